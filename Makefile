@@ -1,0 +1,35 @@
+# Every target makes the virtual environment it needs; nothing has to be installed by hand.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test lint docs bench clean
+
+help:   ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo   ## train the paper's network; pictures, history and model in out/demo
+	@$(BIN)/plaingrad demo --output out/demo
+
+test: $(VENV)/.test   ## run the whole test suite
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.lint   ## style, import contracts, types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy
+
+docs: $(VENV)/.docs   ## build the documentation, executing every block, into docs/_build/html
+	@$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+bench: $(VENV)/.demo   ## time plaingrad beside torch.nn; writes benchmarks/RESULTS.md
+	@$(BIN)/python -m benchmarks
+
+clean:   ## remove the environment and everything that was generated
+	rm -rf $(VENV) out docs/_build
+
+# One stamp per set of dependencies, renewed when the pins or the package's metadata change.
+$(VENV)/.%: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing plaingrad ($*) into $(VENV); the first time takes a minute or two"
+	@$(PIP) --editable '.$(if $(filter demo,$*),,[$*])'
+	@touch $@

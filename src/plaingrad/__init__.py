@@ -1,0 +1,52 @@
+"""plaingrad: deep learning with every gradient in plain sight."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from plaingrad._version import __version__
+
+if TYPE_CHECKING:
+    from plaingrad import data, init, inspect, nn, optim, paper
+    from plaingrad.module import Module, ModuleError
+    from plaingrad.parameter import Buffer, Parameter, flatten_parameters
+    from plaingrad.train import evaluate, fit, predict
+
+# Names are looked up when they are first used, so that `plaingrad --help` need not wait for torch.
+_HOME = {
+    **dict.fromkeys(["Module", "ModuleError"], "plaingrad.module"),
+    **dict.fromkeys(["Buffer", "Parameter", "flatten_parameters"], "plaingrad.parameter"),
+    **dict.fromkeys(["evaluate", "fit", "predict"], "plaingrad.train"),
+}
+_SUBPACKAGES = ["data", "init", "inspect", "nn", "optim", "paper"]
+
+__all__ = [
+    "Buffer",
+    "Module",
+    "ModuleError",
+    "Parameter",
+    "__version__",
+    "data",
+    "evaluate",
+    "fit",
+    "flatten_parameters",
+    "init",
+    "inspect",
+    "nn",
+    "optim",
+    "paper",
+    "predict",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"plaingrad.{name}")
+    raise AttributeError(f"module 'plaingrad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,89 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from plaingrad import init
+from plaingrad.module import Module, ModuleError
+from plaingrad.parameter import Parameter, shape
+
+
+class Linear(Module):
+    r"""Applies an affine map to the last axis.
+
+    .. math::
+        y &= x\,W^\top + b \\
+        \frac{\partial \ell}{\partial x} &= \frac{\partial \ell}{\partial y}\,W, \qquad
+        \frac{\partial \ell}{\partial W} = \Big(\frac{\partial \ell}{\partial y}\Big)^{\!\top} x, \qquad
+        \frac{\partial \ell}{\partial b} = \sum_{\text{batch}} \frac{\partial \ell}{\partial y}
+
+    Shapes: ``(*batch, in_features)`` to ``(*batch, out_features)``.
+
+    Args:
+        in_features: size of each input sample.
+        out_features: size of each output sample.
+        bias: whether to add a learned bias.
+        device: where the parameters live.
+        dtype: floating-point type of the parameters.
+
+    Attributes:
+        weight: shape ``(out_features, in_features)``, drawn from U(-k, k) with k = 1 / sqrt(in_features).
+        bias: shape ``(out_features,)``, drawn likewise, or None.
+
+    Raises:
+        ModuleError: the input's last axis or its dtype does not fit.
+
+    Source: D. Rumelhart, G. Hinton, R. Williams, "Learning representations by back-propagating errors", 1986.
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        self.in_features = in_features
+        self.out_features = out_features
+        self.weight = Parameter(torch.empty(out_features, in_features, device=device, dtype=dtype))
+        self.bias = Parameter(torch.empty(out_features, device=device, dtype=dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew."""
+        bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def forward(self, x: Float[Tensor, "*batch in_features"]) -> Float[Tensor, "*batch out_features"]:
+        weight = self.weight.value
+        if x.ndim == 0 or x.shape[-1] != self.in_features or x.dtype != weight.dtype:
+            expected = f"input (*, {self.in_features}) of {weight.dtype}"
+            raise ModuleError(self, f"expected {expected}, got {shape(x)} of {x.dtype}")
+        y = x @ weight.T
+        if self.bias is not None:
+            y = y + self.bias.value
+        self.save(x, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, "*batch out_features"]) -> Float[Tensor, "*batch in_features"]:
+        x = self.restore(dy)
+        rows, drows = as_matrix(x), as_matrix(dy)
+        self.weight.grad.addmm_(drows.T, rows)
+        if self.bias is not None:
+            self.bias.grad.add_(drows.sum(0))
+        return dy @ self.weight.value
+
+
+def as_matrix(x: Tensor) -> Tensor:
+    """All axes but the last as one axis of rows."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])

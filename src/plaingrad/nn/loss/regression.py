@@ -1,0 +1,36 @@
+"""Losses for real-valued targets."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from plaingrad.nn.loss.reduction import Loss
+
+
+class MSELoss(Loss):
+    r"""The squared error.
+
+    .. math::
+        \ell = \frac{1}{n} \sum_i (p_i - t_i)^2, \qquad
+        \frac{\partial \ell}{\partial p_i} = \frac{2}{n} (p_i - t_i)
+
+    Shapes: prediction and target alike, any; the result is a scalar, or alike with ``reduction="none"``.
+
+    Args:
+        reduction: ``"mean"`` over all n elements, ``"sum"``, or ``"none"``.
+
+    Raises:
+        ModuleError: prediction and target differ in shape or dtype.
+    """
+
+    def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        self.expect_alike(prediction, target)
+        difference = prediction - target
+        loss = self.reduce(difference * difference)
+        self.save(difference, loss)
+        return loss
+
+    def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
+        difference = self.restore(dloss)
+        return difference * (2 * self.upstream(dloss, difference.numel()))

@@ -1,0 +1,52 @@
+"""A row of the conformance table: how to draw a module, its torch.nn counterpart and its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from plaingrad.module import Module
+
+Arguments = dict[str, Any]
+Inputs = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One class of the core.
+
+    Attributes:
+        ours: the class in `plaingrad.nn`.
+        arguments: constructor arguments, by keyword, drawn at random.
+        inputs: for drawn arguments, inputs drawn at random: float64, or int64 where the class takes integers.
+            For a loss: prediction and target.
+        theirs: the class in `torch.nn` whose forward, gradients, arguments and state this one equals; None if
+            torch.nn has none.
+        random: whether the forward draws random numbers in training, so that a comparison needs equal seeds.
+    """
+
+    ours: type[Module]
+    arguments: st.SearchStrategy[Arguments]
+    inputs: Callable[[Arguments], st.SearchStrategy[Inputs]]
+    theirs: type[torch.nn.Module] | None = None
+    random: bool = False
+
+    def __repr__(self) -> str:
+        return self.ours.__name__
+
+
+sizes = st.integers(1, 5)
+seeds = st.integers(0, 2**32 - 1)
+
+
+@st.composite
+def normal(draw: st.DrawFn, *shape: st.SearchStrategy[int] | int, scale: float = 1.0) -> Tensor:
+    """A float64 tensor of normal random numbers; each size is a number or a strategy for one."""
+    drawn = [size if isinstance(size, int) else draw(size) for size in shape]
+    generator = torch.Generator().manual_seed(draw(seeds))
+    return scale * torch.randn(drawn, generator=generator, dtype=torch.float64)

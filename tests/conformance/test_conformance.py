@@ -1,0 +1,193 @@
+"""What every row of the conformance table must satisfy, in float64, with random upstream gradients."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from conformance.case import Case, Inputs, seeds
+from conformance.table import CASES
+from plaingrad.module import Module, ModuleError
+from plaingrad.nn import Loss
+
+every_case = pytest.mark.parametrize("case", CASES, ids=repr)
+examples = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+close: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-11, "equal_nan": True}
+
+# With respect to each input (None for integers), and to each parameter.
+Gradients = tuple[list[Tensor | None], list[Tensor]]
+
+# What torch.nn keeps for compatibility, for itself or for its own memory planning.
+NOT_OURS = {"self", "size_average", "reduce", "_weight", "_freeze"}
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def make(case: Case, data: st.DataObject) -> tuple[Module, torch.nn.Module | None, Inputs]:
+    """A module in float64, its counterpart with the same state, and inputs for both."""
+    arguments = data.draw(case.arguments, label="arguments")
+    inputs = data.draw(case.inputs(arguments), label="inputs")
+    ours = case.ours(**arguments).to(torch.float64)
+    if case.theirs is None:
+        return ours, None, inputs
+    theirs = case.theirs(**arguments).double()
+    ours.load_state_dict(theirs.state_dict())
+    return ours, theirs, inputs
+
+
+def upstream(outputs: tuple[Tensor, ...], seed: int) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(torch.randn(y.shape, generator=generator, dtype=y.dtype) for y in outputs)
+
+
+def autograd(
+    function: Callable[..., Any], parameters: list[Tensor], inputs: Inputs, dys: tuple[Tensor, ...]
+) -> Gradients:
+    """PyTorch's gradients of ``function`` with respect to its inputs (None for integers) and parameters."""
+    leaves = [x.clone().requires_grad_(x.is_floating_point()) for x in inputs]
+    with torch.enable_grad():
+        outputs = as_tuple(function(*leaves))
+    wanted = [x for x in leaves if x.requires_grad] + parameters
+    found = torch.autograd.grad(outputs, wanted, dys, allow_unused=True)
+    gradients = iter([torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found)])
+    return [next(gradients) if x.requires_grad else None for x in leaves], list(gradients)
+
+
+def reference(
+    module: Module, theirs: torch.nn.Module | None, inputs: Inputs, dys: tuple[Tensor, ...], seed: int
+) -> Gradients:
+    """Autograd's gradients: through torch.nn's module if there is one, else through our own forward."""
+    torch.manual_seed(seed)
+    if theirs is not None:
+        return autograd(theirs, [p for p in theirs.parameters()], inputs, dys)
+    values = [p.value.requires_grad_(True) for p in module.parameters()]
+    try:
+        return autograd(module.forward, values, inputs, dys)
+    finally:
+        for value in values:
+            value.requires_grad_(False)
+        module._saved.clear()
+
+
+def assert_gradients(module: Module, returned: Any, expected: Gradients) -> None:
+    dinputs, dparameters = expected
+    if isinstance(module, Loss):
+        dinputs = dinputs[:1]
+    assert len(as_tuple(returned)) == len(dinputs)
+    for dx, wanted in zip(as_tuple(returned), dinputs):
+        if wanted is None:
+            assert dx is None
+        else:
+            torch.testing.assert_close(dx, wanted, **close)
+    for (name, parameter), wanted in zip(module.named_parameters(), dparameters):
+        torch.testing.assert_close(parameter.grad, wanted, **close, msg=lambda m, name=name: f"{name}: {m}")
+
+
+@every_case
+def test_arguments_and_defaults_are_those_of_torch(case: Case) -> None:
+    if case.theirs is None:
+        pytest.skip("torch.nn has no such class")
+
+    def arguments(cls: type) -> list[tuple[str, Any]]:
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        return [(p.name, p.default) for p in parameters if p.name not in NOT_OURS]
+
+    assert arguments(case.ours) == arguments(case.theirs)
+
+
+@every_case
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@examples
+@given(data=st.data(), seed=seeds)
+def test_forward_equals_torch(case: Case, training: bool, data: st.DataObject, seed: int) -> None:
+    ours, theirs, inputs = make(case, data)
+    if theirs is None or (case.random and training):
+        return
+    before = [x.clone() for x in inputs]
+    found = ours.train(training).forward(*inputs)
+    wanted = theirs.train(training)(*[x.clone() for x in inputs])
+    for y, expected in zip(as_tuple(found), as_tuple(wanted), strict=True):
+        torch.testing.assert_close(y, expected, **close)
+    for x, was in zip(inputs, before):
+        assert torch.equal(x, was), "forward changed its input"
+    for name, value in theirs.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], value, **close, msg=name)
+
+
+@every_case
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@examples
+@given(data=st.data(), seed=seeds)
+def test_backward_equals_autograd(case: Case, training: bool, data: st.DataObject, seed: int) -> None:
+    ours, theirs, inputs = make(case, data)
+    ours = ours.train() if training else ours.eval(saving=True)
+    theirs = None if theirs is None or (case.random and training) else theirs.train(training)
+    torch.manual_seed(seed)
+    outputs = as_tuple(ours.forward(*inputs))
+    dys = upstream(outputs, seed)
+    kept = [dy.clone() for dy in dys]
+    returned = ours.backward(*dys)
+    for dy, was in zip(dys, kept):
+        assert torch.equal(dy, was), "backward changed the upstream gradient"
+    assert_gradients(ours, returned, reference(ours, theirs, inputs, dys, seed))
+
+
+@every_case
+@examples
+@given(data=st.data(), seed=seeds)
+def test_two_uses_are_undone_in_reverse_and_their_gradients_add_up(
+    case: Case, data: st.DataObject, seed: int
+) -> None:
+    ours, theirs, first = make(case, data)
+    theirs = None if case.random else theirs
+    second = tuple(x.flip(0) if x.ndim and x.shape[0] > 1 else x.clone() for x in first)
+    torch.manual_seed(seed)
+    y_first = as_tuple(ours.forward(*first))
+    state = torch.get_rng_state()
+    y_second = as_tuple(ours.forward(*second))
+    dy_first, dy_second = upstream(y_first, seed), upstream(y_second, seed + 1)
+    dx_second = ours.backward(*dy_second)
+    dx_first = ours.backward(*dy_first)
+    expected_first = reference(ours, theirs, first, dy_first, seed)
+    torch.set_rng_state(state)
+    seed_second = torch.initial_seed()
+    if not case.random:
+        expected_second = reference(ours, theirs, second, dy_second, seed_second)
+        both = [a + b for a, b in zip(expected_first[1], expected_second[1])]
+        assert_gradients(ours, dx_second, (expected_second[0], both))
+        assert_gradients(ours, dx_first, (expected_first[0], both))
+
+
+@every_case
+@examples
+@given(data=st.data(), seed=seeds)
+def test_eval_saves_nothing(case: Case, data: st.DataObject, seed: int) -> None:
+    ours, _, inputs = make(case, data)
+    dys = upstream(as_tuple(ours.eval().forward(*inputs)), seed)
+    with pytest.raises(ModuleError, match="eval\\(\\) saves nothing"):
+        ours.backward(*dys)
+
+
+@every_case
+@examples
+@given(data=st.data(), seed=seeds)
+def test_a_gradient_of_the_wrong_shape_or_dtype_is_refused_and_can_be_corrected(
+    case: Case, data: st.DataObject, seed: int
+) -> None:
+    ours, _, inputs = make(case, data)
+    dys = upstream(as_tuple(ours.forward(*inputs)), seed)
+    for wrong in (torch.cat([dys[0].reshape(-1), dys[0].reshape(-1)[:1]]), dys[0].float()):
+        with pytest.raises(ModuleError, match="expected output gradient"):
+            ours.backward(wrong, *dys[1:])
+    ours.backward(*dys)
+    with pytest.raises(ModuleError, match="backward needs the state of a forward"):
+        ours.backward(*dys)
