@@ -1,0 +1,82 @@
+"""A data set: inputs, targets, and what their columns and classes are called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples along the first axis of two tensors.
+
+    Args:
+        inputs: shape ``(n, ...)``.
+        targets: shape ``(n, ...)``: int64 class indices ``(n,)``, or real values.
+        feature_names: a name for each column of the inputs; may be empty.
+        class_names: a name for each class index; empty for regression.
+
+    Raises:
+        ValueError: there are no samples, the lengths differ, or a value is NaN or infinite.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    feature_names: Sequence[str] = ()
+    class_names: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.inputs.ndim == 0 or len(self.inputs) == 0:
+            raise ValueError("data: expected at least one sample, got none")
+        if self.targets.ndim == 0 or len(self.targets) != len(self.inputs):
+            got = len(self.targets) if self.targets.ndim else "a single number"
+            raise ValueError(f"data: expected one target for each of {len(self.inputs)} inputs, got {got}")
+        for name, tensor in (("inputs", self.inputs), ("targets", self.targets)):
+            bad = (~torch.isfinite(tensor)).nonzero()
+            if len(bad):
+                place = ", ".join(str(i) for i in bad[0].tolist())
+                value = tensor[tuple(bad[0])].item()
+                raise ValueError(
+                    f"data: expected finite {name}, got {value} at [{place}] ({len(bad)} in all)"
+                )
+
+    @classmethod
+    def of(cls, data: Dataset | tuple[Any, Any]) -> Dataset:
+        """A data set from itself or from a pair of tensors, arrays or nested lists."""
+        if isinstance(data, Dataset):
+            return data
+        if not isinstance(data, (tuple, list)) or len(data) != 2:
+            raise ValueError(
+                f"data: expected a Dataset or a pair (inputs, targets), got {type(data).__name__}"
+            )
+        return cls(*(part if isinstance(part, Tensor) else torch.from_numpy(np.array(part)) for part in data))
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def to(self, *targets: torch.device | torch.dtype | str) -> Dataset:
+        """Move to a device, convert floating-point tensors to a dtype, or both."""
+
+        def moved(tensor: Tensor) -> Tensor:
+            for target in targets:
+                if tensor.is_floating_point() or not isinstance(target, torch.dtype):
+                    tensor = tensor.to(target)
+            return tensor
+
+        return replace(self, inputs=moved(self.inputs), targets=moved(self.targets))
+
+    def take(self, rows: Tensor | slice) -> Dataset:
+        """The samples with these indices."""
+        return replace(self, inputs=self.inputs[rows], targets=self.targets[rows])
+
+    def one_hot(self) -> Dataset:
+        """Class indices as rows of zeros with a one, in the dtype of the inputs, for losses such as MSE."""
+        if self.targets.ndim != 1 or self.targets.is_floating_point():
+            raise ValueError(f"one_hot: expected int64 class indices (n,), got {self.targets.dtype}")
+        classes = max(len(self.class_names), int(self.targets.max()) + 1)
+        return replace(self, targets=torch.eye(classes, dtype=self.inputs.dtype)[self.targets])
