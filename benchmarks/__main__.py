@@ -9,8 +9,8 @@ from benchmarks.measure import REPETITIONS, machine
 
 HEAD = """# Results
 
-Written by `make bench`: {machine}, one thread, {repetitions} repetitions of each contender in turn, after one that does
-not count. Times of different runs do not compare; the ratios within one do.
+Written by `make bench`: {machine}, one thread, {repetitions} repetitions of each contender in turn, after
+one that does not count. Times of different runs do not compare; the ratios within one do.
 
 """
 
