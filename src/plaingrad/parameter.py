@@ -21,13 +21,13 @@ class Parameter:
     __slots__ = ("_grad", "_value", "storage")
 
     def __init__(self, value: Tensor) -> None:
+        self.storage: FlatStorage | None = None
         self.bind(value, torch.zeros_like(value))
 
     def bind(self, value: Tensor, grad: Tensor, storage: FlatStorage | None = None) -> None:
         """Let these tensors be the value and the gradient; a flat storage that held them is left."""
-        previous = getattr(self, "storage", None)
-        if previous is not None and previous is not storage:
-            previous.abandoned = True
+        if self.storage is not None and self.storage is not storage:
+            self.storage.abandoned = True
         self._value, self._grad, self.storage = value, grad, storage
 
     @property

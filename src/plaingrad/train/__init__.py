@@ -1,0 +1,8 @@
+"""Training: fit, evaluate, predict, and what happens around them."""
+
+from plaingrad.train import callbacks
+from plaingrad.train.evaluation import evaluate, predict
+from plaingrad.train.history import History
+from plaingrad.train.loop import fit
+
+__all__ = ["History", "callbacks", "evaluate", "fit", "predict"]

@@ -1,0 +1,1 @@
+"""Timings of plaingrad beside its peers, all in one run: ``make bench``."""

@@ -1,0 +1,66 @@
+"""How a time is taken here: contenders in turn, one thread, medians and spread, ratios from the same run."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+REPETITIONS = 9
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds per unit of work, one for each repetition."""
+
+    seconds: list[float]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    def microseconds(self) -> str:
+        """Median and range, in microseconds."""
+        low, high = min(self.seconds) * 1e6, max(self.seconds) * 1e6
+        return f"{self.median * 1e6:.1f} ({low:.1f} to {high:.1f})"
+
+
+def in_turn(
+    contenders: dict[str, Callable[[], object]], units: int, repetitions: int = REPETITIONS
+) -> dict[str, Timing]:
+    """Time contenders alternately, A B A B ..., after one call of each that does not count.
+
+    Args:
+        contenders: functions by name, each doing the same ``units`` units of work a call.
+        units: how many units (training steps, say) one call does.
+        repetitions: how often each is called.
+    """
+    for work in contenders.values():
+        work()
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(repetitions):
+        for name, work in contenders.items():
+            start = time.perf_counter()
+            work()
+            seconds[name].append((time.perf_counter() - start) / units)
+    return {name: Timing(taken) for name, taken in seconds.items()}
+
+
+def ratio(timings: dict[str, Timing], ours: str, peer: str) -> tuple[float, float, float]:
+    """Median, smallest and largest of ours / peer, each taken pair by pair within one repetition."""
+    pairs = [a / b for a, b in zip(timings[ours].seconds, timings[peer].seconds)]
+    return statistics.median(pairs), min(pairs), max(pairs)
+
+
+def machine() -> str:
+    """The processor and the versions, for the head of the results."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    processor = names[0] if names else platform.processor()
+    return f"{processor}, Python {platform.python_version()}, PyTorch {torch.__version__}"
