@@ -13,9 +13,9 @@ from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 from plaingrad.train.eager import EagerEngine
-from plaingrad.train.engine import Task
 from plaingrad.train.history import History
 from plaingrad.train.snapshot import Snapshot
+from plaingrad.train.task import Task
 
 Chain = tuple[tuple[Module, str], ...]
 

@@ -16,7 +16,7 @@ from plaingrad.optim import Optimizer
 from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
 from plaingrad.train.diagnose import diverged, finite
-from plaingrad.train.engine import Task, choose
+from plaingrad.train.engine import choose
 from plaingrad.train.evaluation import measure
 from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
@@ -24,6 +24,7 @@ from plaingrad.train.metrics import Metric, named
 from plaingrad.train.modes import mode
 from plaingrad.train.randomness import seeded
 from plaingrad.train.snapshot import Snapshot
+from plaingrad.train.task import Task
 from plaingrad.train.threads import threads_for
 
 

@@ -13,10 +13,10 @@ from plaingrad.train.checkpoint import save_model
 class ModelCheckpoint(Callback):
     """Writes the model to a safetensors file after each epoch, or after each that was the best so far.
 
-    The metadata of the file are the epoch, counted from 1, and all that it recorded. The file is always whole.
+    The file's metadata are the epoch, counted from 1, and all that it recorded. The file is always whole.
 
     Args:
-        path: the file; ``{epoch}`` and columns are filled in, as in ``"net-{epoch}-{val_loss:.3f}.safetensors"``.
+        path: the file. ``{epoch}`` and columns are filled in, as in ``"{epoch}-{val_loss:.3f}.safetensors"``.
         monitor: the column to watch.
         save_best_only: whether to write only when the column has become better.
         mode: "min" or "max", whichever is better; "auto" knows plaingrad's own metrics.
@@ -33,12 +33,7 @@ class ModelCheckpoint(Callback):
         save_best_only: bool = False,
         mode: str = "auto",
     ) -> None:
-        self.path, self.monitor, self.save_best_only, self.mode = (
-            os.fspath(path),
-            monitor,
-            save_best_only,
-            mode,
-        )
+        self.path, self.monitor, self.mode = os.fspath(path), monitor, mode
         self._monitor = Monitor("ModelCheckpoint", monitor, mode) if save_best_only else None
 
     def on_train_begin(self, logs: Logs) -> None:
