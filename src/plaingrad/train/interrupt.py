@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -34,5 +35,8 @@ class Interrupt:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if not self.requested:
             self.requested = True
+            os.write(
+                2, b"\nfinishing this epoch; Ctrl-C again stops at once\n"
+            )  # print may not be re-entered
         elif callable(self._previous):
             self._previous(number, frame)
