@@ -74,9 +74,7 @@ class EarlyStopping(Callback):
         self._waited += 1
         if self._waited >= self.patience:
             self.stopped_epoch = epoch
-            self.run.stop(
-                f"{self.monitor} has not improved for {self._waited} epoch{'s' * (self._waited > 1)}"
-            )
+            self.run.stop(f"{self.monitor} has not improved since epoch {epoch + 1 - self._waited}")
 
     def on_train_end(self, logs: Logs) -> None:
         if self._weights is not None:
