@@ -31,7 +31,17 @@ from plaingrad.nn.activation import (
     Threshold,
 )
 from plaingrad.nn.linear import Linear
-from plaingrad.nn.loss import Loss, MSELoss
+from plaingrad.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    L1Loss,
+    Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
 from plaingrad.nn.sequential import Sequential
 
 __all__ = [
@@ -40,10 +50,15 @@ __all__ = [
     "GELU",
     "GLU",
     "SELU",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HuberLoss",
+    "L1Loss",
     "LeakyReLU",
     "Linear",
     "LogSigmoid",
@@ -51,6 +66,7 @@ __all__ = [
     "Loss",
     "MSELoss",
     "Mish",
+    "NLLLoss",
     "PReLU",
     "RReLU",
     "ReLU",
@@ -58,6 +74,7 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmoothL1Loss",
     "Softmax",
     "Softmax2d",
     "Softmin",
