@@ -25,7 +25,7 @@ class TrainingDiverged(RuntimeError):
 
     Attributes:
         epoch: the epoch, counted from 1.
-        finding: the step, the module and what went bad first; None if a second run of the epoch stayed finite.
+        finding: what went bad first; None if a second run of the epoch stayed finite.
         history: the epochs before.
     """
 
@@ -122,7 +122,7 @@ class _Watch:
         try:
             for module, chain in watched:
                 vars(module).update(
-                    forward=self.forward(module, chain), backward=self.backward(module, chain)
+                    forward=self.checked_forward(module, chain), backward=self.checked_backward(module, chain)
                 )
             yield
         finally:
@@ -130,7 +130,7 @@ class _Watch:
                 for name in ("forward", "backward"):
                     vars(module).pop(name, None)
 
-    def forward(self, module: Module, chain: Chain) -> Any:
+    def checked_forward(self, module: Module, chain: Chain) -> Any:
         original, leaf = module.forward, not any(module.named_children())
 
         def forward(*inputs: Any) -> Any:
@@ -138,20 +138,19 @@ class _Watch:
                 self.check(module, chain, "input", "its input", inputs)
             self.check_parameters(module, chain)
             y = original(*inputs)
-            self.check(module, chain, "output", f"from an input of {_size(inputs)}, its output", y)
+            self.check(module, chain, "output", "its output", y, f" from inputs up to {_size(inputs)}")
             return y
 
         return forward
 
-    def backward(self, module: Module, chain: Chain) -> Any:
+    def checked_backward(self, module: Module, chain: Chain) -> Any:
         original = module.backward
 
         def backward(*dys: Any) -> Any:
             dx = original(*dys)
             for name, parameter in _own_parameters(module):
                 self.check(module, chain, "gradient", f"the gradient of its {name}", parameter.grad)
-            came = f"from an output gradient of {_size(dys)}, " if dys else ""
-            self.check(module, chain, "gradient", f"{came}the gradient of its input", dx)
+            self.check(module, chain, "gradient", "the gradient of its input", dx)
             return dx
 
         return backward
@@ -160,13 +159,15 @@ class _Watch:
         for name, parameter in _own_parameters(module):
             self.check(module, chain, "parameter", f"its parameter {name}", parameter.value)
 
-    def check(self, module: Module, chain: Chain, kind: str, subject: str, values: Any) -> None:
+    def check(
+        self, module: Module, chain: Chain, kind: str, subject: str, values: Any, cause: str = ""
+    ) -> None:
         for value in _tensors(values):
             bad = ~torch.isfinite(value)
             if bad.any():
                 place = bad.nonzero()[0].tolist()
                 where = f" at {place}" if place else ""
-                problem = f"{subject} became {value[tuple(place)].item()}{where}"
+                problem = f"{subject} became {value[tuple(place)].item()}{where}{cause}"
                 error = ModuleError(module, problem)
                 for container, name in reversed(chain):
                     error.inside(container, name)
@@ -192,4 +193,4 @@ def _tensors(values: Any) -> list[Tensor]:
 
 def _size(values: Any) -> str:
     largest = max((float(value.abs().max()) for value in _tensors(values) if value.numel()), default=0.0)
-    return f"size {largest:.1e}"
+    return f"{largest:.1e}"

@@ -10,7 +10,7 @@ from plaingrad.train.engine import Task
 
 
 class Snapshot:
-    """Parameters, buffers, the optimizer's and the schedule's state, and torch's random state, as they are now.
+    """The model, the state of its optimizer and schedule, and torch's random state, as they are now.
 
     Args:
         task: what is being trained.

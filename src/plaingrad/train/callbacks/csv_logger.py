@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from pathlib import Path
 from typing import IO, Any
 
 from plaingrad.train.callbacks.callback import Callback, Logs
@@ -24,7 +25,7 @@ class CSVLogger(Callback):
         self._writer: Any = None
 
     def on_train_begin(self, logs: Logs) -> None:
-        self._file = open(self.path, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa: SIM115
+        self._file = Path(self.path).open("a" if self.append else "w", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, ["epoch", *self.run.columns], delimiter=self.separator)
         if self._file.tell() == 0:
             self._writer.writeheader()

@@ -17,7 +17,7 @@ class EarlyStopping(Callback):
         patience: for how many epochs without improvement to wait.
         mode: "min" or "max", whichever is better; "auto" knows plaingrad's own metrics.
         baseline: a value to be better than from the start.
-        restore_best_weights: whether to leave the model as it was after its best epoch, however training ends.
+        restore_best_weights: whether to leave the model as it was after its best epoch.
         start_from_epoch: the first epoch to look at, counted from 0.
 
     Attributes:

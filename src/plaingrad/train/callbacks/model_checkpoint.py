@@ -13,11 +13,10 @@ from plaingrad.train.checkpoint import save_model
 class ModelCheckpoint(Callback):
     """Writes the model to a safetensors file after each epoch, or after each that was the best so far.
 
-    The metadata of the file are the epoch, counted from 1, and all that it recorded. The file is replaced whole, so
-    one that was interrupted is never left behind.
+    The metadata of the file are the epoch, counted from 1, and all that it recorded. The file is always whole.
 
     Args:
-        path: the file; ``{epoch}`` and names of columns are filled in, as in ``"net-{epoch}-{val_loss:.3f}.safetensors"``.
+        path: the file; ``{epoch}`` and columns are filled in, as in ``"net-{epoch}-{val_loss:.3f}.safetensors"``.
         monitor: the column to watch.
         save_best_only: whether to write only when the column has become better.
         mode: "min" or "max", whichever is better; "auto" knows plaingrad's own metrics.

@@ -41,7 +41,8 @@ class ProgressBar(Callback):
         if self.lines:
             place = f"epoch {epoch + 1:>{len(str(self.run.epochs))}}/{self.run.epochs}"
             self._bar.console.print(f"{place}  {told(logs)}", highlight=False, soft_wrap=True)
-        self._bar.update(self._task, advance=1, description=told(logs))
+        losses = {name: logs[name] for name in ("loss", "val_loss") if name in logs}
+        self._bar.update(self._task, advance=1, description=told(losses))
 
     def on_train_end(self, logs: Logs) -> None:
         if self._bar is not None:
