@@ -6,7 +6,7 @@ import copy
 
 import torch
 
-from plaingrad.train.engine import Task
+from plaingrad.train.task import Task
 
 
 class Snapshot:
