@@ -4,6 +4,7 @@ from plaingrad.data.dataset import Dataset
 from plaingrad.data.planar import checkerboard, circles, disc, gaussians, moons, spirals, xor
 from plaingrad.data.regression import plane
 from plaingrad.data.scale import Scale, standardized
+from plaingrad.data.split import split
 
 __all__ = [
     "Dataset",
@@ -15,6 +16,7 @@ __all__ = [
     "moons",
     "plane",
     "spirals",
+    "split",
     "standardized",
     "xor",
 ]

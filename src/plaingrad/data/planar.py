@@ -18,8 +18,8 @@ from plaingrad.data.dataset import Dataset
 def disc(n: int = 1000, noise: float = 0.0, seed: int | None = None) -> Dataset:
     r"""Points uniform in the unit square; class 1 lies inside a disc of half its area.
 
-    The disc has the radius :math:`1 / \sqrt{2 \pi}` about (1/2, 1/2), so that each class has the probability 1/2.
-    The classes are as frequent as chance makes them.
+    The disc has the radius :math:`1 / \sqrt{2 \pi}` about (1/2, 1/2), so that each class has the probability
+    1/2. The classes are as frequent as chance makes them.
     """
     generator = _generator("disc", n, noise, seed)
     points = torch.rand(n, 2, generator=generator)
@@ -74,7 +74,7 @@ def xor(n: int = 1000, noise: float = 0.0, seed: int | None = None) -> Dataset:
 
 
 def checkerboard(n: int = 1000, noise: float = 0.0, seed: int | None = None) -> Dataset:
-    """Points uniform in the unit square, cut into 4 by 4 fields of alternating class; class 0 at the origin."""
+    """Points uniform in the unit square, in 4 by 4 fields of alternating class, class 0 at the origin."""
     generator = _generator("checkerboard", n, noise, seed)
     classes = _balanced(n, 2, generator)
     row = torch.randint(4, (n,), generator=generator)

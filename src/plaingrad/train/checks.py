@@ -56,7 +56,7 @@ def expect_optimizer(optimizer: Any, model: Module) -> None:
     foreign = sum(id(parameter) not in own for parameter in held)
     if foreign:
         raise ValueError(
-            f"optimizer: expected the model's parameters alone, got {len(held)}, {foreign} of them not the model's"
+            f"optimizer: expected the model's parameters alone, got {foreign} others among {len(held)}"
         )
 
 

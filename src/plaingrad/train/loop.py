@@ -14,14 +14,17 @@ from plaingrad.module import Module
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer
 from plaingrad.train import checks
-from plaingrad.train.callbacks import Callback, Run
-from plaingrad.train.engine import Task, choose
+from plaingrad.train.callbacks import Callback, ProgressBar, Run
+from plaingrad.train.diagnose import diverged, finite
+from plaingrad.train.engine import choose
 from plaingrad.train.evaluation import measure
 from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
 from plaingrad.train.metrics import Metric, named
 from plaingrad.train.modes import mode
 from plaingrad.train.randomness import seeded
+from plaingrad.train.snapshot import Snapshot
+from plaingrad.train.task import Task
 from plaingrad.train.threads import threads_for
 
 
@@ -82,6 +85,8 @@ def fit(
     Raises:
         ValueError: an argument cannot be used; said before anything is trained.
         ModuleError: the data do not fit the network or the loss; said with the module's place in the network.
+        TrainingDiverged: an epoch met NaN or infinity. It names the epoch, the step, the module and what went
+            bad first; the model is as it was before that epoch, and the history so far is in ``.history``.
     """
     data = checks.as_trained(model, Dataset.of(train))
     held_out = None if validation is None else checks.as_trained(model, Dataset.of(validation))
@@ -96,6 +101,7 @@ def fit(
         if part is not None:
             measure(model, part.take(slice(batch_size)), loss, measured)
 
+    callbacks = [*callbacks, ProgressBar()] if progress else callbacks
     history = History()
     columns = ["loss", *measured]
     columns += [f"val_{name}" for name in columns] if held_out is not None else []
@@ -132,9 +138,13 @@ def fit(
                 callback.on_epoch_begin(epoch, {})
             logs = {"lr": optimizer.param_groups[0]["lr"]}
             order = torch.randperm(len(data), generator=generator).to(data.inputs.device) if shuffle else None
+            before = Snapshot(task)
             start = time.perf_counter()
             logs["loss"] = runner.run_epoch(order)
             logs["seconds"] = time.perf_counter() - start
+            if not finite(task, logs["loss"]):
+                history.stopped = f"diverged in epoch {epoch + 1}"
+                raise diverged(task, before, order, epoch + 1, history)
             logs |= measure(model, data, None, measured) if measured else {}
             if held_out is not None:
                 found = measure(model, held_out, loss, measured)

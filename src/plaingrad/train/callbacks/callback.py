@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from plaingrad.module import Module
 from plaingrad.optim import Optimizer
@@ -65,10 +64,3 @@ class Callback:
     def overrides(self, hook: str) -> bool:
         """Whether this callback does anything at that hook."""
         return getattr(type(self), hook) is not getattr(Callback, hook)
-
-
-def expect_column(name: str, run: Run, what: Any) -> None:
-    """Refuse to watch a column that the run will not record."""
-    if name not in run.columns:
-        available = ", ".join(run.columns)
-        raise ValueError(f"{what}: expected monitor to be one of {available}, got {name!r}")
