@@ -187,6 +187,7 @@ def test_the_interval_is_for_the_training_loop_to_read(name: str) -> None:
         "OneCycleLR": {"max_lr": 1.0, "total_steps": 3},
     }.get(name, {})
     make = getattr(optim, name)
+    assert make.needs_metric == (name == "ReduceLROnPlateau")
     assert make(optimizer(), **given).interval == ("step" if name == "OneCycleLR" else "epoch")
     assert make(optimizer(), **given, interval="step").interval == "step"
     with pytest.raises(ValueError, match=f"^{name}: expected interval to be 'epoch' or 'step', got 'batch'$"):

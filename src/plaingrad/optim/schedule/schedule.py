@@ -23,6 +23,7 @@ class Schedule:
 
     Attributes:
         last_epoch: how many times ``step()`` has been called.
+        needs_metric: whether ``step`` takes a metric.
 
     Raises:
         ValueError: an argument is out of range.
@@ -30,6 +31,7 @@ class Schedule:
 
     expected: ClassVar[dict[str, Expected]] = {}
     saved: ClassVar[tuple[str, ...]] = ("last_epoch",)
+    needs_metric: ClassVar[bool] = False
 
     def __init__(self, optimizer: Optimizer, interval: Interval) -> None:
         name = type(self).__name__
