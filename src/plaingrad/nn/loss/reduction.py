@@ -40,7 +40,7 @@ class Loss(Module):
         if not within(x, low, high):
             place = (~((x >= low) & (x <= high))).nonzero()[0].tolist()
             at = f" at {place}" if place else ""
-            raise ModuleError(self, f"expected {name} in {low}..{high}, got {x[tuple(place)].item():g}{at}")
+            raise ModuleError(self, f"expected {name} in {low}..{high}, got {x[tuple(place)].item()}{at}")
 
     def reduce(self, losses: Tensor, count: int | float | None = None) -> Tensor:
         """The losses of the elements, reduced as asked.
