@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -37,3 +37,34 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@contextmanager
+def filling(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Write several files into ``folder``, of which all appear or none.
+
+    The folder is made if need be. If the block raises, its files are discarded, and so are the folders that
+    were made for them.
+
+    Args:
+        folder: where the files shall be; files of the same names are replaced.
+
+    Yields:
+        A temporary folder inside, to write to.
+
+    Raises:
+        OSError: the folder cannot be made or written to; said on entry, before any work is done.
+    """
+    target = Path(folder)
+    made = [path for path in (target, *target.parents) if not path.exists()]
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=target) as temporary:
+            yield Path(temporary)
+            for path in sorted(Path(temporary).iterdir()):
+                path.replace(target / path.name)
+    except BaseException:
+        for path in made:
+            with suppress(OSError):  # not made after all, or someone else has put something there
+                path.rmdir()
+        raise

@@ -73,6 +73,9 @@ class Module:
         module.training = module.saving = True
         return module
 
+    def __init__(self) -> None:
+        """Refuse arguments, where a subclass takes none."""
+
     def forward(self, *inputs: Any) -> Any:
         """Compute the output; see the class for what a subclass owes."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")

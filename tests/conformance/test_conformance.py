@@ -25,7 +25,7 @@ close: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-11, "equal_nan": True}
 Gradients = tuple[list[Tensor | None], list[Tensor]]
 
 # What torch.nn keeps for compatibility, for itself or for its own memory planning.
-NOT_OURS = {"self", "size_average", "reduce", "_weight", "_freeze"}
+NOT_OURS = {"self", "args", "kwargs", "size_average", "reduce", "_weight", "_freeze"}
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:

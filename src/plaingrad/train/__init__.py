@@ -1,0 +1,9 @@
+"""Training: fit, evaluate, predict, and what happens around them."""
+
+from plaingrad.train import callbacks
+from plaingrad.train.diagnose import TrainingDiverged
+from plaingrad.train.evaluation import evaluate, predict
+from plaingrad.train.history import History
+from plaingrad.train.loop import fit
+
+__all__ = ["History", "TrainingDiverged", "callbacks", "evaluate", "fit", "predict"]

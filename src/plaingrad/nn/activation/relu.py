@@ -1,4 +1,4 @@
-"""The rectifier and its relatives: linear on the positive side."""
+"""The rectifier and its relatives: what is too small becomes a constant."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import Tensor
 
 from plaingrad.module import Module
 from plaingrad.nn.activation.inplace import refuse_inplace
+from plaingrad.nn.activation.tanh import Hardtanh
 
 
 class ReLU(Module):
@@ -22,7 +23,7 @@ class ReLU(Module):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ValueError: ``inplace`` is True.
+        ModuleError: ``inplace`` is True.
 
     Source: V. Nair, G. Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
     """
@@ -38,3 +39,59 @@ class ReLU(Module):
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         y = self.restore(dy)
         return dy * y.sign()  # y is never negative, so its sign is [x > 0]
+
+
+class ReLU6(Hardtanh):
+    r"""Passes what lies between 0 and 6: `Hardtanh` with these bounds.
+
+    .. math::
+        y = \min(\max(x, 0), 6), \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot [0 < x < 6]
+
+    Shapes: any, kept. At the kinks the derivative is taken as 0.
+
+    Args:
+        inplace: only False; saved state must not be overwritten.
+
+    Raises:
+        ModuleError: ``inplace`` is True.
+
+    Source: A. Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010.
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0, inplace)
+
+
+class Threshold(Module):
+    r"""Passes what exceeds a threshold, and puts a constant in place of the rest.
+
+    .. math::
+        y = \begin{cases} x & x > \text{threshold} \\ \text{value} & \text{otherwise} \end{cases}, \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot [x > \text{threshold}]
+
+    Shapes: any, kept.
+
+    Args:
+        threshold: what an input must exceed to pass.
+        value: what replaces an input that does not.
+        inplace: only False; saved state must not be overwritten.
+
+    Raises:
+        ModuleError: ``inplace`` is True.
+    """
+
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
+        refuse_inplace(self, inplace)
+        self.threshold = threshold
+        self.value = value
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        low = x <= self.threshold
+        y = x.masked_fill(low, self.value)
+        self.save(low, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        low = self.restore(dy)
+        return dy.masked_fill(low, 0)

@@ -1,0 +1,115 @@
+"""Exponential linear units: straight on the right, levelling off on the left."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from plaingrad.module import Module, ModuleError
+from plaingrad.nn.activation.inplace import refuse_inplace
+
+
+class ELU(Module):
+    r"""Passes what is positive, and lets the rest sink to -α.
+
+    .. math::
+        y = \max(x, 0) + \alpha \big(e^{\min(x, 0)} - 1\big), \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot
+        \begin{cases} 1 & x > 0 \\ \alpha e^x & \text{otherwise} \end{cases}
+
+    Shapes: any, kept.
+
+    Args:
+        alpha: how deep the left side sinks.
+        inplace: only False; saved state must not be overwritten.
+
+    Raises:
+        ModuleError: ``inplace`` is True.
+
+    Source: D.-A. Clevert, T. Unterthiner, S. Hochreiter, "Fast and accurate deep network learning by
+    exponential linear units (ELUs)", 2015.
+    """
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        refuse_inplace(self, inplace)
+        self.alpha = alpha
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        y = x.clamp(min=0) + self.alpha * x.clamp(max=0).expm1()
+        self.save(x, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        x = self.restore(dy)
+        return torch.where(x > 0, dy, dy * (self.alpha * x.exp()))
+
+
+class SELU(ELU):
+    r"""The `ELU`, scaled so that depth neither swells nor shrinks the activations.
+
+    .. math::
+        y = \lambda \operatorname{ELU}_\alpha(x), \qquad
+        \frac{\partial \ell}{\partial x} = \lambda\, \frac{\partial \ell}{\partial y} \odot
+        \begin{cases} 1 & x > 0 \\ \alpha e^x & \text{otherwise} \end{cases}
+
+    With α ≈ 1.6733 and λ ≈ 1.0507, mean 0 and variance 1 are a fixed point of a layer whose weights have
+    mean 0 and variance 1 / fan-in.
+
+    Shapes: any, kept.
+
+    Args:
+        inplace: only False; saved state must not be overwritten.
+
+    Raises:
+        ModuleError: ``inplace`` is True.
+
+    Source: G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter, "Self-normalizing neural networks", 2017.
+    """
+
+    scale = 1.0507009873554805
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(1.6732632423543772, inplace)
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        return self.scale * super().forward(x)
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        return super().backward(self.scale * dy)
+
+
+class CELU(Module):
+    r"""The ELU with its left side stretched by α too, so that the slope at 0 is 1 for every α.
+
+    .. math::
+        y = \max(x, 0) + \alpha \big(e^{\min(x, 0) / \alpha} - 1\big), \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot e^{\min(x, 0) / \alpha}
+
+    Shapes: any, kept.
+
+    Args:
+        alpha: how deep the left side sinks, and how slowly; anything but 0.
+        inplace: only False; saved state must not be overwritten.
+
+    Raises:
+        ModuleError: ``alpha`` is 0, or ``inplace`` is True.
+
+    Source: J. Barron, "Continuously differentiable exponential linear units", 2017.
+    """
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        refuse_inplace(self, inplace)
+        if alpha == 0:
+            raise ModuleError(self, "expected alpha other than 0, got 0")
+        self.alpha = alpha
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        z = x.clamp(max=0) / self.alpha
+        y = x.clamp(min=0) + self.alpha * z.expm1()
+        self.save(z, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        z = self.restore(dy)
+        return dy * z.exp()

@@ -1,0 +1,155 @@
+"""Leaky rectifiers: two straight lines that meet at 0, with the slope on the left given, learned or drawn."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from plaingrad.module import Module, ModuleError
+from plaingrad.nn.activation.inplace import refuse_inplace
+from plaingrad.parameter import Parameter, shape
+
+
+class LeakyReLU(Module):
+    r"""Passes what is positive, and a fraction of the rest.
+
+    .. math::
+        y = \begin{cases} x & x > 0 \\ a x & \text{otherwise} \end{cases}, \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot
+        \begin{cases} 1 & x > 0 \\ a & \text{otherwise} \end{cases}
+
+    Shapes: any, kept.
+
+    Args:
+        negative_slope: the fraction a.
+        inplace: only False; saved state must not be overwritten.
+
+    Raises:
+        ModuleError: ``inplace`` is True.
+
+    Source: A. Maas, A. Hannun, A. Ng, "Rectifier nonlinearities improve neural network acoustic
+    models", 2013.
+    """
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        refuse_inplace(self, inplace)
+        self.negative_slope = negative_slope
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        positive = x > 0
+        y = torch.where(positive, x, self.negative_slope * x)
+        self.save(positive, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        positive = self.restore(dy)
+        return torch.where(positive, dy, self.negative_slope * dy)
+
+
+class PReLU(Module):
+    r"""Passes what is positive, and a learned fraction of the rest: one for all, or one for each channel.
+
+    .. math::
+        y &= \begin{cases} x & x > 0 \\ a_c\, x & \text{otherwise} \end{cases}, \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot
+        \begin{cases} 1 & x > 0 \\ a_c & \text{otherwise} \end{cases} \\
+        \frac{\partial \ell}{\partial a_c} &=
+        \sum_{x \le 0 \text{ in channel } c} \frac{\partial \ell}{\partial y}\, x
+
+    Shapes: ``(batch, channels, *)``, kept. With a single fraction any shape will do.
+
+    Args:
+        num_parameters: 1, or the number of channels.
+        init: the initial value of every fraction.
+        device: where the fractions live.
+        dtype: their floating-point type.
+
+    Attributes:
+        weight: the fractions a, shape ``(num_parameters,)``.
+
+    Raises:
+        ModuleError: the input's second axis or its dtype does not fit.
+
+    Source: K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers", 2015.
+    """
+
+    weight: Parameter
+
+    def __init__(
+        self,
+        num_parameters: int = 1,
+        init: float = 0.25,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        self.num_parameters = num_parameters
+        self.init = init
+        self.weight = Parameter(torch.empty(num_parameters, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set every fraction to its initial value."""
+        self.weight.value.fill_(self.init)
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        weight, channels = self.weight.value, x.shape[1] if x.ndim > 1 else 1
+        if self.num_parameters not in (1, channels) or x.dtype != weight.dtype:
+            wanted = "of any shape" if self.num_parameters == 1 else f"(batch, {self.num_parameters}, *)"
+            raise ModuleError(self, f"expected input {wanted} in {weight.dtype}, got {shape(x)} in {x.dtype}")
+        slope = weight.view([-1 if axis == 1 else 1 for axis in range(x.ndim)])
+        positive = x > 0
+        y = torch.where(positive, x, slope * x)
+        self.save((x, positive, slope), y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        x, positive, slope = self.restore(dy)
+        dslope = (dy * x).masked_fill(positive, 0).sum_to_size(slope.shape)
+        self.weight.grad.add_(dslope.flatten())
+        return torch.where(positive, dy, slope * dy)
+
+
+class RReLU(Module):
+    r"""Passes what is positive, and a random fraction of the rest, drawn anew for each element.
+
+    .. math::
+        y = \begin{cases} x & x > 0 \\ a x & \text{otherwise} \end{cases}, \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot
+        \begin{cases} 1 & x > 0 \\ a & \text{otherwise} \end{cases}, \qquad
+        a \sim U(\text{lower}, \text{upper})
+
+    In evaluation a is the mean, (lower + upper) / 2.
+
+    Shapes: any, kept.
+
+    Args:
+        lower: the least fraction.
+        upper: the greatest fraction.
+        inplace: only False; saved state must not be overwritten.
+
+    Raises:
+        ModuleError: ``lower`` exceeds ``upper``, or ``inplace`` is True.
+
+    Source: B. Xu, N. Wang, T. Chen, M. Li, "Empirical evaluation of rectified activations in convolutional
+    network", 2015.
+    """
+
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
+        refuse_inplace(self, inplace)
+        if not lower <= upper:
+            raise ModuleError(self, f"expected lower <= upper, got {lower} and {upper}")
+        self.lower = lower
+        self.upper = upper
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        mean = (self.lower + self.upper) / 2
+        slope = torch.empty_like(x).uniform_(self.lower, self.upper) if self.training else mean
+        positive = x > 0
+        y = torch.where(positive, x, slope * x)
+        self.save((positive, slope), y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        positive, slope = self.restore(dy)
+        return torch.where(positive, dy, slope * dy)

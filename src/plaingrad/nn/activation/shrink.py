@@ -1,0 +1,70 @@
+"""Shrinkage: what is small becomes 0."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from plaingrad.module import Module, ModuleError
+
+
+class Softshrink(Module):
+    r"""Draws everything towards 0 by λ, and what would cross 0 stays there.
+
+    .. math::
+        y = x - \min(\max(x, -\lambda), \lambda), \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot [\,|x| > \lambda\,]
+
+    Shapes: any, kept. At the kinks, x = ±λ, the derivative is taken as 0.
+
+    Args:
+        lambd: how far, λ.
+
+    Raises:
+        ModuleError: ``lambd`` is negative.
+
+    Source: D. Donoho, "De-noising by soft-thresholding", 1995.
+    """
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        if not lambd >= 0:
+            raise ModuleError(self, f"expected lambd >= 0, got {lambd}")
+        self.lambd = lambd
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        y = x - x.clamp(-self.lambd, self.lambd)
+        self.save(y, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        y = self.restore(dy)
+        return dy.masked_fill(y == 0, 0)
+
+
+class Hardshrink(Module):
+    r"""Puts 0 in place of what is small, and keeps the rest.
+
+    .. math::
+        y = x \odot [\,|x| > \lambda\,], \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot [\,|x| > \lambda\,]
+
+    Shapes: any, kept.
+
+    Args:
+        lambd: what counts as small, λ; nothing does if it is negative.
+
+    Source: D. Donoho, I. Johnstone, "Ideal spatial adaptation by wavelet shrinkage", 1994.
+    """
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        self.lambd = lambd
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        small = x.abs() <= self.lambd
+        y = x.masked_fill(small, 0)
+        self.save(small, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        small = self.restore(dy)
+        return dy.masked_fill(small, 0)

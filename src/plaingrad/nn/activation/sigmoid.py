@@ -1,0 +1,82 @@
+"""The logistic function, its logarithm, and its piecewise linear stand-in."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from plaingrad.module import Module
+from plaingrad.nn.activation.inplace import refuse_inplace
+from plaingrad.nn.activation.softplus import softplus
+
+
+class Sigmoid(Module):
+    r"""Squeezes the real line into (0, 1).
+
+    .. math::
+        y = \sigma(x) = \frac{1}{1 + e^{-x}}, \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot y (1 - y)
+
+    Shapes: any, kept.
+    """
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        y = x.sigmoid()
+        self.save(y, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        y = self.restore(dy)
+        return dy * (y - y * y)
+
+
+class LogSigmoid(Module):
+    r"""The logarithm of the logistic function, finite where the function itself has vanished.
+
+    .. math::
+        y = \log \sigma(x) = -\log(1 + e^{-x}), \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot \sigma(-x)
+
+    Shapes: any, kept.
+    """
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        y = -softplus(-x)
+        self.save(x, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        x = self.restore(dy)
+        return dy * (-x).sigmoid()
+
+
+class Hardsigmoid(Module):
+    r"""The logistic function in three straight pieces.
+
+    .. math::
+        y = \min\!\Big(\max\!\Big(\frac{x}{6} + \frac{1}{2},\, 0\Big),\, 1\Big), \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot \frac{[\,|x| < 3\,]}{6}
+
+    Shapes: any, kept. At the kinks, x = ±3, the derivative is taken as 0.
+
+    Args:
+        inplace: only False; saved state must not be overwritten.
+
+    Raises:
+        ModuleError: ``inplace`` is True.
+
+    Source: M. Courbariaux, Y. Bengio, J.-P. David, "BinaryConnect: training deep neural networks with binary
+    weights during propagations", 2015.
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        refuse_inplace(self, inplace)
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        y = (x / 6 + 0.5).clamp(0, 1)
+        self.save(x, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        x = self.restore(dy)
+        return (dy / 6).masked_fill(x.abs() >= 3, 0)

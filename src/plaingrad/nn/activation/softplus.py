@@ -1,0 +1,107 @@
+"""Smooth rectifiers built on log(1 + exp(x)), and the softsign."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from plaingrad.module import Module
+from plaingrad.nn.activation.inplace import refuse_inplace
+
+
+def softplus(x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+    """log(1 + exp(x)) without overflow, as log(exp(x) + exp(0))."""
+    return torch.logaddexp(x, x.new_zeros(()))
+
+
+class Softplus(Module):
+    r"""A rectifier with a rounded corner.
+
+    .. math::
+        y = \frac{1}{\beta} \log\big(1 + e^{\beta x}\big), \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot \sigma(\beta x)
+
+    Where β x exceeds the threshold, y = x instead, with derivative 1.
+
+    Shapes: any, kept.
+
+    Args:
+        beta: how sharp the corner is.
+        threshold: beyond which value of β x the line is taken for the curve.
+
+    Source: C. Dugas, Y. Bengio, F. Bélisle, C. Nadeau, R. Garcia, "Incorporating second-order functional
+    knowledge for better option pricing", 2000.
+    """
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        self.beta = beta
+        self.threshold = threshold
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        z = self.beta * x
+        y = torch.where(z > self.threshold, x, softplus(z) / self.beta)
+        self.save(z, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        z = self.restore(dy)
+        return torch.where(z > self.threshold, dy, dy * z.sigmoid())
+
+
+class Mish(Module):
+    r"""The input times a gate that follows its softplus.
+
+    .. math::
+        g = \tanh \log(1 + e^x), \qquad
+        y = x\, g, \qquad
+        \frac{\partial \ell}{\partial x} =
+        \frac{\partial \ell}{\partial y} \odot \big(g + x\, (1 - g^2)\, \sigma(x)\big)
+
+    Shapes: any, kept.
+
+    Args:
+        inplace: only False; saved state must not be overwritten.
+
+    Raises:
+        ModuleError: ``inplace`` is True.
+
+    Source: D. Misra, "Mish: a self regularized non-monotonic activation function", 2019.
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        refuse_inplace(self, inplace)
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        gate = softplus(x).tanh()
+        y = x * gate
+        self.save((x, gate), y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        x, gate = self.restore(dy)
+        return dy * (gate + x * (1 - gate * gate) * x.sigmoid())
+
+
+class Softsign(Module):
+    r"""Squeezes the real line into (-1, 1), more slowly than tanh.
+
+    .. math::
+        y = \frac{x}{1 + |x|}, \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot \frac{1}{(1 + |x|)^2}
+
+    Shapes: any, kept.
+
+    Source: J. Bergstra, G. Desjardins, P. Lamblin, Y. Bengio, "Quadratic polynomials learn better image
+    features", 2009.
+    """
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        scale = 1 + x.abs()
+        y = x / scale
+        self.save(scale, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        scale = self.restore(dy)
+        return dy / (scale * scale)

@@ -1,0 +1,97 @@
+"""The hyperbolic tangent, its piecewise linear stand-in, and what it takes away."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from plaingrad.module import Module, ModuleError
+from plaingrad.nn.activation.inplace import refuse_inplace
+
+
+class Tanh(Module):
+    r"""Squeezes the real line into (-1, 1).
+
+    .. math::
+        y = \tanh x, \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot (1 - y^2)
+
+    Shapes: any, kept.
+    """
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        y = x.tanh()
+        self.save(y, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        y = self.restore(dy)
+        return dy - dy * (y * y)
+
+
+class Hardtanh(Module):
+    r"""Passes what lies between two bounds, and cuts off the rest.
+
+    .. math::
+        y = \min(\max(x, \text{min\_val}), \text{max\_val}), \qquad
+        \frac{\partial \ell}{\partial x} =
+        \frac{\partial \ell}{\partial y} \odot [\text{min\_val} < x < \text{max\_val}]
+
+    Shapes: any, kept. At the kinks the derivative is taken as 0.
+
+    Args:
+        min_val: the lower bound.
+        max_val: the upper bound.
+        inplace: only False; saved state must not be overwritten.
+        min_value: an older name of ``min_val``; wins if given.
+        max_value: an older name of ``max_val``; wins if given.
+
+    Raises:
+        ModuleError: the bounds leave nothing between them, or ``inplace`` is True.
+
+    Source: R. Collobert, "Large scale machine learning", 2004.
+    """
+
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
+    ) -> None:
+        refuse_inplace(self, inplace)
+        self.min_val = min_val if min_value is None else min_value
+        self.max_val = max_val if max_value is None else max_value
+        if not self.min_val < self.max_val:
+            raise ModuleError(self, f"expected min_val < max_val, got {self.min_val} and {self.max_val}")
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        y = x.clamp(self.min_val, self.max_val)
+        self.save(y, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        y = self.restore(dy)
+        return dy.masked_fill((y <= self.min_val) | (y >= self.max_val), 0)
+
+
+class Tanhshrink(Module):
+    r"""The input less its hyperbolic tangent: flat at 0, straight far away.
+
+    .. math::
+        y = x - \tanh x, \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot \tanh^2 x
+
+    Shapes: any, kept.
+    """
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        t = x.tanh()
+        y = x - t
+        self.save(t, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        t = self.restore(dy)
+        return dy * (t * t)

@@ -1,0 +1,9 @@
+"""What can happen around epochs and batches, with Keras' names."""
+
+from plaingrad.train.callbacks.callback import Callback, Run
+from plaingrad.train.callbacks.csv_logger import CSVLogger
+from plaingrad.train.callbacks.early_stopping import EarlyStopping
+from plaingrad.train.callbacks.model_checkpoint import ModelCheckpoint
+from plaingrad.train.callbacks.progress_bar import ProgressBar
+
+__all__ = ["CSVLogger", "Callback", "EarlyStopping", "ModelCheckpoint", "ProgressBar", "Run"]

@@ -1,0 +1,40 @@
+"""The history as a table on disk, while it is being made."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import IO, Any
+
+from plaingrad.train.callbacks.callback import Callback, Logs
+
+
+class CSVLogger(Callback):
+    """Writes a row per epoch, counted from 1, to a CSV file, at once.
+
+    Args:
+        path: the file; its folder must exist.
+        separator: between the columns.
+        append: whether to continue a file that exists instead of replacing it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
+        self.path, self.separator, self.append = path, separator, append
+        self._file: IO[str] | None = None
+        self._writer: Any = None
+
+    def on_train_begin(self, logs: Logs) -> None:
+        self._file = Path(self.path).open("a" if self.append else "w", newline="", encoding="utf-8")
+        self._writer = csv.DictWriter(self._file, ["epoch", *self.run.columns], delimiter=self.separator)
+        if self._file.tell() == 0:
+            self._writer.writeheader()
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        assert self._file is not None
+        self._writer.writerow({"epoch": epoch + 1, **logs})
+        self._file.flush()
+
+    def on_train_end(self, logs: Logs) -> None:
+        if self._file is not None:
+            self._file.close()

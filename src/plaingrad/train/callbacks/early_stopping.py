@@ -1,0 +1,81 @@
+"""Stopping when nothing gets better any more."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from plaingrad.train.callbacks.callback import Callback, Logs
+from plaingrad.train.callbacks.monitor import Monitor
+
+
+class EarlyStopping(Callback):
+    """Ends training when a column of the history has stopped improving.
+
+    Args:
+        monitor: the column to watch.
+        min_delta: by how much a value must be better to count as an improvement.
+        patience: for how many epochs without improvement to wait.
+        mode: "min" or "max", whichever is better; "auto" knows plaingrad's own metrics.
+        baseline: a value to be better than from the start.
+        restore_best_weights: whether to leave the model as it was after its best epoch.
+        start_from_epoch: the first epoch to look at, counted from 0.
+
+    Attributes:
+        best: the best value so far.
+        best_epoch: its epoch, counted from 0; None before the first.
+        stopped_epoch: the epoch after which training was ended, counted from 0; None if it was not.
+
+    Raises:
+        ValueError: the mode is unknown; at the start of training, if no such column will be recorded.
+
+    Source: L. Prechelt, "Early stopping - but when?", 1998.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0.0,
+        patience: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        self.monitor, self.min_delta, self.patience, self.mode = monitor, min_delta, patience, mode
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self._forget()
+
+    def _forget(self) -> None:
+        self._monitor = Monitor("EarlyStopping", self.monitor, self.mode, self.min_delta, self.baseline)
+        self._weights: dict[str, Tensor] | None = None
+        self._waited = 0
+        self.best_epoch: int | None = None
+        self.stopped_epoch: int | None = None
+
+    @property
+    def best(self) -> float:
+        return self._monitor.best
+
+    def on_train_begin(self, logs: Logs) -> None:
+        self._forget()
+        self._monitor.expect_column(self.run)
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        if epoch < self.start_from_epoch:
+            return
+        if self._monitor.improved(logs):
+            self._waited, self.best_epoch = 0, epoch
+            if self.restore_best_weights:
+                state = self.run.model.state_dict()
+                self._weights = {name: value.clone() for name, value in state.items()}
+            return
+        self._waited += 1
+        if self._waited > self.patience:
+            self.stopped_epoch = epoch
+            self.run.stop(f"{self.monitor} has not improved for {self._waited} epochs")
+
+    def on_train_end(self, logs: Logs) -> None:
+        if self._weights is not None:
+            self.run.model.load_state_dict(self._weights)

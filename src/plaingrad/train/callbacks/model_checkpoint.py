@@ -1,0 +1,54 @@
+"""Saving the model as training goes on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from plaingrad.train.callbacks.callback import Callback, Logs
+from plaingrad.train.callbacks.monitor import Monitor
+from plaingrad.train.checkpoint import save_model
+
+
+class ModelCheckpoint(Callback):
+    """Writes the model to a safetensors file after each epoch, or after each that was the best so far.
+
+    The metadata of the file are the epoch, counted from 1, and all that it recorded. The file is always whole.
+
+    Args:
+        path: the file; ``{epoch}`` and columns are filled in, as in ``"net-{epoch}-{val_loss:.3f}.safetensors"``.
+        monitor: the column to watch.
+        save_best_only: whether to write only when the column has become better.
+        mode: "min" or "max", whichever is better; "auto" knows plaingrad's own metrics.
+
+    Raises:
+        ValueError: the mode is unknown; at the start of training, if no such column will be recorded, or the
+            path's folder does not exist.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        save_best_only: bool = False,
+        mode: str = "auto",
+    ) -> None:
+        self.path, self.monitor, self.save_best_only, self.mode = (
+            os.fspath(path),
+            monitor,
+            save_best_only,
+            mode,
+        )
+        self._monitor = Monitor("ModelCheckpoint", monitor, mode) if save_best_only else None
+
+    def on_train_begin(self, logs: Logs) -> None:
+        if self._monitor is not None:
+            self._monitor = Monitor("ModelCheckpoint", self.monitor, self.mode)
+            self._monitor.expect_column(self.run)
+        if not Path(self.path).parent.is_dir():
+            raise ValueError(f"ModelCheckpoint: expected a path in a folder that exists, got {self.path}")
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        if self._monitor is None or self._monitor.improved(logs):
+            facts = {"epoch": epoch + 1, **logs}
+            save_model(self.run.model, self.path.format(**facts), facts)

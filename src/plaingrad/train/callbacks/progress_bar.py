@@ -1,0 +1,54 @@
+"""Progress on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from plaingrad.train.callbacks.callback import Callback, Logs
+
+
+class ProgressBar(Callback):
+    """A bar with the epochs done, their losses and the time left; nothing if the output is no terminal.
+
+    Args:
+        lines: whether to print a line per epoch above the bar, terminal or not.
+        console: where to; standard output if None.
+    """
+
+    def __init__(self, lines: bool = False, console: Console | None = None) -> None:
+        self.lines, self.console = lines, console
+        self._bar: Progress | None = None
+
+    def on_train_begin(self, logs: Logs) -> None:
+        console = self.console or Console()
+        self._bar = Progress(
+            TextColumn("epoch"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            disable=not console.is_terminal,
+            refresh_per_second=4,
+            transient=self.lines,
+        )
+        self._task = self._bar.add_task("", total=self.run.epochs)
+        self._bar.start()
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        assert self._bar is not None
+        if self.lines:
+            place = f"epoch {epoch + 1:>{len(str(self.run.epochs))}}/{self.run.epochs}"
+            self._bar.console.print(f"{place}  {told(logs)}", highlight=False, soft_wrap=True)
+        losses = {name: logs[name] for name in ("loss", "val_loss") if name in logs}
+        self._bar.update(self._task, advance=1, description=told(losses))
+
+    def on_train_end(self, logs: Logs) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def told(logs: Logs) -> str:
+    """An epoch's losses and metrics in one line."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in logs.items() if name not in ("lr", "seconds"))

@@ -1,0 +1,196 @@
+"""Where NaN or infinity came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plaingrad.module import Module, ModuleError
+from plaingrad.train.eager import EagerEngine
+from plaingrad.train.engine import Task
+from plaingrad.train.history import History
+from plaingrad.train.snapshot import Snapshot
+
+Chain = tuple[tuple[Module, str], ...]
+
+
+class TrainingDiverged(RuntimeError):
+    """Training met NaN or infinity. The model is as it was before the epoch in which that happened.
+
+    Attributes:
+        epoch: the epoch, counted from 1.
+        finding: what went bad first; None if a second run of the epoch stayed finite.
+        history: the epochs before.
+    """
+
+    def __init__(self, epoch: int, finding: Finding | None, history: History, learning_rate: float) -> None:
+        what = f", step {finding.step}: {finding}" if finding else "; a second run of it stayed finite"
+        hint = f"a learning rate below {learning_rate:g} may help"
+        super().__init__(f"training diverged in epoch {epoch}{what}; {hint}")
+        self.epoch = epoch
+        self.finding = finding
+        self.history = history
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The first value that was not finite.
+
+    Attributes:
+        step: in which step of the epoch, counted from 1.
+        path: the module's place in the network, as in a state dict; "loss" for the loss.
+        module: the same with the modules' names, as in a `ModuleError`.
+        kind: "input", "parameter", "output" or "gradient".
+        problem: a sentence about it.
+    """
+
+    step: int
+    path: str
+    module: str
+    kind: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.module}: {self.problem}"
+
+
+def diverged(
+    task: Task, before: Snapshot, order: Tensor | None, epoch: int, history: History
+) -> TrainingDiverged:
+    """Go back to the start of an epoch that went bad, and run it again under watch to say where.
+
+    Args:
+        task: what the epoch was run for, by any engine.
+        before: the state in which it began; the state is the same again afterwards.
+        order: the order of its samples.
+        epoch: its number, counted from 1.
+        history: the epochs before.
+    """
+    before.restore()
+    finding = find(task, order)
+    before.restore()
+    return TrainingDiverged(epoch, finding, history, task.optimizer.param_groups[0]["lr"])
+
+
+def finite(task: Task, loss: float) -> bool:
+    """Whether an epoch's loss and the parameters that it left are finite."""
+    return math.isfinite(loss) and all(
+        bool(torch.isfinite(storage.value).all()) for storage in task.optimizer.storages
+    )
+
+
+def find(task: Task, order: Tensor | None) -> Finding | None:
+    """Run an epoch eagerly with every value checked, up to the first that is not finite."""
+    watch = _Watch(task)
+    checked = replace(task, batch_begin=[watch.begin], batch_end=[watch.end])
+    with watch.watching():
+        try:
+            EagerEngine(checked).run_epoch(order)
+        except _FoundError as found:
+            return found.finding
+    return None
+
+
+class _FoundError(Exception):
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+
+
+class _Watch:
+    def __init__(self, task: Task) -> None:
+        self.places = [*_walk(task.model, ()), (task.loss, ())]
+        self.loss = task.loss
+        self.step = 0
+
+    def begin(self, batch: int, logs: dict[str, float]) -> None:
+        self.step = batch + 1
+
+    def end(self, batch: int, logs: dict[str, float]) -> None:
+        for module, chain in self.places:
+            self.check_parameters(module, chain)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Have each module's forward and backward checked."""
+        watched = {id(module): (module, chain) for module, chain in self.places}.values()
+        try:
+            for module, chain in watched:
+                vars(module).update(
+                    forward=self.checked_forward(module, chain), backward=self.checked_backward(module, chain)
+                )
+            yield
+        finally:
+            for module, _ in watched:
+                for name in ("forward", "backward"):
+                    vars(module).pop(name, None)
+
+    def checked_forward(self, module: Module, chain: Chain) -> Any:
+        original, leaf = module.forward, not any(module.named_children())
+
+        def forward(*inputs: Any) -> Any:
+            if leaf:  # what a container gets, the first module inside gets too, and is the better name
+                self.check(module, chain, "input", "its input", inputs)
+            self.check_parameters(module, chain)
+            y = original(*inputs)
+            self.check(module, chain, "output", "its output", y, f" from inputs up to {_size(inputs)}")
+            return y
+
+        return forward
+
+    def checked_backward(self, module: Module, chain: Chain) -> Any:
+        original = module.backward
+
+        def backward(*dys: Any) -> Any:
+            dx = original(*dys)
+            for name, parameter in _own_parameters(module):
+                self.check(module, chain, "gradient", f"the gradient of its {name}", parameter.grad)
+            self.check(module, chain, "gradient", "the gradient of its input", dx)
+            return dx
+
+        return backward
+
+    def check_parameters(self, module: Module, chain: Chain) -> None:
+        for name, parameter in _own_parameters(module):
+            self.check(module, chain, "parameter", f"its parameter {name}", parameter.value)
+
+    def check(
+        self, module: Module, chain: Chain, kind: str, subject: str, values: Any, cause: str = ""
+    ) -> None:
+        for value in _tensors(values):
+            bad = ~torch.isfinite(value)
+            if bad.any():
+                place = bad.nonzero()[0].tolist()
+                where = f" at {place}" if place else ""
+                problem = f"{subject} became {value[tuple(place)].item()}{where}{cause}"
+                error = ModuleError(module, problem)
+                for container, name in reversed(chain):
+                    error.inside(container, name)
+                path = "loss" if module is self.loss else ".".join(name for _, name in chain)
+                told = str(error).removesuffix(f": {problem}")
+                raise _FoundError(Finding(self.step, path, told, kind, problem))
+
+
+def _walk(module: Module, chain: Chain) -> Iterator[tuple[Module, Chain]]:
+    yield module, chain
+    for name, child in module.named_children():
+        yield from _walk(child, (*chain, (module, name)))
+
+
+def _own_parameters(module: Module) -> Iterator[tuple[str, Any]]:
+    return ((name, parameter) for name, parameter in module.named_parameters() if "." not in name)
+
+
+def _tensors(values: Any) -> list[Tensor]:
+    values = values if isinstance(values, (tuple, list)) else (values,)
+    return [value for value in values if isinstance(value, Tensor) and value.is_floating_point()]
+
+
+def _size(values: Any) -> str:
+    largest = max((float(value.abs().max()) for value in _tensors(values) if value.numel()), default=0.0)
+    return f"{largest:.1e}"

@@ -1,0 +1,102 @@
+"""A network's predictions, and how good they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plaingrad.data import Dataset
+from plaingrad.module import Module, ModuleError
+from plaingrad.nn import Loss
+from plaingrad.train.checks import as_trained, expect_loss, expect_positive
+from plaingrad.train.metrics import Metric, named
+from plaingrad.train.modes import mode
+
+BATCH_SIZE = 1024  # large enough to be fast, small enough for any memory
+
+
+def evaluate(
+    model: Module,
+    data: Dataset | tuple[Any, Any],
+    *,
+    loss: Loss | None = None,
+    metrics: Sequence[str | Metric] = (),
+    batch_size: int = BATCH_SIZE,
+) -> dict[str, float]:
+    """Measure a network in evaluation mode; its modes and saved state stay as they were.
+
+    Args:
+        model: the network.
+        data: a data set, or a pair of tensors or arrays.
+        loss: reported as ``"loss"``: the mean over the samples of the losses of their batches.
+        metrics: names ("accuracy", "error": fractions; "mse", "mae", "r2"), or callables
+            ``(prediction, target) -> number``, which get all samples at once. For a single column of
+            predictions, accuracy needs the loss to tell logits from probabilities; without one they are
+            probabilities.
+        batch_size: how many samples pass through the network at once.
+
+    Returns:
+        A number for ``"loss"`` and for each metric.
+
+    Raises:
+        ValueError: empty data or NaN in it, a loss or metric that is none, ``batch_size`` < 1.
+        ModuleError: inputs or targets do not fit the network or the loss.
+    """
+    expect_positive("batch_size", batch_size)
+    if loss is not None:
+        expect_loss(loss)
+    return measure(model, as_trained(model, Dataset.of(data)), loss, named(metrics, loss), batch_size)
+
+
+def predict(model: Module, inputs: Any, batch_size: int = BATCH_SIZE) -> Tensor:
+    """The network's outputs in evaluation mode; its modes and saved state stay as they were.
+
+    Args:
+        model: the network.
+        inputs: a tensor or array, samples along the first axis.
+        batch_size: how many samples pass through the network at once.
+
+    Raises:
+        ValueError: there are no inputs, or NaN among them; ``batch_size`` < 1.
+        ModuleError: the inputs do not fit the network.
+    """
+    expect_positive("batch_size", batch_size)
+    inputs = inputs if isinstance(inputs, Tensor) else torch.as_tensor(inputs)
+    data = as_trained(model, Dataset(inputs, inputs))
+    return outputs(model, data.inputs, batch_size)
+
+
+def measure(
+    model: Module,
+    data: Dataset,
+    loss: Loss | None,
+    metrics: Mapping[str, Metric],
+    batch_size: int = BATCH_SIZE,
+) -> dict[str, float]:
+    """What `evaluate` returns, for data that has the model's dtype and device."""
+    prediction = outputs(model, data.inputs, batch_size)
+    found: dict[str, float] = {}
+    if loss is not None:
+        with mode(False, loss), torch.no_grad():
+            total = torch.zeros((), dtype=torch.float64, device=prediction.device)
+            for p, t in zip(prediction.split(batch_size), data.targets.split(batch_size)):
+                total.add_(loss.forward(p, t), alpha=weight(loss, len(t)))
+        found["loss"] = total.item() / len(data)
+    return found | {name: float(metric(prediction, data.targets)) for name, metric in metrics.items()}
+
+
+def outputs(model: Module, inputs: Tensor, batch_size: int) -> Tensor:
+    """What `predict` returns, for inputs that have the model's dtype and device."""
+    with mode(False, model), torch.no_grad():
+        found = [model.forward(x) for x in inputs.split(batch_size)]
+    if not isinstance(found[0], Tensor):
+        raise ModuleError(model, f"expected a tensor as output, got {type(found[0]).__name__}")
+    return torch.cat(found)
+
+
+def weight(loss: Loss, samples: int) -> int:
+    """By what a batch's loss counts in a sum over samples: a mean stands for each of them, a sum for all."""
+    return samples if loss.reduction == "mean" else 1

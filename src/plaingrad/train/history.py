@@ -1,0 +1,104 @@
+"""What happened during training, epoch by epoch."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from plaingrad.files import replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+@dataclass
+class History:
+    """The record of one call of `plaingrad.fit`.
+
+    ``history["val_loss"]`` is the list of that column's values, one per epoch; ``len(history)`` counts the
+    epochs.
+
+    Attributes:
+        epochs: a list per column: ``loss`` (the mean over the samples of the losses of their batches, as
+            they were met during the epoch), the metrics by name, ``val_loss`` and ``val_<metric>`` if there
+            was validation data, ``lr`` (of the first parameter group, as the epoch began) and ``seconds``
+            (training alone).
+        steps: how many updates were made.
+        seconds: how long everything took.
+        engine: the engine that ran, ``"eager"`` for instance.
+        engine_reason: why this one.
+        stopped: why training ended; empty while it runs.
+    """
+
+    epochs: dict[str, list[float]] = field(default_factory=dict)
+    steps: int = 0
+    seconds: float = 0.0
+    engine: str = ""
+    engine_reason: str = ""
+    stopped: str = ""
+
+    def append(self, values: dict[str, float]) -> None:
+        """Add an epoch's value to each column."""
+        for name, value in values.items():
+            self.epochs.setdefault(name, []).append(value)
+
+    def last(self) -> dict[str, float]:
+        """The values of the last epoch; empty before the first one has ended."""
+        return {name: column[-1] for name, column in self.epochs.items()}
+
+    def __len__(self) -> int:
+        return len(self.epochs.get("loss", []))
+
+    def __getitem__(self, name: str) -> list[float]:
+        if name not in self.epochs:
+            raise KeyError(f"history: no column {name!r}; there are {', '.join(self.epochs) or 'none yet'}")
+        return self.epochs[name]
+
+    @property
+    def loss(self) -> list[float]:
+        """The training loss of each epoch."""
+        return self["loss"]
+
+    @property
+    def val_loss(self) -> list[float]:
+        """The validation loss of each epoch."""
+        return self["val_loss"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists, numbers and strings; what JSON lacks (NaN, infinity) as None."""
+        columns = {
+            name: [value if math.isfinite(value) else None for value in column]
+            for name, column in self.epochs.items()
+        }
+        return {**vars(self), "epochs": columns}
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas table with a row per epoch, counted from 1, and a column per quantity."""
+        import pandas as pd
+
+        return pd.DataFrame(self.epochs, index=pd.RangeIndex(1, len(self) + 1, name="epoch"))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write `to_dict` as JSON; the file is either whole or not there."""
+        with replacing(path) as temporary:
+            temporary.write_text(
+                json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8"
+            )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the loss curves over the epochs, into ``ax`` or a new figure, and return the axes."""
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            _, ax = plt.subplots()
+        epochs = range(1, len(self) + 1)
+        for name, label in (("loss", "training"), ("val_loss", "validation")):
+            if name in self.epochs:
+                ax.plot(epochs, self.epochs[name], label=label)
+        ax.set(xlabel="epoch", ylabel="loss")
+        ax.legend()
+        return ax

@@ -1,0 +1,171 @@
+"""Training, epoch by epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any, Literal
+
+import torch
+
+from plaingrad.data import Dataset
+from plaingrad.module import Module
+from plaingrad.nn import Loss
+from plaingrad.optim import Optimizer
+from plaingrad.train import checks
+from plaingrad.train.callbacks import Callback, ProgressBar, Run
+from plaingrad.train.diagnose import diverged, finite
+from plaingrad.train.engine import Task, choose
+from plaingrad.train.evaluation import measure
+from plaingrad.train.history import History
+from plaingrad.train.interrupt import Interrupt
+from plaingrad.train.metrics import Metric, named
+from plaingrad.train.modes import mode
+from plaingrad.train.randomness import seeded
+from plaingrad.train.snapshot import Snapshot
+from plaingrad.train.threads import threads_for
+
+
+def fit(
+    model: Module,
+    train: Dataset | tuple[Any, Any],
+    *,
+    loss: Loss,
+    optimizer: Optimizer,
+    epochs: int,
+    batch_size: int,
+    schedule: Any = None,
+    validation: Dataset | tuple[Any, Any] | None = None,
+    metrics: Sequence[str | Metric] = (),
+    shuffle: bool = True,
+    seed: int | None = None,
+    engine: Literal["auto", "eager", "native"] = "auto",
+    callbacks: Sequence[Callback] = (),
+    progress: bool = True,
+) -> History:
+    """Train a network on mini-batches.
+
+    Each epoch visits every sample once. Each batch goes forward through the network and the loss, backward
+    through both, and the optimizer makes one step. The reported loss of an epoch is the mean over its
+    samples of the losses of their batches as they were met; metrics, and everything on the validation data,
+    are measured after the epoch in evaluation mode.
+
+    Ctrl-C lets the current epoch finish and returns the history so far; a second Ctrl-C interrupts at once.
+    During training torch uses as many threads as the size of the network is worth
+    (`plaingrad.train.threads`), and each module is in training mode; afterwards both are as they were
+    before.
+
+    Args:
+        model: the network, changed in place.
+        train: a `Dataset`, or a pair of tensors or arrays ``(inputs, targets)``. Floating-point values are
+            brought to the model's dtype and device; integers, such as class indices, stay integers.
+        loss: for instance ``nn.CrossEntropyLoss()``; with reduction "mean" or "sum".
+        optimizer: for instance ``optim.SGD(model.parameters(), lr=0.1)``. Parameters that it does not hold
+            stay as they are.
+        epochs: how often to visit all the data, at least 1.
+        batch_size: samples per step, from 1 to all; the last batch of an epoch is smaller if it must be.
+        schedule: a schedule of the optimizer's learning rate, such as ``optim.StepLR(optimizer, 10)``. It is
+            stepped after each epoch or each update, whichever it is made for; one that watches a metric
+            gets the validation loss, or without validation data the training loss.
+        validation: data as in ``train`` to measure after each epoch.
+        metrics: what to measure besides the loss: "accuracy" and "error" (fractions), "mse", "mae", "r2", or
+            callables ``(prediction, target) -> number`` over all the data.
+        shuffle: whether each epoch has a new random order.
+        seed: the same seed gives the same bits on the same machine, and leaves torch's global random state
+            as it was. Without it, order and dropout draw from that state.
+        engine: "eager" runs the modules as they are written; "auto" takes the fastest that knows the network.
+        callbacks: instances of `plaingrad.train.callbacks.Callback`, called in this order.
+        progress: whether to show a progress bar, if the output is a terminal.
+
+    Returns:
+        The `History` of the run.
+
+    Raises:
+        ValueError: an argument cannot be used; said before anything is trained.
+        ModuleError: the data do not fit the network or the loss; said with the module's place in the network.
+        TrainingDiverged: an epoch met NaN or infinity. It names the epoch, the step, the module and what went
+            bad first; the model is as it was before that epoch, and the history so far is in ``.history``.
+    """
+    data = checks.as_trained(model, Dataset.of(train))
+    held_out = None if validation is None else checks.as_trained(model, Dataset.of(validation))
+    epochs = checks.expect_positive("epochs", epochs)
+    batch_size = checks.expect_batch_size(batch_size, data)
+    seed = checks.expect_seed(seed)
+    checks.expect_loss(loss)
+    checks.expect_optimizer(optimizer, model)
+    checks.expect_schedule(schedule, optimizer)
+    measured = named(metrics, loss)
+    for part in (data, held_out):  # a trial that changes nothing, to say at once what does not fit
+        if part is not None:
+            measure(model, part.take(slice(batch_size)), loss, measured)
+
+    callbacks = [*callbacks, ProgressBar()] if progress else callbacks
+    history = History()
+    columns = ["loss", *measured]
+    columns += [f"val_{name}" for name in columns] if held_out is not None else []
+    run = Run(model, optimizer, history, epochs, [*columns, "lr", "seconds"])
+    task = Task(
+        model,
+        loss,
+        optimizer,
+        data,
+        batch_size,
+        schedule=schedule if schedule is not None and schedule.interval == "step" else None,
+        batch_begin=[c.on_train_batch_begin for c in callbacks if c.overrides("on_train_batch_begin")],
+        batch_end=[c.on_train_batch_end for c in callbacks if c.overrides("on_train_batch_end")],
+    )
+    runner, history.engine_reason = choose(engine, task)
+    history.engine = runner.name
+
+    begun = time.perf_counter()
+    with ExitStack() as around:
+        around.enter_context(torch.no_grad())
+        around.enter_context(threads_for(model, data.inputs[:batch_size]))
+        around.enter_context(mode(True, model, loss))
+        generator = around.enter_context(seeded(seed, data.inputs.device))
+        interrupt = around.enter_context(Interrupt())
+        for module in (model, loss):
+            module.zero_grad()
+            around.callback(module.zero_grad)
+        for callback in callbacks:
+            callback.run = run
+            around.callback(_end_of_training, callback)
+            callback.on_train_begin({})
+        for epoch in range(epochs):
+            for callback in callbacks:
+                callback.on_epoch_begin(epoch, {})
+            logs = {"lr": optimizer.param_groups[0]["lr"]}
+            order = torch.randperm(len(data), generator=generator).to(data.inputs.device) if shuffle else None
+            before = Snapshot(task)
+            start = time.perf_counter()
+            logs["loss"] = runner.run_epoch(order)
+            logs["seconds"] = time.perf_counter() - start
+            if not finite(task, logs["loss"]):
+                history.stopped = f"diverged in epoch {epoch + 1}"
+                raise diverged(task, before, order, epoch + 1, history)
+            logs |= measure(model, data, None, measured) if measured else {}
+            if held_out is not None:
+                found = measure(model, held_out, loss, measured)
+                logs |= {f"val_{name}": value for name, value in found.items()}
+            if schedule is not None and schedule.interval == "epoch":
+                if getattr(schedule, "needs_metric", False):
+                    schedule.step(logs.get("val_loss", logs["loss"]))
+                else:
+                    schedule.step()
+            logs = {name: logs[name] for name in run.columns}
+            history.append(logs)
+            history.steps += -(-len(data) // batch_size)
+            history.seconds = time.perf_counter() - begun
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, logs)
+            if interrupt.requested:
+                run.stop(f"interrupted in epoch {epoch + 1}")
+            if history.stopped:
+                break
+        history.stopped = history.stopped or f"all {epochs} epochs done"
+    return history
+
+
+def _end_of_training(callback: Callback) -> None:
+    callback.on_train_end(callback.run.history.last())

@@ -1,0 +1,24 @@
+"""Random numbers that depend on the seed alone, and leave no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def seeded(seed: int | None, device: torch.device) -> Iterator[torch.Generator]:
+    """A generator for the order of the samples, and a global generator to match for dropout and the like.
+
+    With a seed, torch's global generator is seeded for the block and afterwards put back as it was. Without
+    one, the order is seeded from the global generator, so that ``torch.manual_seed`` governs everything.
+    """
+    order = torch.Generator()
+    if seed is None:
+        yield order.manual_seed(int(torch.empty((), dtype=torch.int64).random_()))
+        return
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(~seed)  # another stream than the order's, or the two would be correlated
+        yield order.manual_seed(seed)
