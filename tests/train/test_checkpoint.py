@@ -17,17 +17,24 @@ def test_a_model_comes_back_to_the_bit_with_its_metadata(tmp_path: Path) -> None
     save_model(model, tmp_path / "model.safetensors", facts)
     state, metadata = load_state(tmp_path / "model.safetensors")
     assert metadata == facts
-    assert list(sorted(state)) == ["0.bias", "0.weight", "2.bias", "2.weight"]
+    assert sorted(state) == ["0.bias", "0.weight", "2.bias", "2.weight"]
     again.load_state_dict(state)
     assert all(torch.equal(a, b) for a, b in zip(values(again), values(model)))
 
 
-def test_a_file_that_cannot_be_finished_is_not_begun(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_finished_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(state: object, file: Path, metadata: object) -> None:
+        file.write_bytes(b"half")
+        raise OSError("no space left")
+
     path = tmp_path / "model.safetensors"
     save_model(network(2, 1), path)
     before = path.read_bytes()
     with pytest.raises(TypeError):
         save_model(network(2, 3, 1), path, {"no JSON": object()})
+    monkeypatch.setattr("plaingrad.train.checkpoint.save_file", full)
+    with pytest.raises(OSError, match="no space left"):
+        save_model(network(2, 3, 1), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
