@@ -167,14 +167,14 @@ def test_everything_is_as_it_was_before_the_epoch() -> None:
 def test_the_state_of_the_optimizer_is_put_back() -> None:
     class Counting(optim.SGD):
         def update(self, value: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-            state["count"] = state.get("count", torch.zeros(())).add_(1)
+            state["count"] = state.get("count", torch.zeros_like(value)).add_(1)
             super().update(value, grad, state, group)
 
     model = nn.Sequential(*network(2, 1), Faulty("output", at=8))
     optimizer = Counting(model.parameters(), lr=0.01)
     with pytest.raises(TrainingDiverged):
         run(model, plane(), optimizer=optimizer)
-    assert optimizer.state[0]["count"] == 5
+    assert optimizer.state[0]["count"].tolist() == [5, 5, 5, 5]
 
 
 def test_what_does_not_happen_twice_is_told_all_the_same() -> None:
