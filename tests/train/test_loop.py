@@ -83,16 +83,19 @@ def test_equals_a_loop_written_with_torch(
     assert history.steps == 3 * -(-n // size)
 
 
-def noisy(seed: int | None) -> tuple[list[Tensor], list[float]]:
+def noisy(seed: int | None, before: int = 5) -> tuple[list[Tensor], list[float]]:
     model = nn.Sequential(*network(2, 3, 1), Noise())
-    torch.manual_seed(5)
+    torch.manual_seed(before)
     history = run(model, plane(), seed=seed)
     return values(model), history.loss
 
 
 @pytest.mark.parametrize("seed", [3, None])
 def test_the_same_seed_gives_the_same_bits(seed: int | None) -> None:
-    (first, losses), (second, losses_again) = noisy(seed), noisy(seed)
+    (first, losses), (second, losses_again) = (
+        noisy(seed, before=5),
+        noisy(seed, before=5 if seed is None else 6),
+    )
     assert losses == losses_again
     assert all(torch.equal(a, b) for a, b in zip(first, second))
 
@@ -136,6 +139,18 @@ def test_modes_are_put_back_and_nothing_is_left_behind() -> None:
     run(model, plane(), loss=loss, callbacks=[recorder], validation=plane(), metrics=["mse"])
     assert recorder.seen == [[(True, True)] * 4] * 2
     assert [(m.training, m.saving) for m in (*model.modules(), loss)] == before
+    assert not any(m._saved for m in (*model.modules(), loss))
+    assert all(bool((grad == 0).all()) for _, grad in model.parameters())
+
+
+def test_a_broken_step_leaves_no_gradients_or_state_behind() -> None:
+    class Broken(nn.ReLU):
+        def backward(self, dy: Tensor) -> Tensor:
+            raise KeyboardInterrupt
+
+    model, loss = nn.Sequential(*network(2, 1), Broken(), *network(1, 1)), nn.MSELoss()
+    with pytest.raises(KeyboardInterrupt):
+        run(model, plane(), loss=loss)
     assert not any(m._saved for m in (*model.modules(), loss))
     assert all(bool((grad == 0).all()) for _, grad in model.parameters())
 
