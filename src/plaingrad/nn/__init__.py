@@ -30,6 +30,10 @@ from plaingrad.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from plaingrad.nn.batchnorm import BatchNorm1d
+from plaingrad.nn.dropout import Dropout
+from plaingrad.nn.embedding import Embedding
+from plaingrad.nn.layernorm import LayerNorm
 from plaingrad.nn.linear import Linear
 from plaingrad.nn.loss import (
     BCELoss,
@@ -42,7 +46,10 @@ from plaingrad.nn.loss import (
     NLLLoss,
     SmoothL1Loss,
 )
+from plaingrad.nn.parallel import Parallel
+from plaingrad.nn.residual import Residual
 from plaingrad.nn.sequential import Sequential
+from plaingrad.nn.shape import Flatten, Identity
 
 __all__ = [
     "CELU",
@@ -52,13 +59,19 @@ __all__ = [
     "SELU",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
     "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
+    "Flatten",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "HuberLoss",
+    "Identity",
     "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LogSigmoid",
@@ -68,9 +81,11 @@ __all__ = [
     "Mish",
     "NLLLoss",
     "PReLU",
+    "Parallel",
     "RReLU",
     "ReLU",
     "ReLU6",
+    "Residual",
     "Sequential",
     "SiLU",
     "Sigmoid",
