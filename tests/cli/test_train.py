@@ -60,9 +60,8 @@ def test_the_saved_model_can_be_used_on_the_table_again(tmp_path: Path) -> None:
     inputs = (test.inputs - torch.tensor(facts["input_mean"])) / torch.tensor(facts["input_deviation"])
     values = facts["target_mean"] + facts["target_deviation"] * predict(model, inputs).double()
     rmse = (values - test.targets).square().mean().sqrt()
-    assert json.loads((out / "report.json").read_text())["test"]["rmse"] == pytest.approx(
-        float(rmse), rel=1e-5
-    )
+    report = json.loads((out / "report.json").read_text())
+    assert report["test"]["rmse"] == pytest.approx(float(rmse), rel=1e-5)
 
 
 def test_truth_values_are_classes_and_the_best_epoch_is_kept(tmp_path: Path) -> None:

@@ -22,10 +22,8 @@ def test_curves_end_in_their_names_which_do_not_overlap() -> None:
     assert not training.overlaps(validation)
 
 
-@pytest.mark.parametrize(
-    ("losses", "scale"), [([1.0, 0.5], "linear"), ([1.0, 0.01], "log"), ([1.0, 0.0], "linear")]
-)
-def test_a_loss_that_falls_far_is_on_a_logarithmic_axis(losses: list[float], scale: str) -> None:
+@pytest.mark.parametrize(("losses", "scale"), [((1, 0.5), "linear"), ((1, 0.01), "log"), ((1, 0), "linear")])
+def test_a_loss_that_falls_far_is_on_a_logarithmic_axis(losses: tuple[float, ...], scale: str) -> None:
     assert plots.loss_curve(losses).axes[0].get_yscale() == scale
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ def demo(
     curve, the decision boundary, the history and the model; with --rounds
     the errors of each round.
     """
-    if lr <= 0:
+    if not 0 < lr < math.inf:
         raise choices.bad("--lr", f"expected more than 0, got {lr}")
     sizes = choices.sizes(architecture, "--architecture")
     if len(sizes) < 2 or (sizes[0], sizes[-1]) != (2, 2):

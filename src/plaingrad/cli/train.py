@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,7 +51,7 @@ def train(
     gets the model (weights, columns, standardisation, classes), the report,
     the history and the plots.
     """
-    if lr <= 0:
+    if not 0 < lr < math.inf:
         raise choices.bad("--lr", f"expected more than 0, got {lr}")
     if not 0 < test_size < 1:
         raise choices.bad("--test-size", f"expected a fraction between 0 and 1, got {test_size}")
