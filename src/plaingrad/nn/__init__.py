@@ -30,9 +30,16 @@ from plaingrad.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from plaingrad.nn.batchnorm import BatchNorm1d
+from plaingrad.nn.dropout import Dropout
+from plaingrad.nn.embedding import Embedding
+from plaingrad.nn.layernorm import LayerNorm
 from plaingrad.nn.linear import Linear
 from plaingrad.nn.loss import Loss, MSELoss
+from plaingrad.nn.parallel import Parallel
+from plaingrad.nn.residual import Residual
 from plaingrad.nn.sequential import Sequential
+from plaingrad.nn.shape import Flatten, Identity
 
 __all__ = [
     "CELU",
@@ -40,10 +47,16 @@ __all__ = [
     "GELU",
     "GLU",
     "SELU",
+    "BatchNorm1d",
+    "Dropout",
+    "Embedding",
+    "Flatten",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "Identity",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LogSigmoid",
@@ -52,9 +65,11 @@ __all__ = [
     "MSELoss",
     "Mish",
     "PReLU",
+    "Parallel",
     "RReLU",
     "ReLU",
     "ReLU6",
+    "Residual",
     "Sequential",
     "SiLU",
     "Sigmoid",
