@@ -163,7 +163,7 @@ def _expect_numeric(frame: pd.DataFrame, lines: list[int]) -> None:
     found = []
     for name in frame:
         if not pd.api.types.is_numeric_dtype(frame[name]):
-            words = pd.to_numeric(frame[name], errors="coerce").isna()
+            words = pd.Series(pd.to_numeric(frame[name], errors="coerce")).isna()
             first = words if words.any() else ~words  # integers too large for 64 bits are no words
             found.append(f"{name!r} ({frame[name][first].iloc[0]!r} in {_row(first, lines)})")
     if found:
@@ -172,7 +172,7 @@ def _expect_numeric(frame: pd.DataFrame, lines: list[int]) -> None:
 
 def _expect_finite(frame: pd.DataFrame, lines: list[int]) -> None:
     for name in frame.select_dtypes("number"):
-        infinite = np.isinf(frame[name].astype(np.float64))
+        infinite = frame[name].abs() == np.inf
         if infinite.any():
             raise ValueError(f"column {name!r} is infinite in {_row(infinite, lines)}")
 

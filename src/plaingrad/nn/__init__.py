@@ -35,7 +35,17 @@ from plaingrad.nn.dropout import Dropout
 from plaingrad.nn.embedding import Embedding
 from plaingrad.nn.layernorm import LayerNorm
 from plaingrad.nn.linear import Linear
-from plaingrad.nn.loss import Loss, MSELoss
+from plaingrad.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    L1Loss,
+    Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
 from plaingrad.nn.parallel import Parallel
 from plaingrad.nn.residual import Residual
 from plaingrad.nn.sequential import Sequential
@@ -47,7 +57,10 @@ __all__ = [
     "GELU",
     "GLU",
     "SELU",
+    "BCELoss",
+    "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "CrossEntropyLoss",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -55,7 +68,9 @@ __all__ = [
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HuberLoss",
     "Identity",
+    "L1Loss",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -64,6 +79,7 @@ __all__ = [
     "Loss",
     "MSELoss",
     "Mish",
+    "NLLLoss",
     "PReLU",
     "Parallel",
     "RReLU",
@@ -73,6 +89,7 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmoothL1Loss",
     "Softmax",
     "Softmax2d",
     "Softmin",

@@ -75,7 +75,7 @@ def diverged(
     before.restore()
     finding = find(task, order)
     before.restore()
-    return TrainingDiverged(epoch, finding, history, task.optimizer.param_groups[0]["lr"])
+    return TrainingDiverged(epoch, finding, history, float(task.optimizer.param_groups[0]["lr"]))
 
 
 def finite(task: Task, loss: float) -> bool:

@@ -23,7 +23,7 @@ class ModelCheckpoint(Callback):
 
     Raises:
         ValueError: the mode is unknown; at the start of training, if no such column will be recorded, or the
-            path's folder does not exist.
+            path's folder does not exist or it has other fields.
     """
 
     def __init__(
@@ -40,8 +40,15 @@ class ModelCheckpoint(Callback):
         if self._monitor is not None:
             self._monitor = Monitor("ModelCheckpoint", self.monitor, self.mode)
             self._monitor.expect_column(self.run)
-        if not Path(self.path).parent.is_dir():
-            raise ValueError(f"ModelCheckpoint: expected a path in a folder that exists, got {self.path}")
+        try:
+            example = self.path.format(epoch=1, **dict.fromkeys(self.run.columns, 0.0))
+        except (KeyError, IndexError, ValueError) as error:
+            available = ", ".join(["epoch", *self.run.columns])
+            raise ValueError(
+                f"ModelCheckpoint: expected a path with fields among {available}; got {self.path!r}"
+            ) from error
+        if not Path(example).parent.is_dir():
+            raise ValueError(f"ModelCheckpoint: expected a path in a folder that exists, got {example!r}")
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self._monitor is None or self._monitor.improved(logs):
