@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -318,6 +317,15 @@ def test_a_model_without_a_tensor_as_output_is_refused() -> None:
         run(Pair(2, 1, dtype=torch.float64), plane())
 
 
+def test_a_last_batch_that_is_too_small_is_told_before_anything_changes() -> None:
+    model = nn.Sequential(*network(2, 3), nn.BatchNorm1d(3, dtype=torch.float64), *network(3, 1))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(ModuleError, match=r"Sequential\[1\] BatchNorm1d.*more than one value per channel"):
+        run(model, plane(9))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    run(model, plane(10))
+
+
 def test_batches_are_slices_of_the_order() -> None:
     model, seen = network(2, 1), []
     forward = model.forward
@@ -330,6 +338,5 @@ def test_batches_are_slices_of_the_order() -> None:
     vars(model)["forward"] = watched
     run(model, plane(10), epochs=1, batch_size=4, seed=3)
     order = torch.randperm(10, generator=torch.Generator().manual_seed(3))
-    assert [len(x) for x in seen] == [4, 4, 2]
-    assert torch.equal(torch.cat(seen), plane(10)[0][order])
-    assert not any(torch.equal(a, b) for a, b in itertools.pairwise(seen[:2]))
+    assert [len(x) for x in seen] == [2, 4, 4, 2]  # the first is a trial of the last batch
+    assert torch.equal(torch.cat(seen[1:]), plane(10)[0][order])

@@ -124,12 +124,13 @@ def fit(
         around.enter_context(mode(True, model, loss))
         generator = around.enter_context(seeded(seed, data.inputs.device))
         interrupt = around.enter_context(Interrupt())
-        for part in (data, held_out):
-            if part is not None:
-                measure(model, part, loss, measured)  # says what does not fit while nothing has changed
         for module in (model, loss):
             module.zero_grad()
             around.callback(module.zero_grad)
+        for part in (data, held_out):
+            if part is not None:
+                measure(model, part, loss, measured)  # says what does not fit while nothing has changed
+        _try_last_batch(task)
         for callback in callbacks:
             callback.run = run
             around.callback(_end_of_training, callback)
@@ -165,6 +166,15 @@ def fit(
                 break
         history.stopped = history.stopped or f"all {epochs} epochs done"
     return history
+
+
+def _try_last_batch(task: Task) -> None:
+    """Say now what the last batch of an epoch is too small for, such as batch normalisation of one sample."""
+    before = Snapshot(task)
+    try:
+        task.model.forward(task.data.inputs[-(len(task.data) % task.batch_size or task.batch_size) :])
+    finally:
+        before.restore()
 
 
 def _end_of_training(callback: Callback) -> None:
