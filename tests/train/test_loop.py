@@ -209,16 +209,18 @@ def test_validation_and_metrics_are_measured_after_each_epoch() -> None:
     assert len(history) == 2
 
 
-class Halving:
-    """A schedule with the interface of those in `plaingrad.optim`."""
-
-    def __init__(self, optimizer: optim.Optimizer, interval: str, needs_metric: bool = False) -> None:
-        self.optimizer, self.interval, self.needs_metric = optimizer, interval, needs_metric
+class Halving(optim.Schedule):
+    def __init__(self, optimizer: optim.Optimizer, interval: Any, needs_metric: bool = False) -> None:
+        super().__init__(optimizer, interval)
+        vars(self)["needs_metric"] = needs_metric
         self.calls: list[Any] = []
 
     def step(self, *metric: float) -> None:
-        self.calls.append(metric)
+        self.calls.append(tuple(map(float, metric)))
         self.optimizer.param_groups[0]["lr"] /= 2
+
+    def apply(self) -> None:
+        """Snapshots put back the optimizer's rate by themselves."""
 
 
 @pytest.mark.parametrize("held_out", [True, False])
@@ -238,8 +240,25 @@ def test_a_schedule_is_stepped_as_often_as_it_says(held_out: bool) -> None:
     schedule, history = trained("step")
     assert history["lr"] == [1 / 8, 1 / 8 / 2**5, 1 / 8 / 2**10]
     assert schedule.calls == [()] * 15
+    schedule, history = trained("step", needs_metric=True)
+    assert np.mean(schedule.calls[:5]) == pytest.approx(history.loss[0])
     schedule, history = trained("epoch", needs_metric=True)
     assert schedule.calls == [(value,) for value in history["val_loss" if held_out else "loss"]]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda o: optim.StepLR(o, 1, gamma=0.5),
+        lambda o: optim.OneCycleLR(o, max_lr=0.1, total_steps=30),
+        lambda o: optim.ReduceLROnPlateau(o, patience=0, threshold=1e9, threshold_mode="abs"),
+    ],
+)
+def test_the_schedules_of_optim_change_the_rate(schedule: Any) -> None:
+    model = network(2, 1)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    rates = run(model, plane(), epochs=3, optimizer=optimizer, schedule=schedule(optimizer))["lr"]
+    assert len(set(rates)) > 1
 
 
 def test_parameters_that_the_optimizer_does_not_hold_stay() -> None:
