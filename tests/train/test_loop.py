@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -210,16 +209,18 @@ def test_validation_and_metrics_are_measured_after_each_epoch() -> None:
     assert len(history) == 2
 
 
-class Halving:
-    """A schedule with the interface of those in `plaingrad.optim`."""
-
-    def __init__(self, optimizer: optim.Optimizer, interval: str, needs_metric: bool = False) -> None:
-        self.optimizer, self.interval, self.needs_metric = optimizer, interval, needs_metric
+class Halving(optim.Schedule):
+    def __init__(self, optimizer: optim.Optimizer, interval: Any, needs_metric: bool = False) -> None:
+        super().__init__(optimizer, interval)
+        vars(self)["needs_metric"] = needs_metric
         self.calls: list[Any] = []
 
     def step(self, *metric: float) -> None:
-        self.calls.append(metric)
+        self.calls.append(tuple(map(float, metric)))
         self.optimizer.param_groups[0]["lr"] /= 2
+
+    def apply(self) -> None:
+        """Snapshots put back the optimizer's rate by themselves."""
 
 
 @pytest.mark.parametrize("held_out", [True, False])
@@ -239,8 +240,25 @@ def test_a_schedule_is_stepped_as_often_as_it_says(held_out: bool) -> None:
     schedule, history = trained("step")
     assert history["lr"] == [1 / 8, 1 / 8 / 2**5, 1 / 8 / 2**10]
     assert schedule.calls == [()] * 15
+    schedule, history = trained("step", needs_metric=True)
+    assert np.mean(schedule.calls[:5]) == pytest.approx(history.loss[0])
     schedule, history = trained("epoch", needs_metric=True)
     assert schedule.calls == [(value,) for value in history["val_loss" if held_out else "loss"]]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda o: optim.StepLR(o, 1, gamma=0.5),
+        lambda o: optim.OneCycleLR(o, max_lr=0.1, total_steps=30),
+        lambda o: optim.ReduceLROnPlateau(o, patience=0, threshold=1e9, threshold_mode="abs"),
+    ],
+)
+def test_the_schedules_of_optim_change_the_rate(schedule: Any) -> None:
+    model = network(2, 1)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    rates = run(model, plane(), epochs=3, optimizer=optimizer, schedule=schedule(optimizer))["lr"]
+    assert len(set(rates)) > 1
 
 
 def test_parameters_that_the_optimizer_does_not_hold_stay() -> None:
@@ -318,6 +336,15 @@ def test_a_model_without_a_tensor_as_output_is_refused() -> None:
         run(Pair(2, 1, dtype=torch.float64), plane())
 
 
+def test_a_last_batch_that_is_too_small_is_told_before_anything_changes() -> None:
+    model = nn.Sequential(*network(2, 3), nn.BatchNorm1d(3, dtype=torch.float64), *network(3, 1))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(ModuleError, match=r"Sequential\[1\] BatchNorm1d.*more than one value per channel"):
+        run(model, plane(9))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    run(model, plane(10))
+
+
 def test_batches_are_slices_of_the_order() -> None:
     model, seen = network(2, 1), []
     forward = model.forward
@@ -330,6 +357,5 @@ def test_batches_are_slices_of_the_order() -> None:
     vars(model)["forward"] = watched
     run(model, plane(10), epochs=1, batch_size=4, seed=3)
     order = torch.randperm(10, generator=torch.Generator().manual_seed(3))
-    assert [len(x) for x in seen] == [4, 4, 2]
-    assert torch.equal(torch.cat(seen), plane(10)[0][order])
-    assert not any(torch.equal(a, b) for a, b in itertools.pairwise(seen[:2]))
+    assert [len(x) for x in seen] == [2, 4, 4, 2]  # the first is a trial of the last batch
+    assert torch.equal(torch.cat(seen[1:]), plane(10)[0][order])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 
 from plaingrad.train.task import Task
@@ -21,7 +19,7 @@ class Snapshot:
         self.device = task.data.inputs.device
         self.model = {name: value.clone() for name, value in task.model.state_dict().items()}
         self.optimizer = task.optimizer.state_dict()
-        self.schedule = self._copied(vars(task.schedule) if task.schedule is not None else {})
+        self.schedule = None if task.schedule is None else task.schedule.state_dict()
         self.random = torch.get_rng_state()
         self.device_random = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
 
@@ -30,12 +28,9 @@ class Snapshot:
         self.task.model.load_state_dict(self.model)
         for module in (self.task.model, self.task.loss):
             module.zero_grad()
+        if self.task.schedule is not None and self.schedule is not None:
+            self.task.schedule.load_state_dict(self.schedule)
         self.task.optimizer.load_state_dict(self.optimizer)
-        if self.task.schedule is not None:
-            vars(self.task.schedule).update(self._copied(self.schedule))
         torch.set_rng_state(self.random)
         if self.device_random is not None:
             torch.cuda.set_rng_state(self.device_random, self.device)
-
-    def _copied(self, schedule: dict[str, object]) -> dict[str, object]:
-        return copy.deepcopy(schedule, {id(self.task.optimizer): self.task.optimizer})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 from plaingrad.optim.optimizer import Optimizer
@@ -32,6 +33,7 @@ class Schedule:
     expected: ClassVar[dict[str, Expected]] = {}
     saved: ClassVar[tuple[str, ...]] = ("last_epoch",)
     needs_metric: ClassVar[bool] = False
+    step: Callable[..., None]
 
     def __init__(self, optimizer: Optimizer, interval: Interval) -> None:
         name = type(self).__name__
