@@ -31,12 +31,14 @@ from plaingrad.nn.activation import (
     Threshold,
 )
 from plaingrad.nn.batchnorm import BatchNorm1d
+from plaingrad.nn.conv import Conv2d
 from plaingrad.nn.dropout import Dropout
 from plaingrad.nn.embedding import Embedding
 from plaingrad.nn.layernorm import LayerNorm
 from plaingrad.nn.linear import Linear
 from plaingrad.nn.loss import Loss, MSELoss
 from plaingrad.nn.parallel import Parallel
+from plaingrad.nn.pooling import MaxPool2d
 from plaingrad.nn.residual import Residual
 from plaingrad.nn.sequential import Sequential
 from plaingrad.nn.shape import Flatten, Identity
@@ -48,6 +50,7 @@ __all__ = [
     "GLU",
     "SELU",
     "BatchNorm1d",
+    "Conv2d",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -63,6 +66,7 @@ __all__ = [
     "LogSoftmax",
     "Loss",
     "MSELoss",
+    "MaxPool2d",
     "Mish",
     "PReLU",
     "Parallel",

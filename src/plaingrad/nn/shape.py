@@ -7,7 +7,6 @@ from typing import Any
 from jaxtyping import Shaped
 from torch import Tensor
 
-
 from plaingrad.module import Module, ModuleError
 from plaingrad.parameter import shape
 
