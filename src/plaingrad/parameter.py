@@ -59,6 +59,15 @@ class Parameter:
         yield self._value
         yield self._grad
 
+    # Copies and pickles hold tensors of their own. If there is a flat storage, it comes along, and makes them
+    # views into its buffers when it is rebuilt.
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _parameter, (self._value.clone(), self._grad.clone()), self.storage
+
+    def __setstate__(self, storage: FlatStorage) -> None:
+        pass
+
     def __repr__(self) -> str:
         return f"Parameter{shape(self._value)}"
 
@@ -99,6 +108,18 @@ class FlatStorage:
             size, stop = parameter.value.shape, start + parameter.value.numel()
             parameter.bind(self.value[start:stop].view(size), self.grad[start:stop].view(size), self)
             start = stop
+
+    def __getstate__(self) -> list[Parameter]:
+        return self.parameters
+
+    def __setstate__(self, parameters: list[Parameter]) -> None:
+        FlatStorage.__init__(self, parameters)
+
+
+def _parameter(value: Tensor, grad: Tensor) -> Parameter:
+    parameter = Parameter(value)
+    parameter.bind(value, grad)
+    return parameter
 
 
 def flatten_parameters(parameters: Iterable[Parameter]) -> FlatStorage:
