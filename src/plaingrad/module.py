@@ -26,7 +26,7 @@ class ModuleError(ValueError):
     """
 
     def __init__(self, module: Module, problem: str) -> None:
-        super().__init__(problem)
+        super().__init__(module, problem)  # all arguments, so that it can be pickled between processes
         self.module = module
         self.path: list[str] = []
         self.problem = problem

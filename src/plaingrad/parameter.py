@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,6 +60,10 @@ class Parameter:
         yield self._value
         yield self._grad
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy or a pickle holds its own tensors, not a view with the whole buffer behind it."""
+        return type(self), (self._value.clone(),), (None, {"_grad": self._grad.clone()})
+
     def __repr__(self) -> str:
         return f"Parameter{shape(self._value)}"
 
@@ -99,6 +104,10 @@ class FlatStorage:
             size, stop = parameter.value.shape, start + parameter.value.numel()
             parameter.bind(self.value[start:stop].view(size), self.grad[start:stop].view(size), self)
             start = stop
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is made of the copied parameters, which become views into it."""
+        return type(self), (self.parameters,)
 
 
 def flatten_parameters(parameters: Iterable[Parameter]) -> FlatStorage:

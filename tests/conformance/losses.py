@@ -1,17 +1,102 @@
 """Rows of the conformance table: losses."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 from hypothesis import strategies as st
+from torch import Tensor
 
 from conformance.case import Case, normal, sizes
 from plaingrad import nn
 
+Pair = tuple[Tensor, Tensor]
 reductions = st.sampled_from(["mean", "sum", "none"])
+thresholds = st.floats(0.01, 10)
+shapes = st.lists(sizes, max_size=3).map(tuple)
 
 
-def alike(_: object) -> st.SearchStrategy[tuple[torch.Tensor, ...]]:
-    """A prediction and a target of one shape."""
-    return st.tuples(sizes, sizes).flatmap(lambda shape: st.tuples(normal(*shape), normal(*shape)))
+def certain(*shape: int) -> st.SearchStrategy[Tensor]:
+    """Numbers between 0 and 1, about a third of them 0 or 1 exactly."""
+    return normal(*shape).map(lambda x: (0.5 * x + 0.5).clamp(0, 1))
+
+
+def uncertain(*shape: int) -> st.SearchStrategy[Tensor]:
+    """Numbers well inside 0..1."""
+    return normal(*shape).map(lambda x: x.sigmoid())
+
+
+@st.composite
+def weights(draw: st.DrawFn, *shape: int) -> Tensor | None:
+    return draw(st.none() | normal(*shape).map(lambda x: x.abs() + 0.1))
+
+
+# Elementwise losses
+
+
+@st.composite
+def alike(draw: st.DrawFn, _: object) -> Pair:
+    """A prediction and a target of one shape, equal at some places."""
+    shape = draw(shapes)
+    prediction, target = draw(normal(*shape, scale=2.0)), draw(normal(*shape, scale=2.0))
+    return prediction, torch.where(draw(normal(*shape)) > 1, prediction, target)
+
+
+# The weights are drawn before the inputs, so they fix what the last axis must be.
+@st.composite
+def binary_arguments(draw: st.DrawFn, *names: str) -> dict[str, Any]:
+    columns = draw(sizes)
+    shape = draw(st.sampled_from([(columns,), (1, columns), (3, columns), (3, 1), (1,), ()]))
+    given = {name: draw(weights(*shape)) for name in names}
+    return {"reduction": draw(reductions), **given}
+
+
+@st.composite
+def binary(draw: st.DrawFn, arguments: dict[str, Any], prediction: Any) -> Pair:
+    given = [w.shape for name in ("weight", "pos_weight") if (w := arguments.get(name)) is not None]
+    if given:
+        least = torch.broadcast_shapes(*given)
+        ones = [n if n > 1 else draw(sizes) for n in least]
+        shape = tuple(ones) if len(least) == 2 else draw(st.sampled_from([(), (2,), (2, 3)])) + tuple(ones)
+    else:
+        shape = draw(shapes)
+    return draw(prediction(*shape)), draw(certain(*shape))
+
+
+# Losses over classes
+
+
+@st.composite
+def class_arguments(draw: st.DrawFn, smoothing: bool) -> dict[str, Any]:
+    arguments = {
+        "weight": draw(st.integers(1, 4).flatmap(lambda classes: weights(classes))),
+        "ignore_index": draw(st.sampled_from([-100, -1, 0, 1])),
+        "reduction": draw(reductions),
+    }
+    if smoothing:
+        arguments["label_smoothing"] = draw(st.sampled_from([0.0, 0.1, 1.0]))
+    return arguments
+
+
+@st.composite
+def classes(draw: st.DrawFn, arguments: dict[str, Any], probabilities: bool = False) -> Pair:
+    """Scores, batched, unbatched or with more axes, and targets of which some, or all, are ignored."""
+    weight = arguments["weight"]
+    count = draw(st.integers(1, 4)) if weight is None else len(weight)
+    rest = draw(st.lists(st.integers(1, 3), max_size=2).map(tuple))
+    batch = draw(st.sampled_from([(), (1,), (4,)]))
+    if not batch:
+        rest = ()
+    scores = draw(normal(*batch, count, *rest, scale=3.0))
+    if probabilities and arguments["ignore_index"] < 0 and draw(st.booleans()):
+        return scores, draw(normal(*scores.shape)).softmax(min(1, scores.ndim - 1))
+    allowed = st.sampled_from([*range(count), arguments["ignore_index"]]).filter(
+        lambda i: 0 <= i < count or i == arguments["ignore_index"]
+    )
+    size = torch.Size(batch + rest).numel()
+    indices = draw(st.lists(allowed, min_size=size, max_size=size))
+    return scores, torch.tensor(indices).reshape(batch + rest)
 
 
 CASES = [
@@ -20,5 +105,47 @@ CASES = [
         theirs=torch.nn.MSELoss,
         arguments=st.fixed_dictionaries({"reduction": reductions}),
         inputs=alike,
+    ),
+    Case(
+        ours=nn.L1Loss,
+        theirs=torch.nn.L1Loss,
+        arguments=st.fixed_dictionaries({"reduction": reductions}),
+        inputs=alike,
+    ),
+    Case(
+        ours=nn.HuberLoss,
+        theirs=torch.nn.HuberLoss,
+        arguments=st.fixed_dictionaries({"reduction": reductions, "delta": thresholds}),
+        inputs=alike,
+    ),
+    Case(
+        ours=nn.SmoothL1Loss,
+        theirs=torch.nn.SmoothL1Loss,
+        arguments=st.fixed_dictionaries({"reduction": reductions, "beta": st.just(0.0) | thresholds}),
+        inputs=alike,
+    ),
+    Case(
+        ours=nn.BCELoss,
+        theirs=torch.nn.BCELoss,
+        arguments=binary_arguments("weight"),
+        inputs=lambda arguments: binary(arguments, uncertain),
+    ),
+    Case(
+        ours=nn.BCEWithLogitsLoss,
+        theirs=torch.nn.BCEWithLogitsLoss,
+        arguments=binary_arguments("weight", "pos_weight"),
+        inputs=lambda arguments: binary(arguments, normal),
+    ),
+    Case(
+        ours=nn.NLLLoss,
+        theirs=torch.nn.NLLLoss,
+        arguments=class_arguments(smoothing=False),
+        inputs=classes,
+    ),
+    Case(
+        ours=nn.CrossEntropyLoss,
+        theirs=torch.nn.CrossEntropyLoss,
+        arguments=class_arguments(smoothing=True),
+        inputs=lambda arguments: classes(arguments, probabilities=True),
     ),
 ]

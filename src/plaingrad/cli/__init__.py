@@ -1,0 +1,24 @@
+"""The command line: one file per command, each of which imports torch only when it runs."""
+
+from __future__ import annotations
+
+import typer
+
+from plaingrad.cli import demo, train
+from plaingrad.cli.errors import OneLineErrors
+
+app = typer.Typer(
+    name="plaingrad",
+    cls=OneLineErrors,
+    help="Deep learning with every gradient in plain sight.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo.demo)
+app.command()(train.train)
+
+
+def main() -> None:
+    """What the shell's `plaingrad` runs."""
+    app()

@@ -144,8 +144,8 @@ def _expect_column(name: str, header: list[str], separator: str) -> None:
         raise ValueError(f"the header has no {separator!r}, but {others[0]!r}: is that the separator?")
     near = difflib.get_close_matches(name, header, n=1, cutoff=0.5)
     near = near or [other for other in header if other.lower() == name.lower()]
-    suggestion = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"there is no column {name!r}{suggestion} Columns: {_listed(header)}")
+    suggestion = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(f"there is no column {name!r}; {suggestion}columns: {_listed(header)}")
 
 
 def _expect_complete(frame: pd.DataFrame, lines: list[int]) -> None:
@@ -163,7 +163,7 @@ def _expect_numeric(frame: pd.DataFrame, lines: list[int]) -> None:
     found = []
     for name in frame:
         if not pd.api.types.is_numeric_dtype(frame[name]):
-            words = pd.to_numeric(frame[name], errors="coerce").isna()
+            words = pd.Series(pd.to_numeric(frame[name], errors="coerce")).isna()
             first = words if words.any() else ~words  # integers too large for 64 bits are no words
             found.append(f"{name!r} ({frame[name][first].iloc[0]!r} in {_row(first, lines)})")
     if found:
@@ -172,7 +172,7 @@ def _expect_numeric(frame: pd.DataFrame, lines: list[int]) -> None:
 
 def _expect_finite(frame: pd.DataFrame, lines: list[int]) -> None:
     for name in frame.select_dtypes("number"):
-        infinite = np.isinf(frame[name].astype(np.float64))
+        infinite = frame[name].abs() == np.inf
         if infinite.any():
             raise ValueError(f"column {name!r} is infinite in {_row(infinite, lines)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -108,14 +109,13 @@ def decision_boundary(
             ax.contour(x.numpy(), y.numpy(), region == k, levels=[0.5], colors=INK, linewidths=1.1)
     wrong = classify(data.inputs) != data.targets
     for k, name in enumerate(names):
-        points = data.inputs[data.targets == k]
-        ax.scatter(*points.T.numpy(), s=11, color=colours[k], linewidths=0, label=name)
-    rings = data.inputs[wrong]
-    ax.scatter(
-        *rings.T.numpy(), s=75, facecolors="none", edgecolors=INK, linewidths=1.3, label="misclassified"
-    )
+        px, py = data.inputs[data.targets == k].T.numpy()
+        ax.scatter(px, py, s=11, color=colours[k], linewidths=0, label=name)
+    px, py = data.inputs[wrong].T.numpy()
+    ax.scatter(px, py, s=75, facecolors="none", edgecolors=INK, linewidths=1.3, label="misclassified")
     for k in range(len(names)):  # a wrong point is drawn again, above its neighbours
-        ax.scatter(*data.inputs[wrong & (data.targets == k)].T.numpy(), s=20, color=colours[k], linewidths=0)
+        px, py = data.inputs[wrong & (data.targets == k)].T.numpy()
+        ax.scatter(px, py, s=20, color=colours[k], linewidths=0)
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     ax.set_xlabel(data.feature_names[0] if data.feature_names else "x1")
     ax.set_ylabel(data.feature_names[1] if data.feature_names else "x2")
@@ -204,7 +204,7 @@ def _figure(title: str, size: tuple[float, float]) -> tuple[Figure, Axes]:
     figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr, call-arg]
     ax = figure.subplots()
-    ax.set_title(title, loc="left", color=INK, fontsize=13, pad=12)
+    ax.set_title(textwrap.fill(title, int(8 * size[0])), loc="left", color=INK, fontsize=13, pad=12)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(PALE)
     ax.tick_params(colors=INK, labelsize=10)

@@ -30,9 +30,26 @@ from plaingrad.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from plaingrad.nn.batchnorm import BatchNorm1d
+from plaingrad.nn.dropout import Dropout
+from plaingrad.nn.embedding import Embedding
+from plaingrad.nn.layernorm import LayerNorm
 from plaingrad.nn.linear import Linear
-from plaingrad.nn.loss import Loss, MSELoss
+from plaingrad.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    L1Loss,
+    Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
+from plaingrad.nn.parallel import Parallel
+from plaingrad.nn.residual import Residual
 from plaingrad.nn.sequential import Sequential
+from plaingrad.nn.shape import Flatten, Identity
 
 __all__ = [
     "CELU",
@@ -40,10 +57,21 @@ __all__ = [
     "GELU",
     "GLU",
     "SELU",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
+    "Flatten",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HuberLoss",
+    "Identity",
+    "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LogSigmoid",
@@ -51,13 +79,17 @@ __all__ = [
     "Loss",
     "MSELoss",
     "Mish",
+    "NLLLoss",
     "PReLU",
+    "Parallel",
     "RReLU",
     "ReLU",
     "ReLU6",
+    "Residual",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmoothL1Loss",
     "Softmax",
     "Softmax2d",
     "Softmin",

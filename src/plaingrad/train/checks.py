@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
 import torch
@@ -11,6 +12,7 @@ from plaingrad.data import Dataset
 from plaingrad.module import Module
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer
+from plaingrad.train.callbacks import Callback
 
 
 def expect_positive(name: str, value: SupportsIndex) -> int:
@@ -68,6 +70,13 @@ def expect_schedule(schedule: Any, optimizer: Optimizer) -> None:
         raise ValueError(f"schedule: expected one such as optim.StepLR(optimizer, 10), got {schedule!r}")
     if getattr(schedule, "optimizer", optimizer) is not optimizer:
         raise ValueError("schedule: expected one for the same optimizer, got one for another")
+
+
+def expect_callbacks(callbacks: Sequence[Any]) -> None:
+    """Refuse what is no callback."""
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise ValueError(f"callbacks: expected instances of Callback, got {callback!r}")
 
 
 def as_trained(model: Module, data: Dataset) -> Dataset:

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 from plaingrad.train.eager import EagerEngine
-from plaingrad.train.engine import Task
 from plaingrad.train.history import History
 from plaingrad.train.snapshot import Snapshot
+from plaingrad.train.task import Task
 
 Chain = tuple[tuple[Module, str], ...]
 
@@ -75,7 +75,7 @@ def diverged(
     before.restore()
     finding = find(task, order)
     before.restore()
-    return TrainingDiverged(epoch, finding, history, task.optimizer.param_groups[0]["lr"])
+    return TrainingDiverged(epoch, finding, history, float(task.optimizer.param_groups[0]["lr"]))
 
 
 def finite(task: Task, loss: float) -> bool:

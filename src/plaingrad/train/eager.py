@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from plaingrad.train.engine import Task
 from plaingrad.train.evaluation import weight
+from plaingrad.train.task import Task
 
 
 class EagerEngine:

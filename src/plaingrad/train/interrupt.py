@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -34,5 +35,7 @@ class Interrupt:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if not self.requested:
             self.requested = True
+            # print is not re-entrant, and a handler may come in the middle of one
+            os.write(2, b"\nfinishing this epoch; Ctrl-C again stops at once\n")
         elif callable(self._previous):
             self._previous(number, frame)

@@ -16,7 +16,7 @@ from plaingrad.optim import Optimizer
 from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
 from plaingrad.train.diagnose import diverged, finite
-from plaingrad.train.engine import Task, choose
+from plaingrad.train.engine import choose
 from plaingrad.train.evaluation import measure
 from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
@@ -24,6 +24,7 @@ from plaingrad.train.metrics import Metric, named
 from plaingrad.train.modes import mode
 from plaingrad.train.randomness import seeded
 from plaingrad.train.snapshot import Snapshot
+from plaingrad.train.task import Task
 from plaingrad.train.threads import threads_for
 
 
@@ -95,10 +96,8 @@ def fit(
     checks.expect_loss(loss)
     checks.expect_optimizer(optimizer, model)
     checks.expect_schedule(schedule, optimizer)
+    checks.expect_callbacks(callbacks)
     measured = named(metrics, loss)
-    for part in (data, held_out):  # a trial that changes nothing, to say at once what does not fit
-        if part is not None:
-            measure(model, part.take(slice(batch_size)), loss, measured)
 
     callbacks = [*callbacks, ProgressBar()] if progress else callbacks
     history = History()
@@ -125,6 +124,9 @@ def fit(
         around.enter_context(mode(True, model, loss))
         generator = around.enter_context(seeded(seed, data.inputs.device))
         interrupt = around.enter_context(Interrupt())
+        for part in (data, held_out):
+            if part is not None:
+                measure(model, part, loss, measured)  # says what does not fit while nothing has changed
         for module in (model, loss):
             module.zero_grad()
             around.callback(module.zero_grad)
@@ -135,7 +137,7 @@ def fit(
         for epoch in range(epochs):
             for callback in callbacks:
                 callback.on_epoch_begin(epoch, {})
-            logs = {"lr": optimizer.param_groups[0]["lr"]}
+            logs = {"lr": float(optimizer.param_groups[0]["lr"])}
             order = torch.randperm(len(data), generator=generator).to(data.inputs.device) if shuffle else None
             before = Snapshot(task)
             start = time.perf_counter()
@@ -149,10 +151,8 @@ def fit(
                 found = measure(model, held_out, loss, measured)
                 logs |= {f"val_{name}": value for name, value in found.items()}
             if schedule is not None and schedule.interval == "epoch":
-                if getattr(schedule, "needs_metric", False):
-                    schedule.step(logs.get("val_loss", logs["loss"]))
-                else:
-                    schedule.step()
+                watched = [logs.get("val_loss", logs["loss"])]
+                schedule.step(*watched if getattr(schedule, "needs_metric", False) else ())
             logs = {name: logs[name] for name in run.columns}
             history.append(logs)
             history.steps += -(-len(data) // batch_size)

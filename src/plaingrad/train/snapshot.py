@@ -6,7 +6,7 @@ import copy
 
 import torch
 
-from plaingrad.train.engine import Task
+from plaingrad.train.task import Task
 
 
 class Snapshot:
@@ -20,11 +20,7 @@ class Snapshot:
         self.task = task
         self.device = task.data.inputs.device
         self.model = {name: value.clone() for name, value in task.model.state_dict().items()}
-        self.options = [
-            {name: option for name, option in group.items() if name != "params"}
-            for group in task.optimizer.param_groups
-        ]
-        self.state = copy.deepcopy(task.optimizer.state)
+        self.optimizer = task.optimizer.state_dict()
         self.schedule = self._copied(vars(task.schedule) if task.schedule is not None else {})
         self.random = torch.get_rng_state()
         self.device_random = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
@@ -34,9 +30,7 @@ class Snapshot:
         self.task.model.load_state_dict(self.model)
         for module in (self.task.model, self.task.loss):
             module.zero_grad()
-        for group, options in zip(self.task.optimizer.param_groups, self.options):
-            group.update(options)
-        self.task.optimizer.state = copy.deepcopy(self.state)
+        self.task.optimizer.load_state_dict(self.optimizer)
         if self.task.schedule is not None:
             vars(self.task.schedule).update(self._copied(self.schedule))
         torch.set_rng_state(self.random)

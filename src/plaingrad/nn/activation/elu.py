@@ -101,7 +101,7 @@ class CELU(Module):
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         refuse_inplace(self, inplace)
         if alpha == 0:
-            raise ModuleError(self, "expected alpha other than 0, got 0")
+            raise ModuleError(self, f"expected alpha other than 0, got {alpha}")
         self.alpha = alpha
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:

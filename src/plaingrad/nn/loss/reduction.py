@@ -1,4 +1,4 @@
-"""What losses share: how the losses of single elements become one number."""
+"""What losses share: checks of their inputs, and how the losses of single elements become one number."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ class Loss(Module):
     """A module that compares a prediction with a target, element by element, and reduces.
 
     ``forward(prediction, target)`` gives the reduced loss; ``backward()`` the gradient with respect to the
-    prediction. A subclass computes the losses of the elements and their derivatives; `reduce` and
-    `upstream` do the rest.
+    prediction, or ``backward(dloss)`` for a loss inside something larger. A subclass computes the losses of
+    the elements and their derivatives; `reduce` and `upstream` do the rest.
 
     Args:
         reduction: ``"mean"`` or ``"sum"`` over all elements, or ``"none"`` to keep them apart.
+
+    Raises:
+        ModuleError: the reduction is none of these.
     """
 
     def __init__(self, reduction: str = "mean") -> None:
@@ -25,23 +28,49 @@ class Loss(Module):
         self.reduction = reduction
 
     def expect_alike(self, prediction: Tensor, target: Tensor) -> None:
-        """Refuse a target that differs from the prediction in shape or dtype."""
+        """Refuse integers, and a target that differs from the prediction in shape or dtype."""
+        if not prediction.is_floating_point():
+            raise ModuleError(self, f"expected a floating-point prediction, got {prediction.dtype}")
         if prediction.shape != target.shape or prediction.dtype != target.dtype:
             expected = f"target {shape(prediction)} of {prediction.dtype} as the prediction"
             raise ModuleError(self, f"expected {expected}, got {shape(target)} of {target.dtype}")
 
-    def reduce(self, losses: Tensor) -> Tensor:
-        """The losses of the elements, reduced as asked."""
+    def expect_within(self, name: str, x: Tensor, low: int, high: int) -> None:
+        """Refuse values outside ``low..high``, NaN among them; the message names the first."""
+        if not within(x, low, high):
+            place = (~((x >= low) & (x <= high))).nonzero()[0].tolist()
+            at = f" at {place}" if place else ""
+            raise ModuleError(self, f"expected {name} in {low}..{high}, got {x[tuple(place)].item()}{at}")
+
+    def reduce(self, losses: Tensor, count: int | float | None = None) -> Tensor:
+        """The losses of the elements, reduced as asked.
+
+        Args:
+            losses: one loss per element.
+            count: what a mean divides their sum by; None stands for their number.
+        """
         if self.reduction == "none":
             return losses
-        return losses.mean() if self.reduction == "mean" else losses.sum()
+        if self.reduction == "sum":
+            return losses.sum()
+        return losses.mean() if count in (None, losses.numel()) else losses.sum() / count
 
-    def upstream(self, dloss: Tensor | None, count: int) -> Tensor | float:
-        """The gradient that reaches each of ``count`` elements through the reduction.
+    def upstream(self, dloss: Tensor | None, count: int | float) -> Tensor | float:
+        """The gradient that reaches each element through the reduction; zero through a mean of nothing.
 
         Args:
             dloss: the gradient with respect to what forward returned; None stands for 1.
-            count: the number of elements that the mean was taken over.
+            count: what a mean divided by.
         """
-        share = 1 / count if self.reduction == "mean" else 1.0
+        share = 1.0
+        if self.reduction == "mean":
+            share = 1 / count if count else 0.0
         return share if dloss is None else dloss * share
+
+
+def within(x: Tensor, low: int, high: int) -> bool:
+    """Whether all values lie in ``low..high``; NaN does not."""
+    if not x.numel():
+        return True
+    least, greatest = x.aminmax()
+    return low <= least.item() and greatest.item() <= high

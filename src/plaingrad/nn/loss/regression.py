@@ -1,4 +1,4 @@
-"""Losses for real-valued targets."""
+"""Losses for real-valued targets: the powers of the error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class MSELoss(Loss):
         reduction: ``"mean"`` over all n elements, ``"sum"``, or ``"none"``.
 
     Raises:
-        ModuleError: prediction and target differ in shape or dtype.
+        ModuleError: prediction and target differ in shape or dtype, or are integers.
     """
 
     def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
@@ -34,3 +34,32 @@ class MSELoss(Loss):
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
         difference = self.restore(dloss)
         return difference * (2 * self.upstream(dloss, difference.numel()))
+
+
+class L1Loss(Loss):
+    r"""The absolute error.
+
+    .. math::
+        \ell = \frac{1}{n} \sum_i |p_i - t_i|, \qquad
+        \frac{\partial \ell}{\partial p_i} = \frac{1}{n} \operatorname{sign}(p_i - t_i)
+
+    Shapes: prediction and target alike, any; the result is a scalar, or alike with ``reduction="none"``.
+    At the kink, where both are equal, the derivative is taken as 0.
+
+    Args:
+        reduction: ``"mean"`` over all n elements, ``"sum"``, or ``"none"``.
+
+    Raises:
+        ModuleError: prediction and target differ in shape or dtype, or are integers.
+    """
+
+    def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        self.expect_alike(prediction, target)
+        difference = prediction - target
+        loss = self.reduce(difference.abs())
+        self.save(difference, loss)
+        return loss
+
+    def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
+        difference = self.restore(dloss)
+        return difference.sign() * self.upstream(dloss, difference.numel())

@@ -25,7 +25,8 @@ class CSVLogger(Callback):
         self._writer: Any = None
 
     def on_train_begin(self, logs: Logs) -> None:
-        self._file = Path(self.path).open("a" if self.append else "w", newline="", encoding="utf-8")
+        mode = "a" if self.append else "w"
+        self._file = Path(self.path).open(mode, newline="", encoding="utf-8")  # noqa: SIM115, closed at the end
         self._writer = csv.DictWriter(self._file, ["epoch", *self.run.columns], delimiter=self.separator)
         if self._file.tell() == 0:
             self._writer.writeheader()

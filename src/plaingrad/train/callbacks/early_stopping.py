@@ -14,7 +14,7 @@ class EarlyStopping(Callback):
     Args:
         monitor: the column to watch.
         min_delta: by how much a value must be better to count as an improvement.
-        patience: for how many epochs without improvement to wait.
+        patience: after how many epochs in a row without improvement to end.
         mode: "min" or "max", whichever is better; "auto" knows plaingrad's own metrics.
         baseline: a value to be better than from the start.
         restore_best_weights: whether to leave the model as it was after its best epoch.
@@ -72,9 +72,9 @@ class EarlyStopping(Callback):
                 self._weights = {name: value.clone() for name, value in state.items()}
             return
         self._waited += 1
-        if self._waited > self.patience:
+        if self._waited >= self.patience:
             self.stopped_epoch = epoch
-            self.run.stop(f"{self.monitor} has not improved for {self._waited} epochs")
+            self.run.stop(f"{self.monitor} has not improved since epoch {epoch + 1 - self._waited}")
 
     def on_train_end(self, logs: Logs) -> None:
         if self._weights is not None:

@@ -13,17 +13,17 @@ from plaingrad.train.checkpoint import save_model
 class ModelCheckpoint(Callback):
     """Writes the model to a safetensors file after each epoch, or after each that was the best so far.
 
-    The metadata of the file are the epoch, counted from 1, and all that it recorded. The file is always whole.
+    The file's metadata are the epoch, counted from 1, and all that it recorded. The file is always whole.
 
     Args:
-        path: the file; ``{epoch}`` and columns are filled in, as in ``"net-{epoch}-{val_loss:.3f}.safetensors"``.
+        path: the file. ``{epoch}`` and columns are filled in, as in ``"{epoch}-{val_loss:.3f}.safetensors"``.
         monitor: the column to watch.
         save_best_only: whether to write only when the column has become better.
         mode: "min" or "max", whichever is better; "auto" knows plaingrad's own metrics.
 
     Raises:
         ValueError: the mode is unknown; at the start of training, if no such column will be recorded, or the
-            path's folder does not exist.
+            path's folder does not exist or it has other fields.
     """
 
     def __init__(
@@ -33,20 +33,22 @@ class ModelCheckpoint(Callback):
         save_best_only: bool = False,
         mode: str = "auto",
     ) -> None:
-        self.path, self.monitor, self.save_best_only, self.mode = (
-            os.fspath(path),
-            monitor,
-            save_best_only,
-            mode,
-        )
+        self.path, self.monitor, self.mode = os.fspath(path), monitor, mode
         self._monitor = Monitor("ModelCheckpoint", monitor, mode) if save_best_only else None
 
     def on_train_begin(self, logs: Logs) -> None:
         if self._monitor is not None:
             self._monitor = Monitor("ModelCheckpoint", self.monitor, self.mode)
             self._monitor.expect_column(self.run)
-        if not Path(self.path).parent.is_dir():
-            raise ValueError(f"ModelCheckpoint: expected a path in a folder that exists, got {self.path}")
+        try:
+            example = self.path.format(epoch=1, **dict.fromkeys(self.run.columns, 0.0))
+        except (KeyError, IndexError, ValueError) as error:
+            available = ", ".join(["epoch", *self.run.columns])
+            raise ValueError(
+                f"ModelCheckpoint: expected a path with fields among {available}; got {self.path!r}"
+            ) from error
+        if not Path(example).parent.is_dir():
+            raise ValueError(f"ModelCheckpoint: expected a path in a folder that exists, got {example!r}")
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self._monitor is None or self._monitor.improved(logs):

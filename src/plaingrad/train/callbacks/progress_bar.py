@@ -41,7 +41,7 @@ class ProgressBar(Callback):
         if self.lines:
             place = f"epoch {epoch + 1:>{len(str(self.run.epochs))}}/{self.run.epochs}"
             self._bar.console.print(f"{place}  {told(logs)}", highlight=False, soft_wrap=True)
-        losses = {name: logs[name] for name in ("loss", "val_loss") if name in logs}
+        losses = {name: value for name, value in logs.items() if name in ("loss", "val_loss")}
         self._bar.update(self._task, advance=1, description=told(losses))
 
     def on_train_end(self, logs: Logs) -> None:

@@ -1,0 +1,117 @@
+"""Writes the reference pages from the packages themselves, so that a new layer appears by being public.
+
+A package gets a page with a table of its public names. They are grouped by the file that defines them, a
+family, and each family gets a page of its own, titled by the first line of the file's docstring. Under a class
+stand the methods that are the point of it, as they are in the source.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import textwrap
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sphinx.application import Sphinx
+
+PACKAGES = {
+    "nn": "Layers and losses",
+    "optim": "Update rules and schedules",
+    "init": "Initialisers",
+    "train": "Training",
+    "train.callbacks": "Callbacks",
+    "data": "Data",
+    "inspect": "Inspection",
+    "inspect.plots": "Plots",
+    "paper": "The paper's names",
+}
+SHOWN = ["forward", "backward", "update"]
+
+
+def families(package: ModuleType) -> dict[ModuleType, list[str]]:
+    """The public names of a package by the module that defines them."""
+    found: dict[str, list[str]] = {}
+    for name in public(package):
+        found.setdefault(inspect.getmodule(getattr(package, name)).__name__, []).append(name)
+    return {importlib.import_module(module): names for module, names in sorted(found.items())}
+
+
+def public(package: ModuleType) -> list[str]:
+    names = getattr(package, "__all__", None) or [n for n in vars(package) if not n.startswith("_")]
+    return [
+        name
+        for name in names
+        if (inspect.isclass(getattr(package, name)) or inspect.isfunction(getattr(package, name)))
+        and getattr(package, name).__module__.startswith(package.__name__)
+    ]
+
+
+def summary(module: ModuleType) -> str:
+    return inspect.getdoc(module).splitlines()[0].rstrip(".")
+
+
+def heading(text: str, mark: str = "=") -> list[str]:
+    return [text, mark * len(text), ""]
+
+
+def entries(package: ModuleType, names: list[str]) -> list[str]:
+    lines = []
+    for name in names:
+        is_class = inspect.isclass(getattr(package, name))
+        lines += heading(name, "-")
+        lines += [f".. auto{'class' if is_class else 'function'}:: {package.__name__}.{name}"]
+        lines += ["   :members:", ""] if is_class else [""]
+    return lines
+
+
+def table(names: list[str]) -> list[str]:
+    return [".. autosummary::", "   :nosignatures:", "", *[f"   {name}" for name in names], ""]
+
+
+def package_page(folder: Path, name: str, title: str) -> None:
+    package = importlib.import_module(f"plaingrad.{name}")
+    groups = families(package)
+    lines = [*heading(f"{title}: plaingrad.{name}"), ".. currentmodule:: " + package.__name__, ""]
+    if len(groups) == 1:
+        lines += [*table(public(package)), *entries(package, public(package))]
+    pages = []
+    for module, names in groups.items() if len(groups) > 1 else ():
+        page = module.__name__.removeprefix("plaingrad.")
+        pages.append(page)
+        lines += [f":doc:`{page}`", "", *table(names)]
+        body = [*heading(summary(module)), f"In ``{page.replace('.', '/')}.py``.", ""]
+        write(folder / f"{page}.rst", body + entries(package, names))
+    if pages:
+        lines += [".. toctree::", "   :hidden:", "", *[f"   {page}" for page in pages], ""]
+    write(folder / f"{name}.rst", lines)
+
+
+def write(path: Path, lines: list[str]) -> None:
+    text = "\n".join(lines)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def generate(app: Sphinx, _config: object) -> None:
+    folder = Path(app.srcdir) / "reference" / "generated"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, title in PACKAGES.items():
+        package_page(folder, name, title)
+
+
+def show_source(_app: Sphinx, what: str, name: str, obj: Any, _options: object, lines: list[str]) -> None:
+    """Put forward, backward and update of a class of the core beneath its equations."""
+    if what != "class" or not name.startswith(("plaingrad.nn.", "plaingrad.optim.", "plaingrad.paper.")):
+        return
+    shown = [vars(obj)[method] for method in SHOWN if method in vars(obj)]
+    if shown:
+        source = "\n".join(textwrap.dedent(inspect.getsource(method)) for method in shown)
+        lines += ["", ".. code-block:: python", "", *textwrap.indent(source, "   ").splitlines(), ""]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("config-inited", generate)
+    app.connect("autodoc-process-docstring", show_source, priority=900)  # after napoleon has read it
+    return {"parallel_read_safe": True}

@@ -1,0 +1,60 @@
+"""How the documentation is built: every block of code on its pages is run, and any failure stops the build."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+from plaingrad import __version__
+
+project = "plaingrad"
+author = "the plaingrad contributors"
+release = version = __version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "reference",
+]
+exclude_patterns = ["_build"]
+default_role = "py:obj"
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+nb_execution_mode = "force"  # a cache would not notice that the source has changed
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 90
+nb_merge_streams = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+autosummary_generate = False  # the tables alone; the pages are those of the `reference` extension
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = "plaingrad"
+html_static_path = ["_static"]
+html_css_files = ["plaingrad.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_context = {"default_mode": "light"}
+html_sidebars = {"index": []}
+html_theme_options = {
+    "logo": {"text": "plaingrad"},
+    "navbar_end": [],
+    "navbar_persistent": ["search-button"],
+    "header_links_before_dropdown": 7,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "friendly",
+    "pygments_dark_style": "friendly",
+    "show_toc_level": 2,
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
+}
+copyright = "the plaingrad contributors, MIT licence"

@@ -1,0 +1,99 @@
+"""What the options name: networks, losses, update rules and schedules, looked up when a command runs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from plaingrad.module import Module
+    from plaingrad.nn import Loss, Sequential
+    from plaingrad.optim import Optimizer
+    from plaingrad.parameter import Parameter
+
+T = TypeVar("T")
+
+# They mix columns, or learn, or need arguments.
+NO_ACTIVATIONS = ("GLU", "LogSoftmax", "PReLU", "Softmax", "Softmax2d", "Softmin", "Threshold")
+
+
+def sizes(text: str, option: str) -> list[int]:
+    """The numbers in a text such as "25,25,25"; an empty one has none."""
+    try:
+        found = [int(part) for part in text.split(",")] if text.strip() else []
+    except ValueError:
+        found = [0]
+    if any(size < 1 for size in found):
+        raise bad(option, f"expected sizes of at least 1 such as 25,25, got {text!r}")
+    return found
+
+
+def network(sizes: Sequence[int], activation: str) -> Sequential:
+    """Linear layers of these sizes, with the activation between them."""
+    from plaingrad import nn
+
+    classes = {
+        name.lower(): getattr(nn.activation, name)
+        for name in nn.activation.__all__
+        if name not in NO_ACTIVATIONS and inspect.isclass(getattr(nn.activation, name))
+    }
+    kind = pick(classes, activation, "--activation")
+    modules: list[Module] = []
+    for inputs, outputs in pairwise(sizes):
+        modules += [nn.Linear(inputs, outputs), kind()]
+    return nn.Sequential(*modules[:-1])
+
+
+def class_loss(name: str) -> tuple[Loss, bool]:
+    """A loss for classes, and whether it compares with one-hot rows."""
+    from plaingrad import nn
+
+    losses = {
+        "mse": ("MSELoss", True),
+        "l1": ("L1Loss", True),
+        "smooth_l1": ("SmoothL1Loss", True),
+        "huber": ("HuberLoss", True),
+        "bce_with_logits": ("BCEWithLogitsLoss", True),
+        "cross_entropy": ("CrossEntropyLoss", False),
+    }
+    kind, one_hot = pick(losses, name, "--loss")
+    return getattr(nn, kind)(), one_hot
+
+
+def optimizer(name: str, parameters: Iterable[Parameter], lr: float) -> Optimizer:
+    """An update rule with its default options but the learning rate."""
+    from plaingrad import optim
+
+    rules = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "adagrad": "Adagrad"}
+    kind = pick(rules, name, "--optimizer")
+    return getattr(optim, kind)(parameters, lr=lr)
+
+
+def schedule(name: str, optimizer: Optimizer, steps: int) -> object | None:
+    """How the learning rate changes over all the steps; None if it does not."""
+    from plaingrad import optim
+
+    kinds = {
+        "constant": lambda: None,
+        "linear": lambda: optim.LinearLR(optimizer, 1.0, 0.0, total_iters=steps, interval="step"),
+        "cosine": lambda: optim.CosineAnnealingLR(optimizer, T_max=steps, interval="step"),
+    }
+    return pick(kinds, name, "--schedule")()
+
+
+def pick(choices: Mapping[str, T], name: str, option: str) -> T:
+    """The choice of that name, whatever its case, hyphens and underscores."""
+    plain = {key.replace("_", ""): value for key, value in choices.items()}
+    key = name.lower().replace("-", "").replace("_", "")
+    if key not in plain:
+        raise bad(option, f"expected one of {', '.join(choices)}; got {name!r}")
+    return plain[key]
+
+
+def bad(option: str, problem: str) -> typer.BadParameter:
+    """The refusal of an option's value."""
+    return typer.BadParameter(problem, param_hint=option)

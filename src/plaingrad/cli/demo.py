@@ -1,0 +1,194 @@
+"""`plaingrad demo`: the paper's network on the paper's data."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from plaingrad.cli import choices
+from plaingrad.files import filling
+
+if TYPE_CHECKING:
+    from plaingrad.data import Dataset, Scale
+    from plaingrad.nn import Sequential
+    from plaingrad.train import History
+
+SAMPLES = 1000
+
+Option = typer.Option
+
+
+def demo(
+    architecture: Annotated[str, Option(help="Layer sizes, from 2 inputs to 2 classes.")] = "2,25,25,25,2",
+    activation: Annotated[str, Option(help="Any of plaingrad.nn without parameters: relu, gelu...")] = "tanh",
+    loss: Annotated[str, Option(help="mse (on one-hot targets), cross_entropy, huber...")] = "mse",
+    lr: Annotated[float, Option(help="Learning rate at the start.")] = 0.15,
+    schedule: Annotated[str, Option(help="How it falls to 0: linear, cosine, or constant.")] = "linear",
+    epochs: Annotated[int, Option(min=1, help="How often to visit all the data.")] = 25,
+    batch_size: Annotated[int, Option(min=1, max=SAMPLES, help="Samples per step.")] = 1,
+    seed: Annotated[int, Option(min=0, help="Of data, weights and order.")] = 0,
+    engine: Annotated[str, Option(help="auto or eager.")] = "auto",
+    output: Annotated[Path, Option("--output", "-o", help="Folder for what is made.")] = Path("out/demo"),
+    rounds: Annotated[int, Option(min=1, help="Repeat with as many seeds, and tell how errors spread.")] = 1,
+) -> None:
+    """Train the paper's network on the paper's disc, and draw what it has learned.
+
+    1,000 training and 1,000 test points are uniform in the unit square;
+    one class lies inside a disc of half its area. The folder gets the loss
+    curve, the decision boundary, the history and the model; with --rounds
+    the errors of each round.
+    """
+    if not 0 < lr < math.inf:
+        raise choices.bad("--lr", f"expected more than 0, got {lr}")
+    sizes = choices.sizes(architecture, "--architecture")
+    if len(sizes) < 2 or (sizes[0], sizes[-1]) != (2, 2):
+        raise choices.bad(
+            "--architecture", f"expected 2 inputs and 2 outputs as in 2,25,2, got {architecture}"
+        )
+    setting = Setting(sizes, activation, loss, lr, schedule, epochs, batch_size, engine)
+    with filling(output) as folder:
+        if rounds == 1:
+            _show(setting, seed, folder)
+            made = "loss.png, boundary.png, history.json and model.safetensors"
+        else:
+            _repeat(setting, range(seed, seed + rounds), folder)
+            made = "rounds.json"
+    print(f"{made} are in {output}" if rounds == 1 else f"{made} is in {output}")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What does not change from round to round."""
+
+    sizes: Sequence[int]
+    activation: str
+    loss: str
+    lr: float
+    schedule: str
+    epochs: int
+    batch_size: int
+    engine: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trained network, how it got there, and its losses and errors."""
+
+    model: Sequential
+    history: History
+    scale: Scale
+    points: Dataset
+    train: dict[str, float]
+    test: dict[str, float]
+
+
+def _train(setting: Setting, seed: int, progress: bool) -> Outcome:
+    import torch
+
+    from plaingrad.data import Scale, disc, standardized
+    from plaingrad.train import evaluate, fit
+    from plaingrad.train.callbacks import ProgressBar
+
+    torch.manual_seed(seed)
+    points = disc(2 * SAMPLES)
+    train, test = points.take(slice(SAMPLES)), points.take(slice(SAMPLES, None))
+    scale, raw = Scale.of(train.inputs), test
+    train, test = standardized(train, test)
+    loss, one_hot = choices.class_loss(setting.loss)
+    if one_hot:
+        train, test = train.one_hot(), test.one_hot()
+    model = choices.network(setting.sizes, setting.activation)
+    optimizer = choices.optimizer("sgd", model.parameters(), setting.lr)
+    steps = setting.epochs * -(-SAMPLES // setting.batch_size)
+    history = fit(
+        model,
+        train,
+        loss=loss,
+        optimizer=optimizer,
+        epochs=setting.epochs,
+        batch_size=setting.batch_size,
+        schedule=choices.schedule(setting.schedule, optimizer, steps),
+        metrics=["error"],
+        engine=setting.engine,  # type: ignore[arg-type]
+        callbacks=[ProgressBar(lines=True)] if progress else [],
+        progress=False,
+    )
+    measured = [evaluate(model, part, loss=loss, metrics=["error"]) for part in (train, test)]
+    return Outcome(model, history, scale, raw, *measured)
+
+
+def _show(setting: Setting, seed: int, folder: Path) -> None:
+    from plaingrad.inspect import plots
+    from plaingrad.train import predict
+    from plaingrad.train.checkpoint import save_model
+
+    name = "-".join(map(str, setting.sizes))
+    rate = f"rate {setting.lr:g}" + ("" if setting.schedule == "constant" else f" ({setting.schedule})")
+    points = f"{SAMPLES:,} training and {SAMPLES:,} test points of the disc"
+    print(f"network {name} ({setting.activation}) on {points}")
+    print(
+        f"{setting.epochs} epochs, batch {setting.batch_size}, SGD, {rate}, {setting.loss} loss, seed {seed}"
+    )
+    outcome = _train(setting, seed, progress=True)
+    for part, found in (("train", outcome.train), ("test ", outcome.test)):
+        print(f"{part}  loss {found['loss']:.4f}  error {100 * found['error']:.2f} %")
+    history, scale = outcome.history, outcome.scale
+    print(f"{history.stopped}: {history.steps:,} steps in {history.seconds:.1f} s ({history.engine} engine)")
+
+    title = f"Training loss of {name} on the disc"
+    plots.loss_curve(history.loss, title=title, ylabel=f"{setting.loss} loss").savefig(folder / "loss.png")
+    wrong = round(outcome.test["error"] * SAMPLES)
+    plots.decision_boundary(
+        lambda points: predict(outcome.model, scale.apply(points)).argmax(1),
+        outcome.points,
+        title=f"{name}: {wrong} of {SAMPLES:,} test points wrong",
+    ).savefig(folder / "boundary.png")
+    history.save(folder / "history.json")
+    facts: dict[str, Any] = {
+        "architecture": list(setting.sizes),
+        "activation": setting.activation,
+        "features": list(outcome.points.feature_names),
+        "input_mean": scale.mean.tolist(),
+        "input_deviation": scale.deviation.tolist(),
+        "classes": list(outcome.points.class_names),
+        "seed": seed,
+    }
+    save_model(outcome.model, folder / "model.safetensors", facts)
+
+
+def _repeat(setting: Setting, seeds: Sequence[int], folder: Path) -> None:
+    from rich.console import Console
+    from rich.progress import track
+
+    found: list[dict[str, float]] = []
+    bar = {"description": "rounds", "transient": True, "disable": not Console().is_terminal}
+    for seed in track(seeds, **bar):  # type: ignore[arg-type]
+        outcome = _train(setting, seed, progress=False)
+        if len(outcome.history) < setting.epochs:  # Ctrl-C: this round does not count
+            break
+        found.append(
+            {"seed": seed, "train": 100 * outcome.train["error"], "test": 100 * outcome.test["error"]}
+        )
+        print(
+            f"seed {seed}: error {found[-1]['train']:.2f} % train, {found[-1]['test']:.2f} % test", flush=True
+        )
+    if not found:
+        raise KeyboardInterrupt
+    errors = [each["test"] for each in found]
+    summary = {
+        "mean": statistics.mean(errors),
+        "standard deviation": statistics.stdev(errors) if len(errors) > 1 else 0.0,
+        "median": statistics.median(errors),
+        "worst": max(errors),
+    }
+    told = ", ".join(f"{name} {value:.2f} %" for name, value in summary.items())
+    print(f"test error over {len(errors)} seeds: {told}")
+    result = {"setting": vars(setting), "test error in percent": summary, "rounds": found}
+    (folder / "rounds.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,131 @@
+"""Normalisation over the batch."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from plaingrad.module import Module, ModuleError
+from plaingrad.parameter import Buffer, Parameter, shape
+
+
+class BatchNorm1d(Module):
+    r"""Gives each channel mean 0 and variance 1 over the batch, then a learned scale and shift.
+
+    .. math::
+        \hat x &= \frac{x - \mu}{\sigma}, \qquad y = \hat x \odot w + b, \qquad
+            \mu = \overline{x}, \quad \sigma^2 = \overline{(x - \mu)^2} + \epsilon \\
+        \frac{\partial \ell}{\partial w} &= \sum \frac{\partial \ell}{\partial y} \odot \hat x, \qquad
+            \frac{\partial \ell}{\partial b} = \sum \frac{\partial \ell}{\partial y} \\
+        \frac{\partial \ell}{\partial x} &= \frac{w}{\sigma} \Big( \frac{\partial \ell}{\partial y}
+            - \frac{1}{n} \frac{\partial \ell}{\partial b}
+            - \frac{\hat x}{n} \odot \frac{\partial \ell}{\partial w} \Big)
+
+    where bars and sums go over the n values of a channel. In evaluation the running mean and variance stand
+    for those of the batch; they do not depend on x, and only :math:`w / \sigma` remains of the last equation.
+
+    Shapes: ``(batch, num_features)`` or ``(batch, num_features, length)``, kept.
+
+    Args:
+        num_features: the number of channels.
+        eps: added to the variance.
+        momentum: the share of the newest batch in the running statistics; None for the mean over all batches.
+        affine: whether to learn scale and shift.
+        track_running_stats: whether to keep running statistics; without them, evaluation uses the batch's.
+        device: where parameters and buffers live.
+        dtype: their floating-point type.
+        bias: whether to learn the shift, if there is a scale.
+
+    Attributes:
+        weight: the scale w, shape ``(num_features,)``, from 1; or None.
+        bias: the shift b, shape ``(num_features,)``, from 0; or None.
+        running_mean: shape ``(num_features,)``, from 0; or None.
+        running_var: shape ``(num_features,)``, from 1, without bias (n - 1); or None.
+        num_batches_tracked: how many batches the running statistics have seen; or None.
+
+    Raises:
+        ModuleError: the input's shape or dtype does not fit, or there is one value per channel to normalise.
+
+    Source: S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by reducing
+    internal covariate shift", 2015.
+    """
+
+    weight: Parameter | None
+    bias: Parameter | None
+    running_mean: Buffer | None
+    running_var: Buffer | None
+    num_batches_tracked: Buffer | None
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        self.num_features = num_features
+        self.eps = eps
+        self.momentum = momentum
+        zeros, ones = (make(num_features, device=device, dtype=dtype) for make in (torch.zeros, torch.ones))
+        self.weight = Parameter(ones.clone()) if affine else None
+        self.bias = Parameter(zeros.clone()) if affine and bias else None
+        self.running_mean = Buffer(zeros) if track_running_stats else None
+        self.running_var = Buffer(ones) if track_running_stats else None
+        count = torch.tensor(0, device=device)
+        self.num_batches_tracked = Buffer(count) if track_running_stats else None
+
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        self._expect(x)
+        channels = (1, -1, 1)[: x.ndim]
+        axes = (0, 2)[: x.ndim - 1]
+        if self.training or self.running_mean is None or self.running_var is None:
+            count = x.shape[0] * x.shape[2:].numel()
+            if count < 2:
+                raise ModuleError(self, f"expected more than one value per channel, got {shape(x)}")
+            variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
+            self._track(mean.flatten(), variance.flatten() * (count / (count - 1)))
+        else:
+            count = None  # the statistics come from elsewhere
+            mean, variance = self.running_mean.value.view(channels), self.running_var.value.view(channels)
+        inverse = (variance + self.eps).rsqrt()
+        normal = y = (x - mean) * inverse
+        if self.weight is not None:
+            y = y * self.weight.value.view(channels)
+        if self.bias is not None:
+            y = y + self.bias.value.view(channels)
+        self.save((normal, inverse, count), y)
+        return y
+
+    def backward(self, dy: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        normal, inverse, count = self.restore(dy)
+        axes = (0, 2)[: dy.ndim - 1]
+        dweight = (dy * normal).sum(axes, keepdim=True)
+        dbias = dy.sum(axes, keepdim=True)
+        dx = dy if count is None else dy - dbias / count - normal * (dweight / count)
+        if self.bias is not None:
+            self.bias.grad.add_(dbias.flatten())
+        if self.weight is not None:
+            self.weight.grad.add_(dweight.flatten())
+            inverse = inverse * self.weight.value.view(inverse.shape)
+        return dx * inverse
+
+    def _expect(self, x: Tensor) -> None:
+        own = self.weight or self.running_mean
+        dtype = x.dtype if own is None else own.value.dtype
+        if x.ndim not in (2, 3) or x.shape[1] != self.num_features or x.dtype != dtype:
+            sizes = f"(batch, {self.num_features}) or (batch, {self.num_features}, length)"
+            raise ModuleError(self, f"expected input {sizes} of {dtype}, got {shape(x)} of {x.dtype}")
+
+    def _track(self, mean: Tensor, variance: Tensor) -> None:
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked.value = seen = self.num_batches_tracked.value + 1
+        share = seen.to(mean.dtype).reciprocal() if self.momentum is None else self.momentum
+        self.running_mean.value = self.running_mean.value.lerp(mean, share)
+        self.running_var.value = self.running_var.value.lerp(variance, share)

@@ -1,0 +1,65 @@
+"""What modules made of other modules share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from plaingrad.module import Module, ModuleError
+
+
+class Container(Module):
+    """Children in order, named by their positions or by a mapping, as in torch.nn.
+
+    Args:
+        modules: the children in order, or one mapping from names to them.
+
+    Raises:
+        ModuleError: an argument is no module, or a name is empty or has a dot.
+    """
+
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        first = modules[0] if len(modules) == 1 else None
+        named = first.items() if isinstance(first, Mapping) else ((str(i), m) for i, m in enumerate(modules))
+        self._children: dict[str, Module] = {}
+        for name, module in named:
+            self._add(name, module)
+
+    def _add(self, name: str, module: object) -> None:
+        if not name or "." in name:
+            raise ModuleError(self, f"expected a name without dots, got {name!r}")
+        if not isinstance(module, Module):
+            raise ModuleError(self, f"expected a Module at position {name}, got {module!r}")
+        self._children[name] = module
+
+    def at(self, name: str, method: Callable[..., Any], *tensors: Any) -> Any:
+        """Call a method of the child ``name``; if it complains, its position is added."""
+        try:
+            return method(*tensors)
+        except ModuleError as error:
+            error.inside(self, name)
+            raise
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        yield from self._children.items()
+
+    def __len__(self) -> int:
+        return len(self._children)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._children.values())
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self)[index]
+
+    def _options(self) -> list[str]:
+        return [f"{name}={value!r}" for name, value in self._arguments[1].items()]
+
+    def signature(self) -> str:
+        inside = [type(module).__name__ for module in self] + self._options()
+        return f"{type(self).__name__}({', '.join(inside)})"
+
+    def __repr__(self) -> str:
+        lines = [f"({name}): {module!r}" for name, module in self._children.items()] + self._options()
+        inside = "".join(f"\n{line}".replace("\n", "\n  ") for line in lines)
+        return f"{type(self).__name__}({inside}\n)" if lines else self.signature()

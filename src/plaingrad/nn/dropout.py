@@ -1,0 +1,56 @@
+"""Noise that regularises."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from plaingrad.module import Module, ModuleError
+from plaingrad.nn.activation.inplace import refuse_inplace
+
+
+class Dropout(Module):
+    r"""Sets elements to zero at random in training, and scales the others so that the mean stays.
+
+    .. math::
+        y = x \odot m, \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot m, \qquad
+        m_i = \begin{cases} 0 & \text{with probability } p \\ 1 / (1 - p) & \text{otherwise} \end{cases}
+
+    In evaluation, y = x.
+
+    Shapes: any, kept.
+
+    Args:
+        p: the probability of each element to be dropped.
+        inplace: only False; saved state must not be overwritten.
+
+    Raises:
+        ModuleError: ``p`` is no probability, or ``inplace`` is True.
+
+    Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
+    """
+
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        if not 0 <= p <= 1:
+            raise ModuleError(self, f"expected p between 0 and 1, got {p}")
+        refuse_inplace(self, inplace)
+        self.p = p
+
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        mask = self.draw(x) if self.training and self.p > 0 else None
+        y = x if mask is None else x * mask
+        self.save(mask, y)
+        return y
+
+    def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        mask = self.restore(dy)
+        return dy if mask is None else dy * mask
+
+    def draw(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        """The mask m, with the random numbers that torch.nn would draw."""
+        if self.p == 1:
+            return torch.zeros_like(x)
+        keep = 1 - self.p
+        return torch.empty_like(x).bernoulli_(keep).div_(keep)

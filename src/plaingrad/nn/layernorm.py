@@ -1,0 +1,95 @@
+"""Normalisation over the features of each sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from plaingrad.module import Module, ModuleError
+from plaingrad.parameter import Parameter, shape
+
+
+class LayerNorm(Module):
+    r"""Gives the last axes of each sample mean 0 and variance 1, then a learned scale and shift.
+
+    .. math::
+        \hat x &= \frac{x - \mu}{\sigma}, \qquad y = \hat x \odot w + b, \qquad
+            \mu = \overline{x}, \quad \sigma^2 = \overline{(x - \mu)^2} + \epsilon \\
+        \frac{\partial \ell}{\partial x} &= \frac{1}{\sigma} \Big( g - \overline{g}
+            - \hat x \odot \overline{g \odot \hat x} \Big), \qquad
+            g = \frac{\partial \ell}{\partial y} \odot w \\
+        \frac{\partial \ell}{\partial w} &= \sum_{\text{batch}} \frac{\partial \ell}{\partial y} \odot \hat x,
+            \qquad \frac{\partial \ell}{\partial b} = \sum_{\text{batch}} \frac{\partial \ell}{\partial y}
+
+    where a bar is the mean over the normalised axes.
+
+    Shapes: ``(*batch, *normalized_shape)``, kept.
+
+    Args:
+        normalized_shape: sizes of the last axes, over which to normalise.
+        eps: added to the variance.
+        elementwise_affine: whether to learn scale and shift.
+        bias: whether to learn the shift, if there is a scale.
+        device: where the parameters live.
+        dtype: floating-point type of the parameters.
+
+    Attributes:
+        weight: the scale w, shape ``normalized_shape``, from 1; or None.
+        bias: the shift b, shape ``normalized_shape``, from 0; or None.
+
+    Raises:
+        ModuleError: ``normalized_shape`` is empty, or the input's last axes or dtype do not fit.
+
+    Source: J. Ba, J. Kiros, G. Hinton, "Layer normalization", 2016.
+    """
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        sizes = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        if not sizes:
+            raise ModuleError(self, "expected a normalized_shape of at least one axis, got ()")
+        self.normalized_shape = sizes
+        self.axes = tuple(range(-len(sizes), 0))
+        self.eps = eps
+        affine, shifted = elementwise_affine, elementwise_affine and bias
+        self.weight = Parameter(torch.ones(sizes, device=device, dtype=dtype)) if affine else None
+        self.bias = Parameter(torch.zeros(sizes, device=device, dtype=dtype)) if shifted else None
+
+    def forward(self, x: Float[Tensor, "*batch_and_features"]) -> Float[Tensor, "*batch_and_features"]:
+        dtype = x.dtype if self.weight is None else self.weight.value.dtype
+        if x.shape[-len(self.axes) :] != self.normalized_shape or x.dtype != dtype:
+            expected = f"input (*, {', '.join(map(str, self.normalized_shape))}) of {dtype}"
+            raise ModuleError(self, f"expected {expected}, got {shape(x)} of {x.dtype}")
+        variance, mean = torch.var_mean(x, self.axes, correction=0, keepdim=True)
+        inverse = (variance + self.eps).rsqrt()
+        normal = y = (x - mean) * inverse
+        if self.weight is not None:
+            y = y * self.weight.value
+        if self.bias is not None:
+            y = y + self.bias.value
+        self.save((normal, inverse), y)
+        return y
+
+    def backward(self, dy: Float[Tensor, "*batch_and_features"]) -> Float[Tensor, "*batch_and_features"]:
+        normal, inverse = self.restore(dy)
+        g = dy
+        if self.weight is not None:
+            self.weight.grad.add_((dy * normal).reshape(-1, *self.normalized_shape).sum(0))
+            g = dy * self.weight.value
+        if self.bias is not None:
+            self.bias.grad.add_(dy.reshape(-1, *self.normalized_shape).sum(0))
+        along = (g * normal).mean(self.axes, keepdim=True)
+        return (g - g.mean(self.axes, keepdim=True) - normal * along) * inverse

@@ -1,0 +1,122 @@
+"""Losses for yes-or-no targets: the cross entropy of a probability or of its logit."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from plaingrad.module import ModuleError
+from plaingrad.nn.loss.reduction import Loss
+from plaingrad.parameter import Buffer, shape
+
+
+class BinaryLoss(Loss):
+    """A loss whose elements can be weighted."""
+
+    def weigh(self, x: Tensor, weight: Buffer | None, name: str = "weight") -> Tensor:
+        """``x`` times the weight, spread over its shape; ``x`` itself if there is none."""
+        if weight is None:
+            return x
+        value = weight.value
+        try:
+            spread = value.expand(x.shape)
+        except RuntimeError:
+            spread = None
+        if spread is None or value.dtype != x.dtype:
+            expected = f"{name} that spreads over {shape(x)}, of {x.dtype} as the prediction"
+            raise ModuleError(self, f"expected {expected}, got {shape(value)} of {value.dtype}")
+        return x * spread
+
+
+class BCELoss(BinaryLoss):
+    r"""The binary cross entropy of probabilities.
+
+    .. math::
+        \ell &= -\frac{1}{n} \sum_i w_i \big(t_i \log p_i + (1 - t_i) \log(1 - p_i)\big),
+            \qquad \log \text{ not below } -100 \\
+        \frac{\partial \ell}{\partial p_i} &= \frac{w_i}{n} \frac{p_i - t_i}{\max(p_i (1 - p_i), 10^{-12})}
+
+    The two limits keep loss and gradient finite at p = 0 and p = 1. `BCEWithLogitsLoss` needs none.
+
+    Shapes: prediction and target alike, any; the result is a scalar, or alike with ``reduction="none"``.
+
+    Args:
+        weight: a constant factor for each element; any shape that spreads over the prediction's.
+        reduction: ``"mean"`` over all n elements, ``"sum"``, or ``"none"``.
+
+    Raises:
+        ModuleError: prediction and target differ in shape or dtype, are integers, or lie outside 0..1; or
+            the weight does not spread over them.
+    """
+
+    weight: Buffer | None
+
+    def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.weight = Buffer(weight) if weight is not None else None
+
+    def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        self.expect_alike(prediction, target)
+        self.expect_within("prediction", prediction, 0, 1)
+        self.expect_within("target", target, 0, 1)
+        log_yes = prediction.log().clamp(min=-100)
+        log_no = (-prediction).log1p().clamp(min=-100)
+        loss = self.reduce(self.weigh((target - 1) * log_no - target * log_yes, self.weight))
+        self.save((prediction, target), loss)
+        return loss
+
+    def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
+        prediction, target = self.restore(dloss)
+        slope = (prediction - target) / (prediction * (1 - prediction)).clamp(min=1e-12)
+        return self.weigh(slope, self.weight) * self.upstream(dloss, slope.numel())
+
+
+class BCEWithLogitsLoss(BinaryLoss):
+    r"""The binary cross entropy of logits x, whose probabilities are sigmoid(x).
+
+    With the pull c t towards yes and 1 - t towards no, where c is ``pos_weight``:
+
+    .. math::
+        \operatorname{softplus}(x) &= \log(1 + e^x) = -\log(1 - \sigma(x)) \\
+        \ell &= \frac{1}{n} \sum_i w_i
+            \big(c_i t_i \operatorname{softplus}(-x_i) + (1 - t_i) \operatorname{softplus}(x_i)\big) \\
+        \frac{\partial \ell}{\partial x_i} &= \frac{w_i}{n}
+            \big((c_i t_i + 1 - t_i)\, \sigma(x_i) - c_i t_i\big)
+
+    Shapes: prediction and target alike, any; the result is a scalar, or alike with ``reduction="none"``.
+
+    Args:
+        weight: a constant factor for each element; any shape that spreads over the prediction's.
+        reduction: ``"mean"`` over all n elements, ``"sum"``, or ``"none"``.
+        pos_weight: a constant factor for the part of yes; above 1 it trades precision for recall. Any shape
+            that spreads over the prediction's, such as one number for each column.
+
+    Raises:
+        ModuleError: prediction and target differ in shape or dtype, or are integers; or a weight does not
+            spread over them.
+    """
+
+    weight: Buffer | None
+    pos_weight: Buffer | None
+
+    def __init__(
+        self, weight: Tensor | None = None, reduction: str = "mean", pos_weight: Tensor | None = None
+    ) -> None:
+        super().__init__(reduction)
+        self.weight = Buffer(weight) if weight is not None else None
+        self.pos_weight = Buffer(pos_weight) if pos_weight is not None else None
+
+    def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        self.expect_alike(prediction, target)
+        zero = torch.zeros_like(prediction)
+        yes, no = self.weigh(target, self.pos_weight, "pos_weight"), 1 - target
+        losses = yes * torch.logaddexp(zero, -prediction) + no * torch.logaddexp(zero, prediction)
+        loss = self.reduce(self.weigh(losses, self.weight))
+        self.save((prediction, yes, no), loss)
+        return loss
+
+    def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
+        prediction, yes, no = self.restore(dloss)
+        slope = (yes + no) * prediction.sigmoid() - yes
+        return self.weigh(slope, self.weight) * self.upstream(dloss, slope.numel())

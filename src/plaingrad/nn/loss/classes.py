@@ -1,0 +1,82 @@
+"""What losses over classes share: targets as weights on the classes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from plaingrad.module import ModuleError
+from plaingrad.nn.loss.reduction import Loss, within
+from plaingrad.parameter import Buffer, shape
+
+
+class ClassLoss(Loss):
+    """A loss between scores for each class and a class index for each sample.
+
+    The classes lie along axis 1, or along axis 0 if there is no batch.
+
+    Args:
+        weight: a constant factor for each class, shape ``(classes,)``.
+        ignore_index: targets with this value count for nothing.
+        reduction: ``"mean"`` weighted by class, ``"sum"``, or ``"none"``.
+    """
+
+    weight: Buffer | None
+
+    def __init__(
+        self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
+    ) -> None:
+        super().__init__(reduction)
+        self.weight = Buffer(weight) if weight is not None else None
+        self.ignore_index = ignore_index
+
+    def class_axis(self, x: Tensor) -> int:
+        """The axis of the classes, once the scores are known to have one."""
+        if x.ndim == 0 or not x.is_floating_point():
+            raise ModuleError(
+                self, f"expected a floating-point prediction (N, C, ...) or (C,), got {shape(x)} of {x.dtype}"
+            )
+        return min(1, x.ndim - 1)
+
+    def one_hot(self, x: Tensor, target: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+        """A one at each target's class and zeros elsewhere, shaped as x; and a 1 for each target kept.
+
+        A target that is ignored has no one, and 0 in the second tensor, which is shaped as x with a single
+        class.
+        """
+        expected = x.shape[:axis] + x.shape[axis + 1 :]
+        if target.shape != expected or target.dtype != torch.int64:
+            raise ModuleError(
+                self,
+                f"expected class indices {tuple(expected)} of torch.int64 for a prediction {shape(x)}, "
+                f"got {shape(target)} of {target.dtype}",
+            )
+        last = x.shape[axis] - 1
+        index, ones = target, torch.ones_like(target, dtype=x.dtype)
+        if 0 <= self.ignore_index <= last or not within(target, 0, last):
+            kept = target != self.ignore_index
+            index, ones = target * kept, ones * kept
+            self.expect_within("class index", index, 0, last)
+        ones = ones.unsqueeze(axis)
+        return torch.zeros_like(x).scatter_(axis, index.unsqueeze(axis), ones), ones
+
+    def weigh(self, x: Tensor, axis: int) -> Tensor:
+        """``x`` times the weight of each class, or ``x`` itself if there are no weights."""
+        if self.weight is None:
+            return x
+        weight = self.weight.value
+        if weight.shape != x.shape[axis : axis + 1] or weight.dtype != x.dtype:
+            expected = f"weight ({x.shape[axis]},) of {x.dtype} as the prediction"
+            raise ModuleError(self, f"expected {expected}, got {shape(weight)} of {weight.dtype}")
+        return x * weight.view([-1] + [1] * (x.ndim - axis - 1))
+
+    def upstream(self, dloss: Tensor | None, count: int | float) -> Tensor | float:
+        """As in `Loss`, for each sample; with an axis for the classes where there is one for samples."""
+        if dloss is not None and self.reduction == "none":
+            dloss = dloss.unsqueeze(min(1, dloss.ndim))
+        return super().upstream(dloss, count)
+
+
+def cross_entropy(mass: Tensor, log_p: Tensor, axis: int) -> Tensor:
+    """The sum of -mass * log_p over the classes, where 0 * -inf is 0."""
+    return -(mass * torch.where(mass.bool(), log_p, mass)).sum(axis)

@@ -1,0 +1,78 @@
+"""Modules side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from plaingrad.module import Module, ModuleError
+from plaingrad.nn.container import Container
+from plaingrad.parameter import shape
+
+
+class Parallel(Container):
+    r"""Gives one input to several branches, and sums or concatenates what they make of it.
+
+    .. math::
+        y &= \sum_i f_i(x) \quad\text{or}\quad [f_1(x), \dots, f_n(x)] \\
+        \frac{\partial \ell}{\partial x} &= \sum_i f_i'\big(\tfrac{\partial \ell}{\partial y_i}\big)
+
+    where :math:`\partial \ell / \partial y_i` is the whole gradient for a sum, and the i-th piece of it for a
+    concatenation.
+
+    Args:
+        branches: the branches, or one mapping from names to them.
+        combine: ``"sum"`` or ``"concat"``.
+        dim: the axis to concatenate along. The last, because there `Linear`, `LayerNorm` and `Embedding` keep
+            their features, with or without a batch; the channels of images are axis 1.
+
+    Raises:
+        ModuleError: there is no branch; outputs of branches do not fit together; or a branch complains, with
+            its position added.
+
+    Source: C. Szegedy et al., "Going deeper with convolutions", 2015.
+    """
+
+    def __init__(self, *branches: Module | Mapping[str, Module], combine: str = "sum", dim: int = -1) -> None:
+        super().__init__(*branches)
+        if not len(self):
+            raise ModuleError(self, "expected at least one branch, got none")
+        if combine not in ("sum", "concat"):
+            raise ModuleError(self, f"expected combine 'sum' or 'concat', got {combine!r}")
+        self.combine = combine
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = [self.at(name, branch.forward, x) for name, branch in self._children.items()]
+        self._expect_alike(parts)
+        y = sum(parts[1:], parts[0]) if self.combine == "sum" else torch.cat(parts, self.dim)
+        self.save([part.shape for part in parts], y)
+        return y
+
+    def backward(self, dy: Tensor) -> Tensor | None:
+        shapes = self.restore(dy)
+        if self.combine == "sum":
+            parts = [dy] * len(shapes)
+        else:
+            parts = list(dy.split([size[self.dim] for size in shapes], self.dim))
+        dx = None
+        for (name, branch), part in reversed(list(zip(self._children.items(), parts))):
+            change = self.at(name, branch.backward, part)
+            dx = change if dx is None else dx + change
+        return dx
+
+    def _expect_alike(self, parts: list[Tensor]) -> None:
+        first = parts[0]
+        if self.combine == "concat" and not -first.ndim <= self.dim < first.ndim:
+            raise ModuleError(self, f"expected branches with an axis {self.dim}, got {shape(first)}")
+        for name, part in zip(self._children, parts):
+            wanted = list(first.shape)
+            if self.combine == "concat" and part.ndim == first.ndim:
+                wanted[self.dim] = part.shape[self.dim]
+            if list(part.shape) != wanted or part.dtype != first.dtype:
+                free = f", free along axis {self.dim}" if self.combine == "concat" else ""
+                alike = f"{shape(first)} of {first.dtype} as branch {next(iter(self._children))}{free}"
+                came = f"{shape(part)} of {part.dtype}"
+                raise ModuleError(self, f"expected branch {name} to give {alike}, got {came}")

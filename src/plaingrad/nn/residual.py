@@ -1,0 +1,39 @@
+"""A shortcut around modules."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from plaingrad.module import ModuleError
+from plaingrad.nn.sequential import Sequential
+from plaingrad.parameter import shape
+
+
+class Residual(Sequential):
+    r"""Adds the input to what its modules, one after another, make of it.
+
+    .. math::
+        y = x + f(x), \qquad
+        \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y}
+            + f'\big(\tfrac{\partial \ell}{\partial y}\big)
+
+    Shapes: as the modules take them; they must give back the shape they get.
+
+    Args:
+        modules: the modules of f in order, or one mapping from names to modules.
+
+    Raises:
+        ModuleError: the modules change the shape or dtype; or one of them complains, with its position added.
+
+    Source: K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image recognition", 2016.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        change = super().forward(x)
+        if change.shape != x.shape or change.dtype != x.dtype:
+            kept, came = f"{shape(x)} of {x.dtype}", f"{shape(change)} of {change.dtype}"
+            raise ModuleError(self, f"expected its modules to keep the input's {kept}, got {came}")
+        return x + change
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy + super().backward(dy)

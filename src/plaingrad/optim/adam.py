@@ -1,0 +1,144 @@
+"""Adam and AdamW: steps scaled by running moments of the gradient."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+
+from plaingrad.optim.optimizer import Optimizer, Parameters, Vector, accumulator
+from plaingrad.optim.options import FLAG, FRACTIONS, NON_NEGATIVE, Expected
+
+
+class Adam(Optimizer):
+    r"""Divides the mean of the gradient by the root of its mean square.
+
+    .. math::
+        m &\leftarrow \beta_1 m + (1 - \beta_1)\, g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2 \\
+        \hat m &= \frac{m}{1 - \beta_1^t}, \qquad \hat v = \frac{v}{1 - \beta_2^t} \\
+        \theta &\leftarrow \theta - \gamma\, \frac{\hat m}{\sqrt{\hat v} + \epsilon}
+
+    computed in the order of the paper's section 2, where r = √(1 - β₂ᵗ) moves into the step size and ε:
+
+    .. math::
+        \theta \leftarrow \theta - \frac{\gamma\, r}{1 - \beta_1^t} \cdot \frac{m}{\sqrt{v} + \epsilon\, r}
+
+    Args:
+        params: the parameters, or dicts of parameters and options (see `Optimizer`).
+        lr: the step size γ.
+        betas: how much of the two running means is kept, β₁ and β₂.
+        eps: the number ε that keeps the denominator from 0.
+        weight_decay: the factor λ of the penalty on large weights.
+        amsgrad: whether to divide by the largest v so far.
+        maximize: whether to walk up instead.
+        decoupled_weight_decay: whether to shrink the weights themselves, as `AdamW` does, and leave the
+            gradient alone.
+        clip_norm: the norm that the gradient keeps to; None leaves it alone.
+
+    Raises:
+        ValueError: there are no parameters, one is in two groups, or an option is unknown or out of range.
+
+    Source: D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015; S. Reddi, S. Kale, S. Kumar,
+    "On the convergence of Adam and beyond", 2018 (amsgrad).
+    """
+
+    expected: ClassVar[dict[str, Expected]] = {
+        **Optimizer.expected,
+        "betas": FRACTIONS,
+        "eps": NON_NEGATIVE,
+        "amsgrad": FLAG,
+        "decoupled_weight_decay": FLAG,
+    }
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        decoupled_weight_decay: bool = False,
+        clip_norm: float | None = None,
+    ) -> None:
+        super().__init__(
+            params,
+            clip_norm=clip_norm,
+            lr=lr,
+            betas=betas,
+            eps=eps,
+            weight_decay=weight_decay,
+            amsgrad=amsgrad,
+            maximize=maximize,
+            decoupled_weight_decay=decoupled_weight_decay,
+        )
+
+    def decay(self, value: Vector, grad: Vector, group: dict[str, Any]) -> Vector:
+        if not group["decoupled_weight_decay"]:
+            return super().decay(value, grad, group)
+        value.mul_(1 - group["lr"] * group["weight_decay"])
+        return grad
+
+    def update(self, value: Vector, grad: Vector, state: dict[str, Any], group: dict[str, Any]) -> None:
+        beta1, beta2 = group["betas"]
+        t = state["step"] = state.get("step", 0) + 1
+        m = accumulator(state, "exp_avg", value)
+        v = accumulator(state, "exp_avg_sq", value)
+        m.lerp_(grad, 1 - beta1)
+        v.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        if group["amsgrad"]:
+            largest = accumulator(state, "max_exp_avg_sq", value)
+            v = torch.maximum(largest, v, out=largest)
+        r = math.sqrt(1 - beta2**t)
+        value.addcdiv_(m, v.sqrt().add_(group["eps"] * r), value=-group["lr"] * r / (1 - beta1**t))
+
+
+class AdamW(Adam):
+    r"""Adam whose weight decay shrinks the weights and does not pass through the moments.
+
+    .. math::
+        \theta &\leftarrow (1 - \gamma \lambda)\, \theta \\
+        \theta &\leftarrow \theta - \gamma\, \frac{\hat m}{\sqrt{\hat v} + \epsilon} && \text{as in Adam}
+
+    Args:
+        params: the parameters, or dicts of parameters and options (see `Optimizer`).
+        lr: the step size γ.
+        betas: how much of the two running means is kept, β₁ and β₂.
+        eps: the number ε that keeps the denominator from 0.
+        weight_decay: the rate λ at which weights shrink.
+        amsgrad: whether to divide by the largest v so far.
+        maximize: whether to walk up instead.
+        clip_norm: the norm that the gradient keeps to; None leaves it alone.
+
+    Raises:
+        ValueError: there are no parameters, one is in two groups, or an option is unknown or out of range.
+
+    Source: I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", 2019.
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        clip_norm: float | None = None,
+    ) -> None:
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            maximize=maximize,
+            decoupled_weight_decay=True,
+            clip_norm=clip_norm,
+        )

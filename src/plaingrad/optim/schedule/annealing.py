@@ -1,0 +1,92 @@
+"""Learning rates that glide from one value to another: `LinearLR` and `CosineAnnealingLR`."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from plaingrad.optim.optimizer import Optimizer
+from plaingrad.optim.options import COUNT, NON_NEGATIVE, POSITIVE_SHARE, SHARE, Expected
+from plaingrad.optim.schedule.schedule import ClosedForm, Interval
+
+
+def linear(start: float, end: float, share: float) -> float:
+    """The point at this share of the way from start to end, on a line."""
+    return start + (end - start) * share
+
+
+def cosine(start: float, end: float, share: float) -> float:
+    """The point at this share of the way from start to end, on half a wave of the cosine."""
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+
+class LinearLR(ClosedForm):
+    r"""Scales the learning rate by a factor that goes from one value to another on a line, and stays there.
+
+    .. math::
+        \gamma_t = \gamma_0 \Big(a + (b - a)\, \frac{\min(t, n)}{n}\Big)
+
+    Args:
+        optimizer: the optimizer whose learning rates γ are changed.
+        start_factor: the first factor a.
+        end_factor: the last factor b.
+        total_iters: the number of steps from one to the other, n.
+        interval: whether a training loop is to call ``step()`` after every epoch or step.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    expected: ClassVar[dict[str, Expected]] = {
+        "start_factor": POSITIVE_SHARE,
+        "end_factor": SHARE,
+        "total_iters": COUNT,
+    }
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1.0 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        *,
+        interval: Interval = "epoch",
+    ) -> None:
+        self.start_factor = start_factor
+        self.end_factor = end_factor
+        self.total_iters = total_iters
+        super().__init__(optimizer, interval)
+
+    def rate(self, base: float, t: int) -> float:
+        return base * linear(self.start_factor, self.end_factor, min(t / self.total_iters, 1.0))
+
+
+class CosineAnnealingLR(ClosedForm):
+    r"""Lets the learning rate fall to a minimum on half a wave of the cosine; afterwards it climbs back.
+
+    .. math::
+        \gamma_t = \gamma_{\min} + (\gamma_0 - \gamma_{\min})\, \frac{1 + \cos(\pi t / T)}{2}
+
+    Args:
+        optimizer: the optimizer whose learning rates γ are changed.
+        T_max: the number of steps to the minimum, T.
+        eta_min: the minimum.
+        interval: whether a training loop is to call ``step()`` after every epoch or step.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Source: I. Loshchilov, F. Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017.
+    """
+
+    expected: ClassVar[dict[str, Expected]] = {"T_max": COUNT, "eta_min": NON_NEGATIVE}
+
+    def __init__(
+        self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, *, interval: Interval = "epoch"
+    ) -> None:
+        self.T_max = T_max
+        self.eta_min = eta_min
+        super().__init__(optimizer, interval)
+
+    def rate(self, base: float, t: int) -> float:
+        return cosine(base, self.eta_min, t / self.T_max)

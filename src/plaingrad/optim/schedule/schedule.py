@@ -1,0 +1,124 @@
+"""What schedules share: the optimizer they steer, when they step, their state."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from plaingrad.optim.optimizer import Optimizer
+from plaingrad.optim.options import Expected, expect, one_of
+
+Interval = Literal["epoch", "step"]
+
+
+class Schedule:
+    """Changes the learning rates of an optimizer as training goes on.
+
+    A subclass assigns its arguments to fields and then calls this constructor, which holds them against
+    ``expected``.
+
+    Args:
+        optimizer: the optimizer whose parameter groups are changed.
+        interval: how often a training loop is to call ``step()``: after every ``"epoch"``, or after every
+            ``"step"`` of the optimizer.
+
+    Attributes:
+        last_epoch: how many times ``step()`` has been called.
+        needs_metric: whether ``step`` takes a metric.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    expected: ClassVar[dict[str, Expected]] = {}
+    saved: ClassVar[tuple[str, ...]] = ("last_epoch",)
+    needs_metric: ClassVar[bool] = False
+
+    def __init__(self, optimizer: Optimizer, interval: Interval) -> None:
+        name = type(self).__name__
+        if not isinstance(optimizer, Optimizer):
+            raise ValueError(f"{name}: expected an Optimizer, got {optimizer!r}")
+        expect(name, "interval", one_of("epoch", "step"), interval)
+        for argument, expected in self.expected.items():
+            expect(name, argument, expected, vars(self)[argument])
+        self.optimizer = optimizer
+        self.interval = interval
+        self.last_epoch = 0
+
+    def apply(self) -> None:
+        """Write to the parameter groups what follows from the state."""
+        raise NotImplementedError(f"{type(self).__name__} has no apply")
+
+    def get_last_lr(self) -> list[float]:
+        """The learning rate of each parameter group."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far the schedule has come. The constructor's arguments are not part of it."""
+        return {name: copied(vars(self)[name]) for name in self.saved}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go to where `state_dict` was taken, and set the learning rates accordingly.
+
+        Args:
+            state: of a schedule of the same kind, for as many parameter groups.
+
+        Raises:
+            ValueError: it is not.
+        """
+        where, own = type(self).__name__, self.state_dict()
+        if state.keys() != own.keys():
+            raise ValueError(f"{where}: expected a state with {list(own)}, got {list(state)}")
+        for name, value in own.items():
+            if isinstance(value, list) and len(state[name]) != len(value):
+                raise ValueError(f"{where}: expected {name} for {len(value)} groups, got {state[name]}")
+        vars(self).update({name: copied(value) for name, value in state.items()})
+        self.apply()
+
+    def per_group(self, argument: str, value: float | list[float], expected: Expected) -> list[float]:
+        """An argument that is one number for all parameter groups or a list of one for each."""
+        where, groups = type(self).__name__, len(self.optimizer.param_groups)
+        values = list(value) if isinstance(value, (list, tuple)) else [value] * groups
+        if len(values) != groups:
+            raise ValueError(f"{where}: expected {argument} for {groups} parameter groups, got {value}")
+        for each in values:
+            expect(where, argument, expected, each)
+        return values
+
+
+class ClosedForm(Schedule):
+    """A schedule whose learning rate is a formula in the number of steps and the rate it began with.
+
+    Whatever else has changed a learning rate in between is overwritten.
+
+    Attributes:
+        base_lrs: the learning rate of each parameter group that the formula starts from.
+    """
+
+    saved: ClassVar[tuple[str, ...]] = (*Schedule.saved, "base_lrs")
+
+    def __init__(self, optimizer: Optimizer, interval: Interval) -> None:
+        super().__init__(optimizer, interval)
+        self.base_lrs = self.start()
+        self.apply()
+
+    def start(self) -> list[float]:
+        """The rates that the formula starts from: those of the optimizer, unless a subclass knows better."""
+        return self.get_last_lr()
+
+    def rate(self, base: float, t: int) -> float:
+        """The learning rate after t steps."""
+        raise NotImplementedError(f"{type(self).__name__} has no rate")
+
+    def apply(self) -> None:
+        for group, base in zip(self.optimizer.param_groups, self.base_lrs):
+            group["lr"] = self.rate(base, self.last_epoch)
+
+    def step(self) -> None:
+        """Go on to the next learning rate."""
+        self.last_epoch += 1
+        self.apply()
+
+
+def copied(value: Any) -> Any:
+    """A list of its own; numbers need no copy."""
+    return list(value) if isinstance(value, list) else value
