@@ -163,26 +163,22 @@ class Conduct:
     def _other_inputs(self) -> tuple[tuple[Any, ...], Tensors]:
         """Inputs of the same kind with other values, and the outputs for them.
 
-        Elements change places and shrink, so that signs and ranges stay what the module accepts. Integers
-        change places only if the module accepts that.
+        Elements move on by one place and shrink, so that signs and ranges stay what the module accepts.
+        Integers move only if the module accepts that.
         """
-        subject = self.subject
-        generator = torch.Generator().manual_seed(subject.seed)
 
-        def mixed(x: Any, integers: bool) -> Any:
+        def moved(x: Any, integers: bool) -> Any:
             if not isinstance(x, Tensor) or not (integers or x.is_floating_point()):
                 return x
-            order = torch.randperm(x.numel(), generator=generator).to(x.device)
-            there = x.reshape(-1)[order].view(x.shape)
-            return there * 0.7 if x.is_floating_point() else there
+            return x.roll(1) * 0.7 if x.is_floating_point() else x.roll(1)
 
         try:
-            others = tuple(mixed(x, True) for x in subject.inputs)
-            return others, subject.forward(doubled(others), another=1)
+            others = tuple(moved(x, True) for x in self.subject.inputs)
+            return others, self.subject.forward(doubled(others), another=1)
         except (ValueError, RuntimeError, LookupError):
-            subject.zero_grad()
-            others = tuple(mixed(x, False) for x in subject.inputs)
-            return others, subject.forward(doubled(others), another=1)
+            self.subject.zero_grad()
+            others = tuple(moved(x, False) for x in self.subject.inputs)
+            return others, self.subject.forward(doubled(others), another=1)
 
     def input_names(self, count: int) -> list[str]:
         """What the inputs are called."""
