@@ -121,10 +121,13 @@ def _run(table: Table, parts: Parts, options: dict[str, Any], folder: Path) -> s
         validation=parts.validation,
         metrics=["error" if classes else "r2"],
         engine=options["engine"],
-        callbacks=[ProgressBar(lines=True), *([stopping] if parts.validation else [])],
+        callbacks=[ProgressBar(), *([stopping] if parts.validation else [])],
         progress=False,
     )
     best = None if stopping.best_epoch is None else stopping.best_epoch + 1
+    kept = f"; epoch {best} kept" if best else ""
+    time = f"{history.seconds:.1f} s ({history.engine} engine)"
+    print(f"{len(history)} epochs in {time}: {history.stopped}{kept}")
     predicted = parts.understood(predict(model, parts.test.inputs))
 
     found = report.make(table, parts, predicted, history, {**options, "sizes": sizes, "best_epoch": best})
