@@ -26,12 +26,17 @@ MODULES = re.compile(
     r"torch|math|jaxtyping|__future__|typing|collections(\.abc)?|dataclasses|enum|functools|itertools"
     r"|plaingrad\.(module|parameter|init)|plaingrad\.(nn|optim)(\..*)?|plaingrad"
 )
-FROM_TORCH = set(
+FROM_TORCH = {"Tensor"}
+FROM_PLAINGRAD = {"init", "parameter"}
+
+# Types, constants, constructors, and mathematics that was there before neural networks.
+TORCH = set(
     """
-    Size Tensor device dtype float32 float64 int64 inf nan
-    arange cat empty empty_like eye full full_like linspace ones ones_like rand randn stack tensor zeros zeros_like
-    abs addcmul amax amin bincount einsum erf exp expm1 isnan log log1p logaddexp logsumexp matmul maximum minimum
-    sigmoid sign sqrt tanh where
+    Size Tensor Generator device dtype float32 float64 int32 int64 inf nan
+    arange cat empty empty_like eye full full_like linspace ones ones_like rand randn stack tensor
+    zeros zeros_like randperm var_mean linalg linalg.qr linalg.vector_norm
+    abs addcmul amax amin bincount einsum erf exp expm1 isnan log log1p logaddexp logsumexp matmul
+    maximum minimum sigmoid sign sqrt tanh where
     """.split()
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -58,6 +59,8 @@ def filling(folder: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(folder)
     made = [path for path in (target, *target.parents) if not path.exists()]
     try:
+        if target.exists() and not target.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(target))
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=target) as temporary:
             yield Path(temporary)

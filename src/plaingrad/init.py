@@ -1,24 +1,299 @@
-"""Initialisers."""
+"""Initialisers, named as torch.nn.init names them and drawing the same numbers from the same seed.
+
+Each fills a `Parameter`, a `Buffer` or a plain tensor in place and returns what it was given. Fan-in and
+fan-out of a weight ``(out, in, *kernel)`` are the numbers of inputs that one output sees and of outputs that
+one input reaches: in and out times the size of the kernel.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
-from plaingrad.parameter import Buffer, Parameter
+import torch
+from torch import Tensor
 
+from plaingrad.parameter import Buffer, Parameter, shape
 
-def uniform_(parameter: Parameter, low: float = 0.0, high: float = 1.0) -> Parameter:
-    parameter.value.uniform_(low, high)
-    return parameter
-
-
-def normal_(parameter: Parameter | Buffer, mean: float = 0.0, std: float = 1.0) -> Parameter | Buffer:
-    parameter.value.normal_(mean, std)
-    return parameter
+P = TypeVar("P", bound=Parameter | Buffer | Tensor)
 
 
-def kaiming_uniform_(parameter: Parameter, a: float = 0.0) -> Parameter:
-    fan_in = parameter.value[0].numel() if parameter.value.numel() else 1
-    std = math.sqrt(2.0 / (1 + a**2)) / math.sqrt(fan_in)
-    bound = math.sqrt(3.0) * std  # in torch.nn's order of rounding
-    return uniform_(parameter, -bound, bound)
+# Constants
+
+
+def constant_(tensor: P, val: float) -> P:
+    """Fill with one value."""
+    _value(tensor).fill_(val)
+    return tensor
+
+
+def ones_(tensor: P) -> P:
+    """Fill with 1."""
+    return constant_(tensor, 1.0)
+
+
+def zeros_(tensor: P) -> P:
+    """Fill with 0."""
+    return constant_(tensor, 0.0)
+
+
+def eye_(tensor: P) -> P:
+    """Fill a matrix with ones on the diagonal and zeros elsewhere.
+
+    Raises:
+        ValueError: it is no matrix.
+    """
+    value = _matrix("eye_", tensor)
+    value.zero_().diagonal().fill_(1)
+    return tensor
+
+
+# Distributions
+
+
+def uniform_(tensor: P, a: float = 0.0, b: float = 1.0, generator: torch.Generator | None = None) -> P:
+    """Draw from U(a, b)."""
+    _value(tensor).uniform_(a, b, generator=generator)
+    return tensor
+
+
+def normal_(tensor: P, mean: float = 0.0, std: float = 1.0, generator: torch.Generator | None = None) -> P:
+    """Draw from N(mean, std^2)."""
+    _value(tensor).normal_(mean, std, generator=generator)
+    return tensor
+
+
+def trunc_normal_(
+    tensor: P,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: torch.Generator | None = None,
+) -> P:
+    r"""Draw from N(mean, std^2) restricted to [a, b].
+
+    What falls outside is drawn again. If at most 30 % of the normal distribution lie inside, numbers are
+    drawn from U(a, b) instead, and x is kept with probability :math:`f(x) / \max_{[a, b]} f`, where f is the
+    normal density.
+
+    Raises:
+        ValueError: ``std`` is not positive, or a exceeds b.
+    """
+    if not (std > 0 and a <= b):
+        raise ValueError(f"trunc_normal_: expected std > 0 and a <= b, got std={std}, a={a}, b={b}")
+    value = _value(tensor)
+    z_a, z_b, z_mode = ((x - mean) / std for x in (a, b, max(a, min(mean, b))))
+    inside = (math.erf(z_b / math.sqrt(2)) - math.erf(z_a / math.sqrt(2))) / 2
+    log_peak = -0.5 * z_mode**2
+
+    def propose() -> tuple[Tensor, Tensor]:
+        """Fresh numbers, and which of them to reject."""
+        x = torch.empty_like(value)
+        if inside > 0.3:
+            x.normal_(mean, std, generator=generator)
+            return x, (x < a) | (x > b)
+        x.uniform_(a, b, generator=generator)
+        log_density = ((x - mean) / std) ** 2 * -0.5 - log_peak
+        return x, torch.empty_like(x).uniform_(generator=generator).log() > log_density
+
+    drawn, rejected = propose()
+    while rejected.any():
+        again, rejected_again = propose()
+        drawn = torch.where(rejected, again, drawn)
+        rejected = rejected & rejected_again
+    value.copy_(drawn)
+    return tensor
+
+
+def sparse_(tensor: P, sparsity: float, std: float = 0.01, generator: torch.Generator | None = None) -> P:
+    """Draw a matrix from N(0, std^2) and set the fraction ``sparsity`` of each column to 0.
+
+    The generator is for the values; which of them become 0 is drawn from the global one.
+
+    Raises:
+        ValueError: it is no matrix.
+
+    Source: J. Martens, "Deep learning via Hessian-free optimization", 2010.
+    """
+    value = _matrix("sparse_", tensor)
+    rows, columns = value.shape
+    value.normal_(0, std, generator=generator)
+    for column in range(columns):
+        value[torch.randperm(rows)[: math.ceil(sparsity * rows)], column] = 0
+    return tensor
+
+
+# Distributions scaled to keep the variance from layer to layer
+
+# The gain by which a nonlinearity's input should be larger for its output to keep its variance.
+GAINS = {
+    "linear": 1.0,
+    "conv1d": 1.0,
+    "conv2d": 1.0,
+    "conv3d": 1.0,
+    "conv_transpose1d": 1.0,
+    "conv_transpose2d": 1.0,
+    "conv_transpose3d": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2),
+    "selu": 3 / 4,
+}
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    r"""The factor on the standard deviation of the weights in front of a nonlinearity.
+
+    It is 1 for linear maps, convolutions and the sigmoid, 5/3 for tanh, :math:`\sqrt 2` for ReLU, 3/4 for
+    SELU, and :math:`\sqrt{2 / (1 + s^2)}` for leaky ReLU.
+
+    Args:
+        nonlinearity: its name in torch.nn.functional.
+        param: the negative slope s of ``"leaky_relu"``, 0.01 if None; the others have none.
+
+    Raises:
+        ValueError: there is no such name.
+    """
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2.0 / (1 + (0.01 if param is None else param) ** 2))
+    if nonlinearity not in GAINS:
+        known = ", ".join(sorted([*GAINS, "leaky_relu"]))
+        raise ValueError(f"calculate_gain: expected one of {known}, got {nonlinearity!r}")
+    return GAINS[nonlinearity]
+
+
+def xavier_uniform_(tensor: P, gain: float = 1.0, generator: torch.Generator | None = None) -> P:
+    r"""Draw from U(-k, k) with :math:`k = \text{gain} \sqrt{6 / (\text{fan\_in} + \text{fan\_out})}`.
+
+    Raises:
+        ValueError: there are fewer than two axes.
+
+    Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+    2010.
+    """
+    bound = math.sqrt(3.0) * _xavier_std("xavier_uniform_", _value(tensor), gain)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: P, gain: float = 1.0, generator: torch.Generator | None = None) -> P:
+    r"""Draw from N(0, s^2) with :math:`s = \text{gain} \sqrt{2 / (\text{fan\_in} + \text{fan\_out})}`.
+
+    Raises:
+        ValueError: there are fewer than two axes.
+
+    Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+    2010.
+    """
+    return normal_(tensor, 0.0, _xavier_std("xavier_normal_", _value(tensor), gain), generator)
+
+
+def kaiming_uniform_(
+    tensor: P,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: torch.Generator | None = None,
+) -> P:
+    r"""Draw from U(-k, k) with :math:`k = \text{gain} \sqrt{3 / \text{fan}}`.
+
+    Args:
+        tensor: the weight.
+        a: the negative slope, if the nonlinearity is ``"leaky_relu"``.
+        mode: ``"fan_in"`` keeps the variance in the forward pass, ``"fan_out"`` in the backward pass.
+        nonlinearity: what follows the layer, for `calculate_gain`.
+        generator: where the random numbers come from; torch's own if None.
+
+    Raises:
+        ValueError: there are fewer than two axes, or no such mode or nonlinearity.
+
+    Source: K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers: surpassing human-level performance
+    on ImageNet classification", 2015.
+    """
+    std = _kaiming_std("kaiming_uniform_", _value(tensor), a, mode, nonlinearity)
+    bound = math.sqrt(3.0) * std
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: P,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: torch.Generator | None = None,
+) -> P:
+    r"""Draw from N(0, s^2) with :math:`s = \text{gain} / \sqrt{\text{fan}}`.
+
+    Args:
+        tensor: the weight.
+        a: the negative slope, if the nonlinearity is ``"leaky_relu"``.
+        mode: ``"fan_in"`` keeps the variance in the forward pass, ``"fan_out"`` in the backward pass.
+        nonlinearity: what follows the layer, for `calculate_gain`.
+        generator: where the random numbers come from; torch's own if None.
+
+    Raises:
+        ValueError: there are fewer than two axes, or no such mode or nonlinearity.
+
+    Source: K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers: surpassing human-level performance
+    on ImageNet classification", 2015.
+    """
+    return normal_(
+        tensor, 0, _kaiming_std("kaiming_normal_", _value(tensor), a, mode, nonlinearity), generator
+    )
+
+
+def orthogonal_(tensor: P, gain: float = 1, generator: torch.Generator | None = None) -> P:
+    r"""Fill with ``gain`` times a random matrix of orthonormal rows or columns, whichever are fewer.
+
+    For A = QR of a matrix of normal numbers, Q times the signs of R's diagonal is uniform over such
+    matrices. Axes after the first count as one.
+
+    Raises:
+        ValueError: there are fewer than two axes.
+
+    Source: A. Saxe, J. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
+    linear neural networks", 2014.
+    """
+    value = _value(tensor)
+    _fans("orthogonal_", value)
+    if not value.numel():
+        return tensor
+    normal = value.new_empty(len(value), value[0].numel()).normal_(0, 1, generator=generator)
+    wide = normal.shape[0] < normal.shape[1]
+    q, r = torch.linalg.qr(normal.T if wide else normal)
+    q = q * r.diagonal().sign()
+    value.copy_((q.T if wide else q).reshape(value.shape)).mul_(gain)
+    return tensor
+
+
+# What they share
+
+
+def _value(tensor: Parameter | Buffer | Tensor) -> Tensor:
+    return tensor if isinstance(tensor, Tensor) else tensor.value
+
+
+def _matrix(name: str, tensor: Parameter | Buffer | Tensor) -> Tensor:
+    value = _value(tensor)
+    if value.ndim != 2:
+        raise ValueError(f"{name}: expected a matrix, got shape {shape(value)}")
+    return value
+
+
+def _fans(name: str, value: Tensor) -> tuple[int, int]:
+    """Fan-in and fan-out."""
+    if value.ndim < 2:
+        raise ValueError(f"{name}: expected a weight (out, in, *kernel), got shape {shape(value)}")
+    kernel = math.prod(value.shape[2:])
+    return value.shape[1] * kernel, value.shape[0] * kernel
+
+
+def _xavier_std(name: str, value: Tensor, gain: float) -> float:
+    return gain * math.sqrt(2.0 / max(1, sum(_fans(name, value))))
+
+
+def _kaiming_std(name: str, value: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"{name}: expected mode 'fan_in' or 'fan_out', got {mode!r}")
+    fan = _fans(name, value)[mode == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fan))

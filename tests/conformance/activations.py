@@ -39,6 +39,7 @@ def between(low: float, high: float) -> st.SearchStrategy[float]:
 
 
 inplace = st.just(False)
+dims = st.integers(-3, 2)
 # torch.nn's CELU rounds 1 / alpha to single precision even in double precision; these are exact in both.
 powers_of_two = st.sampled_from([-2.0, 0.25, 0.5, 1.0, 2.0, 4.0])
 
@@ -52,19 +53,24 @@ def channels(draw: st.DrawFn, arguments: Arguments) -> Inputs:
 
 
 @st.composite
-def with_axis(draw: st.DrawFn, arguments: Arguments, parts: int = 1, least: int = 0) -> Inputs:
-    """An input that has axis ``dim``, there with a size divisible by ``parts``."""
-    dim = arguments.get("dim")
-    dim = dim if dim is not None or parts == 1 else -1
-    needed = 0 if dim is None else dim + 1 if dim >= 0 else -dim
-    shape = draw(shapes(least=max(least, needed), most=4))
-    if parts > 1:
-        shape[dim] *= parts
+def with_axis(draw: st.DrawFn, dim: int, multiple_of: int = 1) -> Inputs:
+    """An input that has axis ``dim``, there with a size that is a multiple."""
+    shape = draw(shapes(least=dim + 1 if dim >= 0 else -dim))
+    shape[dim] *= multiple_of
     return (draw(normal(*shape, scale=2)),)
 
 
-dims = st.integers(-3, 2)
-softmax_arguments = st.fixed_dictionaries({}, optional={"dim": st.none() | dims})
+def softmax(name: str) -> Case:
+    """A class that normalises along ``dim``; without one, along an axis that every input has."""
+    return Case(
+        ours=getattr(nn, name),
+        theirs=getattr(torch.nn, name),
+        arguments=st.fixed_dictionaries({}, optional={"dim": st.none() | dims}),
+        inputs=lambda arguments: (
+            any_shape(arguments) if arguments.get("dim") is None else with_axis(arguments["dim"])
+        ),
+    )
+
 
 CASES = [
     elementwise("ReLU", inplace=inplace),
@@ -114,11 +120,11 @@ CASES = [
         ours=nn.GLU,
         theirs=torch.nn.GLU,
         arguments=st.fixed_dictionaries({}, optional={"dim": dims}),
-        inputs=lambda arguments: with_axis(arguments, parts=2, least=1),
+        inputs=lambda arguments: with_axis(arguments.get("dim", -1), multiple_of=2),
     ),
-    Case(ours=nn.Softmax, theirs=torch.nn.Softmax, arguments=softmax_arguments, inputs=with_axis),
-    Case(ours=nn.Softmin, theirs=torch.nn.Softmin, arguments=softmax_arguments, inputs=with_axis),
-    Case(ours=nn.LogSoftmax, theirs=torch.nn.LogSoftmax, arguments=softmax_arguments, inputs=with_axis),
+    softmax("Softmax"),
+    softmax("Softmin"),
+    softmax("LogSoftmax"),
     Case(
         ours=nn.Softmax2d,
         theirs=torch.nn.Softmax2d,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from plaingrad.cli.demo import demo
+from plaingrad.cli import demo, train
 from plaingrad.cli.errors import OneLineErrors
-from plaingrad.cli.train import train
 
 app = typer.Typer(
     name="plaingrad",
@@ -16,8 +15,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(demo)
-app.command()(train)
+app.command()(demo.demo)
+app.command()(train.train)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,11 +40,12 @@ def demo(
 ) -> None:
     """Train the paper's network on the paper's disc, and draw what it has learned.
 
-    1,000 training and 1,000 test points are uniform in the unit square; one class lies inside a disc of half
-    its area. The folder gets the loss curve, the decision boundary, the history and the model; with --rounds,
+    1,000 training and 1,000 test points are uniform in the unit square;
+    one class lies inside a disc of half its area. The folder gets the loss
+    curve, the decision boundary, the history and the model; with --rounds
     the errors of each round.
     """
-    if lr <= 0:
+    if not 0 < lr < math.inf:
         raise choices.bad("--lr", f"expected more than 0, got {lr}")
     sizes = choices.sizes(architecture, "--architecture")
     if len(sizes) < 2 or (sizes[0], sizes[-1]) != (2, 2):
@@ -146,7 +148,7 @@ def _show(setting: Setting, seed: int, folder: Path) -> None:
     plots.decision_boundary(
         lambda points: predict(outcome.model, scale.apply(points)).argmax(1),
         outcome.points,
-        title=f"What {name} takes for the disc: {wrong} of {SAMPLES:,} test points wrong",
+        title=f"{name}: {wrong} of {SAMPLES:,} test points wrong",
     ).savefig(folder / "boundary.png")
     history.save(folder / "history.json")
     facts: dict[str, Any] = {

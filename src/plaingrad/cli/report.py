@@ -27,7 +27,7 @@ def make(
         history: of the training.
         options: of the run, with the layers' ``sizes`` and the ``best_epoch`` counted from 1.
     """
-    rows = {"train": len(parts.train), "test": len(parts.test)}
+    rows = {"training": len(parts.train), "test": len(parts.test)}
     if parts.validation is not None:
         rows["validation"] = len(parts.validation)
     judge = _classification if table.task == "classification" else _regression
@@ -130,12 +130,13 @@ def markdown(found: dict[str, Any]) -> str:
         lines += ["", "![Predicted against true value](predicted.png)", ""]
     lines += ["## How it was made", ""]
     network = found["network"]
+    architecture = "-".join(map(str, network["architecture"]))
     lines += _table(
         ["", ""],
         [
             ["task", f"{found['task']}: {found['reason']}"],
             ["rows", counts],
-            ["network", f"{'-'.join(map(str, network['architecture']))}, {network['activation']}"],
+            ["network", f"{architecture}, {network['activation']}, {network['parameters']:,} parameters"],
             ["optimizer", f"{training['optimizer']}, learning rate {training['lr']:g}"],
             ["batch size", str(training["batch_size"])],
             ["epochs", f"{training['epochs']} ({training['stopped']}{kept})"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,10 +47,11 @@ def train(
 ) -> None:
     """Train a network on a table and report how well it does on rows it has not seen.
 
-    The target decides between classification and regression. The folder gets the model (weights, columns,
-    standardisation, classes), the report, the history and the plots.
+    The target decides between classification and regression. The folder
+    gets the model (weights, columns, standardisation, classes), the report,
+    the history and the plots.
     """
-    if lr <= 0:
+    if not 0 < lr < math.inf:
         raise choices.bad("--lr", f"expected more than 0, got {lr}")
     if not 0 < test_size < 1:
         raise choices.bad("--test-size", f"expected a fraction between 0 and 1, got {test_size}")
@@ -139,11 +141,11 @@ def _run(table: Table, parts: Parts, options: dict[str, Any], folder: Path) -> s
         ylabel=f"loss ({loss})",
     )
     curve.savefig(folder / "loss.png")
+    title = f"{table.target}: {len(predicted):,} rows not seen in training"
     if classes:
-        rows = f"{len(predicted):,} rows not seen in training"
-        plot = plots.confusion_matrix(parts.truth, predicted, classes, title=f"{table.target}: {rows}")
+        plot = plots.confusion_matrix(parts.truth, predicted, classes, title=title)
         plot.savefig(folder / "confusion.png")
     else:
-        plot = plots.predicted_against_true(parts.truth, predicted, table.target)
+        plot = plots.predicted_against_true(parts.truth, predicted, table.target, title=title)
         plot.savefig(folder / "predicted.png")
     return report.summary(found)

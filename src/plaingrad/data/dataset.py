@@ -54,7 +54,8 @@ class Dataset:
             raise ValueError(
                 f"data: expected a Dataset or a pair (inputs, targets), got {type(data).__name__}"
             )
-        return cls(*(part if isinstance(part, Tensor) else torch.from_numpy(np.array(part)) for part in data))
+        tensors = [part if isinstance(part, Tensor) else torch.from_numpy(np.array(part)) for part in data]
+        return cls(tensors[0], tensors[1])
 
     def __len__(self) -> int:
         return len(self.inputs)

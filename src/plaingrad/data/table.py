@@ -144,8 +144,8 @@ def _expect_column(name: str, header: list[str], separator: str) -> None:
         raise ValueError(f"the header has no {separator!r}, but {others[0]!r}: is that the separator?")
     near = difflib.get_close_matches(name, header, n=1, cutoff=0.5)
     near = near or [other for other in header if other.lower() == name.lower()]
-    suggestion = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"there is no column {name!r}{suggestion} Columns: {_listed(header)}")
+    suggestion = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(f"there is no column {name!r}; {suggestion}columns: {_listed(header)}")
 
 
 def _expect_complete(frame: pd.DataFrame, lines: list[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -203,7 +204,7 @@ def _figure(title: str, size: tuple[float, float]) -> tuple[Figure, Axes]:
     figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr, call-arg]
     ax = figure.subplots()
-    ax.set_title(title, loc="left", color=INK, fontsize=13, pad=12)
+    ax.set_title(textwrap.fill(title, int(8 * size[0])), loc="left", color=INK, fontsize=13, pad=12)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(PALE)
     ax.tick_params(colors=INK, labelsize=10)

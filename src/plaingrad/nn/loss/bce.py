@@ -14,9 +14,8 @@ from plaingrad.parameter import Buffer, shape
 class BinaryLoss(Loss):
     """A loss whose elements can be weighted."""
 
-    def weigh(self, x: Tensor, name: str) -> Tensor:
-        """``x`` times the weight of that name, spread over its shape; ``x`` itself if there is none."""
-        weight: Buffer | None = getattr(self, name)
+    def weigh(self, x: Tensor, weight: Buffer | None, name: str = "weight") -> Tensor:
+        """``x`` times the weight, spread over its shape; ``x`` itself if there is none."""
         if weight is None:
             return x
         value = weight.value
@@ -63,14 +62,14 @@ class BCELoss(BinaryLoss):
         self.expect_within("target", target, 0, 1)
         log_yes = prediction.log().clamp(min=-100)
         log_no = (-prediction).log1p().clamp(min=-100)
-        loss = self.reduce(self.weigh((target - 1) * log_no - target * log_yes, "weight"))
+        loss = self.reduce(self.weigh((target - 1) * log_no - target * log_yes, self.weight))
         self.save((prediction, target), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
         prediction, target = self.restore(dloss)
         slope = (prediction - target) / (prediction * (1 - prediction)).clamp(min=1e-12)
-        return self.weigh(slope, "weight") * self.upstream(dloss, slope.numel())
+        return self.weigh(slope, self.weight) * self.upstream(dloss, slope.numel())
 
 
 class BCEWithLogitsLoss(BinaryLoss):
@@ -111,13 +110,13 @@ class BCEWithLogitsLoss(BinaryLoss):
     def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
         self.expect_alike(prediction, target)
         zero = torch.zeros_like(prediction)
-        yes, no = self.weigh(target, "pos_weight"), 1 - target
+        yes, no = self.weigh(target, self.pos_weight, "pos_weight"), 1 - target
         losses = yes * torch.logaddexp(zero, -prediction) + no * torch.logaddexp(zero, prediction)
-        loss = self.reduce(self.weigh(losses, "weight"))
+        loss = self.reduce(self.weigh(losses, self.weight))
         self.save((prediction, yes, no), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
         prediction, yes, no = self.restore(dloss)
         slope = (yes + no) * prediction.sigmoid() - yes
-        return self.weigh(slope, "weight") * self.upstream(dloss, slope.numel())
+        return self.weigh(slope, self.weight) * self.upstream(dloss, slope.numel())

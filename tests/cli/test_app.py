@@ -1,0 +1,66 @@
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.shell import refused, run, succeed
+
+SLOW_TO_IMPORT = ["torch", "numpy", "pandas", "matplotlib", "sklearn", "safetensors"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["demo", "--help"], ["train", "--help"]])
+def test_help_imports_nothing_slow(arguments: list[str]) -> None:
+    program = (
+        "import sys; from plaingrad.cli import app; app(sys.argv[1:], standalone_mode=False); "
+        f"sys.exit(' '.join(name for name in {SLOW_TO_IMPORT} if name in sys.modules) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert "Usage: plaingrad" in done.stdout
+
+
+def test_the_help_names_the_commands() -> None:
+    assert all(command in succeed("--help") for command in ("demo", "train"))
+    assert succeed() == succeed("--help")
+
+
+def test_an_unknown_command_is_refused_in_one_line() -> None:
+    assert refused("demmo") == "plaingrad: No such command 'demmo'. Did you mean 'demo'?"
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("plaingrad.cli.demo._show", broken)
+    result = run("demo", "-o", tmp_path / "out")
+    assert isinstance(result.exception, RuntimeError)
+    assert not (tmp_path / "out").exists()
+
+
+def test_interruption_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("plaingrad.cli.demo._show", interrupted)
+    result = run("demo", "-o", tmp_path / "deep" / "out")
+    assert (result.exit_code, result.stderr) == (130, "plaingrad demo: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_ends_after_the_epoch_with_everything_written(tmp_path: Path) -> None:
+    program = "from plaingrad.cli import main; main()"
+    command = [sys.executable, "-c", program, "demo", "--epochs", "10000", "-o", tmp_path / "out"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("epoch"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert "interrupted in epoch" in out
+    assert (tmp_path / "out" / "model.safetensors").exists()
+    assert not list((tmp_path / "out").glob(".*"))

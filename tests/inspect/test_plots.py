@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from plaingrad import data
+from plaingrad.inspect import plots
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_curves_end_in_their_names_which_do_not_overlap() -> None:
+    figure = plots.loss_curve([3.0, 2.0, 1.01], [3.0, 2.0, 1.0], best=2)
+    assert texts(figure) == ["kept: epoch 2", "training", "validation"]
+    figure.draw_without_rendering()
+    training, validation = (text.get_window_extent() for text in figure.axes[0].texts[1:])
+    assert not training.overlaps(validation)
+
+
+@pytest.mark.parametrize(("losses", "scale"), [((1, 0.5), "linear"), ((1, 0.01), "log"), ((1, 0), "linear")])
+def test_a_loss_that_falls_far_is_on_a_logarithmic_axis(losses: tuple[float, ...], scale: str) -> None:
+    assert plots.loss_curve(losses).axes[0].get_yscale() == scale
+
+
+def test_the_boundary_is_where_the_class_changes_and_wrong_points_are_ringed() -> None:
+    points = data.disc(200, seed=0)
+    ax = plots.decision_boundary(lambda x: (x[:, 0] > 0.3).long(), points).axes[0]
+    wrong = points.inputs[(points.inputs[:, 0] > 0.3).long() != points.targets]
+    (rings,) = [c for c in ax.collections if c.get_label() == "misclassified"]
+    np.testing.assert_allclose(rings.get_offsets(), wrong.numpy())
+    lines = [path.vertices for c in ax.collections if not len(c.get_offsets()) > 1 for path in c.get_paths()]
+    np.testing.assert_allclose(np.concatenate([line[:, 0] for line in lines if len(line)]), 0.3, atol=0.01)
+
+
+def test_a_boundary_with_one_class_everywhere_can_be_drawn(tmp_path: Path) -> None:
+    points = data.gaussians(30, seed=0, classes=3)
+    figure = plots.decision_boundary(lambda x: torch.zeros(len(x), dtype=torch.int64), points, title="T" * 90)
+    figure.savefig(tmp_path / "one.png")
+    assert imread(tmp_path / "one.png").std() > 0.01
+
+
+def test_the_confusion_matrix_counts_truth_by_row() -> None:
+    truth, predicted = torch.tensor([0, 0, 0, 1, 2]), torch.tensor([0, 0, 1, 1, 2])
+    figure = plots.confusion_matrix(truth, predicted, ["a", "b", "a very long name of a class"])
+    assert texts(figure) == ["2", "1", "·", "·", "1", "·", "·", "·", "1"]
+    share = np.asarray(figure.axes[0].images[0].get_array())
+    np.testing.assert_allclose(share, [[2 / 3, 1 / 3, 0], [0, 1, 0], [0, 0, 1]], atol=1e-6)
+
+
+def test_predictions_stand_above_their_truth() -> None:
+    truth, predicted = torch.tensor([[1.0], [2.0]]), torch.tensor([[1.5], [1.0]])
+    ax = plots.predicted_against_true(truth, predicted, "height").axes[0]
+    np.testing.assert_allclose(ax.collections[0].get_offsets(), [[1, 1.5], [2, 1]])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("true height", "predicted height")
