@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import textwrap
 from pathlib import Path
 from types import ModuleType
@@ -49,7 +50,8 @@ def public(package: ModuleType) -> list[str]:
 
 
 def summary(module: ModuleType) -> str:
-    return inspect.getdoc(module).splitlines()[0].rstrip(".")
+    """What a docstring's first line says before it explains itself."""
+    return re.split(r"[.:,]", inspect.getdoc(module).splitlines()[0])[0]
 
 
 def heading(text: str, mark: str = "=") -> list[str]:
@@ -60,7 +62,6 @@ def entries(package: ModuleType, names: list[str]) -> list[str]:
     lines = []
     for name in names:
         is_class = inspect.isclass(getattr(package, name))
-        lines += heading(name, "-")
         lines += [f".. auto{'class' if is_class else 'function'}:: {package.__name__}.{name}"]
         lines += ["   :members:", ""] if is_class else [""]
     return lines
@@ -73,18 +74,24 @@ def table(names: list[str]) -> list[str]:
 def package_page(folder: Path, name: str, title: str) -> None:
     package = importlib.import_module(f"plaingrad.{name}")
     groups = families(package)
-    lines = [*heading(f"{title}: plaingrad.{name}"), ".. currentmodule:: " + package.__name__, ""]
+    lines = [*heading(title), f".. currentmodule:: {package.__name__}", "", f"``{package.__name__}``", ""]
     if len(groups) == 1:
-        lines += [*table(public(package)), *entries(package, public(package))]
-    pages = []
-    for module, names in groups.items() if len(groups) > 1 else ():
-        page = module.__name__.removeprefix("plaingrad.")
-        pages.append(page)
-        lines += [f":doc:`{page}`", "", *table(names)]
-        body = [*heading(summary(module)), f"In ``{page.replace('.', '/')}.py``.", ""]
-        write(folder / f"{page}.rst", body + entries(package, names))
-    if pages:
-        lines += [".. toctree::", "   :hidden:", "", *[f"   {page}" for page in pages], ""]
+        write(folder / f"{name}.rst", [*lines, *table(public(package)), *entries(package, public(package))])
+        return
+    shelves: dict[ModuleType, list[ModuleType]] = {}
+    for module in groups:
+        shelves.setdefault(importlib.import_module(module.__name__.rpartition(".")[0]), []).append(module)
+    for shelf, modules in sorted(shelves.items(), key=lambda item: item[0] is not package):
+        caption = "Layers" if shelf is package else summary(shelf)
+        lines += heading(caption, "-") if len(shelves) > 1 else []
+        lines += table([name for module in modules for name in groups[module]])
+        lines += [".. toctree::", "   :hidden:", f"   :caption: {caption}", ""]
+        for module in modules:
+            page = module.__name__.removeprefix("plaingrad.")
+            lines += [f"   {page}"]
+            body = [*heading(summary(module)), f"``plaingrad/{page.replace('.', '/')}.py``", ""]
+            write(folder / f"{page}.rst", body + entries(package, groups[module]))
+        lines += [""]
     write(folder / f"{name}.rst", lines)
 
 
@@ -111,7 +118,17 @@ def show_source(_app: Sphinx, what: str, name: str, obj: Any, _options: object, 
         lines += ["", ".. code-block:: python", "", *textwrap.indent(source, "   ").splitlines(), ""]
 
 
+def show_arguments(_app: Sphinx, what: str, _name: str, obj: Any, *_: object) -> tuple[str, str] | None:
+    """Give a class the arguments of its ``__init__``; the ``__new__`` of `Module` takes anything."""
+    if what != "class" or not inspect.isfunction(obj.__init__):
+        return None
+    _, *arguments = inspect.signature(obj.__init__).parameters.values()
+    plain = [argument.replace(annotation=inspect.Parameter.empty) for argument in arguments]
+    return str(inspect.Signature(plain)), ""
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", generate)
+    app.connect("autodoc-process-signature", show_arguments)
     app.connect("autodoc-process-docstring", show_source, priority=900)  # after napoleon has read it
     return {"parallel_read_safe": True}
