@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import typer
 
 from plaingrad.cli import demo, train
@@ -20,5 +23,9 @@ app.command()(train.train)
 
 
 def main() -> None:
-    """What the shell's `plaingrad` runs."""
+    """What the shell's `plaingrad` runs; told to terminate, it clears up first."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     app()
