@@ -21,8 +21,10 @@ PACKAGES = {
     "optim": "Update rules and schedules",
     "init": "Initialisers",
     "train": "Training",
+    "train.callbacks": "Callbacks",
     "data": "Data",
     "inspect": "Inspection",
+    "inspect.plots": "Plots",
     "paper": "The paper's names",
 }
 SHOWN = ["forward", "backward", "update"]
@@ -64,9 +66,8 @@ def entries(package: ModuleType, names: list[str]) -> list[str]:
     return lines
 
 
-def table(package: ModuleType, names: list[str]) -> list[str]:
-    listed = [f"   {package.__name__}.{name}" for name in names]
-    return [".. autosummary::", "   :nosignatures:", "", *listed, ""]
+def table(names: list[str]) -> list[str]:
+    return [".. autosummary::", "   :nosignatures:", "", *[f"   {name}" for name in names], ""]
 
 
 def package_page(folder: Path, name: str, title: str) -> None:
@@ -74,12 +75,12 @@ def package_page(folder: Path, name: str, title: str) -> None:
     groups = families(package)
     lines = [*heading(f"{title}: plaingrad.{name}"), ".. currentmodule:: " + package.__name__, ""]
     if len(groups) == 1:
-        lines += [*table(package, public(package)), *entries(package, public(package))]
+        lines += [*table(public(package)), *entries(package, public(package))]
     pages = []
     for module, names in groups.items() if len(groups) > 1 else ():
         page = module.__name__.removeprefix("plaingrad.")
         pages.append(page)
-        lines += [f":doc:`{page}`", "", *table(package, names)]
+        lines += [f":doc:`{page}`", "", *table(names)]
         body = [*heading(summary(module)), f"In ``{page.replace('.', '/')}.py``.", ""]
         write(folder / f"{page}.rst", body + entries(package, names))
     if pages:

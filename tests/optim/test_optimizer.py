@@ -348,7 +348,7 @@ SHARED = Parameter(torch.ones(2))
         ),
         (
             [{"params": parameters(1), "rate": 1}],
-            "SGD: expected options among ['lr', 'momentum', 'dampening', 'weight_decay', 'nesterov', "
+            "SGD: expected options among ['lr', 'momentum', 'dampening', 'nesterov', 'weight_decay', "
             "'maximize'], got ['rate']",
         ),
         (

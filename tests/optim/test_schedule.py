@@ -187,6 +187,7 @@ def test_the_interval_is_for_the_training_loop_to_read(name: str) -> None:
         "OneCycleLR": {"max_lr": 1.0, "total_steps": 3},
     }.get(name, {})
     make = getattr(optim, name)
+    assert make.needs_metric == (name == "ReduceLROnPlateau")
     assert make(optimizer(), **given).interval == ("step" if name == "OneCycleLR" else "epoch")
     assert make(optimizer(), **given, interval="step").interval == "step"
     with pytest.raises(ValueError, match=f"^{name}: expected interval to be 'epoch' or 'step', got 'batch'$"):
@@ -221,6 +222,32 @@ def test_one_cycle_ends() -> None:
     with pytest.raises(ValueError, match=r"^OneCycleLR: expected at most 2 steps, got another one$"):
         schedule.step()
     assert schedule.last_epoch == 2
+
+
+def test_a_plateau_reduces_what_others_have_set() -> None:
+    rule = optimizer()
+    schedule = optim.ReduceLROnPlateau(rule, factor=0.5, patience=0)
+    schedule.step(1.0)
+    rule.param_groups[1]["lr"] = 8.0
+    schedule.step(1.0)
+    assert schedule.get_last_lr() == [0.25, 4.0]
+
+
+@pytest.mark.parametrize(("name", "given"), [("StepLR", {"step_size": 2}), ("ReduceLROnPlateau", {})])
+def test_a_state_dict_is_independent_on_the_way_out_and_in(name: str, given: dict[str, Any]) -> None:
+    schedule = getattr(optim, name)(optimizer(), **given)
+    state = schedule.state_dict()
+    for value in state.values():
+        if isinstance(value, list):
+            value[0] = 7.0
+    assert state != schedule.state_dict()
+    schedule.load_state_dict(state)
+    kept = schedule.state_dict()
+    for value in state.values():
+        if isinstance(value, list):
+            value[0] = 9.0
+    assert schedule.state_dict() == kept
+    assert schedule.get_last_lr()[0] == 7.0
 
 
 def test_a_copy_of_a_schedule_steers_the_copy_of_the_optimizer() -> None:

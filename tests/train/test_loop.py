@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -83,16 +82,19 @@ def test_equals_a_loop_written_with_torch(
     assert history.steps == 3 * -(-n // size)
 
 
-def noisy(seed: int | None) -> tuple[list[Tensor], list[float]]:
+def noisy(seed: int | None, before: int = 5) -> tuple[list[Tensor], list[float]]:
     model = nn.Sequential(*network(2, 3, 1), Noise())
-    torch.manual_seed(5)
+    torch.manual_seed(before)
     history = run(model, plane(), seed=seed)
     return values(model), history.loss
 
 
 @pytest.mark.parametrize("seed", [3, None])
 def test_the_same_seed_gives_the_same_bits(seed: int | None) -> None:
-    (first, losses), (second, losses_again) = noisy(seed), noisy(seed)
+    (first, losses), (second, losses_again) = (
+        noisy(seed, before=5),
+        noisy(seed, before=5 if seed is None else 6),
+    )
     assert losses == losses_again
     assert all(torch.equal(a, b) for a, b in zip(first, second))
 
@@ -136,6 +138,18 @@ def test_modes_are_put_back_and_nothing_is_left_behind() -> None:
     run(model, plane(), loss=loss, callbacks=[recorder], validation=plane(), metrics=["mse"])
     assert recorder.seen == [[(True, True)] * 4] * 2
     assert [(m.training, m.saving) for m in (*model.modules(), loss)] == before
+    assert not any(m._saved for m in (*model.modules(), loss))
+    assert all(bool((grad == 0).all()) for _, grad in model.parameters())
+
+
+def test_a_broken_step_leaves_no_gradients_or_state_behind() -> None:
+    class Broken(nn.ReLU):
+        def backward(self, dy: Tensor) -> Tensor:
+            raise KeyboardInterrupt
+
+    model, loss = nn.Sequential(*network(2, 1), Broken(), *network(1, 1)), nn.MSELoss()
+    with pytest.raises(KeyboardInterrupt):
+        run(model, plane(), loss=loss)
     assert not any(m._saved for m in (*model.modules(), loss))
     assert all(bool((grad == 0).all()) for _, grad in model.parameters())
 
@@ -195,16 +209,18 @@ def test_validation_and_metrics_are_measured_after_each_epoch() -> None:
     assert len(history) == 2
 
 
-class Halving:
-    """A schedule with the interface of those in `plaingrad.optim`."""
-
-    def __init__(self, optimizer: optim.Optimizer, interval: str, needs_metric: bool = False) -> None:
-        self.optimizer, self.interval, self.needs_metric = optimizer, interval, needs_metric
+class Halving(optim.Schedule):
+    def __init__(self, optimizer: optim.Optimizer, interval: Any, needs_metric: bool = False) -> None:
+        super().__init__(optimizer, interval)
+        vars(self)["needs_metric"] = needs_metric
         self.calls: list[Any] = []
 
     def step(self, *metric: float) -> None:
-        self.calls.append(metric)
+        self.calls.append(tuple(map(float, metric)))
         self.optimizer.param_groups[0]["lr"] /= 2
+
+    def apply(self) -> None:
+        """Snapshots put back the optimizer's rate by themselves."""
 
 
 @pytest.mark.parametrize("held_out", [True, False])
@@ -224,8 +240,25 @@ def test_a_schedule_is_stepped_as_often_as_it_says(held_out: bool) -> None:
     schedule, history = trained("step")
     assert history["lr"] == [1 / 8, 1 / 8 / 2**5, 1 / 8 / 2**10]
     assert schedule.calls == [()] * 15
+    schedule, history = trained("step", needs_metric=True)
+    assert np.mean(schedule.calls[:5]) == pytest.approx(history.loss[0])
     schedule, history = trained("epoch", needs_metric=True)
     assert schedule.calls == [(value,) for value in history["val_loss" if held_out else "loss"]]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda o: optim.StepLR(o, 1, gamma=0.5),
+        lambda o: optim.OneCycleLR(o, max_lr=0.1, total_steps=30),
+        lambda o: optim.ReduceLROnPlateau(o, patience=0, threshold=1e9, threshold_mode="abs"),
+    ],
+)
+def test_the_schedules_of_optim_change_the_rate(schedule: Any) -> None:
+    model = network(2, 1)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    rates = run(model, plane(), epochs=3, optimizer=optimizer, schedule=schedule(optimizer))["lr"]
+    assert len(set(rates)) > 1
 
 
 def test_parameters_that_the_optimizer_does_not_hold_stay() -> None:
@@ -303,6 +336,15 @@ def test_a_model_without_a_tensor_as_output_is_refused() -> None:
         run(Pair(2, 1, dtype=torch.float64), plane())
 
 
+def test_a_last_batch_that_is_too_small_is_told_before_anything_changes() -> None:
+    model = nn.Sequential(*network(2, 3), nn.BatchNorm1d(3, dtype=torch.float64), *network(3, 1))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(ModuleError, match=r"Sequential\[1\] BatchNorm1d.*more than one value per channel"):
+        run(model, plane(9))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    run(model, plane(10))
+
+
 def test_batches_are_slices_of_the_order() -> None:
     model, seen = network(2, 1), []
     forward = model.forward
@@ -315,6 +357,5 @@ def test_batches_are_slices_of_the_order() -> None:
     vars(model)["forward"] = watched
     run(model, plane(10), epochs=1, batch_size=4, seed=3)
     order = torch.randperm(10, generator=torch.Generator().manual_seed(3))
-    assert [len(x) for x in seen] == [4, 4, 2]
-    assert torch.equal(torch.cat(seen), plane(10)[0][order])
-    assert not any(torch.equal(a, b) for a, b in itertools.pairwise(seen[:2]))
+    assert [len(x) for x in seen] == [2, 4, 4, 2]  # the first is a trial of the last batch
+    assert torch.equal(torch.cat(seen[1:]), plane(10)[0][order])

@@ -31,6 +31,7 @@ from plaingrad.nn.activation import (
     Threshold,
 )
 from plaingrad.nn.batchnorm import BatchNorm1d
+from plaingrad.nn.conv import Conv2d
 from plaingrad.nn.dropout import Dropout
 from plaingrad.nn.embedding import Embedding
 from plaingrad.nn.layernorm import LayerNorm
@@ -47,6 +48,7 @@ from plaingrad.nn.loss import (
     SmoothL1Loss,
 )
 from plaingrad.nn.parallel import Parallel
+from plaingrad.nn.pooling import MaxPool2d
 from plaingrad.nn.residual import Residual
 from plaingrad.nn.sequential import Sequential
 from plaingrad.nn.shape import Flatten, Identity
@@ -60,6 +62,7 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
@@ -78,6 +81,7 @@ __all__ = [
     "LogSoftmax",
     "Loss",
     "MSELoss",
+    "MaxPool2d",
     "Mish",
     "NLLLoss",
     "PReLU",

@@ -22,8 +22,8 @@ class BatchNorm1d(Module):
             - \frac{1}{n} \frac{\partial \ell}{\partial b}
             - \frac{\hat x}{n} \odot \frac{\partial \ell}{\partial w} \Big)
 
-    where bars and sums go over the n values of a channel. In evaluation the running mean and variance stand for
-    those of the batch; they do not depend on x, and only :math:`w / \sigma` remains of the last equation.
+    where bars and sums go over the n values of a channel. In evaluation the running mean and variance stand
+    for those of the batch; they do not depend on x, and only :math:`w / \sigma` remains of the last equation.
 
     Shapes: ``(batch, num_features)`` or ``(batch, num_features, length)``, kept.
 
@@ -47,8 +47,8 @@ class BatchNorm1d(Module):
     Raises:
         ModuleError: the input's shape or dtype does not fit, or there is one value per channel to normalise.
 
-    Source: S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by reducing internal
-    covariate shift", 2015.
+    Source: S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by reducing
+    internal covariate shift", 2015.
     """
 
     weight: Parameter | None
@@ -84,7 +84,7 @@ class BatchNorm1d(Module):
         self._expect(x)
         channels = (1, -1, 1)[: x.ndim]
         axes = (0, 2)[: x.ndim - 1]
-        if self.training or self.running_mean is None:
+        if self.training or self.running_mean is None or self.running_var is None:
             count = x.shape[0] * x.shape[2:].numel()
             if count < 2:
                 raise ModuleError(self, f"expected more than one value per channel, got {shape(x)}")
@@ -119,10 +119,8 @@ class BatchNorm1d(Module):
         own = self.weight or self.running_mean
         dtype = x.dtype if own is None else own.value.dtype
         if x.ndim not in (2, 3) or x.shape[1] != self.num_features or x.dtype != dtype:
-            expected = (
-                f"input (batch, {self.num_features}) or (batch, {self.num_features}, length) of {dtype}"
-            )
-            raise ModuleError(self, f"expected {expected}, got {shape(x)} of {x.dtype}")
+            sizes = f"(batch, {self.num_features}) or (batch, {self.num_features}, length)"
+            raise ModuleError(self, f"expected input {sizes} of {dtype}, got {shape(x)} of {x.dtype}")
 
     def _track(self, mean: Tensor, variance: Tensor) -> None:
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:

@@ -60,9 +60,7 @@ class Embedding(Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         if sparse:
-            raise ModuleError(
-                self, "sparse=True asks for sparse gradients, and these are dense; leave it out"
-            )
+            raise ModuleError(self, "sparse=True asks for sparse gradients; these are dense, leave it out")
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             span = f"{-num_embeddings} to {num_embeddings - 1}"
             raise ModuleError(self, f"expected padding_idx from {span}, got {padding_idx}")
@@ -91,7 +89,8 @@ class Embedding(Module):
     ) -> Embedding:
         """An embedding with a copy of the given table, which is a buffer if ``freeze``."""
         return cls(
-            *embeddings.shape,
+            len(embeddings),
+            embeddings.shape[1],
             padding_idx,
             max_norm,
             norm_type,

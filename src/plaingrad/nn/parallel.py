@@ -73,9 +73,6 @@ class Parallel(Container):
                 wanted[self.dim] = part.shape[self.dim]
             if list(part.shape) != wanted or part.dtype != first.dtype:
                 free = f", free along axis {self.dim}" if self.combine == "concat" else ""
-                expected = (
-                    f"{shape(first)} of {first.dtype} as from branch {next(iter(self._children))}{free}"
-                )
-                raise ModuleError(
-                    self, f"expected {expected}, got {shape(part)} of {part.dtype} from branch {name}"
-                )
+                alike = f"{shape(first)} of {first.dtype} as branch {next(iter(self._children))}{free}"
+                came = f"{shape(part)} of {part.dtype}"
+                raise ModuleError(self, f"expected branch {name} to give {alike}, got {came}")

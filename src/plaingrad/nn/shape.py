@@ -7,8 +7,8 @@ from typing import Any
 from jaxtyping import Shaped
 from torch import Tensor
 
-from plaingrad import parameter
 from plaingrad.module import Module, ModuleError
+from plaingrad.parameter import shape
 
 
 class Identity(Module):
@@ -62,7 +62,7 @@ class Flatten(Module):
         start, end = (dim + axes if dim < 0 else dim for dim in (self.start_dim, self.end_dim))
         if not 0 <= start <= end < axes:
             expected = f"input with axes {self.start_dim} to {self.end_dim}"
-            raise ModuleError(self, f"expected {expected}, got {parameter.shape(x)}")
+            raise ModuleError(self, f"expected {expected}, got {shape(x)}")
         y = x.flatten(start, end)
         self.save(x.shape, y)
         return y

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from plaingrad.optim.optimizer import Optimizer, Parameters, accumulator
+from plaingrad.optim.optimizer import Optimizer, Parameters, Vector, accumulator
 from plaingrad.optim.options import NON_NEGATIVE, Expected
 
 
@@ -62,13 +62,7 @@ class Adagrad(Optimizer):
             maximize=maximize,
         )
 
-    def update(
-        self,
-        value: Float[Tensor, " n"],
-        grad: Float[Tensor, " n"],
-        state: dict[str, Any],
-        group: dict[str, Any],
-    ) -> None:
+    def update(self, value: Vector, grad: Vector, state: dict[str, Any], group: dict[str, Any]) -> None:
         t = state["step"] = state.get("step", 0) + 1
         total = accumulator(state, "sum", value, group["initial_accumulator_value"])
         total.addcmul_(grad, grad)

@@ -82,13 +82,7 @@ class Adam(Optimizer):
         value.mul_(1 - group["lr"] * group["weight_decay"])
         return grad
 
-    def update(
-        self,
-        value: Float[Tensor, " n"],
-        grad: Float[Tensor, " n"],
-        state: dict[str, Any],
-        group: dict[str, Any],
-    ) -> None:
+    def update(self, value: Vector, grad: Vector, state: dict[str, Any], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
         t = state["step"] = state.get("step", 0) + 1
         m = accumulator(state, "exp_avg", value)

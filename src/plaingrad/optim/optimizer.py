@@ -33,8 +33,11 @@ class Optimizer:
     Args:
         params: the parameters, or a list of dicts ``{"params": ..., "lr": ...}`` whose options override
             the defaults for their own parameters.
+        lr: the step size.
+        weight_decay: the factor λ of the penalty on large weights.
+        maximize: whether to walk up instead.
         clip_norm: the norm that the gradient keeps to; None leaves it alone.
-        options: the defaults of the rule's options.
+        options: what else the rule has.
 
     Attributes:
         param_groups: a dict for each group, its options and its ``"params"``. Options may be changed at any
@@ -51,28 +54,30 @@ class Optimizer:
         "maximize": FLAG,
     }
 
-    def __init__(self, params: Parameters, *, clip_norm: float | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        params: Parameters,
+        *,
+        lr: float,
+        weight_decay: float = 0,
+        maximize: bool = False,
+        clip_norm: float | None = None,
+        **options: Any,
+    ) -> None:
         expect(type(self).__name__, "clip_norm", POSITIVE_OR_NONE, clip_norm)
         self.clip_norm = clip_norm
-        options.setdefault("weight_decay", 0)
-        options.setdefault("maximize", False)
+        defaults = {"lr": lr, **options, "weight_decay": weight_decay, "maximize": maximize}
         given: list[Any] = list(params)
         if not any(isinstance(entry, dict) for entry in given):
             given = [{"params": given}]
         self.param_groups: list[dict[str, Any]] = []
         for i, group in enumerate(given):
             where = type(self).__name__ + (f" param_groups[{i}]" if len(given) > 1 else "")
-            self.param_groups.append(self._group(where, group, options))
+            self.param_groups.append(self._group(where, group, defaults))
         self._storages = [flatten_parameters(group["params"]) for group in self.param_groups]
         self.state: list[dict[str, Any]] = [{} for _ in self.param_groups]
 
-    def update(
-        self,
-        value: Float[Tensor, " n"],
-        grad: Float[Tensor, " n"],
-        state: dict[str, Any],
-        group: dict[str, Any],
-    ) -> None:
+    def update(self, value: Vector, grad: Vector, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Change ``value`` in place by the rule.
 
         Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from plaingrad.optim.optimizer import Optimizer, Parameters, accumulator
+from plaingrad.optim.optimizer import Optimizer, Parameters, Vector, accumulator
 from plaingrad.optim.options import FLAG, NON_NEGATIVE, SHARE, Expected
 
 
@@ -70,13 +70,7 @@ class RMSprop(Optimizer):
             maximize=maximize,
         )
 
-    def update(
-        self,
-        value: Float[Tensor, " n"],
-        grad: Float[Tensor, " n"],
-        state: dict[str, Any],
-        group: dict[str, Any],
-    ) -> None:
+    def update(self, value: Vector, grad: Vector, state: dict[str, Any], group: dict[str, Any]) -> None:
         alpha, lr = group["alpha"], group["lr"]
         square = accumulator(state, "square_avg", value)
         square.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)

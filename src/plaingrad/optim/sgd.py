@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from plaingrad.optim.optimizer import Optimizer, Parameters
+from plaingrad.optim.optimizer import Optimizer, Parameters, Vector
 from plaingrad.optim.options import FLAG, NON_NEGATIVE, NUMBER, Expected
 
 
@@ -74,13 +74,7 @@ class SGD(Optimizer):
             expected = "nesterov with a momentum above 0 and a dampening of 0"
             raise ValueError(f"{where}: expected {expected}, got {momentum} and {dampening}")
 
-    def update(
-        self,
-        value: Float[Tensor, " n"],
-        grad: Float[Tensor, " n"],
-        state: dict[str, Any],
-        group: dict[str, Any],
-    ) -> None:
+    def update(self, value: Vector, grad: Vector, state: dict[str, Any], group: dict[str, Any]) -> None:
         momentum = group["momentum"]
         if momentum:
             velocity = state.get("momentum_buffer")

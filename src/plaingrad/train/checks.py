@@ -11,7 +11,7 @@ import torch
 from plaingrad.data import Dataset
 from plaingrad.module import Module
 from plaingrad.nn import Loss
-from plaingrad.optim import Optimizer
+from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train.callbacks import Callback
 
 
@@ -66,9 +66,9 @@ def expect_schedule(schedule: Any, optimizer: Optimizer) -> None:
     """Refuse what is no schedule, or steers another optimizer."""
     if schedule is None:
         return
-    if getattr(schedule, "interval", None) not in ("epoch", "step"):
+    if not isinstance(schedule, Schedule):
         raise ValueError(f"schedule: expected one such as optim.StepLR(optimizer, 10), got {schedule!r}")
-    if getattr(schedule, "optimizer", optimizer) is not optimizer:
+    if schedule.optimizer is not optimizer:
         raise ValueError("schedule: expected one for the same optimizer, got one for another")
 
 

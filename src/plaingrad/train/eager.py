@@ -34,7 +34,7 @@ class EagerEngine:
             optimizer.step()
             optimizer.zero_grad()
             if schedule is not None:
-                schedule.step()
+                schedule.step(*(value,) if schedule.needs_metric else ())
             total.add_(value, alpha=full if i < last else weight(loss, n - last * size))
             for end in task.batch_end:
                 end(i, {"loss": value.item()})

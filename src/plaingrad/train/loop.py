@@ -12,7 +12,7 @@ import torch
 from plaingrad.data import Dataset
 from plaingrad.module import Module
 from plaingrad.nn import Loss
-from plaingrad.optim import Optimizer
+from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
 from plaingrad.train.diagnose import diverged, finite
@@ -36,7 +36,7 @@ def fit(
     optimizer: Optimizer,
     epochs: int,
     batch_size: int,
-    schedule: Any = None,
+    schedule: Schedule | None = None,
     validation: Dataset | tuple[Any, Any] | None = None,
     metrics: Sequence[str | Metric] = (),
     shuffle: bool = True,
@@ -68,7 +68,8 @@ def fit(
         batch_size: samples per step, from 1 to all; the last batch of an epoch is smaller if it must be.
         schedule: a schedule of the optimizer's learning rate, such as ``optim.StepLR(optimizer, 10)``. It is
             stepped after each epoch or each update, whichever it is made for; one that watches a metric
-            gets the validation loss, or without validation data the training loss.
+            gets the validation loss, or without validation data the training loss; after an update, the
+            loss of the batch.
         validation: data as in ``train`` to measure after each epoch.
         metrics: what to measure besides the loss: "accuracy" and "error" (fractions), "mse", "mae", "r2", or
             callables ``(prediction, target) -> number`` over all the data.
@@ -124,12 +125,13 @@ def fit(
         around.enter_context(mode(True, model, loss))
         generator = around.enter_context(seeded(seed, data.inputs.device))
         interrupt = around.enter_context(Interrupt())
-        for part in (data, held_out):
-            if part is not None:
-                measure(model, part, loss, measured)  # says what does not fit while nothing has changed
         for module in (model, loss):
             module.zero_grad()
             around.callback(module.zero_grad)
+        for part in (data, held_out):
+            if part is not None:
+                measure(model, part, loss, measured)  # says what does not fit while nothing has changed
+        _try_last_batch(task)
         for callback in callbacks:
             callback.run = run
             around.callback(_end_of_training, callback)
@@ -151,8 +153,8 @@ def fit(
                 found = measure(model, held_out, loss, measured)
                 logs |= {f"val_{name}": value for name, value in found.items()}
             if schedule is not None and schedule.interval == "epoch":
-                watched = [logs.get("val_loss", logs["loss"])]
-                schedule.step(*watched if getattr(schedule, "needs_metric", False) else ())
+                watched = (logs.get("val_loss", logs["loss"]),)
+                schedule.step(*watched if schedule.needs_metric else ())
             logs = {name: logs[name] for name in run.columns}
             history.append(logs)
             history.steps += -(-len(data) // batch_size)
@@ -165,6 +167,15 @@ def fit(
                 break
         history.stopped = history.stopped or f"all {epochs} epochs done"
     return history
+
+
+def _try_last_batch(task: Task) -> None:
+    """Say now what the last batch of an epoch is too small for, such as batch normalisation of one sample."""
+    before = Snapshot(task)
+    try:
+        task.model.forward(task.data.inputs[-(len(task.data) % task.batch_size or task.batch_size) :])
+    finally:
+        before.restore()
 
 
 def _end_of_training(callback: Callback) -> None:

@@ -23,7 +23,7 @@ def accuracy(prediction: Tensor, target: Tensor, threshold: float = 0.5) -> Tens
         prediction: a column of scores per class, ``(n, classes, ...)``; or a single column, ``(n,)`` or
             ``(n, 1)``.
         target: class indices ``(n, ...)``, or one row of scores per sample as in ``prediction`` (one-hot, for
-            instance). For a single column of predictions: values on the two sides of the threshold.
+            instance). For a single column of predictions: labels 0 and 1, or -1 and 1.
         threshold: for a single column, above which it means the second class: 0.5 for a probability, 0 for
             a logit.
     """
@@ -41,7 +41,7 @@ def _hits(prediction: Tensor, target: Tensor, threshold: float) -> Tensor:
         wanted = target.argmax(1) if target.shape == prediction.shape else target
     else:
         found = prediction.reshape(-1) > threshold
-        wanted = target.reshape(-1) > (0.5 if (target >= 0).all() else 0)  # labels 0 and 1, or -1 and 1
+        wanted = target.reshape(-1) > 0.5
     if found.shape != wanted.shape:
         expected = f"a class or a row of scores for each prediction of {shape(prediction)}"
         raise ValueError(f"accuracy: expected {expected}, got targets {shape(target)}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 
 from plaingrad.train.task import Task
@@ -20,12 +18,8 @@ class Snapshot:
         self.task = task
         self.device = task.data.inputs.device
         self.model = {name: value.clone() for name, value in task.model.state_dict().items()}
-        self.options = [
-            {name: option for name, option in group.items() if name != "params"}
-            for group in task.optimizer.param_groups
-        ]
-        self.state = copy.deepcopy(task.optimizer.state)
-        self.schedule = self._copied(vars(task.schedule) if task.schedule is not None else {})
+        self.optimizer = task.optimizer.state_dict()
+        self.schedule = None if task.schedule is None else task.schedule.state_dict()
         self.random = torch.get_rng_state()
         self.device_random = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
 
@@ -34,14 +28,9 @@ class Snapshot:
         self.task.model.load_state_dict(self.model)
         for module in (self.task.model, self.task.loss):
             module.zero_grad()
-        for group, options in zip(self.task.optimizer.param_groups, self.options):
-            group.update(options)
-        self.task.optimizer.state = copy.deepcopy(self.state)
-        if self.task.schedule is not None:
-            vars(self.task.schedule).update(self._copied(self.schedule))
+        if self.task.schedule is not None and self.schedule is not None:
+            self.task.schedule.load_state_dict(self.schedule)
+        self.task.optimizer.load_state_dict(self.optimizer)
         torch.set_rng_state(self.random)
         if self.device_random is not None:
             torch.cuda.set_rng_state(self.device_random, self.device)
-
-    def _copied(self, schedule: dict[str, object]) -> dict[str, object]:
-        return copy.deepcopy(schedule, {id(self.task.optimizer): self.task.optimizer})

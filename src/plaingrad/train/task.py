@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from plaingrad.data import Dataset
 from plaingrad.module import Module
 from plaingrad.nn import Loss
-from plaingrad.optim import Optimizer
+from plaingrad.optim import Optimizer, Schedule
 
 BatchHook = Callable[[int, dict[str, float]], None]
 
@@ -34,6 +33,6 @@ class Task:
     optimizer: Optimizer
     data: Dataset
     batch_size: int
-    schedule: Any = None
+    schedule: Schedule | None = None
     batch_begin: Sequence[BatchHook] = ()
     batch_end: Sequence[BatchHook] = ()

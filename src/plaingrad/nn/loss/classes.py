@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.module import ModuleError
-from plaingrad.nn.loss.reduction import Loss
+from plaingrad.nn.loss.reduction import Loss, within
 from plaingrad.parameter import Buffer, shape
 
 
@@ -51,10 +51,13 @@ class ClassLoss(Loss):
                 f"expected class indices {tuple(expected)} of torch.int64 for a prediction {shape(x)}, "
                 f"got {shape(target)} of {target.dtype}",
             )
-        kept = target != self.ignore_index
-        index = target * kept
-        self.expect_within("class index", index, 0, x.shape[axis] - 1)
-        ones = kept.to(x.dtype).unsqueeze(axis)
+        last = x.shape[axis] - 1
+        index, ones = target, torch.ones_like(target, dtype=x.dtype)
+        if 0 <= self.ignore_index <= last or not within(target, 0, last):
+            kept = target != self.ignore_index
+            index, ones = target * kept, ones * kept
+            self.expect_within("class index", index, 0, last)
+        ones = ones.unsqueeze(axis)
         return torch.zeros_like(x).scatter_(axis, index.unsqueeze(axis), ones), ones
 
     def weigh(self, x: Tensor, axis: int) -> Tensor:
@@ -76,4 +79,4 @@ class ClassLoss(Loss):
 
 def cross_entropy(mass: Tensor, log_p: Tensor, axis: int) -> Tensor:
     """The sum of -mass * log_p over the classes, where 0 * -inf is 0."""
-    return -(mass * log_p.masked_fill(mass == 0, 0)).sum(axis)
+    return -(mass * torch.where(mass.bool(), log_p, mass)).sum(axis)

@@ -47,7 +47,7 @@ class HuberLoss(Loss):
         self.expect_alike(prediction, target)
         difference = prediction - target
         clipped = difference.clamp(-self.delta, self.delta)
-        loss = self.reduce(clipped * (difference - clipped / 2))
+        loss = self.reduce(clipped * difference.sub(clipped, alpha=0.5))
         self.save(clipped, loss)
         return loss
 
@@ -95,7 +95,7 @@ class SmoothL1Loss(Loss):
         self.expect_alike(prediction, target)
         difference = prediction - target
         slope = (difference / self.beta).clamp(-1, 1) if self.beta else difference.sign()
-        loss = self.reduce(slope * (difference - slope * (self.beta / 2)))
+        loss = self.reduce(slope * difference.sub(slope, alpha=self.beta / 2))
         self.save(slope, loss)
         return loss
 

@@ -37,13 +37,10 @@ class Loss(Module):
 
     def expect_within(self, name: str, x: Tensor, low: int, high: int) -> None:
         """Refuse values outside ``low..high``, NaN among them; the message names the first."""
-        if not x.numel():
-            return
-        least, greatest = x.aminmax()
-        if not (low <= least.item() and greatest.item() <= high):
+        if not within(x, low, high):
             place = (~((x >= low) & (x <= high))).nonzero()[0].tolist()
             at = f" at {place}" if place else ""
-            raise ModuleError(self, f"expected {name} in {low}..{high}, got {x[tuple(place)].item():g}{at}")
+            raise ModuleError(self, f"expected {name} in {low}..{high}, got {x[tuple(place)].item()}{at}")
 
     def reduce(self, losses: Tensor, count: int | float | None = None) -> Tensor:
         """The losses of the elements, reduced as asked.
@@ -56,7 +53,7 @@ class Loss(Module):
             return losses
         if self.reduction == "sum":
             return losses.sum()
-        return losses.mean() if count is None else losses.sum() / count
+        return losses.mean() if count in (None, losses.numel()) else losses.sum() / count
 
     def upstream(self, dloss: Tensor | None, count: int | float) -> Tensor | float:
         """The gradient that reaches each element through the reduction; zero through a mean of nothing.
@@ -69,3 +66,11 @@ class Loss(Module):
         if self.reduction == "mean":
             share = 1 / count if count else 0.0
         return share if dloss is None else dloss * share
+
+
+def within(x: Tensor, low: int, high: int) -> bool:
+    """Whether all values lie in ``low..high``; NaN does not."""
+    if not x.numel():
+        return True
+    least, greatest = x.aminmax()
+    return low <= least.item() and greatest.item() <= high

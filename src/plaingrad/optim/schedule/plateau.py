@@ -51,6 +51,7 @@ class ReduceLROnPlateau(Schedule):
         "cooldown": COUNT_OR_ZERO,
         "eps": NON_NEGATIVE,
     }
+    needs_metric: ClassVar[bool] = True
     saved: ClassVar[tuple[str, ...]] = (
         *Schedule.saved,
         "last_lrs",

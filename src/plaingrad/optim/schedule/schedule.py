@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 from plaingrad.optim.optimizer import Optimizer
@@ -23,6 +24,7 @@ class Schedule:
 
     Attributes:
         last_epoch: how many times ``step()`` has been called.
+        needs_metric: whether ``step`` takes a metric.
 
     Raises:
         ValueError: an argument is out of range.
@@ -30,6 +32,8 @@ class Schedule:
 
     expected: ClassVar[dict[str, Expected]] = {}
     saved: ClassVar[tuple[str, ...]] = ("last_epoch",)
+    needs_metric: ClassVar[bool] = False
+    step: Callable[..., None]
 
     def __init__(self, optimizer: Optimizer, interval: Interval) -> None:
         name = type(self).__name__

@@ -1,0 +1,38 @@
+"""The second opinion: PyTorch's autograd through a module's own forward."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from plaingrad.inspect.gradients.subject import Subject, Upstream, doubled
+
+
+def autograd(subject: Subject, count: int, dys: Upstream) -> list[Tensor]:
+    """Gradients with respect to the first ``count`` inputs that are real-valued, and to each parameter.
+
+    Raises:
+        RuntimeError: autograd cannot follow the forward.
+    """
+    inputs = doubled(subject.inputs)
+    wanted = [x.requires_grad_() for x in inputs[:count] if isinstance(x, Tensor) and x.is_floating_point()]
+    parameters = subject.parameters.values()
+    before = [(parameter, parameter.value, parameter.grad) for parameter in parameters]
+    try:
+        for parameter, value, grad in before:
+            leaf = value.clone().requires_grad_()
+            wanted.append(leaf)
+            parameter.bind(leaf, grad)
+        with torch.enable_grad():
+            outputs = subject.forward(inputs)
+        traced = [(y, dy) for y, dy in zip(outputs, dys) if y.requires_grad]
+        if not traced:
+            return [torch.zeros_like(x) for x in wanted]
+        found = torch.autograd.grad(
+            [y for y, _ in traced], wanted, [dy for _, dy in traced], allow_unused=True
+        )
+        return [torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found)]
+    finally:
+        for parameter, value, grad in before:
+            parameter.bind(value, grad)
+        subject.zero_grad()

@@ -1,0 +1,155 @@
+"""The gradient checker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plaingrad.inspect.gradients.autograd import autograd
+from plaingrad.inspect.gradients.comparison import Comparison, Limits
+from plaingrad.inspect.gradients.conduct import Conduct
+from plaingrad.inspect.gradients.differences import Differences
+from plaingrad.inspect.gradients.hints import hint
+from plaingrad.inspect.gradients.report import Report, Row, place
+from plaingrad.inspect.gradients.subject import Subject, Upstream, alone, device_of, first_forward
+from plaingrad.module import Module
+
+
+def check_gradients(
+    module: Module,
+    *inputs: Any,
+    loss: tuple[Any, ...] | None = None,
+    training: bool | None = None,
+    seed: int = 0,
+    eps: float = 1e-5,
+    tolerance: float = 1e-6,
+    autograd_tolerance: float = 1e-9,
+    max_elements: int = 200,
+    directions: int = 8,
+) -> Report:
+    """Compare a hand-written backward with central differences and with PyTorch's autograd.
+
+    It works on a copy in double precision: the module, its gradients, saved state, buffers and mode, and the
+    global random state stay as they are. The upstream gradients are random. Points where no derivative
+    exists, such as a ReLU at 0, are recognised by the slopes on their two sides and do not count as errors.
+
+    Beside the numbers it looks at conduct: gradients must accumulate, two forwards must be undone by two
+    backwards in reverse order, nothing that was passed in may change, and as many gradients of the right
+    shapes must come back as there were inputs.
+
+    Args:
+        module: a layer, a network, or a loss; a loss is given its prediction and its target.
+        inputs: what its forward takes. Real-valued tensors have gradients (of a loss: the prediction alone).
+        loss: a loss and its target, ``(nn.MSELoss(), target)``, to check the module together with it.
+        training: True or False for training or evaluation mode; None for the mode the module is in.
+        seed: of the upstream gradients, of dropout and of what is sampled.
+        eps: the step of the differences, relative to the element where that is larger than 1.
+        tolerance: the relative error allowed against central differences.
+        autograd_tolerance: the relative error allowed against autograd.
+        max_elements: in larger tensors only this many random elements are compared with differences,
+            and random directions besides. Autograd is compared everywhere.
+        directions: how many.
+
+    Returns:
+        A `Report`: ``report.ok``, ``report.problems``, ``print(report)``.
+
+    Raises:
+        ValueError: the module is no `Module`, or its forward cannot use the inputs.
+    """
+    with alone(device_of(inputs)):
+        subject = Subject(module, inputs, loss, training, seed)
+        report = Report(subject.name, subject.module.training, seed)
+        outputs = first_forward(subject)
+        conduct = Conduct(subject, report.findings)
+        if not conduct.forward(outputs):
+            return report
+        dys = subject.upstream(outputs, seed + 1)
+        dxs = conduct.backward(dys)
+        if dxs is None:
+            return report
+        conduct.accumulation(dys)
+        conduct.stacking(dys, dxs)
+        limits = Limits(tolerance, autograd_tolerance, max_elements, directions)
+        report.rows += _rows(subject, conduct, dxs, dys, eps, limits, report.notes)
+    return report
+
+
+def _rows(
+    subject: Subject,
+    conduct: Conduct,
+    dxs: list[Tensor | None],
+    dys: Upstream,
+    eps: float,
+    limits: Limits,
+    notes: list[str],
+) -> list[Row]:
+    names = [*conduct.input_names(len(dxs)), *subject.parameters]
+    tensors = [*subject.inputs[: len(dxs)], *(p.value for p in subject.parameters.values())]
+    found = [*dxs, *conduct.gradients.values()]
+    wanted = [(n, x, g) for n, x, g in zip(names, tensors, found) if g is not None]
+
+    def traced(upstream: Upstream) -> list[Tensor] | None:
+        try:
+            return autograd(subject, len(dxs), upstream)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            notes.append(f"autograd cannot follow the forward, so only differences were taken: {reason}")
+            return None
+
+    references = traced(dys)
+    differences = Differences(subject.forward, dys, eps, limits.differences)
+    generator = torch.Generator().manual_seed(subject.seed)
+    rows = []
+    for k, (name, x, ours) in enumerate(wanted):
+        if not bool(torch.isfinite(ours).all()):
+            at = tuple((~torch.isfinite(ours)).nonzero()[0].tolist())
+            value = float(ours[at])
+            problem = f"{subject.name} {name}{place(at)}: backward gives {value}"
+            rows.append(Row(name, tuple(x.shape), ok=False, index=at, backward=value, problem=problem))
+            continue
+        reference = None if references is None else references[k]
+        comparison = Comparison(subject.name, name, x, ours, reference, differences, limits, generator)
+        row = comparison.run()
+        if comparison.misled:
+            notes.append(
+                f"{name}: autograd through the forward disagrees with differences, which the backward "
+                "equals; does the forward detach something?"
+            )
+        if not row.ok:
+            row.problem += _hint(ours, k, reference, comparison, dys, traced, subject)
+        if row.checked < x.numel():
+            notes.append(
+                f"{name}: {row.checked} of {x.numel()} elements, drawn at random, and {row.directions} "
+                "random directions were compared with differences"
+            )
+        rows.append(row)
+        subject.zero_grad()
+    return rows
+
+
+def _hint(
+    ours: Tensor,
+    k: int,
+    reference: Tensor | None,
+    comparison: Comparison,
+    dys: Upstream,
+    traced: Callable[[Upstream], list[Tensor] | None],
+    subject: Subject,
+) -> str:
+    right, alternative = reference, None
+    if right is not None and not comparison.misled:
+
+        def alternative(change: Callable[[Tensor], Tensor]) -> Tensor:
+            found = traced(tuple(None if dy is None else change(dy) for dy in dys))
+            return torch.zeros_like(ours) if found is None else found[k]
+
+    else:
+        places = torch.tensor(list(comparison.central))
+        right = torch.tensor(list(comparison.central.values()), dtype=ours.dtype)
+        ours = ours.reshape(-1).cpu()[places]
+    first = next((x for x in subject.inputs if isinstance(x, Tensor) and x.ndim), None)
+    guess = hint(ours, right, alternative, 1 if first is None else len(first))
+    return f" ({guess})" if guess else ""

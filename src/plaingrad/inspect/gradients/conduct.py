@@ -1,0 +1,209 @@
+"""How a backward behaves, beside the numbers it returns: the rest of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plaingrad.inspect.gradients.hints import hint_for_shape
+from plaingrad.inspect.gradients.subject import Subject, Tensors, Upstream, doubled
+from plaingrad.parameter import shape
+
+
+class Conduct:
+    """Runs a module through the situations that its contract is about, and notes what goes wrong.
+
+    Args:
+        subject: the module.
+        findings: where to note it, a sentence each.
+    """
+
+    def __init__(self, subject: Subject, findings: list[str]) -> None:
+        self.subject = subject
+        self.findings = findings
+        self.gradients: dict[str, Tensor] = {}
+        self.overwritten: set[str] = set()
+
+    def _note(self, problem: str) -> None:
+        self.findings.append(f"{self.subject.name}: {problem}")
+
+    def forward(self, outputs: Tensors) -> bool:
+        """Whether forward gives the same again, leaves alone what it was given, and stays finite."""
+        subject = self.subject
+        inputs, before = doubled(subject.inputs), {n: p.value.clone() for n, p in subject.parameters.items()}
+        again = subject.forward(inputs)
+        if len(again) != len(outputs) or not all(_alike(a, b) for a, b in zip(again, outputs)):
+            self._note("forward is not deterministic: the same input and random seed give another output")
+            return False
+        for x, was, name in zip(inputs, subject.inputs, self.input_names(len(inputs))):
+            if not _same(x, was):
+                self._note(f"forward changes its {name} in place")
+        for name, parameter in subject.parameters.items():
+            if not _same(parameter.value, before[name]):
+                self._note(f"forward changes the parameter {name}")
+        for k, y in enumerate(outputs):
+            if not bool(torch.isfinite(y).all()):
+                at = (~torch.isfinite(y)).nonzero()[0].tolist()
+                self._note(f"output {k} is not finite: {y[tuple(at)].item()} at {at}")
+        subject.zero_grad()
+        return not self.findings
+
+    def backward(self, dys: Upstream) -> list[Tensor | None] | None:
+        """The gradients that backward returns, one for each input; None if they cannot be compared."""
+        subject = self.subject
+        inputs, given = doubled(subject.inputs), doubled(dys)
+        values = {n: p.value.clone() for n, p in subject.parameters.items()}
+        subject.forward(inputs)
+        try:
+            returned = subject.backward(given)
+        except Exception as error:
+            batched = "broadcast" in str(error) or "doesn't match" in str(error)
+            why = " (not summed over the batch?)" if batched else ""
+            self._note(f"backward raised {type(error).__name__}: {error}{why}")
+            return None
+        for dy, was in zip(given, dys):
+            if not _same(dy, was):
+                self._note("backward changes the upstream gradient in place")
+        for x, was, name in zip(inputs, subject.inputs, self.input_names(len(inputs))):
+            if not _same(x, was):
+                self._note(f"backward changes its {name} in place")
+        for name, parameter in subject.parameters.items():
+            if not _same(parameter.value, values[name]):
+                self._note(f"backward changes the parameter {name}")
+        if subject.left_over():
+            self._note("backward leaves saved state behind: it does not take back all that forward saved")
+        found = self._fitting(returned)
+        self.gradients = {name: p.grad.clone() for name, p in subject.parameters.items()}
+        subject.zero_grad()
+        return found
+
+    def _fitting(self, returned: Sequence[Any]) -> list[Tensor | None] | None:
+        """The returned gradients if their number, types and shapes are right."""
+        inputs, before = self.subject.inputs, len(self.findings)
+        expected = len(inputs)
+        if self.subject.is_loss and 1 <= len(returned) < expected:
+            expected = len(returned)
+        if len(returned) != expected:
+            self._note(f"backward returns {_count(len(returned))} for {expected} inputs")
+            return None
+        for x, dx, name in zip(inputs, returned, self.input_names(expected)):
+            if not (isinstance(x, Tensor) and x.is_floating_point()):
+                if dx is not None:
+                    self._note(f"backward returns a gradient for {name}, which has none; expected None")
+            elif not isinstance(dx, Tensor):
+                self._note(f"backward returns {type(dx).__name__} for {name}, expected a tensor {shape(x)}")
+            elif dx.shape != x.shape:
+                guess = hint_for_shape(shape(dx), shape(x))
+                self._note(
+                    f"{name}: backward gives a gradient of shape {shape(dx)}, expected {shape(x)}"
+                    + (f" ({guess})" if guess else "")
+                )
+            elif dx.dtype != x.dtype:
+                self._note(f"{name}: backward gives a gradient of {dx.dtype}, expected {x.dtype}")
+        return list(returned) if len(self.findings) == before else None
+
+    def accumulation(self, dys: Upstream) -> None:
+        """Whether backward adds to gradients that are already there."""
+        subject, before = self.subject, {}
+        if not subject.parameters:
+            return
+        generator = torch.Generator().manual_seed(subject.seed)
+        for name, p in subject.parameters.items():
+            p.grad.copy_(torch.randn(p.grad.shape, generator=generator, dtype=p.grad.dtype))
+            before[name] = p.grad.clone()
+        subject.forward(doubled(subject.inputs))
+        subject.backward(doubled(dys))
+        for name, p in subject.parameters.items():
+            if not _alike(p.grad, before[name] + self.gradients[name]):
+                self.overwritten.add(name)
+                self._note(f"{name}: backward does not add to the gradient that is already there")
+        subject.zero_grad()
+
+    def stacking(self, dys: Upstream, dxs: Sequence[Tensor | None]) -> None:
+        """Whether two forwards are undone by two backwards in reverse order."""
+        subject = self.subject
+        try:
+            others, outputs = self._other_inputs()
+        except (ValueError, RuntimeError, LookupError):
+            return  # the module accepts no other input of this kind
+        other_dys = subject.upstream(outputs, subject.seed + 2)
+        other_dxs = subject.backward(doubled(other_dys))
+        alone = {name: p.grad.clone() for name, p in subject.parameters.items()}
+        subject.zero_grad()
+        subject.forward(doubled(subject.inputs))
+        subject.forward(doubled(others), another=1)
+        problem = "two forwards, then two backwards in reverse order"
+        try:
+            second = subject.backward(doubled(other_dys))
+            first = subject.backward(doubled(dys))
+        except Exception as error:
+            self._note(f"{problem}: raised {type(error).__name__}: {error}")
+            return
+        finally:
+            grads = {name: p.grad.clone() for name, p in subject.parameters.items()}
+            subject.zero_grad()
+        names = self.input_names(len(subject.inputs))
+        wrong = [
+            f"the gradient of {name}"
+            for name, *pairs in zip(names, first, dxs, second, other_dxs)
+            if not (_alike(pairs[0], pairs[1]) and _alike(pairs[2], pairs[3]))
+        ]
+        wrong += [
+            f"the gradient of {name}"
+            for name in grads.keys() - self.overwritten
+            if not _alike(grads[name], self.gradients[name] + alone[name])
+        ]
+        if wrong:
+            differ = "differs from what it is" if len(wrong) == 1 else "differ from what they are"
+            self._note(f"{problem}: {_listed(wrong)} {differ} for each alone (stale state?)")
+
+    def _other_inputs(self) -> tuple[tuple[Any, ...], Tensors]:
+        """Inputs of the same kind with other values, and the outputs for them.
+
+        Elements move on by one place and shrink, so that signs and ranges stay what the module accepts.
+        Integers move only if the module accepts that.
+        """
+
+        def moved(x: Any, integers: bool) -> Any:
+            if not isinstance(x, Tensor) or not (integers or x.is_floating_point()):
+                return x
+            return x.roll(1) * 0.7 if x.is_floating_point() else x.roll(1)
+
+        try:
+            others = tuple(moved(x, True) for x in self.subject.inputs)
+            return others, self.subject.forward(doubled(others), another=1)
+        except (ValueError, RuntimeError, LookupError):
+            self.subject.zero_grad()
+            others = tuple(moved(x, False) for x in self.subject.inputs)
+            return others, self.subject.forward(doubled(others), another=1)
+
+    def input_names(self, count: int) -> list[str]:
+        """What the inputs are called."""
+        if self.subject.is_loss:
+            return ["prediction", *(["target"] if count == 2 else [f"input {k}" for k in range(1, count)])]
+        return ["input"] if len(self.subject.inputs) == 1 else [f"input {k}" for k in range(count)]
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal bit by bit, NaN included."""
+    return not isinstance(a, Tensor) or torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Equal to rounding."""
+    if not isinstance(a, Tensor) or not isinstance(b, Tensor):
+        return (a is None) == (b is None)
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return torch.allclose(a, b, rtol=1e-9, atol=1e-11, equal_nan=True)
+
+
+def _count(gradients: int) -> str:
+    return f"{gradients} gradient" + ("" if gradients == 1 else "s")
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -1,0 +1,152 @@
+"""What the gradient checker found, to be read and printed."""
+
+from __future__ import annotations
+
+import io
+import math
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Row:
+    """One input or parameter: the backward's gradient beside both references.
+
+    Attributes:
+        name: ``"input"``, ``"prediction"``, or the parameter's name.
+        shape: its shape.
+        ok: whether the gradient is right as far as could be seen.
+        checked: the number of elements compared with central differences; all are compared with autograd.
+        directions: the number of random directions compared as well, where not all elements were.
+        differences: the worst relative error against central differences.
+        autograd: the worst relative error against autograd, or None if autograd cannot follow the forward.
+        index: the element with the worst error; None for a direction.
+        backward: what the backward gives there.
+        central: what central differences give there, or None if this element was not compared with them.
+        traced: what autograd gives there, or None.
+        kinks: the number of elements at a kink or a jump, where no derivative exists; they do not count.
+        problem: one sentence if the gradient is wrong, else empty.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    ok: bool = True
+    checked: int = 0
+    directions: int = 0
+    differences: float = 0.0
+    autograd: float | None = None
+    index: tuple[int, ...] | None = None
+    backward: float = math.nan
+    central: float | None = None
+    traced: float | None = None
+    kinks: int = 0
+    problem: str = ""
+
+
+@dataclass(repr=False)
+class Report:
+    """The result of `check_gradients`; print it to read it.
+
+    Attributes:
+        module: the module as it was constructed.
+        training: whether it was checked in training mode.
+        seed: the seed of everything random; the same seed gives the same report.
+        rows: one for each differentiable input and each parameter.
+        findings: what is wrong beside the numbers, a sentence each.
+        notes: what a reader should know, but is no mistake.
+    """
+
+    module: str
+    training: bool
+    seed: int
+    rows: list[Row] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    @property
+    def problems(self) -> list[str]:
+        """All that is wrong, a sentence each."""
+        return [row.problem for row in self.rows if not row.ok] + self.findings
+
+    @property
+    def kinks(self) -> int:
+        """The number of elements at a kink, which do not count."""
+        return sum(row.kinks for row in self.rows)
+
+    def __str__(self) -> str:
+        return self._render(colour=sys.stdout.isatty())
+
+    __repr__ = __str__
+
+    def _render(self, colour: bool) -> str:
+        from rich.console import Console
+        from rich.text import Text
+
+        width = 120 if not colour else None
+        console = Console(
+            file=io.StringIO(),
+            width=width,
+            force_terminal=colour,
+            color_system="auto" if colour else None,
+            highlight=False,
+        )
+        mode = "training" if self.training else "evaluation"
+        console.print(Text.assemble((self.module, "bold"), f" in {mode} mode, float64, seed {self.seed}"))
+        if self.rows:
+            console.print(self._table())
+        for text in self.problems:
+            console.print(Text.assemble(("wrong  ", "bold red"), text), soft_wrap=True)
+        for text in self.notes:
+            console.print(Text.assemble(("note   ", "dim"), text), soft_wrap=True)
+        console.print(
+            Text("every gradient is right", "bold green") if self.ok else Text("wrong gradients", "bold red")
+        )
+        lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _table(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for heading in ("gradient of", "shape"):
+            table.add_column(heading, no_wrap=True)
+        for heading in ("vs differences", "vs autograd", "worst at", "backward", "differences", "autograd"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        if self.kinks:
+            table.add_column("kinks", justify="right", no_wrap=True)
+        table.add_column("")
+        for row in self.rows:
+            cells = [
+                row.name,
+                str(row.shape),
+                _error(row.differences),
+                _error(row.autograd),
+                "-" if row.index is None else place(row.index) or "-",
+                number(row.backward),
+                number(row.central),
+                number(row.traced),
+                *([str(row.kinks or "")] if self.kinks else []),
+            ]
+            table.add_row(*cells, Text("ok", "green") if row.ok else Text("wrong", "bold red"))
+        return table
+
+
+def place(index: tuple[int, ...]) -> str:
+    """An index in brackets; nothing for the only element of a scalar."""
+    return f"[{', '.join(map(str, index))}]" if index else ""
+
+
+def number(value: float | None) -> str:
+    """Five significant digits, or a dash for what is not known."""
+    return "-" if value is None or math.isnan(value) else f"{value:.5g}"
+
+
+def _error(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1e}"

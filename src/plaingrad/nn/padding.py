@@ -1,0 +1,63 @@
+"""What is added around images before a window slides over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# For each mode: which of an axis's n elements stands at position i of the padded axis, counted from where the
+# elements themselves begin. Where there is no such element, there is a zero.
+SOURCE: dict[str, Callable[[int, int], int]] = {
+    "zeros": lambda i, n: i,
+    "reflect": lambda i, n: n - 1 - abs(n - 1 - abs(i)),
+    "replicate": lambda i, n: min(max(i, 0), n - 1),
+    "circular": lambda i, n: i % n,
+}
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Elements added at both ends of one axis.
+
+    Every mode only copies elements to places, so that backward adds gradients from places to elements.
+
+    Args:
+        axis: the axis, counted from the end.
+        before: how many are added at the start.
+        after: how many are added at the end.
+        mode: a key of `SOURCE`.
+    """
+
+    axis: int
+    before: int
+    after: int
+    mode: str
+
+    def most(self, size: int) -> int:
+        """How many elements this mode can add to one end of an axis of this size."""
+        limits = {"reflect": size - 1, "circular": size}
+        return limits.get(self.mode, self.before + self.after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = x.shape[self.axis]
+        elements, places = self.copies(size, x.device)
+        padded = list(x.shape)
+        padded[self.axis] = size + self.before + self.after
+        return x.new_zeros(padded).index_copy_(self.axis, places, x.index_select(self.axis, elements))
+
+    def backward(self, dy: Tensor) -> Tensor:
+        size = dy.shape[self.axis] - self.before - self.after
+        elements, places = self.copies(size, dy.device)
+        bare = list(dy.shape)
+        bare[self.axis] = size
+        return dy.new_zeros(bare).index_add_(self.axis, elements, dy.index_select(self.axis, places))
+
+    def copies(self, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Which elements are copied, and to which places; both as indices."""
+        source = SOURCE[self.mode]
+        found = [(source(i, size), i + self.before) for i in range(-self.before, size + self.after)]
+        elements, places = zip(*[(element, place) for element, place in found if 0 <= element < size])
+        return torch.tensor(elements, device=device), torch.tensor(places, device=device)

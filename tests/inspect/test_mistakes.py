@@ -1,0 +1,128 @@
+"""The check itself is checked: every mistake of the catalogue, planted in every layer, is caught."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+from torch import Tensor
+
+from conformance.case import Case, Inputs
+from conformance.table import CASES
+from plaingrad import nn
+from plaingrad.inspect import check_gradients
+from plaingrad.module import Module
+
+from .examples import examples
+from .mistakes import MISTAKES, Mistake, as_tuple, plant
+
+every_case = pytest.mark.parametrize("case", CASES, ids=repr)
+every_mistake = pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
+SEED = 3
+
+
+@cache
+def drawn(case: Case) -> list[tuple[Module, Inputs]]:
+    """The same 40 examples in every run."""
+    found: list[tuple[Module, Inputs]] = []
+
+    @settings(
+        max_examples=40,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(example=examples(case))
+    def collect(example: tuple[Module, Inputs]) -> None:
+        found.append(example)
+
+    collect()
+    return found
+
+
+def upstream(outputs: Any, seed: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(y.shape, generator=generator, dtype=torch.float64) for y in as_tuple(outputs)]
+
+
+def outcome(module: Module, inputs: Inputs) -> list[Tensor]:
+    """All that can be seen of one backward: alone, and after the backward of another forward."""
+    module = copy.deepcopy(module).to(torch.float64)
+    before = [torch.full_like(grad, 3.0) for _, grad in module.parameters()]
+    seen: list[Any] = []
+    for others in ([], [x.roll(1) * 0.7 if x.is_floating_point() else x.roll(1) for x in inputs]):
+        own = [x.clone() for x in inputs]
+        with torch.random.fork_rng([]):
+            torch.manual_seed(SEED)
+            dys = upstream(module.forward(*own), SEED)
+            if others:
+                try:
+                    other_dys = upstream(module.forward(*others), SEED + 1)
+                except ValueError:  # not every input can be rearranged
+                    break
+                module.backward(*other_dys)
+        for (_, grad), was in zip(module.parameters(), before):
+            grad.copy_(was)
+        dxs = module.backward(*dys)
+        seen += [*dys, *own, *as_tuple(dxs), *(grad.clone() for _, grad in module.parameters())]
+    return [tensor for tensor in seen if tensor is not None]
+
+
+def matters(mistake: Mistake, module: Module, inputs: Inputs) -> bool:
+    """Whether the mistake changes anything at all here."""
+    right = outcome(module, inputs)
+    wrong = outcome(plant(mistake, copy.deepcopy(module)), inputs)
+    return not all(torch.allclose(a, b, rtol=1e-3, atol=1e-5) for a, b in zip(right, wrong, strict=True))
+
+
+@every_case
+@every_mistake
+def test_a_planted_mistake_is_caught(case: Case, mistake: Mistake) -> None:
+    example = next((e for e in drawn(case) if matters(mistake, *e)), None)
+    if example is None:
+        pytest.skip("changes nothing here, in any of 40 examples")
+    module, inputs = example
+    report = check_gradients(plant(mistake, copy.deepcopy(module)), *inputs, max_elements=30)
+    assert not report.ok, str(report)
+
+
+@every_mistake
+def test_no_mistake_of_the_catalogue_is_idle(mistake: Mistake) -> None:
+    linear = next(case for case in CASES if case.ours is nn.Linear)
+    assert any(matters(mistake, *example) for example in drawn(linear))
+
+
+def test_the_right_backward_changes_nothing() -> None:
+    for case in CASES:
+        for module, inputs in drawn(case)[:3]:
+            assert not matters(lambda _, backward, dys: backward(*dys), module, inputs), case
+
+
+class Vanishing(Module):
+    """A softmax whose backward gives zeros."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.exp() / x.exp().sum(-1, keepdim=True)
+        self.save(y, y)
+        return y
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return 0 * self.restore(dy)
+
+
+def test_an_upstream_gradient_of_ones_would_miss_a_softmax_that_ignores_it() -> None:
+    x = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    traced = x.clone().requires_grad_()
+    (right,) = torch.autograd.grad(traced.softmax(-1).sum(), traced)
+    module = Vanishing()
+    wrong = module.backward(torch.ones_like(module.forward(x)))
+    torch.testing.assert_close(wrong, right)
+    report = check_gradients(module, x)
+    assert not report.ok
+    assert "zero everywhere" in report.problems[0]

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+import sklearn.metrics
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from plaingrad import nn
+from plaingrad.train.metrics import accuracy, error, mae, mse, named, r2
+
+examples = settings(max_examples=30, deadline=None)
+seeds = st.integers(0, 2**32)
+
+
+def normal(seed: int, *size: int) -> Tensor:
+    return torch.randn(size, generator=torch.Generator().manual_seed(seed))
+
+
+@examples
+@given(n=st.integers(2, 9), outputs=st.integers(1, 3), seed=seeds)
+def test_regression_metrics_equal_those_of_scikit_learn(n: int, outputs: int, seed: int) -> None:
+    p, t = normal(seed, n, outputs), normal(seed + 1, n, outputs)
+    assert float(mse(p, t)) == pytest.approx(sklearn.metrics.mean_squared_error(t, p), rel=1e-6)
+    assert float(mae(p, t)) == pytest.approx(sklearn.metrics.mean_absolute_error(t, p), rel=1e-6)
+    assert float(r2(p, t)) == pytest.approx(sklearn.metrics.r2_score(t, p), rel=1e-5, abs=1e-6)
+
+
+def test_r2_of_a_target_that_never_changes() -> None:
+    t = torch.full((4, 1), 3.0)
+    assert float(r2(t, t)) == sklearn.metrics.r2_score(t, t) == 1
+    assert float(r2(t + 1, t)) == sklearn.metrics.r2_score(t, t + 1) == 0
+
+
+@examples
+@given(n=st.integers(1, 9), classes=st.integers(2, 4), seed=seeds)
+def test_accuracy_takes_indices_and_rows(n: int, classes: int, seed: int) -> None:
+    scores = normal(seed, n, classes)
+    t = torch.randint(classes, (n,), generator=torch.Generator().manual_seed(seed))
+    wanted = sklearn.metrics.accuracy_score(t, scores.argmax(1))
+    for target in (t, torch.eye(classes)[t], 2 * torch.eye(classes)[t] - 1):
+        assert float(accuracy(scores, target)) == pytest.approx(wanted)
+        assert float(error(scores, target)) == pytest.approx(1 - wanted)
+
+
+@pytest.mark.parametrize("column", [lambda x: x, lambda x: x[:, None]], ids=["flat", "column"])
+@pytest.mark.parametrize("labels", [lambda t: t.long(), lambda t: t.float(), lambda t: 2 * t.float() - 1])
+def test_accuracy_of_a_single_column(column: object, labels: object) -> None:
+    t = torch.tensor([False, True, True, False])
+    probabilities = torch.tensor([0.2, 0.3, 0.9, 0.4])
+    assert float(accuracy(column(probabilities), labels(t))) == 0.75  # type: ignore[operator]
+    assert float(accuracy(probabilities, column(labels(t)))) == 0.75  # type: ignore[operator]
+    logits = torch.tensor([-1.0, 0.3, 4.0, -0.4])
+    assert float(accuracy(column(logits), labels(t), threshold=0)) == 1  # type: ignore[operator]
+
+
+def test_accuracy_over_further_axes() -> None:
+    scores = torch.zeros(2, 3, 4)
+    scores[:, 1] = 1
+    t = torch.ones(2, 4, dtype=torch.int64)
+    t[0, 0] = 2
+    assert float(accuracy(scores, t)) == 7 / 8
+
+
+def test_shapes_that_do_not_fit_are_told() -> None:
+    with pytest.raises(ValueError, match=r"accuracy: expected .* prediction of \(4, 3\), got targets \(5,\)"):
+        accuracy(torch.zeros(4, 3), torch.zeros(5, dtype=torch.int64))
+    with pytest.raises(ValueError, match=r"metric: expected targets \(4, 1\) as predicted, got \(4,\)"):
+        mse(torch.zeros(4, 1), torch.zeros(4))
+
+
+def test_the_loss_says_whether_a_column_is_a_logit() -> None:
+    class BCEWithLogitsLoss(nn.MSELoss):
+        pass
+
+    p, t = torch.tensor([0.2, -0.2]), torch.tensor([1.0, 0.0])
+    for name, right in (("accuracy", 1), ("error", 0)):
+        assert float(named([name], BCEWithLogitsLoss())[name](p, t)) == right
+        assert float(named([name], nn.MSELoss())[name](p, t)) == 0.5
+        assert float(named([name], None)[name](p, t)) == 0.5
+    assert named(["mse"], BCEWithLogitsLoss())["mse"] is mse
+
+
+def test_a_callable_goes_by_its_name() -> None:
+    class Worst:
+        def __call__(self, prediction: Tensor, target: Tensor) -> float:
+            return float((prediction - target).abs().max())
+
+    found = named([torch.dist, Worst(), "r2"], None)
+    assert list(found) == ["dist", "Worst", "r2"]
+    assert found["Worst"](torch.ones(2), torch.zeros(2)) == 1
