@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from plaingrad.cli import demo, train
+from plaingrad.cli import check, demo, train
 from plaingrad.cli.errors import OneLineErrors
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(check.check)
 app.command()(demo.demo)
 app.command()(train.train)
 
