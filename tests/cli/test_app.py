@@ -11,7 +11,7 @@ from cli.shell import refused, run, succeed
 SLOW_TO_IMPORT = ["torch", "numpy", "pandas", "matplotlib", "sklearn", "safetensors"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["demo", "--help"], ["train", "--help"]])
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["demo", "--help"], ["train", "--help"], ["check", "--help"]])
 def test_help_imports_nothing_slow(arguments: list[str]) -> None:
     program = (
         "import sys; from plaingrad.cli import app; app(sys.argv[1:], standalone_mode=False); "
@@ -23,7 +23,7 @@ def test_help_imports_nothing_slow(arguments: list[str]) -> None:
 
 
 def test_the_help_names_the_commands() -> None:
-    assert all(command in succeed("--help") for command in ("demo", "train"))
+    assert all(command in succeed("--help") for command in ("check", "demo", "train"))
     assert succeed() == succeed("--help")
 
 
