@@ -1,4 +1,4 @@
-"""How the documentation is built: every block of code on its pages is run, and any failure stops the build."""
+"""How the documentation is built: every block of code is run, and any failure stops the build."""
 
 import sys
 from pathlib import Path

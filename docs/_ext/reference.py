@@ -1,8 +1,8 @@
 """Writes the reference pages from the packages themselves, so that a new layer appears by being public.
 
 A package gets a page with a table of its public names. They are grouped by the file that defines them, a
-family, and each family gets a page of its own, titled by the first line of the file's docstring. Under a class
-stand the methods that are the point of it, as they are in the source.
+family, and each family gets a page of its own, titled by the first line of the file's docstring. Under a
+class stand the methods that are the point of it, as they are in the source.
 """
 
 from __future__ import annotations
@@ -96,14 +96,14 @@ def package_page(folder: Path, name: str, title: str) -> None:
 
 
 def write(path: Path, lines: list[str]) -> None:
-    text = "\n".join(lines)
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+    path.write_text("\n".join(lines))
 
 
 def generate(app: Sphinx, _config: object) -> None:
     folder = Path(app.srcdir) / "reference" / "generated"
     folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("*.rst"):
+        stale.unlink()
     for name, title in PACKAGES.items():
         package_page(folder, name, title)
 
