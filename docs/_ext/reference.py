@@ -46,6 +46,7 @@ def public(package: ModuleType) -> list[str]:
         for name in names
         if (inspect.isclass(getattr(package, name)) or inspect.isfunction(getattr(package, name)))
         and getattr(package, name).__module__.startswith(package.__name__)
+        and getattr(package, name).__name__ == name  # an alias is told where the name is
     ]
 
 
@@ -82,7 +83,7 @@ def package_page(folder: Path, name: str, title: str) -> None:
     for module in groups:
         shelves.setdefault(importlib.import_module(module.__name__.rpartition(".")[0]), []).append(module)
     for shelf, modules in sorted(shelves.items(), key=lambda item: item[0] is not package):
-        caption = "Layers" if shelf is package else summary(shelf)
+        caption = title.partition(" and ")[0] if shelf is package else summary(shelf)
         lines += heading(caption, "-") if len(shelves) > 1 else []
         lines += table([name for module in modules for name in groups[module]])
         lines += [".. toctree::", "   :hidden:", f"   :caption: {caption}", ""]
