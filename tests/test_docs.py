@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_page_is_there(built: Path) -> None:
     for page in (ROOT / "docs").glob("*.md"):
         assert (built / f"{page.stem}.html").exists()
+
+
+def test_the_first_page_opens_the_others(built: Path) -> None:
+    doors = re.findall(r'<a href="([^"]+)"><strong>', (built / "index.html").read_text())
+    assert len(doors) == 4
+    assert all((built / door).exists() for door in doors)
 
 
 def test_results_are_shown(built: Path) -> None:
