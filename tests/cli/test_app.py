@@ -1,6 +1,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from cli.shell import refused, run, succeed
 SLOW_TO_IMPORT = ["torch", "numpy", "pandas", "matplotlib", "sklearn", "safetensors"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["demo", "--help"], ["train", "--help"]])
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["demo", "--help"], ["train", "--help"], ["check", "--help"]])
 def test_help_imports_nothing_slow(arguments: list[str]) -> None:
     program = (
         "import sys; from plaingrad.cli import app; app(sys.argv[1:], standalone_mode=False); "
@@ -22,7 +23,7 @@ def test_help_imports_nothing_slow(arguments: list[str]) -> None:
 
 
 def test_the_help_names_the_commands() -> None:
-    assert all(command in succeed("--help") for command in ("demo", "train"))
+    assert all(command in succeed("--help") for command in ("check", "demo", "train"))
     assert succeed() == succeed("--help")
 
 
@@ -50,17 +51,34 @@ def test_interruption_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_ends_after_the_epoch_with_everything_written(tmp_path: Path) -> None:
+@pytest.fixture
+def training(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A demo in another process that will not end by itself, in its second epoch or later."""
     program = "from plaingrad.cli import main; main()"
-    command = [sys.executable, "-c", program, "demo", "--epochs", "10000", "-o", tmp_path / "out"]
+    command = [sys.executable, "-c", program, "demo", "--epochs", "10000", "-o", tmp_path / "new" / "out"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     while not process.stdout.readline().startswith("epoch"):
         assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_ctrl_c_ends_after_the_epoch_with_everything_written(
+    tmp_path: Path, training: subprocess.Popen[str]
+) -> None:
+    training.send_signal(signal.SIGINT)
+    out, err = training.communicate(timeout=120)
+    assert training.returncode == 0, err
     assert "Traceback" not in err
     assert "interrupted in epoch" in out
-    assert (tmp_path / "out" / "model.safetensors").exists()
-    assert not list((tmp_path / "out").glob(".*"))
+    written = {path.name for path in (tmp_path / "new" / "out").iterdir()}
+    assert written == {"boundary.png", "history.json", "loss.png", "model.safetensors"}
+
+
+def test_termination_leaves_nothing_behind(tmp_path: Path, training: subprocess.Popen[str]) -> None:
+    training.terminate()
+    _, err = training.communicate(timeout=120)
+    assert (training.returncode, err) == (128 + signal.SIGTERM, "")
+    assert list(tmp_path.iterdir()) == []

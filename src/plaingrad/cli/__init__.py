@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import typer
 
-from plaingrad.cli import demo, train
+from plaingrad.cli import check, demo, train
 from plaingrad.cli.errors import OneLineErrors
 
 app = typer.Typer(
@@ -15,10 +18,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(check.check)
 app.command()(demo.demo)
 app.command()(train.train)
 
 
 def main() -> None:
-    """What the shell's `plaingrad` runs."""
+    """What the shell's `plaingrad` runs; told to terminate, it clears up first."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     app()

@@ -1,0 +1,148 @@
+"""`plaingrad check`: the gradient checker for a class in a file."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from plaingrad.cli import choices
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from plaingrad.module import Module
+
+Option = typer.Option
+
+
+def check(
+    target: Annotated[str, typer.Argument(metavar="FILE.py:CLASS", help="The module to check.")],
+    input: Annotated[
+        list[str],
+        Option(metavar="SHAPE", help="4,3 for random numbers, 4,3:int10 for integers below 10. Repeat it."),
+    ],
+    args: Annotated[str, Option(help="What the class is constructed with: '5, 4, bias=False'.")] = "",
+    loss: Annotated[str, Option(help="Check it together with this loss of plaingrad.nn: MSELoss...")] = "",
+    target_shape: Annotated[
+        str, Option("--target", metavar="SHAPE", help="The loss's target, as --input; else like the output.")
+    ] = "",
+    evaluation: Annotated[bool, Option("--eval", help="In evaluation mode instead of training.")] = False,
+    seed: Annotated[int, Option(min=0, help="Of weights, inputs and upstream gradients.")] = 0,
+) -> None:
+    """Compare a hand-written backward with differences and with autograd.
+
+    The exit code is 0 if every gradient is right, and 1 if one is wrong.
+    A loss takes its prediction and its target as two inputs.
+    """
+    import torch
+
+    from plaingrad.inspect import check_gradients
+
+    torch.manual_seed(seed)
+    module = _constructed(_class(target), args)
+    module.train(not evaluation)
+    inputs = [_tensor(text, "--input") for text in input]
+    through = _through(module, inputs, loss, target_shape)
+    report = check_gradients(module, *inputs, loss=through, seed=seed)
+    print(report)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def _class(target: str) -> type[Module]:
+    """The class that ``FILE.py:CLASS`` names."""
+    from plaingrad.module import Module
+
+    file, colon, name = target.rpartition(":")
+    path = Path(file)
+    if not colon or not name.isidentifier():
+        raise _bad_target(f"expected a file and a class such as layer.py:Layer, got {target}")
+    if path.suffix != ".py" or not path.is_file():
+        raise _bad_target(f"expected a Python file, and {path} is none")
+    module = _executed(path)
+    found = getattr(module, name, None)
+    if isinstance(found, type) and issubclass(found, Module):
+        return found
+    if found is not None:
+        raise _bad_target(f"expected a class derived from plaingrad.Module, and {name} is none")
+    own = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+    raise _bad_target(f"there is no {name} in {path}, which defines {', '.join(own) or 'nothing'}")
+
+
+def _bad_target(problem: str) -> typer.BadParameter:
+    return choices.bad("FILE.py:CLASS", problem)
+
+
+def _executed(path: Path) -> ModuleType:
+    """The file as a module; files beside it can be imported from it."""
+    spec = importlib.util.spec_from_file_location(f"checked_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.insert(0, str(path.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"{path} raised {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def _constructed(cls: type[Module], text: str) -> Module:
+    """The class called with arguments that are written as in a call."""
+    try:
+        (call,) = ast.parse(f"f({text})").body
+        assert isinstance(call, ast.Expr)
+        assert isinstance(call.value, ast.Call)
+        args = [ast.literal_eval(arg) for arg in call.value.args]
+        kwargs = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.value.keywords}
+    except (SyntaxError, ValueError, AssertionError):
+        raise choices.bad("--args", f"expected arguments such as '5, 4, bias=False', got {text!r}") from None
+    try:
+        return cls(*args, **kwargs)
+    except Exception as error:
+        raise ValueError(f"{cls.__name__}({text}) raised {type(error).__name__}: {error}") from error
+
+
+def _tensor(text: str, option: str) -> Tensor:
+    """Random numbers in the shape that the text gives: "4,3", "4,3:int10", or "" for a single number."""
+    import torch
+
+    shape, colon, kind = text.partition(":")
+    sizes = choices.sizes(shape, option)
+    if not colon:
+        return torch.randn(sizes, dtype=torch.float64)
+    below = kind.removeprefix("int")
+    if not kind.startswith("int") or not below.isdecimal() or int(below) < 1:
+        raise choices.bad(option, f"expected a shape such as 4,3 or 4,3:int10, got {text!r}")
+    return torch.randint(int(below), sizes)
+
+
+def _through(module: Module, inputs: Sequence[Tensor], loss: str, target: str) -> tuple[Any, ...] | None:
+    """The loss and its target, if a loss is named."""
+    import torch
+
+    from plaingrad import nn
+    from plaingrad.inspect.gradients.subject import Subject, first_forward
+
+    if not loss:
+        if target:
+            raise choices.bad("--target", "expected --loss with it")
+        return None
+    found = getattr(nn, loss, None)
+    if not (isinstance(found, type) and issubclass(found, nn.Loss)) or found is nn.Loss:
+        raise choices.bad("--loss", f"expected a loss of plaingrad.nn such as MSELoss, got {loss!r}")
+    if target:
+        return found(), _tensor(target, "--target")
+    outputs = first_forward(Subject(module, inputs, None, None, 0))
+    if len(outputs) > 1:
+        raise choices.bad("--loss", f"expected a module with one output, got {len(outputs)}")
+    return found(), torch.randn_like(outputs[0])
