@@ -91,3 +91,11 @@ def test_arguments_that_make_no_sense() -> None:
         nn.Parallel(nn.ReLU(), combine="mean")
     with pytest.raises(ModuleError, match="expected a Module at position 1, got 'sum'"):
         nn.Parallel(nn.ReLU(), "sum")  # type: ignore[arg-type]
+
+
+def test_a_module_shared_by_branches_is_undone_in_reverse() -> None:
+    shared = nn.Dropout(0.5)
+    net, x = nn.Parallel(shared, shared, combine="concat"), torch.ones(20)
+    y = net(x)
+    dy = torch.randn(40)
+    torch.testing.assert_close(net.backward(dy), (y * dy)[:20] + (y * dy)[20:])
