@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
+import torch
 from hypothesis import strategies as st
 
-from conformance.case import Case, Inputs
+from conformance.case import Arguments, Case, Inputs
 from plaingrad.module import Module
 
 # With these the gradient of torch.nn's class, and so of ours, is on purpose not the derivative.
@@ -12,8 +15,21 @@ NOT_THE_DERIVATIVE = {"padding_idx", "scale_grad_by_freq", "max_norm"}
 
 
 @st.composite
-def examples(draw: st.DrawFn, case: Case) -> tuple[Module, Inputs]:
-    """A module of the row's class, and inputs for it."""
+def examples(draw: st.DrawFn, case: Case) -> tuple[Arguments, Inputs]:
+    """Arguments for the row's class, and inputs for it."""
     drawn = draw(case.arguments, label="arguments")
     arguments = {name: value for name, value in drawn.items() if name not in NOT_THE_DERIVATIVE}
-    return case.ours(**arguments), draw(case.inputs(arguments), label="inputs")
+    return arguments, draw(case.inputs(arguments), label="inputs")
+
+
+def finite(module: Module, inputs: Inputs) -> bool:
+    """Whether there is anything to check: a mean over targets that are all ignored, say, is NaN."""
+    outputs = copy.deepcopy(module).to(torch.float64).forward(*inputs)
+    return all(bool(y.isfinite().all()) for y in (outputs if isinstance(outputs, tuple) else (outputs,)))
+
+
+def build(case: Case, arguments: Arguments) -> Module:
+    """The module, the same each time."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        return case.ours(**arguments)

@@ -120,6 +120,8 @@ def _rows(
             )
         if not row.ok:
             row.problem += _hint(ours, k, reference, comparison, dys, traced, subject)
+        if row.ok and x.numel() and not bool(ours.any()):
+            notes.append(f"{name}: the gradient is zero everywhere, where many mistakes do not show")
         if row.checked < x.numel():
             notes.append(
                 f"{name}: {row.checked} of {x.numel()} elements, drawn at random, and {row.directions} "

@@ -162,9 +162,9 @@ class Comparison:
         """The relative error of each element against autograd; zeros if there is none."""
         if self.traced is None or not len(self.ours):
             return torch.zeros_like(self.ours)
-        floor = 1e-3 * max(float(self.traced.abs().max()), self.differences.scale)
+        floor = 1e-3 * max(float(self.traced.nan_to_num().abs().max()), self.differences.scale)
         size = torch.maximum(self.ours.abs(), self.traced.abs()).clamp(min=floor)
-        return (self.ours - self.traced).abs() / size
+        return ((self.ours - self.traced).abs() / size).nan_to_num(nan=math.inf)
 
     def _error(self, ours: float, right: float) -> float:
         if not math.isfinite(right):

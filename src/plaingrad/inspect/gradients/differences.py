@@ -126,9 +126,6 @@ class Differences:
         behind as soon as the step no longer reaches it.
         """
         slopes = [self.slope(x, along, SHRINK**k) for k in range(STEPS)]
-        for slope in slopes:
-            if self.close(ours, slope):
-                return Finding("agrees", slope.central)
         first, last = slopes[0], slopes[-1]
         if not math.isfinite(last.gap):
             return Finding("kink", first.central)
@@ -136,6 +133,9 @@ class Differences:
         size = max(abs(last.left), abs(last.right))
         if last.gap > max(smooth, 4 * last.noise, self.tolerance * size):
             return Finding("kink", first.central)
+        for slope in slopes:
+            if self.close(ours, slope):
+                return Finding("agrees", slope.central)
         settled = min(pairwise(s.central for s in slopes[::-1]), key=lambda pair: _apart(*pair))
         doubt = 4 * _apart(*settled)
         return Finding("differs" if abs(ours - settled[0]) > doubt else "kink", settled[0])

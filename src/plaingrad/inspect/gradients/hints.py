@@ -63,6 +63,8 @@ def _equal(a: Tensor, b: Tensor) -> bool:
 
 
 def _constant_factor(ours: Tensor, right: Tensor) -> float | None:
+    if not bool(right.any()):
+        return None
     factor = float((ours * right).sum() / (right * right).sum())
     return factor if _equal(ours, factor * right) else None
 
