@@ -44,7 +44,13 @@ def test_every_make_target_that_is_named_exists() -> None:
     assert {"demo", "test"} <= named <= set(targets)
 
 
-@pytest.mark.parametrize("arguments", commands("plaingrad"), ids=" ".join)
+def runnable(arguments: list[str]) -> bool:
+    """Whether the command needs no file that only its page makes; such a page runs the command itself."""
+    command, subject, *_ = arguments
+    return command != "check" or (ROOT / subject.partition(":")[0]).exists()
+
+
+@pytest.mark.parametrize("arguments", filter(runnable, commands("plaingrad")), ids=" ".join)
 def test_every_command_that_is_named_runs(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

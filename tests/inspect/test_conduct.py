@@ -1,0 +1,119 @@
+"""Each breach of the contract is found, and told in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from plaingrad.inspect import check_gradients
+from plaingrad.module import Module
+from plaingrad.parameter import Parameter
+
+
+class Layer(Module):
+    """A right layer, y = w x, with one method replaced."""
+
+    def __init__(self, **replaced: Callable[..., Any]) -> None:
+        self.weight = Parameter(torch.tensor([0.5, -1.5, 2.0]))
+        self.replaced = replaced
+        self.count = count()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if "forward" in self.replaced:
+            return self.replaced["forward"](self, x)
+        y = x * self.weight.value
+        self.save(x, y)
+        return y
+
+    def backward(self, dy: Tensor) -> Tensor:
+        if "backward" in self.replaced:
+            return self.replaced["backward"](self, dy)
+        return self.right(dy)
+
+    def right(self, dy: Tensor) -> Tensor:
+        x = self.restore(dy)
+        self.weight.grad += (dy * x).sum(0)
+        return dy * self.weight.value
+
+
+def x() -> Tensor:
+    return torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+
+
+def saved(layer: Layer, x: Tensor, y: Tensor) -> Tensor:
+    layer.save(x, y)
+    return y
+
+
+def keeping(layer: Layer, x: Tensor) -> Tensor:
+    layer.latest = x.clone()
+    return x * layer.weight.value
+
+
+def from_latest(layer: Layer, dy: Tensor) -> Tensor:
+    layer.weight.grad += (dy * layer.latest).sum(0)
+    return dy * layer.weight.value
+
+
+def assigning(layer: Layer, dy: Tensor) -> Tensor:
+    layer.weight.grad = (dy * layer.restore(dy)).sum(0)
+    return dy * layer.weight.value
+
+
+def unsummed(layer: Layer, dy: Tensor) -> Tensor:
+    layer.weight.grad += dy * layer.restore(dy)
+    return dy * layer.weight.value
+
+
+def test_the_right_layer_is_right() -> None:
+    assert check_gradients(Layer(), x()).ok
+
+
+@pytest.mark.parametrize(
+    ("replaced", "problem"),
+    [
+        (
+            {"forward": lambda layer, x: saved(layer, x.clone(), x.mul_(layer.weight.value))},
+            "forward changes its input in place",
+        ),
+        (
+            {"forward": lambda layer, x: saved(layer, x, x * layer.weight.value.mul_(2))},
+            "forward changes the parameter weight",
+        ),
+        (
+            {"forward": lambda layer, x: saved(layer, x, x * layer.weight.value + next(layer.count))},
+            "forward is not deterministic",
+        ),
+        (
+            {"forward": lambda layer, x: saved(layer, x, x * layer.weight.value / 0)},
+            "output 0 is not finite: inf at [0, 0]",
+        ),
+        ({"backward": assigning}, "weight: backward does not add to the gradient that is already there"),
+        ({"backward": unsummed}, "(not summed over the batch?)"),
+        ({"forward": keeping, "backward": from_latest}, "the gradient of weight differs from what it is for"),
+        (
+            {"backward": lambda layer, dy: layer.right(dy).add_(0 * dy.mul_(2))},
+            "changes the upstream",
+        ),
+        ({"backward": lambda layer, dy: layer.right(dy).sum(0)}, "gradient of shape (3,), expected (4, 3)"),
+        ({"backward": lambda layer, dy: layer.right(dy).T}, "shape (3, 4), expected (4, 3) (transposed?)"),
+        ({"backward": lambda layer, dy: (layer.right(dy), None)}, "backward returns 2 gradients for 1 input"),
+        ({"backward": lambda layer, dy: layer.right(dy).view(5)}, "backward raised RuntimeError: "),
+        (
+            {"backward": lambda layer, dy: layer.right(dy) is None or None},
+            "returns NoneType for input,",
+        ),
+        ({"backward": lambda layer, dy: layer.right(dy).float()}, "gradient of torch.float32, expected"),
+        ({"backward": lambda layer, dy: layer.right(dy) / 0}, "input[0, 0]: backward gives"),
+        ({"backward": lambda layer, dy: dy * layer.weight.value}, "leaves saved state behind"),
+    ],
+)
+def test_a_breach_is_told(replaced: dict[str, Any], problem: str) -> None:
+    report = check_gradients(Layer(**replaced), x())
+    assert any(problem in told for told in report.problems), report.problems
+    assert all(told.startswith("Layer(") and "\n" not in told for told in report.problems)
