@@ -93,6 +93,7 @@ class Report:
             file=io.StringIO(),
             width=width,
             force_terminal=colour,
+            force_jupyter=False,  # where it would show the text instead of giving it back
             color_system="auto" if colour else None,
             highlight=False,
         )
