@@ -1,4 +1,4 @@
-"""How the documentation is built: every block of code on its pages is run, and any failure stops the build."""
+"""How the documentation is built: every block of code is run, and any failure stops the build."""
 
 import sys
 from pathlib import Path
@@ -30,6 +30,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 90
 nb_merge_streams = True
 
+autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autosummary_generate = False  # the tables alone; the pages are those of the `reference` extension
@@ -44,7 +45,7 @@ html_css_files = ["plaingrad.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "light"}
-html_sidebars = {"index": []}
+html_sidebars = {page: [] for page in ("index", "quickstart", "paper", "demo", "own_layer")}
 html_theme_options = {
     "logo": {"text": "plaingrad"},
     "navbar_end": [],

@@ -221,10 +221,10 @@ class Module:
             problems += [f"unexpected {name!r}" for name in state if name not in own]
         common = [name for name in own if name in state]
         for name in common:
-            if own[name].value.shape != state[name].shape:
-                problems.append(
-                    f"{name!r}: expected shape {shape(own[name].value)}, got {shape(state[name])}"
-                )
+            given = state[name]
+            if not isinstance(given, Tensor) or given.shape != own[name].value.shape:
+                got = shape(given) if isinstance(given, Tensor) else type(given).__name__
+                problems.append(f"{name!r}: expected shape {shape(own[name].value)}, got {got}")
         if problems:
             raise ModuleError(self, "state does not fit: " + "; ".join(problems))
         for name in common:

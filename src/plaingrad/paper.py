@@ -219,7 +219,7 @@ class sequential(Module):
         return self.linears
 
     def update(self, learning_rate: float) -> None:
-        r"""Step against the gradients: :math:`w \leftarrow w - \eta\,\partial \ell / \partial w`, b alike."""
+        """Take a step of this size against the gradients."""
         for value, grad in self.parameters():
             value -= learning_rate * grad
 
@@ -231,7 +231,7 @@ class sequential(Module):
         return repr(self.network).replace("Sequential", "sequential", 1)
 
 
-Sequential = sequential
+Sequential = sequential  # the paper writes both
 
 
 def generate_disc_set(n: int, seed: int | None = None) -> tuple[Tensor, Tensor]:

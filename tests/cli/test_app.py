@@ -11,7 +11,9 @@ from cli.shell import refused, run, succeed
 SLOW_TO_IMPORT = ["torch", "numpy", "pandas", "matplotlib", "sklearn", "safetensors"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["demo", "--help"], ["train", "--help"], ["check", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--help"], ["demo", "--help"], ["train", "--help"], ["check", "--help"]]
+)
 def test_help_imports_nothing_slow(arguments: list[str]) -> None:
     program = (
         "import sys; from plaingrad.cli import app; app(sys.argv[1:], standalone_mode=False); "

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from plaingrad.module import Module
     from plaingrad.nn import Loss, Sequential
     from plaingrad.optim import Optimizer
+    from plaingrad.optim.schedule import Schedule
     from plaingrad.parameter import Parameter
 
 T = TypeVar("T")
@@ -73,7 +74,7 @@ def optimizer(name: str, parameters: Iterable[Parameter], lr: float) -> Optimize
     return getattr(optim, kind)(parameters, lr=lr)
 
 
-def schedule(name: str, optimizer: Optimizer, steps: int) -> object | None:
+def schedule(name: str, optimizer: Optimizer, steps: int) -> Schedule | None:
     """How the learning rate changes over all the steps; None if it does not."""
     from plaingrad import optim
 

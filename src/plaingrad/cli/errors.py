@@ -6,11 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import typer
 from typer.core import TyperGroup
-
-# typer brings click along, under a name that has changed.
-ClickException: type[BaseException] = typer.BadParameter.__mro__[2]
 
 
 class OneLineErrors(TyperGroup):
@@ -32,8 +28,8 @@ class OneLineErrors(TyperGroup):
             code = super().main(args, standalone_mode=False, **options)
         except KeyboardInterrupt:
             code = 130
-        except (ClickException, OSError, ValueError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and type(error).__name__ != "TrainingDiverged":
+        except Exception as error:
+            if not _is_expected(error):
                 raise
             print(f"{command}: {_message(error)}", file=sys.stderr)
             code = 2
@@ -44,7 +40,13 @@ class OneLineErrors(TyperGroup):
         return code
 
 
-def _message(error: BaseException) -> str:
+def _is_expected(error: Exception) -> bool:
+    from_options = hasattr(error, "format_message")  # typer's own, whose base class has no public name
+    diverged = type(error).__name__ == "TrainingDiverged"  # named, for importing it would import torch
+    return from_options or diverged or isinstance(error, (OSError, ValueError))
+
+
+def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:

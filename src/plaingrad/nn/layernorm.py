@@ -73,9 +73,9 @@ class LayerNorm(Module):
         if x.shape[-len(self.axes) :] != self.normalized_shape or x.dtype != dtype:
             expected = f"input (*, {', '.join(map(str, self.normalized_shape))}) of {dtype}"
             raise ModuleError(self, f"expected {expected}, got {shape(x)} of {x.dtype}")
-        variance, mean = torch.var_mean(x, self.axes, correction=0, keepdim=True)
-        inverse = (variance + self.eps).rsqrt()
-        normal = y = (x - mean) * inverse
+        centred = x - x.mean(self.axes, keepdim=True)
+        inverse = (centred.square().mean(self.axes, keepdim=True) + self.eps).rsqrt()
+        normal = y = centred * inverse
         if self.weight is not None:
             y = y * self.weight.value
         if self.bias is not None:

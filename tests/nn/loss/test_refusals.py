@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import jaxtyping
 import pytest
 import torch
 from torch import Tensor
@@ -16,12 +15,7 @@ ELEMENTWISE = [nn.MSELoss, nn.L1Loss, nn.HuberLoss, nn.SmoothL1Loss, nn.BCELoss,
 CLASSES = [nn.NLLLoss, nn.CrossEntropyLoss]
 
 
-@pytest.fixture(autouse=True)
-def without_annotations() -> Iterator[None]:
-    """The losses' own checks must do without those of their annotations, which only the tests switch on."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("without_annotations")
 
 
 def refusal(call: Callable[[], object]) -> str:

@@ -1,0 +1,64 @@
+"""What README, CONTRIBUTING and the documentation show: code that runs, commands that exist."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+from cli.shell import iris, succeed
+from pages import PAGES, ROOT, commands, fenced
+from plaingrad import nn
+
+
+def test_the_examples_of_the_readme_run_and_print_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    document = Sybil(parsers=[PythonCodeBlockParser()], path=str(ROOT)).parse(ROOT / "README.md")
+    examples = list(document.examples())
+    assert examples
+    for example in examples:
+        example.evaluate()
+    (printed,) = fenced(ROOT / "README.md", "text")
+    assert capsys.readouterr().out.endswith("}\n" + printed)
+
+
+def test_the_readme_shows_the_linear_layer_as_it_is() -> None:
+    methods = [inspect.getsource(method) for method in (nn.Linear.forward, nn.Linear.backward)]
+    assert fenced(ROOT / "README.md", "py") == ["\n\n".join(dedent(method) for method in methods)]
+
+
+def test_the_readme_has_its_pictures_and_pages() -> None:
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        linked = re.findall(r'\]\(([^)#:]+)\)|src="([^":]+)"', page.read_text())
+        for name in {first or second for first, second in linked}:
+            assert (ROOT / name).exists(), f"{page.name} points to {name}, which does not exist"
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = {words[0] for words in commands("make")}
+    assert {"demo", "test"} <= named <= set(targets)
+
+
+@pytest.mark.parametrize("arguments", commands("plaingrad"), ids=" ".join)
+def test_every_command_that_is_named_runs(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, *_ = arguments
+    monkeypatch.chdir(ROOT if command == "check" else tmp_path)
+    if command != "check":
+        short = ["--epochs", "1", "-o", str(tmp_path / "made")] + ["--rounds", "1"] * (command == "demo")
+        arguments = [*arguments, *short]  # the later value of an option counts
+        iris(tmp_path / "iris.csv")
+    succeed(*arguments)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_shell_blocks_hold_nothing_else(page: Path) -> None:
+    for block in fenced(page, "bash"):
+        for line in block.splitlines():
+            assert line.split()[0] in ("make", "plaingrad"), f"nothing runs this line of {page.name}: {line}"
