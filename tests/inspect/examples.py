@@ -1,11 +1,13 @@
-"""Modules and inputs drawn from the conformance table."""
+"""Modules to check: those of the conformance table, and one to be made at will."""
 
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from hypothesis import strategies as st
+from torch import Tensor
 
 from conformance.case import Arguments, Case, Inputs
 from plaingrad.module import Module
@@ -33,3 +35,19 @@ def build(case: Case, arguments: Arguments) -> Module:
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         return case.ours(**arguments)
+
+
+class Elementwise(Module):
+    """A function of each element, with the derivative that it is told."""
+
+    def __init__(self, function: Any, derivative: Any) -> None:
+        self.function = function
+        self.derivative = derivative
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.function(x)
+        self.save(x, y)
+        return y
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy * self.derivative(self.restore(dy))

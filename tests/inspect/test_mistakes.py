@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis.errors import Unsatisfiable
 from torch import Tensor
 
 from conformance.case import Arguments, Case, Inputs
@@ -25,26 +28,39 @@ every_mistake = pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAK
 SEED = 3
 
 
-@cache
-def drawn(case: Case) -> list[tuple[Module, Inputs]]:
-    """The same 40 examples in every run."""
-    found: list[tuple[Arguments, Inputs]] = []
+@dataclass(frozen=True)
+class Example:
+    module: Module
+    inputs: Inputs
+    right: list[Tensor]  # the outcome without a mistake
 
-    @settings(
-        max_examples=40,
+
+@cache
+def drawn(case: Case) -> list[Example]:
+    """40 examples, and 5 with a square input if the row has any; the same in every run."""
+    found: list[tuple[Arguments, Inputs]] = []
+    same = settings(
         derandomize=True,
         database=None,
         deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
+
     @given(example=examples(case))
     def collect(example: tuple[Arguments, Inputs]) -> None:
         found.append(example)
 
-    collect()
+    @given(example=examples(case))
+    def collect_square(example: tuple[Arguments, Inputs]) -> None:
+        assume(any(x.ndim > 1 and x.shape[-1] == x.shape[-2] > 1 for x in example[1]))
+        found.append(example)
+
+    settings(same, max_examples=40)(collect)()
+    with suppress(Unsatisfiable):
+        settings(same, max_examples=5)(collect_square)()
     built = [(build(case, arguments), inputs) for arguments, inputs in found]
-    return [(module, inputs) for module, inputs in built if finite(module, inputs)]
+    return [Example(*each, outcome(*each)) for each in built if finite(*each)]
 
 
 def upstream(outputs: Any, seed: int) -> list[Tensor | None]:
@@ -78,34 +94,34 @@ def outcome(module: Module, inputs: Inputs) -> list[Tensor]:
     return [tensor for tensor in seen if tensor is not None]
 
 
-def matters(mistake: Mistake, module: Module, inputs: Inputs) -> bool:
+def matters(mistake: Mistake, example: Example) -> bool:
     """Whether the mistake changes anything at all here."""
-    right = outcome(module, inputs)
-    wrong = outcome(plant(mistake, copy.deepcopy(module)), inputs)
-    return not all(torch.allclose(a, b, rtol=1e-3, atol=1e-5) for a, b in zip(right, wrong, strict=True))
+    wrong = outcome(plant(mistake, copy.deepcopy(example.module)), example.inputs)
+    pairs = zip(example.right, wrong, strict=True)
+    return not all(torch.allclose(a, b, rtol=1e-3, atol=1e-5) for a, b in pairs)
 
 
 @every_case
 @every_mistake
 def test_a_planted_mistake_is_caught(case: Case, mistake: Mistake) -> None:
-    example = next((e for e in drawn(case) if matters(mistake, *e)), None)
+    example = next((e for e in drawn(case) if matters(mistake, e)), None)
     if example is None:
-        pytest.skip("changes nothing here, in any of 40 examples")
-    module, inputs = example
-    report = check_gradients(plant(mistake, copy.deepcopy(module)), *inputs, seed=SEED, max_elements=30)
+        pytest.skip("changes nothing here, in any of the examples")
+    module = plant(mistake, copy.deepcopy(example.module))
+    report = check_gradients(module, *example.inputs, seed=SEED, max_elements=30)
     assert not report.ok, str(report)
 
 
 @every_mistake
 def test_no_mistake_of_the_catalogue_is_idle(mistake: Mistake) -> None:
     linear = next(case for case in CASES if case.ours is nn.Linear)
-    assert any(matters(mistake, *example) for example in drawn(linear))
+    assert any(matters(mistake, example) for example in drawn(linear))
 
 
 def test_the_right_backward_changes_nothing() -> None:
     for case in CASES:
-        for module, inputs in drawn(case)[:3]:
-            assert not matters(lambda _, backward, dys: backward(*dys), module, inputs), case
+        for example in drawn(case)[:3]:
+            assert not matters(lambda _, backward, dys: backward(*dys), example), case
 
 
 class Vanishing(Module):
