@@ -8,6 +8,7 @@ from matplotlib.image import imread
 
 from plaingrad import data
 from plaingrad.inspect import plots
+from plaingrad.train import History
 
 
 def texts(figure: Figure) -> list[str]:
@@ -15,7 +16,7 @@ def texts(figure: Figure) -> list[str]:
 
 
 def test_curves_end_in_their_names_which_do_not_overlap() -> None:
-    figure = plots.loss_curve([3.0, 2.0, 1.01], [3.0, 2.0, 1.0], best=2)
+    figure = plots.loss_curve(History({"loss": [3.0, 2.0, 1.01], "val_loss": [3.0, 2.0, 1.0]}), best=2)
     assert texts(figure) == ["kept: epoch 2", "training", "validation"]
     figure.draw_without_rendering()
     training, validation = (text.get_window_extent() for text in figure.axes[0].texts[1:])
@@ -24,7 +25,7 @@ def test_curves_end_in_their_names_which_do_not_overlap() -> None:
 
 @pytest.mark.parametrize(("losses", "scale"), [((1, 0.5), "linear"), ((1, 0.01), "log"), ((1, 0), "linear")])
 def test_a_loss_that_falls_far_is_on_a_logarithmic_axis(losses: tuple[float, ...], scale: str) -> None:
-    assert plots.loss_curve(losses).axes[0].get_yscale() == scale
+    assert plots.loss_curve(History({"loss": list(losses)})).axes[0].get_yscale() == scale
 
 
 def test_the_boundary_is_where_the_class_changes_and_wrong_points_are_ringed() -> None:

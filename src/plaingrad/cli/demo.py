@@ -143,7 +143,7 @@ def _show(setting: Setting, seed: int, folder: Path) -> None:
     print(f"{history.stopped}: {history.steps:,} steps in {history.seconds:.1f} s ({history.engine} engine)")
 
     title = f"Training loss of {name} on the disc"
-    plots.loss_curve(history.loss, title=title, ylabel=f"{setting.loss} loss").savefig(folder / "loss.png")
+    plots.loss_curve(history, title=title, ylabel=f"{setting.loss} loss").savefig(folder / "loss.png")
     wrong = round(outcome.test["error"] * SAMPLES)
     plots.decision_boundary(
         lambda points: predict(outcome.model, scale.apply(points)).argmax(1),

@@ -137,8 +137,7 @@ def _run(table: Table, parts: Parts, options: dict[str, Any], folder: Path) -> s
     save_model(model, folder / "model.safetensors", {**found["network"], **parts.described(table)})
     loss = "cross entropy" if classes else "squared error, target standardised"
     curve = plots.loss_curve(
-        history.loss,
-        history.val_loss if parts.validation else (),
+        history,
         best=best,
         title=f"Learning to predict {table.target}",
         ylabel=f"loss ({loss})",

@@ -89,16 +89,29 @@ class History:
                 json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8"
             )
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the loss curves over the epochs, into ``ax`` or a new figure, and return the axes."""
-        import matplotlib.pyplot as plt
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        best: int | None = None,
+        title: str = "Loss during training",
+        ylabel: str = "loss",
+    ) -> Axes:
+        """Draw the loss curves over the epochs, and return the axes.
+
+        Args:
+            ax: where to draw; None makes a new pyplot figure.
+            best: an epoch to mark as the one that was kept, counted from 1.
+            title: stands above a new figure.
+            ylabel: which loss it is.
+        """
+        from plaingrad.drawing import dress
+        from plaingrad.train.curve import draw_losses
 
         if ax is None:
-            _, ax = plt.subplots()
-        epochs = range(1, len(self) + 1)
-        for name, label in (("loss", "training"), ("val_loss", "validation")):
-            if name in self.epochs:
-                ax.plot(epochs, self.epochs[name], label=label)
-        ax.set(xlabel="epoch", ylabel="loss")
-        ax.legend()
+            import matplotlib.pyplot as plt
+
+            ax = plt.figure(figsize=(7, 4.2), layout="constrained").subplots()
+            dress(ax, title)
+        draw_losses(ax, self["loss"], self.epochs.get("val_loss", ()), best, ylabel)
         return ax

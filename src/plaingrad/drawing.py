@@ -1,0 +1,34 @@
+"""How pictures look here: colours, and figures and axes dressed alike."""
+
+from __future__ import annotations
+
+import textwrap
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# The palette of M. Okabe and K. Ito, made to be told apart by everyone.
+BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
+COLOURS = [BLUE, YELLOW, GREEN, PURPLE, SKY, ORANGE]
+INK, PALE = "#222222", "#8A8A8A"
+DPI = 150
+
+
+def new_figure(title: str, size: tuple[float, float]) -> tuple[Figure, Axes]:
+    """An empty figure with one pair of axes, of this size in inches."""
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr, call-arg]
+    ax = figure.subplots()
+    dress(ax, title)
+    return figure, ax
+
+
+def dress(ax: Axes, title: str) -> None:
+    """Title at the left, no box around, quiet ink."""
+    width = ax.get_figure(root=True).get_figwidth()  # type: ignore[union-attr]
+    ax.set_title(textwrap.fill(title, int(8 * width)), loc="left", color=INK, fontsize=13, pad=12)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(PALE)
+    ax.tick_params(colors=INK, labelsize=10)
+    ax.xaxis.label.set(color=INK, size=11)
+    ax.yaxis.label.set(color=INK, size=11)

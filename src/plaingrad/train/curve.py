@@ -1,0 +1,83 @@
+"""The curve that every training run leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from plaingrad.drawing import BLUE, ORANGE, PALE
+
+
+def draw_losses(
+    ax: Axes,
+    training: Sequence[float],
+    validation: Sequence[float] = (),
+    best: int | None = None,
+    ylabel: str = "loss",
+) -> None:
+    """Draw the loss of each epoch; on a logarithmic axis if it falls by more than a factor of ten.
+
+    Args:
+        ax: where to draw.
+        training: the loss of each epoch on the training data.
+        validation: the same on validation data.
+        best: the epoch, counted from 1, whose network was kept.
+        ylabel: which loss it is.
+    """
+    curves = [("training", training, BLUE), ("validation", validation, ORANGE)]
+    shown = [(name, np.asarray(loss, float), colour) for name, loss, colour in curves if len(loss)]
+    for name, loss, colour in shown:
+        epochs = np.arange(1, len(loss) + 1)
+        ax.plot(epochs, loss, color=colour, linewidth=2, marker="o" if len(loss) == 1 else None, label=name)
+    values = np.concatenate([loss[np.isfinite(loss)] for _, loss, _ in shown])
+    if values.size and values.min() > 0 and values.max() / values.min() > 10:
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    elif values.size and values.min() >= 0:
+        ax.set_ylim(bottom=0)
+    if best is not None:
+        ax.axvline(best, color=PALE, linewidth=1, linestyle=(0, (4, 3)))
+        ax.annotate(
+            f"kept: epoch {best}",
+            (best, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(-5 if best > len(training) / 2 else 5, -4),
+            textcoords="offset points",
+            ha="right" if best > len(training) / 2 else "left",
+            va="top",
+            color=PALE,
+        )
+    ax.set_xlim(1, max(2, len(training)))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(ylabel)
+    ax.grid(axis="y", color="#E6E6E6", linewidth=0.8)
+    _label_ends(ax, shown)
+
+
+def _label_ends(ax: Axes, curves: list[tuple[str, np.ndarray, str]]) -> None:
+    """Name each curve where it ends, and keep two names apart."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()  # only now is it known where points are on the page
+    points = ax.transData.transform([(len(loss), loss[-1]) for _, loss, _ in curves])
+    gap = 15 * figure.dpi / 72
+    shift = np.zeros(len(curves))
+    if len(curves) == 2 and abs(points[0, 1] - points[1, 1]) < gap:
+        up = 1 if points[0, 1] >= points[1, 1] else -1
+        shift[:] = np.array([up, -up]) * (gap - abs(points[0, 1] - points[1, 1])) / 2
+    for (name, loss, colour), dy in zip(curves, shift):
+        ax.annotate(
+            name,
+            (len(loss), loss[-1]),
+            xytext=(7, dy * 72 / figure.dpi),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            annotation_clip=False,
+        )
