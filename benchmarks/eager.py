@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 
 import torch
+from rich.progress import track
 
 from benchmarks.measure import Timing, in_turn, ratio
 from plaingrad import data, fit, nn, optim
@@ -94,7 +95,7 @@ def report() -> str:
         "| batch | " + " | ".join(contenders(1, 1)[0]) + " | ratio | bar |",
         "|---|---|---|---|---|---|---|",
     ]
-    for batch_size in (1, 32, 100):
+    for batch_size in track((1, 32, 100), "eager step", transient=True):
         timings = run(batch_size)
         ours, *peers = timings
         fastest = min(peers, key=lambda name: timings[name].median)
