@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from plaingrad.train.callbacks.callback import Callback, Logs
 
 
 class ProgressBar(Callback):
-    """A bar with the epochs done, their losses and the time left; nothing if the output is no terminal.
+    """A bar with the epochs done, the time that has passed and is left, and the losses; nothing if the output is no terminal.
 
     Args:
         lines: whether to print a line per epoch above the bar, terminal or not.
@@ -26,7 +33,8 @@ class ProgressBar(Callback):
             TextColumn("epoch"),
             MofNCompleteColumn(),
             BarColumn(),
-            TimeRemainingColumn(),
+            TimeElapsedColumn(),  # ticks within long epochs too
+            TimeRemainingColumn(elapsed_when_finished=False),
             TextColumn("{task.description}"),
             console=console,
             disable=not console.is_terminal,
