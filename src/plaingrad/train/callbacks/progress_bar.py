@@ -16,7 +16,7 @@ from plaingrad.train.callbacks.callback import Callback, Logs
 
 
 class ProgressBar(Callback):
-    """A bar with the epochs done, the time that has passed and is left, and the losses; nothing if the output is no terminal.
+    """A bar with the epochs done, the times passed and left, and the losses; nothing without a terminal.
 
     Args:
         lines: whether to print a line per epoch above the bar, terminal or not.
@@ -34,7 +34,7 @@ class ProgressBar(Callback):
             MofNCompleteColumn(),
             BarColumn(),
             TimeElapsedColumn(),  # ticks within long epochs too
-            TimeRemainingColumn(elapsed_when_finished=False),
+            TimeRemainingColumn(),
             TextColumn("{task.description}"),
             console=console,
             disable=not console.is_terminal,
