@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from plaingrad import init, nn
-from plaingrad.parameter import Buffer, Parameter, flatten_parameters
+from plaingrad.module import flatten_parameters
+from plaingrad.parameter import Buffer, Parameter
 
 examples = settings(max_examples=30, deadline=None)
 sizes = st.integers(1, 7)

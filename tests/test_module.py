@@ -58,6 +58,7 @@ class Pair(Module):
 
 
 def net() -> nn.Sequential:
+    torch.manual_seed(0)  # with other weights all rectifiers may be silent
     return nn.Sequential(nn.Linear(3, 4), nn.Sequential(Scale(), nn.ReLU()), nn.Linear(4, 2, bias=False))
 
 
@@ -92,10 +93,10 @@ def test_a_wrong_gradient_is_refused_and_the_state_kept(wrong: Tensor) -> None:
 
 def test_backward_without_forward() -> None:
     scale, dy = Scale(), torch.ones(2)
-    assert refusal(scale.backward, dy) == "Scale(): backward needs the state of a forward: there was none"
+    assert refusal(scale.backward, dy) == "Scale(): backward needs the state of a forward: none is left"
     scale(dy)
     scale.backward(dy)
-    assert refusal(scale.backward, dy).endswith("there was none")
+    assert refusal(scale.backward, dy).endswith("none is left")
 
 
 def test_eval_saves_nothing_unless_asked() -> None:
@@ -143,7 +144,7 @@ def test_zero_grad_clears_gradients_and_leftover_state() -> None:
     model.zero_grad()
     assert not any(grad.any() for _, grad in model.parameters())
     assert all(grad is kept for (_, grad), kept in zip(model.parameters(), grads))
-    assert "there was none" in refusal(model.backward, torch.ones(5, 2))
+    assert "none is left" in refusal(model.backward, torch.ones(5, 2))
 
 
 def test_gradients_accumulate() -> None:
@@ -209,13 +210,13 @@ def test_to_converts_floating_point_state_and_gradients_alone() -> None:
         assert value.dtype == grad.dtype == torch.float64
         assert torch.equal(grad, was.double())
     assert model.state_dict()["1.0.uses"].dtype == torch.int64
-    assert "there was none" in refusal(model.backward, torch.ones(2, 2))
+    assert "none is left" in refusal(model.backward, torch.ones(2, 2))
     assert model(torch.ones(2, 3, dtype=torch.float64)).dtype == torch.float64
 
 
 def test_to_leaves_flat_storage() -> None:
     model = net()
-    storage = flatten_parameters(model.parameters())
+    storage = flatten_parameters(model)
     model.to(torch.float64)
     assert storage.abandoned
     assert all(parameter.storage is None for parameter in model.parameters())
@@ -244,7 +245,7 @@ def test_loading_converts_to_the_modules_own_dtype() -> None:
 
 def test_loading_writes_into_flat_storage() -> None:
     model, other = nn.Linear(3, 2), nn.Linear(3, 2)
-    storage = flatten_parameters(model.parameters())
+    storage = flatten_parameters(model)
     model.load_state_dict(other.state_dict())
     assert not storage.abandoned
     assert torch.equal(storage.value, torch.cat([value.reshape(-1) for value, _ in other.parameters()]))
@@ -345,3 +346,46 @@ def test_repr_is_the_constructor_call() -> None:
     assert repr(Pair(Scale(), right=nn.ReLU())) == "Pair(Scale(...), right=ReLU(...))"
     weight = torch.ones(2)
     assert re.fullmatch(r"CrossEntropyLoss\(tensor\(2,\)\)", repr(nn.CrossEntropyLoss(weight)))
+
+
+def test_what_autograd_has_recorded_stays_outside() -> None:
+    theirs = torch.nn.Linear(3, 2)
+    layer = nn.Linear(3, 2)
+    layer.load_state_dict(dict(theirs.named_parameters()))
+    layer.bias = Parameter(theirs.bias)
+    layer.weight.value = theirs.weight
+    flatten_parameters(layer)
+    x = torch.randn(4, 3, requires_grad=True)
+    dy = torch.randn(4, 2)
+    (expected,) = torch.autograd.grad(theirs(x), x, dy)
+    layer(x)
+    torch.testing.assert_close(layer.backward(dy), expected)
+    assert not any(tensor.requires_grad for pair in layer.parameters() for tensor in pair)
+
+
+@pytest.mark.parametrize("given", [torch.int64, torch.bool])
+def test_to_refuses_what_cannot_hold_a_weight(given: torch.dtype) -> None:
+    layer = nn.Linear(3, 2)
+    before = layer.weight.value.clone()
+    assert refusal(layer.to, given) == f"Linear(3, 2): expected a floating-point dtype, got {given}"
+    assert torch.equal(layer.weight.value, before)
+
+
+def test_to_takes_keywords() -> None:
+    layer = nn.Linear(3, 2).to(device="cpu", dtype=torch.float64)
+    assert layer.weight.value.dtype == torch.float64
+
+
+class Wrapped(Module):
+    """Takes what can be neither copied nor pickled, and keeps nothing of it."""
+
+    def __init__(self, source: Any, dtype: torch.dtype | None = None) -> None:
+        self.first = Parameter(torch.full((2,), float(next(source)), dtype=dtype))
+
+
+def test_of_the_constructor_call_only_its_looks_are_kept() -> None:
+    module = Wrapped(iter([7]), dtype=torch.float32)
+    assert re.fullmatch(r"Wrapped\(<list_iterator object at .*>\)", repr(module))
+    for twin in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+        assert repr(twin) == repr(module)
+        assert torch.equal(twin.first.value, module.first.value)

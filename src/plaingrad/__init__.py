@@ -9,14 +9,14 @@ from plaingrad._version import __version__
 
 if TYPE_CHECKING:
     from plaingrad import data, init, inspect, nn, optim, paper
-    from plaingrad.module import Module, ModuleError
-    from plaingrad.parameter import Buffer, Parameter, flatten_parameters
+    from plaingrad.module import Module, ModuleError, flatten_parameters
+    from plaingrad.parameter import Buffer, Parameter
     from plaingrad.train import evaluate, fit, predict
 
 # Names are looked up when they are first used, so that `plaingrad --help` need not wait for torch.
 _HOME = {
-    **dict.fromkeys(["Module", "ModuleError"], "plaingrad.module"),
-    **dict.fromkeys(["Buffer", "Parameter", "flatten_parameters"], "plaingrad.parameter"),
+    **dict.fromkeys(["Module", "ModuleError", "flatten_parameters"], "plaingrad.module"),
+    **dict.fromkeys(["Buffer", "Parameter"], "plaingrad.parameter"),
     **dict.fromkeys(["evaluate", "fit", "predict"], "plaingrad.train"),
 }
 _SUBPACKAGES = ["data", "init", "inspect", "nn", "optim", "paper"]

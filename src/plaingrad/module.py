@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from plaingrad.parameter import Buffer, Parameter, shape
+from plaingrad.parameter import Buffer, FlatStorage, Parameter, shape
 
 M = TypeVar("M", bound="Module")
 
@@ -63,12 +63,16 @@ class Module:
 
     training: bool
     saving: bool
-    _arguments: tuple[tuple[Any, ...], dict[str, Any]]
+    _arguments: tuple[list[str], dict[str, str]]
     _saved: list[tuple[Any, list[tuple[torch.Size, torch.dtype]]]]
 
     def __new__(cls: type[M], *args: Any, **kwargs: Any) -> M:
+        # Here and not in __init__, so that a subclass has nothing to call first.
         module = super().__new__(cls)
-        module._arguments = (args, kwargs)
+        module._arguments = (
+            [_short(value) for value in args],
+            {name: _short(value) for name, value in kwargs.items() if name not in ("device", "dtype")},
+        )
         module._saved = []
         module.training = module.saving = True
         return module
@@ -107,7 +111,7 @@ class Module:
                 or dtype.
         """
         if not self._saved:
-            why = "there was none" if self.saving else "eval() saves nothing; eval(saving=True) does"
+            why = "none is left" if self.saving else "eval() saves nothing; eval(saving=True) does"
             raise ModuleError(self, f"backward needs the state of a forward: {why}")
         state, outputs = self._saved[-1]
         if len(grad_outputs) != len(outputs):
@@ -119,7 +123,7 @@ class Module:
                     f"expected output gradient {tuple(y_shape)} of {y_dtype}, got {shape(dy)} of {dy.dtype}",
                 )
         self._saved.pop()
-        return state
+        return _untracked(state) if torch.is_grad_enabled() else state
 
     # Walking the tree
 
@@ -179,16 +183,34 @@ class Module:
         for parameter in self.parameters():
             parameter.grad.zero_()
 
-    def to(self: M, *targets: torch.device | torch.dtype | str) -> M:
-        """Move to a device, convert floating-point state to a dtype, or both. Forgets saved state."""
-        dtypes = [target for target in targets if isinstance(target, torch.dtype)]
-        devices = [target for target in targets if not isinstance(target, torch.dtype)]
+    def to(
+        self: M,
+        *targets: torch.device | torch.dtype | str | None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> M:
+        """Move to a device, convert floating-point state to a dtype, or both. Forgets saved state.
+
+        Args:
+            targets: devices and dtypes, in any order.
+            device: a device, by keyword.
+            dtype: a dtype, by keyword.
+
+        Raises:
+            ModuleError: a dtype is not one of floating-point numbers.
+        """
+        given = [target for target in (*targets, device, dtype) if target is not None]
+        dtypes = [target for target in given if isinstance(target, torch.dtype)]
+        devices = [target for target in given if not isinstance(target, torch.dtype)]
+        for each in dtypes:
+            if not each.is_floating_point:
+                raise ModuleError(self, f"expected a floating-point dtype, got {each}")
 
         def moved(tensor: Tensor) -> Tensor:
             for device in devices:
                 tensor = tensor.to(device)
-            for dtype in dtypes if tensor.is_floating_point() else []:
-                tensor = tensor.to(dtype)
+            for each in dtypes if tensor.is_floating_point() else []:
+                tensor = tensor.to(each)
             return tensor
 
         for module in self.modules():
@@ -228,19 +250,42 @@ class Module:
         if problems:
             raise ModuleError(self, "state does not fit: " + "; ".join(problems))
         for name in common:
-            own[name].value.copy_(state[name])
+            own[name].value.copy_(state[name].detach())
 
     # What it looks like
 
     def signature(self) -> str:
         """The constructor call that made this module, on one line and without what is inside it."""
-        args, kwargs = self._arguments
-        given = [_short(value) for value in args]
-        given += [f"{name}={_short(value)}" for name, value in kwargs.items()]
-        return f"{type(self).__name__}({', '.join(given)})"
+        args, _ = self._arguments
+        return f"{type(self).__name__}({', '.join([*args, *self._options()])})"
+
+    def _options(self) -> list[str]:
+        return [f"{name}={value}" for name, value in self._arguments[1].items()]
 
     def __repr__(self) -> str:
         return self.signature()
+
+
+def flatten_parameters(model: Module | Iterable[Parameter]) -> FlatStorage:
+    """Move all values into one contiguous buffer and all gradients into another.
+
+    The parameters become views, so updating, zeroing or saving all of them is one operation on a buffer.
+    Flattening what is flat already changes nothing.
+
+    Args:
+        model: a module, or some parameters; repeated ones count once.
+
+    Raises:
+        ValueError: there are no parameters, or their dtypes or devices differ.
+    """
+    return FlatStorage.of(model.parameters() if isinstance(model, Module) else model)
+
+
+def _untracked(state: Any) -> Any:
+    """The state without what PyTorch's autograd, which nothing here needs, may have recorded for it."""
+    if isinstance(state, Tensor):
+        return state.detach()
+    return tuple(map(_untracked, state)) if type(state) is tuple else state
 
 
 def _short(value: Any) -> str:

@@ -23,7 +23,7 @@ class Parameter:
 
     def __init__(self, value: Tensor) -> None:
         self.storage: FlatStorage | None = None
-        self.bind(value, torch.zeros_like(value))
+        self.bind(value.detach(), torch.zeros_like(value))
 
     def bind(self, value: Tensor, grad: Tensor, storage: FlatStorage | None = None) -> None:
         """Let these tensors be the value and the gradient; a flat storage that held them is left."""
@@ -38,7 +38,7 @@ class Parameter:
     @value.setter
     def value(self, new: Tensor) -> None:
         if new is not self._value:  # `p.value -= ...` has changed it in place already
-            self._value.copy_(self._fitting(new))
+            self._value.copy_(self._fitting(new).detach())
 
     @property
     def grad(self) -> Tensor:
@@ -47,7 +47,7 @@ class Parameter:
     @grad.setter
     def grad(self, new: Tensor) -> None:
         if new is not self._grad:
-            self._grad.copy_(self._fitting(new))
+            self._grad.copy_(self._fitting(new).detach())
 
     def _fitting(self, new: Tensor) -> Tensor:
         if new.shape != self._value.shape:
@@ -94,6 +94,25 @@ class FlatStorage:
         abandoned: whether a parameter has moved elsewhere since (`Module.to`, another flattening).
     """
 
+    @classmethod
+    def of(cls, parameters: Iterable[Parameter]) -> FlatStorage:
+        """The storage that these parameters share already, or a new one.
+
+        Raises:
+            ValueError: there are no parameters, or their dtypes or devices differ.
+        """
+        parameters = list(dict.fromkeys(parameters))
+        if not parameters:
+            raise ValueError("there are no parameters to flatten")
+        kinds = {(value.dtype, value.device) for value, _ in parameters}
+        if len(kinds) > 1:
+            found = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
+            raise ValueError(f"parameters that share a buffer need one dtype and one device, got {found}")
+        storage = parameters[0].storage
+        if storage is not None and not storage.abandoned and storage.parameters == parameters:
+            return storage
+        return cls(parameters)
+
     def __init__(self, parameters: list[Parameter]) -> None:
         self.parameters = parameters
         self.abandoned = False
@@ -108,31 +127,6 @@ class FlatStorage:
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy is made of the copied parameters, which become views into it."""
         return type(self), (self.parameters,)
-
-
-def flatten_parameters(parameters: Iterable[Parameter]) -> FlatStorage:
-    """Move all values into one contiguous buffer and all gradients into another.
-
-    The parameters become views, so updating, zeroing or saving all of them is one operation on a buffer.
-    Flattening what is flat already changes nothing.
-
-    Args:
-        parameters: those of a model, ``model.parameters()``; repeated ones count once.
-
-    Raises:
-        ValueError: there are no parameters, or their dtypes or devices differ.
-    """
-    parameters = list({id(parameter): parameter for parameter in parameters}.values())
-    if not parameters:
-        raise ValueError("there are no parameters to flatten")
-    kinds = {(value.dtype, value.device) for value, _ in parameters}
-    if len(kinds) > 1:
-        found = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
-        raise ValueError(f"parameters that share a buffer need one dtype and one device, got {found}")
-    storage = parameters[0].storage
-    if storage is not None and not storage.abandoned and storage.parameters == parameters:
-        return storage
-    return FlatStorage(parameters)
 
 
 def shape(tensor: Tensor) -> tuple[int, ...]:

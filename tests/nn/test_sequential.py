@@ -140,3 +140,15 @@ def test_what_is_no_module_is_refused(modules: tuple[Any, ...], problem: str) ->
         nn.Sequential(*modules)
     with pytest.raises(ModuleError, match="expected a Module"):
         nn.Sequential().append(3)  # type: ignore[arg-type]
+
+
+def test_a_subclass_may_hold_more_than_its_sequence() -> None:
+    class WithHead(nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(nn.Linear(3, 4))
+            self.head = nn.Linear(4, 2)
+
+    net = WithHead().eval()
+    assert [name for name, _ in net.named_parameters()] == ["0.weight", "0.bias", "head.weight", "head.bias"]
+    assert not net.head.training
+    assert len(net) == 1

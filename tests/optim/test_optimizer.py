@@ -8,6 +8,7 @@ import pickle
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -366,3 +367,27 @@ def test_parameters_that_cannot_be_used_are_refused(params: Any, message: str) -
 def test_a_rule_without_an_update_says_so() -> None:
     with pytest.raises(NotImplementedError, match="Optimizer has no update"):
         optim.Optimizer(parameters(1), lr=0.1).step()
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))])
+def test_a_copy_made_after_the_parameters_moved_goes_on_alike(twin: Any) -> None:
+    model = nn.Linear(3, 2, dtype=torch.float64)
+    optimizer = optim.Adam(model.parameters())
+    for _, grad in model.parameters():
+        grad.fill_(1.0)
+    optimizer.step()
+    model.to(torch.float32)
+    other, others = twin((model, optimizer))
+    for rule in (optimizer, others):
+        rule.step()
+    for (value, _), (copied, _) in zip(model.parameters(), other.parameters()):
+        assert torch.equal(value, copied)
+
+
+def test_numbers_may_be_those_of_numpy() -> None:
+    optimizer = optim.SGD(parameters(2), lr=np.float32(0.5), momentum=np.float64(0.9))
+    assert optim.StepLR(optimizer, np.int64(3)).get_last_lr() == [0.5]
+    with pytest.raises(
+        ValueError, match=re.escape("SGD: expected lr to be a finite number of at least 0, got True")
+    ):
+        optim.SGD(parameters(2), lr=True)

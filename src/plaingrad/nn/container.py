@@ -42,6 +42,7 @@ class Container(Module):
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         yield from self._children.items()
+        yield from super().named_children()  # what a subclass holds besides
 
     def __len__(self) -> int:
         return len(self._children)
@@ -51,9 +52,6 @@ class Container(Module):
 
     def __getitem__(self, index: int) -> Module:
         return list(self)[index]
-
-    def _options(self) -> list[str]:
-        return [f"{name}={value!r}" for name, value in self._arguments[1].items()]
 
     def signature(self) -> str:
         inside = [type(module).__name__ for module in self] + self._options()

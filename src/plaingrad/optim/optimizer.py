@@ -11,7 +11,7 @@ from torch import Tensor
 
 from plaingrad.optim.clip import scale_to_norm, total_norm
 from plaingrad.optim.options import FLAG, NON_NEGATIVE, POSITIVE_OR_NONE, Expected, expect
-from plaingrad.parameter import FlatStorage, Parameter, flatten_parameters, shape
+from plaingrad.parameter import FlatStorage, Parameter, shape
 
 Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
 Vector = Float[Tensor, " n"]
@@ -74,7 +74,7 @@ class Optimizer:
         for i, group in enumerate(given):
             where = type(self).__name__ + (f" param_groups[{i}]" if len(given) > 1 else "")
             self.param_groups.append(self._group(where, group, defaults))
-        self._storages = [flatten_parameters(group["params"]) for group in self.param_groups]
+        self._storages = [FlatStorage.of(group["params"]) for group in self.param_groups]
         self.state: list[dict[str, Any]] = [{} for _ in self.param_groups]
 
     def update(self, value: Vector, grad: Vector, state: dict[str, Any], group: dict[str, Any]) -> None:
@@ -121,9 +121,14 @@ class Optimizer:
         """The flat storage of each group, built anew where parameters have moved; the state moves along."""
         for i, storage in enumerate(self._storages):
             if storage.abandoned:
-                storage = self._storages[i] = flatten_parameters(self.param_groups[i]["params"])
+                storage = self._storages[i] = FlatStorage.of(self.param_groups[i]["params"])
                 self.state[i] = {name: moved(entry, storage.value) for name, entry in self.state[i].items()}
         return self._storages
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle is made from: storage and state as they belong together."""
+        self._storages = self.storages
+        return vars(self)
 
     def state_dict(self) -> dict[str, Any]:
         """The options and the state of every group, independent of this optimizer.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ class Expected(NamedTuple):
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_fraction(value: Any) -> bool:
@@ -23,7 +24,7 @@ def is_fraction(value: Any) -> bool:
 
 
 def is_count(value: Any) -> bool:
-    return isinstance(value, int) and value >= 1
+    return isinstance(value, numbers.Integral) and is_number(value) and int(value) >= 1
 
 
 NUMBER = Expected("a finite number", is_number)
