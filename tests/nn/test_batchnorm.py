@@ -32,12 +32,33 @@ def test_training_does_not_reach_back_into_saved_state() -> None:
     assert torch.equal(norm.backward(dy), expected)
 
 
-def test_replaced_statistics_share_nothing_with_a_batch() -> None:
+def test_statistics_share_nothing_with_a_batch() -> None:
     norm, x = nn.BatchNorm1d(2, momentum=1.0), torch.randn(4, 2)
     norm(x)
     mean = norm.running_mean.value.clone()  # type: ignore[union-attr]
     x.zero_()
     assert torch.equal(norm.running_mean.value, mean)  # type: ignore[union-attr]
+
+
+def test_a_state_dict_taken_earlier_sees_later_batches() -> None:
+    norm = nn.BatchNorm1d(2)
+    state = norm.state_dict()
+    norm(torch.randn(4, 2))
+    assert state["num_batches_tracked"] == 1
+    for name, value in norm.state_dict().items():
+        assert state[name] is value
+
+
+def test_statistics_and_parameters_can_be_reset_as_in_torch() -> None:
+    for reset in ("reset_running_stats", "reset_parameters"):
+        for arguments in ({}, {"affine": False}, {"bias": False}, {"track_running_stats": False}):
+            ours, theirs = nn.BatchNorm1d(3, **arguments), torch.nn.BatchNorm1d(3, **arguments)
+            for norm in (ours, theirs):
+                for value in norm.state_dict().values():
+                    value.fill_(7)
+                getattr(norm, reset)()
+            for name, value in theirs.state_dict().items():
+                assert torch.equal(ours.state_dict()[name], value), name
 
 
 def test_evaluation_changes_no_statistics() -> None:

@@ -40,3 +40,12 @@ def test_an_empty_batch() -> None:
     assert norm(torch.zeros(0, 3)).shape == (0, 3)
     assert norm.backward(torch.zeros(0, 3)).shape == (0, 3)
     assert not norm.weight.grad.any()  # type: ignore[union-attr]
+
+
+def test_parameters_can_be_reset() -> None:
+    for norm in (nn.LayerNorm(3), nn.LayerNorm(3, bias=False), nn.LayerNorm(3, elementwise_affine=False)):
+        for value in norm.state_dict().values():
+            value.fill_(7)
+        norm.reset_parameters()
+        for name, value in norm.state_dict().items():
+            assert torch.equal(value, torch.ones(3) if name == "weight" else torch.zeros(3))

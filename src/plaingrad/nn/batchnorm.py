@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from plaingrad import init
 from plaingrad.module import Module, ModuleError
 from plaingrad.parameter import Buffer, Parameter, shape
 
@@ -72,13 +73,30 @@ class BatchNorm1d(Module):
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
-        zeros, ones = (make(num_features, device=device, dtype=dtype) for make in (torch.zeros, torch.ones))
-        self.weight = Parameter(ones.clone()) if affine else None
-        self.bias = Parameter(zeros.clone()) if affine and bias else None
-        self.running_mean = Buffer(zeros) if track_running_stats else None
-        self.running_var = Buffer(ones) if track_running_stats else None
+        empty = torch.empty(num_features, device=device, dtype=dtype)
+        self.weight = Parameter(empty.clone()) if affine else None
+        self.bias = Parameter(empty.clone()) if affine and bias else None
+        self.running_mean = Buffer(empty.clone()) if track_running_stats else None
+        self.running_var = Buffer(empty.clone()) if track_running_stats else None
         count = torch.tensor(0, device=device)
         self.num_batches_tracked = Buffer(count) if track_running_stats else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Forget all batches, and neither scale nor shift."""
+        self.reset_running_stats()
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def reset_running_stats(self) -> None:
+        """Forget all batches."""
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        init.zeros_(self.running_mean)
+        init.ones_(self.running_var)
+        init.zeros_(self.num_batches_tracked)
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         self._expect(x)
@@ -125,7 +143,7 @@ class BatchNorm1d(Module):
     def _track(self, mean: Tensor, variance: Tensor) -> None:
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
-        self.num_batches_tracked.value = seen = self.num_batches_tracked.value + 1
+        seen = self.num_batches_tracked.value.add_(1)
         share = seen.to(mean.dtype).reciprocal() if self.momentum is None else self.momentum
-        self.running_mean.value = self.running_mean.value.lerp(mean, share)
-        self.running_var.value = self.running_var.value.lerp(variance, share)
+        self.running_mean.value.lerp_(mean, share)
+        self.running_var.value.lerp_(variance, share)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.activation.inplace import refuse_inplace
+from plaingrad.nn.refusals import refuse_inplace
 
 
 class Dropout(Module):

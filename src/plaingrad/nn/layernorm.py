@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from plaingrad import init
 from plaingrad.module import Module, ModuleError
 from plaingrad.parameter import Parameter, shape
 
@@ -65,8 +66,16 @@ class LayerNorm(Module):
         self.axes = tuple(range(-len(sizes), 0))
         self.eps = eps
         affine, shifted = elementwise_affine, elementwise_affine and bias
-        self.weight = Parameter(torch.ones(sizes, device=device, dtype=dtype)) if affine else None
-        self.bias = Parameter(torch.zeros(sizes, device=device, dtype=dtype)) if shifted else None
+        self.weight = Parameter(torch.empty(sizes, device=device, dtype=dtype)) if affine else None
+        self.bias = Parameter(torch.empty(sizes, device=device, dtype=dtype)) if shifted else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Neither scale nor shift."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
 
     def forward(self, x: Float[Tensor, "*batch_and_features"]) -> Float[Tensor, "*batch_and_features"]:
         dtype = x.dtype if self.weight is None else self.weight.value.dtype

@@ -13,6 +13,7 @@ from plaingrad import nn
 from plaingrad.module import Module, ModuleError
 
 TAKES_INPLACE = [case.ours for case in CASES if "inplace" in inspect.signature(case.ours.__init__).parameters]
+TAKES_ANY_FLOAT = [case.ours for case in CASES if case.ours is not nn.PReLU]  # which asks for its own type
 TAKES_NOTHING = [nn.LogSigmoid, nn.Sigmoid, nn.Softmax2d, nn.Softsign, nn.Tanh, nn.Tanhshrink]
 
 
@@ -21,6 +22,16 @@ def test_inplace(activation: type[Module]) -> None:
     needed = (0.0, 0.0) if activation is nn.Threshold else ()
     with pytest.raises(ModuleError, match="inplace=True would overwrite"):
         activation(*needed, inplace=True)
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool])
+@pytest.mark.parametrize("activation", TAKES_ANY_FLOAT)
+def test_an_input_without_fractions(activation: type[Module], dtype: torch.dtype) -> None:
+    module = activation(*(0.0, 0.0) if activation is nn.Threshold else ())
+    with pytest.raises(ModuleError) as refused:
+        module.forward(torch.ones(2, 2, 2, dtype=dtype))
+    assert str(refused.value) == f"{module!r}: expected a floating-point input, got (2, 2, 2) of {dtype}"
 
 
 @pytest.mark.parametrize("activation", TAKES_NOTHING)
@@ -67,6 +78,11 @@ def test_arguments(make: Callable[[], Module], message: str) -> None:
             nn.PReLU(),
             torch.ones(2, dtype=torch.float64),
             "expected input of any shape in torch.float32, got (2,) in torch.float64",
+        ),
+        (
+            nn.PReLU(),
+            torch.ones(2, dtype=torch.int64),
+            "expected input of any shape in torch.float32, got (2,) in torch.int64",
         ),
         (nn.GLU(), torch.ones(2, 3), "expected an even size at axis -1, got input (2, 3)"),
         (nn.GLU(2), torch.ones(2, 4), "expected an even size at axis 2, got input (2, 4)"),

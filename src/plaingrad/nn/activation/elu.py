@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.activation.inplace import refuse_inplace
+from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
 class ELU(Module):
@@ -25,7 +25,7 @@ class ELU(Module):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ModuleError: ``inplace`` is True.
+        ModuleError: ``inplace`` is True, or the input is not floating-point.
 
     Source: D.-A. Clevert, T. Unterthiner, S. Hochreiter, "Fast and accurate deep network learning by
     exponential linear units (ELUs)", 2015.
@@ -36,6 +36,7 @@ class ELU(Module):
         self.alpha = alpha
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         y = x.clamp(min=0) + self.alpha * x.clamp(max=0).expm1()
         self.save(x, y)
         return y
@@ -62,7 +63,7 @@ class SELU(ELU):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ModuleError: ``inplace`` is True.
+        ModuleError: ``inplace`` is True, or the input is not floating-point.
 
     Source: G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter, "Self-normalizing neural networks", 2017.
     """
@@ -93,7 +94,7 @@ class CELU(Module):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ModuleError: ``alpha`` is 0, or ``inplace`` is True.
+        ModuleError: ``alpha`` is 0, ``inplace`` is True, or the input is not floating-point.
 
     Source: J. Barron, "Continuously differentiable exponential linear units", 2017.
     """
@@ -105,6 +106,7 @@ class CELU(Module):
         self.alpha = alpha
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         z = x.clamp(max=0) / self.alpha
         y = x.clamp(min=0) + self.alpha * z.expm1()
         self.save(z, y)

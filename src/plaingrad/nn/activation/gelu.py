@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.refusals import expect_float
 
 
 class GELU(Module):
@@ -32,7 +33,7 @@ class GELU(Module):
         approximate: ``"none"`` or ``"tanh"``.
 
     Raises:
-        ModuleError: ``approximate`` is neither.
+        ModuleError: ``approximate`` is neither, or the input is not floating-point.
 
     Source: D. Hendrycks, K. Gimpel, "Gaussian error linear units (GELUs)", 2016.
     """
@@ -43,6 +44,7 @@ class GELU(Module):
         self.approximate = approximate
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         if self.approximate == "tanh":
             phi = 0.5 + 0.5 * (math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)).tanh()
         else:

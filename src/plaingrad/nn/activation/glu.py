@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.refusals import expect_float
 from plaingrad.parameter import shape
 
 
@@ -26,7 +27,7 @@ class GLU(Module):
         dim: the axis that is halved.
 
     Raises:
-        ModuleError: the input has no such axis, or its size is odd.
+        ModuleError: the input has no such axis, one of odd size, or is not floating-point.
 
     Source: Y. Dauphin, A. Fan, M. Auli, D. Grangier, "Language modeling with gated
     convolutional networks", 2016.
@@ -36,6 +37,7 @@ class GLU(Module):
         self.dim = dim
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         if not -x.ndim <= self.dim < x.ndim or x.shape[self.dim] % 2:
             raise ModuleError(self, f"expected an even size at axis {self.dim}, got input {shape(x)}")
         a, b = x.chunk(2, self.dim)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.activation.inplace import refuse_inplace
+from plaingrad.nn.refusals import expect_float, refuse_inplace
 from plaingrad.parameter import Parameter, shape
 
 
@@ -26,7 +26,7 @@ class LeakyReLU(Module):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ModuleError: ``inplace`` is True.
+        ModuleError: ``inplace`` is True, or the input is not floating-point.
 
     Source: A. Maas, A. Hannun, A. Ng, "Rectifier nonlinearities improve neural network acoustic
     models", 2013.
@@ -37,6 +37,7 @@ class LeakyReLU(Module):
         self.negative_slope = negative_slope
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         positive = x > 0
         y = torch.where(positive, x, self.negative_slope * x)
         self.save(positive, y)
@@ -129,7 +130,7 @@ class RReLU(Module):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ModuleError: ``lower`` exceeds ``upper``, or ``inplace`` is True.
+        ModuleError: ``lower`` exceeds ``upper``, ``inplace`` is True, or the input is not floating-point.
 
     Source: B. Xu, N. Wang, T. Chen, M. Li, "Empirical evaluation of rectified activations in convolutional
     network", 2015.
@@ -143,6 +144,7 @@ class RReLU(Module):
         self.upper = upper
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         mean = (self.lower + self.upper) / 2
         slope = torch.empty_like(x).uniform_(self.lower, self.upper) if self.training else mean
         positive = x > 0

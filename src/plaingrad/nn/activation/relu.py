@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module
-from plaingrad.nn.activation.inplace import refuse_inplace
 from plaingrad.nn.activation.tanh import Hardtanh
+from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
 class ReLU(Module):
@@ -23,7 +23,7 @@ class ReLU(Module):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ModuleError: ``inplace`` is True.
+        ModuleError: ``inplace`` is True, or the input is not floating-point.
 
     Source: V. Nair, G. Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
     """
@@ -32,6 +32,7 @@ class ReLU(Module):
         refuse_inplace(self, inplace)
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         y = x.clamp(min=0)
         self.save(y, y)
         return y
@@ -54,7 +55,7 @@ class ReLU6(Hardtanh):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ModuleError: ``inplace`` is True.
+        ModuleError: ``inplace`` is True, or the input is not floating-point.
 
     Source: A. Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010.
     """
@@ -78,7 +79,7 @@ class Threshold(Module):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ModuleError: ``inplace`` is True.
+        ModuleError: ``inplace`` is True, or the input is not floating-point.
     """
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
@@ -87,6 +88,7 @@ class Threshold(Module):
         self.value = value
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         low = x <= self.threshold
         y = x.masked_fill(low, self.value)
         self.save(low, y)

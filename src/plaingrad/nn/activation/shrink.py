@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.refusals import expect_float
 
 
 class Softshrink(Module):
@@ -21,7 +22,7 @@ class Softshrink(Module):
         lambd: how far, λ.
 
     Raises:
-        ModuleError: ``lambd`` is negative.
+        ModuleError: ``lambd`` is negative, or the input is not floating-point.
 
     Source: D. Donoho, "De-noising by soft-thresholding", 1995.
     """
@@ -32,6 +33,7 @@ class Softshrink(Module):
         self.lambd = lambd
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         y = x - x.clamp(-self.lambd, self.lambd)
         self.save(y, y)
         return y
@@ -53,6 +55,9 @@ class Hardshrink(Module):
     Args:
         lambd: what counts as small, λ; nothing does if it is negative.
 
+    Raises:
+        ModuleError: the input is not floating-point.
+
     Source: D. Donoho, I. Johnstone, "Ideal spatial adaptation by wavelet shrinkage", 1994.
     """
 
@@ -60,6 +65,7 @@ class Hardshrink(Module):
         self.lambd = lambd
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         small = x.abs() <= self.lambd
         y = x.masked_fill(small, 0)
         self.save(small, y)

@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module
-from plaingrad.nn.activation.inplace import refuse_inplace
 from plaingrad.nn.activation.softplus import softplus
+from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
 class Sigmoid(Module):
@@ -18,9 +18,13 @@ class Sigmoid(Module):
         \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot y (1 - y)
 
     Shapes: any, kept.
+
+    Raises:
+        ModuleError: the input is not floating-point.
     """
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         y = x.sigmoid()
         self.save(y, y)
         return y
@@ -38,9 +42,13 @@ class LogSigmoid(Module):
         \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot \sigma(-x)
 
     Shapes: any, kept.
+
+    Raises:
+        ModuleError: the input is not floating-point.
     """
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         y = -softplus(-x)
         self.save(x, y)
         return y
@@ -63,7 +71,7 @@ class Hardsigmoid(Module):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ModuleError: ``inplace`` is True.
+        ModuleError: ``inplace`` is True, or the input is not floating-point.
 
     Source: M. Courbariaux, Y. Bengio, J.-P. David, "BinaryConnect: training deep neural networks with binary
     weights during propagations", 2015.
@@ -73,6 +81,7 @@ class Hardsigmoid(Module):
         refuse_inplace(self, inplace)
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         y = (x / 6 + 0.5).clamp(0, 1)
         self.save(x, y)
         return y

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module
-from plaingrad.nn.activation.inplace import refuse_inplace
+from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
 class SiLU(Module):
@@ -23,7 +23,7 @@ class SiLU(Module):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ModuleError: ``inplace`` is True.
+        ModuleError: ``inplace`` is True, or the input is not floating-point.
 
     Source: S. Elfwing, E. Uchibe, K. Doya, "Sigmoid-weighted linear units for neural network function
     approximation in reinforcement learning", 2017.
@@ -33,6 +33,7 @@ class SiLU(Module):
         refuse_inplace(self, inplace)
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         gate = x.sigmoid()
         y = x * gate
         self.save((gate, y), y)
@@ -58,7 +59,7 @@ class Hardswish(Module):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ModuleError: ``inplace`` is True.
+        ModuleError: ``inplace`` is True, or the input is not floating-point.
 
     Source: A. Howard et al., "Searching for MobileNetV3", 2019.
     """
@@ -67,6 +68,7 @@ class Hardswish(Module):
         refuse_inplace(self, inplace)
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         gate = (x / 6 + 0.5).clamp(0, 1)
         y = x * gate
         self.save((x, gate), y)

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.refusals import expect_float
 from plaingrad.parameter import shape
 
 
@@ -33,7 +34,7 @@ class Softmax(Module):
         dim: the axis; None stands for axis 0 of an input with 0, 1 or 3 axes, and for axis 1 of any other.
 
     Raises:
-        ModuleError: the input has no such axis.
+        ModuleError: the input has no such axis or is not floating-point.
 
     Source: J. Bridle, "Training stochastic model recognition algorithms as networks can lead to maximum
     mutual information estimation of parameters", 1989.
@@ -43,6 +44,7 @@ class Softmax(Module):
         self.dim = dim
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         dim = axis(self, x)
         e = (x - x.amax(dim, keepdim=True)).exp()  # the largest is exp(0): nothing overflows
         y = e / e.sum(dim, keepdim=True)
@@ -68,10 +70,11 @@ class Softmin(Softmax):
         dim: the axis, as for `Softmax`.
 
     Raises:
-        ModuleError: the input has no such axis.
+        ModuleError: the input has no such axis or is not floating-point.
     """
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         return super().forward(-x)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
@@ -89,7 +92,7 @@ class Softmax2d(Softmax):
     Shapes: ``(batch, channels, height, width)`` or ``(channels, height, width)``, kept.
 
     Raises:
-        ModuleError: the input has neither 3 nor 4 axes.
+        ModuleError: the input has neither 3 nor 4 axes or is not floating-point.
     """
 
     def __init__(self) -> None:
@@ -115,13 +118,14 @@ class LogSoftmax(Module):
         dim: the axis, as for `Softmax`.
 
     Raises:
-        ModuleError: the input has no such axis.
+        ModuleError: the input has no such axis or is not floating-point.
     """
 
     def __init__(self, dim: int | None = None) -> None:
         self.dim = dim
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         dim = axis(self, x)
         z = x - x.amax(dim, keepdim=True)  # the largest is 0: its digits are kept and nothing overflows
         y = z - z.exp().sum(dim, keepdim=True).log()

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module
-from plaingrad.nn.activation.inplace import refuse_inplace
+from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
 def softplus(x: Float[Tensor, ...]) -> Float[Tensor, ...]:
@@ -30,6 +30,9 @@ class Softplus(Module):
         beta: how sharp the corner is.
         threshold: beyond which value of β x the line is taken for the curve.
 
+    Raises:
+        ModuleError: the input is not floating-point.
+
     Source: C. Dugas, Y. Bengio, F. Bélisle, C. Nadeau, R. Garcia, "Incorporating second-order functional
     knowledge for better option pricing", 2000.
     """
@@ -39,6 +42,7 @@ class Softplus(Module):
         self.threshold = threshold
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         z = self.beta * x
         y = torch.where(z > self.threshold, x, softplus(z) / self.beta)
         self.save(z, y)
@@ -64,7 +68,7 @@ class Mish(Module):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ModuleError: ``inplace`` is True.
+        ModuleError: ``inplace`` is True, or the input is not floating-point.
 
     Source: D. Misra, "Mish: a self regularized non-monotonic activation function", 2019.
     """
@@ -73,6 +77,7 @@ class Mish(Module):
         refuse_inplace(self, inplace)
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         gate = softplus(x).tanh()
         y = x * gate
         self.save((x, gate), y)
@@ -92,11 +97,15 @@ class Softsign(Module):
 
     Shapes: any, kept.
 
+    Raises:
+        ModuleError: the input is not floating-point.
+
     Source: J. Bergstra, G. Desjardins, P. Lamblin, Y. Bengio, "Quadratic polynomials learn better image
     features", 2009.
     """
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         scale = 1 + x.abs()
         y = x / scale
         self.save(scale, y)

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.activation.inplace import refuse_inplace
+from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
 class Tanh(Module):
@@ -17,9 +17,13 @@ class Tanh(Module):
         \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot (1 - y^2)
 
     Shapes: any, kept.
+
+    Raises:
+        ModuleError: the input is not floating-point.
     """
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         y = x.tanh()
         self.save(y, y)
         return y
@@ -47,7 +51,7 @@ class Hardtanh(Module):
         max_value: an older name of ``max_val``; wins if given.
 
     Raises:
-        ModuleError: the bounds leave nothing between them, or ``inplace`` is True.
+        ModuleError: nothing lies between the bounds, ``inplace`` is True, or the input is not floating-point.
 
     Source: R. Collobert, "Large scale machine learning", 2004.
     """
@@ -67,6 +71,7 @@ class Hardtanh(Module):
             raise ModuleError(self, f"expected min_val < max_val, got {self.min_val} and {self.max_val}")
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         y = x.clamp(self.min_val, self.max_val)
         self.save(y, y)
         return y
@@ -84,9 +89,13 @@ class Tanhshrink(Module):
         \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot \tanh^2 x
 
     Shapes: any, kept.
+
+    Raises:
+        ModuleError: the input is not floating-point.
     """
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         t = x.tanh()
         y = x - t
         self.save(t, y)
