@@ -90,7 +90,7 @@ def read_table(
             float_precision="round_trip",
             encoding="utf-8-sig",
         )
-        for name in frame:
+        for name in (*features, target):
             frame[name] = _as_written(frame[name])
         _expect_complete(frame, lines)
         _expect_numeric(frame[features], lines)
