@@ -26,7 +26,8 @@ def new_figure(title: str, size: tuple[float, float]) -> tuple[Figure, Axes]:
 def dress(ax: Axes, title: str) -> None:
     """Title at the left, no box around, quiet ink."""
     width = ax.get_figure(root=True).get_figwidth()  # type: ignore[union-attr]
-    ax.set_title(textwrap.fill(title, int(8 * width)), loc="left", color=INK, fontsize=13, pad=12)
+    text = textwrap.fill(title, int(8 * width))
+    ax.set_title(text, loc="left", color=INK, fontsize=13, pad=12, parse_math=False)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(PALE)
     ax.tick_params(colors=INK, labelsize=10)

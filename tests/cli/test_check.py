@@ -51,6 +51,15 @@ class Lookup(Module):
 class Broken(Module):
     def forward(self, x):
         return x.nonsense
+
+
+class Leaving(Module):
+    def __init__(self, early=False):
+        if early:
+            raise SystemExit(0)
+
+    def forward(self, x):
+        raise SystemExit(0)
 """
 
 
@@ -117,12 +126,19 @@ def test_a_loss_and_its_target(layers: Path) -> None:
         (["layers.py", "--input", "4"], "expected a file and a class such as layer.py:Layer, got layers.py"),
         (["nothing.py:Power", "--input", "4"], "expected a Python file, and nothing.py is none"),
         (["syntax.py:Power", "--input", "4"], "syntax.py raised SyntaxError"),
+        (["leaves.py:Power", "--input", "4"], "leaves.py:Power raised SystemExit: 0"),
+        (["layers.py:Leaving", "--input", "4"], "layers.py:Leaving raised SystemExit: 0"),
+        (["layers.py:Leaving", "--args", "True", "--input", "4"], "layers.py:Leaving raised SystemExit: 0"),
+        (["layers.py:Power", "--input", "9" * 30], "--input: expected sizes of at most 1,000,000"),
+        (["layers.py:Power", "--input", "100000,100000"], "--input: expected at most 100,000,000 numbers"),
+        (["layers.py:Power", "--input", "4:int" + "9" * 30], "--input: expected a shape such as 4,3"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line(
     layers: Path, arguments: list[str], problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (layers.parent / "syntax.py").write_text("def")
+    (layers.parent / "leaves.py").write_text("import sys; sys.exit(0)")
     monkeypatch.chdir(layers.parent)
     line = refused("check", *arguments)
     assert line.startswith("plaingrad check: ")

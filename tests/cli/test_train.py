@@ -7,7 +7,7 @@ import torch
 from matplotlib.image import imread
 from sklearn.datasets import load_breast_cancer
 
-from cli.shell import diabetes, iris, succeed
+from cli.shell import diabetes, iris, refused, succeed
 from plaingrad import nn
 from plaingrad.data import split
 from plaingrad.data.table import read_table
@@ -140,3 +140,15 @@ def test_the_folder_is_named_after_the_table_by_default(
     said = succeed("train", iris(Path("iris.csv")), "--target", "species", "--epochs", 1)
     assert said.endswith("are in out/iris\n")
     assert Path("out/iris/report.md").exists()
+
+
+def test_a_plot_that_fails_costs_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("plaingrad.inspect.plots.confusion_matrix", fail)
+    table, out = iris(tmp_path / "iris.csv"), tmp_path / "out"
+    line = refused("train", table, "--target", "species", "-o", out, "--epochs", 1)
+    assert line == "plaingrad train: no space left"
+    kept = {"history.json", "model.safetensors", "report.json", "report.md"}
+    assert {path.name for path in out.iterdir()} == kept

@@ -37,6 +37,22 @@ FILES = {
         "there is no column 'y'; did you mean 'why'? columns: 'a', 'b', 'why'",
     ),
     "another separator": (rows().replace(",", ";"), "the header has no ',', but ';': is that the separator?"),
+    "decimal commas": (
+        "a;y\n" + "1,5;2,5\n" * 20,
+        "the header has no ',', but ';': is that the separator?",
+    ),
+    "missing numbers to be predicted": (
+        rows("1,2,NA").replace("yes", "1.5").replace("no", "2"),
+        "values are missing in 'y' (1, first in row 21, line 22)",
+    ),
+    "a huge target": (
+        rows("1,2,-1e300").replace("yes", "1.5").replace("no", "2"),
+        "expected the target 'y' in other units: its largest absolute value 1e+300 is not between",
+    ),
+    "a tiny target": (
+        rows().replace("yes", "1.5e-200").replace("no", "2e-200"),
+        "expected the target 'y' in other units: its largest absolute value 2e-200 is not between",
+    ),
     "no feature": (
         "y\n" + "1\n2\n" * 20,
         "there is no column besides the target 'y' to predict it from",
@@ -119,6 +135,12 @@ def test_a_folder(tmp_path: Path) -> None:
             "Invalid value for --test-size: expected a fraction between 0 and 1, got nan",
         ),
         (["--hidden", "4,-4"], "Invalid value for --hidden: expected sizes of at least 1"),
+        (["--hidden", "9" * 20], "Invalid value for --hidden: expected sizes of at most 1,000,000, got '999"),
+        (
+            ["--hidden", "1000000,1000000"],
+            "network 2-1000000-1000000-2: expected at most 1,000,000,000 parameters, got 1,000,006,000,002",
+        ),
+        (["--ignore", "y"], "{file}: the target 'y' cannot be ignored"),
         (["--activation", "rely"], "Invalid value for --activation: expected one of celu, elu, gelu"),
         (["--optimizer", "adan"], "Invalid value for --optimizer: expected one of sgd, adam"),
         (["--engine", "steam"], "engine: expected 'auto', 'eager'"),

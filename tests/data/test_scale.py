@@ -1,3 +1,4 @@
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,3 +56,17 @@ def test_a_small_deviation_about_a_large_mean_survives_in_float32() -> None:
 def test_the_dtype_of_the_inputs_is_kept() -> None:
     data = Dataset(torch.tensor([[1.0], [2.0]]), torch.tensor([0, 1]))
     assert standardized(data)[0].inputs.dtype == torch.float32
+
+
+@pytest.mark.parametrize("size", [4e306, 1e200, 1e-200, 1e-310])
+def test_columns_of_any_scale_are_standardised(size: float) -> None:
+    column = torch.tensor([[k * size] for k in range(40)], dtype=torch.float64)
+    found = Scale.of(column).apply(column)
+    expected = (torch.arange(40).double() - 19.5)[:, None] / (1599 / 12) ** 0.5
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+
+
+def test_a_deviation_too_small_for_a_float_gives_no_infinity() -> None:
+    column = torch.zeros(100, 1, dtype=torch.float64)
+    column[0] = 5e-324
+    assert Scale.of(column).apply(column).isfinite().all()

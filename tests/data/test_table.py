@@ -96,3 +96,20 @@ def test_integers_too_large_are_named(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("\n".join(["x,y", *(f"{10**30 + i},{i % 2}" for i in range(12))]))
     with pytest.raises(ValueError, match=r"only numeric columns .* 'x' \(.*row 1, line 2"):
         read_table(tmp_path / "t.csv", "y")
+
+
+def test_words_for_nothing_are_names_among_names_and_blanks_around_them_do_not_count(tmp_path: Path) -> None:
+    names = ["NA", " None", "null ", "nan"]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *(f"{i},{names[i % 4]}" for i in range(12))]))
+    data = read_table(tmp_path / "t.csv", "y").data
+    assert data.class_names == ["NA", "None", "nan", "null"]
+    assert data.targets[:4].tolist() == [0, 1, 3, 2]
+
+
+@pytest.mark.parametrize("word", ["", "NA", "nan", "NaN", "null", " None "])
+@pytest.mark.parametrize("column", ["x", "y"])
+def test_words_for_nothing_are_missing_among_numbers(tmp_path: Path, word: str, column: str) -> None:
+    missing = f"{word},0.5" if column == "x" else f"0.5,{word}"
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *(f"{i},{i / 4}" for i in range(12)), missing]))
+    with pytest.raises(ValueError, match=rf"missing in '{column}' \(1, first in row 13, line 14\)"):
+        read_table(tmp_path / "t.csv", "y")

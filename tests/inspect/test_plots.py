@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.text import Text
 
 from plaingrad import data
 from plaingrad.inspect import plots
@@ -58,3 +60,20 @@ def test_predictions_stand_above_their_truth() -> None:
     ax = plots.predicted_against_true(truth, predicted, "height").axes[0]
     np.testing.assert_allclose(ax.collections[0].get_offsets(), [[1, 1.5], [2, 1]])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("true height", "predicted height")
+
+
+@pytest.mark.parametrize("name", ["$a_{", "x$$", "$y$", "a\\$b$c$", "_$^$"])
+def test_dollars_are_no_mathematics(name: str) -> None:
+    truth, points = torch.tensor([0, 1]), data.disc(20, seed=0)
+    points = replace(points, feature_names=[name, name], class_names=[name, name])
+    values = truth[:, None].double()
+    for figure in (
+        plots.loss_curve(History({"loss": [3.0, 1.0]}), title=name, ylabel=name),
+        plots.decision_boundary(lambda x: (x[:, 0] > 0.3).long(), points, title=name),
+        plots.confusion_matrix(truth, truth, [name, name + "a long name"], title=name),
+        plots.predicted_against_true(values, values, name, title=name),
+    ):
+        figure.draw_without_rendering()
+        drawn = [text for text in figure.findobj(Text) if name in text.get_text()]
+        assert drawn
+        assert not any(text.get_parse_math() for text in drawn)

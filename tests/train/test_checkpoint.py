@@ -49,3 +49,11 @@ def test_files_from_elsewhere(tmp_path: Path) -> None:
         load_state(tmp_path / "text.safetensors")
     with pytest.raises(FileNotFoundError):
         load_state(tmp_path / "none.safetensors")
+
+
+def test_the_same_model_and_facts_give_the_same_bytes(tmp_path: Path) -> None:
+    facts = {f"fact {k}": k for k in range(10)}
+    paths = [tmp_path / f"{k}.safetensors" for k in range(4)]
+    for k, path in enumerate(paths):
+        save_model(network(2, 1), path, dict(sorted(facts.items(), reverse=bool(k % 2))))
+    assert len({path.read_bytes() for path in paths}) == 1

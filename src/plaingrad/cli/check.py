@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from plaingrad.module import Module
+
+MOST_NUMBERS = 10**8
 
 Option = typer.Option
 
@@ -46,12 +49,15 @@ def check(
     from plaingrad.inspect import check_gradients
 
     torch.manual_seed(seed)
-    module = _constructed(_class(target), args)
-    module.train(not evaluation)
-    inputs = [_tensor(text, "--input") for text in input]
-    through = _through(module, inputs, loss, target_shape)
-    report = check_gradients(module, *inputs, loss=through, seed=seed)
-    print(report)
+    try:
+        module = _constructed(_class(target), args)
+        module.train(not evaluation)
+        inputs = [_tensor(text, "--input") for text in input]
+        through = _through(module, inputs, loss, target_shape)
+        report = check_gradients(module, *inputs, loss=through, seed=seed)
+        print(report)
+    except SystemExit as error:  # its exit code would pass for the check's
+        raise ValueError(f"{target} raised SystemExit: {error}") from error
     raise typer.Exit(0 if report.ok else 1)
 
 
@@ -118,10 +124,12 @@ def _tensor(text: str, option: str) -> Tensor:
 
     shape, colon, kind = text.partition(":")
     sizes = choices.sizes(shape, option)
+    if math.prod(sizes) > MOST_NUMBERS:
+        raise choices.bad(option, f"expected at most {MOST_NUMBERS:,} numbers, got {text!r}")
     if not colon:
         return torch.randn(sizes, dtype=torch.float64)
     below = kind.removeprefix("int")
-    if not kind.startswith("int") or not below.isdecimal() or int(below) < 1:
+    if not kind.startswith("int") or not below.isdecimal() or not 1 <= int(below) < 2**63:
         raise choices.bad(option, f"expected a shape such as 4,3 or 4,3:int10, got {text!r}")
     return torch.randint(int(below), sizes)
 

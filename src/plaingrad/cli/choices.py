@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LARGEST_SIZE = 10**6
+MOST_PARAMETERS = 10**9
+
 # They mix columns, or learn, or need arguments.
 NO_ACTIVATIONS = ("GLU", "LogSoftmax", "PReLU", "Softmax", "Softmax2d", "Softmin", "Threshold")
 
@@ -30,6 +33,8 @@ def sizes(text: str, option: str) -> list[int]:
         found = [0]
     if any(size < 1 for size in found):
         raise bad(option, f"expected sizes of at least 1 such as 25,25, got {text!r}")
+    if any(size > LARGEST_SIZE for size in found):
+        raise bad(option, f"expected sizes of at most {LARGEST_SIZE:,}, got {text!r}")
     return found
 
 
@@ -43,6 +48,12 @@ def network(sizes: Sequence[int], activation: str) -> Sequential:
         if name not in NO_ACTIVATIONS and inspect.isclass(getattr(nn.activation, name))
     }
     kind = pick(classes, activation, "--activation")
+    parameters = sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))
+    if parameters > MOST_PARAMETERS:
+        name = "-".join(map(str, sizes))
+        raise ValueError(
+            f"network {name}: expected at most {MOST_PARAMETERS:,} parameters, got {parameters:,}"
+        )
     modules: list[Module] = []
     for inputs, outputs in pairwise(sizes):
         modules += [nn.Linear(inputs, outputs), kind()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +13,11 @@ from plaingrad.cli import choices
 from plaingrad.files import filling
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from plaingrad.cli.parts import Parts
     from plaingrad.data.table import Table
+    from plaingrad.train import History
 
 Option = typer.Option
 
@@ -90,18 +94,29 @@ def train(
         "engine": engine,
     }
     with filling(output) as folder:
-        result = _run(table, parts, options, folder)
-    print(result)
+        outcome = _run(table, parts, options, folder)
+    print(outcome.result)
+    with filling(output) as folder:  # of its own, so that a plot that fails costs no training
+        _draw(table, parts, outcome, folder)
     print(f"report.md, report.json, model.safetensors, history.json and the plots are in {output}")
 
 
-def _run(table: Table, parts: Parts, options: dict[str, Any], folder: Path) -> str:
-    """Train, fill the folder, and return what came of it in a line."""
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a training: a line that tells it, and what the plots show."""
+
+    result: str
+    history: History
+    best: int | None
+    predicted: Tensor
+
+
+def _run(table: Table, parts: Parts, options: dict[str, Any], folder: Path) -> Outcome:
+    """Train, and write the model, the report and the history."""
     import torch
 
     from plaingrad import nn
     from plaingrad.cli import report
-    from plaingrad.inspect import plots
     from plaingrad.train import fit, predict
     from plaingrad.train.callbacks import EarlyStopping, ProgressBar
     from plaingrad.train.checkpoint import save_model
@@ -135,10 +150,17 @@ def _run(table: Table, parts: Parts, options: dict[str, Any], folder: Path) -> s
     report.write(found, folder)
     history.save(folder / "history.json")
     save_model(model, folder / "model.safetensors", {**found["network"], **parts.described(table)})
+    return Outcome(report.summary(found), history, best, predicted)
+
+
+def _draw(table: Table, parts: Parts, outcome: Outcome, folder: Path) -> None:
+    from plaingrad.inspect import plots
+
+    classes, predicted = table.data.class_names, outcome.predicted
     loss = "cross entropy" if classes else "squared error, target standardised"
     curve = plots.loss_curve(
-        history,
-        best=best,
+        outcome.history,
+        best=outcome.best,
         title=f"Learning to predict {table.target}",
         ylabel=f"loss ({loss})",
     )
@@ -150,4 +172,3 @@ def _run(table: Table, parts: Parts, options: dict[str, Any], folder: Path) -> s
     else:
         plot = plots.predicted_against_true(parts.truth, predicted, table.target, title=title)
         plot.savefig(folder / "predicted.png")
-    return report.summary(found)

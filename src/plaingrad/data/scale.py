@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from plaingrad.data.dataset import Dataset
+
+SMALLEST = math.ulp(0.0)
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,10 @@ class Scale:
         """The mean and the standard deviation over the first axis."""
         exact = samples.double()  # in float32 a large mean would drown a small deviation
         constant = (samples == samples[:1]).all(0)
-        deviation = exact.std(0, correction=0).masked_fill(constant, 1.0)
-        mean = torch.where(constant, exact[0], exact.mean(0))
+        unit = exact.abs().amax(0).masked_fill(constant, 1.0)
+        measured = exact / unit  # whose squares neither overflow nor vanish
+        deviation = (measured.std(0, correction=0) * unit).clamp(min=SMALLEST).masked_fill(constant, 1.0)
+        mean = torch.where(constant, exact[0], measured.mean(0) * unit)
         return cls(mean, deviation)
 
     def apply(self, samples: Tensor) -> Tensor:

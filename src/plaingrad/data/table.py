@@ -20,6 +20,8 @@ Task = Literal["classification", "regression"]
 FEWEST_ROWS = 10
 MOST_INTEGER_CLASSES = 20
 ROWS_PER_INTEGER_CLASS = 5
+SMALLEST_TARGET, LARGEST_TARGET = 1e-100, 1e100
+MISSING = ["", "#N/A", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ def read_table(
     try:
         header, lines = _structure(path, separator)
         for name in (target, *ignore):
-            _expect_column(name, header, separator)
+            _expect_column(name, header)
+        if target in ignore:
+            raise ValueError(f"the target {target!r} cannot be ignored")
         features = [name for name in header if name != target and name not in ignore]
         if not features:
             raise ValueError(f"there is no column besides the target {target!r} to predict it from")
@@ -79,11 +83,15 @@ def read_table(
             names=header,
             usecols=[*features, target],
             index_col=False,
+            keep_default_na=False,
+            na_values={**dict.fromkeys(features, MISSING), target: [""]},
             skipinitialspace=True,
             low_memory=False,
             float_precision="round_trip",
             encoding="utf-8-sig",
         )
+        for name in (*features, target):
+            frame[name] = _as_written(frame[name])
         _expect_complete(frame, lines)
         _expect_numeric(frame[features], lines)
         _expect_finite(frame, lines)
@@ -111,7 +119,7 @@ def _structure(path: Path, separator: str) -> tuple[list[str], list[int]]:
         header = [name.strip() for name in next(filter(None, records), [])]
         if not header:
             raise ValueError("the file is empty")
-        _expect_names(header)
+        _expect_names(header, separator)
         lines: list[int] = []
         line = records.line_num + 1
         for fields in records:
@@ -127,7 +135,10 @@ def _structure(path: Path, separator: str) -> tuple[list[str], list[int]]:
     return header, lines
 
 
-def _expect_names(header: list[str]) -> None:
+def _expect_names(header: list[str], separator: str) -> None:
+    others = [other for other in ";\t|," if other != separator and len(header) == 1 and other in header[0]]
+    if others:
+        raise ValueError(f"the header has no {separator!r}, but {others[0]!r}: is that the separator?")
     for i, name in enumerate(header):
         if not name:
             raise ValueError(f"column {i + 1} has no name (was the index of a table written along?)")
@@ -136,16 +147,24 @@ def _expect_names(header: list[str]) -> None:
         raise ValueError(f"expected distinct column names, got {_listed(twice)} more than once")
 
 
-def _expect_column(name: str, header: list[str], separator: str) -> None:
+def _expect_column(name: str, header: list[str]) -> None:
     if name in header:
         return
-    others = [other for other in ";\t|," if other != separator and len(header) == 1 and other in header[0]]
-    if others:
-        raise ValueError(f"the header has no {separator!r}, but {others[0]!r}: is that the separator?")
     near = difflib.get_close_matches(name, header, n=1, cutoff=0.5)
     near = near or [other for other in header if other.lower() == name.lower()]
     suggestion = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(f"there is no column {name!r}; {suggestion}columns: {_listed(header)}")
+
+
+def _as_written(column: pd.Series) -> pd.Series:
+    """Strings without blanks around them; words such as NA are names among names, and gaps among numbers."""
+    if not pd.api.types.is_string_dtype(column):
+        return column
+    column = column.str.strip()
+    gaps = column.isin(MISSING)
+    numbers = pd.to_numeric(column[~gaps], errors="coerce")
+    among_numbers = len(numbers) > 0 and numbers.notna().all()
+    return column.mask(gaps if among_numbers else column == "")
 
 
 def _expect_complete(frame: pd.DataFrame, lines: list[int]) -> None:
@@ -216,6 +235,12 @@ def _classes(column: pd.Series, lines: list[int]) -> tuple[torch.Tensor, list[st
 def _values(column: pd.Series) -> tuple[torch.Tensor, list[str]]:
     if column.nunique() == 1:
         raise ValueError(f"expected the target {column.name!r} to vary, got {column.iloc[0]} in every row")
+    largest = column.abs().max()
+    if not SMALLEST_TARGET <= largest <= LARGEST_TARGET:
+        raise ValueError(
+            f"expected the target {column.name!r} in other units: its largest absolute value {largest:.3g} "
+            f"is not between {SMALLEST_TARGET:g} and {LARGEST_TARGET:g}, so that squares can be computed"
+        )
     return torch.from_numpy(column.to_numpy(np.float64).reshape(-1, 1).copy()), []
 
 

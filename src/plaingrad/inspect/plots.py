@@ -68,9 +68,9 @@ def decision_boundary(
         px, py = data.inputs[wrong & (data.targets == k)].T.numpy()
         ax.scatter(px, py, s=20, color=colours[k], linewidths=0)
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
-    ax.set_xlabel(data.feature_names[0] if data.feature_names else "x1")
-    ax.set_ylabel(data.feature_names[1] if data.feature_names else "x2")
-    figure.legend(
+    ax.set_xlabel(data.feature_names[0] if data.feature_names else "x1", parse_math=False)
+    ax.set_ylabel(data.feature_names[1] if data.feature_names else "x2", parse_math=False)
+    legend = figure.legend(
         *ax.get_legend_handles_labels(),
         loc="outside lower center",
         ncols=min(4, len(names) + 1),
@@ -78,6 +78,8 @@ def decision_boundary(
         handletextpad=0.2,
         columnspacing=1.6,
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     return figure
 
 
@@ -97,10 +99,11 @@ def confusion_matrix(
     figure, ax = new_figure(title, (side + 0.8, side))
     image = ax.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=1)
     labels = [name if len(name) <= 18 else name[:17] + "…" for name in class_names]
-    ax.set_xticks(range(classes), labels, rotation=45 if max(map(len, labels)) * classes > 40 else 0)
-    for label in ax.get_xticklabels() if max(map(len, labels)) * classes > 40 else []:
+    crowded = max(map(len, labels)) * classes > 40
+    ax.set_xticks(range(classes), labels, rotation=45 if crowded else 0, parse_math=False)
+    for label in ax.get_xticklabels() if crowded else []:
         label.set(horizontalalignment="right", rotation_mode="anchor")
-    ax.set_yticks(range(classes), labels)
+    ax.set_yticks(range(classes), labels, parse_math=False)
     ax.tick_params(length=0)
     ax.set_xlabel("predicted")
     ax.set_ylabel("true")
@@ -146,6 +149,6 @@ def predicted_against_true(
         linewidths=0,
     )
     ax.set(xlim=ends, ylim=ends, aspect="equal")
-    ax.set_xlabel(f"true {name}")
-    ax.set_ylabel(f"predicted {name}")
+    ax.set_xlabel(f"true {name}", parse_math=False)
+    ax.set_ylabel(f"predicted {name}", parse_math=False)
     return figure

@@ -14,6 +14,8 @@ from torch import Tensor
 from plaingrad.files import replacing
 from plaingrad.module import Module
 
+ENTRY = "plaingrad"
+
 
 def save_model(
     model: Module, path: str | os.PathLike[str], metadata: Mapping[str, Any] | None = None
@@ -26,7 +28,8 @@ def save_model(
         metadata: anything that JSON can hold, to be found again by `load_state`.
     """
     state = {name: value.detach().clone().contiguous() for name, value in model.state_dict().items()}
-    header = {name: json.dumps(value) for name, value in (metadata or {}).items()}
+    # One entry, for the order in which safetensors writes several is left to chance.
+    header = {ENTRY: json.dumps(dict(metadata or {}), sort_keys=True)}
     with replacing(path) as temporary:
         save_file(state, temporary, metadata=header)
 
@@ -46,7 +49,8 @@ def load_state(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[st
             metadata = {name: _from_json(text) for name, text in (file.metadata() or {}).items()}
     except SafetensorError as error:
         raise ValueError(f"{os.fspath(path)}: expected a safetensors file, got {error}") from error
-    return state, metadata
+    facts = metadata.pop(ENTRY, {})
+    return state, {**metadata, **facts}
 
 
 def _from_json(text: str) -> Any:

@@ -55,7 +55,7 @@ def draw_losses(
     ax.set_xlim(1, max(2, len(training)))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("epoch")
-    ax.set_ylabel(ylabel)
+    ax.set_ylabel(ylabel, parse_math=False)
     ax.grid(axis="y", color="#E6E6E6", linewidth=0.8)
     _label_ends(ax, shown)
 
