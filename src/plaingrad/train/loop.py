@@ -87,7 +87,8 @@ def fit(
         ValueError: an argument cannot be used; said before anything is trained.
         ModuleError: the data do not fit the network or the loss; said with the module's place in the network.
         TrainingDiverged: an epoch met NaN or infinity. It names the epoch, the step, the module and what went
-            bad first; the model is as it was before that epoch, and the history so far is in ``.history``.
+            bad first; the model is as it was before that epoch (if no callback puts back other weights at the
+            end of training), and the history so far is in ``.history``.
     """
     data = checks.as_trained(model, Dataset.of(train))
     held_out = None if validation is None else checks.as_trained(model, Dataset.of(validation))
@@ -145,7 +146,7 @@ def fit(
             start = time.perf_counter()
             logs["loss"] = runner.run_epoch(order)
             logs["seconds"] = time.perf_counter() - start
-            if not finite(task, logs["loss"]):
+            if not finite(task, before, logs["loss"]):
                 history.stopped = f"diverged in epoch {epoch + 1}"
                 raise diverged(task, before, order, epoch + 1, history)
             logs |= measure(model, data, None, measured) if measured else {}

@@ -17,7 +17,8 @@ class EarlyStopping(Callback):
         patience: after how many epochs in a row without improvement to end.
         mode: "min" or "max", whichever is better; "auto" knows plaingrad's own metrics.
         baseline: a value to be better than from the start.
-        restore_best_weights: whether to leave the model as it was after its best epoch.
+        restore_best_weights: whether to leave the model as it was after its best epoch, however training ends:
+            also after an error or `TrainingDiverged`.
         start_from_epoch: the first epoch to look at, counted from 0.
 
     Attributes:
@@ -74,7 +75,12 @@ class EarlyStopping(Callback):
         self._waited += 1
         if self._waited >= self.patience:
             self.stopped_epoch = epoch
-            self.run.stop(f"{self.monitor} has not improved since epoch {epoch + 1 - self._waited}")
+            self.run.stop(f"{self.monitor} {self._complaint(epoch)}")
+
+    def _complaint(self, epoch: int) -> str:
+        if self.best_epoch is not None:
+            return f"has not improved since epoch {epoch + 1 - self._waited}"
+        return "was never finite" if self.baseline is None else f"was never better than {self.baseline:g}"
 
     def on_train_end(self, logs: Logs) -> None:
         if self._weights is not None:
