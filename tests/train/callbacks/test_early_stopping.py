@@ -83,3 +83,13 @@ def test_what_cannot_be_watched_is_told_before_training() -> None:
         EarlyStopping("f1")
     with pytest.raises(ValueError, match="EarlyStopping: expected mode 'auto', 'min' or 'max', got 'best'"):
         EarlyStopping(mode="best")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"patience": "3"}, {"patience": -1}, {"min_delta": math.nan}, {"start_from_epoch": 0.5}],
+)
+def test_options_that_are_no_numbers_are_refused(arguments: dict[str, Any]) -> None:
+    (name,) = arguments
+    with pytest.raises(ValueError, match=f"EarlyStopping: expected {name} to be a "):
+        EarlyStopping(**arguments)
