@@ -13,11 +13,13 @@ from plaingrad.train.callbacks import Callback, EarlyStopping
 from train.small import Noise, network, plane, run, values
 
 
-def diverging(model: Module, data: Any = None, **arguments: Any) -> TrainingDiverged:
+def diverging(
+    model: Module, data: Any = None, finite_state: bool = True, **arguments: Any
+) -> TrainingDiverged:
     with pytest.raises(TrainingDiverged) as caught:
         run(model, plane() if data is None else data, **arguments)
     assert "\n" not in str(caught.value)
-    assert all(torch.isfinite(value).all() for value in values(model))
+    assert all(torch.isfinite(value).all() for value in model.state_dict().values()) == finite_state
     assert not any({"forward", "backward"} & vars(module).keys() for module in model.modules())
     assert not any(module._saved for module in model.modules())
     return caught.value
@@ -137,6 +139,44 @@ class Quadrupling(optim.Schedule):
 
     def apply(self) -> None:
         """Snapshots put back the optimizer's rate by themselves."""
+
+
+def test_a_buffer_that_neither_the_loss_nor_a_parameter_shows() -> None:
+    norm = nn.BatchNorm1d(2)
+    x, y = plane()
+    error = diverging(nn.Sequential(norm, nn.Linear(2, 1)), data=((x * 1e25).float(), y.float()))
+    found = error.finding
+    assert found is not None
+    assert (error.epoch, found.step, found.path, found.kind) == (1, 1, "0", "buffer")
+    assert str(error).startswith(
+        "training diverged in epoch 1, step 1: Sequential[0] BatchNorm1d(2): its buffer running_var became "
+    )
+    assert norm.running_var is not None
+    assert norm.running_var.value.tolist() == [1, 1]
+
+
+class Masked(Faulty):
+    """Has a constant that was never finite."""
+
+    def __init__(self, where: str = "nowhere", at: int = 0) -> None:
+        super().__init__(where, at)
+        self.mask = Buffer(torch.tensor([0.0, -math.inf]))
+
+
+def test_a_buffer_that_was_never_finite_is_no_divergence() -> None:
+    assert len(run(nn.Sequential(*network(2, 1), Masked()), plane())) == 2
+    found = diverging(nn.Sequential(*network(2, 1), Masked("output", at=2)), finite_state=False).finding
+    assert found is not None
+    assert (found.step, found.kind) == (2, "output")
+
+
+@pytest.mark.parametrize(
+    ("where", "at", "hinted"),
+    [("output", 1, False), ("weight", 1, False), ("output", 2, True), ("output", 6, True)],
+)
+def test_the_learning_rate_is_suspected_only_after_an_update(where: str, at: int, hinted: bool) -> None:
+    error = diverging(nn.Sequential(*network(2, 1), Faulty(where, at)))
+    assert str(error).endswith("; a learning rate below 0.05 may help") == hinted
 
 
 def test_everything_is_as_it_was_before_the_epoch() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from plaingrad import ModuleError, evaluate, nn, optim
+from plaingrad import ModuleError, evaluate, fit, nn, optim, predict
 from plaingrad.data import Dataset
 from plaingrad.train.callbacks import Callback
 from train.small import Noise, network, plane, run, values
@@ -311,6 +311,11 @@ STRANGER = optim.SGD(network(2, 1).parameters())
         ({"schedule": 0.1}, "schedule: expected one such as"),
         ({"schedule": Halving(STRANGER, "epoch")}, "schedule: expected one for the same optimizer"),
         ({"callbacks": [Callback]}, "callbacks: expected instances of Callback, got <class"),
+        ({"callbacks": Callback()}, r"callbacks: expected a list such as \[EarlyStopping\(\)\], got <"),
+        (
+            {"optimizer": torch.optim.SGD([torch.ones(1)])},
+            "optimizer: expected an Optimizer such as .*, got SGD",
+        ),
         ({"data": (X[:, :1], T)}, r"Sequential\[0\] Linear\(2, 3.*: expected input \(\*, 2\).*got \(20, 1\)"),
         ({"data": (X, T[:, 0])}, r"MSELoss\(\): expected target \(20, 1\).*got \(20,\)"),
         ({"validation": (X, T[:, 0])}, r"MSELoss\(\): expected target \(20, 1\).*got \(20,\)"),
@@ -327,6 +332,42 @@ def test_what_cannot_be_used_is_told_before_anything_changes(arguments: dict[str
     assert all(module.training for module in model.modules())
 
 
+@pytest.mark.parametrize("model", [torch.nn.Sequential(torch.nn.Linear(2, 1)), nn.Linear, None])
+def test_what_is_no_module_is_told(model: Any) -> None:
+    optimizer = optim.SGD(network(2, 1).parameters(), lr=0.1)
+    for call in (
+        lambda: fit(model, (X, T), loss=nn.MSELoss(), optimizer=optimizer, epochs=1, batch_size=4),
+        lambda: evaluate(model, (X, T)),
+        lambda: predict(model, X),
+    ):
+        with pytest.raises(
+            ValueError, match=r"model: expected a plaingrad Module such as .*, got "
+        ) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("interval", "enough"), [("step", 10), ("epoch", 2)])
+def test_a_cycle_that_ends_too_early_is_told_before_training(interval: Any, enough: int) -> None:
+    for total, used in ((enough - 1, 0), (enough, 1)):
+        model = network(2, 1)
+        before, optimizer = values(model), optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        schedule = optim.OneCycleLR(optimizer, 0.1, total_steps=total, interval=interval)
+        for _ in range(used):
+            schedule.step()
+        message = f"expected OneCycleLR to have the {enough} steps of 2 epochs before it, got {enough - 1}"
+        with pytest.raises(ValueError, match=message):
+            run(model, plane(), optimizer=optimizer, schedule=schedule)
+        assert all(torch.equal(a, b) for a, b in zip(values(model), before))
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    run(
+        model,
+        plane(),
+        optimizer=optimizer,
+        schedule=optim.OneCycleLR(optimizer, 0.1, enough, interval=interval),
+    )
+
+
 def test_a_model_without_a_tensor_as_output_is_refused() -> None:
     class Pair(nn.Linear):
         def forward(self, x: Tensor) -> Any:
@@ -339,8 +380,11 @@ def test_a_model_without_a_tensor_as_output_is_refused() -> None:
 def test_a_last_batch_that_is_too_small_is_told_before_anything_changes() -> None:
     model = nn.Sequential(*network(2, 3), nn.BatchNorm1d(3, dtype=torch.float64), *network(3, 1))
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    with pytest.raises(ModuleError, match=r"Sequential\[1\] BatchNorm1d.*more than one value per channel"):
+    with pytest.raises(
+        ModuleError, match=r"Sequential\[1\] BatchNorm1d.*more than one value per channel"
+    ) as told:
         run(model, plane(9))
+    assert str(told.value).endswith("got (1, 3), the last batch of the epoch (1 of 9 samples)")
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     run(model, plane(10))
 

@@ -47,15 +47,15 @@ class Dataset:
 
     @classmethod
     def of(cls, data: Dataset | tuple[Any, Any]) -> Dataset:
-        """A data set from itself or from a pair of tensors, arrays or nested lists."""
+        """A data set from itself or from a pair of what `as_tensor` takes; integer targets become int64."""
         if isinstance(data, Dataset):
             return data
         if not isinstance(data, (tuple, list)) or len(data) != 2:
             raise ValueError(
                 f"data: expected a Dataset or a pair (inputs, targets), got {type(data).__name__}"
             )
-        tensors = [part if isinstance(part, Tensor) else torch.from_numpy(np.array(part)) for part in data]
-        return cls(tensors[0], tensors[1])
+        inputs, targets = as_tensor("inputs", data[0]), as_tensor("targets", data[1])
+        return cls(inputs, targets if targets.is_floating_point() else targets.long())
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -81,3 +81,20 @@ class Dataset:
             raise ValueError(f"one_hot: expected int64 class indices (n,), got {self.targets.dtype}")
         classes = max(len(self.class_names), int(self.targets.max()) + 1)
         return replace(self, targets=torch.eye(classes, dtype=self.inputs.dtype)[self.targets])
+
+
+def as_tensor(name: str, values: Any) -> Tensor:
+    """A tensor as it is, or a copy of an array, a pandas table or nested lists of real numbers.
+
+    Raises:
+        ValueError: the values are no numbers that torch knows, or not of one shape; told with the name.
+    """
+    if isinstance(values, Tensor):
+        return values
+    try:
+        array = np.array(values)
+    except ValueError as error:
+        raise ValueError(f"data: expected {name} in rows of one length, got rows that differ") from error
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise ValueError(f"data: expected numbers of at most 64 bits as {name}, got {array.dtype}")
+    return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))

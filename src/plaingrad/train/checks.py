@@ -6,12 +6,10 @@ import operator
 from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
-import torch
-
 from plaingrad.data import Dataset
 from plaingrad.module import Module
 from plaingrad.nn import Loss
-from plaingrad.optim import Optimizer, Schedule
+from plaingrad.optim import OneCycleLR, Optimizer, Schedule
 from plaingrad.train.callbacks import Callback
 
 
@@ -39,10 +37,16 @@ def expect_seed(seed: SupportsIndex | None) -> int | None:
     return operator.index(seed)
 
 
+def expect_model(model: Any) -> None:
+    """Refuse what is no module of plaingrad's, one of torch.nn's for instance."""
+    if not isinstance(model, Module):
+        raise ValueError(f"model: expected a plaingrad Module such as nn.Linear(2, 1), got {_told(model)}")
+
+
 def expect_loss(loss: Any) -> None:
     """Refuse what is no loss, or does not give one number."""
     if not isinstance(loss, Loss):
-        raise ValueError(f"loss: expected a Loss such as nn.MSELoss(), got {loss!r}")
+        raise ValueError(f"loss: expected a Loss such as nn.MSELoss(), got {_told(loss)}")
     if loss.reduction == "none":
         raise ValueError(f"loss: expected reduction 'mean' or 'sum', got {loss!r}")
 
@@ -51,7 +55,7 @@ def expect_optimizer(optimizer: Any, model: Module) -> None:
     """Refuse what is no optimizer, or updates something else than the model."""
     if not isinstance(optimizer, Optimizer):
         raise ValueError(
-            f"optimizer: expected an Optimizer such as optim.SGD(model.parameters()), got {optimizer!r}"
+            f"optimizer: expected an Optimizer such as optim.SGD(model.parameters()), got {_told(optimizer)}"
         )
     own = {id(parameter) for parameter in model.parameters()}
     held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -62,21 +66,29 @@ def expect_optimizer(optimizer: Any, model: Module) -> None:
         )
 
 
-def expect_schedule(schedule: Any, optimizer: Optimizer) -> None:
-    """Refuse what is no schedule, or steers another optimizer."""
+def expect_schedule(schedule: Any, optimizer: Optimizer, epochs: int, steps_per_epoch: int) -> None:
+    """Refuse what is no schedule, steers another optimizer, or ends before training does."""
     if schedule is None:
         return
     if not isinstance(schedule, Schedule):
-        raise ValueError(f"schedule: expected one such as optim.StepLR(optimizer, 10), got {schedule!r}")
+        raise ValueError(f"schedule: expected one such as optim.StepLR(optimizer, 10), got {_told(schedule)}")
     if schedule.optimizer is not optimizer:
         raise ValueError("schedule: expected one for the same optimizer, got one for another")
+    if isinstance(schedule, OneCycleLR):
+        steps = epochs * (steps_per_epoch if schedule.interval == "step" else 1)
+        left = schedule.total_steps - schedule.last_epoch
+        if steps > left:
+            name, wanted = type(schedule).__name__, f"the {steps} steps of {epochs} epochs"
+            raise ValueError(f"schedule: expected {name} to have {wanted} before it, got {left}")
 
 
-def expect_callbacks(callbacks: Sequence[Any]) -> None:
-    """Refuse what is no callback."""
+def expect_callbacks(callbacks: Any) -> None:
+    """Refuse what is no list of callbacks."""
+    if not isinstance(callbacks, Sequence):
+        raise ValueError(f"callbacks: expected a list such as [EarlyStopping()], got {_told(callbacks)}")
     for callback in callbacks:
         if not isinstance(callback, Callback):
-            raise ValueError(f"callbacks: expected instances of Callback, got {callback!r}")
+            raise ValueError(f"callbacks: expected instances of Callback, got {_told(callback)}")
 
 
 def as_trained(model: Module, data: Dataset) -> Dataset:
@@ -85,7 +97,5 @@ def as_trained(model: Module, data: Dataset) -> Dataset:
     return data if first is None else data.to(first.value.device, first.value.dtype)
 
 
-def device_of(model: Module) -> torch.device:
-    """Where the model's parameters are; the CPU if it has none."""
-    first = next(iter(model.parameters()), None)
-    return torch.device("cpu") if first is None else first.value.device
+def _told(value: Any) -> str:
+    return " ".join(repr(value).split())

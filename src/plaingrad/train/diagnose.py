@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.parameter import Buffer
 from plaingrad.train.eager import EagerEngine
 from plaingrad.train.history import History
 from plaingrad.train.snapshot import Snapshot
@@ -21,7 +22,10 @@ Chain = tuple[tuple[Module, str], ...]
 
 
 class TrainingDiverged(RuntimeError):
-    """Training met NaN or infinity. The model is as it was before the epoch in which that happened.
+    """Training met NaN or infinity.
+
+    The model is as it was before the epoch in which that happened, unless a callback has put back other
+    weights at the end of training, as ``EarlyStopping(restore_best_weights=True)`` does.
 
     Attributes:
         epoch: the epoch, counted from 1.
@@ -31,8 +35,9 @@ class TrainingDiverged(RuntimeError):
 
     def __init__(self, epoch: int, finding: Finding | None, history: History, learning_rate: float) -> None:
         what = f", step {finding.step}: {finding}" if finding else "; a second run of it stayed finite"
-        hint = f"a learning rate below {learning_rate:g} may help"
-        super().__init__(f"training diverged in epoch {epoch}{what}; {hint}")
+        updated = epoch > 1 or finding is None or finding.updates > 0
+        hint = f"; a learning rate below {learning_rate:g} may help" if updated else ""
+        super().__init__(f"training diverged in epoch {epoch}{what}{hint}")
         self.epoch = epoch
         self.finding = finding
         self.history = history
@@ -44,13 +49,15 @@ class Finding:
 
     Attributes:
         step: in which step of the epoch, counted from 1.
+        updates: how many updates the epoch had made by then.
         path: the module's place in the network, as in a state dict; "loss" for the loss.
         module: the same with the modules' names, as in a `ModuleError`.
-        kind: "input", "parameter", "output" or "gradient".
+        kind: "input", "parameter", "buffer", "output" or "gradient".
         problem: a sentence about it.
     """
 
     step: int
+    updates: int
     path: str
     module: str
     kind: str
@@ -78,10 +85,11 @@ def diverged(
     return TrainingDiverged(epoch, finding, history, float(task.optimizer.param_groups[0]["lr"]))
 
 
-def finite(task: Task, loss: float) -> bool:
-    """Whether an epoch's loss and the parameters that it left are finite."""
+def finite(task: Task, before: Snapshot, loss: float) -> bool:
+    """Whether an epoch's loss is finite, and all parameters and buffers that were so before it."""
     return math.isfinite(loss) and all(
-        bool(torch.isfinite(storage.value).all()) for storage in task.optimizer.storages
+        _is_finite(value) or not _is_finite(before.model[name])
+        for name, value in task.model.state_dict().items()
     )
 
 
@@ -106,14 +114,22 @@ class _Watch:
     def __init__(self, task: Task) -> None:
         self.places = [*_walk(task.model, ()), (task.loss, ())]
         self.loss = task.loss
-        self.step = 0
+        self.step = self.updates = 0
+        self.infinite = [  # a mask's -inf, for instance
+            buffer
+            for module, _ in self.places
+            for _, buffer in _own_buffers(module)
+            if not _is_finite(buffer.value)
+        ]
 
     def begin(self, batch: int, logs: dict[str, float]) -> None:
         self.step = batch + 1
 
     def end(self, batch: int, logs: dict[str, float]) -> None:
+        self.updates = batch + 1
         for module, chain in self.places:
             self.check_parameters(module, chain)
+            self.check_buffers(module, chain)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -138,7 +154,9 @@ class _Watch:
                 self.check(module, chain, "input", "its input", inputs)
             self.check_parameters(module, chain)
             y = original(*inputs)
-            self.check(module, chain, "output", "its output", y, f" from inputs up to {_size(inputs)}")
+            cause = f" from inputs up to {_size(inputs)}"
+            self.check(module, chain, "output", "its output", y, cause)
+            self.check_buffers(module, chain, cause)
             return y
 
         return forward
@@ -159,6 +177,11 @@ class _Watch:
         for name, parameter in _own_parameters(module):
             self.check(module, chain, "parameter", f"its parameter {name}", parameter.value)
 
+    def check_buffers(self, module: Module, chain: Chain, cause: str = "") -> None:
+        for name, buffer in _own_buffers(module):
+            if buffer not in self.infinite:
+                self.check(module, chain, "buffer", f"its buffer {name}", buffer.value, cause)
+
     def check(
         self, module: Module, chain: Chain, kind: str, subject: str, values: Any, cause: str = ""
     ) -> None:
@@ -173,7 +196,7 @@ class _Watch:
                     error.inside(container, name)
                 path = "loss" if module is self.loss else ".".join(name for _, name in chain)
                 told = str(error).removesuffix(f": {problem}")
-                raise _FoundError(Finding(self.step, path, told, kind, problem))
+                raise _FoundError(Finding(self.step, self.updates, path, told, kind, problem))
 
 
 def _walk(module: Module, chain: Chain) -> Iterator[tuple[Module, Chain]]:
@@ -184,6 +207,14 @@ def _walk(module: Module, chain: Chain) -> Iterator[tuple[Module, Chain]]:
 
 def _own_parameters(module: Module) -> Iterator[tuple[str, Any]]:
     return ((name, parameter) for name, parameter in module.named_parameters() if "." not in name)
+
+
+def _own_buffers(module: Module) -> Iterator[tuple[str, Buffer]]:
+    return ((name, field) for name, field in vars(module).items() if isinstance(field, Buffer))
+
+
+def _is_finite(value: Tensor) -> bool:
+    return bool(torch.isfinite(value).all())
 
 
 def _tensors(values: Any) -> list[Tensor]:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from plaingrad.data import Dataset
+from plaingrad.data.dataset import as_tensor
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
-from plaingrad.train.checks import as_trained, expect_loss, expect_positive
+from plaingrad.train.checks import as_trained, expect_loss, expect_model, expect_positive
 from plaingrad.train.metrics import Metric, named
 from plaingrad.train.modes import mode
 
@@ -42,9 +43,10 @@ def evaluate(
         A number for ``"loss"`` and for each metric.
 
     Raises:
-        ValueError: empty data or NaN in it, a loss or metric that is none, ``batch_size`` < 1.
+        ValueError: empty data or NaN in it, a model, loss or metric that is none, ``batch_size`` < 1.
         ModuleError: inputs or targets do not fit the network or the loss.
     """
+    expect_model(model)
     expect_positive("batch_size", batch_size)
     if loss is not None:
         expect_loss(loss)
@@ -56,16 +58,17 @@ def predict(model: Module, inputs: Any, batch_size: int = BATCH_SIZE) -> Tensor:
 
     Args:
         model: the network.
-        inputs: a tensor or array, samples along the first axis.
+        inputs: a tensor, array or table, samples along the first axis.
         batch_size: how many samples pass through the network at once.
 
     Raises:
-        ValueError: there are no inputs, or NaN among them; ``batch_size`` < 1.
+        ValueError: the model is no `Module`; there are no inputs, or NaN among them; ``batch_size`` < 1.
         ModuleError: the inputs do not fit the network.
     """
+    expect_model(model)
     expect_positive("batch_size", batch_size)
-    inputs = inputs if isinstance(inputs, Tensor) else torch.as_tensor(inputs)
-    data = as_trained(model, Dataset(inputs, inputs))
+    samples = as_tensor("inputs", inputs)
+    data = as_trained(model, Dataset(samples, samples))
     return outputs(model, data.inputs, batch_size)
 
 

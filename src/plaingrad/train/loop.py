@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 
 from plaingrad.data import Dataset
-from plaingrad.module import Module
+from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import checks
@@ -59,8 +59,8 @@ def fit(
 
     Args:
         model: the network, changed in place.
-        train: a `Dataset`, or a pair of tensors or arrays ``(inputs, targets)``. Floating-point values are
-            brought to the model's dtype and device; integers, such as class indices, stay integers.
+        train: a `Dataset`, or a pair of tensors, arrays or tables ``(inputs, targets)``. Floating-point
+            values are brought to the model's dtype and device; integers stay integers, as targets int64.
         loss: for instance ``nn.CrossEntropyLoss()``; with reduction "mean" or "sum".
         optimizer: for instance ``optim.SGD(model.parameters(), lr=0.1)``. Parameters that it does not hold
             stay as they are.
@@ -87,8 +87,10 @@ def fit(
         ValueError: an argument cannot be used; said before anything is trained.
         ModuleError: the data do not fit the network or the loss; said with the module's place in the network.
         TrainingDiverged: an epoch met NaN or infinity. It names the epoch, the step, the module and what went
-            bad first; the model is as it was before that epoch, and the history so far is in ``.history``.
+            bad first; the model is as it was before that epoch (if no callback puts back other weights at the
+            end of training), and the history so far is in ``.history``.
     """
+    checks.expect_model(model)
     data = checks.as_trained(model, Dataset.of(train))
     held_out = None if validation is None else checks.as_trained(model, Dataset.of(validation))
     epochs = checks.expect_positive("epochs", epochs)
@@ -96,7 +98,7 @@ def fit(
     seed = checks.expect_seed(seed)
     checks.expect_loss(loss)
     checks.expect_optimizer(optimizer, model)
-    checks.expect_schedule(schedule, optimizer)
+    checks.expect_schedule(schedule, optimizer, epochs, -(-len(data) // batch_size))
     checks.expect_callbacks(callbacks)
     measured = named(metrics, loss)
 
@@ -145,7 +147,7 @@ def fit(
             start = time.perf_counter()
             logs["loss"] = runner.run_epoch(order)
             logs["seconds"] = time.perf_counter() - start
-            if not finite(task, logs["loss"]):
+            if not finite(task, before, logs["loss"]):
                 history.stopped = f"diverged in epoch {epoch + 1}"
                 raise diverged(task, before, order, epoch + 1, history)
             logs |= measure(model, data, None, measured) if measured else {}
@@ -171,9 +173,12 @@ def fit(
 
 def _try_last_batch(task: Task) -> None:
     """Say now what the last batch of an epoch is too small for, such as batch normalisation of one sample."""
-    before = Snapshot(task)
+    before, size = Snapshot(task), len(task.data) % task.batch_size or task.batch_size
     try:
-        task.model.forward(task.data.inputs[-(len(task.data) % task.batch_size or task.batch_size) :])
+        task.model.forward(task.data.inputs[-size:])
+    except ModuleError as error:
+        error.problem += f", the last batch of the epoch ({size} of {len(task.data)} samples)"
+        raise
     finally:
         before.restore()
 

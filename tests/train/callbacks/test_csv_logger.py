@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from plaingrad.train.callbacks import Callback, CSVLogger
+from plaingrad.train.callbacks import Callback, CSVLogger, EarlyStopping
 from train.small import network, plane, run
 
 
@@ -33,3 +34,21 @@ def test_a_table_is_replaced_or_continued(tmp_path: Path) -> None:
     for append, epochs in ((True, [1, 2]), (False, [1, 2]), (True, [1, 2, 1, 2])):
         run(network(2, 1), plane(), callbacks=[CSVLogger(path, append=append)])
         assert pd.read_csv(path)["epoch"].tolist() == epochs
+
+
+def test_a_run_that_is_refused_leaves_the_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,loss\n1,0.5\n")
+    with pytest.raises(ValueError, match="EarlyStopping"):
+        run(network(2, 1), plane(), callbacks=[CSVLogger(path), EarlyStopping()])
+    with pytest.raises(
+        ValueError, match=r"CSVLogger: expected columns epoch, loss, lr, seconds in .*, got epoch, loss$"
+    ):
+        run(network(2, 1), plane(), callbacks=[CSVLogger(path, append=True)])
+    assert path.read_text() == "epoch,loss\n1,0.5\n"
+
+
+@pytest.mark.parametrize("path", [".", "missing/log.csv"])
+def test_a_path_for_no_file_is_told_before_training(tmp_path: Path, path: str) -> None:
+    with pytest.raises(ValueError, match="CSVLogger: expected a file in a folder that exists, got"):
+        run(network(2, 1), plane(), callbacks=[CSVLogger(tmp_path / path)])

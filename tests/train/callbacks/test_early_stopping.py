@@ -43,6 +43,19 @@ def test_accuracy_is_better_when_larger() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "column", "reason"),
+    [
+        ({"patience": 2}, [math.nan, math.inf], "val_loss was never finite"),
+        ({"baseline": 2.5}, [3.0], "val_loss was never better than 2.5"),
+    ],
+)
+def test_the_reason_if_there_was_no_best_epoch(
+    arguments: dict[str, Any], column: list[float], reason: str
+) -> None:
+    assert script(EarlyStopping(**arguments), val_loss=column).history.stopped == reason
+
+
 @pytest.mark.parametrize(("restore", "epoch"), [(True, 1), (False, 3)])
 def test_the_best_weights_are_restored_if_asked(restore: bool, epoch: int) -> None:
     callback = EarlyStopping(patience=2, restore_best_weights=restore)
@@ -70,3 +83,13 @@ def test_what_cannot_be_watched_is_told_before_training() -> None:
         EarlyStopping("f1")
     with pytest.raises(ValueError, match="EarlyStopping: expected mode 'auto', 'min' or 'max', got 'best'"):
         EarlyStopping(mode="best")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"patience": "3"}, {"patience": -1}, {"min_delta": math.nan}, {"start_from_epoch": 0.5}],
+)
+def test_options_that_are_no_numbers_are_refused(arguments: dict[str, Any]) -> None:
+    (name,) = arguments
+    with pytest.raises(ValueError, match=f"EarlyStopping: expected {name} to be a "):
+        EarlyStopping(**arguments)

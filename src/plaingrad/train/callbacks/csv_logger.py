@@ -14,9 +14,13 @@ class CSVLogger(Callback):
     """Writes a row per epoch, counted from 1, to a CSV file, at once.
 
     Args:
-        path: the file; its folder must exist.
+        path: the file; its folder must exist. It is opened, and what it held replaced, after the first epoch.
         separator: between the columns.
         append: whether to continue a file that exists instead of replacing it.
+
+    Raises:
+        ValueError: at the start of training, if the folder does not exist, the path is itself a folder, or
+            the file to continue has other columns.
     """
 
     def __init__(self, path: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
@@ -25,14 +29,24 @@ class CSVLogger(Callback):
         self._writer: Any = None
 
     def on_train_begin(self, logs: Logs) -> None:
-        mode = "a" if self.append else "w"
-        self._file = Path(self.path).open(mode, newline="", encoding="utf-8")  # noqa: SIM115, closed at the end
-        self._writer = csv.DictWriter(self._file, ["epoch", *self.run.columns], delimiter=self.separator)
-        if self._file.tell() == 0:
-            self._writer.writeheader()
+        self._file, path = None, Path(self.path)
+        if path.is_dir() or not path.parent.is_dir():
+            raise ValueError(f"CSVLogger: expected a file in a folder that exists, got {str(path)!r}")
+        if self.append and path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                header = next(csv.reader(file, delimiter=self.separator), [])
+            columns = ["epoch", *self.run.columns]
+            if header and header != columns:
+                problem = f"expected columns {', '.join(columns)} in {str(path)!r}, got {', '.join(header)}"
+                raise ValueError(f"CSVLogger: {problem}")
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        assert self._file is not None
+        if self._file is None:
+            mode = "a" if self.append else "w"
+            self._file = Path(self.path).open(mode, newline="", encoding="utf-8")  # noqa: SIM115, closed at the end
+            self._writer = csv.DictWriter(self._file, ["epoch", *self.run.columns], delimiter=self.separator)
+            if self._file.tell() == 0:
+                self._writer.writeheader()
         self._writer.writerow({"epoch": epoch + 1, **logs})
         self._file.flush()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from plaingrad.optim.options import COUNT_OR_ZERO, NUMBER, expect
 from plaingrad.train.callbacks.callback import Callback, Logs
 from plaingrad.train.callbacks.monitor import Monitor
 
@@ -17,7 +18,8 @@ class EarlyStopping(Callback):
         patience: after how many epochs in a row without improvement to end.
         mode: "min" or "max", whichever is better; "auto" knows plaingrad's own metrics.
         baseline: a value to be better than from the start.
-        restore_best_weights: whether to leave the model as it was after its best epoch.
+        restore_best_weights: whether to leave the model as it was after its best epoch, even if training ends
+            by an error or `TrainingDiverged` too.
         start_from_epoch: the first epoch to look at, counted from 0.
 
     Attributes:
@@ -26,7 +28,8 @@ class EarlyStopping(Callback):
         stopped_epoch: the epoch after which training was ended, counted from 0; None if it was not.
 
     Raises:
-        ValueError: the mode is unknown; at the start of training, if no such column will be recorded.
+        ValueError: the mode is unknown, ``patience`` or ``start_from_epoch`` is no count, or ``min_delta`` no
+            finite number; at the start of training, if no such column will be recorded.
 
     Source: L. Prechelt, "Early stopping - but when?", 1998.
     """
@@ -41,6 +44,9 @@ class EarlyStopping(Callback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
+        expect("EarlyStopping", "min_delta", NUMBER, min_delta)
+        expect("EarlyStopping", "patience", COUNT_OR_ZERO, patience)
+        expect("EarlyStopping", "start_from_epoch", COUNT_OR_ZERO, start_from_epoch)
         self.monitor, self.min_delta, self.patience, self.mode = monitor, min_delta, patience, mode
         self.baseline = baseline
         self.restore_best_weights = restore_best_weights
@@ -74,7 +80,12 @@ class EarlyStopping(Callback):
         self._waited += 1
         if self._waited >= self.patience:
             self.stopped_epoch = epoch
-            self.run.stop(f"{self.monitor} has not improved since epoch {epoch + 1 - self._waited}")
+            self.run.stop(f"{self.monitor} {self._complaint(epoch)}")
+
+    def _complaint(self, epoch: int) -> str:
+        if self.best_epoch is not None:
+            return f"has not improved since epoch {epoch + 1 - self._waited}"
+        return "was never finite" if self.baseline is None else f"was never better than {self.baseline:g}"
 
     def on_train_end(self, logs: Logs) -> None:
         if self._weights is not None:
