@@ -79,3 +79,11 @@ def test_a_given_table_is_copied_and_can_be_frozen(freeze: bool) -> None:
         torch.testing.assert_close(layer.weight.grad, theirs.weight.grad)
     layer.weight.value += 1
     assert torch.equal(table, theirs.weight)
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_a_table_that_does_not_fit() -> None:
+    with pytest.raises(ModuleError, match=r"expected a table \(5, 3\), got \(2, 2\)"):
+        nn.Embedding(5, 3, _weight=torch.zeros(2, 2))
+    with pytest.raises(ModuleError, match=r"expected a table \(num_embeddings, embedding_dim\), got \(3,\)"):
+        nn.Embedding.from_pretrained(torch.zeros(3))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
-from plaingrad.parameter import Buffer, Parameter
+from plaingrad.parameter import Buffer, Parameter, shape
 
 
 class Embedding(Module):
@@ -71,6 +71,9 @@ class Embedding(Module):
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
         if _weight is not None:
+            if _weight.shape != (num_embeddings, embedding_dim):
+                expected = f"a table ({num_embeddings}, {embedding_dim})"
+                raise ModuleError(self, f"expected {expected}, got {shape(_weight)}")
             self.weight = (Buffer if _freeze else Parameter)(_weight.to(device, dtype, copy=True))
             return
         self.weight = Parameter(torch.empty(num_embeddings, embedding_dim, device=device, dtype=dtype))
@@ -88,8 +91,11 @@ class Embedding(Module):
         sparse: bool = False,
     ) -> Embedding:
         """An embedding with a copy of the given table, which is a buffer if ``freeze``."""
+        if embeddings.ndim != 2:
+            expected = "a table (num_embeddings, embedding_dim)"
+            raise ModuleError(cls.__new__(cls, embeddings), f"expected {expected}, got {shape(embeddings)}")
         return cls(
-            len(embeddings),
+            embeddings.shape[0],
             embeddings.shape[1],
             padding_idx,
             max_norm,

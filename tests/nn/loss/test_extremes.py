@@ -170,3 +170,10 @@ def test_weights_are_state_but_not_learned(name: str, weights: list[str]) -> Non
     assert loss.parameters() == []
     assert all(value.dtype == torch.float64 for value in loss.to(torch.float64).state_dict().values())
     assert getattr(nn, name)().state_dict() == {}
+
+
+def test_a_smoothed_mean_over_targets_without_weight_is_nan() -> None:
+    weight, logits = torch.tensor([0.0, 0.0, 1.0]), torch.ones(2, 3)
+    for library in (nn, torch.nn):
+        loss = library.CrossEntropyLoss(weight=weight, label_smoothing=0.1)
+        assert loss(logits, torch.tensor([0, 1])).isnan()

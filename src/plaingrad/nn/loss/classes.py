@@ -30,37 +30,39 @@ class ClassLoss(Loss):
         self.weight = Buffer(weight) if weight is not None else None
         self.ignore_index = ignore_index
 
-    def class_axis(self, x: Tensor) -> int:
+    def class_axis(self, prediction: Tensor) -> int:
         """The axis of the classes, once the scores are known to have one."""
-        if x.ndim == 0 or not x.is_floating_point():
+        if prediction.ndim == 0 or not prediction.is_floating_point():
             raise ModuleError(
-                self, f"expected a floating-point prediction (N, C, ...) or (C,), got {shape(x)} of {x.dtype}"
+                self,
+                "expected a floating-point prediction (N, C, ...) or (C,), "
+                f"got {shape(prediction)} of {prediction.dtype}",
             )
-        return min(1, x.ndim - 1)
+        return min(1, prediction.ndim - 1)
 
-    def one_hot(self, x: Tensor, target: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-        """A one at each target's class and zeros elsewhere, shaped as x; and a 1 for each target kept.
+    def one_hot(self, prediction: Tensor, target: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+        """A one at each target's class and zeros elsewhere, for each class; and a 1 for each target kept.
 
-        A target that is ignored has no one, and 0 in the second tensor, which is shaped as x with a single
-        class.
+        The first is shaped as the prediction, the second as a prediction with a single class. A target that
+        is ignored has no one in the first, and 0 in the second.
         """
-        expected = x.shape[:axis] + x.shape[axis + 1 :]
+        expected = prediction.shape[:axis] + prediction.shape[axis + 1 :]
         if target.shape != expected or target.dtype != torch.int64:
             raise ModuleError(
                 self,
-                f"expected class indices {tuple(expected)} of torch.int64 for a prediction {shape(x)}, "
-                f"got {shape(target)} of {target.dtype}",
+                f"expected class indices {tuple(expected)} of torch.int64 "
+                f"for a prediction {shape(prediction)}, got {shape(target)} of {target.dtype}",
             )
-        last = x.shape[axis] - 1
-        index, ones = target, torch.ones_like(target, dtype=x.dtype)
+        last = prediction.shape[axis] - 1
+        index, ones = target, torch.ones_like(target, dtype=prediction.dtype)
         if 0 <= self.ignore_index <= last or not within(target, 0, last):
             kept = target != self.ignore_index
             index, ones = target * kept, ones * kept
             self.expect_within("class index", index, 0, last)
         ones = ones.unsqueeze(axis)
-        return torch.zeros_like(x).scatter_(axis, index.unsqueeze(axis), ones), ones
+        return torch.zeros_like(prediction).scatter_(axis, index.unsqueeze(axis), ones), ones
 
-    def weigh(self, x: Tensor, axis: int) -> Tensor:
+    def weigh_classes(self, x: Tensor, axis: int) -> Tensor:
         """``x`` times the weight of each class, or ``x`` itself if there are no weights."""
         if self.weight is None:
             return x

@@ -55,10 +55,10 @@ class CrossEntropyLoss(ClassLoss):
             raise ModuleError(self, f"expected label_smoothing in 0..1, got {label_smoothing}")
         self.label_smoothing = label_smoothing
 
-    def forward(self, x: Float[Tensor, ...], target: Num[Tensor, ...]) -> Float[Tensor, ...]:
-        axis = self.class_axis(x)
-        mass, total = self.mass(x, target, axis)
-        z = x - x.amax(axis, keepdim=True)
+    def forward(self, prediction: Float[Tensor, ...], target: Num[Tensor, ...]) -> Float[Tensor, ...]:
+        axis = self.class_axis(prediction)
+        mass, total = self.mass(prediction, target, axis)
+        z = prediction - prediction.amax(axis, keepdim=True)
         exp_z = z.exp()
         sum_z = exp_z.sum(axis, keepdim=True)
         loss = self.reduce(cross_entropy(mass, z - sum_z.log(), axis), total)
@@ -69,24 +69,25 @@ class CrossEntropyLoss(ClassLoss):
         p, mass, total, axis = self.restore(dloss)
         return (p * mass.sum(axis, keepdim=True) - mass) * self.upstream(dloss, total)
 
-    def mass(self, x: Tensor, target: Tensor, axis: int) -> tuple[Tensor, float]:
+    def mass(self, prediction: Tensor, target: Tensor, axis: int) -> tuple[Tensor, float]:
         """The mass m that the target puts on each class, and the n of a mean."""
         q: Tensor
         kept: Tensor | float
         if target.is_floating_point():
-            self.expect_probabilities(x, target)
-            q, kept, total = target, 1.0, x.numel() / max(1, x.shape[axis])
+            self.expect_probabilities(prediction, target)
+            q, kept, total = target, 1.0, prediction.numel() / max(1, prediction.shape[axis])
         else:
-            q, kept = self.one_hot(x, target, axis)
-            total = self.weigh(q, axis).sum().item()
+            q, kept = self.one_hot(prediction, target, axis)
+            total = self.weigh_classes(q, axis).sum().item()
         if self.label_smoothing:
-            q = (1 - self.label_smoothing) * q + kept * (self.label_smoothing / x.shape[axis])
-        return self.weigh(q, axis), total
+            q = (1 - self.label_smoothing) * q + kept * (self.label_smoothing / prediction.shape[axis])
+        return self.weigh_classes(q, axis), total
 
-    def expect_probabilities(self, x: Tensor, target: Tensor) -> None:
+    def expect_probabilities(self, prediction: Tensor, target: Tensor) -> None:
         """Refuse class probabilities that do not fit the logits or the arguments."""
-        if target.shape != x.shape or target.dtype != x.dtype:
-            expected = f"class probabilities {shape(x)} of {x.dtype}, or class indices of torch.int64"
-            raise ModuleError(self, f"expected {expected}, got {shape(target)} of {target.dtype}")
+        if target.shape != prediction.shape or target.dtype != prediction.dtype:
+            expected = f"class probabilities {shape(prediction)} of {prediction.dtype}"
+            got = f"got {shape(target)} of {target.dtype}"
+            raise ModuleError(self, f"expected {expected}, or class indices of torch.int64, {got}")
         if self.ignore_index >= 0:
             raise ModuleError(self, "expected class indices, for ignore_index, got class probabilities")

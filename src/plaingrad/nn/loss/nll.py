@@ -11,7 +11,8 @@ from plaingrad.nn.loss.classes import ClassLoss, cross_entropy
 class NLLLoss(ClassLoss):
     r"""The negative log-likelihood of the target classes.
 
-    With the mass m that the target of sample i puts on class c, its weight on the right one and 0 elsewhere:
+    With log-probabilities x, and the mass m that the target of sample i puts on class c, its weight on the
+    right one and 0 elsewhere:
 
     .. math::
         m_{ic} &= w_c\, [c = t_i]\, [t_i \neq \text{ignore\_index}] \\
@@ -30,11 +31,11 @@ class NLLLoss(ClassLoss):
         ModuleError: the shapes do not fit, the target is no int64, or an index lies outside the classes.
     """
 
-    def forward(self, x: Float[Tensor, ...], target: Int[Tensor, ...]) -> Float[Tensor, ...]:
-        axis = self.class_axis(x)
-        mass = self.weigh(self.one_hot(x, target, axis)[0], axis)
+    def forward(self, prediction: Float[Tensor, ...], target: Int[Tensor, ...]) -> Float[Tensor, ...]:
+        axis = self.class_axis(prediction)
+        mass = self.weigh_classes(self.one_hot(prediction, target, axis)[0], axis)
         total = mass.sum().item()
-        loss = self.reduce(cross_entropy(mass, x, axis), total)
+        loss = self.reduce(cross_entropy(mass, prediction, axis), total)
         self.save((mass, total), loss)
         return loss
 

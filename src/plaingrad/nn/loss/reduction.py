@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
@@ -47,13 +49,13 @@ class Loss(Module):
 
         Args:
             losses: one loss per element.
-            count: what a mean divides their sum by; None stands for their number.
+            count: what a mean divides their sum by, NaN if 0; None stands for their number.
         """
         if self.reduction == "none":
             return losses
         if self.reduction == "sum":
             return losses.sum()
-        return losses.mean() if count in (None, losses.numel()) else losses.sum() / count
+        return losses.mean() if count in (None, losses.numel()) else losses.sum() / (count or math.nan)
 
     def upstream(self, dloss: Tensor | None, count: int | float) -> Tensor | float:
         """The gradient that reaches each element through the reduction; zero through a mean of nothing.
