@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from plaingrad import paper
+from plaingrad.inspect import check_gradients
 from plaingrad.module import ModuleError
 from plaingrad.paper import Relu, Sigmoid, Tanh, identity, linear, sequential
 
@@ -208,7 +209,7 @@ def test_the_gradients_are_those_of_the_core() -> None:
     torch.manual_seed(0)
     ours = sequential(linear(2, 5), Relu(), linear(5, 3))
     core = paper.nn.Sequential(paper.nn.Linear(2, 5), paper.nn.ReLU(), paper.nn.Linear(5, 3))
-    for mine, theirs in zip(ours.network.parameters(), core.parameters()):
+    for mine, theirs in zip((p for _, p in ours.named_parameters()), core.parameters()):
         theirs.value = mine.value
     x, target = torch.randn(7, 2), torch.randn(7, 3)
     squared_error = paper.nn.MSELoss("sum")
@@ -339,7 +340,7 @@ def test_the_model_shows_its_structure() -> None:
     ]
 
 
-@pytest.mark.parametrize("size", [0, 4, -1])
+@pytest.mark.parametrize("size", [0, 4, -1, 2.5])
 def test_a_mini_batch_size_that_does_not_fit_is_refused(size: int) -> None:
     model = sequential(linear(2, 2))
     with pytest.raises(ValueError, match=f"mini_batch_size from 1 to 3, got {size}"):
@@ -352,3 +353,29 @@ def test_data_that_does_not_fit_is_refused() -> None:
         paper.train_model(model, torch.zeros(2, 3), torch.zeros(2, 4))
     with pytest.raises(ValueError, match="expected finite inputs, got nan"):
         paper.train_model(model, torch.full((2, 3), math.nan), torch.zeros(2, 3))
+
+
+def test_errors_of_both_directions_name_the_same_place() -> None:
+    model = sequential(linear(2, 2))
+    model.forward(torch.zeros(2, 3))
+    with pytest.raises(ModuleError, match=r"^sequential\[1\] identity\(\): "):
+        model.backward(torch.zeros(2, 1))
+
+
+def test_a_loss_that_is_not_finite_ends_training() -> None:
+    points, targets = paper.generate_disc_set(20, seed=0)
+    with pytest.raises(
+        RuntimeError, match=r"^train_model: the loss became (nan|inf) in epoch \d; try"
+    ):
+        paper.train_model(sequential(linear(2, 2)), points, targets, learning_rate=1e20)
+
+
+def test_a_number_of_points_that_is_no_integer_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"n: expected a positive integer, got 10\.5"):
+        paper.generate_disc_set(10.5)  # type: ignore[arg-type]
+
+
+def test_the_checker_takes_a_linear_module_and_says_why_not_a_network() -> None:
+    assert check_gradients(linear(3, 2), torch.randn(3, 5)).ok
+    with pytest.raises(ValueError, match="returned list, expected tensors"):
+        check_gradients(sequential(linear(3, 2), Tanh()), torch.randn(3, 5))

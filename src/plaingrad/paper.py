@@ -7,6 +7,7 @@ paper's names is all it adds. Every gradient is the core's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,7 +17,9 @@ from torch import Tensor
 
 from plaingrad import data, nn
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.container import Container
 from plaingrad.parameter import shape
+from plaingrad.train.checks import expect_positive
 
 __all__ = [
     "Relu",
@@ -129,7 +132,7 @@ def __structurize__(modules: Sequence[Module]) -> tuple[list[Module], list[linea
     return operations, linears, activations
 
 
-class sequential(Module):
+class sequential(Container):
     r"""The paper's network: linear and activation modules, one after another, trained on the squared error.
 
     .. math::
@@ -151,12 +154,14 @@ class sequential(Module):
     """
 
     def __init__(self, *modules: Module) -> None:
+        super().__init__()
         for position, module in enumerate(modules):
             if not isinstance(module, (linear, *Activation)):
                 kinds = "linear, Relu, Tanh, Sigmoid or identity"
                 raise ModuleError(self, f"expected {kinds} at position {position}, got {module!r}")
         operations, self.linears, self.activations = __structurize__(modules)
-        self.network = nn.Sequential(*operations)
+        for position, operation in enumerate(operations):
+            self._add(str(position), operation)
         self.linear_result: list[Tensor] = []
         self.activation_result: list[Tensor] = []
         self.differentiated = False
@@ -165,12 +170,8 @@ class sequential(Module):
         """Compute and return the linear results s(l) and the activation results x(l)."""
         linear_result: list[Tensor] = []
         activation_result: list[Tensor] = []
-        for name, operation in self.network.named_children():
-            try:
-                x = operation.forward(x)
-            except ModuleError as error:
-                error.inside(self, name)
-                raise
+        for name, operation in self.named_children():
+            x = self.at(name, operation.forward, x)
             (linear_result if isinstance(operation, linear) else activation_result).append(x)
         self.linear_result, self.activation_result = linear_result, activation_result
         return linear_result, activation_result
@@ -188,9 +189,10 @@ class sequential(Module):
 
     def backward(self, grad: Float[Tensor, "outputs n"]) -> Float[Tensor, "features n"]:
         """Add to the parameters' gradients, given that of the output; return that of the input."""
-        dx = self.network.backward(grad)
+        for name, operation in reversed(list(self.named_children())):
+            grad = self.at(name, operation.backward, grad)
         self.differentiated = True
-        return dx
+        return grad
 
     def output(self) -> Tensor:
         """The last activation x(L) of the latest forward."""
@@ -225,10 +227,8 @@ class sequential(Module):
 
     def zero_grad(self) -> None:
         """Set all gradients to zero and forget state that no backward has taken."""
-        self.network.zero_grad()
-
-    def __repr__(self) -> str:
-        return repr(self.network).replace("Sequential", "sequential", 1)
+        for operation in self:
+            operation.zero_grad()
 
 
 Sequential = sequential  # the paper writes both
@@ -245,7 +245,7 @@ def generate_disc_set(n: int, seed: int | None = None) -> tuple[Tensor, Tensor]:
         The points, ``(2, n)``, and for each a column (1, 0) if it lies outside the disc of radius
         :math:`1 / \sqrt{2 \pi}` about (1/2, 1/2), or (0, 1) if inside: ``(2, n)``.
     """
-    disc = data.disc(n, seed=seed).one_hot()
+    disc = data.disc(expect_positive("n", n), seed=seed).one_hot()
     return disc.inputs.T, disc.targets.T
 
 
@@ -272,10 +272,11 @@ def train_model(
 
     Raises:
         ValueError: there are no samples, they differ in number from the targets, a value is NaN or infinite,
-            or the mini-batch size does not lie between 1 and their number.
+            or the mini-batch size is no integer between 1 and their number.
+        RuntimeError: the loss of an epoch is NaN or infinite.
     """
     samples = data.Dataset(train_input.T, train_target.T)
-    if not 1 <= mini_batch_size <= len(samples):
+    if not isinstance(mini_batch_size, int) or not 1 <= mini_batch_size <= len(samples):
         raise ValueError(
             f"train_model: expected mini_batch_size from 1 to {len(samples)}, got {mini_batch_size}"
         )
@@ -290,6 +291,10 @@ def train_model(
             total += model.loss(target).item() * target.shape[1]
             model.update(learning_rate)
             model.zero_grad()
+        if not math.isfinite(total):
+            raise RuntimeError(
+                f"train_model: the loss became {total} in epoch {e}; try a lower learning_rate"
+            )
         losses.append(total / len(samples))
         print("epoch:", e, ", loss=", losses[-1])
     return losses

@@ -13,6 +13,8 @@ from conformance.case import Case, seeds
 from conformance.table import CASES
 from plaingrad import nn
 from plaingrad.inspect import check_gradients
+from plaingrad.inspect.gradients.hints import hint as guess
+from plaingrad.inspect.gradients.report import told_apart
 from plaingrad.module import Module, ModuleError
 from plaingrad.parameter import Buffer, Parameter
 
@@ -241,3 +243,22 @@ def test_a_forward_that_raises_or_returns_no_tensor() -> None:
     broken.function = lambda x: "y"
     with pytest.raises(ValueError, match="returned str, expected tensors"):
         check_gradients(broken, normal(4, 3))
+
+
+def test_a_loss_without_its_target() -> None:
+    with pytest.raises(ValueError, match=r"expected loss as a pair \(loss, target\), got MSELoss\(\)"):
+        check_gradients(nn.Linear(3, 2), normal(4, 3), loss=nn.MSELoss())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("factor", "hint"),
+    [(1 + 1e-5, ""), (-1, "the sign is turned?"), (1 / 3, "a factor of 1/3?"), (0.7, "a factor of 0.7?")],
+)
+def test_a_factor_is_named_unless_it_is_near_one(factor: float, hint: str) -> None:
+    right = normal(4, 3)
+    assert guess(factor * right, right, None, 1) == hint
+
+
+def test_numbers_that_differ_look_different() -> None:
+    assert told_apart(1.0, 2.0) == ("1", "2")
+    assert told_apart(1.0000001, 1.0) == ("1.0000001", "1")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.inspect.gradients.differences import Differences
-from plaingrad.inspect.gradients.report import Row, number, place
+from plaingrad.inspect.gradients.report import Row, place, told_apart
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,8 @@ class Comparison:
         right = self.central[i] if against == "central differences" else float(self.traced[i])  # type: ignore[index]
         self.row.ok = False
         self._worst = i
-        self.row.problem = (
-            f"{self.place}{place(self._index(i))}: backward gives {number(float(self.ours[i]))}, "
-            f"{against} {number(right)}"
-        )
+        given, wanted = told_apart(float(self.ours[i]), right)
+        self.row.problem = f"{self.place}{place(self._index(i))}: backward gives {given}, {against} {wanted}"
 
     def _directions(self) -> None:
         for _ in range(self.limits.directions):
@@ -134,9 +132,10 @@ class Comparison:
                 if finding.verdict == "differs":
                     self.row.ok = False
                     self.row.backward, self.row.central = ours, central
+                    given, wanted = told_apart(ours, central)
                     self.row.problem = (
-                        f"{self.place} along a random direction: backward gives {number(ours)}, "
-                        f"central differences {number(central)}"
+                        f"{self.place} along a random direction: backward gives {given}, "
+                        f"central differences {wanted}"
                     )
                     self.row.differences = self._error(ours, central)
                     return

@@ -28,7 +28,7 @@ def _guesses(ours: Tensor, right: Tensor, alternative: Alternative | None, batch
     if not bool(ours.any()):
         yield "zero everywhere: not accumulated, or not passed on?"
     factor = _constant_factor(ours, right)
-    if factor is not None:
+    if factor is not None and abs(factor - 1) > 1e-3:
         yield _named_factor(factor, batch)
     if ours.ndim >= 2 and ours.shape[-1] == ours.shape[-2] and _equal(ours, right.mT):
         yield "transposed?"
@@ -82,6 +82,7 @@ def _named_factor(factor: float, batch: int) -> str:
         return f"{sign}a factor of {batch}, the size of the batch?"
     if batch > 1 and near(1 / batch):
         return f"{sign}a factor of 1/{batch}, one over the size of the batch?"
-    if near((round(1 / size) and 1 / round(1 / size)) or 1) and size < 1:
-        return f"{sign}a factor of 1/{round(1 / size)}?"
+    divisor = round(1 / size)
+    if divisor > 1 and near(1 / divisor):
+        return f"{sign}a factor of 1/{divisor}?"
     return f"{sign}a factor of {size:.5g}?"

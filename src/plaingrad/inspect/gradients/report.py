@@ -149,5 +149,11 @@ def number(value: float | None) -> str:
     return "-" if value is None or math.isnan(value) else f"{value:.5g}"
 
 
+def told_apart(ours: float, right: float) -> tuple[str, str]:
+    """Two numbers with as many significant digits as it takes to tell them apart, at least five."""
+    pairs = [(f"{ours:.{digits}g}", f"{right:.{digits}g}") for digits in range(5, 18)]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
+
+
 def _error(value: float | None) -> str:
     return "-" if value is None else f"{value:.1e}"

@@ -46,6 +46,8 @@ class Subject:
         training: bool | None,
         seed: int,
     ) -> None:
+        if loss is not None and not (isinstance(loss, (tuple, list)) and len(loss) > 1):
+            raise ValueError(f"check_gradients: expected loss as a pair (loss, target), got {loss!r}")
         self.module = _private(module)
         self.loss = None if loss is None else _private(loss[0])
         self.targets = () if loss is None else doubled(loss[1:])
@@ -161,7 +163,7 @@ def _private(module: Module) -> Module:
     # Saved state stays behind: it may be large, and the copy begins without any.
     own = copy.deepcopy(module, {id(child._saved): [] for child in module.modules()})
     own.to(torch.float64)
-    for parameter in own.parameters():
+    for _, parameter in own.named_parameters():
         parameter.bind(*doubled(tuple(parameter)))
         parameter.grad.zero_()
     for child in own.modules():
