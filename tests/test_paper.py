@@ -364,9 +364,7 @@ def test_errors_of_both_directions_name_the_same_place() -> None:
 
 def test_a_loss_that_is_not_finite_ends_training() -> None:
     points, targets = paper.generate_disc_set(20, seed=0)
-    with pytest.raises(
-        RuntimeError, match=r"^train_model: the loss became (nan|inf) in epoch \d; try"
-    ):
+    with pytest.raises(RuntimeError, match=r"^train_model: the loss became (nan|inf) in epoch \d; try"):
         paper.train_model(sequential(linear(2, 2)), points, targets, learning_rate=1e20)
 
 

@@ -104,3 +104,9 @@ def test_a_constant_channel_and_a_huge_one() -> None:
     norm = nn.BatchNorm1d(2)
     torch.testing.assert_close(norm(x), torch.tensor([[0.0, 1.0], [0.0, -1.0]]))
     assert norm.backward(torch.ones(2, 2)).isfinite().all()
+
+
+def test_running_statistics_remember_no_graph() -> None:
+    norm = nn.BatchNorm1d(3)
+    norm(torch.randn(4, 3, requires_grad=True))
+    assert not any(tensor.requires_grad for tensor in norm.state_dict().values())

@@ -145,5 +145,5 @@ class BatchNorm1d(Module):
             return
         seen = self.num_batches_tracked.value.add_(1)
         share = seen.to(mean.dtype).reciprocal() if self.momentum is None else self.momentum
-        self.running_mean.value.lerp_(mean, share)
-        self.running_var.value.lerp_(variance, share)
+        self.running_mean.value.lerp_(mean.detach(), share)
+        self.running_var.value.lerp_(variance.detach(), share)

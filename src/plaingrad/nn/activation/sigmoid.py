@@ -21,6 +21,8 @@ class Sigmoid(Module):
 
     Raises:
         ModuleError: the input is not floating-point.
+
+    Source: P.-F. Verhulst, "Recherches mathématiques sur la loi d'accroissement de la population", 1845.
     """
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:

@@ -71,6 +71,8 @@ class Softmin(Softmax):
 
     Raises:
         ModuleError: the input has no such axis or is not floating-point.
+
+    Source: J. Bridle, as for `Softmax`.
     """
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
@@ -93,6 +95,8 @@ class Softmax2d(Softmax):
 
     Raises:
         ModuleError: the input has neither 3 nor 4 axes or is not floating-point.
+
+    Source: J. Bridle, as for `Softmax`.
     """
 
     def __init__(self) -> None:
@@ -119,6 +123,8 @@ class LogSoftmax(Module):
 
     Raises:
         ModuleError: the input has no such axis or is not floating-point.
+
+    Source: J. Bridle, as for `Softmax`.
     """
 
     def __init__(self, dim: int | None = None) -> None:

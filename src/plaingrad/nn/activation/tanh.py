@@ -20,6 +20,8 @@ class Tanh(Module):
 
     Raises:
         ModuleError: the input is not floating-point.
+
+    Source: Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, "Efficient BackProp", 1998.
     """
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:

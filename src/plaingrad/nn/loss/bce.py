@@ -48,6 +48,8 @@ class BCELoss(BinaryLoss):
     Raises:
         ModuleError: prediction and target differ in shape or dtype, are integers, or lie outside 0..1; or
             the weight does not spread over them.
+
+    Source: D. Cox, "The regression analysis of binary sequences", 1958.
     """
 
     weight: Buffer | None
@@ -95,6 +97,8 @@ class BCEWithLogitsLoss(BinaryLoss):
     Raises:
         ModuleError: prediction and target differ in shape or dtype, or are integers; or a weight does not
             spread over them.
+
+    Source: D. Cox, "The regression analysis of binary sequences", 1958.
     """
 
     weight: Buffer | None

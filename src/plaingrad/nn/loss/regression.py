@@ -22,6 +22,8 @@ class MSELoss(Loss):
 
     Raises:
         ModuleError: prediction and target differ in shape or dtype, or are integers.
+
+    Source: A.-M. Legendre, "Nouvelles méthodes pour la détermination des orbites des comètes", 1805.
     """
 
     def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
