@@ -154,7 +154,9 @@ def test_the_plane_is_the_one_that_is_promised() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n": 0}, "expected n of at least 1, got 0"),
+        ({"n": 0}, "expected a whole number n of at least 1, got 0"),
+        ({"n": 3.5}, "expected a whole number n of at least 1, got 3.5"),
+        ({"seed": 3.5}, "expected a whole number or None as seed, got 3.5"),
         ({"noise": -0.1}, "expected noise of at least 0, got -0.1"),
         ({"noise": math.nan}, "expected noise of at least 0, got nan"),
     ],
@@ -167,5 +169,5 @@ def test_bad_arguments_are_refused(
 
 
 def test_no_classes_are_refused() -> None:
-    with pytest.raises(ValueError, match="gaussians: expected at least 1 class, got 0"):
+    with pytest.raises(ValueError, match="gaussians: expected a whole number of at least 1 classes, got 0"):
         data.gaussians(classes=0)

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from plaingrad.data.dataset import Dataset
+from plaingrad.data.generator import generator_for
 
 
 def disc(n: int = 1000, noise: float = 0.0, seed: int | None = None) -> Dataset:
@@ -21,7 +22,7 @@ def disc(n: int = 1000, noise: float = 0.0, seed: int | None = None) -> Dataset:
     The disc has the radius :math:`1 / \sqrt{2 \pi}` about (1/2, 1/2), so that each class has the probability
     1/2. The classes are as frequent as chance makes them.
     """
-    generator = _generator("disc", n, noise, seed)
+    generator = generator_for("disc", n, noise, seed)
     points = torch.rand(n, 2, generator=generator)
     inside = (points - 0.5).square().sum(1) < 1 / (2 * math.pi)
     return _dataset(points, inside.long(), noise, generator, ["outside", "inside"])
@@ -29,7 +30,7 @@ def disc(n: int = 1000, noise: float = 0.0, seed: int | None = None) -> Dataset:
 
 def circles(n: int = 1000, noise: float = 0.05, seed: int | None = None) -> Dataset:
     """Two circles about the origin: class 0 of radius 1, class 1 of radius 1/2."""
-    generator = _generator("circles", n, noise, seed)
+    generator = generator_for("circles", n, noise, seed)
     classes = _balanced(n, 2, generator)
     points = (1 - 0.5 * classes[:, None]) * _direction(2 * math.pi * torch.rand(n, generator=generator))
     return _dataset(points, classes, noise, generator, ["outer", "inner"])
@@ -40,7 +41,7 @@ def moons(n: int = 1000, noise: float = 0.1, seed: int | None = None) -> Dataset
 
     Class 0 is the upper half about the origin, class 1 the lower half about (1, 1/2).
     """
-    generator = _generator("moons", n, noise, seed)
+    generator = generator_for("moons", n, noise, seed)
     classes = _balanced(n, 2, generator)
     points = _direction(math.pi * (classes + torch.rand(n, generator=generator)))
     points = points + classes[:, None] * torch.tensor([1.0, 0.5])
@@ -56,7 +57,7 @@ def spirals(n: int = 1000, noise: float = 0.02, seed: int | None = None, classes
         seed: of a generator of its own.
         classes: number of arms, spaced evenly.
     """
-    generator = _generator("spirals", n, noise, seed, classes)
+    generator = generator_for("spirals", n, noise, seed, classes)
     arms = _balanced(n, classes, generator)
     radius = 0.1 + 0.9 * torch.rand(n, generator=generator).sqrt()
     points = radius[:, None] * _direction(2 * math.pi * (1.5 * radius + arms / classes))
@@ -65,7 +66,7 @@ def spirals(n: int = 1000, noise: float = 0.02, seed: int | None = None, classes
 
 def xor(n: int = 1000, noise: float = 0.0, seed: int | None = None) -> Dataset:
     """Points uniform in [-1, 1]^2; class 1 where the signs of the two coordinates differ."""
-    generator = _generator("xor", n, noise, seed)
+    generator = generator_for("xor", n, noise, seed)
     classes = _balanced(n, 2, generator)
     size = torch.rand(n, 2, generator=generator)
     first = 1 - 2 * torch.randint(2, (n,), generator=generator)
@@ -75,7 +76,7 @@ def xor(n: int = 1000, noise: float = 0.0, seed: int | None = None) -> Dataset:
 
 def checkerboard(n: int = 1000, noise: float = 0.0, seed: int | None = None) -> Dataset:
     """Points uniform in the unit square, in 4 by 4 fields of alternating class, class 0 at the origin."""
-    generator = _generator("checkerboard", n, noise, seed)
+    generator = generator_for("checkerboard", n, noise, seed)
     classes = _balanced(n, 2, generator)
     row = torch.randint(4, (n,), generator=generator)
     column = 2 * torch.randint(2, (n,), generator=generator) + (row + classes) % 2
@@ -92,20 +93,10 @@ def gaussians(n: int = 1000, noise: float = 0.3, seed: int | None = None, classe
         seed: of a generator of its own.
         classes: number of clouds.
     """
-    generator = _generator("gaussians", n, noise, seed, classes)
+    generator = generator_for("gaussians", n, noise, seed, classes)
     clouds = _balanced(n, classes, generator)
     points = _direction(2 * math.pi * clouds / classes)
     return _dataset(points, clouds, noise, generator, [f"cloud {k}" for k in range(classes)])
-
-
-def _generator(name: str, n: int, noise: float, seed: int | None, classes: int = 2) -> Generator | None:
-    if n < 1:
-        raise ValueError(f"{name}: expected n of at least 1, got {n}")
-    if not 0 <= noise < math.inf:
-        raise ValueError(f"{name}: expected noise of at least 0, got {noise}")
-    if classes < 1:
-        raise ValueError(f"{name}: expected at least 1 class, got {classes}")
-    return None if seed is None else torch.Generator().manual_seed(seed)
 
 
 def _balanced(n: int, classes: int, generator: Generator | None) -> Tensor:
