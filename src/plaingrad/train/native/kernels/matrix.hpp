@@ -1,0 +1,35 @@
+// Memory: buffers of a size known at compile time, and matrices whose rows are padded to whole vectors.
+#pragma once
+
+#include "vector.hpp"
+
+#if defined(__SANITIZE_ADDRESS__)
+extern "C" void __asan_poison_memory_region(void const volatile*, unsigned long);
+#endif
+
+namespace plaingrad {
+
+// Elements aligned for vectors, all zero at first. Under the address sanitizer it ends in a poisoned zone.
+template <class T, int Size> struct Buffer {
+    alignas(vector_bytes) T at[Size > 0 ? Size : 1] = {};
+#if defined(__SANITIZE_ADDRESS__)
+    alignas(vector_bytes) char zone[64];
+    Buffer() { __asan_poison_memory_region(zone, sizeof zone); }
+#endif
+};
+
+// Rows x Columns elements, row by row. What the lanes beyond the last column hold:
+// parameters and gradients 0, activations any finite number.
+template <class T, int Rows, int Columns> struct Matrix {
+    static constexpr int rows = Rows, columns = Columns;
+    // An extra vector where rows would lie a multiple of 1 KiB apart and push each other out of the cache.
+    static constexpr int width = padded<T>(Columns);
+    static constexpr int stride = Rows > 1 && width * sizeof(T) % 1024 == 0 ? width + lanes<T> : width;
+
+    Buffer<T, Rows * stride> data;
+
+    INLINE T* row(int i) { return data.at + i * stride; }
+    INLINE const T* row(int i) const { return data.at + i * stride; }
+};
+
+}  // namespace plaingrad

@@ -1,0 +1,59 @@
+// Vectors as wide as the machine's registers, in the compiler's own notation: one source for every processor.
+#pragma once
+
+namespace plaingrad {
+
+#if defined(__AVX512F__)
+constexpr int vector_bytes = 64, registers = 32;
+#elif defined(__AVX__)
+constexpr int vector_bytes = 32, registers = 16;
+#elif defined(__aarch64__)
+constexpr int vector_bytes = 16, registers = 32;
+#else
+constexpr int vector_bytes = 16, registers = 16;
+#endif
+
+template <class T> constexpr int lanes = vector_bytes / sizeof(T);
+
+// The number of vectors that hold this many elements, and the number of elements in them.
+template <class T> constexpr int vectors(int elements) { return (elements + lanes<T> - 1) / lanes<T>; }
+template <class T> constexpr int padded(int elements) { return vectors<T>(elements) * lanes<T>; }
+
+template <class T> struct VectorOf {
+    typedef T type __attribute__((vector_size(vector_bytes)));
+    typedef T unaligned __attribute__((vector_size(vector_bytes), aligned(sizeof(T)), may_alias));
+};
+template <class T> using Vec = typename VectorOf<T>::type;
+
+// The signed and unsigned integers as wide as T. A comparison of two Vec<T> is a Vec<Int<T>> of 0 and -1.
+template <int Bytes> struct IntegersOf;
+template <> struct IntegersOf<4> { typedef int sign; typedef unsigned plain; };
+template <> struct IntegersOf<8> { typedef long sign; typedef unsigned long plain; };
+template <class T> using Int = typename IntegersOf<sizeof(T)>::sign;
+template <class T> using Unsigned = typename IntegersOf<sizeof(T)>::plain;
+
+#define INLINE inline __attribute__((always_inline))
+
+// The element type of a vector type, and the vector of integers that fits it.
+template <class V> struct ElementOf { typedef decltype(V{}[0] + V{}[0]) type; };
+template <class V> using Element = typename ElementOf<V>::type;
+
+template <class T> INLINE Vec<T> load(const T* from) { return *reinterpret_cast<const Vec<T>*>(from); }
+template <class T> INLINE void store(T* to, Vec<T> x) { *reinterpret_cast<Vec<T>*>(to) = x; }
+template <class T> INLINE Vec<T> all(T x) { return Vec<T>{} + x; }
+template <class T> INLINE Vec<T> zero() { return Vec<T>{}; }
+
+// 0, 1, 2, ...
+template <class T> INLINE Vec<Int<T>> iota() {
+    Vec<Int<T>> x;
+    for (int i = 0; i < lanes<T>; ++i) x[i] = i;
+    return x;
+}
+
+// x in the first `count` lanes and 0 in the others, whatever the others held.
+template <class V> INLINE V first(int count, V x) { return iota<Element<V>>() < count ? x : V{}; }
+
+template <class V> INLINE V larger(V x, V y) { return x > y ? x : y; }
+template <class V> INLINE V smaller(V x, V y) { return x < y ? x : y; }
+
+}  // namespace plaingrad
