@@ -13,7 +13,7 @@ from torch import Tensor
 from plaingrad import Module, nn, optim, predict
 from plaingrad.train import TrainingDiverged, masks
 from plaingrad.train.callbacks import Callback
-from plaingrad.train.masks import BLOCK, Masks, squares
+from plaingrad.train.masks import Masks, squares
 from train.small import network, plane, run, values
 from train.test_diagnose import Faulty
 
@@ -35,18 +35,11 @@ def squares_by_hand(counter: int, key: int) -> int:
     return ((x * x + z) & WORD) >> 32
 
 
-@given(
-    first=st.integers(0, 2**64 - 1 - BLOCK),
-    count=st.integers(1, BLOCK),
-    key=st.integers(0, WORD),
-    data=st.data(),
-)
+@given(counters=st.lists(st.integers(0, WORD), min_size=1, max_size=9), key=st.integers(0, WORD))
 @settings(max_examples=50, deadline=None)
-def test_squares_is_the_algorithm_of_the_paper(first: int, count: int, key: int, data: Any) -> None:
-    found = squares(first, count, key)
-    i = data.draw(st.integers(0, count - 1))
-    assert found.shape == (count,)
-    assert int(found[i]) == squares_by_hand(first + i, key)
+def test_squares_is_the_algorithm_of_the_paper(counters: list[int], key: int) -> None:
+    found = squares(np.array(counters, dtype=np.uint64), key)
+    assert found.tolist() == [squares_by_hand(counter, key) for counter in counters]
 
 
 def test_keys_are_odd_numbers_of_splitmix64() -> None:
@@ -57,7 +50,8 @@ def test_keys_are_odd_numbers_of_splitmix64() -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2**63 - 1])
 def test_bytes_are_uniform(seed: int) -> None:
-    drawn = np.concatenate([squares(d << 32, BLOCK, masks.key(seed, 0)) for d in range(16)])
+    counters = (np.arange(16, dtype=np.uint64)[:, None] << np.uint64(32)) + np.arange(4096, dtype=np.uint64)
+    drawn = squares(counters, masks.key(seed, 0)).reshape(-1)
     for place in range(4):
         counts = np.bincount((drawn >> np.uint64(8 * place)).astype(np.uint8), minlength=256)
         chi = ((counts - len(drawn) / 256) ** 2).sum() / (len(drawn) / 256)
@@ -78,17 +72,34 @@ def test_the_kept_fraction_and_the_value(p: float, dtype: torch.dtype) -> None:
     assert abs((mask > 0).double().mean().item() - (1 - p)) < 5 * (p * (1 - p) / x.numel()) ** 0.5
 
 
-@given(shape=st.lists(st.integers(0, 70), max_size=3), p=st.floats(0.01, 1), seed=st.integers(0, 2**63 - 1))
+@given(
+    shape=st.lists(st.integers(0, 70), max_size=3),
+    p=st.floats(0.01, 1),
+    seed=st.integers(0, 2**63 - 1),
+    draws=st.lists(st.integers(0, 2**31) | st.integers(7, 9), min_size=1, max_size=4),
+)
 @settings(max_examples=40, deadline=None)
-def test_each_element_is_decided_by_its_own_number(shape: list[int], p: float, seed: int) -> None:
+def test_each_element_is_decided_by_its_own_number(
+    shape: list[int], p: float, seed: int, draws: list[int]
+) -> None:
     drawing, x = Masks(dropouts(0.5, p), seed), torch.zeros(shape)
-    drawing.draws = [0, 7]
-    mask = drawing.draw(1, x)
-    assert mask.shape == x.shape
-    for i in range(0, x.numel(), max(1, x.numel() // 9)):
-        number = squares_by_hand((7 << 32) + i, drawing.keys[1])
-        assert bool(mask.reshape(-1)[i] > 0) == (number < round((1 - p) * 2**32))
-    assert drawing.draws == [0, 8]
+    for number in draws:
+        drawing.draws = [0, number]
+        for again in range(3):
+            mask = drawing.draw(1, x)
+            assert mask.shape == x.shape
+            for i in range(0, x.numel(), max(1, x.numel() // 9)):
+                drawn = squares_by_hand((number + again << 32) + i, drawing.keys[1])
+                assert bool(mask.reshape(-1)[i] > 0) == (drawn < round((1 - p) * 2**32))
+        assert drawing.draws == [0, number + 3]
+
+
+def test_a_change_of_rate_or_dtype_counts_at_once() -> None:
+    drawing, x = Masks(dropouts(0.5), 3), torch.zeros(5)
+    drawing.draw(0, x)
+    drawing.modules[0].p = 1.0
+    assert not drawing.draw(0, x).any()
+    assert drawing.draw(0, x.double()).dtype == torch.float64
 
 
 def test_modules_draws_and_seeds_differ_and_repeat() -> None:

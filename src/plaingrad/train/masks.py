@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from plaingrad.module import Module
 from plaingrad.nn import Dropout
 
+Counters = npt.NDArray[np.uint64]
+
 BITS = 2**64 - 1
-BLOCK = 4096  # elements at once: what one works on stays in the nearest cache
-INDICES = np.arange(BLOCK, dtype=np.uint64)
 HALF = np.uint64(32)
+BLOCK = 8192  # elements at once: what is worked on stays in the processor's caches
 
 
 class Masks:
@@ -46,6 +49,7 @@ class Masks:
         self.modules = [module for module in model.modules() if type(module) is Dropout]
         self.keys = [key(seed, j) for j in range(len(self.modules))]
         self.draws = [0] * len(self.modules)
+        self._ahead = [Ahead((), 0, torch.empty(0))] * len(self.modules)
 
     @contextmanager
     def drawn(self) -> Iterator[None]:
@@ -60,24 +64,41 @@ class Masks:
 
     def draw(self, j: int, x: Tensor) -> Tensor:
         """The next mask of module j, shaped as ``x``."""
+        number = self.draws[j]
+        self.draws[j] = number + 1
+        kind = (self.modules[j].p, x.shape, x.dtype, x.device)
+        known = self._ahead[j]
+        if kind != known.kind or not 0 <= number - known.first < len(known.masks):
+            known = self._ahead[j] = Ahead(kind, number, self._make(j, number, x))
+        return known.masks[number - known.first]
+
+    def _make(self, j: int, number: int, x: Tensor) -> Tensor:
+        """The masks from this number on; many at once if they are small, which costs as much."""
         p, size = self.modules[j].p, x.numel()
-        kept, limit = np.empty(size, dtype=bool), np.uint64(round((1 - p) * 2**32))
-        first = self.draws[j] << 32
+        draws = np.arange(number, number + max(1, BLOCK // max(1, size)), dtype=np.uint64)[:, None] << HALF
+        kept = np.empty((len(draws), size), dtype=bool)
+        limit = np.uint64(round((1 - p) * 2**32))
         for start in range(0, size, BLOCK):
-            stop = min(start + BLOCK, size)
-            np.less(squares(first + start, stop - start, self.keys[j]), limit, out=kept[start:stop])
-        self.draws[j] += 1
-        mask = torch.from_numpy(kept).view(x.shape).to(x.dtype)
-        return mask.mul_(1 / (1 - p) if p < 1 else 0.0).to(x.device)
+            elements = np.arange(start, min(start + BLOCK, size), dtype=np.uint64)
+            np.less(squares(draws + elements, self.keys[j]), limit, out=kept[:, start : start + BLOCK])
+        masks = torch.from_numpy(kept).view(len(draws), *x.shape).to(x.dtype)
+        return masks.mul_(1 / (1 - p) if p < 1 else 0.0).to(x.device)
 
 
-def squares(first: int, count: int, key: int) -> np.ndarray:
-    """The random numbers of ``count`` counters from ``first`` on, 32 bits each; at most `BLOCK` of them.
+class Ahead(NamedTuple):
+    """Masks that are made already: of what kind, and from which draw on."""
+
+    kind: tuple[Any, ...]
+    first: int
+    masks: Tensor
+
+
+def squares(counters: Counters, key: int) -> Counters:
+    """The random number of each counter, 32 bits.
 
     Source: B. Widynski, "Squares: a fast counter-based RNG", 2020.
     """
-    y = INDICES[:count] * np.uint64(key)
-    y += np.uint64(first * key & BITS)
+    y = counters * np.uint64(key)
     z = y + np.uint64(key)
     x = y * y
     x += y
