@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
@@ -11,6 +12,7 @@ from plaingrad.data import Dataset
 from plaingrad.module import Module
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer, Schedule
+from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.masks import Masks
 
 BatchHook = Callable[[int, dict[str, float]], None]
@@ -43,3 +45,13 @@ class Task:
     schedule: Schedule | None = None
     batch_begin: Sequence[BatchHook] = ()
     batch_end: Sequence[BatchHook] = ()
+
+    @cached_property
+    def loose(self) -> list[Parameter | Buffer]:
+        """Every buffer, and every parameter that the optimizer does not hold."""
+        held = {id(parameter) for group in self.optimizer.param_groups for parameter in group["params"]}
+        fields = [field for module in self.model.modules() for field in vars(module).values()]
+        found = [
+            field for field in fields if isinstance(field, (Parameter, Buffer)) and id(field) not in held
+        ]
+        return list({id(field): field for field in found}.values())
