@@ -53,7 +53,7 @@ template <class T> INLINE Vec<Int<T>> iota() {
 // x in the first `count` lanes and 0 in the others, whatever the others held.
 template <class V> INLINE V first(int count, V x) { return iota<Element<V>>() < count ? x : V{}; }
 
-template <class V> INLINE V larger(V x, V y) { return x > y ? x : y; }
-template <class V> INLINE V smaller(V x, V y) { return x < y ? x : y; }
+template <class V> INLINE constexpr V larger(V x, V y) { return x > y ? x : y; }
+template <class V> INLINE constexpr V smaller(V x, V y) { return x < y ? x : y; }
 
 }  // namespace plaingrad
