@@ -57,4 +57,11 @@ template <class T, int S = 1> INLINE T sum(Vec<T> x) {
     else return x[0];
 }
 
+// The largest lane.
+template <class T, int S = 1> INLINE T maximum(Vec<T> x) {
+    x = larger(x, lower<S>(x, x, EveryLane<Vec<T>>()));
+    if constexpr (2 * S < lanes<T>) return maximum<T, 2 * S>(x);
+    else return x[0];
+}
+
 }  // namespace plaingrad
