@@ -1,20 +1,11 @@
 // The fully connected layer with the activation that follows it.
 #pragma once
 
-#include "activation.hpp"
+#include "elementwise.hpp"
 #include "lanes.hpp"
-#include "parameter.hpp"
 #include "product.hpp"
 
 namespace plaingrad {
-
-// dz = dy f'(z), in place. What is saved is y or z, as the activation's slope wants it.
-template <class Activation, class M> INLINE void slope_into(M& dy, const M& saved) {
-    typedef typename M::Element T;
-    for (int i = 0; i < M::rows; ++i)
-        for (int j = 0; j < M::width; j += lanes<T>)
-            store(dy.row(i) + j, load(dy.row(i) + j) * Activation::slope(load(saved.row(i) + j)));
-}
 
 // What the two forms of the layer share: its parameters, its activation, the gradient of its bias.
 template <class Setting, int Inputs, int Outputs, class Activation, class Layout, int WeightGroup, int BiasGroup>

@@ -1,6 +1,7 @@
 // What is learned: a parameter's values as the kernels like them, and what the update rule remembers of them.
 #pragma once
 
+#include "lanes.hpp"
 #include "rule.hpp"
 
 namespace plaingrad {
@@ -40,6 +41,18 @@ template <class Setting, class Layout, int Group> struct Parameter {
         learner.rule[Group].apply(x, memory, g);
         store(value.at + place, x);
         for (int s = 0; s < states; ++s) store(remembered + s * lanes<T>, memory[s]);
+    }
+
+    // With deferred updates: the sum of the gradient's squares, and the update of all vectors with it, scaled.
+    double squares() const {
+        Vec<T> sums = zero<T>();
+        if constexpr (learned)
+            for (int i = 0; i < Layout::size; i += lanes<T>) sums += load(gradient.at + i) * load(gradient.at + i);
+        return double(sum<T>(sums));
+    }
+    void update_all(const Learner<Setting>& learner, T scale) {
+        if constexpr (learned)
+            for (int i = 0; i < Layout::size; i += lanes<T>) update(learner, i, scale * load(gradient.at + i));
     }
 
     // Copy from Python's tensors, and back: the value, then each state.

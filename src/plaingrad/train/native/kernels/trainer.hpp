@@ -86,12 +86,23 @@ template <class Setting, class Network, class Loss> struct Trainer {
         network.forward(x, y, batch);
         const double value = loss(y, dy, batch);
         network.template backward<false>(x, y, dy, nullptr, batch);
+        if constexpr (Setting::deferred) update_clipped(call.clip_norm);
         return Loss::mean ? value * batch.weight_of_all() : value;
+    }
+
+    // g <- g min(1, clip_norm / (|g| + 1e-6)), and then the rule
+    INLINE void update_clipped(double clip_norm) {
+        double squares = 0;
+        auto add = [&](auto& parameter) { squares += parameter.squares(); };
+        network.each(add);
+        const double most = clip_norm / (__builtin_sqrt(squares) + 1e-6);
+        auto update = [&](auto& parameter) { parameter.update_all(learner, T(most < 1 ? most : 1)); };
+        network.each(update);
     }
 
     // The samples of the batch, one to a row; rows beyond them keep what they held, which any number may be.
     INLINE void gather(const typename Input::Element* inputs, const Batch<Setting>& batch) {
-        for (int i = 0; i < batch.rows; ++i)
+        for (int i = 0; i < Setting::rows && i < batch.rows; ++i)
             __builtin_memcpy(x.row(i), inputs + batch.sample(i) * Input::columns, Input::columns * sizeof(*inputs));
     }
 
