@@ -125,7 +125,12 @@ def test_a_cache_that_is_not_to_be_trusted_is_left_alone(compiler: Path) -> None
     cache.folder().mkdir()
     cache.folder().chmod(0o777)
     without_cache(compiler, "others may write to it")
+
+
+def test_what_a_cache_that_is_not_to_be_trusted_holds_is_not_cached() -> None:
+    answer(6)
     cache._loaded.clear()
+    cache.folder().chmod(0o777)
     assert not cache.cached(program(6))
 
 
@@ -197,6 +202,7 @@ def test_what_cannot_be_loaded_is_not_kept(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(BuildError, match=r"bad made what cannot be loaded: .*too short"):
         answer(10)
     assert list(cache.folder().iterdir()) == []
+    assert list(cache._own_folder(os.getpid()).iterdir()) == []
 
 
 def test_a_failing_compiler_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
