@@ -66,9 +66,8 @@ def test_everything_that_the_code_depends_on_is_in_the_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiler, source = builder.find_compiler(), program(1)
-    keys = [cache._key(source, compiler), cache._key(program(2), compiler)]
-    keys.append(cache._key(source, replace(compiler, version="fake 2.0")))
-    keys.append(cache._key(source, replace(compiler, command=(*compiler.command, "-g"))))
+    others = replace(compiler, version="fake 2.0"), replace(compiler, command=(*compiler.command, "-g"))
+    keys = [cache._key(program(2), compiler), *(cache._key(source, each) for each in (compiler, *others))]
     for name, value in (("FLAGS", (*builder.FLAGS, "-g")), ("_processor", lambda: ["another"])):
         with monkeypatch.context() as patch:
             patch.setattr(cache, name, value)
@@ -78,7 +77,7 @@ def test_everything_that_the_code_depends_on_is_in_the_key(
     for path in builder.KERNELS.glob("*.hpp"):
         (kernels / path.name).write_bytes(path.read_bytes())
     monkeypatch.setattr(cache, "KERNELS", kernels)
-    assert cache._key(source, compiler) == keys[0]
+    assert cache._key(source, compiler) == keys[1]
     (kernels / "matrix.hpp").write_text("changed")
     keys.append(cache._key(source, compiler))
     assert len(set(keys)) == len(keys) == 7
@@ -223,9 +222,7 @@ def test_the_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer(3) == 3
     assert cache.contents() == []
     monkeypatch.setenv("PLAINGRAD_CACHE_SIZE", "2 GB")
-    with pytest.raises(
-        ValueError, match=r"^PLAINGRAD_CACHE_SIZE: expected a whole number of megabytes, got '2 GB'$"
-    ):
+    with pytest.raises(ValueError, match=r"^PLAINGRAD_CACHE_SIZE: expected a whole .*, got '2 GB'$"):
         answer(4)
 
 
