@@ -31,7 +31,7 @@ def cache(
         print(json.dumps({"folder": place, "removed": removed}) if as_json else text)
         return
     entries = kept.contents()
-    total = sum(entry.bytes for entry in entries)
+    total = sum(entry.size for entry in entries)
     if as_json:
         described = [dataclasses.asdict(entry) for entry in entries]
         print(json.dumps({"folder": place, "bytes": total, "entries": described}, indent=2))
@@ -40,7 +40,7 @@ def cache(
     if entries:
         print(f"{'size':>9}  {'built':16}  {'last used':16}  network")
     for entry in entries:
-        print(f"{_size(entry.bytes):>9}  {_date(entry.built)}  {_date(entry.used)}  {entry.network}")
+        print(f"{_size(entry.size):>9}  {_date(entry.built)}  {_date(entry.used)}  {entry.network}")
 
 
 def _networks(count: int) -> str:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +60,9 @@ class Compiler:
     version: str
     origin: str
 
+    def __str__(self) -> str:
+        return shlex.join(self.command)
+
     def compile(self, source: str, target: Path) -> None:
         """Compile a source that includes kernels into a shared object.
 
@@ -79,11 +82,11 @@ class Compiler:
             program.write_text(source, encoding="utf-8")
             arguments = [*FLAGS, "-I", str(KERNELS), "-o", str(library), str(program)]
             try:
-                _run([*self.command, *arguments], {"TMPDIR": folder})
+                _run(self.command, arguments, TMPDIR=folder)
             except BuildError as error:
                 raise BuildError(str(error).replace(f"{folder}{os.sep}", "")) from None
             if not (library.exists() and library.stat().st_size):
-                raise BuildError(f"{shlex.join(self.command)} ended well and wrote no library")
+                raise BuildError(f"{self} ended well and wrote no library")
             library.replace(target)
 
 
@@ -103,7 +106,7 @@ def _find(cxx: str, path: str) -> Compiler:
     failure = None
     for command, origin in _candidates(cxx, path):
         try:
-            told = _run([*command, "--version"])
+            told = _run(command, ["--version"])
         except BuildError as error:
             failure = failure or error
         else:
@@ -132,18 +135,18 @@ def _candidates(cxx: str, path: str) -> Iterator[tuple[tuple[str, ...], str]]:
         yield (sys.executable, *ZIG), "ziglang"
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+def _run(command: Sequence[str], arguments: Sequence[str], **environment: str) -> str:
     """What a command says; it is stopped with all its children if the wait for it ends early."""
-    name = shlex.join(word for word in command if word not in FLAGS).partition(" -I ")[0]
+    name = shlex.join(command)
     try:
         process = subprocess.Popen(
-            command,
+            [*command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            env={**os.environ, "LC_ALL": "C", **(environment or {})},
+            env={**os.environ, "LC_ALL": "C", **environment},
             start_new_session=True,  # a group of its own, that can be killed as one
         )
     except OSError as error:
