@@ -11,7 +11,7 @@ import torch
 from plaingrad.module import Module
 from plaingrad.nn import Dropout
 from plaingrad.parameter import Buffer, Parameter
-from plaingrad.train.native.lower.layers import Shape, lower_layers
+from plaingrad.train.native.lower.layers import lower_layers
 from plaingrad.train.native.lower.losses import lower_loss
 from plaingrad.train.native.lower.rules import OPTIONS, LoweredRule, lower_rule
 from plaingrad.train.native.lower.source import ELEMENTS, NotLoweredError, Source
@@ -48,6 +48,10 @@ def lower_training(task: Task) -> Program:
         NotLoweredError: something in it is not known to the kernels.
     """
     data, optimizer = task.data, task.optimizer
+    if task.batch_begin or task.batch_end:
+        raise NotLoweredError("callbacks before or after each batch")
+    if task.schedule is not None and task.schedule.needs_metric:
+        raise NotLoweredError(f"{type(task.schedule).__name__} wants the loss of each batch")
     groups = {p: i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
     source = Source(groups)
     element = element_type(task.model, data.inputs)
