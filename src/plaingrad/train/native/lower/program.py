@@ -111,5 +111,5 @@ using Network = Chain<
 using Run = Trainer<Setting, Network, {loss}>;
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
-extern "C" void train(void* memory, const Call* call) {{ static_cast<Run*>(memory)->run(*call); }}
+extern "C" void train(void* memory, const Call* call) {{ in<Run>(memory).run(*call); }}
 """
