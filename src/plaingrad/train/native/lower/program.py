@@ -15,6 +15,7 @@ from plaingrad.train.native.lower.layers import lower_layers
 from plaingrad.train.native.lower.losses import lower_loss
 from plaingrad.train.native.lower.rules import OPTIONS, LoweredRule, lower_rule
 from plaingrad.train.native.lower.source import ELEMENTS, NotLoweredError, Source
+from plaingrad.train.native.lower.sparsity import mostly_zero
 from plaingrad.train.task import Task
 
 
@@ -53,7 +54,7 @@ def lower_training(task: Task) -> Program:
     if task.schedule is not None and task.schedule.needs_metric:
         raise NotLoweredError(f"{type(task.schedule).__name__} wants the loss of each batch")
     groups = {p: i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
-    source = Source(groups)
+    source = Source(groups, mostly_zero(data.inputs))
     element = element_type(task.model, data.inputs)
     rule, flags = lower_rule(optimizer)
     types, shape = lower_layers(task.model, tuple(data.inputs.shape[1:]), source)
