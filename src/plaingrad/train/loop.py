@@ -83,7 +83,8 @@ def fit(
         seed: the same seed gives the same bits on the same machine, and leaves torch's global random state
             as it was. Without it, one is drawn from that state. The masks of dropout are counted random
             numbers of the seed (`plaingrad.train.masks`), the same in every engine.
-        engine: "eager" runs the modules as they are written; "auto" takes the fastest that knows the network.
+        engine: "eager" runs the modules as they are written, "native" compiles the whole epoch; "auto" takes
+            the one that will be done first, and the history says why.
         callbacks: instances of `plaingrad.train.callbacks.Callback`, called in this order.
         progress: whether to show a progress bar, if the output is a terminal.
 
@@ -138,12 +139,12 @@ def fit(
             batch_begin=[c.on_train_batch_begin for c in callbacks if c.overrides("on_train_batch_begin")],
             batch_end=[c.on_train_batch_end for c in callbacks if c.overrides("on_train_batch_end")],
         )
-        runner, history.engine_reason = choose(engine, task)
-        history.engine = runner.name
         for part in (data, held_out):
             if part is not None:
                 measure(model, part, loss, measured)  # says what does not fit while nothing has changed
         _try_last_batch(task)
+        runner, history.engine_reason = choose(engine, task, epochs, tell=progress)
+        history.engine = runner.name
         for callback in callbacks:
             callback.run = run
             around.callback(_end_of_training, callback)

@@ -25,6 +25,7 @@ class NativeEngine:
 
     Args:
         task: what to do.
+        program: what `lower_training` makes of the task, if that is known.
 
     Raises:
         NotLoweredError: something in it is not known to the kernels.
@@ -33,14 +34,14 @@ class NativeEngine:
 
     name = "native"
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, program: Program | None = None) -> None:
         self.task = task
         self.inputs, self.targets = task.data.inputs.contiguous(), task.data.targets.contiguous()
         self.weights = None if task.weights is None else task.weights.contiguous()
         self.steps = -(-len(self.inputs) // task.batch_size)
         self.steps_per_call = self.steps
         self.total = len(self.inputs) if self.weights is None else float(self.weights.sum())
-        self._prepare(lower_training(task))
+        self._prepare(program or lower_training(task))
 
     def _prepare(self, program: Program) -> None:
         self.program = program
