@@ -11,7 +11,7 @@ import torch
 from plaingrad.module import Module
 from plaingrad.nn import Dropout
 from plaingrad.parameter import Buffer, Parameter
-from plaingrad.train.native.lower.layers import Shape, lower_layers
+from plaingrad.train.native.lower.layers import lower_layers
 from plaingrad.train.native.lower.losses import lower_loss
 from plaingrad.train.native.lower.rules import OPTIONS, LoweredRule, lower_rule
 from plaingrad.train.native.lower.source import ELEMENTS, NotLoweredError, Source
