@@ -48,7 +48,7 @@ CONSTANTS: dict[type[Module], tuple[str, ...]] = {
 
 
 def spell(module: Module) -> Spelled | None:
-    """What ``module`` is called in C++; None if it is, by its exact type, no activation that the kernels know."""
+    """What ``module`` is called in C++; None if its exact type is no activation that the kernels know."""
     kind = type(module)
     if kind not in CONSTANTS:
         return None

@@ -169,7 +169,7 @@ struct Mish {
 // y = x P(x), P(x) = (1 + erf(x / sqrt(2))) / 2 the chance of less; dy/dx = P + x P', P' = e^(-x^2 / 2) / sqrt(2 pi)
 struct GELU {
     static constexpr bool from_output = false;
-    template <class V> static INLINE V chance(V x) { return 0.5f + 0.5f * erf(x * every<V>(0x1.6a09e667f3bcdp-1)); }
+    template <class V> static INLINE V chance(V x) { return 0.5f + 0.5f * erf(x * every<V>(0x1.6a09e667f3bccp-1)); }
     template <class V> static INLINE V value(V x) { return x * chance(x); }
     template <class V> static INLINE V slope(V x) {
         return chance(x) + x * (every<V>(0x1.9884533d43651p-2) * exp(-0.5f * x * x));

@@ -1,4 +1,4 @@
-// Elementary functions of whole vectors, within 2 units in the last place, without branches or tables.
+// Elementary functions of whole vectors, within 2 units in the last place (sigmoid: 2.5), without branches or tables.
 // Zeros, infinities and NaN give what the mathematics says: exp(-inf) = 0, tanh(inf) = 1, log(-1) = NaN.
 #pragma once
 
@@ -133,7 +133,7 @@ template <class V> INLINE V expm1(V x) {
 }
 
 // e^-a for a >= 0, as the sum of a power of two and the rest, which bring all their digits to 1 - e^-a and 1 + e^-a.
-// It vanishes where it would fall below the normal numbers.
+// It vanishes where it would fall below the normal numbers, and so sigmoid and softplus do there.
 template <class V> struct Decay {
     V power, rest;
 
