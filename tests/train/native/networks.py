@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import History
 
 Made = Callable[[], Module]
+PLAIN = partial(optim.SGD, lr=0.05)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Training:
         held: how many of the parameters the optimizer holds, counted from the last; None for all.
         groups: options of each of the optimizer's groups, among which the parameters are dealt out in turn.
         seed: of parameters, data and order.
+        nudge: by what share to change the parameters at the start, at random.
         given: what else `fit` is called with.
     """
 
@@ -43,19 +47,23 @@ class Training:
     columns: int | tuple[int, ...]
     outputs: int
     loss: Callable[[], Loss] = nn.MSELoss
-    optimizer: Callable[..., Optimizer] = partial(optim.SGD, lr=0.05)
+    optimizer: Callable[..., Optimizer] = PLAIN
     schedule: Callable[[Optimizer], Schedule] | None = None
     samples: int = 20
     batch_size: int = 7
     held: int | None = None
     groups: tuple[dict[str, Any], ...] = ({},)
     seed: int = 0
+    nudge: float = 0.0
     given: tuple[tuple[str, Any], ...] = ()
 
     def network(self, dtype: torch.dtype) -> nn.Sequential:
         """The network at the start."""
         torch.manual_seed(self.seed)
-        return nn.Sequential(*(make() for make in self.layers)).to(dtype)
+        network = nn.Sequential(*(make() for make in self.layers)).to(dtype)
+        for value, _ in network.parameters() if self.nudge else ():
+            value.mul_(1 + self.nudge * torch.randn_like(value))
+        return network
 
     def data(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Inputs, and such targets as the loss asks for."""
@@ -101,58 +109,76 @@ class Outcome:
     """What a training has led to.
 
     Attributes:
-        tensors: the parameters and buffers, the optimizer's state, and the losses of the epochs, by name.
+        tensors: all numbers that training changes, by kind ("parameters", "buffers", the optimizer's states,
+            "loss") and name.
         counts: numbers that both engines must agree on exactly.
         history: of the run.
     """
 
     def __init__(self, model: Module, optimizer: Optimizer, history: History) -> None:
         self.history = history
-        found = dict(model.state_dict())
-        for i, state in enumerate(optimizer.state):
-            found |= {f"state[{i}].{name}": torch.as_tensor(entry) for name, entry in state.items()}
-        self.counts = {
-            name: tensor.item() for name, tensor in found.items() if not tensor.is_floating_point()
+        learned = dict(model.named_parameters())
+        found = {
+            ("parameters" if name in learned else "buffers", name): tensor
+            for name, tensor in model.state_dict().items()
         }
-        self.counts |= {"steps": history.steps, "epochs": len(history)}
-        self.counts |= {f"lr of group {i}": group["lr"] for i, group in enumerate(optimizer.param_groups)}
-        self.tensors = {name: tensor.double() for name, tensor in found.items() if tensor.is_floating_point()}
-        self.tensors["loss"] = torch.tensor(history.loss, dtype=torch.float64)
+        found |= {
+            (name, f"group {i}"): torch.as_tensor(entry)
+            for i, state in enumerate(optimizer.state)
+            for name, entry in state.items()
+        }
+        found["loss", "of each epoch"] = torch.tensor(history.loss, dtype=torch.float64)
+        self.tensors = {key: tensor.double() for key, tensor in found.items() if tensor.is_floating_point()}
+        self.counts = {key: tensor.item() for key, tensor in found.items() if not tensor.is_floating_point()}
+        self.counts["steps", ""] = history.steps
+        self.counts |= {("lr", str(i)): group["lr"] for i, group in enumerate(optimizer.param_groups)}
 
-    def distances(self, other: Outcome) -> dict[str, float]:
-        """How far each tensor lies from the other outcome's, as a share of its size."""
+    def distances(self, other: Outcome) -> dict[tuple[str, str], float]:
+        """How far each tensor lies from the other outcome's, as a share of the size of all of its kind.
+
+        Not of its own size, which can be rounding alone: that of a bias before a normalisation, for instance.
+        """
         assert self.tensors.keys() == other.tensors.keys()
-        return {name: distance(tensor, other.tensors[name]) for name, tensor in self.tensors.items()}
+        sizes = dict.fromkeys((kind for kind, _ in self.tensors), 1e-6)
+        for (kind, _), tensor in other.tensors.items():
+            sizes[kind] = math.hypot(sizes[kind], float(tensor.norm()))
+        found = {}
+        for key, tensor in self.tensors.items():
+            assert tensor.isfinite().all()
+            assert tensor.shape == other.tensors[key].shape
+            found[key] = float((tensor - other.tensors[key]).norm()) / sizes[key[0]]
+        return found
 
 
-def distance(x: Tensor, y: Tensor) -> float:
-    """The norm of the difference as a share of the second's."""
-    assert x.shape == y.shape
-    assert x.isfinite().all()
-    return float((x - y).norm() / y.norm().clamp(min=1e-12))
-
-
-def disagreement(training: Training, dtype: torch.dtype, steps: int) -> dict[str, float]:
+def disagreement(training: Training, dtype: torch.dtype, steps: int) -> dict[tuple[str, str], float]:
     """By how much the native engine differs from the eager one, in units of what may be.
 
-    In float64 that is a share of 1e-9. In float32, both are compared with the eager engine in float64, from which
-    the native one may lie four times as far as the other, and some units in the last place.
+    In float64 that is a share of 1e-9. In float32, both are compared with the eager engine in float64, from
+    which the native one may lie eight times as far as the other, and some units in the last place.
     """
     native, eager = (training.run(engine, dtype, steps) for engine in ("native", "eager"))
     assert native.history.engine == "native"
     assert native.counts == eager.counts
     if dtype == torch.float64:
-        return {name: share / 1e-9 for name, share in native.distances(eager).items()}
+        return {key: share / 1e-9 for key, share in native.distances(eager).items()}
     exact = training.run("eager", torch.float64, steps)
     unit = torch.finfo(torch.float32).eps
     usual = eager.distances(exact)
-    return {name: share / (4 * usual[name] + 8 * unit) for name, share in native.distances(exact).items()}
+    return {key: share / (8 * usual[key] + 8 * unit) for key, share in native.distances(exact).items()}
+
+
+def sensitivity(training: Training, dtype: torch.dtype, steps: int) -> float:
+    """How far the eager engine is led astray by rounding alone: of its parameters at the start."""
+    exact = training.run("eager", torch.float64, steps)
+    unit = torch.finfo(dtype).eps
+    nudged = [replace(training, nudge=nudge).run("eager", torch.float64, steps) for nudge in (unit, -unit)]
+    return max(share for run in nudged for share in run.distances(exact).values())
 
 
 def dense(*sizes: int, between: Made = nn.Tanh, bias: bool = True) -> tuple[Made, ...]:
     """Linear layers of these sizes with an activation between them."""
     layers: list[Made] = []
-    for inputs, outputs in zip(sizes, sizes[1:]):
+    for inputs, outputs in pairwise(sizes):
         layers += [partial(nn.Linear, inputs, outputs, bias=bias), between]
     return tuple(layers[:-1])
 
@@ -221,13 +247,20 @@ def random_training(seed: int) -> tuple[Training, torch.dtype]:
     """Draw a training from all that the kernels know, and a precision for it."""
     draw = random.Random(seed)
     samples, outputs = draw.choice((20, 33)), draw.choice(SIZES)
-    loss, last = draw.choice(losses(draw, outputs))
-    columns: int | tuple[int, ...] = draw.choice(SIZES)
-    layers, width = [], columns
-    for _ in range(draw.randint(0, 3)):
-        added, width = random_block(draw, width)
-        layers += added
     batch_size = draw.choice((1, 2, 7, 16, samples))
+    normed = samples % batch_size != 1 and batch_size > 1  # a batch of one sample cannot be
+    loss, last = draw.choice(losses(draw, outputs))
+    layers: list[Made] = []
+    width = draw.choice(SIZES)
+    columns: int | tuple[int, ...] = width
+    if draw.random() < 0.15:
+        columns = tuple(draw.choice(SIZES) for _ in range(draw.randint(1, 3)))
+        size, padding = draw.choice(SIZES), draw.choice((None, 0))
+        layers = [partial(nn.Embedding, max(columns), size, padding), nn.Flatten]
+        width = size * len(columns)
+    for _ in range(draw.randint(0, 3)):
+        added, width = random_block(draw, width, normed)
+        layers += added
     rule, options = draw.choice(RULES)
     if loss().reduction == "sum" and rule is optim.SGD:
         options = {**options, "lr": options["lr"] / (batch_size * outputs)}
@@ -248,11 +281,32 @@ def random_training(seed: int) -> tuple[Training, torch.dtype]:
     return training, draw.choice((torch.float32, torch.float64))
 
 
-def random_block(draw: random.Random, width: int) -> tuple[list[Made], int]:
+def random_block(draw: random.Random, width: int, normed: bool) -> tuple[list[Made], int]:
     """A few layers, and how wide what they give is."""
+    kind = draw.choice(("linear", "linear", "residual", "dropout", "batchnorm", "layernorm", "other"))
+    if kind == "dropout":
+        return [partial(nn.Dropout, draw.choice((0.0, 0.2, 0.5)))], width
+    if kind == "batchnorm" and normed:
+        tracks, momentum = draw.random() < 0.8, draw.choice((0.1, 0.9, None))
+        affine, bias = draw.random() < 0.7, draw.random() < 0.7
+        return [partial(nn.BatchNorm1d, width, 0.01, momentum, affine, tracks, bias=bias)], width
+    if kind == "layernorm":
+        return [partial(nn.LayerNorm, width, 0.01, draw.random() < 0.7, draw.random() < 0.7)], width
+    if kind == "other":
+        return [draw.choice((nn.Flatten, nn.Identity, *ACTIVATIONS))], width
     size, bias = draw.choice(SIZES), draw.random() < 0.8
-    linear = partial(nn.Linear, width, size, bias=bias)
-    return [linear, *(draw.choice(ACTIVATIONS) for _ in range(draw.randint(0, 2)))], size
+    layers: list[Made] = [partial(nn.Linear, width, size, bias=bias)]
+    layers += [draw.choice(ACTIVATIONS) for _ in range(draw.randint(0, 2))]
+    if kind != "residual":
+        return layers, size
+    inner, size = random_block(draw, size, normed)
+    layers += [*inner, partial(nn.Linear, size, width)]
+    return [partial(joined, nn.Residual, layers)], width
+
+
+def joined(kind: Callable[..., Module], layers: Iterable[Made]) -> Module:
+    """New layers in a container."""
+    return kind(*(make() for make in layers))
 
 
 def losses(draw: random.Random, outputs: int) -> list[tuple[Callable[[], Loss], tuple[Made, ...]]]:
@@ -260,9 +314,10 @@ def losses(draw: random.Random, outputs: int) -> list[tuple[Callable[[], Loss], 
     reduction = draw.choice(("mean", "mean", "sum"))
     weights = torch.linspace(0.5, 1.5, outputs)
     classes = draw.choice((None, weights))
-    ignored = draw.choice((-100, 0)) if outputs > 1 else -100
+    ignored = draw.choice((-100, 0)) if reduction == "sum" else -100  # a mean of nothing is NaN
     return [
         (partial(nn.MSELoss, reduction), ()),
+        (partial(nn.MSELoss, reduction), (partial(nn.Softmax, -1),)),
         (partial(nn.L1Loss, reduction), ()),
         (partial(nn.HuberLoss, reduction, draw.choice((0.5, 1.0))), ()),
         (partial(nn.SmoothL1Loss, reduction, draw.choice((0.5, 1.0))), ()),
@@ -270,4 +325,5 @@ def losses(draw: random.Random, outputs: int) -> list[tuple[Callable[[], Loss], 
         (partial(nn.BCEWithLogitsLoss, None, reduction), ()),
         (partial(nn.BCEWithLogitsLoss, None, reduction, torch.tensor(1.5)), ()),
         (partial(nn.CrossEntropyLoss, classes, ignored, reduction, draw.choice((0.0, 0.1))), ()),
+        (partial(nn.NLLLoss, classes, ignored, reduction), (partial(nn.LogSoftmax, 1),)),
     ]

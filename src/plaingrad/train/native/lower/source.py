@@ -13,6 +13,7 @@ from plaingrad.nn import Dropout
 from plaingrad.parameter import Buffer, Parameter
 
 ELEMENTS = {torch.float32: "float", torch.float64: "double"}
+INDICES = {torch.int32: "int", torch.int64: "long"}
 
 
 class NotLoweredError(Exception):
@@ -31,6 +32,7 @@ class Source:
         constants: a C++ struct for each set of numbers that must be known at compile time, by its text.
         tensors: the parameters and buffers in the order in which the network visits them.
         dropouts: the modules that draw, in the order in which they are numbered.
+        indices: the C++ type of the inputs while they are integers that nothing has looked up; else empty.
         seen: the modules so far, to find one that is used twice.
     """
 
@@ -40,6 +42,7 @@ class Source:
     tensors: list[Parameter | Buffer] = field(default_factory=list)
     dropouts: list[Dropout] = field(default_factory=list)
     seen: set[Module] = field(default_factory=set)
+    indices: str = ""
 
     def hold(self, tensor: Parameter | Buffer | None) -> str:
         """Note a parameter as the network's next, and name its group; "absent" if there is none."""
@@ -47,8 +50,14 @@ class Source:
             return "absent"
         if any(tensor is other for other in self.tensors):
             raise NotLoweredError("parameters that are shared between modules")
+        if not tensor.value.is_contiguous():
+            raise NotLoweredError("parameters that are not contiguous")
         self.tensors.append(tensor)
         return str(self.groups.get(tensor, -1)) if isinstance(tensor, Parameter) else "-1"
+
+    def track(self, *buffers: Buffer | None) -> str:
+        """Note buffers that the network itself changes as its next; "absent" if there are none."""
+        return "tracked" if [self.hold(buffer) for buffer in buffers if buffer is not None] else "absent"
 
     def numbers(self, values: Mapping[str, float | int | bool]) -> str:
         """The name of a struct with these constants."""
