@@ -39,8 +39,8 @@ class Training:
         held: how many of the parameters the optimizer holds, counted from the last; None for all.
         groups: options of each of the optimizer's groups, among which the parameters are dealt out in turn.
         seed: of parameters, data and order.
+        weighted: whether samples count differently.
         nudge: by what share to change the parameters at the start, at random.
-        given: what else `fit` is called with.
     """
 
     layers: tuple[Made, ...]
@@ -54,8 +54,8 @@ class Training:
     held: int | None = None
     groups: tuple[dict[str, Any], ...] = ({},)
     seed: int = 0
+    weighted: bool = False
     nudge: float = 0.0
-    given: tuple[tuple[str, Any], ...] = ()
 
     def network(self, dtype: torch.dtype) -> nn.Sequential:
         """The network at the start."""
@@ -100,7 +100,7 @@ class Training:
             seed=self.seed,
             engine=engine,
             progress=False,
-            **dict(self.given),
+            sample_weight=(torch.arange(len(data[0])) + 1) % 4 / 2 if self.weighted else None,
         )
         return Outcome(model, optimizer, history)
 
@@ -277,6 +277,7 @@ def random_training(seed: int) -> tuple[Training, torch.dtype]:
         held=draw.choice((None, None, 1)),
         groups=draw.choice((({},), ({}, varied))),
         seed=seed,
+        weighted=draw.random() < 0.3,
     )
     return training, draw.choice((torch.float32, torch.float64))
 
@@ -321,8 +322,8 @@ def losses(draw: random.Random, outputs: int) -> list[tuple[Callable[[], Loss], 
         (partial(nn.L1Loss, reduction), ()),
         (partial(nn.HuberLoss, reduction, draw.choice((0.5, 1.0))), ()),
         (partial(nn.SmoothL1Loss, reduction, draw.choice((0.5, 1.0))), ()),
-        (partial(nn.BCELoss, None, reduction), (nn.Sigmoid,)),
-        (partial(nn.BCEWithLogitsLoss, None, reduction), ()),
+        (partial(nn.BCELoss, draw.choice((None, weights)), reduction), (nn.Sigmoid,)),
+        (partial(nn.BCEWithLogitsLoss, classes, reduction, draw.choice((None, weights))), ()),
         (partial(nn.BCEWithLogitsLoss, None, reduction, torch.tensor(1.5)), ()),
         (partial(nn.CrossEntropyLoss, classes, ignored, reduction, draw.choice((0.0, 0.1))), ()),
         (partial(nn.NLLLoss, classes, ignored, reduction), (partial(nn.LogSoftmax, 1),)),

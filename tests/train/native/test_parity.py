@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 
 from plaingrad import nn, optim
+from plaingrad.nn import Loss
+from plaingrad.train.diagnose import TrainingDiverged
 from train.native.networks import (
     ACTIVATIONS,
     RULES,
@@ -26,6 +29,7 @@ from train.native.scripts import script
 
 NETWORKS = int(os.environ.get("PLAINGRAD_NETWORKS", "60"))
 DTYPES = (torch.float64, torch.float32)
+SLOW = partial(optim.SGD, lr=0.003)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,6 +64,42 @@ def test_rules(rule: tuple[type[optim.Optimizer], dict[str, object]]) -> None:
     kind, options = rule
     training = Training(dense(3, 17, 2), 3, 2, optimizer=partial(kind, **options), groups=({}, {"lr": 0.001}))
     expect_parity(training, torch.float64)
+
+
+WEIGHTS = torch.tensor([0.5, 2.0, 1.0])
+LOSSES: tuple[tuple[Callable[..., Loss], tuple[Made, ...]], ...] = (
+    (nn.MSELoss, ()),
+    (nn.L1Loss, ()),
+    (partial(nn.HuberLoss, delta=0.4), ()),
+    (partial(nn.SmoothL1Loss, beta=0.4), ()),
+    (partial(nn.SmoothL1Loss, beta=0.0), ()),
+    (partial(nn.BCELoss, WEIGHTS), (nn.Sigmoid,)),
+    (partial(nn.BCEWithLogitsLoss, WEIGHTS, pos_weight=WEIGHTS.flip(0)), ()),
+    (partial(nn.BCEWithLogitsLoss, pos_weight=torch.tensor(3.0)), ()),
+    (partial(nn.CrossEntropyLoss, WEIGHTS, label_smoothing=0.1), ()),
+    (partial(nn.CrossEntropyLoss, ignore_index=1), ()),
+    (partial(nn.NLLLoss, WEIGHTS, ignore_index=2), (partial(nn.LogSoftmax, -1),)),
+)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_losses(loss: tuple[Callable[..., Loss], tuple[Made, ...]], reduction: str) -> None:
+    """With samples that count differently, or all alike."""
+    make, last = loss
+    make = partial(make, reduction=reduction)
+    layers = (*dense(5, 17, 3), *last)
+    training = Training(layers, 5, 3, loss=make, optimizer=SLOW, samples=32, batch_size=20)
+    expect_parity(training, torch.float64)
+    expect_parity(replace(training, weighted=True), torch.float64)
+
+
+def test_a_mean_of_nothing_is_seen() -> None:
+    """Eagerly it is NaN, for which training stops."""
+    loss = partial(nn.CrossEntropyLoss, ignore_index=0)
+    for engine in ("native", "eager"):
+        with pytest.raises(TrainingDiverged, match="epoch 1, step 1: CrossEntropyLoss"):
+            Training(dense(3, 1), 3, 1, loss=loss).run(engine, torch.float64, 1)
 
 
 SHORTCUT = partial(joined, nn.Residual, dense(9, 9, between=nn.ReLU))

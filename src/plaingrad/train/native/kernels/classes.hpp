@@ -45,7 +45,7 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
             } else
                 for (int j = 0; j < Classes; j += lanes<T>) store(dp.row(i) + j, zero<T>());
         }
-        return losses * share;
+        return Mean && batch.weight_of_all() ? losses / batch.total : losses * share;  // a mean of nothing is NaN
     }
 
     // One sample: its loss, and its gradient times `share`.

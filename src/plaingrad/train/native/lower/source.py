@@ -25,7 +25,7 @@ class Source:
     """What lowering has found so far.
 
     Args:
-        groups: the number of the optimizer's group that holds a parameter; -1 for a parameter that is in none.
+        groups: the number of the optimizer's group that holds a parameter, -1 for one that is in none.
 
     Attributes:
         headers: the kernels' files to include.
