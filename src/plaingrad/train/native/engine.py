@@ -129,6 +129,7 @@ class NativeEngine:
             for name, start in states.items():
                 accumulator(state, name, storage.value, start)
         known = [storage.value.data_ptr() for storage in storages]
+        known += [tensor.value.data_ptr() for tensor in self.program.tensors]
         known += [entry.data_ptr() for state in optimizer.state for entry in tensors_of(state)]
         if known != self.known:
             self.known, self.addresses = known, Array(self._addresses(), np.uint64)

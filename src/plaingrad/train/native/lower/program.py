@@ -14,7 +14,7 @@ from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.native.lower.layers import lower_layers
 from plaingrad.train.native.lower.losses import lower_loss
 from plaingrad.train.native.lower.rules import OPTIONS, LoweredRule, lower_rule
-from plaingrad.train.native.lower.source import ELEMENTS, NotLoweredError, Source
+from plaingrad.train.native.lower.source import ELEMENTS, INDICES, NotLoweredError, Source
 from plaingrad.train.native.lower.sparsity import mostly_zero
 from plaingrad.train.task import Task
 
@@ -54,7 +54,7 @@ def lower_training(task: Task) -> Program:
     if task.schedule is not None and task.schedule.needs_metric:
         raise NotLoweredError(f"{type(task.schedule).__name__} wants the loss of each batch")
     groups = {p: i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
-    source = Source(groups, mostly_zero(data.inputs))
+    source = Source(groups, mostly_zero(data.inputs), INDICES.get(data.inputs.dtype, ""))
     element = element_type(task.model, data.inputs)
     rule, flags = lower_rule(optimizer)
     types, shape = lower_layers(task.model, tuple(data.inputs.shape[1:]), source)
@@ -78,6 +78,8 @@ def element_type(model: Module, inputs: torch.Tensor) -> str:
     dtypes = {value.dtype for value, _ in model.parameters()}
     if len(dtypes) != 1 or dtypes - ELEMENTS.keys():
         raise NotLoweredError(f"parameters of {' and '.join(sorted(map(str, dtypes))) or 'no dtype'}")
+    if not inputs.is_floating_point() and inputs.dtype not in INDICES:
+        raise NotLoweredError(f"inputs of {inputs.dtype}")
     if inputs.device.type != "cpu":
         raise NotLoweredError(f"data on {inputs.device}")
     return ELEMENTS[dtypes.pop()]
