@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import indent
 
@@ -61,12 +60,14 @@ def lower_training(task: Task) -> Program:
     if len(shape) != 1 or not types:
         raise NotLoweredError(f"a network whose output for a sample has the shape {shape}")
     loss = lower_loss(task.loss, data, shape[0], source)
-    setting = {
-        "T": f"typedef {element} T;",
-        "rows": f"static constexpr int rows = {task.batch_size}, groups = {len(optimizer.param_groups)}, options = {OPTIONS};",
-        "deferred": f"static constexpr bool deferred = {str(optimizer.clip_norm is not None).lower()};",
-        "Rule": f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
-    }
+    deferred = optimizer.clip_norm is not None
+    setting = [
+        f"typedef {element} T;",
+        f"static constexpr int rows = {task.batch_size};",
+        f"static constexpr int groups = {len(optimizer.param_groups)}, options = {OPTIONS};",
+        f"static constexpr bool deferred = {str(deferred).lower()};",
+        f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
+    ]
     title = f"{type(task.loss).__name__}, {type(optimizer).__name__}, {element}, batches of {task.batch_size}"
     text = written(described(task.model), title, source, setting, types, loss.type)
     numbered = [groups.get(t, -1) if isinstance(t, Parameter) else -1 for t in source.tensors]
@@ -92,12 +93,12 @@ def described(model: Module) -> str:
 
 
 def written(
-    network: str, rest: str, source: Source, setting: Mapping[str, str], types: list[str], loss: str
+    network: str, rest: str, source: Source, setting: list[str], types: list[str], loss: str
 ) -> str:
     """The source text from its parts."""
     headers = "".join(f'#include "{name}"\n' for name in sorted({*source.headers, "trainer.hpp"}))
     constants = "".join(f"struct {name} {text}\n" for text, name in source.constants.items())
-    members = indent("\n".join(setting.values()), "    ")
+    members = indent("\n".join(setting), "    ")
     chain = indent(",\n".join(types), "    ")
     return f"""// {network}; {rest}
 {headers}
