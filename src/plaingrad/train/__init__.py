@@ -5,5 +5,6 @@ from plaingrad.train.diagnose import TrainingDiverged
 from plaingrad.train.evaluation import evaluate, predict
 from plaingrad.train.history import History
 from plaingrad.train.loop import fit
+from plaingrad.train.native.predict import compile_predict
 
-__all__ = ["History", "TrainingDiverged", "callbacks", "evaluate", "fit", "predict"]
+__all__ = ["History", "TrainingDiverged", "callbacks", "compile_predict", "evaluate", "fit", "predict"]

@@ -87,6 +87,16 @@ private:
 
 template <class Setting, class Layout> struct Parameter<Setting, Layout, absent> {};
 
+// Copy all parameters of a network from Python's tensors, and back: of each parameter in order its value and its states.
+template <class Network, class T> void read_parameters(Network& network, T* const* tensors) {
+    auto read = [&](auto& parameter) { parameter.read(tensors), tensors += 1 + parameter.states; };
+    network.each(read);
+}
+template <class Network, class T> void write_parameters(Network& network, T* const* tensors) {
+    auto write = [&](auto& parameter) { parameter.write(tensors), tensors += 1 + parameter.states; };
+    network.each(write);
+}
+
 // A vector, such as a bias.
 template <class T, int Size> struct Vector {
     static constexpr int height = 1, length = Size, size = padded<T>(Size);

@@ -62,7 +62,8 @@ template <class Setting, class Network, class Loss> struct Trainer {
     Output y, dy;
 
     void run(const Call& call) {
-        for_each_tensor(call, [](auto& parameter, T* const* tensors) { parameter.read(tensors); });
+        T* const* tensors = reinterpret_cast<T* const*>(call.tensors);
+        read_parameters(network, tensors);
         loss.read(call.numbers);
         for (int g = 0; g < Setting::groups; ++g) learner.rule[g].start(call.options + g * Setting::options, call.taken[g]);
         const long per_epoch = (call.samples + Setting::rows - 1) / Setting::rows;
@@ -77,7 +78,7 @@ template <class Setting, class Network, class Loss> struct Trainer {
             call.losses[epoch] += once(call, batch);
             for (int g = 0; g < Setting::groups; ++g) learner.rule[g].end();
         }
-        for_each_tensor(call, [](auto& parameter, T* const* tensors) { parameter.write(tensors); });
+        write_parameters(network, tensors);
     }
 
     INLINE double once(const Call& call, Batch<Setting>& batch) {
@@ -104,15 +105,6 @@ template <class Setting, class Network, class Loss> struct Trainer {
     INLINE void gather(const typename Input::Element* inputs, const Batch<Setting>& batch) {
         for (int i = 0; i < Setting::rows && i < batch.rows; ++i)
             __builtin_memcpy(x.row(i), inputs + batch.sample(i) * Input::columns, Input::columns * sizeof(*inputs));
-    }
-
-    template <class F> void for_each_tensor(const Call& call, F f) {
-        T* const* tensors = reinterpret_cast<T* const*>(call.tensors);
-        auto visit = [&](auto& parameter) {
-            f(parameter, tensors);
-            tensors += 1 + parameter.states;
-        };
-        network.each(visit);
     }
 };
 
