@@ -234,3 +234,33 @@ def test_early_stopping_still_restores_its_best_weights() -> None:
     run(again, plane(), epochs=2)
     assert best.best_epoch == 1
     assert all(torch.equal(a, b) for a, b in zip(values(model), values(again)))
+
+
+def test_parameters_outside_the_optimizer_are_watched_and_put_back() -> None:
+    class Spoil(Callback):
+        def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+            last.weight.value = torch.full_like(last.weight.value, math.nan if batch == 4 else 7.0)
+
+    last = nn.Linear(1, 1, dtype=torch.float64)
+    model = nn.Sequential(*network(2, 1), last)
+    before = values(model)
+    diverging(model, optimizer=optim.SGD(model[0].parameters(), lr=0.01), callbacks=[Spoil()])
+    assert all(torch.equal(a, b) for a, b in zip(values(model), before))
+
+
+def test_a_parameter_that_was_never_finite_does_not_hide_another() -> None:
+    class Spare(nn.Linear):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, dtype=torch.float64)
+            self.spare = Parameter(torch.full((2,), math.nan, dtype=torch.float64))
+
+    assert len(run(Spare(2, 1), plane())) == 2
+    data = (plane()[0], 1e4 * plane()[1])
+    with pytest.raises(TrainingDiverged):
+        run(Spare(2, 1), data, lr=1e308, batch_size=20, epochs=1)
+
+
+def test_values_whose_sum_overflows_are_finite() -> None:
+    model = nn.Sequential(*network(2, 1), Faulty("nowhere", at=0))
+    model[1].mask = Buffer(torch.full((3,), 3e38))  # type: ignore[attr-defined]
+    assert len(run(model, plane())) == 2

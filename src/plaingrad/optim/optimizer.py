@@ -214,7 +214,7 @@ class Optimizer:
 def described(group: dict[str, Any]) -> dict[str, Any]:
     """A group's options, with the shapes of its parameters in their place."""
     options = {name: option for name, option in group.items() if name != "params"}
-    return {**options, "shapes": [shape(value) for value, _ in group["params"]]}
+    return {**options, "shapes": [shape(parameter.value) for parameter in group["params"]]}
 
 
 def moved(entry: Any, like: Tensor, copy: bool = False) -> Any:

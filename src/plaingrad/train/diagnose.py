@@ -87,10 +87,12 @@ def diverged(
 
 def finite(task: Task, before: Snapshot, loss: float) -> bool:
     """Whether an epoch's loss is finite, and all parameters and buffers that were so before it."""
-    return math.isfinite(loss) and all(
-        _is_finite(value) or not _is_finite(before.model[name])
-        for name, value in task.model.state_dict().items()
-    )
+    if not math.isfinite(loss):
+        return False
+    values = [*(storage.value for storage in task.optimizer.storages), *(field.value for field in task.loose)]
+    if all(math.isfinite(value.sum().item()) for value in values):  # no sum hides NaN or infinity
+        return True
+    return all(_is_finite(field.value) or not _is_finite(old) for field, old in before.pairs())
 
 
 def find(task: Task, order: Tensor | None) -> Finding | None:

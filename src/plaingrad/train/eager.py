@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from plaingrad.nn import Loss
 from plaingrad.train.evaluation import weight
 from plaingrad.train.task import Task
+from plaingrad.train.weighting import Weighted
 
 
 class EagerEngine:
@@ -19,15 +21,21 @@ class EagerEngine:
 
     def run_epoch(self, order: Tensor | None) -> float:
         """See `Engine.run_epoch`."""
-        task, size, n = self.task, self.task.batch_size, len(self.task.data)
-        model, loss, optimizer, schedule = task.model, task.loss, task.optimizer, task.schedule
-        inputs, targets = task.data.inputs, task.data.targets
+        task, size = self.task, self.task.batch_size
+        model, optimizer, schedule = task.model, task.optimizer, task.schedule
+        loss: Loss | Weighted = task.loss
+        data = [task.data.inputs, task.data.targets, *([] if task.weights is None else [task.weights])]
         if order is not None:
-            inputs, targets = inputs.index_select(0, order), targets.index_select(0, order)
-        full, last = weight(loss, size), (n - 1) // size
-        total = torch.zeros((), dtype=torch.float64, device=inputs.device)
+            data = [each.index_select(0, order) for each in data]
+        inputs, targets, *weights = (each.split(size) for each in data)
+        samples: list[float] = [len(x) for x in inputs]
+        if weights:
+            samples = [w.double().sum().item() for w in weights[0]]
+            loss, targets = Weighted(task.loss), tuple(zip(targets, weights[0]))
+        counts = [weight(task.loss, each) for each in samples]
+        total = torch.zeros((), dtype=torch.float64, device=task.data.inputs.device)
         with task.masks.drawn():
-            for i, (x, t) in enumerate(zip(inputs.split(size), targets.split(size))):
+            for i, (x, t, count) in enumerate(zip(inputs, targets, counts)):
                 for begin in task.batch_begin:
                     begin(i, {})
                 value = loss.forward(model.forward(x), t)
@@ -36,7 +44,7 @@ class EagerEngine:
                 optimizer.zero_grad()
                 if schedule is not None:
                     schedule.step(*(value,) if schedule.needs_metric else ())
-                total.add_(value, alpha=full if i < last else weight(loss, n - last * size))
+                total.add_(value, alpha=count)
                 for end in task.batch_end:
                     end(i, {"loss": value.item()})
-        return total.item() / n
+        return total.item() / sum(samples)

@@ -100,6 +100,6 @@ def outputs(model: Module, inputs: Tensor, batch_size: int) -> Tensor:
     return torch.cat(found)
 
 
-def weight(loss: Loss, samples: int) -> int:
+def weight(loss: Loss, samples: float) -> float:
     """By what a batch's loss counts in a sum over samples: a mean stands for each of them, a sum for all."""
     return samples if loss.reduction == "mean" else 1

@@ -27,6 +27,7 @@ from plaingrad.train.randomness import seeded
 from plaingrad.train.snapshot import Snapshot
 from plaingrad.train.task import Task
 from plaingrad.train.threads import threads_for
+from plaingrad.train.weighting import Weighted, expect_weights
 
 
 def fit(
@@ -38,6 +39,7 @@ def fit(
     epochs: int,
     batch_size: int,
     schedule: Schedule | None = None,
+    sample_weight: Any = None,
     validation: Dataset | tuple[Any, Any] | None = None,
     metrics: Sequence[str | Metric] = (),
     shuffle: bool = True,
@@ -71,6 +73,9 @@ def fit(
             stepped after each epoch or each update, whichever it is made for; one that watches a metric
             gets the validation loss, or without validation data the training loss; after an update, the
             loss of the batch.
+        sample_weight: how much each sample of ``train`` counts, shape ``(n,)``, at least 0 and not all 0, for
+            loss and gradient of its batch (`plaingrad.train.weighting` has the equation) and in the loss of
+            the epoch. Metrics and validation count all samples alike.
         validation: data as in ``train`` to measure after each epoch.
         metrics: what to measure besides the loss: "accuracy" and "error" (fractions), "mse", "mae", "r2", or
             callables ``(prediction, target) -> number`` over all the data.
@@ -100,6 +105,7 @@ def fit(
     seed = checks.expect_seed(seed)
     checks.expect_loss(loss)
     checks.expect_optimizer(optimizer, model)
+    weights = None if sample_weight is None else expect_weights(sample_weight, data, model)
     checks.expect_schedule(schedule, optimizer, epochs, -(-len(data) // batch_size))
     checks.expect_callbacks(callbacks)
     measured = named(metrics, loss)
@@ -127,6 +133,7 @@ def fit(
             data,
             batch_size,
             Masks(model, mask_seed),
+            weights,
             schedule=schedule if schedule is not None and schedule.interval == "step" else None,
             batch_begin=[c.on_train_batch_begin for c in callbacks if c.overrides("on_train_batch_begin")],
             batch_end=[c.on_train_batch_end for c in callbacks if c.overrides("on_train_batch_end")],
@@ -179,7 +186,9 @@ def _try_last_batch(task: Task) -> None:
     before, size = Snapshot(task), len(task.data) % task.batch_size or task.batch_size
     try:
         with task.masks.drawn():
-            task.model.forward(task.data.inputs[-size:])
+            prediction = task.model.forward(task.data.inputs[-size:])
+        if task.weights is not None:
+            Weighted(task.loss).forward(prediction, (task.data.targets[-size:], task.weights[-size:]))
     except ModuleError as error:
         error.problem += f", the last batch of the epoch ({size} of {len(task.data)} samples)"
         raise

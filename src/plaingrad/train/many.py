@@ -98,14 +98,12 @@ def fit_many(
         "engine": engine,
     }
     own: dict[str, list[Any]] = {
-        "loss": [copy.deepcopy(one) for one in each("loss", loss, count, one_for_all=True)],
+        "loss": [copy.deepcopy(one) for one in each("loss", loss, count, True)],
         "optimizer": each("optimizers", optimizers, count),
-        "epochs": [
-            checks.expect_positive("epochs", n) for n in each("epochs", epochs, count, one_for_all=True)
-        ],
-        "batch_size": each("batch_size", batch_size, count, one_for_all=True),
-        "schedule": each("schedules", schedules, count, one_for_all=schedules is None),
-        "seed": [drawn() if s is None else s for s in each("seeds", seeds, count, one_for_all=True)],
+        "epochs": [checks.expect_positive("epochs", n) for n in each("epochs", epochs, count, True)],
+        "batch_size": each("batch_size", batch_size, count, True),
+        "schedule": each("schedules", schedules, count, schedules is None),
+        "seed": [drawn() if s is None else s for s in each("seeds", seeds, count, True)],
         "callbacks": [()] * count if callbacks is None else each("callbacks", callbacks, count),
     }
     expect_own(own["callbacks"])

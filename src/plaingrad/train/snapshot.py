@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Iterator
 
+import torch
+from torch import Tensor
+
+from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.task import Task
 
 
@@ -17,16 +21,26 @@ class Snapshot:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.device = task.data.inputs.device
-        self.model = {name: value.clone() for name, value in task.model.state_dict().items()}
+        self.flat = [storage.value.clone() for storage in task.optimizer.storages]
+        self.loose = [field.value.clone() for field in task.loose]
         self.optimizer = task.optimizer.state_dict()
         self.schedule = None if task.schedule is None else task.schedule.state_dict()
         self.draws = list(task.masks.draws)
         self.random = torch.get_rng_state()
         self.device_random = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
 
+    def pairs(self) -> Iterator[tuple[Parameter | Buffer, Tensor]]:
+        """Each parameter and buffer once, with its value as it was."""
+        for storage, before in zip(self.task.optimizer.storages, self.flat):
+            parts = before.split([parameter.value.numel() for parameter in storage.parameters])
+            for parameter, part in zip(storage.parameters, parts):
+                yield parameter, part.view_as(parameter.value)
+        yield from zip(self.task.loose, self.loose)
+
     def restore(self) -> None:
         """Put everything back, as often as needed; forget gradients and saved state."""
-        self.task.model.load_state_dict(self.model)
+        for field, before in self.pairs():
+            field.value.copy_(before)
         for module in (self.task.model, self.task.loss):
             module.zero_grad()
         if self.task.schedule is not None and self.schedule is not None:

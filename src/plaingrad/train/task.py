@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
@@ -11,6 +12,7 @@ from plaingrad.data import Dataset
 from plaingrad.module import Module
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer, Schedule
+from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.masks import Masks
 
 BatchHook = Callable[[int, dict[str, float]], None]
@@ -27,7 +29,7 @@ class Task:
         data: has the model's dtype and device.
         batch_size: at most ``len(data)``; the last batch is smaller if it must be.
         masks: what the model's dropout is to draw.
-        weights: of the samples, in the model's dtype; None for equal ones.
+        weights: how much each sample counts, shape ``(n,)``, in the model's dtype; None if all count alike.
         schedule: to be stepped after every update; None if it is stepped after epochs, or if there is none.
         batch_begin: to be called before each batch with its number, counted from 0, and an empty dict.
         batch_end: to be called after each batch with its number and its ``{"loss": number}``.
@@ -43,3 +45,13 @@ class Task:
     schedule: Schedule | None = None
     batch_begin: Sequence[BatchHook] = ()
     batch_end: Sequence[BatchHook] = ()
+
+    @cached_property
+    def loose(self) -> list[Parameter | Buffer]:
+        """Every buffer, and every parameter that the optimizer does not hold."""
+        held = {id(parameter) for group in self.optimizer.param_groups for parameter in group["params"]}
+        fields = [field for module in self.model.modules() for field in vars(module).values()]
+        found = [
+            field for field in fields if isinstance(field, (Parameter, Buffer)) and id(field) not in held
+        ]
+        return list({id(field): field for field in found}.values())

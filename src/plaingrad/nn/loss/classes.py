@@ -72,6 +72,13 @@ class ClassLoss(Loss):
             raise ModuleError(self, f"expected {expected}, got {shape(weight)} of {weight.dtype}")
         return x * weight.view([-1] + [1] * (x.ndim - axis - 1))
 
+    def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """The weight of each target's class, none for one that is ignored; one for class probabilities."""
+        axis = self.class_axis(prediction)
+        if target.is_floating_point():
+            return torch.ones_like(prediction.select(axis, 0))
+        return self.weigh_classes(self.one_hot(prediction, target, axis)[0], axis).sum(axis)
+
     def upstream(self, dloss: Tensor | None, count: int | float) -> Tensor | float:
         """As in `Loss`, for each sample; with an axis for the classes where there is one for samples."""
         if dloss is not None and self.reduction == "none":

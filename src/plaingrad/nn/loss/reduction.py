@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
@@ -56,6 +57,10 @@ class Loss(Module):
         if self.reduction == "sum":
             return losses.sum()
         return losses.mean() if count in (None, losses.numel()) else losses.sum() / (count or math.nan)
+
+    def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """What the loss of each element counts for in a mean, whose divisor is their sum: one for each."""
+        return torch.ones_like(prediction)
 
     def upstream(self, dloss: Tensor | None, count: int | float) -> Tensor | float:
         """The gradient that reaches each element through the reduction; zero through a mean of nothing.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -13,6 +15,8 @@ from rich.progress import (
 )
 
 from plaingrad.train.callbacks.callback import Callback, Logs
+
+INTERVAL = 0.1  # seconds between updates
 
 
 class ProgressBar(Callback):
@@ -42,6 +46,7 @@ class ProgressBar(Callback):
             transient=self.lines,
         )
         self._task = self._bar.add_task("", total=self.run.epochs)
+        self._due = 0.0
         self._bar.start()
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
@@ -49,12 +54,20 @@ class ProgressBar(Callback):
         if self.lines:
             place = f"epoch {epoch + 1:>{len(str(self.run.epochs))}}/{self.run.epochs}"
             self._bar.console.print(f"{place}  {told(logs)}", highlight=False, soft_wrap=True)
-        losses = {name: value for name, value in logs.items() if name in ("loss", "val_loss")}
-        self._bar.update(self._task, advance=1, description=told(losses))
+        if time.monotonic() >= self._due:  # epochs may be shorter than it takes to tell of them
+            self._tell(logs)
+            self._due = time.monotonic() + INTERVAL
 
     def on_train_end(self, logs: Logs) -> None:
         if self._bar is not None:
+            if logs:
+                self._tell(logs)
             self._bar.stop()
+
+    def _tell(self, logs: Logs) -> None:
+        assert self._bar is not None
+        losses = {name: value for name, value in logs.items() if name in ("loss", "val_loss")}
+        self._bar.update(self._task, completed=len(self.run.history), description=told(losses))
 
 
 def told(logs: Logs) -> str:

@@ -13,6 +13,7 @@ from plaingrad.train.native.lower.layers import Shape, lower_layers
 from plaingrad.train.native.lower.losses import lower_loss
 from plaingrad.train.native.lower.rules import OPTIONS, LoweredRule, lower_rule
 from plaingrad.train.native.lower.source import ELEMENTS, NotLoweredError, Source
+from plaingrad.train.native.lower.sparsity import mostly_zero
 from plaingrad.train.task import Task
 
 
@@ -47,7 +48,7 @@ def lower_training(task: Task) -> Program:
     """
     data, optimizer = task.data, task.optimizer
     groups = {p: i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
-    source = Source(groups)
+    source = Source(groups, mostly_zero(data.inputs))
     element = element_type(task.model)
     rule, flags = lower_rule(optimizer)
     types, columns = lower_network(task.model, tuple(data.inputs.shape[1:]), source)

@@ -25,6 +25,7 @@ class Source:
 
     Args:
         groups: the number of the optimizer's group that holds a parameter; -1 for a parameter that is in none.
+        sparse: whether the next layer's inputs are mostly zero.
 
     Attributes:
         headers: the kernels' files to include.
@@ -35,6 +36,7 @@ class Source:
     """
 
     groups: Mapping[Parameter, int]
+    sparse: bool = False
     headers: set[str] = field(default_factory=set)
     constants: dict[str, str] = field(default_factory=dict)
     tensors: list[Parameter | Buffer] = field(default_factory=list)

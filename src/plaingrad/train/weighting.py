@@ -1,0 +1,94 @@
+"""Losses whose samples count differently."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plaingrad.data import Dataset
+from plaingrad.data.dataset import as_tensor
+from plaingrad.module import Module, ModuleError
+from plaingrad.nn import Loss
+from plaingrad.parameter import shape
+
+
+class Weighted(Module):
+    r"""A loss with a weight for each sample of its batch.
+
+    With the loss of element k of sample i, and the share s of that element in a mean (`Loss.shares`: 1, or
+    the weight of its class):
+
+    .. math::
+        \ell = \frac{\sum_{ik} w_i\, \ell_{ik}}{\sum_{ik} w_i\, s_{ik}} \quad \text{for a mean}, \qquad
+        \ell = \sum_{ik} w_i\, \ell_{ik} \quad \text{for a sum}
+
+    So a weight of 2 stands for the sample given twice, and 0 for none; a batch whose weights are all 0 has
+    loss and gradient 0.
+
+    Args:
+        loss: with reduction "mean" or "sum".
+
+    Raises:
+        ModuleError: with reduction "none", the loss does not give what its `shares` promises.
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+
+    def forward(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
+        """The loss for a pair of target and weights ``(batch,)``."""
+        wanted, weight = target
+        with _apart(self.loss):
+            losses, shares = self.loss.forward(prediction, wanted), self.loss.shares(prediction, wanted)
+        if losses.shape != shares.shape:
+            expected = f"losses {shape(shares)} with reduction 'none', for sample weights"
+            raise ModuleError(self.loss, f"expected {expected}, got {shape(losses)}")
+        spread = weight.view(-1, *[1] * (losses.ndim - 1)).expand_as(losses)
+        value = (losses * spread).sum()
+        if self.loss.reduction == "mean" and weight.any():
+            count = (shares * spread).sum()
+            value = value / count
+            spread = spread / count if count else torch.zeros_like(spread)
+        self.save(spread, value)
+        return value
+
+    def backward(self) -> Any:
+        """The gradient with respect to the prediction."""
+        spread = self.restore(None)
+        with _apart(self.loss):
+            return self.loss.backward(spread)
+
+
+def expect_weights(weights: Any, data: Dataset, model: Module) -> Tensor:
+    """A weight for each sample, in the model's dtype and on its device.
+
+    Raises:
+        ValueError: there are more or fewer, one is negative or not finite, or all are zero.
+    """
+    values = as_tensor("sample_weight", weights)
+    if values.shape != (len(data),):
+        raise ValueError(f"sample_weight: expected shape ({len(data)},), got {shape(values)}")
+    values = values.detach().to(model.parameters()[0].value)
+    bad = (~((values >= 0) & torch.isfinite(values))).nonzero()
+    if len(bad):
+        place = bad[0].tolist()
+        got = f"{values[tuple(place)].item()} at {place}"
+        raise ValueError(f"sample_weight: expected finite weights of at least 0, got {got}")
+    if not values.any():
+        raise ValueError("sample_weight: expected at least one weight above 0, got zeros alone")
+    return values
+
+
+@contextmanager
+def _apart(loss: Loss) -> Iterator[None]:
+    """Let a loss keep the losses of its elements apart."""
+    reduction = loss.reduction
+    loss.reduction = "none"
+    try:
+        yield
+    finally:
+        loss.reduction = reduction
