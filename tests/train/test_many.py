@@ -61,6 +61,7 @@ def mixed() -> list[Module]:
 @pytest.mark.parametrize("engine", ["auto", "eager"])
 def test_each_network_is_trained_as_by_fit(engine: Any) -> None:
     options: dict[str, Any] = {"validation": HELD_OUT, "metrics": ["mae"], "engine": engine, "epochs": 4}
+    options["sample_weight"] = torch.linspace(0, 2, 20, dtype=torch.float64)
     rates, seeds = [0.01, 0.02, 0.03, 0.04, 0.05], [3, 3, 5, 6, 7]
     models = mixed()
     optimizers = sgd(models, *rates)

@@ -40,6 +40,7 @@ def fit_many(
     epochs: int | Sequence[int],
     batch_size: int | Sequence[int],
     schedules: Sequence[Schedule | None] | None = None,
+    sample_weight: Any = None,
     validation: Dataset | tuple[Any, Any] | None = None,
     metrics: Sequence[str | Metric] = (),
     shuffle: bool = True,
@@ -68,6 +69,7 @@ def fit_many(
         epochs: one number for all, or one for each.
         batch_size: one number for all, or one for each.
         schedules: one or None for each; None for none at all.
+        sample_weight: as for `plaingrad.fit`.
         validation: as for `plaingrad.fit`.
         metrics: as for `plaingrad.fit`; callables may be called by several threads at once.
         shuffle: as for `plaingrad.fit`.
@@ -94,6 +96,7 @@ def fit_many(
     shared = {
         "validation": None if validation is None else Dataset.of(validation),
         "metrics": metrics,
+        "sample_weight": sample_weight,
         "shuffle": shuffle,
         "engine": engine,
     }
