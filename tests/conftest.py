@@ -1,5 +1,8 @@
 """What all tests share."""
 
+import os
+from collections.abc import Iterator
+
 import matplotlib
 import pytest
 import torch
@@ -12,3 +15,14 @@ matplotlib.use("Agg")
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let each test draw the same numbers, whichever ran before it."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep compiled networks in one place for all processes of the session, and none for the next."""
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLAINGRAD_CACHE", str(place / "compiled"))
+        yield

@@ -22,6 +22,7 @@ DATA, HELD_OUT = plane(20), plane(7, seed=1)
 @pytest.fixture(autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLAINGRAD_CACHE", str(tmp_path_factory.getbasetemp() / "networks"))
+    monkeypatch.setattr("plaingrad.train.engine._worth", lambda *_: (True, "always"))
 
 
 def sgd(models: list[Any], *rates: float) -> list[optim.Optimizer]:

@@ -183,6 +183,8 @@ class Trial(Callback):
         diverged: whether it has ended so.
     """
 
+    watches_model = False
+
     def __init__(
         self, number: int, model: Module, data: Dataset, options: dict[str, Any], sweep: Sweep
     ) -> None:

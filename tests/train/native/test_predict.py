@@ -114,6 +114,22 @@ def test_the_models_modes_and_saved_state_stay() -> None:
     assert all(module.training and not module._saved for module in model.modules())
 
 
+def test_layers_behave_as_in_evaluation() -> None:
+    norm = nn.BatchNorm1d(4, dtype=torch.float64)
+    model = nn.Sequential(nn.Linear(3, 4, dtype=torch.float64), norm, nn.Dropout(0.5), nn.Softmax(1))
+    for _ in range(3):
+        model.forward(torch.randn(9, 3, dtype=torch.float64))  # moves the running statistics
+    model.zero_grad()
+    norm.weight.value.uniform_(1, 2)
+    predict = compile_predict(model)
+    rows = torch.randn(33, 3, dtype=torch.float64)
+    expected = plaingrad.predict(model, rows)
+    torch.testing.assert_close(predict(rows), expected, **BY_ROUNDING[torch.float64])
+    torch.testing.assert_close(predict(rows[4]), expected[4], **BY_ROUNDING[torch.float64])
+    with pytest.raises(ValueError, match="statistics of all samples"):
+        compile_predict(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False)))
+
+
 def test_samples_of_several_axes() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(6, 2, dtype=torch.float64))
     predict = compile_predict(model, sample_shape=[2, 3])

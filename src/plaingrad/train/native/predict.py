@@ -90,7 +90,10 @@ class CompiledPredictor:
     def refresh(self) -> None:
         """Take over the model's parameters as they are now; calls under way end as they began."""
         values = (tensor.value.detach() for tensor in self._tensors)
-        self._frozen = [value.to("cpu", self.dtype, copy=True).contiguous() for value in values]
+        self._frozen = [
+            value.to("cpu", self.dtype if value.is_floating_point() else None, copy=True).contiguous()
+            for value in values
+        ]
         self._free: list[_Desk] = []
 
     def __call__(self, rows: Any) -> Any:

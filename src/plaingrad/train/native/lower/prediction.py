@@ -32,7 +32,7 @@ def lower_prediction(model: Module, shape: Shape) -> Prediction:
     Raises:
         NotLoweredError: something in the network is not known to the kernels.
     """
-    source = Source({})
+    source = Source({}, training=False)
     element = element_type(model)
     types, _ = lower_network(model, shape, source)
     text = f"""{opening(f"{described(model)}; predictions, {element}", source, "predictor.hpp")}
@@ -42,10 +42,10 @@ using Run = Predictor<Network<Evaluation<{element}, 1>>, Network<Evaluation<{ele
 typedef {element} T;
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
-extern "C" void read(void* memory, T* const* tensors) {{ static_cast<Run*>(memory)->read(tensors); }}
-extern "C" void row(void* memory, const T* input) {{ static_cast<Run*>(memory)->row(input); }}
+extern "C" void read(void* memory, T* const* tensors) {{ in<Run>(memory).read(tensors); }}
+extern "C" void row(void* memory, const T* input) {{ in<Run>(memory).row(input); }}
 extern "C" void rows(void* memory, const T* inputs, T* outputs, long count) {{
-    static_cast<Run*>(memory)->rows(inputs, outputs, count);
+    in<Run>(memory).rows(inputs, outputs, count);
 }}
 """
     return Prediction(text, source.tensors)

@@ -12,7 +12,7 @@ from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.native.lower.layers import Shape, lower_layers
 from plaingrad.train.native.lower.losses import lower_loss
 from plaingrad.train.native.lower.rules import OPTIONS, LoweredRule, lower_rule
-from plaingrad.train.native.lower.source import ELEMENTS, NotLoweredError, Source
+from plaingrad.train.native.lower.source import ELEMENTS, INDICES, NotLoweredError, Source
 from plaingrad.train.native.lower.sparsity import mostly_zero
 from plaingrad.train.task import Task
 
@@ -47,8 +47,14 @@ def lower_training(task: Task) -> Program:
         NotLoweredError: something in it is not known to the kernels.
     """
     data, optimizer = task.data, task.optimizer
+    if task.batch_begin or task.batch_end:
+        raise NotLoweredError("callbacks before or after each batch")
+    if task.schedule is not None and task.schedule.needs_metric:
+        raise NotLoweredError(f"{type(task.schedule).__name__} wants the loss of each batch")
     groups = {p: i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
-    source = Source(groups, mostly_zero(data.inputs))
+    if not data.inputs.is_floating_point() and data.inputs.dtype not in INDICES:
+        raise NotLoweredError(f"inputs of {data.inputs.dtype}")
+    source = Source(groups, mostly_zero(data.inputs), INDICES.get(data.inputs.dtype, ""))
     element = element_type(task.model)
     rule, flags = lower_rule(optimizer)
     types, columns = lower_network(task.model, tuple(data.inputs.shape[1:]), source)
@@ -56,7 +62,7 @@ def lower_training(task: Task) -> Program:
     setting = {
         "T": f"typedef {element} T;",
         "rows": f"static constexpr int rows = {task.batch_size}, groups = {len(optimizer.param_groups)}, options = {OPTIONS};",
-        "deferred": f"static constexpr bool deferred = {str(optimizer.clip_norm is not None).lower()};",
+        "deferred": f"static constexpr bool training = true, deferred = {str(optimizer.clip_norm is not None).lower()};",
         "Rule": f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
     }
     title = f"{type(task.loss).__name__}, {type(optimizer).__name__}, {element}, batches of {task.batch_size}"
@@ -106,7 +112,7 @@ using Network = {chained(types)};
 using Run = Trainer<Setting, Network, {loss}>;
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
-extern "C" void train(void* memory, const Call* call) {{ static_cast<Run*>(memory)->run(*call); }}
+extern "C" long train(void* memory, const Call* call) {{ return in<Run>(memory).run(*call); }}
 """
 
 
