@@ -46,8 +46,8 @@ def report() -> str:
         [
             "## Arithmetic",
             "",
-            "GFLOP/s of a step's matrix products; everything else in a step counts as time alone. The best square",
-            f"`torch.mm` of sizes {', '.join(map(str, SIZES))} reached {ceiling():.0f} GFLOP/s on one thread.",
+            "GFLOP/s of a step's matrix products; everything else in a step counts as time alone. The best",
+            f"`torch.mm` of square matrices reached {ceiling():.0f} GFLOP/s on one thread.",
             table(["work", "FLOP a step", *NAMES], rows),
         ]
     )

@@ -22,7 +22,7 @@ class Isolated:
 
     def __init__(self, threads: int = 1, **environment: str) -> None:
         self.pool = ProcessPoolExecutor(1, get_context("spawn"))
-        with patch.dict(os.environ, {**_limits(threads), **environment}):
+        with patch.dict(os.environ, {**limits(threads), **environment}):
             self.call(_limit, threads)
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -36,7 +36,8 @@ class Isolated:
         self.pool.shutdown()
 
 
-def _limits(threads: int) -> dict[str, str]:
+def limits(threads: int) -> dict[str, str]:
+    """Environment variables that hold libraries to so many threads."""
     limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     return {**limits, "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={str(threads > 1).lower()}"}
 
