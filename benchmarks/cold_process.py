@@ -1,4 +1,4 @@
-"""One training of the paper's network in a new process: ``python -m benchmarks.cold_process CLASS FILE EPOCHS``.
+"""One training in a new process: ``python -m benchmarks.cold_process CLASS FILE EPOCHS``.
 
 Imports nothing that the library in question does not import itself.
 """

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from joblib import Parallel, delayed
-
 import plaingrad
 from plaingrad import Module, nn, optim
 from plaingrad.data import Dataset
@@ -32,6 +30,8 @@ def fit_many(
     batch_size: int,
     seeds: Sequence[int],
 ) -> list[History]:
+    from joblib import Parallel, delayed
+
     train = partial(_fit, data=data, loss=loss, epochs=epochs, batch_size=batch_size)
     done = Parallel(n_jobs=2)(delayed(train)(*each) for each in zip(models, optimizers, seeds))
     for model, (_, trained) in zip(models, done):

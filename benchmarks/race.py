@@ -50,9 +50,8 @@ class Race:
 
     def __init__(self, names: list[str], threads: int = 1) -> None:
         self.around = ExitStack()
-        folder = self.around.enter_context(
-            tempfile.TemporaryDirectory()
-        )  # nobody finds what it compiled before
+        # Empty, so that nobody finds what it compiled another time.
+        folder = self.around.enter_context(tempfile.TemporaryDirectory())
         caches = {"PLAINGRAD_CACHE": f"{folder}/plaingrad", "TORCHINDUCTOR_CACHE_DIR": f"{folder}/torch"}
         self.processes = {name: self.around.enter_context(Isolated(threads, **caches)) for name in names}
 

@@ -81,11 +81,12 @@ def report() -> str:
     )
 
 
-NOTES = f"""Everyone starts from the same weights, in float32, pinned to one core, in a process of its own. Before
-timing, each trains the epochs of the last table in the data's own order; a loss further than {TOLERANCE:.0%} from
-PyTorch eager's is marked. Timed runs draw a new order each epoch and last at least {SECONDS} s: whoever is done
-sooner trains more epochs in the same call, up to {MOST} times as many. plaingrad is timed around the whole
-call of `fit`. scikit-learn's default penalty (1e-4 over the batch size) is left out for all.
+NOTES = f"""Everyone starts from the same weights, in float32, pinned to one core, in a process of its own.
+Before timing, each trains the epochs of the last table in the data's own order; a loss further than
+{TOLERANCE:.0%} from PyTorch eager's is marked. Timed runs draw a new order each epoch and last at least
+{SECONDS} s: whoever is done sooner trains more epochs in the same call, up to {MOST} times as many.
+plaingrad is timed around the whole call of `fit`. scikit-learn's default penalty (1e-4 over the batch
+size) is left out for all.
 
 - PyTorch eager: the optimizer with `fused=True`, the fastest of its three forms; data shuffled once an epoch.
 - torch.compile: loss, gradients (`torch.func`) and update in one compiled function, several times faster than

@@ -99,10 +99,10 @@ def report() -> str:
         [
             "## A sweep",
             "",
-            f"{NETWORKS} networks {'-'.join(map(str, SIZES))} on the {len(x)} rows of `breast_cancer`, {EPOCHS} epochs",
-            f"of Adam each, {CORES} cores: seconds for all, in plaingrad from the making of the networks, in",
-            "scikit-learn by joblib over `MLPClassifier`, its processes started beforehand. scikit-learn has one",
-            "output for two classes. Accuracies are the mean over the networks on the training data.",
+            f"{NETWORKS} networks {'-'.join(map(str, SIZES))} on the {len(x)} rows of `breast_cancer`,",
+            f"{EPOCHS} epochs of Adam each, {CORES} cores: seconds for all. plaingrad's begin with the making of",
+            "the networks; joblib's processes over `MLPClassifier` are started beforehand. scikit-learn has one",
+            "output for two classes. Accuracy: the mean over the networks, on the training data.",
             table(
                 [
                     "batch",

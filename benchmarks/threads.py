@@ -27,8 +27,8 @@ def report() -> str:
         [
             "## Two threads",
             "",
-            "Microseconds a step on two cores, and how many times faster plaingrad trains: median (smallest to",
-            "largest).",
+            "Microseconds a step on two cores, and how many times faster plaingrad trains: median (smallest",
+            "to largest).",
             table(["work", *NAMES, f"than {EAGER}", f"than {JAX}"], rows),
         ]
     )

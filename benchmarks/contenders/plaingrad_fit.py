@@ -9,12 +9,11 @@ import numpy as np
 import torch
 
 import plaingrad
+from benchmarks.planned import ENGINE
 from plaingrad import nn, optim
 
 if TYPE_CHECKING:
     from benchmarks.workloads import Workload
-
-ENGINE = "eager"  # TODO native
 
 
 class PlaingradFit:
