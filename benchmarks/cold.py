@@ -62,8 +62,8 @@ def report() -> str:
         [
             "## From a cold process",
             "",
-            f"Seconds from the start of Python to the end of {EPOCHS} epochs of the paper's network, batch 1,",
-            "with imports, building and compilation, one thread: median (smallest to largest).",
+            f"Seconds from the start of Python to the end of {EPOCHS} epochs of the paper's network at batch",
+            "1, with imports, building and compilation, one thread: median (smallest to largest).",
             table(["library", "seconds"], rows),
         ]
     )

@@ -52,7 +52,7 @@ def _noise(rows: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measured() -> dict[str, dict[str, list[float]]]:
-    """Seconds per epoch: by axis, then by contender, a value for each point of the axis; NaN where it failed."""
+    """Seconds per epoch, by axis and contender, for each point of the axis; NaN where it failed."""
     found = {axis: {name: [] for name in COLOURS} for axis in AXES}
     points = [(axis, value) for axis, values in AXES.items() for value in values]
     with Race(list(COLOURS)) as race:
@@ -90,8 +90,9 @@ def report() -> str:
         [
             "## How the cost grows",
             "",
-            f"Time per epoch of regression with Adam, one thread. Where it does not vary, a network has {base.depth}",
-            f"hidden layers as wide as its {base.width} inputs, and trains on {base.rows} rows, {base.batch} a step.",
+            "Time per epoch of regression with Adam, one thread. What does not vary stays at",
+            f"{base.depth} hidden layers, as wide as the {base.width} inputs, {base.rows} rows in all and",
+            f"{base.batch} a step.",
             "",
             f"![Milliseconds per epoch over rows, width, depth and batch size]({PICTURE.name})",
             "",

@@ -100,9 +100,9 @@ def report() -> str:
             "## A sweep",
             "",
             f"{NETWORKS} networks {'-'.join(map(str, SIZES))} on the {len(x)} rows of `breast_cancer`,",
-            f"{EPOCHS} epochs of Adam each, {CORES} cores: seconds for all. plaingrad's begin with the making of",
-            "the networks; joblib's processes over `MLPClassifier` are started beforehand. scikit-learn has one",
-            "output for two classes. Accuracy: the mean over the networks, on the training data.",
+            f"{EPOCHS} epochs of Adam each, {CORES} cores: seconds for all. plaingrad's include the making of",
+            "the networks; joblib's processes for `MLPClassifier` are started beforehand. scikit-learn has",
+            "one output for two classes. Accuracy: the mean over the networks, on the training data.",
             table(
                 [
                     "batch",
