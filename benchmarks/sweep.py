@@ -100,7 +100,7 @@ def report() -> str:
             "## A sweep",
             "",
             f"{NETWORKS} networks {'-'.join(map(str, SIZES))} on the {len(x)} rows of `breast_cancer`,",
-            f"{EPOCHS} epochs of Adam each, {CORES} cores: seconds for all. plaingrad's include the making of",
+            f"{EPOCHS} epochs of Adam each, {CORES} cores: seconds for all. plaingrad's include making",
             "the networks; joblib's processes for `MLPClassifier` are started beforehand. scikit-learn has",
             "one output for two classes. Accuracy: the mean over the networks, on the training data.",
             table(
