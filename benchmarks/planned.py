@@ -10,7 +10,7 @@ from plaingrad import Module, nn, optim
 from plaingrad.data import Dataset
 from plaingrad.train import History
 
-ENGINE = "eager"  # "native" as soon as `plaingrad.fit` knows it
+ENGINE = "native"
 
 
 def compile_predict(model: Module) -> Callable:

@@ -17,7 +17,7 @@ PEERS = [name for name in CONTENDERS if name != OURS]
 def draw() -> None:
     """For each workload a bar for each peer: how many times faster plaingrad is, on a logarithmic axis."""
     rows = results()
-    figure, ax = new_figure("plaingrad is so many times faster", (9, 6))
+    figure, ax = new_figure("How many times faster plaingrad trains", (9, 6))
     places, height = np.arange(len(rows)), 0.8 / len(PEERS)
     for i, (peer, colour) in enumerate(zip(PEERS, COLOURS)):
         ratios = [faster(found, peer) for _, found in rows]

@@ -12,7 +12,8 @@ SLOW_TO_IMPORT = ["torch", "numpy", "pandas", "matplotlib", "sklearn", "safetens
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--help"], ["demo", "--help"], ["train", "--help"], ["check", "--help"]]
+    "arguments",
+    [[], ["--help"], ["demo", "--help"], ["train", "--help"], ["check", "--help"], ["cache", "--help"]],
 )
 def test_help_imports_nothing_slow(arguments: list[str]) -> None:
     program = (
@@ -25,7 +26,7 @@ def test_help_imports_nothing_slow(arguments: list[str]) -> None:
 
 
 def test_the_help_names_the_commands() -> None:
-    assert all(command in succeed("--help") for command in ("check", "demo", "train"))
+    assert all(command in succeed("--help") for command in ("cache", "check", "demo", "train"))
     assert succeed() == succeed("--help")
 
 

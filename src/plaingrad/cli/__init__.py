@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from plaingrad.cli import check, demo, train
+from plaingrad.cli import cache, check, demo, train
 from plaingrad.cli.errors import OneLineErrors
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(cache.cache)
 app.command()(check.check)
 app.command()(demo.demo)
 app.command()(train.train)

@@ -26,16 +26,17 @@ class EagerEngine:
             inputs, targets = inputs.index_select(0, order), targets.index_select(0, order)
         full, last = weight(loss, size), (n - 1) // size
         total = torch.zeros((), dtype=torch.float64, device=inputs.device)
-        for i, (x, t) in enumerate(zip(inputs.split(size), targets.split(size))):
-            for begin in task.batch_begin:
-                begin(i, {})
-            value = loss.forward(model.forward(x), t)
-            model.backward(loss.backward())
-            optimizer.step()
-            optimizer.zero_grad()
-            if schedule is not None:
-                schedule.step(*(value,) if schedule.needs_metric else ())
-            total.add_(value, alpha=full if i < last else weight(loss, n - last * size))
-            for end in task.batch_end:
-                end(i, {"loss": value.item()})
+        with task.masks.drawn():
+            for i, (x, t) in enumerate(zip(inputs.split(size), targets.split(size))):
+                for begin in task.batch_begin:
+                    begin(i, {})
+                value = loss.forward(model.forward(x), t)
+                model.backward(loss.backward())
+                optimizer.step()
+                optimizer.zero_grad()
+                if schedule is not None:
+                    schedule.step(*(value,) if schedule.needs_metric else ())
+                total.add_(value, alpha=full if i < last else weight(loss, n - last * size))
+                for end in task.batch_end:
+                    end(i, {"loss": value.item()})
         return total.item() / n

@@ -7,6 +7,9 @@ from typing import Protocol
 from torch import Tensor
 
 from plaingrad.train.eager import EagerEngine
+from plaingrad.train.native.builder import BuildError
+from plaingrad.train.native.engine import NativeEngine
+from plaingrad.train.native.lower import NotLoweredError
 from plaingrad.train.task import Task
 
 
@@ -28,10 +31,15 @@ def choose(name: str, task: Task) -> tuple[Engine, str]:
     """The engine of that name for that task, and why it is this one.
 
     Raises:
-        ValueError: there is no such engine.
+        ValueError: there is no such engine, or it cannot do the task.
     """
-    if name == "native":
-        raise ValueError("engine 'native' is not part of this version; use 'eager' or 'auto'")
-    if name not in ("auto", "eager"):
+    if name not in ("auto", "eager", "native"):
         raise ValueError(f"engine: expected 'auto', 'eager' or 'native', got {name!r}")
-    return EagerEngine(task), "asked for" if name == "eager" else "the only engine of this version"
+    if name == "eager":
+        return EagerEngine(task), "asked for"
+    try:
+        return NativeEngine(task), "asked for" if name == "native" else "known to the kernels"
+    except (NotLoweredError, BuildError) as error:
+        if name == "native":
+            raise ValueError(f"engine 'native' cannot run this: {error}") from error
+        return EagerEngine(task), f"the native engine cannot run this: {error}"

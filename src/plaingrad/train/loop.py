@@ -20,6 +20,7 @@ from plaingrad.train.engine import choose
 from plaingrad.train.evaluation import measure
 from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
+from plaingrad.train.masks import Masks
 from plaingrad.train.metrics import Metric, named
 from plaingrad.train.modes import mode
 from plaingrad.train.randomness import seeded
@@ -75,7 +76,8 @@ def fit(
             callables ``(prediction, target) -> number`` over all the data.
         shuffle: whether each epoch has a new random order.
         seed: the same seed gives the same bits on the same machine, and leaves torch's global random state
-            as it was. Without it, order and dropout draw from that state.
+            as it was. Without it, one is drawn from that state. The masks of dropout are counted random
+            numbers of the seed (`plaingrad.train.masks`), the same in every engine.
         engine: "eager" runs the modules as they are written; "auto" takes the fastest that knows the network.
         callbacks: instances of `plaingrad.train.callbacks.Callback`, called in this order.
         progress: whether to show a progress bar, if the output is a terminal.
@@ -107,29 +109,30 @@ def fit(
     columns = ["loss", *measured]
     columns += [f"val_{name}" for name in columns] if held_out is not None else []
     run = Run(model, optimizer, history, epochs, [*columns, "lr", "seconds"])
-    task = Task(
-        model,
-        loss,
-        optimizer,
-        data,
-        batch_size,
-        schedule=schedule if schedule is not None and schedule.interval == "step" else None,
-        batch_begin=[c.on_train_batch_begin for c in callbacks if c.overrides("on_train_batch_begin")],
-        batch_end=[c.on_train_batch_end for c in callbacks if c.overrides("on_train_batch_end")],
-    )
-    runner, history.engine_reason = choose(engine, task)
-    history.engine = runner.name
 
     begun = time.perf_counter()
     with ExitStack() as around:
         around.enter_context(torch.no_grad())
         around.enter_context(threads_for(model, data.inputs[:batch_size]))
         around.enter_context(mode(True, model, loss))
-        generator = around.enter_context(seeded(seed, data.inputs.device))
+        generator, mask_seed = around.enter_context(seeded(seed, data.inputs.device))
         interrupt = around.enter_context(Interrupt())
         for module in (model, loss):
             module.zero_grad()
             around.callback(module.zero_grad)
+        task = Task(
+            model,
+            loss,
+            optimizer,
+            data,
+            batch_size,
+            Masks(model, mask_seed),
+            schedule=schedule if schedule is not None and schedule.interval == "step" else None,
+            batch_begin=[c.on_train_batch_begin for c in callbacks if c.overrides("on_train_batch_begin")],
+            batch_end=[c.on_train_batch_end for c in callbacks if c.overrides("on_train_batch_end")],
+        )
+        runner, history.engine_reason = choose(engine, task)
+        history.engine = runner.name
         for part in (data, held_out):
             if part is not None:
                 measure(model, part, loss, measured)  # says what does not fit while nothing has changed
@@ -175,7 +178,8 @@ def _try_last_batch(task: Task) -> None:
     """Say now what the last batch of an epoch is too small for, such as batch normalisation of one sample."""
     before, size = Snapshot(task), len(task.data) % task.batch_size or task.batch_size
     try:
-        task.model.forward(task.data.inputs[-size:])
+        with task.masks.drawn():
+            task.model.forward(task.data.inputs[-size:])
     except ModuleError as error:
         error.problem += f", the last batch of the epoch ({size} of {len(task.data)} samples)"
         raise

@@ -9,16 +9,18 @@ import torch
 
 
 @contextmanager
-def seeded(seed: int | None, device: torch.device) -> Iterator[torch.Generator]:
-    """A generator for the order of the samples, and a global generator to match for dropout and the like.
+def seeded(seed: int | None, device: torch.device) -> Iterator[tuple[torch.Generator, int]]:
+    """A generator for the order of the samples, and a seed for dropout; the global generator to match.
 
-    With a seed, torch's global generator is seeded for the block and afterwards put back as it was. Without
-    one, the order is seeded from the global generator, so that ``torch.manual_seed`` governs everything.
+    With a seed, torch's global generator is seeded for the block, for modules that draw from it, and
+    afterwards put back as it was. Without one, the seed is drawn from the global generator, so that
+    ``torch.manual_seed`` governs everything.
     """
     order = torch.Generator()
     if seed is None:
-        yield order.manual_seed(int(torch.empty((), dtype=torch.int64).random_()))
+        drawn = int(torch.empty((), dtype=torch.int64).random_())  # 63 bits
+        yield order.manual_seed(drawn), drawn
         return
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(~seed)  # another stream than the order's, or the two would be correlated
-        yield order.manual_seed(seed)
+        yield order.manual_seed(seed), seed

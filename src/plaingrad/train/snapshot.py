@@ -8,7 +8,7 @@ from plaingrad.train.task import Task
 
 
 class Snapshot:
-    """The model, the state of its optimizer and schedule, and torch's random state, as they are now.
+    """The model, the state of optimizer and schedule, and of what random numbers come from, as they are now.
 
     Args:
         task: what is being trained.
@@ -20,6 +20,7 @@ class Snapshot:
         self.model = {name: value.clone() for name, value in task.model.state_dict().items()}
         self.optimizer = task.optimizer.state_dict()
         self.schedule = None if task.schedule is None else task.schedule.state_dict()
+        self.draws = list(task.masks.draws)
         self.random = torch.get_rng_state()
         self.device_random = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
 
@@ -31,6 +32,7 @@ class Snapshot:
         if self.task.schedule is not None and self.schedule is not None:
             self.task.schedule.load_state_dict(self.schedule)
         self.task.optimizer.load_state_dict(self.optimizer)
+        self.task.masks.draws[:] = self.draws
         torch.set_rng_state(self.random)
         if self.device_random is not None:
             torch.cuda.set_rng_state(self.device_random, self.device)

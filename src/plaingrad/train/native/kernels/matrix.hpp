@@ -9,11 +9,11 @@ extern "C" void __asan_poison_memory_region(void const volatile*, unsigned long)
 
 namespace plaingrad {
 
-// Elements aligned for vectors, all zero at first. Under the address sanitizer it ends in a poisoned zone.
+// Elements aligned for vectors. The memory of all buffers together is Python's, and zero when a run begins.
 template <class T, int Size> struct Buffer {
-    alignas(vector_bytes) T at[Size > 0 ? Size : 1] = {};
+    alignas(vector_bytes) T at[Size > 0 ? Size : 1];
 #if defined(__SANITIZE_ADDRESS__)
-    alignas(vector_bytes) char zone[64];
+    alignas(vector_bytes) char zone[64];  // nobody may touch this
     Buffer() { __asan_poison_memory_region(zone, sizeof zone); }
 #endif
 };
@@ -21,6 +21,7 @@ template <class T, int Size> struct Buffer {
 // Rows x Columns elements, row by row. What the lanes beyond the last column hold:
 // parameters and gradients 0, activations any finite number.
 template <class T, int Rows, int Columns> struct Matrix {
+    typedef T Element;
     static constexpr int rows = Rows, columns = Columns;
     // An extra vector where rows would lie a multiple of 1 KiB apart and push each other out of the cache.
     static constexpr int width = padded<T>(Columns);

@@ -40,7 +40,14 @@ template <class V> using Element = typename ElementOf<V>::type;
 
 template <class T> INLINE Vec<T> load(const T* from) { return *reinterpret_cast<const Vec<T>*>(from); }
 template <class T> INLINE void store(T* to, Vec<T> x) { *reinterpret_cast<Vec<T>*>(to) = x; }
-template <class T> INLINE Vec<T> all(T x) { return Vec<T>{} + x; }
+
+// The next `count` elements, if that is less than a vector, and zeros; from memory of any alignment.
+template <class T> INLINE Vec<T> load_some(const T* from, int count) {
+    if (count >= lanes<T>) return *reinterpret_cast<const typename VectorOf<T>::unaligned*>(from);
+    Vec<T> x = {};
+    for (int i = 0; i < count; ++i) x[i] = from[i];
+    return x;
+}
 template <class T> INLINE Vec<T> zero() { return Vec<T>{}; }
 
 // 0, 1, 2, ...
@@ -53,7 +60,7 @@ template <class T> INLINE Vec<Int<T>> iota() {
 // x in the first `count` lanes and 0 in the others, whatever the others held.
 template <class V> INLINE V first(int count, V x) { return iota<Element<V>>() < count ? x : V{}; }
 
-template <class V> INLINE V larger(V x, V y) { return x > y ? x : y; }
-template <class V> INLINE V smaller(V x, V y) { return x < y ? x : y; }
+template <class V> INLINE constexpr V larger(V x, V y) { return x > y ? x : y; }
+template <class V> INLINE constexpr V smaller(V x, V y) { return x < y ? x : y; }
 
 }  // namespace plaingrad

@@ -1,0 +1,153 @@
+"""The native engine: whole epochs in one call of compiled code."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from plaingrad.optim.optimizer import accumulator
+from plaingrad.parameter import Parameter
+from plaingrad.train.native.cache import library
+from plaingrad.train.native.call import WHOLE, Array, Call, workspace
+from plaingrad.train.native.lower import Program, lower_training
+from plaingrad.train.native.lower.rules import OPTIONS, lower_rule
+from plaingrad.train.task import Task
+
+SECONDS_PER_CALL = 0.2  # after which Ctrl-C is heard
+
+
+class NativeEngine:
+    """Runs a task's epochs by a program made for it.
+
+    Args:
+        task: what to do.
+
+    Raises:
+        NotLoweredError: something in it is not known to the kernels.
+        BuildError: the program cannot be compiled.
+    """
+
+    name = "native"
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.inputs, self.targets = task.data.inputs.contiguous(), task.data.targets.contiguous()
+        self.weights = None if task.weights is None else task.weights.contiguous()
+        self.steps = -(-len(self.inputs) // task.batch_size)
+        self.steps_per_call = self.steps
+        self.losses = Array([0.0], float)
+        self._prepare(lower_training(task))
+
+    def _prepare(self, program: Program) -> None:
+        self.program = program
+        loaded = library(program.source)
+        self.run = loaded.train
+        self.run.argtypes, self.run.restype = [WHOLE, WHOLE], None
+        loaded.size.restype = WHOLE
+        self.memory, self.address = workspace(loaded.size())
+        masks = self.task.masks
+        self.drawn = [masks.modules.index(dropout) for dropout in program.dropouts]
+        self.keys = Array([masks.keys[j] for j in self.drawn], np.uint64)
+        self.numbers = Array(program.numbers, float)
+        self.known: Any = None
+
+    def run_epoch(self, order: Tensor | None) -> float:
+        """See `Engine.run_epoch`."""
+        task, optimizer = self.task, self.task.optimizer
+        if lower_rule(optimizer)[1] != self.program.flags:  # an option has been changed
+            self._prepare(lower_training(task))
+        rates, steps_per_rate = self._rates()
+        options = np.zeros((len(optimizer.param_groups), OPTIONS))
+        for row, group in zip(options, optimizer.param_groups):
+            numbers = self.program.rule.options(group)
+            row[: len(numbers)] = numbers
+        call = Call(
+            inputs=self.inputs.data_ptr(),
+            targets=self.targets.data_ptr(),
+            weights=None if self.weights is None else self.weights.data_ptr(),
+            order=None if order is None else order.data_ptr(),
+            samples=len(self.inputs),
+            numbers=self.numbers.address,
+            options=options.ctypes.data,
+            rates=rates.ctypes.data,
+            steps_per_rate=steps_per_rate,
+            clip_norm=optimizer.clip_norm or 0.0,
+            keys=self.keys.address,
+            losses=self.losses.address,
+        )
+        self.losses.values[0] = 0
+        for begin in range(0, self.steps, self.steps_per_call):
+            self._call(call, begin, min(begin + self.steps_per_call, self.steps))
+        total = len(self.inputs) if self.weights is None else float(self.weights.sum())
+        return float(self.losses.values[0]) / total
+
+    def _call(self, call: Call, begin: int, end: int) -> None:
+        task, states = self.task, self.task.optimizer.state
+        call.tensors, taken = self._tensors()
+        draws = Array([task.masks.draws[j] for j in self.drawn], np.int64)
+        counts = Array(taken, np.int64)
+        call.begin, call.end, call.draws, call.taken = begin, end, draws.address, counts.address
+        start = time.perf_counter()
+        self.run(self.address, ctypes_address(call))
+        seconds = time.perf_counter() - start
+        self.steps_per_call = max(1, int((end - begin) * SECONDS_PER_CALL / max(seconds, 1e-9)))
+        for j in self.drawn:
+            task.masks.draws[j] += end - begin
+        if self.program.rule.count:
+            for state in states:
+                state["step"] = state.get("step", 0) + end - begin
+
+    def _rates(self) -> tuple[np.ndarray, int]:
+        """The learning rates of all groups, for each step or for the epoch; a schedule of steps goes on."""
+        task, groups = self.task, self.task.optimizer.param_groups
+        if task.schedule is None:
+            return np.array([group["lr"] for group in groups], dtype=float), self.steps
+        rates = np.empty((self.steps, len(groups)))
+        for row in rates:
+            row[:] = [group["lr"] for group in groups]
+            task.schedule.step()
+        return rates, 1
+
+    def _tensors(self) -> tuple[int, list[int]]:
+        """The address of the addresses of all tensors, and how many steps each group's rule has taken."""
+        optimizer, rule = self.task.optimizer, self.program.rule
+        storages = optimizer.storages
+        taken = []
+        for storage, state, group in zip(storages, optimizer.state, optimizer.param_groups):
+            states = rule.states(group)
+            taken.append(state.get("step", 0) if rule.count else int(all(name in state for name in states)))
+            for name, start in states.items():
+                accumulator(state, name, storage.value, start)
+        known = [storage.value.data_ptr() for storage in storages]
+        known += [entry.data_ptr() for state in optimizer.state for entry in tensors_of(state)]
+        if known != self.known:
+            self.known, self.addresses = known, Array(self._addresses(), np.uint64)
+        return self.addresses.address, taken
+
+    def _addresses(self) -> list[int]:
+        optimizer, rule = self.task.optimizer, self.program.rule
+        found = []
+        for tensor, number in zip(self.program.tensors, self.program.groups):
+            found.append(tensor.value.data_ptr())
+            if number >= 0:
+                assert isinstance(tensor, Parameter)
+                offset = tensor.value.data_ptr() - optimizer.storages[number].value.data_ptr()
+                state = optimizer.state[number]
+                names = rule.states(optimizer.param_groups[number])
+                found += [state[name].data_ptr() + offset for name in names]
+        return found
+
+
+def tensors_of(state: dict[str, Any]) -> list[Tensor]:
+    """The tensors among an optimizer's state."""
+    return [entry for entry in state.values() if isinstance(entry, Tensor)]
+
+
+def ctypes_address(call: Call) -> int:
+    """Where a struct lies."""
+    import ctypes
+
+    return ctypes.addressof(call)

@@ -1,0 +1,219 @@
+// Elementwise activations: y = value(x), and dy/dx = slope(y) where the slope follows from the output, else slope(x).
+// What has arguments takes them from a type with constants of the names that the Python layer gives them.
+#pragma once
+
+#include "math.hpp"
+
+namespace plaingrad {
+
+// 1 in the lanes where a condition holds, 0 elsewhere.
+template <class V> INLINE V where(Integers<V> condition) { return condition ? every<V>(1) : V{}; }
+
+// y = x
+struct Identity {
+    static constexpr bool from_output = true;
+    template <class V> static INLINE V value(V x) { return x; }
+    template <class V> static INLINE V slope(V) { return every<V>(1); }
+};
+
+// y = max(x, 0), dy/dx = [x > 0]
+struct ReLU {
+    static constexpr bool from_output = true;
+    template <class V> static INLINE V value(V x) { return at_least(0, x); }
+    template <class V> static INLINE V slope(V y) { return where<V>(y > V{}); }
+};
+
+// y = min(max(x, min_val), max_val), dy/dx = [min_val < x < max_val]
+template <class Constants> struct Hardtanh {
+    static constexpr bool from_output = true;
+    template <class V> static INLINE V value(V x) { return clamp(x, Constants::min_val, Constants::max_val); }
+    template <class V> static INLINE V slope(V y) {
+        return where<V>(~((y <= every<V>(Constants::min_val)) | (y >= every<V>(Constants::max_val))));
+    }
+};
+
+// y = min(max(x, 0), 6)
+struct ZeroToSix { static constexpr double min_val = 0, max_val = 6; };
+using ReLU6 = Hardtanh<ZeroToSix>;
+
+// y = x where x > 0, else a x
+template <class Constants> struct LeakyReLU {
+    static constexpr bool from_output = Constants::negative_slope >= 0;  // then y has the sign of x
+    template <class V> static INLINE V value(V x) { return x > V{} ? x : x * every<V>(Constants::negative_slope); }
+    template <class V> static INLINE V slope(V saved) {
+        return saved > V{} ? every<V>(1) : every<V>(Constants::negative_slope);
+    }
+};
+
+// y = x where x > threshold, else a value
+template <class Constants> struct Threshold {
+    static constexpr bool from_output = Constants::value <= Constants::threshold;  // then y > threshold where x is
+    template <class V> static INLINE Integers<V> low(V x) { return x <= every<V>(Constants::threshold); }
+    template <class V> static INLINE V value(V x) { return low(x) ? every<V>(Constants::value) : x; }
+    template <class V> static INLINE V slope(V saved) { return where<V>(~low(saved)); }
+};
+
+// y = max(x, 0) + alpha (e^min(x, 0) - 1), dy/dx = 1 where x > 0, else alpha e^x, which is y + alpha
+template <class Constants> struct ELU {
+    static constexpr bool from_output = Constants::alpha >= 0;  // then y > 0 where x is
+    template <class V> static INLINE V value(V x) {
+        return at_least(0, x) + every<V>(Constants::alpha) * expm1(at_most(0, x));
+    }
+    template <class V> static INLINE V slope(V saved) {
+        const V alpha = every<V>(Constants::alpha);
+        if constexpr (from_output)
+            return saved > V{} ? every<V>(1) : saved + alpha;
+        else
+            return saved > V{} ? every<V>(1) : alpha * exp(saved);
+    }
+};
+
+// y = scale ELU(x), with two numbers that keep the mean at 0 and the variance at 1
+struct SELU {
+    struct Numbers { static constexpr double alpha = 1.6732632423543772, scale = 1.0507009873554805; };
+    static constexpr bool from_output = true;
+    template <class V> static INLINE V value(V x) { return every<V>(Numbers::scale) * ELU<Numbers>::value(x); }
+    template <class V> static INLINE V slope(V y) {
+        return y > V{} ? every<V>(Numbers::scale) : y + every<V>(Numbers::scale * Numbers::alpha);
+    }
+};
+
+// y = max(x, 0) + alpha (e^(min(x, 0) / alpha) - 1), dy/dx = e^(min(x, 0) / alpha), which is 1 + min(y, 0) / alpha
+template <class Constants> struct CELU {
+    static constexpr bool from_output = true;
+    template <class V> static INLINE V value(V x) {
+        const V alpha = every<V>(Constants::alpha);
+        return at_least(0, x) + alpha * expm1(at_most(0, x) / alpha);
+    }
+    template <class V> static INLINE V slope(V y) { return 1 + at_most(0, y) / every<V>(Constants::alpha); }
+};
+
+// y = tanh x, dy/dx = 1 - y^2
+struct Tanh {
+    static constexpr bool from_output = true;
+    template <class V> static INLINE V value(V x) { return tanh(x); }
+    template <class V> static INLINE V slope(V y) { return 1 - y * y; }
+};
+
+// y = x - tanh x, dy/dx = tanh(x)^2
+struct Tanhshrink {
+    static constexpr bool from_output = false;
+    template <class V> static INLINE V value(V x) { return x - tanh(x); }
+    template <class V> static INLINE V slope(V x) {
+        const V t = tanh(x);
+        return t * t;
+    }
+};
+
+// y = 1 / (1 + e^-x), dy/dx = y (1 - y)
+struct Sigmoid {
+    static constexpr bool from_output = true;
+    template <class V> static INLINE V value(V x) { return sigmoid(x); }
+    template <class V> static INLINE V slope(V y) { return y - y * y; }
+};
+
+// y = -log(1 + e^-x), dy/dx = 1 / (1 + e^x), which is 1 - e^y
+struct LogSigmoid {
+    static constexpr bool from_output = true;
+    template <class V> static INLINE V value(V x) { return -softplus(-x); }
+    template <class V> static INLINE V slope(V y) { return -expm1(y); }
+};
+
+// y = log(1 + e^(beta x)) / beta, dy/dx = sigmoid(beta x); where beta x > threshold, the line y = x
+template <class Constants> struct Softplus {
+    static constexpr bool from_output = false;
+    template <class V> static INLINE V value(V x) {
+        const V beta = every<V>(Constants::beta), z = beta * x;
+        return z > every<V>(Constants::threshold) ? x : softplus(z) / beta;
+    }
+    template <class V> static INLINE V slope(V x) {
+        const V z = every<V>(Constants::beta) * x;
+        return z > every<V>(Constants::threshold) ? every<V>(1) : sigmoid(z);
+    }
+};
+
+// y = min(max(x / 6 + 1 / 2, 0), 1), dy/dx = [|x| < 3] / 6
+struct Hardsigmoid {
+    static constexpr bool from_output = false;
+    template <class V> static INLINE V value(V x) { return clamp(x / 6 + 0.5f, 0, 1); }
+    template <class V> static INLINE V slope(V x) { return abs(x) >= 3 ? V{} : every<V>(1) / 6; }
+};
+
+// y = x g, with the hard sigmoid g; dy/dx = g + x / 6 [|x| < 3]
+struct Hardswish {
+    static constexpr bool from_output = false;
+    template <class V> static INLINE V value(V x) { return x * Hardsigmoid::value(x); }
+    template <class V> static INLINE V slope(V x) { return Hardsigmoid::value(x) + (abs(x) >= 3 ? V{} : x / 6); }
+};
+
+// y = x s, with s = sigmoid(x); dy/dx = s + y (1 - s)
+struct SiLU {
+    static constexpr bool from_output = false;
+    template <class V> static INLINE V value(V x) { return x * sigmoid(x); }
+    template <class V> static INLINE V slope(V x) {
+        const V s = sigmoid(x);
+        return s + x * s * (1 - s);
+    }
+};
+
+// y = x g, with g = tanh(log(1 + e^x)); dy/dx = g + x (1 - g^2) sigmoid(x)
+struct Mish {
+    static constexpr bool from_output = false;
+    template <class V> static INLINE V value(V x) { return x * tanh(softplus(x)); }
+    template <class V> static INLINE V slope(V x) {
+        const V g = tanh(softplus(x));
+        return g + x * (1 - g * g) * sigmoid(x);
+    }
+};
+
+// y = x P(x), P(x) = (1 + erf(x / sqrt(2))) / 2 the chance of less; dy/dx = P + x P', P' = e^(-x^2 / 2) / sqrt(2 pi)
+struct GELU {
+    static constexpr bool from_output = false;
+    template <class V> static INLINE V chance(V x) { return 0.5f + 0.5f * erf(x * every<V>(0x1.6a09e667f3bccp-1)); }
+    template <class V> static INLINE V value(V x) { return x * chance(x); }
+    template <class V> static INLINE V slope(V x) {
+        return chance(x) + x * (every<V>(0x1.9884533d43651p-2) * exp(-0.5f * x * x));
+    }
+};
+
+// The same with P(x) = (1 + tanh u) / 2, which is sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3);
+// P' = 2 P (1 - P) sqrt(2 / pi) (1 + 0.134145 x^2)
+struct GELUTanh {
+    static constexpr bool from_output = false;
+    static constexpr double twice_root = 0x1.9884533d43651p0;  // 2 sqrt(2 / pi)
+    template <class V> static INLINE V chance(V x) {
+        return sigmoid(every<V>(twice_root) * (x + every<V>(0.044715) * x * x * x));
+    }
+    template <class V> static INLINE V value(V x) { return x * chance(x); }
+    template <class V> static INLINE V slope(V x) {
+        const V p = chance(x), rise = every<V>(twice_root) * (1 + every<V>(0.134145) * x * x);
+        return p + x * (p * (1 - p) * rise);
+    }
+};
+
+// y = x / (1 + |x|), dy/dx = 1 / (1 + |x|)^2
+struct Softsign {
+    static constexpr bool from_output = false;
+    template <class V> static INLINE V value(V x) { return x / (1 + abs(x)); }
+    template <class V> static INLINE V slope(V x) {
+        const V scale = 1 + abs(x);
+        return 1 / (scale * scale);
+    }
+};
+
+// y = x - min(max(x, -lambd), lambd), dy/dx = [|x| > lambd]
+template <class Constants> struct Softshrink {
+    static constexpr bool from_output = true;
+    template <class V> static INLINE V value(V x) { return x - clamp(x, -Constants::lambd, Constants::lambd); }
+    template <class V> static INLINE V slope(V y) { return where<V>(y != V{}); }
+};
+
+// y = x [|x| > lambd], dy/dx = [|x| > lambd]
+template <class Constants> struct Hardshrink {
+    static constexpr bool from_output = true;
+    template <class V> static INLINE Integers<V> small(V x) { return abs(x) <= every<V>(Constants::lambd); }
+    template <class V> static INLINE V value(V x) { return small(x) ? V{} : x; }
+    template <class V> static INLINE V slope(V y) { return where<V>(~small(y)); }
+};
+
+}  // namespace plaingrad

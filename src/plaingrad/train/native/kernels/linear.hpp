@@ -1,0 +1,180 @@
+// The fully connected layer with the activation that follows it.
+#pragma once
+
+#include "elementwise.hpp"
+#include "lanes.hpp"
+#include "product.hpp"
+
+namespace plaingrad {
+
+// What the two forms of the layer share: its parameters, its activation, the gradient of its bias.
+template <class Setting, int Inputs, int Outputs, class Activation, class Layout, int WeightGroup, int BiasGroup>
+struct Affine {
+    typedef typename Setting::T T;
+    static constexpr int rows = Setting::rows;
+    static constexpr bool has_bias = BiasGroup != absent, keeps_z = !Activation::from_output;
+    typedef Matrix<T, rows, Inputs> Input;
+    typedef Matrix<T, rows, Outputs> Output;
+
+    Parameter<Setting, Layout, WeightGroup> weight;
+    Parameter<Setting, Vector<T, Outputs>, BiasGroup> bias;
+    Matrix<T, keeps_z ? rows : 0, Outputs> z;
+
+    template <class F> void each(F& f) {
+        f(weight);
+        if constexpr (has_bias) f(bias);
+    }
+    INLINE void backward_activation(const Output& y, Output& dy) {
+        if constexpr (keeps_z) slope_into<Activation>(dy, z);
+        else slope_into<Activation>(dy, y);
+    }
+    template <class Learner> INLINE void by_bias(const Output& dz, const Learner& learner) {
+        if constexpr (has_bias)
+            for (int j = 0; j < Output::width; j += lanes<T>) {
+                Vec<T> sum = zero<T>();
+                for (int i = 0; i < rows; ++i) sum += load(dz.row(i) + j);
+                bias.learn(learner, j, sum);
+            }
+    }
+};
+
+template <class T, int Inputs, int Outputs> struct Turned : Panels<T, Inputs, Outputs> {
+    static constexpr int height = Outputs, length = Inputs;
+    static constexpr int place(int output, int input) { return Panels<T, Inputs, Outputs>::place(input, output); }
+};
+template <class T, int Inputs, int Outputs> struct Straight : Panels<T, Outputs, Inputs> {
+    static constexpr int height = Outputs, length = Inputs;
+};
+
+// y = f(x W^T + b),  dz = dy f'(z),  dx = dz W,  dW^T = x^T dz,  db = sum of dz over the batch
+//
+// W^T is kept, inputs x outputs, so that in y and in dW^T the outputs lie along the lanes. In dx the inputs do, for which
+// W^T is transposed once a batch; a batch of a few rows is not worth that, and sums across lanes instead.
+template <class Setting, int Inputs, int Outputs, class Activation, int WeightGroup, int BiasGroup>
+struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setting::T, Inputs, Outputs>, WeightGroup, BiasGroup> {
+    typedef typename Setting::T T;
+    typedef Matrix<T, Setting::rows, Inputs> Input;
+    typedef Matrix<T, Setting::rows, Outputs> Output;
+    typedef Panels<T, Inputs, Outputs> Weight;
+    typedef Panels<T, Outputs, Inputs> Transposed;
+    static constexpr int rows = Setting::rows;
+    static constexpr bool transposes = rows >= 6;
+
+    Buffer<T, transposes ? Transposed::size : 0> transposed;
+
+    template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch&) {
+        product<rows, Input::stride, 1, Weight>(x.row(0), this->weight.value.at, [&](int row, int vector, Vec<T> sum) {
+            if constexpr (this->has_bias) sum += load(this->bias.value.at + vector * lanes<T>);
+            if constexpr (this->keeps_z) store(this->z.row(row) + vector * lanes<T>, sum);
+            store(y.row(row) + vector * lanes<T>, Activation::value(sum));
+        });
+    }
+
+    template <bool Wanted, class Batch>
+    INLINE void backward(const Input& x, const Output& y, Output& dy, Input* dx, const Batch& batch) {
+        this->backward_activation(y, dy);
+        if constexpr (Wanted && transposes) by_input(dy, *dx);
+        else if constexpr (Wanted) by_input_across(dy, *dx);
+        product_over_rows<Weight>(x, dy, [&](int input, int vector, Vec<T> sum) {
+            this->weight.learn(batch.learner, Weight::at(input, vector), sum);
+        });
+        this->by_bias(dy, batch.learner);
+    }
+
+    INLINE void by_input(const Output& dz, Input& dx) {
+        for (int vector = 0; vector < Weight::total; ++vector)
+            for (int input = 0; input < Inputs; input += lanes<T>) turn(input, vector);
+        product<rows, Output::stride, 1, Transposed>(dz.row(0), transposed.at, [&](int row, int vector, Vec<T> sum) {
+            store(dx.row(row) + vector * lanes<T>, sum);
+        });
+    }
+    // Transpose the square of weights that begins with this input and this vector of outputs.
+    INLINE void turn(int input, int vector) {
+        Vec<T> square[lanes<T>];
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes<T>; ++i) square[i] = input + i < Inputs ? weights(input + i, vector) : zero<T>();
+        transpose<T>(square);
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes<T>; ++i) {
+            int output = vector * lanes<T> + i;
+            if (output < Outputs) store(transposed.at + Transposed::at(output, input / lanes<T>), square[i]);
+        }
+    }
+    INLINE Vec<T> weights(int input, int vector) const {
+        return load(this->weight.value.at + Weight::at(input, vector));
+    }
+
+    INLINE void by_input_across(const Output& dz, Input& dx) {
+        for (int row = 0; row < rows; ++row)
+            for (int input = 0; input < Inputs; input += lanes<T>) {
+                Vec<T> part[lanes<T>] = {};
+                for (int vector = 0; vector < Weight::total; ++vector) {
+                    Vec<T> d = load(dz.row(row) + vector * lanes<T>);
+#pragma GCC unroll 16
+                    for (int i = 0; i < lanes<T>; ++i)
+                        if (input + i < Inputs) part[i] += weights(input + i, vector) * d;
+                }
+                store(dx.row(row) + input, sums<T>(part));
+            }
+    }
+};
+
+// The same for very few outputs, which would leave most lanes idle: the inputs lie along the lanes, W is kept as it is,
+// and y is summed across lanes, the outputs of several rows in one vector.
+template <class Setting, int Inputs, int Outputs, class Activation, int WeightGroup, int BiasGroup>
+struct Narrow : Affine<Setting, Inputs, Outputs, Activation, Straight<typename Setting::T, Inputs, Outputs>, WeightGroup, BiasGroup> {
+    typedef typename Setting::T T;
+    typedef Matrix<T, Setting::rows, Inputs> Input;
+    typedef Matrix<T, Setting::rows, Outputs> Output;
+    typedef Panels<T, Outputs, Inputs> Weight;
+    static constexpr int rows = Setting::rows;
+
+    template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch&) {
+        constexpr int together = smaller(lanes<T> / Outputs, rows);
+        Vec<T> biases = zero<T>();
+        if constexpr (this->has_bias)
+            for (int i = 0; i < together * Outputs; ++i) biases[i] = this->bias.value.at[i % Outputs];
+        int top = 0;
+        for (; top + together <= rows; top += together) outputs<together>(x, y, top, biases);
+        if constexpr (rows % together > 0) outputs<rows % together>(x, y, top, biases);
+    }
+    template <int Count> INLINE void outputs(const Input& x, Output& y, int top, Vec<T> biases) {
+        Vec<T> part[lanes<T>] = {};
+        for (int vector = 0; vector < Weight::total; ++vector)
+#pragma GCC unroll 16
+            for (int i = 0; i < Count; ++i) {
+                Vec<T> along = load(x.row(top + i) + vector * lanes<T>);
+#pragma GCC unroll 4
+                for (int o = 0; o < Outputs; ++o)
+                    part[i * Outputs + o] += along * load(this->weight.value.at + Weight::at(o, vector));
+            }
+        Vec<T> sum = sums<T>(part) + biases, value = Activation::value(sum);
+        for (int i = 0; i < Count; ++i)
+            for (int o = 0; o < Outputs; ++o) {
+                if constexpr (this->keeps_z) this->z.row(top + i)[o] = sum[i * Outputs + o];
+                y.row(top + i)[o] = value[i * Outputs + o];
+            }
+    }
+
+    template <bool Wanted, class Batch>
+    INLINE void backward(const Input& x, const Output& y, Output& dy, Input* dx, const Batch& batch) {
+        this->backward_activation(y, dy);
+        if constexpr (Wanted)
+            product<rows, Output::stride, 1, Weight>(dy.row(0), this->weight.value.at, [&](int row, int vector, Vec<T> sum) {
+                store(dx->row(row) + vector * lanes<T>, sum);
+            });
+        product_over_rows<Weight>(dy, x, [&](int output, int vector, Vec<T> sum) {
+            sum = first(Inputs - vector * lanes<T>, sum);  // beyond them x is any number
+            this->weight.learn(batch.learner, Weight::at(output, vector), sum);
+        });
+        this->by_bias(dy, batch.learner);
+    }
+};
+
+template <bool Few> struct Form { template <class S, int I, int O, class A, int W, int B> using Of = Wide<S, I, O, A, W, B>; };
+template <> struct Form<true> { template <class S, int I, int O, class A, int W, int B> using Of = Narrow<S, I, O, A, W, B>; };
+
+template <class Setting, int Inputs, int Outputs, class Activation, int WeightGroup, int BiasGroup>
+using Linear = typename Form<4 * Outputs <= lanes<typename Setting::T>>::template Of<Setting, Inputs, Outputs, Activation, WeightGroup, BiasGroup>;
+
+}  // namespace plaingrad

@@ -1,0 +1,101 @@
+// Losses: one number for a batch, and the gradient by each prediction.
+#pragma once
+
+#include "lanes.hpp"
+#include "math.hpp"
+#include "matrix.hpp"
+
+namespace plaingrad {
+
+// A loss is called with the predictions of a batch and writes their gradient, which is 0 in rows that hold no sample.
+// `total` is what a mean divides by: the weights of the batch's samples, summed. Without weights each counts as 1.
+
+// sum over rows i of w_i times the mean over columns of error(p, t), divided by the sum of w  (Mean; else neither)
+template <class Setting, int Columns, class Error, bool Mean> struct OfElements {
+    typedef typename Setting::T T;
+    typedef T Target;
+    static constexpr bool mean = Mean;
+    typedef Matrix<T, Setting::rows, Columns> Prediction;
+
+    void read(const double*) {}
+    template <class Batch> INLINE double total(const Batch& batch) const { return batch.weight_of_all(); }
+
+    template <class Batch> INLINE double operator()(const Prediction& p, Prediction& dp, const Batch& batch) const {
+        const double share = !Mean ? 1 : batch.total ? 1 / (batch.total * Columns) : 0;
+        Vec<T> losses = zero<T>();
+        for (int i = 0; i < Setting::rows; ++i) {
+            const bool live = i < batch.rows;
+            const Target* target = static_cast<const Target*>(batch.targets) + (live ? batch.sample(i) : 0) * Columns;
+            const T weight = live ? T(batch.weight(i)) : T(0);
+            for (int j = 0; j < Columns; j += lanes<T>) {
+                Vec<T> x = load(p.row(i) + j), t = load_some<T>(target + j, Columns - j);
+                losses += first(Columns - j, weight * Error::value(x, t));
+                store(dp.row(i) + j, live ? first(Columns - j, T(share) * weight * Error::slope(x, t)) : zero<T>());
+            }
+        }
+        return double(sum<T>(losses)) * share;
+    }
+};
+
+// (p - t)^2
+struct SquaredError {
+    template <class V> static INLINE V value(V p, V t) { return (p - t) * (p - t); }
+    template <class V> static INLINE V slope(V p, V t) { return 2 * (p - t); }
+};
+
+// |p - t|
+struct AbsoluteError {
+    template <class V> static INLINE V value(V p, V t) { return larger(p - t, t - p); }
+    template <class V> static INLINE V slope(V p, V t) { return sign(p - t); }
+};
+
+// c (d - c / 2) with d = p - t, and c = d cut off at +-delta
+template <class Constants> struct HuberError {
+    template <class V> static INLINE V clipped(V p, V t) {
+        const V delta = V{} + Element<V>(Constants::delta);
+        return larger(smaller(p - t, delta), -delta);
+    }
+    template <class V> static INLINE V value(V p, V t) {
+        V c = clipped(p, t);
+        return c * (p - t - Element<V>(0.5) * c);
+    }
+    template <class V> static INLINE V slope(V p, V t) { return clipped(p, t); }
+};
+
+// s (d - beta s / 2) with d = p - t, and s = d / beta cut off at +-1
+template <class Constants> struct SmoothError {
+    template <class V> static INLINE V slope(V p, V t) {
+        if constexpr (Constants::beta == 0) return sign(p - t);
+        const V one = V{} + Element<V>(1);
+        return larger(smaller((p - t) / Element<V>(Constants::beta), one), -one);
+    }
+    template <class V> static INLINE V value(V p, V t) {
+        V s = slope(p, t);
+        return s * (p - t - Element<V>(Constants::beta / 2) * s);
+    }
+};
+
+// -(t log p + (1 - t) log(1 - p)), logarithms not below -100 and the slope's denominator not below 1e-12
+struct BinaryError {
+    template <class V> static INLINE V value(V p, V t) {
+        const V least = V{} - Element<V>(100);
+        return (t - 1) * larger(log1p(-p), least) - t * larger(log(p), least);
+    }
+    template <class V> static INLINE V slope(V p, V t) {
+        return (p - t) / larger(p * (1 - p), V{} + Element<V>(1e-12));
+    }
+};
+
+// c t softplus(-x) + (1 - t) softplus(x), with the slope (c t + 1 - t) sigmoid(x) - c t
+template <class Constants> struct BinaryErrorOfLogits {
+    template <class V> static INLINE V value(V x, V t) {
+        V down = softplus(-x), yes = Element<V>(Constants::pos_weight) * t;
+        return yes * down + (1 - t) * (x + down);  // softplus(x) = x + softplus(-x)
+    }
+    template <class V> static INLINE V slope(V x, V t) {
+        V yes = Element<V>(Constants::pos_weight) * t;
+        return (yes + 1 - t) * sigmoid(x) - yes;
+    }
+};
+
+}  // namespace plaingrad

@@ -1,0 +1,96 @@
+// What is learned: a parameter's values as the kernels like them, and what the update rule remembers of them.
+#pragma once
+
+#include "lanes.hpp"
+#include "rule.hpp"
+
+namespace plaingrad {
+
+// What all the layers of a network agree on is a struct, named by the generated source: the element type T, the number
+// of rows in a batch, the update Rule, and whether updates are `deferred` until all gradients are known (to clip their
+// norm, or to add up those of several threads); else each vector of a parameter is updated as soon as its gradient is there.
+
+// The group of the optimizer that a parameter belongs to, unless it is one of these.
+constexpr int frozen = -1, absent = -2;
+
+// The rules of all groups, at the current step.
+template <class Setting> struct Learner {
+    typename Setting::Rule rule[Setting::groups];
+};
+
+// One parameter. The layout says where element (row, column) of the tensor that Python holds lies.
+template <class Setting, class Layout, int Group> struct Parameter {
+    typedef typename Setting::T T;
+    typedef typename Setting::Rule Rule;
+    static constexpr bool learned = Group >= 0;
+    static constexpr int states = learned ? Rule::states : 0;
+
+    Buffer<T, Layout::size> value;
+    Buffer<T, Layout::size * states> state;  // the states of one vector lie side by side
+    Buffer<T, learned && Setting::deferred ? Layout::size : 0> gradient;
+
+    // The gradient of the vector that begins at `place` has been found.
+    INLINE void learn(const Learner<Setting>& learner, int place, Vec<T> g) {
+        if constexpr (learned && Setting::deferred) store(gradient.at + place, g);
+        else if constexpr (learned) update(learner, place, g);
+    }
+    INLINE void update(const Learner<Setting>& learner, int place, Vec<T> g) {
+        Vec<T> x = load(value.at + place), memory[states > 0 ? states : 1];
+        T* remembered = state.at + place * states;
+        for (int s = 0; s < states; ++s) memory[s] = load(remembered + s * lanes<T>);
+        learner.rule[Group].apply(x, memory, g);
+        store(value.at + place, x);
+        for (int s = 0; s < states; ++s) store(remembered + s * lanes<T>, memory[s]);
+    }
+
+    // With deferred updates: the sum of the gradient's squares, and the update of all vectors with it, scaled.
+    double squares() const {
+        Vec<T> sums = zero<T>();
+        if constexpr (learned)
+            for (int i = 0; i < Layout::size; i += lanes<T>) sums += load(gradient.at + i) * load(gradient.at + i);
+        return double(sum<T>(sums));
+    }
+    void update_all(const Learner<Setting>& learner, T scale) {
+        if constexpr (learned)
+            for (int i = 0; i < Layout::size; i += lanes<T>) update(learner, i, scale * load(gradient.at + i));
+    }
+
+    // Copy from Python's tensors, and back: the value, then each state.
+    void read(T* const* tensors) {
+        copy([&](int place, int element) {
+            value.at[place] = tensors[0][element];
+            for (int s = 0; s < states; ++s) state.at[at(place, s)] = tensors[1 + s][element];
+        });
+    }
+    void write(T* const* tensors) const {
+        if constexpr (learned) copy([&](int place, int element) {
+            tensors[0][element] = value.at[place];
+            for (int s = 0; s < states; ++s) tensors[1 + s][element] = state.at[at(place, s)];
+        });
+    }
+
+private:
+    static int at(int place, int s) {
+        int lane = place % lanes<T>;
+        return (place - lane) * states + s * lanes<T> + lane;
+    }
+    // In squares, so that neither side's rows push each other out of the cache.
+    template <class F> static void copy(F element) {
+        constexpr int side = 16;
+        for (int top = 0; top < Layout::height; top += side)
+            for (int left = 0; left < Layout::length; left += side)
+                for (int i = top; i < Layout::height && i < top + side; ++i)
+                    for (int j = left; j < Layout::length && j < left + side; ++j)
+                        element(Layout::place(i, j), i * Layout::length + j);
+    }
+};
+
+template <class Setting, class Layout> struct Parameter<Setting, Layout, absent> {};
+
+// A vector, such as a bias.
+template <class T, int Size> struct Vector {
+    static constexpr int height = 1, length = Size, size = padded<T>(Size);
+    static constexpr int place(int, int column) { return column; }
+};
+
+}  // namespace plaingrad

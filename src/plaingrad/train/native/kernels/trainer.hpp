@@ -1,0 +1,119 @@
+// The loop: batch after batch, forward, loss, backward, update.
+#pragma once
+
+#include "chain.hpp"
+#include "parameter.hpp"
+
+namespace plaingrad {
+
+// What Python hands over. Steps are counted from the first in `order`, which holds whole epochs.
+struct Call {
+    const void* inputs;
+    const void* targets;
+    const void* weights;     // of the samples, or null
+    const long* order;       // the samples in the order of the epochs, or null for the data's own order
+    long samples;            // in an epoch
+    long begin, end;         // the steps to do
+    double* const* tensors;  // of each parameter: the value, then the rule's states
+    const double* numbers;   // the loss's
+    const double* options;   // of each group's rule, `Setting::options` of them
+    const long* taken;       // by each group's rule, steps before `begin`
+    const double* rates;     // learning rates of the groups, a row for so many steps:
+    long steps_per_rate;
+    double clip_norm;
+    const unsigned long* keys;  // of the layers that draw random numbers
+    const long* draws;          // how often they have drawn before `begin`
+    double* losses;             // of each epoch, the sum over its samples; added to
+};
+
+// What the layers and the loss are told of the batch.
+template <class Setting> struct Batch {
+    typedef typename Setting::T T;
+    const Learner<Setting>& learner;
+    const void* targets;
+    const T* weights;
+    const long* order;
+    long from;         // the batch's first place in the order
+    int rows;          // that hold samples
+    int rows_of_all;
+    double total = 0;  // what a mean divides by
+    const Call& call;
+    long step;         // since `begin`
+
+    INLINE long sample(int row) const { return order ? order[from + row] : from + row; }
+    INLINE double weight(int row) const { return weights ? double(weights[sample(row)]) : 1; }
+    INLINE double weight_of_all() const {
+        double sum = 0;
+        if (!weights) return rows_of_all;
+        for (int i = 0; i < rows_of_all; ++i) sum += weight(i);
+        return sum;
+    }
+};
+
+template <class Setting, class Network, class Loss> struct Trainer {
+    typedef typename Setting::T T;
+    typedef typename Network::Input Input;
+    typedef typename Network::Output Output;
+
+    Network network;
+    Loss loss;
+    Learner<Setting> learner;
+    Input x;
+    Output y, dy;
+
+    void run(const Call& call) {
+        for_each_tensor(call, [](auto& parameter, T* const* tensors) { parameter.read(tensors); });
+        loss.read(call.numbers);
+        for (int g = 0; g < Setting::groups; ++g) learner.rule[g].start(call.options + g * Setting::options, call.taken[g]);
+        const long per_epoch = (call.samples + Setting::rows - 1) / Setting::rows;
+        for (long step = call.begin; step < call.end; ++step) {
+            const long epoch = step / per_epoch, from = (step - epoch * per_epoch) * Setting::rows;
+            const long left = call.samples - from;
+            const double* rates = call.rates + step / call.steps_per_rate * Setting::groups;
+            for (int g = 0; g < Setting::groups; ++g) learner.rule[g].begin(rates[g]);
+            const int rows = left < Setting::rows ? int(left) : Setting::rows;
+            Batch<Setting> batch{learner, call.targets, static_cast<const T*>(call.weights), call.order, epoch * call.samples + from, rows, rows, 0, call, step - call.begin};
+            if (!call.order) batch.from = from;
+            call.losses[epoch] += once(call, batch);
+            for (int g = 0; g < Setting::groups; ++g) learner.rule[g].end();
+        }
+        for_each_tensor(call, [](auto& parameter, T* const* tensors) { parameter.write(tensors); });
+    }
+
+    INLINE double once(const Call& call, Batch<Setting>& batch) {
+        gather(static_cast<const typename Input::Element*>(call.inputs), batch);
+        batch.total = loss.total(batch);
+        network.forward(x, y, batch);
+        const double value = loss(y, dy, batch);
+        network.template backward<false>(x, y, dy, nullptr, batch);
+        if constexpr (Setting::deferred) update_clipped(call.clip_norm);
+        return Loss::mean ? value * batch.weight_of_all() : value;
+    }
+
+    // g <- g min(1, clip_norm / (|g| + 1e-6)), and then the rule
+    INLINE void update_clipped(double clip_norm) {
+        double squares = 0;
+        auto add = [&](auto& parameter) { squares += parameter.squares(); };
+        network.each(add);
+        const double most = clip_norm / (__builtin_sqrt(squares) + 1e-6);
+        auto update = [&](auto& parameter) { parameter.update_all(learner, T(most < 1 ? most : 1)); };
+        network.each(update);
+    }
+
+    // The samples of the batch, one to a row; rows beyond them keep what they held, which any number may be.
+    INLINE void gather(const typename Input::Element* inputs, const Batch<Setting>& batch) {
+        for (int i = 0; i < Setting::rows && i < batch.rows; ++i)
+            __builtin_memcpy(x.row(i), inputs + batch.sample(i) * Input::columns, Input::columns * sizeof(*inputs));
+    }
+
+    template <class F> void for_each_tensor(const Call& call, F f) {
+        T* const* tensors = reinterpret_cast<T* const*>(call.tensors);
+        auto visit = [&](auto& parameter) {
+            f(parameter, tensors);
+            tensors += 1 + parameter.states;
+        };
+        network.each(visit);
+    }
+};
+
+}  // namespace plaingrad

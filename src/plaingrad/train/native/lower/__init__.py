@@ -1,0 +1,6 @@
+"""From modules, losses and update rules to the C++ types that compute the same."""
+
+from plaingrad.train.native.lower.program import Program, lower_training
+from plaingrad.train.native.lower.source import NotLoweredError
+
+__all__ = ["NotLoweredError", "Program", "lower_training"]

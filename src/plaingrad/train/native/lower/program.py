@@ -1,0 +1,111 @@
+"""The generated source, whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from textwrap import indent
+
+import torch
+
+from plaingrad.module import Module
+from plaingrad.nn import Dropout
+from plaingrad.parameter import Buffer, Parameter
+from plaingrad.train.native.lower.layers import Shape, lower_layers
+from plaingrad.train.native.lower.losses import lower_loss
+from plaingrad.train.native.lower.rules import OPTIONS, LoweredRule, lower_rule
+from plaingrad.train.native.lower.source import ELEMENTS, NotLoweredError, Source
+from plaingrad.train.task import Task
+
+
+@dataclass(frozen=True)
+class Program:
+    """A run of training as C++, and what it is to be called with.
+
+    Attributes:
+        source: the text to compile.
+        tensors: the parameters and buffers in the order in which the network visits them.
+        groups: for each of them the number of its group in the optimizer, or -1.
+        dropouts: the modules that draw, in order.
+        rule: the optimizer's rule.
+        flags: what the rule was compiled for.
+        numbers: the loss's.
+    """
+
+    source: str
+    tensors: list[Parameter | Buffer]
+    groups: list[int]
+    dropouts: list[Dropout]
+    rule: LoweredRule
+    flags: dict[str, bool]
+    numbers: list[float]
+
+
+def lower_training(task: Task) -> Program:
+    """The program that trains as the task says.
+
+    Raises:
+        NotLoweredError: something in it is not known to the kernels.
+    """
+    data, optimizer = task.data, task.optimizer
+    groups = {p: i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
+    source = Source(groups)
+    element = element_type(task.model, data.inputs)
+    rule, flags = lower_rule(optimizer)
+    types, shape = lower_layers(task.model, tuple(data.inputs.shape[1:]), source)
+    if len(shape) != 1 or not types:
+        raise NotLoweredError(f"a network whose output for a sample has the shape {shape}")
+    loss = lower_loss(task.loss, data, shape[0], source)
+    setting = {
+        "T": f"typedef {element} T;",
+        "rows": f"static constexpr int rows = {task.batch_size}, groups = {len(optimizer.param_groups)}, options = {OPTIONS};",
+        "deferred": f"static constexpr bool deferred = {str(optimizer.clip_norm is not None).lower()};",
+        "Rule": f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
+    }
+    title = f"{type(task.loss).__name__}, {type(optimizer).__name__}, {element}, batches of {task.batch_size}"
+    text = written(described(task.model), title, source, setting, types, loss.type)
+    numbered = [groups.get(t, -1) if isinstance(t, Parameter) else -1 for t in source.tensors]
+    return Program(text, source.tensors, numbered, source.dropouts, rule, flags, loss.numbers)
+
+
+def element_type(model: Module, inputs: torch.Tensor) -> str:
+    """The C++ type of the numbers."""
+    dtypes = {value.dtype for value, _ in model.parameters()}
+    if len(dtypes) != 1 or dtypes - ELEMENTS.keys():
+        raise NotLoweredError(f"parameters of {' and '.join(sorted(map(str, dtypes))) or 'no dtype'}")
+    if inputs.device.type != "cpu":
+        raise NotLoweredError(f"data on {inputs.device}")
+    return ELEMENTS[dtypes.pop()]
+
+
+def described(model: Module) -> str:
+    """A network in a line: its layers' sizes and names."""
+    text = " ".join(repr(model).split())
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def written(
+    network: str, rest: str, source: Source, setting: Mapping[str, str], types: list[str], loss: str
+) -> str:
+    """The source text from its parts."""
+    headers = "".join(f'#include "{name}"\n' for name in sorted({*source.headers, "trainer.hpp"}))
+    constants = "".join(f"struct {name} {text}\n" for text, name in source.constants.items())
+    members = indent("\n".join(setting.values()), "    ")
+    chain = indent(",\n".join(types), "    ")
+    return f"""// {network}; {rest}
+{headers}
+using namespace plaingrad;
+
+{constants}
+struct Setting {{
+{members}
+}};
+
+using Network = Chain<
+{chain}>;
+
+using Run = Trainer<Setting, Network, {loss}>;
+
+extern "C" unsigned long size() {{ return sizeof(Run); }}
+extern "C" void train(void* memory, const Call* call) {{ static_cast<Run*>(memory)->run(*call); }}
+"""

@@ -1,0 +1,78 @@
+"""The generated source as it grows: constants, headers, and what a network holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from plaingrad.module import Module, ModuleError
+from plaingrad.nn import Dropout
+from plaingrad.parameter import Buffer, Parameter
+
+ELEMENTS = {torch.float32: "float", torch.float64: "double"}
+
+
+class NotLoweredError(Exception):
+    """Something the kernels do not know; the message says in a few words what."""
+
+
+@dataclass
+class Source:
+    """What lowering has found so far.
+
+    Args:
+        groups: the number of the optimizer's group that holds a parameter; -1 for a parameter that is in none.
+
+    Attributes:
+        headers: the kernels' files to include.
+        constants: a C++ struct for each set of numbers that must be known at compile time, by its text.
+        tensors: the parameters and buffers in the order in which the network visits them.
+        dropouts: the modules that draw, in the order in which they are numbered.
+        seen: the modules so far, to find one that is used twice.
+    """
+
+    groups: Mapping[Parameter, int]
+    headers: set[str] = field(default_factory=set)
+    constants: dict[str, str] = field(default_factory=dict)
+    tensors: list[Parameter | Buffer] = field(default_factory=list)
+    dropouts: list[Dropout] = field(default_factory=list)
+    seen: set[Module] = field(default_factory=set)
+
+    def hold(self, tensor: Parameter | Buffer | None) -> str:
+        """Note a parameter as the network's next, and name its group; "absent" if there is none."""
+        if tensor is None:
+            return "absent"
+        if any(tensor is other for other in self.tensors):
+            raise NotLoweredError("parameters that are shared between modules")
+        self.tensors.append(tensor)
+        return str(self.groups.get(tensor, -1)) if isinstance(tensor, Parameter) else "-1"
+
+    def numbers(self, values: Mapping[str, float | int | bool]) -> str:
+        """The name of a struct with these constants."""
+        lines = [f"static constexpr {_declared(name, value)};" for name, value in values.items()]
+        text = "{ " + " ".join(lines) + " };"
+        return self.constants.setdefault(text, f"Constants{len(self.constants) + 1}")
+
+    def instance(self, template: str, *arguments: object) -> str:
+        """A template with its arguments."""
+        return f"{template}<{', '.join(map(str, arguments))}>" if arguments else template
+
+
+def _declared(name: str, value: float | int | bool) -> str:
+    if isinstance(value, bool):
+        return f"bool {name} = {str(value).lower()}"
+    if isinstance(value, int):
+        return f"long {name} = {value}"
+    if math.isinf(value):
+        return f"double {name} = {'-' if value < 0 else ''}__builtin_inf()"
+    return f"double {name} = {value.hex()}"
+
+
+def refuse(module: Module, problem: str = "") -> NotLoweredError:
+    """What to raise for a module that the kernels do not know, or not as it is."""
+    if problem:
+        return NotLoweredError(str(ModuleError(module, problem)))
+    return NotLoweredError(f"{type(module).__name__} is not among its layers")

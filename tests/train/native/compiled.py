@@ -1,0 +1,50 @@
+"""Compiles elementwise functions of vectors and calls them on arrays."""
+
+import ctypes
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+import plaingrad.train.native as native
+
+KERNELS = Path(native.__file__).parent / "kernels"
+FLAGS = (
+    "-std=c++17 -O2 -march=native -fPIC -shared -fno-math-errno -fno-trapping-math -ffp-contract=fast -Wall"
+)
+TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+LOOP = """
+extern "C" void {name}_{type}(const {type}* x, {type}* y, int count) {{
+    for (int i = 0; i < count; i += lanes<{type}>) store(y + i, {call}(load(x + i)));
+}}"""
+
+
+class Functions:
+    """The functions ``calls``, from a name to what to call in C++, over float and double."""
+
+    def __init__(self, calls: dict[str, str], folder: Path, header: str, definitions: str = "") -> None:
+        loops = [LOOP.format(name=name, type=t, call=calls[name]) for name in calls for t in TYPES.values()]
+        source, library = folder / "functions.cpp", folder / "functions.so"
+        source.write_text(
+            f'#include "{header}"\nusing namespace plaingrad;\n{definitions}\n{"".join(loops)}\n'
+        )
+        compiler = os.environ.get("CXX", "c++")
+        command = [compiler, *FLAGS.split(), "-Wextra", "-Werror", f"-I{KERNELS}", source, "-o", library]
+        subprocess.run(command, check=True)
+        self.library = ctypes.CDLL(str(library))
+
+    def __call__(self, name: str, x: np.ndarray) -> np.ndarray:
+        padded = -len(x) % 64 + len(x)
+        inside, outside = (aligned(padded, x.dtype) for _ in range(2))
+        inside[: len(x)] = x
+        function = self.library[f"{name}_{TYPES[x.dtype]}"]
+        function(ctypes.c_void_p(inside.ctypes.data), ctypes.c_void_p(outside.ctypes.data), padded)
+        return outside[: len(x)]
+
+
+def aligned(count: int, dtype: np.dtype) -> np.ndarray:
+    """Zeros that begin at a multiple of 64 bytes."""
+    memory = np.zeros(count * dtype.itemsize + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + count * dtype.itemsize].view(dtype)
