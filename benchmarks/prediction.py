@@ -23,7 +23,7 @@ def plaingrad(weights: Weights) -> Predict:
     import torch
 
     from benchmarks.contenders.plaingrad_fit import network
-    from benchmarks.planned import compile_predict
+    from plaingrad import compile_predict
 
     model = network(PAPER)
     model.load_state_dict(dict(zip(model.state_dict(), map(torch.from_numpy, weights))))

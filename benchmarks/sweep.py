@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.contenders.plaingrad_fit import network
 from benchmarks.markdown import table
-from benchmarks.planned import fit_many
+from plaingrad import fit_many
 from plaingrad import nn, optim
 from plaingrad.data import Dataset
 
@@ -40,6 +40,8 @@ def ours(x: np.ndarray, y: np.ndarray, batch_size: int) -> float:
         epochs=EPOCHS,
         batch_size=batch_size,
         seeds=range(NETWORKS),
+        engine="native",
+        progress=False,
     )
     right = [
         (model.forward(data.inputs).argmax(1) == data.targets).double().mean().item() for model in models

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 import plaingrad
-from benchmarks.planned import ENGINE
 from plaingrad import nn, optim
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class PlaingradFit:
             epochs=epochs,
             batch_size=self.workload.batch_size,
             shuffle=shuffle,
-            engine=ENGINE,
+            engine="native",
             progress=False,
         )
 
