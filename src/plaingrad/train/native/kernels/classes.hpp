@@ -17,10 +17,13 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
     static constexpr bool mean = Mean;
     typedef Matrix<T, Setting::rows, Classes> Prediction;
 
-    Buffer<T, padded<T>(Classes)> weight;  // of each class
+    Buffer<T, padded<T>(Classes)> weight;                    // of each class
+    T weight_of_all;
+    Buffer<T, padded<T>(Setting::rows)> scale, powers;  // of each row: its mass, and the sum of e^x
 
     void read(const double* numbers) {
-        for (int c = 0; c < Classes; ++c) weight.at[c] = T(numbers[c]);
+        weight_of_all = 0;
+        for (int c = 0; c < Classes; ++c) weight_of_all += weight.at[c] = T(numbers[c]);
     }
     template <class Batch> INLINE long target(const Batch& batch, long sample) const {
         return static_cast<const Target*>(batch.targets)[sample];
@@ -34,51 +37,63 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
         return sum;
     }
 
-    template <class Batch> INLINE double operator()(const Prediction& p, Prediction& dp, const Batch& batch) const {
-        const double share = !Mean ? 1 : batch.total ? 1 / batch.total : 0;
-        double losses = 0;
+    template <class Batch> INLINE double operator()(const Prediction& p, Prediction& dp, const Batch& batch) {
+        const T share = T(!Mean ? 1 : batch.total ? 1 / batch.total : 0);
+        T losses = 0;
         for (int i = 0; i < Setting::rows; ++i) {
             const long t = i < batch.rows ? target(batch, batch.sample(i)) : Constants::ignored;
-            if (i < batch.rows && t != Constants::ignored) {
-                const T w = T(batch.weight(i));
-                losses += double(w * sample(p.row(i), dp.row(i), t, w * T(share)));
-            } else
+            scale.at[i] = 0, powers.at[i] = 1;
+            if (i < batch.rows && t != Constants::ignored)
+                losses -= sample(i, p.row(i), dp.row(i), t, T(batch.weight(i)), share);
+            else
                 for (int j = 0; j < Classes; j += lanes<T>) store(dp.row(i) + j, zero<T>());
         }
-        return Mean && batch.weight_of_all() ? losses / batch.total : losses * share;  // a mean of nothing is NaN
+        Vec<T> logs = zero<T>();  // of all rows at once, for a logarithm takes as long for one number as for many
+        if constexpr (Logits)
+            for (int i = 0; i < Setting::rows; i += lanes<T>) {
+                const Vec<T> inside = first(Setting::rows - i, load(powers.at + i) - T(1)) + T(1);
+                logs += first(Setting::rows - i, load(scale.at + i)) * log(inside);
+            }
+        const double all = double(losses + sum<T>(logs));
+        return Mean && batch.weight_of_all() ? all / batch.total : all * double(share);  // a mean of nothing is NaN
     }
 
-    // One sample: its loss, and its gradient times `share`.
-    INLINE T sample(const T* x, T* dx, long t, T share) const {
+    // One sample, weighing w: sum of m_c x_c, where for logits x_c is less the largest; and its gradient times `share`.
+    // The mass is `even` of each class's weight, and another `own` of the target's.
+    INLINE T sample(int row, const T* x, T* dx, long t, T w, T share) {
         constexpr T even = T(Constants::smoothing / Classes), own = T(1 - Constants::smoothing);
-        Vec<T> top = zero<T>() - T(__builtin_inf());
-        if constexpr (Logits)
-            for (int j = 0; j < Classes; j += lanes<T>) top = larger(top, inside(j, load(x + j), top));
-        const T most = Logits ? maximum<T>(top) : T(0);
-        Vec<T> powers = zero<T>(), masses = zero<T>(), products = zero<T>();
+        const T at_target = w * own * weight.at[t], all = at_target + w * even * weight_of_all;
+        const T most = Logits ? largest(x) : T(0);
+        Vec<T> sum_of_powers = zero<T>(), spread = zero<T>();
         for (int j = 0; j < Classes; j += lanes<T>) {
-            const Vec<T> z = load(x + j) - most, m = mass(j, t, own, even);
+            const Vec<T> z = load(x + j) - most;
             if constexpr (Logits) {
                 const Vec<T> e = first(Classes - j, exp(z));
                 store(dx + j, e);
-                powers += e;
+                sum_of_powers += e;
             }
-            masses += m;
-            products += m != zero<T>() ? m * z : zero<T>();
+            if constexpr (Constants::smoothing > 0) spread += load(weight.at + j) * z;  // 0 beyond the classes
         }
-        const T all = sum<T>(masses), sum_of_powers = Logits ? sum<T>(powers) : T(1);
-        for (int j = 0; j < Classes; j += lanes<T>) {
-            const Vec<T> m = mass(j, t, own, even);
-            if constexpr (Logits) store(dx + j, share * (load(dx + j) * (all / sum_of_powers) - m));
-            else store(dx + j, -share * m);
-        }
-        return (Logits ? all * log(zero<T>() + sum_of_powers)[0] : T(0)) - sum<T>(products);
+        if constexpr (Logits) {
+            powers.at[row] = sum<T>(sum_of_powers), scale.at[row] = all;
+            const T factor = share * all / powers.at[row];
+            for (int j = 0; j < Classes; j += lanes<T>) store(dx + j, factor * load(dx + j));
+        } else
+            for (int j = 0; j < Classes; j += lanes<T>) store(dx + j, zero<T>());
+        if constexpr (Constants::smoothing > 0)
+            for (int j = 0; j < Classes; j += lanes<T>)
+                store(dx + j, load(dx + j) - share * w * even * load(weight.at + j));
+        dx[t] -= share * at_target;
+        T found = at_target * (x[t] - most);
+        if constexpr (Constants::smoothing > 0) found += w * even * sum<T>(spread);
+        return found;
     }
-    INLINE Vec<T> mass(int j, long t, T own, T even) const {
-        const Vec<Int<T>> here = iota<T>() == Int<T>(t - j);
-        return load(weight.at + j) * (even + (here ? zero<T>() + own : zero<T>()));
+    static INLINE T largest(const T* x) {
+        const Vec<T> least = zero<T>() - T(__builtin_inf());
+        Vec<T> top = least;
+        for (int j = 0; j < Classes; j += lanes<T>) top = larger(top, iota<T>() < Classes - j ? load(x + j) : least);
+        return maximum<T>(top);
     }
-    static INLINE Vec<T> inside(int j, Vec<T> x, Vec<T> other) { return iota<T>() < Classes - j ? x : other; }
 };
 
 }  // namespace plaingrad

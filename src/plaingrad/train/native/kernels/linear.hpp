@@ -24,17 +24,21 @@ struct Affine {
         f(weight);
         if constexpr (has_bias) f(bias);
     }
-    INLINE void backward_activation(const Output& y, Output& dy) {
-        if constexpr (keeps_z) slope_into<Activation>(dy, z);
-        else slope_into<Activation>(dy, y);
-    }
-    template <class Learner> INLINE void by_bias(const Output& dz, const Learner& learner) {
-        if constexpr (has_bias)
-            for (int j = 0; j < Output::width; j += lanes<T>) {
-                Vec<T> sum = zero<T>();
-                for (int i = 0; i < rows; ++i) sum += load(dz.row(i) + j);
-                bias.learn(learner, j, sum);
+    // dz = dy f'(z), in place, and the gradient of the bias on the way.
+    template <class Learner> INLINE void backward_activation(const Output& y, Output& dy, const Learner& learner) {
+        for (int j = 0; j < Output::width; j += lanes<T>) {
+            Vec<T> sum = zero<T>();
+            for (int i = 0; i < rows; ++i) {
+                Vec<T> dz = load(dy.row(i) + j) * Activation::slope(load(saved(y).row(i) + j));
+                store(dy.row(i) + j, dz);
+                sum += dz;
             }
+            if constexpr (has_bias) bias.learn(learner, j, sum);
+        }
+    }
+    INLINE const Output& saved(const Output& y) const {
+        if constexpr (keeps_z) return z;
+        else return y;
     }
 };
 
@@ -63,22 +67,25 @@ struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setti
     Buffer<T, transposes ? Transposed::size : 0> transposed;
 
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch&) {
-        product<rows, Input::stride, 1, Weight>(x.row(0), this->weight.value.at, [&](int row, int vector, Vec<T> sum) {
-            if constexpr (this->has_bias) sum += load(this->bias.value.at + vector * lanes<T>);
-            if constexpr (this->keeps_z) store(this->z.row(row) + vector * lanes<T>, sum);
-            store(y.row(row) + vector * lanes<T>, Activation::value(sum));
-        });
+        product<rows, Input::stride, 1, Weight>(
+            x.row(0), this->weight.value.at, [&](int row, int vector, Vec<T> sum) { finish(y, row, vector, sum); });
+    }
+    INLINE void finish(Output& y, int row, int vector, Vec<T> sum) {
+        if constexpr (this->has_bias) sum += load(this->bias.value.at + vector * lanes<T>);
+        if constexpr (this->keeps_z) store(this->z.row(row) + vector * lanes<T>, sum);
+        store(y.row(row) + vector * lanes<T>, Activation::value(sum));
     }
 
     template <bool Wanted, class Batch>
     INLINE void backward(const Input& x, const Output& y, Output& dy, Input* dx, const Batch& batch) {
-        this->backward_activation(y, dy);
+        this->backward_activation(y, dy, batch.learner);
         if constexpr (Wanted && transposes) by_input(dy, *dx);
         else if constexpr (Wanted) by_input_across(dy, *dx);
-        product_over_rows<Weight>(x, dy, [&](int input, int vector, Vec<T> sum) {
-            this->weight.learn(batch.learner, Weight::at(input, vector), sum);
-        });
-        this->by_bias(dy, batch.learner);
+        product_over_rows<Weight>(
+            x, dy, [&](int input, int vector, Vec<T> sum) { learn(batch.learner, input, vector, sum); });
+    }
+    template <class Learner> INLINE void learn(const Learner& learner, int input, int vector, Vec<T> sum) {
+        this->weight.learn(learner, Weight::at(input, vector), sum);
     }
 
     INLINE void by_input(const Output& dz, Input& dx) {
@@ -158,7 +165,7 @@ struct Narrow : Affine<Setting, Inputs, Outputs, Activation, Straight<typename S
 
     template <bool Wanted, class Batch>
     INLINE void backward(const Input& x, const Output& y, Output& dy, Input* dx, const Batch& batch) {
-        this->backward_activation(y, dy);
+        this->backward_activation(y, dy, batch.learner);
         if constexpr (Wanted)
             product<rows, Output::stride, 1, Weight>(dy.row(0), this->weight.value.at, [&](int row, int vector, Vec<T> sum) {
                 store(dx->row(row) + vector * lanes<T>, sum);
@@ -167,14 +174,17 @@ struct Narrow : Affine<Setting, Inputs, Outputs, Activation, Straight<typename S
             sum = first(Inputs - vector * lanes<T>, sum);  // beyond them x is any number
             this->weight.learn(batch.learner, Weight::at(output, vector), sum);
         });
-        this->by_bias(dy, batch.learner);
     }
 };
 
-template <bool Few> struct Form { template <class S, int I, int O, class A, int W, int B> using Of = Wide<S, I, O, A, W, B>; };
-template <> struct Form<true> { template <class S, int I, int O, class A, int W, int B> using Of = Narrow<S, I, O, A, W, B>; };
+template <class Setting, int Outputs> constexpr bool is_narrow = 4 * Outputs <= lanes<typename Setting::T>;
+
+template <bool First, class A, class B> struct EitherOf { typedef A type; };
+template <class A, class B> struct EitherOf<false, A, B> { typedef B type; };
+template <bool First, class A, class B> using Either = typename EitherOf<First, A, B>::type;
 
 template <class Setting, int Inputs, int Outputs, class Activation, int WeightGroup, int BiasGroup>
-using Linear = typename Form<4 * Outputs <= lanes<typename Setting::T>>::template Of<Setting, Inputs, Outputs, Activation, WeightGroup, BiasGroup>;
+using Linear = Either<is_narrow<Setting, Outputs>, Narrow<Setting, Inputs, Outputs, Activation, WeightGroup, BiasGroup>,
+                      Wide<Setting, Inputs, Outputs, Activation, WeightGroup, BiasGroup>>;
 
 }  // namespace plaingrad

@@ -27,37 +27,47 @@ template <class T, int Rows, int Columns> struct Panels {
     static constexpr int place(int row, int column) { return at(row, column / lanes<T>) + column % lanes<T>; }
 };
 
+// The steps k that a product takes: all of them, or those on a list because the others would add nothing.
+template <int K> struct All {
+    static constexpr int count = K;
+    INLINE int operator[](int n) const { return n; }
+    INLINE All of_block(int) const { return {}; }
+};
+struct Listed {
+    const int* steps;
+    int count;
+    INLINE int operator[](int n) const { return steps[n]; }
+};
+
 // sum(r, c) = sum over k of A(r, k) B(k, c), where a step along r, k in A is RowA, StepA elements and B's rows lie StepB
 // apart. With few sums, several partial ones run side by side, for a single one would wait for its own last result.
-template <int R, int C, int K, int RowA, int StepA, int StepB, class T>
-INLINE void multiply(Vec<T> (&sum)[R][C], const T* a, const T* b) {
-    constexpr int wanted = 8 / (R * C), chains = wanted < 1 ? 1 : wanted > K ? K : wanted;
+template <int R, int C, int RowA, int StepA, int StepB, class T, class Steps>
+INLINE void multiply(Vec<T> (&sum)[R][C], const T* a, const T* b, Steps steps) {
+    constexpr int chains = R * C >= 8 ? 1 : 8 / (R * C);
     Vec<T> part[chains][R][C] = {};
-    int k = 0;
-    for (; k + chains <= K; k += chains)
-#pragma GCC unroll 16
-        for (int p = 0; p < chains; ++p)
-#pragma GCC unroll 32
-            for (int c = 0; c < C; ++c) {
-                Vec<T> column = load(b + (k + p) * StepB + c * lanes<T>);
-#pragma GCC unroll 32
-                for (int r = 0; r < R; ++r) part[p][r][c] += a[r * RowA + (k + p) * StepA] * column;
-            }
-#pragma GCC unroll 16
-    for (int p = 0; p < K % chains; ++p)
+    auto add = [&](int n, int chain) __attribute__((always_inline)) {
+        const int k = steps[n];
 #pragma GCC unroll 32
         for (int c = 0; c < C; ++c) {
-            Vec<T> column = load(b + (k + p) * StepB + c * lanes<T>);
+            const Vec<T> column = load(b + k * StepB + c * lanes<T>);
 #pragma GCC unroll 32
-            for (int r = 0; r < R; ++r) part[p][r][c] += a[r * RowA + (k + p) * StepA] * column;
+            for (int r = 0; r < R; ++r) part[chain][r][c] += a[r * RowA + k * StepA] * column;
         }
+    };
+    int n = 0;
+    for (; n + chains <= steps.count; n += chains)
+#pragma GCC unroll 16
+        for (int chain = 0; chain < chains; ++chain) add(n + chain, chain);
+#pragma GCC unroll 16
+    for (int chain = 0; chain < chains - 1; ++chain)
+        if (n + chain < steps.count) add(n + chain, chain);
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
         for (int c = 0; c < C; ++c) {
             sum[r][c] = part[0][r][c];
 #pragma GCC unroll 16
-            for (int p = 1; p < chains; ++p) sum[r][c] += part[p][r][c];
+            for (int chain = 1; chain < chains; ++chain) sum[r][c] += part[chain][r][c];
         }
 }
 
@@ -71,24 +81,26 @@ constexpr int block_rows(int M, int C) {
     return (M + blocks - 1) / blocks;
 }
 
-template <int R, int C, int K, int RowA, int StepA, int StepB, class T, class Finish>
-INLINE void block(const T* a, const T* b, int row, int vector, Finish& finish) {
+template <int R, int C, int RowA, int StepA, int StepB, class T, class Steps, class Finish>
+INLINE void block(const T* a, const T* b, Steps steps, int row, int vector, Finish& finish) {
     Vec<T> sum[R][C];
-    multiply<R, C, K, RowA, StepA, StepB>(sum, a, b);
+    multiply<R, C, RowA, StepA, StepB>(sum, a, b, steps);
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
         for (int c = 0; c < C; ++c) finish(row + r, vector + c, sum[r][c]);
 }
 
-// One panel: all M rows, and C vectors from `vector` on. `finish(row, vector, sum)` gets each vector of the result.
-template <int M, int C, int K, int RowA, int StepA, int StepB, class T, class Finish>
-INLINE void panel(const T* a, const T* b, int vector, Finish& finish) {
+// One panel: all M rows, and C vectors from `vector` on. `steps` knows those of each block of rows;
+// `finish(row, vector, sum)` gets each vector of the result.
+template <int M, int C, int RowA, int StepA, int StepB, class T, class Steps, class Finish>
+INLINE void panel(const T* a, const T* b, const Steps& steps, int vector, Finish& finish) {
     constexpr int R = block_rows(M, C), rest = M % R;
-    for (int row = 0; row + R <= M; row += R)
-        block<R, C, K, RowA, StepA, StepB>(a + row * RowA, b, row, vector, finish);
+    int row = 0;
+    for (; row + R <= M; row += R)
+        block<R, C, RowA, StepA, StepB>(a + row * RowA, b, steps.of_block(row / R), row, vector, finish);
     if constexpr (rest > 0)
-        block<rest, C, K, RowA, StepA, StepB>(a + (M - rest) * RowA, b, M - rest, vector, finish);
+        block<rest, C, RowA, StepA, StepB>(a + row * RowA, b, steps.of_block(row / R), row, vector, finish);
 }
 
 // Call f with the width, as a type, and the first vector of every panel of B.
@@ -103,7 +115,7 @@ template <int M, int RowA, int StepA, class B, class T, class Finish>
 INLINE void product(const T* a, const T* b, Finish finish) {
     each_panel<B>([&](auto width, int vector) {
         constexpr int C = decltype(width)::value;
-        panel<M, C, B::rows, RowA, StepA, C * lanes<T>>(a, b + B::start(vector), vector, finish);
+        panel<M, C, RowA, StepA, C * lanes<T>>(a, b + B::start(vector), All<B::rows>(), vector, finish);
     });
 }
 
@@ -112,7 +124,7 @@ template <class Result, class X, class Y, class Finish> INLINE void product_over
     typedef typename X::Element T;
     each_panel<Result>([&](auto width, int vector) {
         constexpr int C = decltype(width)::value;
-        panel<X::columns, C, X::rows, 1, X::stride, Y::stride>(x.row(0), y.row(0) + vector * lanes<T>, vector, finish);
+        panel<X::columns, C, 1, X::stride, Y::stride>(x.row(0), y.row(0) + vector * lanes<T>, All<X::rows>(), vector, finish);
     });
 }
 

@@ -40,6 +40,7 @@ def lower_layers(module: Module, shape: Shape, source: Source) -> tuple[list[str
         else:
             raise refuse(first)
         types += found
+        source.sparse = source.sparse and not types  # only the data are
     return types, shape
 
 
@@ -79,8 +80,9 @@ def linear(module: nn.Linear, shape: Shape, rest: list[Module], source: Source) 
     if rest and spell(rest[0]) is not None:
         slope = activation(rest.pop(0), source)
     groups = [source.hold(module.weight), source.hold(module.bias)]
-    source.headers.add("linear.hpp")
-    layer = source.instance("Linear", "Setting", inputs, module.out_features, slope, *groups)
+    kind = "Sparse" if source.sparse else "Linear"
+    source.headers.add(f"{kind.lower()}.hpp")
+    layer = source.instance(kind, "Setting", inputs, module.out_features, slope, *groups)
     return [layer], (module.out_features,)
 
 

@@ -15,6 +15,7 @@ from plaingrad.train.native.lower.layers import lower_layers
 from plaingrad.train.native.lower.losses import lower_loss
 from plaingrad.train.native.lower.rules import OPTIONS, LoweredRule, lower_rule
 from plaingrad.train.native.lower.source import ELEMENTS, INDICES, NotLoweredError, Source
+from plaingrad.train.native.lower.sparsity import mostly_zero
 from plaingrad.train.task import Task
 
 
@@ -49,7 +50,7 @@ def lower_training(task: Task) -> Program:
     """
     data, optimizer = task.data, task.optimizer
     groups = {p: i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
-    source = Source(groups, indices=INDICES.get(data.inputs.dtype, ""))
+    source = Source(groups, mostly_zero(data.inputs), indices=INDICES.get(data.inputs.dtype, ""))
     element = element_type(task.model, data.inputs)
     rule, flags = lower_rule(optimizer)
     types, shape = lower_layers(task.model, tuple(data.inputs.shape[1:]), source)

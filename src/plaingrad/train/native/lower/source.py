@@ -26,6 +26,7 @@ class Source:
 
     Args:
         groups: the number of the optimizer's group that holds a parameter, -1 for one that is in none.
+        sparse: whether the next layer's inputs are mostly zero.
 
     Attributes:
         headers: the kernels' files to include.
@@ -37,6 +38,7 @@ class Source:
     """
 
     groups: Mapping[Parameter, int]
+    sparse: bool = False
     headers: set[str] = field(default_factory=set)
     constants: dict[str, str] = field(default_factory=dict)
     tensors: list[Parameter | Buffer] = field(default_factory=list)
