@@ -4,16 +4,19 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test sanitize lint docs bench clean
 
 help:   ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo   ## train the paper's network; pictures, history and model in out/demo
 	@$(BIN)/plaingrad demo --output out/demo
 
 test: $(VENV)/.test   ## run the whole test suite
 	@$(BIN)/python -m pytest
+
+sanitize: $(VENV)/.test   ## train networks whose compiled code is watched for errors of memory and arithmetic
+	@PYTHONPATH=tests $(BIN)/python -m train.native.sanitized
 
 lint: $(VENV)/.lint   ## style, import contracts, types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy

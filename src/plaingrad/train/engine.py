@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Protocol
 
+from rich.console import Console
 from torch import Tensor
 
 from plaingrad.train.eager import EagerEngine
+from plaingrad.train.native import cost
 from plaingrad.train.native.builder import BuildError
+from plaingrad.train.native.cache import cached
 from plaingrad.train.native.engine import NativeEngine
-from plaingrad.train.native.lower import NotLoweredError
+from plaingrad.train.native.lower import NotLoweredError, lower_training
 from plaingrad.train.task import Task
 
 
@@ -18,17 +22,27 @@ class Engine(Protocol):
 
     name: str
 
-    def run_epoch(self, order: Tensor | None) -> float:
-        """Train once on all the data and return the mean over the samples of the losses of their batches.
+    def run_epochs(self, orders: Tensor | None, count: int) -> list[float]:
+        """Train for some epochs, or up to the first whose loss is not finite.
 
         Args:
-            order: a permutation of the samples, shape ``(n,)``; None for the data's own order.
+            orders: a permutation of the samples for each, shape ``(count, n)``; None for the data's own order.
+            count: how many.
+
+        Returns:
+            The mean over the samples of the losses of their batches, for each epoch that was run.
         """
         ...
 
 
-def choose(name: str, task: Task) -> tuple[Engine, str]:
+def choose(name: str, task: Task, epochs: int, tell: bool = False) -> tuple[Engine, str]:
     """The engine of that name for that task, and why it is this one.
+
+    Args:
+        name: "eager", "native", or "auto" for the one that will be done first, compiling included.
+        task: what to do in each epoch.
+        epochs: how often.
+        tell: whether to print once why a run long enough to be compiled runs eagerly.
 
     Raises:
         ValueError: there is no such engine, or it cannot do the task.
@@ -37,9 +51,41 @@ def choose(name: str, task: Task) -> tuple[Engine, str]:
         raise ValueError(f"engine: expected 'auto', 'eager' or 'native', got {name!r}")
     if name == "eager":
         return EagerEngine(task), "asked for"
+    guess = cost.estimate(task, epochs)
     try:
-        return NativeEngine(task), "asked for" if name == "native" else "known to the kernels"
+        program = lower_training(task)
+        if name == "native":
+            return NativeEngine(task, program), "asked for"
+        worth, reason = _worth(program.source, guess)
+        if worth:
+            return NativeEngine(task, program), f"native: {reason}"
     except (NotLoweredError, BuildError) as error:
         if name == "native":
             raise ValueError(f"engine 'native' cannot run this: {error}") from error
-        return EagerEngine(task), f"the native engine cannot run this: {error}"
+        reason = str(error)
+        if tell and guess.saved > cost.MARGIN * guess.compile:
+            _tell_once(f"training eagerly, not compiled: {reason}")
+    return EagerEngine(task), f"eager: {reason}"
+
+
+def _worth(source: str, guess: cost.Estimate) -> tuple[bool, str]:
+    """Whether the run is done earlier compiled than eagerly, in a few words."""
+    if guess.saved <= 0:
+        return False, "compiled, it would not be faster"
+    saved, compiling = _seconds(guess.saved), _seconds(guess.compile)
+    if guess.saved > cost.LOADING and cached(source):
+        return True, f"saves about {saved}, compiled already"
+    if guess.saved > cost.MARGIN * guess.compile:
+        return True, f"saves about {saved} for a compile of {compiling}"
+    return False, f"compiling would take {compiling} and save {saved}"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 0.01:
+        return "less than 0.01 s"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1g} s"
+
+
+@functools.cache
+def _tell_once(line: str) -> None:
+    Console(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)

@@ -30,7 +30,7 @@ class History:
         steps: how many updates were made.
         seconds: how long everything took.
         engine: the engine that ran, ``"eager"`` for instance.
-        engine_reason: why this one.
+        engine_reason: why this one, ``"native: saves about 12 s for a compile of 0.8 s"`` for instance.
         stopped: why training ended; empty while it runs.
     """
 

@@ -15,8 +15,8 @@ from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
-from plaingrad.train.diagnose import diverged, finite
 from plaingrad.train.engine import choose
+from plaingrad.train.epochs import Epochs
 from plaingrad.train.evaluation import measure
 from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
@@ -83,7 +83,8 @@ def fit(
         seed: the same seed gives the same bits on the same machine, and leaves torch's global random state
             as it was. Without it, one is drawn from that state. The masks of dropout are counted random
             numbers of the seed (`plaingrad.train.masks`), the same in every engine.
-        engine: "eager" runs the modules as they are written; "auto" takes the fastest that knows the network.
+        engine: "eager" runs the modules as they are written, "native" compiles the whole epoch; "auto" takes
+            the one that will be done first, and the history says why.
         callbacks: instances of `plaingrad.train.callbacks.Callback`, called in this order.
         progress: whether to show a progress bar, if the output is a terminal.
 
@@ -138,35 +139,30 @@ def fit(
             batch_begin=[c.on_train_batch_begin for c in callbacks if c.overrides("on_train_batch_begin")],
             batch_end=[c.on_train_batch_end for c in callbacks if c.overrides("on_train_batch_end")],
         )
-        runner, history.engine_reason = choose(engine, task)
-        history.engine = runner.name
         for part in (data, held_out):
             if part is not None:
                 measure(model, part, loss, measured)  # says what does not fit while nothing has changed
         _try_last_batch(task)
+        runner, history.engine_reason = choose(engine, task, epochs, tell=progress)
+        history.engine = runner.name
         for callback in callbacks:
             callback.run = run
             around.callback(_end_of_training, callback)
             callback.on_train_begin({})
-        for epoch in range(epochs):
-            for callback in callbacks:
-                callback.on_epoch_begin(epoch, {})
-            logs = {"lr": float(optimizer.param_groups[0]["lr"])}
-            order = torch.randperm(len(data), generator=generator).to(data.inputs.device) if shuffle else None
-            before = Snapshot(task)
-            start = time.perf_counter()
-            logs["loss"] = runner.run_epoch(order)
-            logs["seconds"] = time.perf_counter() - start
-            if not finite(task, before, logs["loss"]):
-                history.stopped = f"diverged in epoch {epoch + 1}"
-                raise diverged(task, before, order, epoch + 1, history)
+        watched = (
+            bool(measured)
+            or held_out is not None
+            or (schedule is not None and schedule.interval == "epoch")
+            or any(callback.watches_model for callback in callbacks)
+        )
+        for epoch, logs in Epochs(task, runner, run, generator if shuffle else None, watched):
             logs |= measure(model, data, None, measured) if measured else {}
             if held_out is not None:
                 found = measure(model, held_out, loss, measured)
                 logs |= {f"val_{name}": value for name, value in found.items()}
             if schedule is not None and schedule.interval == "epoch":
-                watched = (logs.get("val_loss", logs["loss"]),)
-                schedule.step(*watched if schedule.needs_metric else ())
+                score = (logs.get("val_loss", logs["loss"]),)
+                schedule.step(*score if schedule.needs_metric else ())
             logs = {name: logs[name] for name in run.columns}
             history.append(logs)
             history.steps += -(-len(data) // batch_size)
@@ -175,8 +171,6 @@ def fit(
                 callback.on_epoch_end(epoch, logs)
             if interrupt.requested:
                 run.stop(f"interrupted in epoch {epoch + 1}")
-            if history.stopped:
-                break
         history.stopped = history.stopped or f"all {epochs} epochs done"
     return history
 

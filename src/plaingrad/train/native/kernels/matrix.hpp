@@ -5,6 +5,7 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 extern "C" void __asan_poison_memory_region(void const volatile*, unsigned long);
+inline void* operator new(unsigned long, void* memory) noexcept { return memory; }
 #endif
 
 namespace plaingrad {
@@ -32,5 +33,13 @@ template <class T, int Rows, int Columns> struct Matrix {
     INLINE T* row(int i) { return data.at + i * stride; }
     INLINE const T* row(int i) const { return data.at + i * stride; }
 };
+
+// The object that lives in this memory. The sanitizer is told of its buffers' zones, each time anew; not inlined, for
+// what the memory held before is still to be there.
+#if defined(__SANITIZE_ADDRESS__)
+template <class Object> __attribute__((noinline, noipa)) Object& in(void* memory) { return *new (memory) Object; }
+#else
+template <class Object> INLINE Object& in(void* memory) { return *static_cast<Object*>(memory); }
+#endif
 
 }  // namespace plaingrad

@@ -49,8 +49,12 @@ def lower_training(task: Task) -> Program:
         NotLoweredError: something in it is not known to the kernels.
     """
     data, optimizer = task.data, task.optimizer
+    if task.batch_begin or task.batch_end:
+        raise NotLoweredError("callbacks before or after each batch")
+    if task.schedule is not None and task.schedule.needs_metric:
+        raise NotLoweredError(f"{type(task.schedule).__name__} wants the loss of each batch")
     groups = {p: i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
-    source = Source(groups, mostly_zero(data.inputs), indices=INDICES.get(data.inputs.dtype, ""))
+    source = Source(groups, mostly_zero(data.inputs), INDICES.get(data.inputs.dtype, ""))
     element = element_type(task.model, data.inputs)
     rule, flags = lower_rule(optimizer)
     types, shape = lower_layers(task.model, tuple(data.inputs.shape[1:]), source)
@@ -110,5 +114,5 @@ using Network = Chain<
 using Run = Trainer<Setting, Network, {loss}>;
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
-extern "C" void train(void* memory, const Call* call) {{ static_cast<Run*>(memory)->run(*call); }}
+extern "C" long train(void* memory, const Call* call) {{ return in<Run>(memory).run(*call); }}
 """

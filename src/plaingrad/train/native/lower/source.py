@@ -27,24 +27,24 @@ class Source:
     Args:
         groups: the number of the optimizer's group that holds a parameter, -1 for one that is in none.
         sparse: whether the next layer's inputs are mostly zero.
+        indices: the C++ type of the inputs while they are integers that nothing has looked up; else empty.
 
     Attributes:
         headers: the kernels' files to include.
         constants: a C++ struct for each set of numbers that must be known at compile time, by its text.
         tensors: the parameters and buffers in the order in which the network visits them.
         dropouts: the modules that draw, in the order in which they are numbered.
-        indices: the C++ type of the inputs while they are integers that nothing has looked up; else empty.
         seen: the modules so far, to find one that is used twice.
     """
 
     groups: Mapping[Parameter, int]
     sparse: bool = False
+    indices: str = ""
     headers: set[str] = field(default_factory=set)
     constants: dict[str, str] = field(default_factory=dict)
     tensors: list[Parameter | Buffer] = field(default_factory=list)
     dropouts: list[Dropout] = field(default_factory=list)
     seen: set[Module] = field(default_factory=set)
-    indices: str = ""
 
     def hold(self, tensor: Parameter | Buffer | None) -> str:
         """Note a parameter as the network's next, and name its group; "absent" if there is none."""

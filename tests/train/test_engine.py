@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plaingrad import nn, optim
+from plaingrad.module import Module
+from plaingrad.train import History, engine
+from plaingrad.train.callbacks import Callback
+from plaingrad.train.native import cost
+from train.small import Noise, network, plane, run
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    engine._tell_once.cache_clear()
+
+
+@pytest.fixture
+def worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every run be worth a compile."""
+    guess = cost.Estimate(eager=20.0, native=8.0, compile=0.8)
+    monkeypatch.setattr(cost, "estimate", lambda task, epochs: guess)
+
+
+def test_a_short_run_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "NativeEngine", None)
+    monkeypatch.setattr(engine, "cached", None)  # it is not even looked for
+    history = run(network(2, 1), plane())
+    assert history.engine_reason.startswith("eager: compiling would take 0.")
+
+
+@pytest.mark.usefixtures("worth")
+def test_a_long_run_is_compiled_and_the_next_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(network(2, 1), plane())
+    assert (first.engine, first.engine_reason) == (
+        "native",
+        "native: saves about 12 s for a compile of 0.8 s",
+    )
+    guess = cost.Estimate(eager=1.0, native=0.5, compile=0.8)
+    monkeypatch.setattr(cost, "estimate", lambda task, epochs: guess)
+    second = run(network(2, 1), plane())
+    assert second.engine_reason == "native: saves about 0.5 s, compiled already"
+    third = run(network(2, 3, 1), plane())
+    assert third.engine_reason == "eager: compiling would take 0.8 s and save 0.5 s"
+
+
+def test_a_network_too_large_to_gain_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    guess = cost.Estimate(eager=10.0, native=20.0, compile=0.8)
+    monkeypatch.setattr(cost, "estimate", lambda task, epochs: guess)
+    history = run(network(2, 1), plane())
+    assert history.engine_reason == "eager: compiled, it would not be faster"
+
+
+class OfBatches(Callback):
+    def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+        pass
+
+
+def with_noise() -> Module:
+    return nn.Sequential(*network(2, 1), Noise())
+
+
+def watching(model: Module) -> dict[str, Any]:
+    optimizer = optim.SGD(model.parameters(), lr=0.05)
+    return {"optimizer": optimizer, "schedule": optim.ReduceLROnPlateau(optimizer, interval="step")}
+
+
+@pytest.mark.usefixtures("worth")
+@pytest.mark.parametrize(
+    ("model", "arguments", "reason"),
+    [
+        (with_noise(), {}, "Noise is not among its layers"),
+        (network(2, 1), {"callbacks": [OfBatches()]}, "callbacks before or after each batch"),
+    ],
+)
+def test_what_is_not_known_runs_eagerly_and_says_so_once(
+    model: Module, arguments: dict[str, Any], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = run(model, plane(), progress=True, **arguments)
+    assert history.engine == "eager"
+    assert history.engine_reason.startswith(f"eager: {reason}")
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.startswith(f"training eagerly, not compiled: {reason}")
+    run(model, plane(), progress=True, **arguments)
+    assert not capsys.readouterr().err
+    engine._tell_once.cache_clear()
+    run(model, plane(), progress=False, **arguments)
+    assert not capsys.readouterr().err
+    with pytest.raises(ValueError, match=f"engine 'native' cannot run this: {reason}"):
+        run(model, plane(), engine="native", **arguments)
+
+
+def test_a_schedule_that_wants_each_loss_runs_eagerly() -> None:
+    model = network(2, 1)
+    history = run(model, plane(), **watching(model))
+    assert history.engine_reason == "eager: ReduceLROnPlateau wants the loss of each batch"
+
+
+def test_a_short_run_does_not_talk(capsys: pytest.CaptureFixture[str]) -> None:
+    run(with_noise(), plane(), progress=True)
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("worth")
+def test_without_a_compiler_auto_trains_eagerly_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected: History = run(network(2, 5, 1), plane(), engine="eager")
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    history = run(network(2, 5, 1), plane(), progress=True)
+    reason = "CXX: expected a command, got 'no-such-compiler': there is no program 'no-such-compiler'"
+    assert history.engine_reason == f"eager: {reason}"
+    assert history.loss == expected.loss
+    assert capsys.readouterr().err == f"training eagerly, not compiled: {reason}\n"
+    with pytest.raises(ValueError, match=f"engine 'native' cannot run this: {reason}"):
+        run(network(2, 5, 1), plane(), engine="native")
+
+
+def test_a_compiler_that_fails_is_no_end_of_training(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, worth: None
+) -> None:
+    broken = tmp_path / "c++"
+    broken.write_text('#!/bin/sh\n[ "$1" = --version ] && exit 0\necho error: out of luck\nexit 3\n')
+    broken.chmod(0o755)
+    monkeypatch.setenv("CXX", str(broken))
+    assert "error: out of luck" in run(network(2, 7, 1), plane()).engine_reason
