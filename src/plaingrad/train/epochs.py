@@ -1,15 +1,15 @@
-"""One epoch after another: in which order the samples come, and how many epochs an engine is given at once."""
+"""One epoch after another: the order of the samples, and how many epochs an engine is given at once."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from plaingrad.train.callbacks.callback import Logs, Run
+from plaingrad.train.callbacks.callback import Callback, Logs, Run
 from plaingrad.train.diagnose import diverged, finite
 from plaingrad.train.engine import Engine
 from plaingrad.train.snapshot import Snapshot
@@ -31,6 +31,7 @@ class Epochs:
         engine: does it.
         run: the run that they belong to.
         generator: where the orders come from; None for the data's own order in each.
+        callbacks: to be told before each epoch.
         watched: whether somebody looks at the model between epochs.
     """
 
@@ -38,10 +39,11 @@ class Epochs:
     engine: Engine
     run: Run
     generator: torch.Generator | None
+    callbacks: Sequence[Callback]
     watched: bool
 
     def __iter__(self) -> Iterator[tuple[int, Logs]]:
-        """Run all epochs until the run is stopped; each one's number, counted from 0, with loss, lr and seconds.
+        """Run epochs until the run is stopped; for each its number, from 0, and its loss, lr and seconds.
 
         Raises:
             TrainingDiverged: an epoch met NaN or infinity.
@@ -49,6 +51,9 @@ class Epochs:
         done, count = 0, 1
         while done < self.run.epochs and not self.run.history.stopped:
             count = min(count, self.run.epochs - done)
+            for epoch in range(done, done + count):
+                for callback in self.callbacks:
+                    callback.on_epoch_begin(epoch, {})
             start = time.perf_counter()
             rate = float(self.run.optimizer.param_groups[0]["lr"])
             orders, before = self.orders(count), Snapshot(self.task)
