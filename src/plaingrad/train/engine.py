@@ -26,7 +26,7 @@ class Engine(Protocol):
         """Train for some epochs, or up to the first whose loss is not finite.
 
         Args:
-            orders: a permutation of the samples for each, shape ``(count, n)``; None for the data's own order.
+            orders: a permutation of the samples for each, shape ``(count, n)``; None for their own order.
             count: how many.
 
         Returns:

@@ -1,4 +1,4 @@
-"""One epoch after another: in which order the samples come, and how many epochs an engine is given at once."""
+"""One epoch after another: the order of the samples, and how many epochs an engine is given at once."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class Epochs:
         engine: does it.
         run: the run that they belong to.
         generator: where the orders come from; None for the data's own order in each.
+        callbacks: to be told before each epoch.
         watched: whether somebody looks at the model between epochs.
-        callbacks: are told when an epoch begins; of several in one call, when the first does.
     """
 
     task: Task
     engine: Engine
     run: Run
     generator: torch.Generator | None
-    watched: bool
     callbacks: Sequence[Callback]
+    watched: bool
 
     def __iter__(self) -> Iterator[tuple[int, Logs]]:
-        """Run all epochs until the run is stopped; each one's number, counted from 0, with loss, lr and seconds.
+        """Run epochs until the run is stopped; for each its number, from 0, and its loss, lr and seconds.
 
         Raises:
             TrainingDiverged: an epoch met NaN or infinity.

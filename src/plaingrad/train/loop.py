@@ -152,10 +152,10 @@ def fit(
         watched = (
             bool(measured)
             or held_out is not None
-            or (schedule is not None and schedule.interval == "epoch")
+            or schedule is not None
             or any(callback.watches_model for callback in callbacks)
         )
-        for epoch, logs in Epochs(task, runner, run, generator if shuffle else None, watched, callbacks):
+        for epoch, logs in Epochs(task, runner, run, generator if shuffle else None, callbacks, watched):
             logs |= measure(model, data, None, measured) if measured else {}
             if held_out is not None:
                 found = measure(model, held_out, loss, measured)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import indent
 
@@ -59,12 +58,14 @@ def lower_training(task: Task) -> Program:
     rule, flags = lower_rule(optimizer)
     types, columns = lower_network(task.model, tuple(data.inputs.shape[1:]), source)
     loss = lower_loss(task.loss, data, columns, source)
-    setting = {
-        "T": f"typedef {element} T;",
-        "rows": f"static constexpr int rows = {task.batch_size}, groups = {len(optimizer.param_groups)}, options = {OPTIONS};",
-        "deferred": f"static constexpr bool training = true, deferred = {str(optimizer.clip_norm is not None).lower()};",
-        "Rule": f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
-    }
+    deferred = optimizer.clip_norm is not None
+    setting = [
+        f"typedef {element} T;",
+        f"static constexpr int rows = {task.batch_size};",
+        f"static constexpr int groups = {len(optimizer.param_groups)}, options = {OPTIONS};",
+        f"static constexpr bool training = true, deferred = {str(deferred).lower()};",
+        f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
+    ]
     title = f"{type(task.loss).__name__}, {type(optimizer).__name__}, {element}, batches of {task.batch_size}"
     text = written(described(task.model), title, source, setting, types, loss.type)
     numbered = [groups.get(t, -1) if isinstance(t, Parameter) else -1 for t in source.tensors]
@@ -97,11 +98,9 @@ def described(model: Module) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
-def written(
-    network: str, rest: str, source: Source, setting: Mapping[str, str], types: list[str], loss: str
-) -> str:
+def written(network: str, rest: str, source: Source, setting: list[str], types: list[str], loss: str) -> str:
     """The source text from its parts."""
-    members = indent("\n".join(setting.values()), "    ")
+    members = indent("\n".join(setting), "    ")
     return f"""{opening(f"{network}; {rest}", source, "trainer.hpp")}
 struct Setting {{
 {members}
