@@ -194,9 +194,9 @@ def test_a_second_ctrl_c_interrupts(capfd: pytest.CaptureFixture[str]) -> None:
 
     pressed = threading.Event()
     before = signal.getsignal(signal.SIGINT)
-    models = [network(2, 3, 1, seed=i) for i in range(2)]
-    with pytest.raises(KeyboardInterrupt):
-        sweep(models, epochs=10**6, callbacks=[[Insist()], []])
+    models = [network(2, 3, 1, seed=i) for i in range(3)]
+    with pytest.raises(KeyboardInterrupt):  # when both threads have long been started
+        sweep(models, epochs=[1, 10**6, 10**6], callbacks=[[], [], [Insist()]], workers=2)
     assert signal.getsignal(signal.SIGINT) is before
     assert not any(thread.name.startswith("plaingrad") for thread in threading.enumerate())
 

@@ -150,8 +150,8 @@ class Sweep:
     def run(self, trials: list[Trial], workers: int, look: Any) -> None:
         """Run trials by so many threads, looking at them now and then."""
         with ThreadPoolExecutor(workers, thread_name_prefix="plaingrad") as pool:
-            waiting: set[Future[None]] = {pool.submit(trial.train) for trial in trials}
             try:
+                waiting: set[Future[None]] = {pool.submit(trial.train) for trial in trials}
                 while waiting:
                     done, waiting = wait(waiting, SECONDS_PER_LOOK, FIRST_EXCEPTION)
                     look()
