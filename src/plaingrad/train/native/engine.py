@@ -38,7 +38,7 @@ class NativeEngine:
         self.inputs, self.targets = task.data.inputs.contiguous(), task.data.targets.contiguous()
         self.weights = None if task.weights is None else task.weights.contiguous()
         self.steps = -(-len(self.inputs) // task.batch_size)
-        self.steps_per_call = self.steps
+        self.steps_per_call = 1  # until it is known how long a step takes
         self.losses = Array([0.0], float)
         self._prepare(program or lower_training(task))
 
@@ -58,13 +58,14 @@ class NativeEngine:
     def run_epoch(self, order: Tensor | None) -> float:
         """See `Engine.run_epoch`."""
         task, optimizer = self.task, self.task.optimizer
-        if lower_rule(optimizer)[1] != self.program.flags:  # an option has been changed
+        options = lower_rule(optimizer)[1], optimizer.clip_norm is not None
+        if options != (self.program.flags, self.program.clipped):  # one of them has been changed
             self._prepare(lower_training(task))
         rates, steps_per_rate = self._rates()
-        options = np.zeros((len(optimizer.param_groups), OPTIONS))
-        for row, group in zip(options, optimizer.param_groups):
-            numbers = self.program.rule.options(group)
-            row[: len(numbers)] = numbers
+        numbers = np.zeros((len(optimizer.param_groups), OPTIONS))
+        for row, group in zip(numbers, optimizer.param_groups):
+            given = self.program.rule.options(group)
+            row[: len(given)] = given
         call = Call(
             inputs=self.inputs.data_ptr(),
             targets=self.targets.data_ptr(),
@@ -72,7 +73,7 @@ class NativeEngine:
             order=None if order is None else order.data_ptr(),
             samples=len(self.inputs),
             numbers=self.numbers.address,
-            options=options.ctypes.data,
+            options=numbers.ctypes.data,
             rates=rates.ctypes.data,
             steps_per_rate=steps_per_rate,
             clip_norm=optimizer.clip_norm or 0.0,
@@ -80,8 +81,10 @@ class NativeEngine:
             losses=self.losses.address,
         )
         self.losses.values[0] = 0
-        for begin in range(0, self.steps, self.steps_per_call):
-            self._call(call, begin, min(begin + self.steps_per_call, self.steps))
+        done = 0
+        while done < self.steps:
+            begin, done = done, min(done + self.steps_per_call, self.steps)
+            self._call(call, begin, done)
         total = len(self.inputs) if self.weights is None else float(self.weights.sum())
         return float(self.losses.values[0]) / total
 

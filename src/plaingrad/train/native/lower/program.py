@@ -30,6 +30,7 @@ class Program:
         dropouts: the modules that draw, in order.
         rule: the optimizer's rule.
         flags: what the rule was compiled for.
+        clipped: whether the gradient's norm is bounded.
         numbers: the loss's.
     """
 
@@ -39,6 +40,7 @@ class Program:
     dropouts: list[Dropout]
     rule: LoweredRule
     flags: dict[str, bool]
+    clipped: bool
     numbers: list[float]
 
 
@@ -57,6 +59,7 @@ def lower_training(task: Task) -> Program:
     source = Source(groups, mostly_zero(data.inputs))
     element = element_type(task.model, data.inputs)
     rule, flags = lower_rule(optimizer)
+    clipped = optimizer.clip_norm is not None
     types, shape = lower_layers(task.model, tuple(data.inputs.shape[1:]), source)
     if len(shape) != 1 or not types:
         raise NotLoweredError(f"a network whose output for a sample has the shape {shape}")
@@ -64,13 +67,13 @@ def lower_training(task: Task) -> Program:
     setting = {
         "T": f"typedef {element} T;",
         "rows": f"static constexpr int rows = {task.batch_size}, groups = {len(optimizer.param_groups)}, options = {OPTIONS};",
-        "deferred": f"static constexpr bool deferred = {str(optimizer.clip_norm is not None).lower()};",
+        "deferred": f"static constexpr bool deferred = {str(clipped).lower()};",
         "Rule": f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
     }
     title = f"{type(task.loss).__name__}, {type(optimizer).__name__}, {element}, batches of {task.batch_size}"
     text = written(described(task.model), title, source, setting, types, loss.type)
     numbered = [groups.get(t, -1) if isinstance(t, Parameter) else -1 for t in source.tensors]
-    return Program(text, source.tensors, numbered, source.dropouts, rule, flags, loss.numbers)
+    return Program(text, source.tensors, numbered, source.dropouts, rule, flags, clipped, loss.numbers)
 
 
 def element_type(model: Module, inputs: torch.Tensor) -> str:
