@@ -1,9 +1,7 @@
 """What all tests share."""
 
-import atexit
 import os
-import shutil
-import tempfile
+from collections.abc import Iterator
 
 import matplotlib
 import pytest
@@ -13,11 +11,18 @@ import torch
 torch.set_num_threads(1)
 matplotlib.use("Agg")
 
-# Nor does what was compiled before the tests decide which engine runs in them.
-os.environ["PLAINGRAD_CACHE"] = tempfile.mkdtemp(prefix="plaingrad-tests-")
-atexit.register(shutil.rmtree, os.environ["PLAINGRAD_CACHE"], ignore_errors=True)
-
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let each test draw the same numbers, whichever ran before it."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep compiled networks in one place for all processes of the session, and none for the next."""
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLAINGRAD_CACHE", str(place / "compiled"))
+        yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import overload
+from typing import Any, overload
 
 from torch import Tensor
 
@@ -33,7 +33,7 @@ class Sequential(Container):
             x = self.at(name, module.forward, x)
         return x
 
-    def backward(self, dy: Tensor) -> Tensor:
+    def backward(self, dy: Tensor) -> Any:  # None if the first module takes integers
         for name, module in reversed(self._children.items()):
             dy = self.at(name, module.backward, dy)
         return dy

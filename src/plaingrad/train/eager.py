@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -19,8 +21,19 @@ class EagerEngine:
     def __init__(self, task: Task) -> None:
         self.task = task
 
+    def run_epochs(self, orders: Tensor | None, count: int) -> list[float]:
+        """See `Engine.run_epochs`."""
+        losses: list[float] = []
+        while len(losses) < count and all(map(math.isfinite, losses[-1:])):
+            losses.append(self.run_epoch(None if orders is None else orders[len(losses)]))
+        return losses
+
     def run_epoch(self, order: Tensor | None) -> float:
-        """See `Engine.run_epoch`."""
+        """Train once on all the data and return the epoch's loss.
+
+        Args:
+            order: a permutation of the samples, shape ``(n,)``; None for the data's own order.
+        """
         task, size = self.task, self.task.batch_size
         model, optimizer, schedule = task.model, task.optimizer, task.schedule
         loss: Loss | Weighted = task.loss

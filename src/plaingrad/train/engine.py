@@ -22,11 +22,15 @@ class Engine(Protocol):
 
     name: str
 
-    def run_epoch(self, order: Tensor | None) -> float:
-        """Train once on all the data and return the mean over the samples of the losses of their batches.
+    def run_epochs(self, orders: Tensor | None, count: int) -> list[float]:
+        """Train for some epochs, or up to the first whose loss is not finite.
 
         Args:
-            order: a permutation of the samples, shape ``(n,)``; None for the data's own order.
+            orders: a permutation of the samples for each, shape ``(count, n)``; None for their own order.
+            count: how many.
+
+        Returns:
+            The mean over the samples of the losses of their batches, for each epoch that was run.
         """
         ...
 

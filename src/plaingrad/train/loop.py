@@ -15,8 +15,8 @@ from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
-from plaingrad.train.diagnose import diverged, finite
 from plaingrad.train.engine import choose
+from plaingrad.train.epochs import Epochs
 from plaingrad.train.evaluation import measure
 from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
@@ -149,25 +149,20 @@ def fit(
             callback.run = run
             around.callback(_end_of_training, callback)
             callback.on_train_begin({})
-        for epoch in range(epochs):
-            for callback in callbacks:
-                callback.on_epoch_begin(epoch, {})
-            logs = {"lr": float(optimizer.param_groups[0]["lr"])}
-            order = torch.randperm(len(data), generator=generator).to(data.inputs.device) if shuffle else None
-            before = Snapshot(task)
-            start = time.perf_counter()
-            logs["loss"] = runner.run_epoch(order)
-            logs["seconds"] = time.perf_counter() - start
-            if not finite(task, before, logs["loss"]):
-                history.stopped = f"diverged in epoch {epoch + 1}"
-                raise diverged(task, before, order, epoch + 1, history)
+        watched = (
+            bool(measured)
+            or held_out is not None
+            or schedule is not None
+            or any(callback.watches_model for callback in callbacks)
+        )
+        for epoch, logs in Epochs(task, runner, run, generator if shuffle else None, callbacks, watched):
             logs |= measure(model, data, None, measured) if measured else {}
             if held_out is not None:
                 found = measure(model, held_out, loss, measured)
                 logs |= {f"val_{name}": value for name, value in found.items()}
             if schedule is not None and schedule.interval == "epoch":
-                watched = (logs.get("val_loss", logs["loss"]),)
-                schedule.step(*watched if schedule.needs_metric else ())
+                score = (logs.get("val_loss", logs["loss"]),)
+                schedule.step(*score if schedule.needs_metric else ())
             logs = {name: logs[name] for name in run.columns}
             history.append(logs)
             history.steps += -(-len(data) // batch_size)
@@ -176,8 +171,6 @@ def fit(
                 callback.on_epoch_end(epoch, logs)
             if interrupt.requested:
                 run.stop(f"interrupted in epoch {epoch + 1}")
-            if history.stopped:
-                break
         history.stopped = history.stopped or f"all {epochs} epochs done"
     return history
 

@@ -151,7 +151,7 @@ def test_a_divergence_is_told_as_the_eager_engine_tells_it() -> None:
 
 @pytest.mark.parametrize("index", [-1, 3, 2**40])
 def test_a_class_out_of_range_is_refused(index: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(NativeEngine, "run_epoch", None)
+    monkeypatch.setattr(NativeEngine, "run_epochs", None)
     x, t = plane(20)[0], torch.arange(20) % 3
     t[5] = index
     with pytest.raises(ModuleError, match="CrossEntropyLoss"):
@@ -160,16 +160,17 @@ def test_a_class_out_of_range_is_refused(index: int, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(3, 1), (2, 2)])
 def test_wrong_shapes_are_refused(inputs: int, outputs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(NativeEngine, "run_epoch", None)
+    monkeypatch.setattr(NativeEngine, "run_epochs", None)
     with pytest.raises(ModuleError):
         run(network(inputs, outputs), plane(), engine="native")
 
 
 class Calls(NativeEngine):
-    def _call(self, call: Any, begin: int, end: int) -> None:
-        super()._call(call, begin, end)
+    def _call(self, call: Any, begin: int, end: int) -> int:
+        done = super()._call(call, begin, end)
         self.steps_per_call = 3
         taken.append((begin, end))
+        return done
 
 
 taken: list[tuple[int, int]] = []

@@ -39,9 +39,16 @@ class Callback:
 
     ``on_train_end`` is always called, even when training is broken off by an error. The hooks of batches
     cost time only if they are overridden.
+
+    Attributes:
+        run: the training run, set before training begins.
+        watches_model: whether it must be called between epochs, because it looks at the model or changes
+            something. One that only takes note of losses may set this to False, and is then called for
+            several short epochs in a row after the last of them.
     """
 
     run: Run
+    watches_model: bool = True
 
     def on_train_begin(self, logs: Logs) -> None:
         """Called once before the first epoch; ``logs`` is empty."""

@@ -23,6 +23,8 @@ class CSVLogger(Callback):
             the file to continue has other columns.
     """
 
+    watches_model = False
+
     def __init__(self, path: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         self.path, self.separator, self.append = path, separator, append
         self._file: IO[str] | None = None

@@ -27,6 +27,8 @@ class ProgressBar(Callback):
         console: where to; standard output if None.
     """
 
+    watches_model = False
+
     def __init__(self, lines: bool = False, console: Console | None = None) -> None:
         self.lines, self.console = lines, console
         self._bar: Progress | None = None

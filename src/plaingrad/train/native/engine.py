@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from typing import Any
 
@@ -39,14 +40,14 @@ class NativeEngine:
         self.weights = None if task.weights is None else task.weights.contiguous()
         self.steps = -(-len(self.inputs) // task.batch_size)
         self.steps_per_call = 1  # until it is known how long a step takes
-        self.losses = Array([0.0], float)
+        self.total = len(self.inputs) if self.weights is None else float(self.weights.sum())
         self._prepare(program or lower_training(task))
 
     def _prepare(self, program: Program) -> None:
         self.program = program
         loaded = library(program.source)
         self.run = loaded.train
-        self.run.argtypes, self.run.restype = [WHOLE, WHOLE], None
+        self.run.argtypes, self.run.restype = [WHOLE, WHOLE], WHOLE
         loaded.size.restype = WHOLE
         self.memory, self.address = workspace(loaded.size())
         masks = self.task.masks
@@ -55,22 +56,23 @@ class NativeEngine:
         self.numbers = Array(program.numbers, float)
         self.known: Any = None
 
-    def run_epoch(self, order: Tensor | None) -> float:
-        """See `Engine.run_epoch`."""
+    def run_epochs(self, orders: Tensor | None, count: int) -> list[float]:
+        """See `Engine.run_epochs`."""
         task, optimizer = self.task, self.task.optimizer
         options = lower_rule(optimizer)[1], optimizer.clip_norm is not None
         if options != (self.program.flags, self.program.clipped):  # one of them has been changed
             self._prepare(lower_training(task))
-        rates, steps_per_rate = self._rates()
+        rates, steps_per_rate = self._rates(count)
         numbers = np.zeros((len(optimizer.param_groups), OPTIONS))
         for row, group in zip(numbers, optimizer.param_groups):
             given = self.program.rule.options(group)
             row[: len(given)] = given
+        losses = np.zeros(count)
         call = Call(
             inputs=self.inputs.data_ptr(),
             targets=self.targets.data_ptr(),
             weights=None if self.weights is None else self.weights.data_ptr(),
-            order=None if order is None else order.data_ptr(),
+            order=None if orders is None else orders.data_ptr(),
             samples=len(self.inputs),
             numbers=self.numbers.address,
             options=numbers.ctypes.data,
@@ -78,38 +80,40 @@ class NativeEngine:
             steps_per_rate=steps_per_rate,
             clip_norm=optimizer.clip_norm or 0.0,
             keys=self.keys.address,
-            losses=self.losses.address,
+            losses=losses.ctypes.data,
         )
-        self.losses.values[0] = 0
-        done = 0
-        while done < self.steps:
-            begin, done = done, min(done + self.steps_per_call, self.steps)
-            self._call(call, begin, done)
-        total = len(self.inputs) if self.weights is None else float(self.weights.sum())
-        return float(self.losses.values[0]) / total
+        done, goal = 0, count * self.steps
+        while done < goal:
+            wanted = min(done + self.steps_per_call, goal)
+            done = self._call(call, done, wanted)
+            if done < wanted:  # an epoch's loss was not finite
+                break
+        return [float(loss) / self.total for loss in losses[: -(-done // self.steps)]]
 
-    def _call(self, call: Call, begin: int, end: int) -> None:
+    def _call(self, call: Call, begin: int, end: int) -> int:
+        """Do these steps, or those up to the end of an epoch whose loss is not finite; the last one done."""
         task, states = self.task, self.task.optimizer.state
         call.tensors, taken = self._tensors()
         draws = Array([task.masks.draws[j] for j in self.drawn], np.int64)
         counts = Array(taken, np.int64)
         call.begin, call.end, call.draws, call.taken = begin, end, draws.address, counts.address
         start = time.perf_counter()
-        self.run(self.address, ctypes_address(call))
+        done = self.run(self.address, ctypes.addressof(call))
         seconds = time.perf_counter() - start
-        self.steps_per_call = max(1, int((end - begin) * SECONDS_PER_CALL / max(seconds, 1e-9)))
+        self.steps_per_call = max(1, int((done - begin) * SECONDS_PER_CALL / max(seconds, 1e-9)))
         for j in self.drawn:
-            task.masks.draws[j] += end - begin
+            task.masks.draws[j] += done - begin
         if self.program.rule.count:
             for state in states:
-                state["step"] = state.get("step", 0) + end - begin
+                state["step"] = state.get("step", 0) + done - begin
+        return done
 
-    def _rates(self) -> tuple[np.ndarray, int]:
-        """The learning rates of all groups, for each step or for the epoch; a schedule of steps goes on."""
+    def _rates(self, count: int) -> tuple[np.ndarray, int]:
+        """The learning rates of all groups, for each step or for all; a schedule of steps goes on."""
         task, groups = self.task, self.task.optimizer.param_groups
         if task.schedule is None:
-            return np.array([group["lr"] for group in groups], dtype=float), self.steps
-        rates = np.empty((self.steps, len(groups)))
+            return np.array([group["lr"] for group in groups], dtype=float), count * self.steps
+        rates = np.empty((count * self.steps, len(groups)))
         for row in rates:
             row[:] = [group["lr"] for group in groups]
             task.schedule.step()
@@ -126,6 +130,7 @@ class NativeEngine:
             for name, start in states.items():
                 accumulator(state, name, storage.value, start)
         known = [storage.value.data_ptr() for storage in storages]
+        known += [tensor.value.data_ptr() for tensor in self.program.tensors]
         known += [entry.data_ptr() for state in optimizer.state for entry in tensors_of(state)]
         if known != self.known:
             self.known, self.addresses = known, Array(self._addresses(), np.uint64)
@@ -148,10 +153,3 @@ class NativeEngine:
 def tensors_of(state: dict[str, Any]) -> list[Tensor]:
     """The tensors among an optimizer's state."""
     return [entry for entry in state.values() if isinstance(entry, Tensor)]
-
-
-def ctypes_address(call: Call) -> int:
-    """Where a struct lies."""
-    import ctypes
-
-    return ctypes.addressof(call)

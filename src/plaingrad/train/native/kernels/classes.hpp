@@ -54,7 +54,8 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
                 const Vec<T> inside = first(Setting::rows - i, load(powers.at + i) - T(1)) + T(1);
                 logs += first(Setting::rows - i, load(scale.at + i)) * log(inside);
             }
-        return double(losses + sum<T>(logs)) * double(share);
+        const double found = double(losses + sum<T>(logs));
+        return Mean && batch.weight_of_all() ? found / batch.total : found * double(share);  // a mean of nothing is NaN
     }
 
     // One sample, weighing w: sum of m_c x_c, where for logits x_c is less the largest; and its gradient times `share`.

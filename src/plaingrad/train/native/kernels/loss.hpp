@@ -11,13 +11,16 @@ namespace plaingrad {
 // `total` is what a mean divides by: the weights of the batch's samples, summed. Without weights each counts as 1.
 
 // sum over rows i of w_i times the mean over columns of error(p, t), divided by the sum of w  (Mean; else neither)
-template <class Setting, int Columns, class Error, bool Mean> struct OfElements {
+// Errors.at(j) is the error of a vector of columns from j on: its value, and its slope by p.
+template <class Setting, int Columns, class Errors, bool Mean> struct OfElements {
     typedef typename Setting::T T;
     typedef T Target;
     static constexpr bool mean = Mean;
     typedef Matrix<T, Setting::rows, Columns> Prediction;
 
-    void read(const double*) {}
+    Errors errors;
+
+    void read(const double* numbers) { errors.read(numbers); }
     template <class Batch> INLINE double total(const Batch& batch) const { return batch.weight_of_all(); }
 
     template <class Batch> INLINE double operator()(const Prediction& p, Prediction& dp, const Batch& batch) const {
@@ -28,13 +31,38 @@ template <class Setting, int Columns, class Error, bool Mean> struct OfElements 
             const Target* target = static_cast<const Target*>(batch.targets) + (live ? batch.sample(i) : 0) * Columns;
             const T weight = live ? T(batch.weight(i)) : T(0);
             for (int j = 0; j < Columns; j += lanes<T>) {
+                const auto error = errors.at(j);
                 Vec<T> x = load(p.row(i) + j), t = load_some<T>(target + j, Columns - j);
-                losses += first(Columns - j, weight * Error::value(x, t));
-                store(dp.row(i) + j, live ? first(Columns - j, T(share) * weight * Error::slope(x, t)) : zero<T>());
+                losses += first(Columns - j, weight * error.value(x, t));
+                store(dp.row(i) + j, live ? first(Columns - j, T(share) * weight * error.slope(x, t)) : zero<T>());
             }
         }
         return double(sum<T>(losses)) * share;
     }
+};
+
+// The same error in every column.
+template <class Error> struct Alike {
+    void read(const double*) {}
+    INLINE Error at(int) const { return {}; }
+};
+
+// An error times a weight for each column.
+template <class T, int Columns, class Errors> struct Weighed {
+    Buffer<T, padded<T>(Columns)> weight;
+    Errors errors;
+
+    struct Error {
+        Vec<T> weight;
+        decltype(Errors().at(0)) error;
+        INLINE Vec<T> value(Vec<T> p, Vec<T> t) const { return weight * error.value(p, t); }
+        INLINE Vec<T> slope(Vec<T> p, Vec<T> t) const { return weight * error.slope(p, t); }
+    };
+    void read(const double* numbers) {
+        for (int c = 0; c < Columns; ++c) weight.at[c] = T(numbers[c]);
+        errors.read(numbers + Columns);
+    }
+    INLINE Error at(int j) const { return {load(weight.at + j), errors.at(j)}; }
 };
 
 // (p - t)^2
@@ -86,16 +114,25 @@ struct BinaryError {
     }
 };
 
-// c t softplus(-x) + (1 - t) softplus(x), with the slope (c t + 1 - t) sigmoid(x) - c t
-template <class Constants> struct BinaryErrorOfLogits {
-    template <class V> static INLINE V value(V x, V t) {
-        V down = softplus(-x), yes = Element<V>(Constants::pos_weight) * t;
-        return yes * down + (1 - t) * (x + down);  // softplus(x) = x + softplus(-x)
+// c t softplus(-x) + (1 - t) softplus(x), with the slope (c t + 1 - t) sigmoid(x) - c t and a c for each column
+template <class T, int Columns> struct BinaryErrorsOfLogits {
+    Buffer<T, padded<T>(Columns)> pos_weight;
+
+    struct Error {
+        Vec<T> pos_weight;
+        INLINE Vec<T> value(Vec<T> x, Vec<T> t) const {
+            const Vec<T> down = softplus(-x), yes = pos_weight * t;
+            return yes * down + (1 - t) * (x + down);  // softplus(x) = x + softplus(-x)
+        }
+        INLINE Vec<T> slope(Vec<T> x, Vec<T> t) const {
+            const Vec<T> yes = pos_weight * t;
+            return (yes + 1 - t) * sigmoid(x) - yes;
+        }
+    };
+    void read(const double* numbers) {
+        for (int c = 0; c < Columns; ++c) pos_weight.at[c] = T(numbers[c]);
     }
-    template <class V> static INLINE V slope(V x, V t) {
-        V yes = Element<V>(Constants::pos_weight) * t;
-        return (yes + 1 - t) * sigmoid(x) - yes;
-    }
+    INLINE Error at(int j) const { return {load(pos_weight.at + j)}; }
 };
 
 }  // namespace plaingrad

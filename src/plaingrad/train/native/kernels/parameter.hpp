@@ -10,8 +10,9 @@ namespace plaingrad {
 // of rows in a batch, the update Rule, and whether updates are `deferred` until all gradients are known (to clip their
 // norm, or to add up those of several threads); else each vector of a parameter is updated as soon as its gradient is there.
 
-// The group of the optimizer that a parameter belongs to, unless it is one of these.
-constexpr int frozen = -1, absent = -2;
+// The group of the optimizer that a parameter belongs to, unless it is one of these. What is `tracked` is no parameter:
+// the layer itself changes it, as running statistics, and Python gets it back.
+constexpr int frozen = -1, absent = -2, tracked = -3;
 
 // The rules of all groups, at the current step.
 template <class Setting> struct Learner {
@@ -63,7 +64,7 @@ template <class Setting, class Layout, int Group> struct Parameter {
         });
     }
     void write(T* const* tensors) const {
-        if constexpr (learned) copy([&](int place, int element) {
+        if constexpr (learned || Group == tracked) copy([&](int place, int element) {
             tensors[0][element] = value.at[place];
             for (int s = 0; s < states; ++s) tensors[1 + s][element] = state.at[at(place, s)];
         });
@@ -86,6 +87,17 @@ private:
 };
 
 template <class Setting, class Layout> struct Parameter<Setting, Layout, absent> {};
+
+// A whole number that a layer counts, kept with its parameters.
+template <class T> struct Counter {
+    static constexpr int states = 0;
+    long value;
+
+    double squares() const { return 0; }
+    template <class Learner> void update_all(const Learner&, T) {}
+    void read(T* const* tensors) { __builtin_memcpy(&value, tensors[0], sizeof value); }
+    void write(T* const* tensors) const { __builtin_memcpy(tensors[0], &value, sizeof value); }
+};
 
 // A vector, such as a bias.
 template <class T, int Size> struct Vector {

@@ -8,7 +8,8 @@ namespace plaingrad {
 
 // Every rule is a struct over the element type and a tag of flags, which say at compile time what it can leave out.
 // `start` gets the options, in the order of the rule's list in Python, and how many steps it has taken before;
-// `begin` starts the next step; `apply` changes one vector of a parameter's value and of each of its states.
+// `begin` starts the next step; `apply` changes one vector of a parameter's value and of each of its states, and leaves
+// all of them as they are where the gradient is 0, if the rule `rests`.
 
 // What rules share: g <- -g to maximize, g <- g + weight_decay value
 template <class T, class Flags> struct Rule {
@@ -25,6 +26,7 @@ template <class T, class Flags> struct Rule {
 // with Nesterov's momentum value <- value - lr (g + momentum v)
 template <class T, class Flags> struct SGD : Rule<T, Flags> {
     static constexpr int states = Flags::momentum;
+    static constexpr bool rests = !Flags::momentum && !Flags::weight_decay;
     T momentum, keep, add, undamped;
 
     void start(const double* options, long taken) {
@@ -50,6 +52,7 @@ template <class T, class Flags> struct SGD : Rule<T, Flags> {
 // amsgrad divides by the largest v so far; decoupled weight decay shrinks the value itself.
 template <class T, class Flags> struct Adam : Rule<T, Flags> {
     static constexpr int states = 2 + Flags::amsgrad;
+    static constexpr bool rests = false;
     double decay, b1, b2, eps, power1, power2;
     long t;
     T add1, keep2, add2, epsilon, shrink;
@@ -90,6 +93,7 @@ template <class T, class Flags> struct Adam : Rule<T, Flags> {
 // with momentum b <- momentum b + g / (sqrt(s) + eps),  value <- value - lr b
 template <class T, class Flags> struct RMSprop : Rule<T, Flags> {
     static constexpr int states = 1 + Flags::centered + Flags::momentum;
+    static constexpr bool rests = false;
     T keep, add, epsilon, momentum;
 
     void start(const double* options, long) {
@@ -115,6 +119,7 @@ template <class T, class Flags> struct RMSprop : Rule<T, Flags> {
 // s <- s + g^2,  value <- value - lr / (1 + t lr_decay) g / (sqrt(s) + eps),  t counted from 0
 template <class T, class Flags> struct Adagrad : Rule<T, Flags> {
     static constexpr int states = 1;
+    static constexpr bool rests = !Flags::weight_decay;
     double lr_decay, t;
     T epsilon;
 
@@ -133,6 +138,7 @@ template <class T, class Flags> struct Adagrad : Rule<T, Flags> {
 // Nothing is learned, for evaluation.
 template <class T> struct NoRule {
     static constexpr int states = 0;
+    static constexpr bool rests = true;
 };
 
 }  // namespace plaingrad

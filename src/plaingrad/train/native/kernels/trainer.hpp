@@ -61,12 +61,14 @@ template <class Setting, class Network, class Loss> struct Trainer {
     Input x;
     Output y, dy;
 
-    void run(const Call& call) {
+    // Do the steps of the call, or those up to the end of an epoch whose loss is not finite; the last one done.
+    long run(const Call& call) {
         for_each_tensor(call, [](auto& parameter, T* const* tensors) { parameter.read(tensors); });
         loss.read(call.numbers);
         for (int g = 0; g < Setting::groups; ++g) learner.rule[g].start(call.options + g * Setting::options, call.taken[g]);
         const long per_epoch = (call.samples + Setting::rows - 1) / Setting::rows;
-        for (long step = call.begin; step < call.end; ++step) {
+        long step = call.begin;
+        for (bool finite = true; finite && step < call.end; ++step) {
             const long epoch = step / per_epoch, from = (step - epoch * per_epoch) * Setting::rows;
             const long left = call.samples - from;
             const double* rates = call.rates + step / call.steps_per_rate * Setting::groups;
@@ -76,8 +78,10 @@ template <class Setting, class Network, class Loss> struct Trainer {
             if (!call.order) batch.from = from;
             call.losses[epoch] += once(call, batch);
             for (int g = 0; g < Setting::groups; ++g) learner.rule[g].end();
+            finite = left > Setting::rows || call.losses[epoch] - call.losses[epoch] == 0;
         }
         for_each_tensor(call, [](auto& parameter, T* const* tensors) { parameter.write(tensors); });
+        return step;
     }
 
     INLINE double once(const Call& call, Batch<Setting>& batch) {

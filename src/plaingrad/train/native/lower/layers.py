@@ -30,6 +30,8 @@ def lower_layers(module: Module, shape: Shape, source: Source) -> tuple[list[str
     while modules:
         first = modules.pop(0)
         known = LAYERS.get(type(first))
+        if source.indices and type(first) is not nn.Embedding:
+            raise refuse(first, "inputs of integers are not among what it knows")
         if known is not None:
             found, shape = known(first, shape, modules, source)
         elif spell(first) is not None:
@@ -91,4 +93,91 @@ def flatten(module: nn.Flatten, shape: Shape, rest: list[Module], source: Source
     return [], (math.prod(shape),)
 
 
-LAYERS: dict[type[Module], Lower] = {nn.Linear: linear, nn.Flatten: flatten}
+def dropout(module: nn.Dropout, shape: Shape, rest: list[Module], source: Source) -> Lowered:
+    """Each module that draws has a number. One with p = 0 never does."""
+    if module.p == 0:
+        return [], shape
+    source.headers.add("dropout.hpp")
+    keep = 1 - module.p
+    constants = source.numbers({"limit": round(keep * 2**32), "scale": 1 / keep if keep else 0.0})
+    number = len(source.dropouts)
+    source.dropouts.append(module)
+    return [source.instance("Dropout", "Setting", math.prod(shape), number, constants)], shape
+
+
+def batch_norm(module: nn.BatchNorm1d, shape: Shape, rest: list[Module], source: Source) -> Lowered:
+    """Normalisation of single columns, with what it learns and tracks."""
+    columns = features(module, shape)
+    expect_eps(module)
+    constants = {"eps": module.eps, "momentum": module.momentum or 0.0, "cumulative": module.momentum is None}
+    groups = [source.hold(module.weight), source.hold(module.bias)]
+    tracked = source.track(module.running_mean, module.running_var, module.num_batches_tracked)
+    source.headers.add("batchnorm.hpp")
+    return [
+        source.instance("BatchNorm", "Setting", columns, source.numbers(constants), *groups, tracked)
+    ], shape
+
+
+def layer_norm(module: nn.LayerNorm, shape: Shape, rest: list[Module], source: Source) -> Lowered:
+    """Normalisation of whole samples."""
+    expect_eps(module)
+    if module.normalized_shape != shape:
+        raise refuse(module, f"samples of shape {shape} are not among what it knows")
+    groups = [source.hold(module.weight), source.hold(module.bias)]
+    source.headers.add("layernorm.hpp")
+    constants = source.numbers({"eps": module.eps})
+    return [source.instance("LayerNorm", "Setting", math.prod(shape), constants, *groups)], shape
+
+
+def expect_eps(module: nn.BatchNorm1d | nn.LayerNorm) -> None:
+    """Refuse a normalisation that could divide by 0 where there is no sample."""
+    if not module.eps > 1e-30:
+        raise refuse(module, f"an eps of {module.eps:g} is not among what it knows")
+
+
+def softmax(module: nn.Softmax | nn.LogSoftmax, shape: Shape, rest: list[Module], source: Source) -> Lowered:
+    """Along the features."""
+    columns = features(module, shape)
+    if module.dim not in (None, 1, -1):
+        raise refuse(module, f"dim={module.dim} is not among what it knows")
+    source.headers.add("softmax.hpp")
+    return [source.instance(type(module).__name__, "Setting", columns)], shape
+
+
+def residual(module: nn.Residual, shape: Shape, rest: list[Module], source: Source) -> Lowered:
+    """A chain of its own inside."""
+    types, inside = lower_layers(nn.Sequential(*module), shape, source)
+    if inside != shape:
+        raise refuse(module, f"modules that make {inside} of {shape} are not among what it knows")
+    if not types:
+        source.headers.add("elementwise.hpp")
+        types = [f"Elementwise<Setting, {math.prod(shape)}, Identity>"]
+    return [source.instance("Residual", source.instance("Chain", *types))], shape
+
+
+def embedding(module: nn.Embedding, shape: Shape, rest: list[Module], source: Source) -> Lowered:
+    """Of the data alone, for there is no gradient by indices."""
+    for name in ("max_norm", "scale_grad_by_freq"):
+        if getattr(module, name):
+            raise refuse(module, f"{name} is not among what it knows")
+    if not source.indices:
+        raise refuse(module, "inputs other than the data are not among what it knows")
+    source.headers.add("embedding.hpp")
+    padding = -1 if module.padding_idx is None else module.padding_idx
+    sizes = [math.prod(shape), module.num_embeddings, module.embedding_dim, padding]
+    found = source.instance("Embedding", "Setting", source.indices, *sizes, source.hold(module.weight))
+    source.indices = ""
+    return [found], (*shape, module.embedding_dim)
+
+
+LAYERS: dict[type[Module], Lower] = {
+    nn.BatchNorm1d: batch_norm,
+    nn.Dropout: dropout,
+    nn.Embedding: embedding,
+    nn.Flatten: flatten,
+    nn.LayerNorm: layer_norm,
+    nn.Linear: linear,
+    nn.LogSoftmax: softmax,
+    nn.Residual: residual,
+    nn.Softmax: softmax,
+}

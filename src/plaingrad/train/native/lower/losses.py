@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from plaingrad import nn
 from plaingrad.data import Dataset
 from plaingrad.nn import Loss
-from plaingrad.nn.loss.classes import ClassLoss
-from plaingrad.train.native.lower.source import NotLoweredError, Source, refuse
+from plaingrad.train.native.lower.source import Source, refuse
 
 
 class LoweredLoss(NamedTuple):
@@ -26,16 +25,17 @@ def lower_loss(loss: Loss, data: Dataset, columns: int, source: Source) -> Lower
     Raises:
         NotLoweredError: the kernels do not know it, or not with such targets.
     """
+    mean = str(loss.reduction == "mean").lower()
+    if type(loss) in CLASS_LOSSES:
+        return of_classes(loss, data, columns, mean, source)
     known = LOSSES.get(type(loss))
     if known is None:
         raise refuse(loss)
-    mean = str(loss.reduction == "mean").lower()
-    if isinstance(loss, ClassLoss):
-        return of_classes(loss, data, columns, mean, source)
     if not data.targets.is_floating_point() or math.prod(data.targets.shape[1:]) != columns:
         raise refuse(loss, f"targets of shape {tuple(data.targets.shape)} are not among what it knows")
     source.headers.add("loss.hpp")
-    return LoweredLoss(source.instance("OfElements", "Setting", columns, known(loss, source), mean), [])
+    errors, numbers = known(loss, columns, source)
+    return LoweredLoss(source.instance("OfElements", "Setting", columns, errors, mean), numbers)
 
 
 def of_classes(loss: Any, data: Dataset, columns: int, mean: str, source: Source) -> LoweredLoss:
@@ -50,32 +50,60 @@ def of_classes(loss: Any, data: Dataset, columns: int, mean: str, source: Source
     return LoweredLoss(source.instance("OfClasses", *arguments), weights)
 
 
-def binary(loss: nn.BCELoss, source: Source) -> str:
+Errors = tuple[str, list[float]]  # a C++ type, and the numbers it reads
+
+
+def alike(error: str, *constants: str) -> Callable[[Any, int, Source], Errors]:
+    """How to lower a loss whose error is the same in every column, with these constants."""
+
+    def lowered(loss: Any, columns: int, source: Source) -> Errors:
+        values = (
+            [source.numbers({name: float(getattr(loss, name)) for name in constants})] if constants else []
+        )
+        return f"Alike<{source.instance(error, *values)}>", []
+
+    return lowered
+
+
+def binary(loss: nn.BCELoss, columns: int, source: Source) -> Errors:
     """The cross entropy of probabilities."""
-    if loss.weight is not None:
-        raise refuse(loss, "a weight for each element is not among what it knows")
-    return "BinaryError"
+    return weighed(loss, columns, "Alike<BinaryError>", [])
 
 
-def binary_of_logits(loss: nn.BCEWithLogitsLoss, source: Source) -> str:
+def binary_of_logits(loss: nn.BCEWithLogitsLoss, columns: int, source: Source) -> Errors:
     """The cross entropy of logits."""
-    if loss.weight is not None:
-        raise refuse(loss, "a weight for each element is not among what it knows")
-    scale = 1.0
-    if loss.pos_weight is not None:
-        if loss.pos_weight.value.numel() != 1:
-            raise NotLoweredError("BCEWithLogitsLoss with a pos_weight for each column")
-        scale = float(loss.pos_weight.value)
-    return source.instance("BinaryErrorOfLogits", source.numbers({"pos_weight": scale}))
+    numbers = by_column(loss, "pos_weight", columns)
+    return weighed(loss, columns, f"BinaryErrorsOfLogits<Setting::T, {columns}>", numbers)
 
 
-LOSSES: dict[type[Loss], Callable[[Any, Source], str]] = {
-    nn.MSELoss: lambda loss, source: "SquaredError",
-    nn.L1Loss: lambda loss, source: "AbsoluteError",
-    nn.HuberLoss: lambda loss, source: f"HuberError<{source.numbers({'delta': float(loss.delta)})}>",
-    nn.SmoothL1Loss: lambda loss, source: f"SmoothError<{source.numbers({'beta': float(loss.beta)})}>",
+def weighed(
+    loss: nn.BCELoss | nn.BCEWithLogitsLoss, columns: int, errors: str, numbers: list[float]
+) -> Errors:
+    """These errors times the loss's weights, if it has any."""
+    if loss.weight is None:
+        return errors, numbers
+    return f"Weighed<Setting::T, {columns}, {errors}>", by_column(loss, "weight", columns) + numbers
+
+
+def by_column(loss: Loss, name: str, columns: int) -> list[float]:
+    """A number for each column: from the loss's buffer of this name, or else 1."""
+    buffer = getattr(loss, name)
+    if buffer is None:
+        return [1.0] * columns
+    value = buffer.value
+    if value.numel() == 1:
+        return [float(value)] * columns
+    if value.numel() != columns or value.shape[-1] != columns:
+        raise refuse(loss, f"a {name} of shape {tuple(value.shape)} is not among what it knows")
+    return value.flatten().tolist()
+
+
+LOSSES: dict[type[Loss], Callable[[Any, int, Source], Errors]] = {
+    nn.MSELoss: alike("SquaredError"),
+    nn.L1Loss: alike("AbsoluteError"),
+    nn.HuberLoss: alike("HuberError", "delta"),
+    nn.SmoothL1Loss: alike("SmoothError", "beta"),
     nn.BCELoss: binary,
     nn.BCEWithLogitsLoss: binary_of_logits,
-    nn.CrossEntropyLoss: lambda loss, source: "",
-    nn.NLLLoss: lambda loss, source: "",
 }
+CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import indent
 
@@ -14,7 +13,7 @@ from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.native.lower.layers import lower_layers
 from plaingrad.train.native.lower.losses import lower_loss
 from plaingrad.train.native.lower.rules import OPTIONS, LoweredRule, lower_rule
-from plaingrad.train.native.lower.source import ELEMENTS, NotLoweredError, Source
+from plaingrad.train.native.lower.source import ELEMENTS, INDICES, NotLoweredError, Source
 from plaingrad.train.native.lower.sparsity import mostly_zero
 from plaingrad.train.task import Task
 
@@ -56,7 +55,7 @@ def lower_training(task: Task) -> Program:
     if task.schedule is not None and task.schedule.needs_metric:
         raise NotLoweredError(f"{type(task.schedule).__name__} wants the loss of each batch")
     groups = {p: i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
-    source = Source(groups, mostly_zero(data.inputs))
+    source = Source(groups, mostly_zero(data.inputs), INDICES.get(data.inputs.dtype, ""))
     element = element_type(task.model, data.inputs)
     rule, flags = lower_rule(optimizer)
     clipped = optimizer.clip_norm is not None
@@ -64,12 +63,13 @@ def lower_training(task: Task) -> Program:
     if len(shape) != 1 or not types:
         raise NotLoweredError(f"a network whose output for a sample has the shape {shape}")
     loss = lower_loss(task.loss, data, shape[0], source)
-    setting = {
-        "T": f"typedef {element} T;",
-        "rows": f"static constexpr int rows = {task.batch_size}, groups = {len(optimizer.param_groups)}, options = {OPTIONS};",
-        "deferred": f"static constexpr bool deferred = {str(clipped).lower()};",
-        "Rule": f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
-    }
+    setting = [
+        f"typedef {element} T;",
+        f"static constexpr int rows = {task.batch_size};",
+        f"static constexpr int groups = {len(optimizer.param_groups)}, options = {OPTIONS};",
+        f"static constexpr bool deferred = {str(clipped).lower()};",
+        f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
+    ]
     title = f"{type(task.loss).__name__}, {type(optimizer).__name__}, {element}, batches of {task.batch_size}"
     text = written(described(task.model), title, source, setting, types, loss.type)
     numbered = [groups.get(t, -1) if isinstance(t, Parameter) else -1 for t in source.tensors]
@@ -81,6 +81,8 @@ def element_type(model: Module, inputs: torch.Tensor) -> str:
     dtypes = {value.dtype for value, _ in model.parameters()}
     if len(dtypes) != 1 or dtypes - ELEMENTS.keys():
         raise NotLoweredError(f"parameters of {' and '.join(sorted(map(str, dtypes))) or 'no dtype'}")
+    if not inputs.is_floating_point() and inputs.dtype not in INDICES:
+        raise NotLoweredError(f"inputs of {inputs.dtype}")
     if inputs.device.type != "cpu":
         raise NotLoweredError(f"data on {inputs.device}")
     return ELEMENTS[dtypes.pop()]
@@ -92,13 +94,11 @@ def described(model: Module) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
-def written(
-    network: str, rest: str, source: Source, setting: Mapping[str, str], types: list[str], loss: str
-) -> str:
+def written(network: str, rest: str, source: Source, setting: list[str], types: list[str], loss: str) -> str:
     """The source text from its parts."""
     headers = "".join(f'#include "{name}"\n' for name in sorted({*source.headers, "trainer.hpp"}))
     constants = "".join(f"struct {name} {text}\n" for text, name in source.constants.items())
-    members = indent("\n".join(setting.values()), "    ")
+    members = indent("\n".join(setting), "    ")
     chain = indent(",\n".join(types), "    ")
     return f"""// {network}; {rest}
 {headers}
@@ -115,5 +115,5 @@ using Network = Chain<
 using Run = Trainer<Setting, Network, {loss}>;
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
-extern "C" void train(void* memory, const Call* call) {{ in<Run>(memory).run(*call); }}
+extern "C" long train(void* memory, const Call* call) {{ return in<Run>(memory).run(*call); }}
 """

@@ -13,6 +13,7 @@ from plaingrad.nn import Dropout
 from plaingrad.parameter import Buffer, Parameter
 
 ELEMENTS = {torch.float32: "float", torch.float64: "double"}
+INDICES = {torch.int32: "int", torch.int64: "long"}
 
 
 class NotLoweredError(Exception):
@@ -24,8 +25,9 @@ class Source:
     """What lowering has found so far.
 
     Args:
-        groups: the number of the optimizer's group that holds a parameter; -1 for a parameter that is in none.
+        groups: the number of the optimizer's group that holds a parameter, -1 for one that is in none.
         sparse: whether the next layer's inputs are mostly zero.
+        indices: the C++ type of the inputs while they are integers that nothing has looked up; else empty.
 
     Attributes:
         headers: the kernels' files to include.
@@ -37,6 +39,7 @@ class Source:
 
     groups: Mapping[Parameter, int]
     sparse: bool = False
+    indices: str = ""
     headers: set[str] = field(default_factory=set)
     constants: dict[str, str] = field(default_factory=dict)
     tensors: list[Parameter | Buffer] = field(default_factory=list)
@@ -49,8 +52,14 @@ class Source:
             return "absent"
         if any(tensor is other for other in self.tensors):
             raise NotLoweredError("parameters that are shared between modules")
+        if not tensor.value.is_contiguous():
+            raise NotLoweredError("parameters that are not contiguous")
         self.tensors.append(tensor)
         return str(self.groups.get(tensor, -1)) if isinstance(tensor, Parameter) else "-1"
+
+    def track(self, *buffers: Buffer | None) -> str:
+        """Note buffers that the network itself changes as its next; "absent" if there are none."""
+        return "tracked" if [self.hold(buffer) for buffer in buffers if buffer is not None] else "absent"
 
     def numbers(self, values: Mapping[str, float | int | bool]) -> str:
         """The name of a struct with these constants."""

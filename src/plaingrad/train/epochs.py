@@ -1,0 +1,88 @@
+"""One epoch after another: the order of the samples, and how many epochs an engine is given at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from plaingrad.train.callbacks.callback import Callback, Logs, Run
+from plaingrad.train.diagnose import diverged, finite
+from plaingrad.train.engine import Engine
+from plaingrad.train.snapshot import Snapshot
+from plaingrad.train.task import Task
+
+SECONDS_AT_ONCE = 0.1  # so that progress is seen and Ctrl-C is heard
+SAMPLES_AT_ONCE = 4_000_000  # in the orders of the epochs, which have to be held in memory
+
+
+@dataclass
+class Epochs:
+    """The epochs of a run.
+
+    An engine that needs no Python in between gets as many epochs in one call as fit into `SECONDS_AT_ONCE`,
+    if nobody looks at the model between them: a short epoch takes less time than preparing it.
+
+    Args:
+        task: what to do in each.
+        engine: does it.
+        run: the run that they belong to.
+        generator: where the orders come from; None for the data's own order in each.
+        callbacks: to be told before each epoch.
+        watched: whether somebody looks at the model between epochs.
+    """
+
+    task: Task
+    engine: Engine
+    run: Run
+    generator: torch.Generator | None
+    callbacks: Sequence[Callback]
+    watched: bool
+
+    def __iter__(self) -> Iterator[tuple[int, Logs]]:
+        """Run epochs until the run is stopped; for each its number, from 0, and its loss, lr and seconds.
+
+        Raises:
+            TrainingDiverged: an epoch met NaN or infinity.
+        """
+        done, count = 0, 1
+        while done < self.run.epochs and not self.run.history.stopped:
+            count = min(count, self.run.epochs - done)
+            for epoch in range(done, done + count):
+                for callback in self.callbacks:
+                    callback.on_epoch_begin(epoch, {})
+            start = time.perf_counter()
+            rate = float(self.run.optimizer.param_groups[0]["lr"])
+            orders, before = self.orders(count), Snapshot(self.task)
+            losses = self.engine.run_epochs(orders, count)
+            seconds = (time.perf_counter() - start) / len(losses)
+            healthy = finite(self.task, before, losses[-1])
+            for loss in losses if healthy else losses[:-1]:
+                yield done, {"loss": loss, "lr": rate, "seconds": seconds}
+                done += 1
+            if not healthy:
+                self.run.history.stopped = f"diverged in epoch {done + 1}"
+                self.explain(orders, before, len(losses) - 1, done + 1)
+            if not self.watched:
+                count = max(1, min(int(SECONDS_AT_ONCE / seconds), SAMPLES_AT_ONCE // len(self.task.data)))
+
+    def orders(self, count: int) -> Tensor | None:
+        """A permutation of the samples for each epoch, shape ``(count, n)``."""
+        if self.generator is None:
+            return None
+        n = len(self.task.data)
+        orders = torch.empty(count, n, dtype=torch.int64)
+        for order in orders:
+            torch.randperm(n, generator=self.generator, out=order)
+        return orders.to(self.task.data.inputs.device)
+
+    def explain(self, orders: Tensor | None, before: Snapshot, good: int, epoch: int) -> None:
+        """Go back to the last good epoch, and raise what says where the next one went bad."""
+        if good:
+            before.restore()
+            self.engine.run_epochs(None if orders is None else orders[:good], good)
+            before = Snapshot(self.task)
+        raise diverged(self.task, before, None if orders is None else orders[good], epoch, self.run.history)

@@ -1,0 +1,204 @@
+"""Whatever the native engine trains becomes what the eager engine makes of it, to rounding."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+
+from plaingrad import nn, optim
+from plaingrad.nn import Loss
+from plaingrad.train.diagnose import TrainingDiverged
+from train.native.networks import (
+    ACTIVATIONS,
+    RULES,
+    Made,
+    Training,
+    dense,
+    disagreement,
+    joined,
+    random_training,
+    sensitivity,
+)
+from train.native.scripts import script
+
+NETWORKS = int(os.environ.get("PLAINGRAD_NETWORKS", "60"))
+DTYPES = (torch.float64, torch.float32)
+SLOW = partial(optim.SGD, lr=0.003)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_compiler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The compiler as it is, but for less optimisation, which takes a third of the time."""
+    path = script(tmp_path_factory.mktemp("bin") / "cxx", f'exec {shutil.which("c++")} "$@" -O1')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CXX", str(path))
+        yield
+
+
+def expect_parity(training: Training, *dtypes: torch.dtype) -> None:
+    """After one step and after 200."""
+    for dtype in dtypes:
+        for steps in (1, 200):
+            key, found = worst(disagreement(training, dtype, steps))
+            assert found <= 1, f"{key} after {steps} steps of {dtype}: {found:.3g}"
+
+
+def worst(found: dict[tuple[str, str], float]) -> tuple[tuple[str, str], float]:
+    return max(found.items(), key=lambda entry: entry[1])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations(activation: Made) -> None:
+    layers = (*dense(3, 17, between=activation), activation, activation, *dense(17, 2))
+    expect_parity(Training(layers, 3, 2), torch.float64)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rules(rule: tuple[type[optim.Optimizer], dict[str, object]]) -> None:
+    kind, options = rule
+    training = Training(dense(3, 17, 2), 3, 2, optimizer=partial(kind, **options), groups=({}, {"lr": 0.001}))
+    expect_parity(training, torch.float64)
+
+
+WEIGHTS = torch.tensor([0.5, 2.0, 1.0])
+LOSSES: tuple[tuple[Callable[..., Loss], tuple[Made, ...]], ...] = (
+    (nn.MSELoss, ()),
+    (nn.L1Loss, ()),
+    (partial(nn.HuberLoss, delta=0.4), ()),
+    (partial(nn.SmoothL1Loss, beta=0.4), ()),
+    (partial(nn.SmoothL1Loss, beta=0.0), ()),
+    (partial(nn.BCELoss, WEIGHTS), (nn.Sigmoid,)),
+    (partial(nn.BCEWithLogitsLoss, WEIGHTS, pos_weight=WEIGHTS.flip(0)), ()),
+    (partial(nn.BCEWithLogitsLoss, pos_weight=torch.tensor(3.0)), ()),
+    (partial(nn.CrossEntropyLoss, WEIGHTS, label_smoothing=0.1), ()),
+    (partial(nn.CrossEntropyLoss, ignore_index=1), ()),
+    (partial(nn.NLLLoss, WEIGHTS, ignore_index=2), (partial(nn.LogSoftmax, -1),)),
+)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_losses(loss: tuple[Callable[..., Loss], tuple[Made, ...]], reduction: str) -> None:
+    """With samples that count differently, or all alike."""
+    make, last = loss
+    make = partial(make, reduction=reduction)
+    layers = (*dense(5, 17, 3), *last)
+    training = Training(layers, 5, 3, loss=make, optimizer=SLOW, samples=32, batch_size=20)
+    expect_parity(training, torch.float64)
+    expect_parity(replace(training, weighted=True), torch.float64)
+
+
+def test_a_mean_of_nothing_is_seen() -> None:
+    """Eagerly it is NaN, for which training stops."""
+    loss = partial(nn.CrossEntropyLoss, ignore_index=0)
+    for engine in ("native", "eager"):
+        with pytest.raises(TrainingDiverged, match="epoch 1, step 1: CrossEntropyLoss"):
+            Training(dense(3, 1), 3, 1, loss=loss).run(engine, torch.float64, 1)
+
+
+SHORTCUT = partial(joined, nn.Residual, dense(9, 9, between=nn.ReLU))
+TABLE = torch.linspace(-1, 1, 30).view(6, 5)
+LAYERS: dict[str, Training] = {
+    "dropout": Training(
+        (
+            partial(nn.Dropout, 0.1),
+            *dense(5, 17),
+            partial(nn.Dropout, 0.0),
+            partial(nn.Dropout, 0.6),
+            *dense(17, 2),
+        ),
+        5,
+        2,
+    ),
+    "everything dropped": Training((partial(nn.Dropout, 1.0), *dense(3, 2)), 3, 2),
+    "batch normalisation": Training(
+        (
+            partial(nn.BatchNorm1d, 5),
+            *dense(5, 17),
+            partial(nn.BatchNorm1d, 17, eps=0.01, momentum=None, bias=False),
+            nn.ReLU,
+            *dense(17, 2),
+            partial(nn.BatchNorm1d, 2, momentum=0.9, affine=False),
+            partial(nn.BatchNorm1d, 2, track_running_stats=False),
+        ),
+        5,
+        2,
+    ),
+    "layer normalisation": Training(
+        (
+            partial(nn.LayerNorm, 5),
+            *dense(5, 17),
+            partial(nn.LayerNorm, 17, bias=False),
+            *dense(17, 7),
+            partial(nn.LayerNorm, 7, eps=0.01, elementwise_affine=False),
+        ),
+        5,
+        7,
+    ),
+    "softmax": Training(
+        (*dense(5, 17), partial(nn.Softmax, -1), *dense(17, 3), partial(nn.LogSoftmax, 1)),
+        5,
+        3,
+        loss=nn.NLLLoss,
+    ),
+    "residual": Training(
+        (
+            partial(
+                joined,
+                nn.Residual,
+                (*dense(5, 17), partial(joined, nn.Residual, dense(17, 17)), *dense(17, 5)),
+            ),
+            partial(joined, nn.Residual, [nn.Identity]),
+            *dense(5, 2),
+        ),
+        5,
+        2,
+    ),
+    "embedding": Training(
+        (partial(nn.Embedding, 6, 5, padding_idx=-1), nn.Flatten, *dense(15, 2)), (6, 5, 3), 2
+    ),
+    "embedding with a rule that remembers": Training(
+        (partial(nn.Embedding, 6, 16), nn.Flatten, *dense(48, 2)),
+        (6, 5, 3),
+        2,
+        optimizer=partial(optim.Adam, lr=0.003),
+    ),
+    "embedding with clipped gradients": Training(
+        (partial(nn.Embedding, 6, 16), nn.Flatten, *dense(48, 2)),
+        (6, 5, 3),
+        2,
+        optimizer=partial(optim.SGD, lr=0.05, weight_decay=0.01, clip_norm=0.5),
+    ),
+    "frozen embedding": Training(
+        (
+            partial(nn.Embedding.from_pretrained, torch.linspace(-1, 1, 30).view(6, 5)),
+            nn.Flatten,
+            *dense(15, 2),
+        ),
+        (6, 5, 3),
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(name: str) -> None:
+    expect_parity(LAYERS[name], *DTYPES)
+
+
+@pytest.mark.parametrize("seed", range(NETWORKS))
+def test_random_networks(seed: int) -> None:
+    """After 200 steps, unless the network itself makes much of the least rounding: then after fewer."""
+    training, dtype = random_training(seed)
+    for steps in (1, 200):
+        key, found = worst(disagreement(training, dtype, steps))
+        while found > 1 and steps > 1 and sensitivity(training, dtype, steps) > 1e4 * torch.finfo(dtype).eps:
+            steps //= 4
+            key, found = worst(disagreement(training, dtype, steps))
+        assert found <= 1, f"{key} after {steps} steps of {dtype}: {found:.3g}"
