@@ -16,8 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.contenders.plaingrad_fit import network
 from benchmarks.markdown import table
-from plaingrad import fit_many
-from plaingrad import nn, optim
+from plaingrad import fit_many, nn, optim
 from plaingrad.data import Dataset
 
 NETWORKS, EPOCHS, SIZES, CORES = 64, 100, (30, 64, 64, 2), 2
