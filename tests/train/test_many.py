@@ -138,8 +138,8 @@ def test_what_is_compiled_need_not_be_worth_it_for_each(monkeypatch: pytest.Monk
     monkeypatch.setattr(engines.cost, "estimate", noted)
     sweep([network(2, 6, 1, seed=i) for i in range(3)] + [network(2, 1)], epochs=5, workers=1)
     assert asked == [(3, 15)] * 3 + [(1, 5)]
-    run(network(2, 8), DATA)
-    assert asked[-1] == (1, 2)
+    run(network(2, 8, 1), DATA)
+    assert asked[-1] == (3, 2)
 
 
 def test_losses_are_worked_on_as_copies() -> None:
