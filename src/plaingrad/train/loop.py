@@ -123,7 +123,6 @@ def fit(
         around.enter_context(threads_for(model, data.inputs[:batch_size]))
         around.enter_context(mode(True, model, loss))
         generator, mask_seed = around.enter_context(seeded(seed, data.inputs.device))
-        interrupt = around.enter_context(Interrupt())
         for module in (model, loss):
             module.zero_grad()
             around.callback(module.zero_grad)
@@ -145,6 +144,7 @@ def fit(
         _try_last_batch(task)
         runner, history.engine_reason = choose(engine, task, epochs, tell=progress)
         history.engine = runner.name
+        interrupt = around.enter_context(Interrupt())
         for callback in callbacks:
             callback.run = run
             around.callback(_end_of_training, callback)

@@ -143,6 +143,7 @@ LAYERS: dict[str, Training] = {
         ),
         5,
         7,
+        optimizer=partial(optim.SGD, lr=0.05, clip_norm=0.5),  # whose norm counts what lies beyond a row
     ),
     "softmax": Training(
         (*dense(5, 17), partial(nn.Softmax, -1), *dense(17, 3), partial(nn.LogSoftmax, 1)),

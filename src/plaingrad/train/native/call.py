@@ -40,7 +40,7 @@ class Array:
     """An array of numbers that outlives the call, and its address."""
 
     def __init__(self, values: Sequence[Any] | np.ndarray, dtype: type) -> None:
-        self.values = np.ascontiguousarray(values, dtype=dtype)
+        self.values: np.ndarray = np.ascontiguousarray(values, dtype=dtype)
         self.address = self.values.ctypes.data
 
 

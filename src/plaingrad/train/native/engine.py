@@ -39,7 +39,7 @@ class NativeEngine:
         self.inputs, self.targets = task.data.inputs.contiguous(), task.data.targets.contiguous()
         self.weights = None if task.weights is None else task.weights.contiguous()
         self.steps = -(-len(self.inputs) // task.batch_size)
-        self.steps_per_call = self.steps
+        self.steps_per_call = 1  # until it is known how long a step takes
         self.total = len(self.inputs) if self.weights is None else float(self.weights.sum())
         self._prepare(program or lower_training(task))
 
@@ -59,13 +59,14 @@ class NativeEngine:
     def run_epochs(self, orders: Tensor | None, count: int) -> list[float]:
         """See `Engine.run_epochs`."""
         task, optimizer = self.task, self.task.optimizer
-        if lower_rule(optimizer)[1] != self.program.flags:  # an option has been changed
+        options = lower_rule(optimizer)[1], optimizer.clip_norm is not None
+        if options != (self.program.flags, self.program.clipped):  # one of them has been changed
             self._prepare(lower_training(task))
         rates, steps_per_rate = self._rates(count)
-        options = np.zeros((len(optimizer.param_groups), OPTIONS))
-        for row, group in zip(options, optimizer.param_groups):
-            numbers = self.program.rule.options(group)
-            row[: len(numbers)] = numbers
+        numbers = np.zeros((len(optimizer.param_groups), OPTIONS))
+        for row, group in zip(numbers, optimizer.param_groups):
+            given = self.program.rule.options(group)
+            row[: len(given)] = given
         losses = np.zeros(count)
         call = Call(
             inputs=self.inputs.data_ptr(),
@@ -74,7 +75,7 @@ class NativeEngine:
             order=None if orders is None else orders.data_ptr(),
             samples=len(self.inputs),
             numbers=self.numbers.address,
-            options=options.ctypes.data,
+            options=numbers.ctypes.data,
             rates=rates.ctypes.data,
             steps_per_rate=steps_per_rate,
             clip_norm=optimizer.clip_norm or 0.0,

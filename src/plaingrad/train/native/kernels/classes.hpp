@@ -64,26 +64,28 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
         constexpr T even = T(Constants::smoothing / Classes), own = T(1 - Constants::smoothing);
         const T at_target = w * own * weight.at[t], all = at_target + w * even * weight_of_all;
         const T most = Logits ? largest(x) : T(0);
-        Vec<T> sum_of_powers = zero<T>(), spread = zero<T>();
+        Vec<T> of_others = zero<T>(), spread = zero<T>();
         for (int j = 0; j < Classes; j += lanes<T>) {
             const Vec<T> z = load(x + j) - most;
             if constexpr (Logits) {
                 const Vec<T> e = first(Classes - j, exp(z));
                 store(dx + j, e);
-                sum_of_powers += e;
+                of_others += iota<T>() == Int<T>(t - j) ? zero<T>() : e;
             }
             if constexpr (Constants::smoothing > 0) spread += load(weight.at + j) * z;  // 0 beyond the classes
         }
         if constexpr (Logits) {
-            powers.at[row] = sum<T>(sum_of_powers), scale.at[row] = all;
-            const T factor = share * all / powers.at[row];
-            for (int j = 0; j < Classes; j += lanes<T>) store(dx + j, factor * load(dx + j));
+            const T others = sum<T>(of_others), at_t = dx[t], power = others + at_t;
+            powers.at[row] = power, scale.at[row] = all;
+            for (int j = 0; j < Classes; j += lanes<T>) store(dx + j, share * all / power * load(dx + j));
+            // p_t - 1 = -(the others' p): near 1 the difference would keep no digits.
+            dx[t] = share / power * ((all - at_target) * at_t - at_target * others);
         } else
             for (int j = 0; j < Classes; j += lanes<T>) store(dx + j, zero<T>());
         if constexpr (Constants::smoothing > 0)
             for (int j = 0; j < Classes; j += lanes<T>)
                 store(dx + j, load(dx + j) - share * w * even * load(weight.at + j));
-        dx[t] -= share * at_target;
+        if constexpr (!Logits) dx[t] -= share * at_target;
         T found = at_target * (x[t] - most);
         if constexpr (Constants::smoothing > 0) found += w * even * sum<T>(spread);
         return found;

@@ -54,15 +54,23 @@ template <class T, class Flags> struct Adam : Rule<T, Flags> {
     static constexpr int states = 2 + Flags::amsgrad;
     static constexpr bool rests = false;
     double decay, b1, b2, eps, power1, power2;
+    long t;
     T add1, keep2, add2, epsilon, shrink;
 
     void start(const double* options, long taken) {
         decay = options[0], b1 = options[1], b2 = options[2], eps = options[3];
         this->weight_decay = T(decay), add1 = T(1 - b1), keep2 = T(b2), add2 = T(1 - b2);
-        power1 = __builtin_pow(b1, double(taken)), power2 = __builtin_pow(b2, double(taken));
+        t = taken - taken % fresh;
+        for (anew(); t < taken; ++t) power1 *= b1, power2 *= b2;
     }
+    // The powers are products from step to step, and begin anew at fixed steps: wherever a run is cut into calls, the
+    // bits are the same.
+    static constexpr long fresh = 64;
+    void anew() { power1 = __builtin_pow(b1, double(t)), power2 = __builtin_pow(b2, double(t)); }
+
     INLINE void begin(double lr) {
-        power1 *= b1, power2 *= b2;
+        if (++t % fresh == 0) anew();
+        else power1 *= b1, power2 *= b2;
         double root = __builtin_sqrt(1 - power2);
         this->lr = T(lr * root / (1 - power1)), epsilon = T(eps * root), shrink = T(1 - lr * decay);
     }

@@ -27,6 +27,7 @@ class Program:
         dropouts: the modules that draw, in order.
         rule: the optimizer's rule.
         flags: what the rule was compiled for.
+        clipped: whether the gradient's norm is bounded.
         numbers: the loss's.
     """
 
@@ -36,6 +37,7 @@ class Program:
     dropouts: list[Dropout]
     rule: LoweredRule
     flags: dict[str, bool]
+    clipped: bool
     numbers: list[float]
 
 
@@ -58,18 +60,18 @@ def lower_training(task: Task) -> Program:
     rule, flags = lower_rule(optimizer)
     types, columns = lower_network(task.model, tuple(data.inputs.shape[1:]), source)
     loss = lower_loss(task.loss, data, columns, source)
-    deferred = optimizer.clip_norm is not None
+    clipped = optimizer.clip_norm is not None
     setting = [
         f"typedef {element} T;",
         f"static constexpr int rows = {task.batch_size};",
         f"static constexpr int groups = {len(optimizer.param_groups)}, options = {OPTIONS};",
-        f"static constexpr bool training = true, deferred = {str(deferred).lower()};",
+        f"static constexpr bool training = true, deferred = {str(clipped).lower()};",
         f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
     ]
     title = f"{type(task.loss).__name__}, {type(optimizer).__name__}, {element}, batches of {task.batch_size}"
     text = written(described(task.model), title, source, setting, types, loss.type)
     numbered = [groups.get(t, -1) if isinstance(t, Parameter) else -1 for t in source.tensors]
-    return Program(text, source.tensors, numbered, source.dropouts, rule, flags, loss.numbers)
+    return Program(text, source.tensors, numbered, source.dropouts, rule, flags, clipped, loss.numbers)
 
 
 def element_type(model: Module) -> str:
