@@ -12,9 +12,10 @@ import torch
 from plaingrad import ModuleError, fit, fit_many, nn, optim
 from plaingrad.module import Module
 from plaingrad.train import History
+from plaingrad.train import engine as engines
 from plaingrad.train.callbacks import Callback, EarlyStopping
 from plaingrad.train.native import cache
-from train.small import Noise, network, plane, values
+from train.small import Noise, network, plane, run, values
 
 DATA, HELD_OUT = plane(20), plane(7, seed=1)
 
@@ -124,6 +125,21 @@ def test_networks_of_one_shape_share_one_compilation(tmp_path: Path, monkeypatch
     models = [network(2, 6, 1, seed=i) for i in range(4)]
     sweep(models, optimizers=sgd(models, 0.1, 0.2, 0.3, 0.4), seeds=[0, 1, 2, 3], workers=4)
     assert len(compiled) == 1
+
+
+def test_what_is_compiled_need_not_be_worth_it_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    estimate = engines.cost.estimate
+
+    def noted(task: Any, epochs: int) -> Any:
+        asked.append((len(task.model), epochs))
+        return estimate(task, epochs)
+
+    monkeypatch.setattr(engines.cost, "estimate", noted)
+    sweep([network(2, 6, 1, seed=i) for i in range(3)] + [network(2, 1)], epochs=5, workers=1)
+    assert asked == [(3, 15)] * 3 + [(1, 5)]
+    run(network(2, 8, 1), DATA)
+    assert asked[-1] == (3, 2)
 
 
 def test_losses_are_worked_on_as_copies() -> None:

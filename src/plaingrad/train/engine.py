@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 from rich.console import Console
@@ -15,6 +18,18 @@ from plaingrad.train.native.cache import cached
 from plaingrad.train.native.engine import NativeEngine
 from plaingrad.train.native.lower import NotLoweredError, lower_training
 from plaingrad.train.task import Task
+
+_alike: ContextVar[int] = ContextVar("_alike", default=1)
+
+
+@contextmanager
+def among(runs: int) -> Iterator[None]:
+    """Let `choose` take it that so many runs like this one will use what is compiled for it."""
+    token = _alike.set(runs)
+    try:
+        yield
+    finally:
+        _alike.reset(token)
 
 
 class Engine(Protocol):
@@ -51,7 +66,7 @@ def choose(name: str, task: Task, epochs: int, tell: bool = False) -> tuple[Engi
         raise ValueError(f"engine: expected 'auto', 'eager' or 'native', got {name!r}")
     if name == "eager":
         return EagerEngine(task), "asked for"
-    guess = cost.estimate(task, epochs)
+    guess = cost.estimate(task, epochs * _alike.get())
     try:
         program = lower_training(task)
         if name == "native":

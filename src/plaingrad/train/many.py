@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
 from plaingrad.train.diagnose import TrainingDiverged
+from plaingrad.train.engine import among
 from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
 from plaingrad.train.loop import fit
@@ -54,7 +56,8 @@ def fit_many(
 
     Each network is trained as `plaingrad.fit` would train it alone, with torch on one thread, and comes out
     bit for bit the same. Networks that the native engine runs are trained side by side; the others after
-    them, one at a time, with as many threads as `plaingrad.fit` gives them.
+    them, one at a time, with as many threads as `plaingrad.fit` gives them. Networks that are alike share
+    what is compiled for them, so ``engine="auto"`` may compile where it would not for one alone.
 
     A network that diverges ends alone: it is left as it was before that epoch, its history's ``stopped``
     says so, and a warning at the end names it. Any other error ends the whole sweep, after the epochs that
@@ -110,10 +113,14 @@ def fit_many(
         "callbacks": [()] * count if callbacks is None else each("callbacks", callbacks, count),
     }
     expect_own(own["callbacks"])
+    kinds = [
+        (repr(model), type(one), type(rule), size)
+        for model, one, rule, size in zip(models, own["loss"], own["optimizer"], own["batch_size"])
+    ]
     interrupt = Interrupt()
-    sweep = Sweep(interrupt)
+    sweep = Sweep(interrupt, Counter(kinds))
     trials = [
-        Trial(i, model, data, shared | dict(zip(own, row)), sweep)
+        Trial(i, model, data, shared | dict(zip(own, row)), sweep, kinds[i])
         for i, (model, *row) in enumerate(zip(models, *own.values()))
     ]
     with interrupt, bar(trials, progress) as look:
@@ -134,11 +141,13 @@ class Sweep:
 
     Attributes:
         interrupt: notes Ctrl-C.
+        kinds: how many networks there are of each kind; those of one kind share what is compiled.
         side_by_side: whether several networks are trained at once.
         failed: whether one of them has met an error.
     """
 
     interrupt: Interrupt
+    kinds: Counter[Any]
     side_by_side: bool = True
     failed: bool = False
 
@@ -175,6 +184,7 @@ class Trial(Callback):
         data: to train on.
         options: the further arguments of `plaingrad.fit`.
         sweep: what it is part of.
+        kind: under which the sweep counts it.
 
     Attributes:
         epochs: how many epochs are done.
@@ -186,9 +196,9 @@ class Trial(Callback):
     watches_model = False
 
     def __init__(
-        self, number: int, model: Module, data: Dataset, options: dict[str, Any], sweep: Sweep
+        self, number: int, model: Module, data: Dataset, options: dict[str, Any], sweep: Sweep, kind: Any
     ) -> None:
-        self.number, self.model, self.data, self.sweep = number, model, data, sweep
+        self.number, self.model, self.data, self.sweep, self.kind = number, model, data, sweep, kind
         self.options = {**options, "callbacks": [self, *options["callbacks"]]}
         self.epochs = 0
         self.history = History(stopped="interrupted before it began")
@@ -199,7 +209,9 @@ class Trial(Callback):
         if self.sweep.ending:
             return
         try:
-            self.history, self.deferred = fit(self.model, self.data, progress=False, **self.options), False
+            with among(self.sweep.kinds[self.kind]):
+                self.history = fit(self.model, self.data, progress=False, **self.options)
+            self.deferred = False
         except Deferred:
             self.deferred = True
         except TrainingDiverged as error:
