@@ -24,8 +24,8 @@ lint: $(VENV)/.lint   ## style, import contracts, types
 docs: $(VENV)/.docs   ## build the documentation, executing every block, into docs/_build/html
 	@$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
-bench: $(VENV)/.demo   ## time plaingrad beside torch.nn; writes benchmarks/RESULTS.md
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/.bench   ## time plaingrad beside its peers; writes benchmarks/RESULTS.md (ONLY="steps cold": shows those)
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 clean:   ## remove the environment and everything that was generated
 	rm -rf $(VENV) out docs/_build

@@ -1,26 +1,38 @@
-"""Run every benchmark and write benchmarks/RESULTS.md."""
+"""Run the benchmarks and write benchmarks/RESULTS.md: ``python -m benchmarks [SECTION ...]``."""
 
+from __future__ import annotations
+
+import importlib
+import sys
 from pathlib import Path
 
 import torch
 
-from benchmarks import eager
-from benchmarks.measure import REPETITIONS, machine
+from benchmarks.measure import machine
 
+SECTIONS = ["steps", "ratios", "sweep", "prediction", "ceiling", "cold", "threads", "scaling", "eager"]
 HEAD = """# Results
 
-Written by `make bench`: {machine}, one thread, {repetitions} repetitions of each contender in turn, after
-one that does not count. Times of different runs do not compare; the ratios within one do.
+Written by `make bench`: {machine}. Contenders take turns within each repetition, after runs that do not
+count. Times of different runs do not compare; the ratios within one do.
 
 """
 
 
-def main() -> None:
+def main(chosen: list[str]) -> None:
+    unknown = set(chosen) - set(SECTIONS)
+    if unknown:
+        raise SystemExit(f"expected sections out of {', '.join(SECTIONS)}, got {', '.join(sorted(unknown))}")
     torch.set_num_threads(1)
-    text = HEAD.format(machine=machine(), repetitions=REPETITIONS) + eager.report() + "\n"
-    (Path(__file__).parent / "RESULTS.md").write_text(text, encoding="utf-8")
-    print(text)
+    text = HEAD.format(machine=machine())
+    for section in SECTIONS:
+        if not chosen or section in chosen:
+            part = importlib.import_module(f"benchmarks.{section}").report() + "\n"
+            print(part, flush=True)
+            text += part
+    if not chosen:  # a part of the sections is shown, and leaves the file alone
+        (Path(__file__).parent / "RESULTS.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from plaingrad import data, init, inspect, nn, optim, paper
     from plaingrad.module import Module, ModuleError, flatten_parameters
     from plaingrad.parameter import Buffer, Parameter
-    from plaingrad.train import evaluate, fit, predict
+    from plaingrad.train import compile_predict, evaluate, fit, fit_many, predict
 
 # Names are looked up when they are first used, so that `plaingrad --help` need not wait for torch.
 _HOME = {
     **dict.fromkeys(["Module", "ModuleError", "flatten_parameters"], "plaingrad.module"),
     **dict.fromkeys(["Buffer", "Parameter"], "plaingrad.parameter"),
-    **dict.fromkeys(["evaluate", "fit", "predict"], "plaingrad.train"),
+    **dict.fromkeys(["compile_predict", "evaluate", "fit", "fit_many", "predict"], "plaingrad.train"),
 }
 _SUBPACKAGES = ["data", "init", "inspect", "nn", "optim", "paper"]
 
@@ -27,9 +27,11 @@ __all__ = [
     "ModuleError",
     "Parameter",
     "__version__",
+    "compile_predict",
     "data",
     "evaluate",
     "fit",
+    "fit_many",
     "flatten_parameters",
     "init",
     "inspect",

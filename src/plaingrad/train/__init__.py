@@ -5,5 +5,16 @@ from plaingrad.train.diagnose import TrainingDiverged
 from plaingrad.train.evaluation import evaluate, predict
 from plaingrad.train.history import History
 from plaingrad.train.loop import fit
+from plaingrad.train.many import fit_many
+from plaingrad.train.native.predict import compile_predict
 
-__all__ = ["History", "TrainingDiverged", "callbacks", "evaluate", "fit", "predict"]
+__all__ = [
+    "History",
+    "TrainingDiverged",
+    "callbacks",
+    "compile_predict",
+    "evaluate",
+    "fit",
+    "fit_many",
+    "predict",
+]

@@ -22,5 +22,7 @@ def seeded(seed: int | None, device: torch.device) -> Iterator[tuple[torch.Gener
         yield order.manual_seed(drawn), drawn
         return
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(~seed)  # another stream than the order's, or the two would be correlated
+        # Another stream than the order's, or the two would be correlated. For the CPU torch.manual_seed would
+        # take a millisecond, to note for each kind of device that is not there how to seed it.
+        (torch.default_generator if device.type == "cpu" else torch).manual_seed(~seed)
         yield order.manual_seed(seed), seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,8 +12,10 @@ from functools import partial
 import pytest
 import torch
 
-from plaingrad import nn, optim
+from plaingrad import fit, nn, optim
+from plaingrad.module import Module
 from plaingrad.nn import Loss
+from plaingrad.train.callbacks import EarlyStopping
 from plaingrad.train.diagnose import TrainingDiverged
 from train.native.networks import (
     ACTIVATIONS,
@@ -202,3 +205,87 @@ def test_random_networks(seed: int) -> None:
             steps //= 4
             key, found = worst(disagreement(training, dtype, steps))
         assert found <= 1, f"{key} after {steps} steps of {dtype}: {found:.3g}"
+
+
+def test_the_real_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As networks are compiled outside of the tests."""
+    monkeypatch.delenv("CXX")
+    layers = (partial(nn.Dropout, 0.2), *dense(5, 33, 17), partial(nn.BatchNorm1d, 17), *dense(17, 3))
+    loss = partial(nn.CrossEntropyLoss, WEIGHTS)
+    expect_parity(Training(layers, 5, 3, loss=loss, optimizer=partial(optim.AdamW, lr=0.003)), *DTYPES)
+
+
+def test_the_same_seed_gives_the_same_bits() -> None:
+    training = LAYERS["dropout"]
+    first, second = (training.run("native", torch.float32, 50) for _ in range(2))
+    assert all(torch.equal(tensor, second.tensors[key]) for key, tensor in first.tensors.items())
+
+
+def test_both_engines_stop_early_at_the_same_best_weights() -> None:
+    training = Training(dense(3, 33, 1), 3, 1, optimizer=partial(optim.Adam, lr=0.03))
+    data, held_out = training.data(torch.float64), replace(training, seed=1).data(torch.float64)
+    found = []
+    for engine in ("native", "eager"):
+        model = training.network(torch.float64)
+        stopping = EarlyStopping(patience=5, restore_best_weights=True)
+        history = fit(
+            model,
+            data,
+            loss=nn.MSELoss(),
+            optimizer=training.optimizer(model.parameters()),
+            epochs=200,
+            batch_size=7,
+            validation=held_out,
+            callbacks=[stopping],
+            seed=0,
+            engine=engine,
+            progress=False,
+        )
+        found.append((stopping.best_epoch, len(history), model.state_dict()))
+    (best, epochs, weights), eager = found
+    assert (best, epochs) == eager[:2]
+    assert epochs < 200
+    for name, value in weights.items():
+        torch.testing.assert_close(value, eager[2][name], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "layers"),
+    [
+        (torch.arange(20, dtype=torch.int32) % 6, [nn.Embedding(6, 5)]),
+        (torch.arange(40).view(20, 2) % 6, [nn.Embedding(6, 5), nn.Flatten(), nn.Linear(10, 5)]),
+    ],
+)
+def test_embeddings_of_any_integers(inputs: torch.Tensor, layers: list[Module]) -> None:
+    model = nn.Sequential(*layers, nn.Linear(5, 1)).to(torch.float64)
+    other, target = copy.deepcopy(model), torch.linspace(-1, 1, 20).view(20, 1)
+    for network, engine in ((model, "native"), (other, "eager")):
+        optimizer = optim.Adam(network.parameters(), lr=0.01)
+        fit(
+            network,
+            (inputs, target),
+            loss=nn.MSELoss(),
+            optimizer=optimizer,
+            epochs=20,
+            batch_size=7,
+            seed=0,
+            engine=engine,
+            progress=False,
+        )
+    for value, expected in zip(model.parameters(), other.parameters()):
+        torch.testing.assert_close(value.value, expected.value, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("layers", "columns", "reason"),
+    [
+        ([partial(nn.Embedding, 6, 1, max_norm=1.0), nn.Flatten], (6, 6), "max_norm"),
+        ([partial(nn.Embedding, 6, 1, scale_grad_by_freq=True), nn.Flatten], (6, 6), "scale_grad_by_freq"),
+        ([*dense(3, 2), partial(nn.Softmax, 0)], 3, "dim=0"),
+        ([*dense(3, 2), partial(nn.BatchNorm1d, 2, eps=0.0)], 3, "eps of 0"),
+        ([*dense(3, 2), nn.Softmin], 3, "Softmin is not among its layers"),
+    ],
+)
+def test_refusals(layers: list[Made], columns: int | tuple[int, ...], reason: str) -> None:
+    with pytest.raises(ValueError, match=f"engine 'native' cannot run this: .*{reason}"):
+        Training(tuple(layers), columns, 2).run("native", torch.float32, 1)

@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import tempfile
+import threading
 import warnings
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from plaingrad.train.native.store import Entry, Store
 MOST_MEGABYTES = 256
 
 _loaded: dict[tuple[str, ...], ctypes.CDLL] = {}
+_locks: dict[tuple[str, ...], threading.Lock] = {}
 
 
 def library(source: str) -> ctypes.CDLL:
@@ -37,7 +39,9 @@ def library(source: str) -> ctypes.CDLL:
     """
     request = _request(source)
     if request not in _loaded:
-        _loaded[request] = _obtained(source)
+        with _locks.setdefault(request, threading.Lock()):
+            if request not in _loaded:  # else another thread has obtained it while this one waited
+                _loaded[request] = _obtained(source)
     return _loaded[request]
 
 

@@ -32,6 +32,10 @@ struct BatchNorm {
     }
 
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch& batch) {
+        if constexpr (Setting::training) forward_by_batch(x, y, batch);
+        else forward_by_running(x, y);
+    }
+    template <class Batch> INLINE void forward_by_batch(const Input& x, Output& y, const Batch& batch) {
         const T count = T(batch.rows);
         if constexpr (tracks) ++batches.value;
         for (int j = 0; j < Input::width; j += lanes<T>) {
@@ -52,13 +56,24 @@ struct BatchNorm {
             store(inverse.at + j, scale);
             for (int i = 0; i < Setting::rows; ++i) {
                 const Vec<T> n = (load(x.row(i) + j) - mean) * scale;
-                Vec<T> out = n;
-                if constexpr (has_weight) out *= load(weight.value.at + j);
-                if constexpr (has_bias) out += load(bias.value.at + j);
                 store(normal.row(i) + j, n);
-                store(y.row(i) + j, out);
+                store(y.row(i) + j, affine(n, j));
             }
         }
+    }
+    // In evaluation the mean and s are the running ones.
+    INLINE void forward_by_running(const Input& x, Output& y) const {
+        for (int j = 0; j < Input::width; j += lanes<T>) {
+            const Vec<T> mean = load(running_mean.value.at + j);
+            const Vec<T> scale = 1 / sqrt(load(running_var.value.at + j) + T(Constants::eps));
+            for (int i = 0; i < Setting::rows; ++i) store(y.row(i) + j, affine((load(x.row(i) + j) - mean) * scale, j));
+        }
+    }
+    // n w + b
+    INLINE Vec<T> affine(Vec<T> n, int j) const {
+        if constexpr (has_weight) n *= load(weight.value.at + j);
+        if constexpr (has_bias) n += load(bias.value.at + j);
+        return n;
     }
 
     template <bool Wanted, class Batch>

@@ -88,6 +88,16 @@ private:
 
 template <class Setting, class Layout> struct Parameter<Setting, Layout, absent> {};
 
+// Copy all parameters of a network from Python's tensors, and back: of each parameter in order its value and its states.
+template <class Network, class T> void read_parameters(Network& network, T* const* tensors) {
+    auto read = [&](auto& parameter) { parameter.read(tensors), tensors += 1 + parameter.states; };
+    network.each(read);
+}
+template <class Network, class T> void write_parameters(Network& network, T* const* tensors) {
+    auto write = [&](auto& parameter) { parameter.write(tensors), tensors += 1 + parameter.states; };
+    network.each(write);
+}
+
 // A whole number that a layer counts, kept with its parameters.
 template <class T> struct Counter {
     static constexpr int states = 0;

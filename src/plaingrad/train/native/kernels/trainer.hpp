@@ -63,7 +63,8 @@ template <class Setting, class Network, class Loss> struct Trainer {
 
     // Do the steps of the call, or those up to the end of an epoch whose loss is not finite; the last one done.
     long run(const Call& call) {
-        for_each_tensor(call, [](auto& parameter, T* const* tensors) { parameter.read(tensors); });
+        T* const* tensors = reinterpret_cast<T* const*>(call.tensors);
+        read_parameters(network, tensors);
         loss.read(call.numbers);
         for (int g = 0; g < Setting::groups; ++g) learner.rule[g].start(call.options + g * Setting::options, call.taken[g]);
         const long per_epoch = (call.samples + Setting::rows - 1) / Setting::rows;
@@ -80,7 +81,7 @@ template <class Setting, class Network, class Loss> struct Trainer {
             for (int g = 0; g < Setting::groups; ++g) learner.rule[g].end();
             finite = left > Setting::rows || call.losses[epoch] - call.losses[epoch] == 0;
         }
-        for_each_tensor(call, [](auto& parameter, T* const* tensors) { parameter.write(tensors); });
+        write_parameters(network, tensors);
         return step;
     }
 
@@ -108,15 +109,6 @@ template <class Setting, class Network, class Loss> struct Trainer {
     INLINE void gather(const typename Input::Element* inputs, const Batch<Setting>& batch) {
         for (int i = 0; i < Setting::rows && i < batch.rows; ++i)
             __builtin_memcpy(x.row(i), inputs + batch.sample(i) * Input::columns, Input::columns * sizeof(*inputs));
-    }
-
-    template <class F> void for_each_tensor(const Call& call, F f) {
-        T* const* tensors = reinterpret_cast<T* const*>(call.tensors);
-        auto visit = [&](auto& parameter) {
-            f(parameter, tensors);
-            tensors += 1 + parameter.states;
-        };
-        network.each(visit);
     }
 };
 

@@ -94,8 +94,8 @@ def flatten(module: nn.Flatten, shape: Shape, rest: list[Module], source: Source
 
 
 def dropout(module: nn.Dropout, shape: Shape, rest: list[Module], source: Source) -> Lowered:
-    """Each module that draws has a number. One with p = 0 never does."""
-    if module.p == 0:
+    """Each module that draws has a number. One with p = 0 never does, and none in evaluation."""
+    if module.p == 0 or not source.training:
         return [], shape
     source.headers.add("dropout.hpp")
     keep = 1 - module.p
@@ -111,6 +111,8 @@ def batch_norm(module: nn.BatchNorm1d, shape: Shape, rest: list[Module], source:
     expect_eps(module)
     constants = {"eps": module.eps, "momentum": module.momentum or 0.0, "cumulative": module.momentum is None}
     groups = [source.hold(module.weight), source.hold(module.bias)]
+    if not source.training and module.running_mean is None:
+        raise refuse(module, "evaluation by the statistics of all samples is not among what it knows")
     tracked = source.track(module.running_mean, module.running_var, module.num_batches_tracked)
     source.headers.add("batchnorm.hpp")
     return [

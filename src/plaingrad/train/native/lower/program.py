@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from textwrap import indent
 
-import torch
-
 from plaingrad.module import Module
 from plaingrad.nn import Dropout
 from plaingrad.parameter import Buffer, Parameter
-from plaingrad.train.native.lower.layers import lower_layers
+from plaingrad.train.native.lower.layers import Shape, lower_layers
 from plaingrad.train.native.lower.losses import lower_loss
 from plaingrad.train.native.lower.rules import OPTIONS, LoweredRule, lower_rule
 from plaingrad.train.native.lower.source import ELEMENTS, INDICES, NotLoweredError, Source
@@ -55,19 +53,19 @@ def lower_training(task: Task) -> Program:
     if task.schedule is not None and task.schedule.needs_metric:
         raise NotLoweredError(f"{type(task.schedule).__name__} wants the loss of each batch")
     groups = {p: i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
+    if not data.inputs.is_floating_point() and data.inputs.dtype not in INDICES:
+        raise NotLoweredError(f"inputs of {data.inputs.dtype}")
     source = Source(groups, mostly_zero(data.inputs), INDICES.get(data.inputs.dtype, ""))
-    element = element_type(task.model, data.inputs)
+    element = element_type(task.model)
     rule, flags = lower_rule(optimizer)
+    types, columns = lower_network(task.model, tuple(data.inputs.shape[1:]), source)
+    loss = lower_loss(task.loss, data, columns, source)
     clipped = optimizer.clip_norm is not None
-    types, shape = lower_layers(task.model, tuple(data.inputs.shape[1:]), source)
-    if len(shape) != 1 or not types:
-        raise NotLoweredError(f"a network whose output for a sample has the shape {shape}")
-    loss = lower_loss(task.loss, data, shape[0], source)
     setting = [
         f"typedef {element} T;",
         f"static constexpr int rows = {task.batch_size};",
         f"static constexpr int groups = {len(optimizer.param_groups)}, options = {OPTIONS};",
-        f"static constexpr bool deferred = {str(clipped).lower()};",
+        f"static constexpr bool training = true, deferred = {str(clipped).lower()};",
         f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
     ]
     title = f"{type(task.loss).__name__}, {type(optimizer).__name__}, {element}, batches of {task.batch_size}"
@@ -76,16 +74,24 @@ def lower_training(task: Task) -> Program:
     return Program(text, source.tensors, numbered, source.dropouts, rule, flags, clipped, loss.numbers)
 
 
-def element_type(model: Module, inputs: torch.Tensor) -> str:
+def element_type(model: Module) -> str:
     """The C++ type of the numbers."""
-    dtypes = {value.dtype for value, _ in model.parameters()}
+    parameters = model.parameters()
+    dtypes = {value.dtype for value, _ in parameters}
     if len(dtypes) != 1 or dtypes - ELEMENTS.keys():
         raise NotLoweredError(f"parameters of {' and '.join(sorted(map(str, dtypes))) or 'no dtype'}")
-    if not inputs.is_floating_point() and inputs.dtype not in INDICES:
-        raise NotLoweredError(f"inputs of {inputs.dtype}")
-    if inputs.device.type != "cpu":
-        raise NotLoweredError(f"data on {inputs.device}")
+    elsewhere = {str(value.device) for value, _ in parameters if value.device.type != "cpu"}
+    if elsewhere:
+        raise NotLoweredError(f"parameters on {' and '.join(sorted(elsewhere))}")
     return ELEMENTS[dtypes.pop()]
+
+
+def lower_network(model: Module, shape: Shape, source: Source) -> tuple[list[str], int]:
+    """The C++ types of a network's layers, and the number of columns that it gives for a sample."""
+    types, output = lower_layers(model, shape, source)
+    if len(output) != 1 or not types:
+        raise NotLoweredError(f"a network whose output for a sample has the shape {output}")
+    return types, output[0]
 
 
 def described(model: Module) -> str:
@@ -96,24 +102,29 @@ def described(model: Module) -> str:
 
 def written(network: str, rest: str, source: Source, setting: list[str], types: list[str], loss: str) -> str:
     """The source text from its parts."""
-    headers = "".join(f'#include "{name}"\n' for name in sorted({*source.headers, "trainer.hpp"}))
-    constants = "".join(f"struct {name} {text}\n" for text, name in source.constants.items())
     members = indent("\n".join(setting), "    ")
-    chain = indent(",\n".join(types), "    ")
-    return f"""// {network}; {rest}
-{headers}
-using namespace plaingrad;
-
-{constants}
+    return f"""{opening(f"{network}; {rest}", source, "trainer.hpp")}
 struct Setting {{
 {members}
 }};
 
-using Network = Chain<
-{chain}>;
+using Network = {chained(types)};
 
 using Run = Trainer<Setting, Network, {loss}>;
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
 extern "C" long train(void* memory, const Call* call) {{ return in<Run>(memory).run(*call); }}
 """
+
+
+def opening(title: str, source: Source, header: str) -> str:
+    """How a source text begins: what it is, the kernels' files, the constants."""
+    headers = "".join(f'#include "{name}"\n' for name in sorted({*source.headers, header}))
+    constants = "".join(f"struct {name} {text}\n" for text, name in source.constants.items())
+    return f"// {title}\n{headers}\nusing namespace plaingrad;\n\n{constants}"
+
+
+def chained(types: list[str]) -> str:
+    """Layers one after another."""
+    layers = indent(",\n".join(types), "    ")
+    return f"Chain<\n{layers}>"

@@ -28,6 +28,7 @@ class Source:
         groups: the number of the optimizer's group that holds a parameter, -1 for one that is in none.
         sparse: whether the next layer's inputs are mostly zero.
         indices: the C++ type of the inputs while they are integers that nothing has looked up; else empty.
+        training: whether modules behave as in training, or as in evaluation.
 
     Attributes:
         headers: the kernels' files to include.
@@ -40,6 +41,7 @@ class Source:
     groups: Mapping[Parameter, int]
     sparse: bool = False
     indices: str = ""
+    training: bool = True
     headers: set[str] = field(default_factory=set)
     constants: dict[str, str] = field(default_factory=dict)
     tensors: list[Parameter | Buffer] = field(default_factory=list)

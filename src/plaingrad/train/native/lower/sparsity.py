@@ -17,7 +17,7 @@ def mostly_zero(inputs: Tensor) -> bool:
     A block of the product is left out where all of its values are zero, so what counts is how often `BLOCK`
     samples in a row, or columns in a row, are zero together. Some `SAMPLES` are looked at.
     """
-    rows = inputs[:: max(1, len(inputs) // SAMPLES)].flatten(1) != 0
+    rows = inputs[:: max(1, len(inputs) // SAMPLES)].unsqueeze(-1).flatten(1) != 0
     if rows.shape[1] < LEAST_COLUMNS or len(rows) < BLOCK:
         return False
     shares = [(~met(rows)).double().mean(), (~met(rows.T)).double().mean()]

@@ -1,0 +1,117 @@
+"""One workload, trained by several contenders in turn."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from benchmarks.contenders import CONTENDERS, EAGER, Contender
+from benchmarks.isolated import Isolated
+from benchmarks.measure import Timing
+from benchmarks.workloads import Workload
+
+# How far a contender's loss may lie from eager PyTorch's, relatively, after the same epochs over the same
+# batches in the same order; rounding alone sets them apart.
+TOLERANCE = 0.01
+# A repetition lasts at least so long: fast contenders train more epochs, though not more than so many times.
+SECONDS, MOST = 0.3, 100
+
+
+@dataclass
+class Result:
+    """How one contender did.
+
+    Attributes:
+        timing: seconds per step.
+        warm_up: seconds from the data to the end of the first epoch, with all compilation.
+        loss: over all the data, after the workload's epochs without shuffling.
+        failure: why there is nothing else.
+    """
+
+    timing: Timing = field(default_factory=lambda: Timing([]))
+    warm_up: float = math.nan
+    loss: float = math.nan
+    failure: str = ""
+
+
+class Race:
+    """Processes that stay while workload after workload is run.
+
+    Args:
+        names: of `CONTENDERS`.
+        threads: for each of them.
+    """
+
+    def __init__(self, names: list[str], threads: int = 1) -> None:
+        self.around = ExitStack()
+        # Empty, so that nobody finds what it compiled another time.
+        folder = self.around.enter_context(tempfile.TemporaryDirectory())
+        caches = {"PLAINGRAD_CACHE": f"{folder}/plaingrad", "TORCHINDUCTOR_CACHE_DIR": f"{folder}/torch"}
+        self.processes = {name: self.around.enter_context(Isolated(threads, **caches)) for name in names}
+
+    def __enter__(self) -> Race:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.around.close()
+
+    def run(self, workload: Workload, repetitions: int, seconds: float = SECONDS) -> dict[str, Result]:
+        """Warm up, compare losses, then time everyone in turn, with a new order of the data each epoch."""
+        (x, y), start = workload.data(), workload.start()
+        steps, epochs, results = workload.steps(len(x)), {}, {}
+        for name, process in self.processes.items():
+            result = results[name] = Result()
+            try:
+                result.warm_up = process.call(_prepare, name, workload, x, y, start)
+                process.call(_train, workload.epochs, False)
+                result.loss = workload.loss_of(process.call(_weights), x, y)
+                process.call(_train, 1, True)
+                each = process.call(_train, workload.epochs, True) / workload.epochs
+            except Exception as error:  # a peer that is not installed or cannot do it leaves a gap, no more
+                result.failure = f"{type(error).__name__}: {error}".splitlines()[0]
+            else:
+                epochs[name] = min(max(workload.epochs, math.ceil(seconds / each)), MOST * workload.epochs)
+        for _ in range(repetitions):
+            for name, count in epochs.items():
+                taken = self.processes[name].call(_train, count, True)
+                results[name].timing.seconds.append(taken / (count * steps))
+        return results
+
+
+def strays(results: dict[str, Result]) -> set[str]:
+    """The contenders whose loss is not eager PyTorch's: they did other work."""
+    expected, ran = results[EAGER].loss, {name: r.loss for name, r in results.items() if not r.failure}
+    return {name for name, loss in ran.items() if not abs(loss - expected) <= TOLERANCE * expected}
+
+
+# What follows runs in the contenders' processes.
+_current: list[Contender] = []
+
+
+def load(name: str) -> type[Contender]:
+    """The class of this name in `CONTENDERS`."""
+    module, kind = CONTENDERS[name].split(":")
+    return getattr(importlib.import_module(f"benchmarks.contenders.{module}"), kind)
+
+
+def _prepare(name: str, workload: Workload, x: np.ndarray, y: np.ndarray, start: list[np.ndarray]) -> float:
+    kind, begun = load(name), time.perf_counter()
+    _current[:] = [kind(workload, x, y, start)]
+    _current[0].train(1, False)
+    return time.perf_counter() - begun
+
+
+def _train(epochs: int, shuffle: bool) -> float:
+    begun = time.perf_counter()
+    _current[0].train(epochs, shuffle)
+    return time.perf_counter() - begun
+
+
+def _weights() -> list[np.ndarray]:
+    return _current[0].weights()

@@ -1,0 +1,302 @@
+"""Training many networks at once."""
+
+from __future__ import annotations
+
+import copy
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from plaingrad.data import Dataset
+from plaingrad.module import Module, ModuleError
+from plaingrad.nn import Loss
+from plaingrad.optim import Optimizer, Schedule
+from plaingrad.train import checks
+from plaingrad.train.callbacks import Callback
+from plaingrad.train.callbacks.callback import Logs
+from plaingrad.train.diagnose import TrainingDiverged
+from plaingrad.train.history import History
+from plaingrad.train.interrupt import Interrupt
+from plaingrad.train.loop import fit
+from plaingrad.train.metrics import Metric
+
+SECONDS_PER_LOOK = 0.25  # at how far the networks are
+
+
+def fit_many(
+    models: Sequence[Module],
+    train: Dataset | tuple[Any, Any],
+    *,
+    loss: Loss | Sequence[Loss],
+    optimizers: Sequence[Optimizer],
+    epochs: int | Sequence[int],
+    batch_size: int | Sequence[int],
+    schedules: Sequence[Schedule | None] | None = None,
+    sample_weight: Any = None,
+    validation: Dataset | tuple[Any, Any] | None = None,
+    metrics: Sequence[str | Metric] = (),
+    shuffle: bool = True,
+    seeds: int | Sequence[int | None] | None = None,
+    engine: Literal["auto", "eager", "native"] = "auto",
+    callbacks: Sequence[Sequence[Callback]] | None = None,
+    progress: bool = True,
+    workers: int | None = None,
+) -> list[History]:
+    """Train many networks on the same data, spread over the processor's cores: a sweep.
+
+    Each network is trained as `plaingrad.fit` would train it alone, with torch on one thread, and comes out
+    bit for bit the same. Networks that the native engine runs are trained side by side; the others after
+    them, one at a time, with as many threads as `plaingrad.fit` gives them.
+
+    A network that diverges ends alone: it is left as it was before that epoch, its history's ``stopped``
+    says so, and a warning at the end names it. Any other error ends the whole sweep, after the epochs that
+    are under way. So does Ctrl-C, which returns the histories so far; the second Ctrl-C raises
+    `KeyboardInterrupt`.
+
+    Args:
+        models: the networks, changed in place. They may differ in everything, and share nothing.
+        train: as for `plaingrad.fit`; the same data for all.
+        loss: one for all, or one for each; each network works on a copy.
+        optimizers: one for each.
+        epochs: one number for all, or one for each.
+        batch_size: one number for all, or one for each.
+        schedules: one or None for each; None for none at all.
+        sample_weight: as for `plaingrad.fit`.
+        validation: as for `plaingrad.fit`.
+        metrics: as for `plaingrad.fit`; callables may be called by several threads at once.
+        shuffle: as for `plaingrad.fit`.
+        seeds: one for each; a single one for all, which then visit the samples in the same order; None draws
+            one for each.
+        engine: as for `plaingrad.fit`.
+        callbacks: a list for each network, with instances of its own. They are called in the threads that
+            train.
+        progress: whether to show one progress bar for all, if the output is a terminal.
+        workers: how many networks to train side by side; None for as many as there are cores.
+
+    Returns:
+        The `History` of each network, in their order.
+
+    Raises:
+        ValueError: an argument cannot be used. What concerns one network says which.
+        ModuleError: as for `plaingrad.fit`, with the number of the network.
+    """
+    models = list(models)
+    count = len(models)
+    expect_apart(models)
+    workers = cores() if workers is None else checks.expect_positive("workers", workers)
+    data = Dataset.of(train)
+    shared = {
+        "validation": None if validation is None else Dataset.of(validation),
+        "metrics": metrics,
+        "sample_weight": sample_weight,
+        "shuffle": shuffle,
+        "engine": engine,
+    }
+    own: dict[str, list[Any]] = {
+        "loss": [copy.deepcopy(one) for one in each("loss", loss, count, True)],
+        "optimizer": each("optimizers", optimizers, count),
+        "epochs": [checks.expect_positive("epochs", n) for n in each("epochs", epochs, count, True)],
+        "batch_size": each("batch_size", batch_size, count, True),
+        "schedule": each("schedules", schedules, count, schedules is None),
+        "seed": [drawn() if s is None else s for s in each("seeds", seeds, count, True)],
+        "callbacks": [()] * count if callbacks is None else each("callbacks", callbacks, count),
+    }
+    expect_own(own["callbacks"])
+    interrupt = Interrupt()
+    sweep = Sweep(interrupt)
+    trials = [
+        Trial(i, model, data, shared | dict(zip(own, row)), sweep)
+        for i, (model, *row) in enumerate(zip(models, *own.values()))
+    ]
+    with interrupt, bar(trials, progress) as look:
+        with one_thread(), torch.random.fork_rng([]):
+            sweep.run(trials, workers, look)
+        sweep.side_by_side = False
+        sweep.run([trial for trial in trials if trial.deferred], 1, look)
+    failed = [trial for trial in trials if trial.diverged]
+    if failed:
+        numbers = ", ".join(str(trial.number) for trial in failed)
+        warnings.warn(f"{len(failed)} of {count} networks diverged: {numbers}", RuntimeWarning, stacklevel=2)
+    return [trial.history for trial in trials]
+
+
+@dataclass
+class Sweep:
+    """What the trials of a sweep have in common.
+
+    Attributes:
+        interrupt: notes Ctrl-C.
+        side_by_side: whether several networks are trained at once.
+        failed: whether one of them has met an error.
+    """
+
+    interrupt: Interrupt
+    side_by_side: bool = True
+    failed: bool = False
+
+    @property
+    def ending(self) -> bool:
+        """Whether no further epoch should begin."""
+        return self.failed or self.interrupt.requested
+
+    def run(self, trials: list[Trial], workers: int, look: Any) -> None:
+        """Run trials by so many threads, looking at them now and then."""
+        with ThreadPoolExecutor(workers, thread_name_prefix="plaingrad") as pool:
+            try:
+                waiting: set[Future[None]] = {pool.submit(trial.train) for trial in trials}
+                while waiting:
+                    done, waiting = wait(waiting, SECONDS_PER_LOOK, FIRST_EXCEPTION)
+                    look()
+                    for future in done:
+                        future.result()
+            except BaseException:
+                self.failed = True  # and leaving the pool waits for what is under way
+                raise
+
+
+class Deferred(Exception):
+    """A network that is not to be trained side by side with others."""
+
+
+class Trial(Callback):
+    """One network of a sweep. As a callback it counts the epochs and ends training with the sweep.
+
+    Args:
+        number: its place among the networks.
+        model: the network.
+        data: to train on.
+        options: the further arguments of `plaingrad.fit`.
+        sweep: what it is part of.
+
+    Attributes:
+        epochs: how many epochs are done.
+        history: of the training, when it has ended.
+        deferred: whether it has been put off until it can be alone.
+        diverged: whether it has ended so.
+    """
+
+    watches_model = False
+
+    def __init__(
+        self, number: int, model: Module, data: Dataset, options: dict[str, Any], sweep: Sweep
+    ) -> None:
+        self.number, self.model, self.data, self.sweep = number, model, data, sweep
+        self.options = {**options, "callbacks": [self, *options["callbacks"]]}
+        self.epochs = 0
+        self.history = History(stopped="interrupted before it began")
+        self.deferred = self.diverged = False
+
+    def train(self) -> None:
+        """Train the network, if the sweep has not ended by now."""
+        if self.sweep.ending:
+            return
+        try:
+            self.history, self.deferred = fit(self.model, self.data, progress=False, **self.options), False
+        except Deferred:
+            self.deferred = True
+        except TrainingDiverged as error:
+            self.history, self.diverged = error.history, True
+        except ModuleError as error:
+            error.path.insert(0, f"models[{self.number}]")
+            raise
+        except ValueError as error:
+            raise ValueError(f"models[{self.number}]: {error}") from error
+
+    @property
+    def ended(self) -> bool:
+        """Whether the history is that of the whole training."""
+        return self.diverged or len(self.history) > 0
+
+    def on_train_begin(self, logs: Logs) -> None:
+        # What the modules draw from torch's one generator would depend on the other networks.
+        if self.sweep.side_by_side and self.run.history.engine != "native":
+            raise Deferred
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        self.epochs = epoch + 1
+        if self.sweep.ending:
+            self.run.stop(f"interrupted in epoch {epoch + 1}")
+
+
+def expect_apart(models: Sequence[Module]) -> None:
+    """Refuse networks that share a module or a parameter."""
+    holders: dict[int, int] = {}
+    for i, model in enumerate(models):
+        checks.expect_model(model)
+        for part in (*model.modules(), *model.parameters()):
+            first = holders.setdefault(id(part), i)
+            if first != i:
+                places = f"models[{first}] and models[{i}]"
+                raise ValueError(f"models: expected networks that share nothing, got {part} in {places}")
+
+
+def expect_own(lists: Sequence[Sequence[Callback]]) -> None:
+    """Refuse a callback that serves two networks."""
+    holders: dict[int, int] = {}
+    for i, own in enumerate(lists):
+        checks.expect_callbacks(own)
+        for callback in own:
+            first = holders.setdefault(id(callback), i)
+            if first != i:
+                kind = type(callback).__name__
+                raise ValueError(
+                    f"callbacks: expected instances for each network alone, got a {kind} for {first} and {i}"
+                )
+
+
+def each(name: str, values: Any, count: int, one_for_all: bool = False) -> list[Any]:
+    """A list with a value for each network."""
+    if isinstance(values, Sequence) and len(values) == count:
+        return list(values)
+    if one_for_all and not isinstance(values, Sequence):
+        return [values] * count
+    got = len(values) if isinstance(values, Sequence) else repr(values)
+    raise ValueError(f"{name}: expected one for each of {count} models, got {got}")
+
+
+def drawn() -> int:
+    """A seed from torch's global generator, as `plaingrad.fit` draws it."""
+    return int(torch.empty((), dtype=torch.int64).random_())
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread for each thread that asks for something."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def bar(trials: Sequence[Trial], wanted: bool) -> Iterator[Any]:
+    """A progress bar over all epochs of all networks, and the function that moves it on."""
+    console = Console()
+    if not (wanted and console.is_terminal):
+        yield lambda: None
+        return
+    columns = BarColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.description}")
+    with Progress(*columns, console=console, refresh_per_second=4) as shown:
+        task = shown.add_task("", total=sum(trial.options["epochs"] for trial in trials))
+
+        def look() -> None:
+            done = sum(trial.options["epochs"] if trial.ended else trial.epochs for trial in trials)
+            ended = sum(trial.ended for trial in trials)
+            shown.update(task, completed=done, description=f"{ended} of {len(trials)} networks")
+
+        yield look

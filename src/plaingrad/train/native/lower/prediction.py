@@ -1,0 +1,51 @@
+"""A network in evaluation mode as a generated source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from plaingrad.module import Module
+from plaingrad.parameter import Buffer, Parameter
+from plaingrad.train.native.lower.layers import Shape
+from plaingrad.train.native.lower.program import chained, described, element_type, lower_network, opening
+from plaingrad.train.native.lower.source import Source
+
+ROWS = 32  # that go through a network at once, if there are so many
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A network in evaluation mode as C++.
+
+    Attributes:
+        source: the text to compile.
+        tensors: the parameters and buffers in the order in which the network visits them.
+    """
+
+    source: str
+    tensors: list[Parameter | Buffer]
+
+
+def lower_prediction(model: Module, shape: Shape) -> Prediction:
+    """The program that predicts for samples of this shape.
+
+    Raises:
+        NotLoweredError: something in the network is not known to the kernels.
+    """
+    source = Source({}, training=False)
+    element = element_type(model)
+    types, _ = lower_network(model, shape, source)
+    text = f"""{opening(f"{described(model)}; predictions, {element}", source, "predictor.hpp")}
+template <class Setting> using Network = {chained(types)};
+
+using Run = Predictor<Network<Evaluation<{element}, 1>>, Network<Evaluation<{element}, {ROWS}>>>;
+typedef {element} T;
+
+extern "C" unsigned long size() {{ return sizeof(Run); }}
+extern "C" void read(void* memory, T* const* tensors) {{ in<Run>(memory).read(tensors); }}
+extern "C" void row(void* memory, const T* input) {{ in<Run>(memory).row(input); }}
+extern "C" void rows(void* memory, const T* inputs, T* outputs, long count) {{
+    in<Run>(memory).rows(inputs, outputs, count);
+}}
+"""
+    return Prediction(text, source.tensors)

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import re
+import threading
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import plaingrad
+from plaingrad import ModuleError, nn
+from plaingrad.module import Module
+from plaingrad.train.native.predict import CompiledPredictor, compile_predict
+
+BY_ROUNDING = {torch.float32: {"rtol": 1e-5, "atol": 1e-6}, torch.float64: {"rtol": 1e-12, "atol": 1e-14}}
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLAINGRAD_CACHE", str(tmp_path_factory.getbasetemp() / "networks"))
+
+
+def network(dtype: torch.dtype = torch.float64) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(3, 17, dtype=dtype), nn.Tanh(), nn.Linear(17, 2, dtype=dtype), nn.Identity()
+    )
+
+
+@pytest.mark.parametrize(
+    ("dtype", "sizes"),
+    [
+        (torch.float32, (3, 17, 2)),
+        (torch.float32, (1, 33, 1)),
+        (torch.float64, (40, 16, 5)),
+        (torch.float64, (2, 1, 9)),
+    ],
+)
+def test_agrees_with_the_modules(dtype: torch.dtype, sizes: tuple[int, ...]) -> None:
+    inputs, middle, outputs = sizes
+    model = nn.Sequential(
+        nn.Linear(inputs, middle, dtype=dtype), nn.Tanh(), nn.Linear(middle, outputs, bias=False, dtype=dtype)
+    )
+    predict = compile_predict(model)
+    for n in (0, 1, 2, 31, 32, 33, 97):
+        rows = torch.randn(n, inputs, dtype=dtype)
+        expected = plaingrad.predict(model, rows) if n else torch.empty(0, outputs, dtype=dtype)
+        torch.testing.assert_close(predict(rows), expected, **BY_ROUNDING[dtype])
+        for row, wanted in zip(rows, expected):
+            torch.testing.assert_close(predict(row), wanted, **BY_ROUNDING[dtype])
+
+
+def test_the_same_kind_comes_back() -> None:
+    model = network(torch.float32)
+    predict = compile_predict(model)
+    rows = torch.randn(5, 3)
+    for given in (rows, rows[2], rows[2:3], rows.double(), torch.ones(3, dtype=torch.int64)):
+        found = predict(given)
+        assert isinstance(found, Tensor)
+        assert found.dtype == torch.float32
+        assert found.shape == (*given.shape[:-1], 2)
+        torch.testing.assert_close(found, model.forward(given.float()), **BY_ROUNDING[torch.float32])
+        same = predict(given.numpy())
+        assert isinstance(same, np.ndarray)
+        assert np.array_equal(same, found.numpy())
+
+
+def test_rows_may_lie_anywhere() -> None:
+    predict = compile_predict(network())
+    rows = torch.randn(6, 3, dtype=torch.float64)
+    table = rows.numpy()
+    expected = predict(rows)
+    turned = rows.t().contiguous().t()
+    assert torch.equal(predict(turned), expected)
+    assert torch.equal(predict(turned[4]), predict(rows[4]))
+    assert torch.equal(predict(rows.clone().requires_grad_()[4]), predict(rows[4]))
+    assert np.array_equal(predict(np.asfortranarray(table)), expected.numpy())
+    assert np.array_equal(predict(np.asfortranarray(table)[4]), predict(table[4]))
+    assert np.array_equal(predict(table.astype(">f8")), expected.numpy())
+    table.setflags(write=False)
+    assert np.array_equal(predict(table), expected.numpy())
+
+
+def test_results_belong_to_the_caller() -> None:
+    predict = compile_predict(network())
+    rows = torch.randn(2, 3, dtype=torch.float64)
+    for given in (rows, rows.numpy()):
+        first = predict(given[0])
+        before = first.tolist()
+        predict(given[1])
+        assert first.tolist() == before
+        first[:] = 0
+        assert predict(given[0]).tolist() == before
+
+
+def test_it_is_a_frozen_copy_until_it_is_refreshed() -> None:
+    model = network()
+    predict = compile_predict(model)
+    row = torch.randn(3, dtype=torch.float64)
+    before = predict(row)
+    for value, _ in model.parameters():
+        value.mul_(2)
+    assert torch.equal(predict(row), before)
+    predict.refresh()
+    torch.testing.assert_close(predict(row), model.forward(row), **BY_ROUNDING[torch.float64])
+    model.to(torch.float32)
+    predict.refresh()
+    assert predict(row).dtype == torch.float64
+
+
+def test_the_models_modes_and_saved_state_stay() -> None:
+    model = network()
+    compile_predict(model)
+    assert all(module.training and not module._saved for module in model.modules())
+
+
+def test_layers_behave_as_in_evaluation() -> None:
+    norm = nn.BatchNorm1d(4, dtype=torch.float64)
+    model = nn.Sequential(nn.Linear(3, 4, dtype=torch.float64), norm, nn.Dropout(0.5), nn.Softmax(1))
+    for _ in range(3):
+        model.forward(torch.randn(9, 3, dtype=torch.float64))  # moves the running statistics
+    model.zero_grad()
+    norm.weight.value.uniform_(1, 2)
+    predict = compile_predict(model)
+    rows = torch.randn(33, 3, dtype=torch.float64)
+    expected = plaingrad.predict(model, rows)
+    torch.testing.assert_close(predict(rows), expected, **BY_ROUNDING[torch.float64])
+    torch.testing.assert_close(predict(rows[4]), expected[4], **BY_ROUNDING[torch.float64])
+    with pytest.raises(ValueError, match="statistics of all samples"):
+        compile_predict(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False)))
+
+
+def test_samples_of_several_axes() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(6, 2, dtype=torch.float64))
+    predict = compile_predict(model, sample_shape=[2, 3])
+    rows = torch.randn(4, 2, 3, dtype=torch.float64)
+    assert predict.sample_shape == (2, 3)
+    assert predict.output_shape == (2,)
+    torch.testing.assert_close(predict(rows), model.forward(rows), **BY_ROUNDING[torch.float64])
+    torch.testing.assert_close(predict(rows[1]), model.forward(rows[1:2])[0], **BY_ROUNDING[torch.float64])
+
+
+def test_not_a_number_is_passed_on() -> None:
+    found = compile_predict(network())(np.array([[np.nan, 0, 0], [0, 0, 0]]))
+    assert np.isnan(found[0]).all()
+    assert np.isfinite(found[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        (torch.zeros(4), "predict: expected rows (3,) or (n, 3), got (4,)"),
+        (np.zeros((2, 3, 3)), "predict: expected rows (3,) or (n, 3), got (2, 3, 3)"),
+        (np.float64(1), "predict: expected a tensor or an array, got float64"),
+        (torch.zeros(()), "predict: expected rows (3,) or (n, 3), got ()"),
+        ([0.0, 0.0, 0.0], "predict: expected a tensor or an array, got list"),
+    ],
+)
+def test_rows_that_do_not_fit(rows: object, problem: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
+        compile_predict(network())(rows)
+
+
+class Own(Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+def test_models_that_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r"^compile_predict: the kernels cannot run this: Own is not among"):
+        compile_predict(nn.Sequential(nn.Linear(2, 2), Own()))
+    with pytest.raises(ValueError, match=r"^sample_shape: expected one for a network without a linear layer"):
+        compile_predict(Own())
+    with pytest.raises(ValueError, match=r"^model: expected a plaingrad Module"):
+        compile_predict(torch.nn.Linear(2, 2))  # type: ignore[arg-type]
+    with pytest.raises(ModuleError, match=r"Sequential\[0\] Linear\(3, 17"):
+        compile_predict(network(), sample_shape=(4,))
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ValueError, match="no-such-compiler"):
+        compile_predict(network())
+
+
+def test_threads_share_one_object() -> None:
+    model = network()
+    predict = compile_predict(model)
+    rows = torch.randn(64, 3, dtype=torch.float64)
+    expected = torch.stack([predict(row) for row in rows])
+    failures: list[int] = []
+
+    def work() -> None:
+        for _ in range(20):
+            if not torch.equal(torch.stack([predict(row) for row in rows]), expected):
+                failures.append(1)
+            if not torch.allclose(predict(rows), expected, rtol=1e-12):
+                failures.append(2)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_what_it_says_of_itself() -> None:
+    predict = compile_predict(network())
+    assert isinstance(predict, CompiledPredictor)
+    assert repr(predict) == "CompiledPredictor((3,) -> (2,), torch.float64)"
