@@ -66,7 +66,6 @@ def runs(few: bool) -> list[Callable[[], object]]:
 
     from plaingrad import nn, optim
     from plaingrad.train.native.activations import CONSTANTS
-    from plaingrad.train.native.lower.layers import LAYERS
     from train.small import run
 
     activations = [kind for kind in CONSTANTS if kind not in (nn.Threshold, nn.Identity)]
@@ -75,9 +74,10 @@ def runs(few: bool) -> list[Callable[[], object]]:
         lambda size: nn.GELU(approximate="tanh"),
         lambda size: nn.Threshold(0.1, 0.2),
         lambda size: nn.Linear(size, size, bias=False),
-        *(lambda size, kind=kind: kind(size) for kind in (nn.BatchNorm1d, nn.LayerNorm) if kind in LAYERS),
-        *(lambda size: nn.Dropout(0.3) for _ in range(nn.Dropout in LAYERS)),
-        *(lambda size: nn.Residual(nn.Linear(size, size)) for _ in range(nn.Residual in LAYERS)),
+        lambda size: nn.BatchNorm1d(size),
+        lambda size: nn.LayerNorm(size),
+        lambda size: nn.Dropout(0.3),
+        lambda size: nn.Residual(nn.Linear(size, size)),
     ]
     values = [
         nn.MSELoss(),
@@ -107,9 +107,12 @@ def runs(few: bool) -> list[Callable[[], object]]:
         generator = torch.Generator().manual_seed(number)
         layers: list[nn.Module] = []
         for place, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
-            layers += [nn.Linear(inputs, outputs), between[(5 * number + place) % len(between)](outputs)]
-        n = 2 * batch_size + 1 if batch_size > 1 else 3
-        loss = (values + classes)[number % 10] if sizes[-1] == 33 else values[number % 7]
+            layer = between[(5 * number + place) % len(between)](outputs)
+            if batch_size < 7 and isinstance(layer, nn.BatchNorm1d):  # which takes no batch of one
+                layer = nn.Softmax(-1)
+            layers += [nn.Linear(inputs, outputs), layer]
+        n = 2 * batch_size + max(1, batch_size - 2)
+        loss = (values + classes)[number // 2 % 10] if sizes[-1] == 33 else values[number % 7]
         x = torch.randn(n, sizes[0], generator=generator)
         if loss in classes:
             layers += [nn.Linear(33, 33)]
