@@ -78,6 +78,7 @@ def runs(few: bool) -> list[Callable[[], object]]:
         lambda size: nn.LayerNorm(size),
         lambda size: nn.Dropout(0.3),
         lambda size: nn.Residual(nn.Linear(size, size)),
+        lambda size: nn.Sequential(nn.Tanh(), nn.Mish()),  # the second has no linear layer before it
     ]
     values = [
         nn.MSELoss(),
