@@ -17,7 +17,7 @@ from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
 from plaingrad.train.engine import choose
 from plaingrad.train.epochs import Epochs
-from plaingrad.train.evaluation import measure
+from plaingrad.train.evaluation import BATCH_SIZE, measure, outputs
 from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
 from plaingrad.train.masks import Masks
@@ -140,7 +140,7 @@ def fit(
         )
         for part in (data, held_out):
             if part is not None:
-                measure(model, part, loss, measured)  # says what does not fit while nothing has changed
+                _try(model, part, loss, measured)
         _try_last_batch(task)
         runner, history.engine_reason = choose(engine, task, epochs, tell=progress)
         history.engine = runner.name
@@ -173,6 +173,16 @@ def fit(
                 run.stop(f"interrupted in epoch {epoch + 1}")
         history.stopped = history.stopped or f"all {epochs} epochs done"
     return history
+
+
+def _try(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
+    """Say now what does not fit: the first samples, indices among the inputs, and each target."""
+    head = data.take(slice(BATCH_SIZE)) if data.inputs.is_floating_point() else data
+    measure(model, head, loss, metrics)
+    if len(head) < len(data):
+        prediction = outputs(model, head.inputs[:1], 1)
+        with mode(False, loss):
+            loss.forward(prediction.expand(len(data), *prediction.shape[1:]), data.targets)
 
 
 def _try_last_batch(task: Task) -> None:
