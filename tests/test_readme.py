@@ -46,8 +46,8 @@ def test_every_make_target_that_is_named_exists() -> None:
 
 def runnable(arguments: list[str]) -> bool:
     """Whether the command needs no file that only its page makes; such a page runs the command itself."""
-    command, subject, *_ = arguments
-    return command != "check" or (ROOT / subject.partition(":")[0]).exists()
+    command, *rest = arguments
+    return command != "check" or (ROOT / rest[0].partition(":")[0]).exists()
 
 
 @pytest.mark.parametrize("arguments", filter(runnable, commands("plaingrad")), ids=" ".join)
@@ -56,7 +56,7 @@ def test_every_command_that_is_named_runs(
 ) -> None:
     command, *_ = arguments
     monkeypatch.chdir(ROOT if command == "check" else tmp_path)
-    if command != "check":
+    if command in ("demo", "train"):
         short = ["--epochs", "1", "-o", str(tmp_path / "made")] + ["--rounds", "1"] * (command == "demo")
         arguments = [*arguments, *short]  # the later value of an option counts
         iris(tmp_path / "iris.csv")

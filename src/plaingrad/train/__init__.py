@@ -6,9 +6,10 @@ from plaingrad.train.evaluation import evaluate, predict
 from plaingrad.train.history import History
 from plaingrad.train.loop import fit
 from plaingrad.train.many import fit_many
-from plaingrad.train.native.predict import compile_predict
+from plaingrad.train.native.predict import CompiledPredictor, compile_predict
 
 __all__ = [
+    "CompiledPredictor",
     "History",
     "TrainingDiverged",
     "callbacks",
