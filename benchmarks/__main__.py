@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.measure import machine
 
-SECTIONS = ["steps", "ratios", "sweep", "prediction", "ceiling", "cold", "threads", "scaling", "eager"]
+SECTIONS = ["steps", "ratios", "sweep", "prediction", "ceiling", "cold", "scaling", "eager", "threads"]
 HEAD = """# Results
 
 Written by `make bench`: {machine}. Contenders take turns within each repetition, after runs that do not
@@ -30,8 +30,8 @@ def main(chosen: list[str]) -> None:
             part = importlib.import_module(f"benchmarks.{section}").report() + "\n"
             print(part, flush=True)
             text += part
-    if not chosen:  # a part of the sections is shown, and leaves the file alone
-        (Path(__file__).parent / "RESULTS.md").write_text(text, encoding="utf-8")
+            if not chosen:  # a part of the sections is shown, and leaves the file alone
+                (Path(__file__).parent / "RESULTS.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
