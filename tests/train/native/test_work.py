@@ -4,6 +4,7 @@ The bounds hold for one instruction set, whatever the machine. Where a change of
 moves the counts for good reasons, print `counted(...)` and write down what it says, with a fifth to spare.
 """
 
+import itertools
 import platform
 import re
 import subprocess
@@ -28,7 +29,7 @@ needs_x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="the count
 def assembly(batch_size: int, folder: Path) -> str:
     """The program that trains the paper's network, for processors with AVX-512."""
     sizes = (2, 25, 25, 25, 2)
-    layers = [layer for a, b in zip(sizes, sizes[1:]) for layer in (nn.Linear(a, b), nn.ReLU())]
+    layers = [layer for a, b in itertools.pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
     model = nn.Sequential(*layers[:-1])
     data = Dataset(torch.zeros(64, 2), torch.zeros(64, 2))
     optimizer = optim.SGD(model.parameters(), lr=0.1)
