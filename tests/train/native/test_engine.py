@@ -248,3 +248,17 @@ def test_a_second_ctrl_c_does_not_wait_for_the_epoch() -> None:
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=60)
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
+
+
+def test_an_option_that_becomes_unknown_is_no_end() -> None:
+    class NoEpsilon(Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+            self.run.optimizer.param_groups[0]["eps"] = 0.0
+
+    def fit(engine: str) -> list[Tensor]:
+        model = network(*SIZES)
+        optimizer = optim.Adam(model.parameters(), lr=0.01)
+        run(model, plane(24), epochs=3, optimizer=optimizer, engine=engine, callbacks=[NoEpsilon()])
+        return values(model)
+
+    both(fit)

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from plaingrad.optim.optimizer import accumulator
 from plaingrad.parameter import Parameter
+from plaingrad.train.eager import EagerEngine
+from plaingrad.train.native.builder import BuildError
 from plaingrad.train.native.cache import library
 from plaingrad.train.native.call import WHOLE, Array, Call, workspace
-from plaingrad.train.native.lower import Program, lower_training
+from plaingrad.train.native.lower import NotLoweredError, Program, lower_training
 from plaingrad.train.native.lower.rules import OPTIONS, lower_rule
 from plaingrad.train.task import Task
 
@@ -57,11 +59,14 @@ class NativeEngine:
         self.known: Any = None
 
     def run_epochs(self, orders: Tensor | None, count: int) -> list[float]:
-        """See `Engine.run_epochs`."""
+        """See `Engine.run_epochs`. Eagerly, if an option has become one that the kernels do not know."""
         task, optimizer = self.task, self.task.optimizer
-        options = lower_rule(optimizer)[1], optimizer.clip_norm is not None
-        if options != (self.program.flags, self.program.clipped):  # one of them has been changed
-            self._prepare(lower_training(task))
+        try:
+            options = lower_rule(optimizer)[1], optimizer.clip_norm is not None
+            if options != (self.program.flags, self.program.clipped):  # one of them has been changed
+                self._prepare(lower_training(task))
+        except (BuildError, NotLoweredError):
+            return EagerEngine(task).run_epochs(orders, count)
         rates, steps_per_rate = self._rates(count)
         numbers = np.zeros((len(optimizer.param_groups), OPTIONS))
         for row, group in zip(numbers, optimizer.param_groups):
