@@ -9,21 +9,8 @@ from typing import Any
 
 import pytest
 
-from plaingrad.train.callbacks import Callback
 from plaingrad.train.interrupt import Interrupt
-from train.small import network, plane, run
-
-
-class Press(Callback):
-    """Presses Ctrl-C when the second epoch begins."""
-
-    def __init__(self, times: int) -> None:
-        self.times = times
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float]) -> None:
-        if epoch == 1:
-            for _ in range(self.times):
-                signal.raise_signal(signal.SIGINT)
+from train.small import Press, network, plane, run
 
 
 def test_ctrl_c_lets_the_epoch_finish_and_returns_the_history(capfd: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +60,7 @@ def test_another_thread_leaves_signals_alone() -> None:
 PROGRAM = """
 import sys
 from plaingrad.train.callbacks import Callback
-from train.small import network, plane, run
+from train.small import Press, network, plane, run
 
 class Tell(Callback):
     def on_epoch_end(self, epoch, logs):

@@ -15,7 +15,7 @@ from plaingrad.train import History
 from plaingrad.train import engine as engines
 from plaingrad.train.callbacks import Callback, EarlyStopping
 from plaingrad.train.native import cache
-from train.small import Noise, network, plane, run, values
+from train.small import Noise, Press, network, plane, run, values
 
 DATA, HELD_OUT = plane(20), plane(7, seed=1)
 
@@ -171,18 +171,6 @@ def test_one_that_diverges_ends_alone(engine: Any) -> None:
     assert [len(history) for history in histories] == [4, 0, 4]
     assert histories[1].stopped == "diverged in epoch 1"
     assert all(torch.equal(a, b) for a, b in zip(values(models[1]), values(network(2, 3, 1, seed=1))))
-
-
-class Press(Callback):
-    """Presses Ctrl-C when the second epoch begins."""
-
-    def __init__(self, times: int) -> None:
-        self.times = times
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float]) -> None:
-        if epoch == 1:
-            for _ in range(self.times):
-                signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize("engine", ["native", "eager"])

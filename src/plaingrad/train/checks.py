@@ -91,6 +91,32 @@ def expect_callbacks(callbacks: Any) -> None:
             raise ValueError(f"callbacks: expected instances of Callback, got {_told(callback)}")
 
 
+def expect_apart(models: Sequence[Module]) -> None:
+    """Refuse networks that share a module or a parameter."""
+    holders: dict[int, int] = {}
+    for i, model in enumerate(models):
+        expect_model(model)
+        for part in (*model.modules(), *model.parameters()):
+            first = holders.setdefault(id(part), i)
+            if first != i:
+                places = f"models[{first}] and models[{i}]"
+                raise ValueError(f"models: expected networks that share nothing, got {part} in {places}")
+
+
+def expect_own(lists: Sequence[Sequence[Callback]]) -> None:
+    """Refuse a callback that serves two networks."""
+    holders: dict[int, int] = {}
+    for i, own in enumerate(lists):
+        expect_callbacks(own)
+        for callback in own:
+            first = holders.setdefault(id(callback), i)
+            if first != i:
+                kind = type(callback).__name__
+                raise ValueError(
+                    f"callbacks: expected instances for each network alone, got a {kind} for {first} and {i}"
+                )
+
+
 def as_trained(model: Module, data: Dataset) -> Dataset:
     """The data on the model's device, floating-point tensors in the model's dtype."""
     first = next(iter(model.parameters()), None)

@@ -29,6 +29,8 @@ from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
 from plaingrad.train.loop import fit
 from plaingrad.train.metrics import Metric
+from plaingrad.train.randomness import drawn
+from plaingrad.train.threads import threads
 
 SECONDS_PER_LOOK = 0.25  # at how far the networks are
 
@@ -93,7 +95,7 @@ def fit_many(
     """
     models = list(models)
     count = len(models)
-    expect_apart(models)
+    checks.expect_apart(models)
     workers = cores() if workers is None else checks.expect_positive("workers", workers)
     data = Dataset.of(train)
     shared = {
@@ -112,7 +114,7 @@ def fit_many(
         "seed": [drawn() if s is None else s for s in each("seeds", seeds, count, True)],
         "callbacks": [()] * count if callbacks is None else each("callbacks", callbacks, count),
     }
-    expect_own(own["callbacks"])
+    checks.expect_own(own["callbacks"])
     kinds = [
         (repr(model), type(one), type(rule), size)
         for model, one, rule, size in zip(models, own["loss"], own["optimizer"], own["batch_size"])
@@ -124,7 +126,7 @@ def fit_many(
         for i, (model, *row) in enumerate(zip(models, *own.values()))
     ]
     with interrupt, bar(trials, progress) as look:
-        with one_thread(), torch.random.fork_rng([]):
+        with threads(1), torch.random.fork_rng([]):
             sweep.run(trials, workers, look)
         sweep.side_by_side = False
         sweep.run([trial for trial in trials if trial.deferred], 1, look)
@@ -238,32 +240,6 @@ class Trial(Callback):
             self.run.stop(f"interrupted in epoch {epoch + 1}")
 
 
-def expect_apart(models: Sequence[Module]) -> None:
-    """Refuse networks that share a module or a parameter."""
-    holders: dict[int, int] = {}
-    for i, model in enumerate(models):
-        checks.expect_model(model)
-        for part in (*model.modules(), *model.parameters()):
-            first = holders.setdefault(id(part), i)
-            if first != i:
-                places = f"models[{first}] and models[{i}]"
-                raise ValueError(f"models: expected networks that share nothing, got {part} in {places}")
-
-
-def expect_own(lists: Sequence[Sequence[Callback]]) -> None:
-    """Refuse a callback that serves two networks."""
-    holders: dict[int, int] = {}
-    for i, own in enumerate(lists):
-        checks.expect_callbacks(own)
-        for callback in own:
-            first = holders.setdefault(id(callback), i)
-            if first != i:
-                kind = type(callback).__name__
-                raise ValueError(
-                    f"callbacks: expected instances for each network alone, got a {kind} for {first} and {i}"
-                )
-
-
 def each(name: str, values: Any, count: int, one_for_all: bool = False) -> list[Any]:
     """A list with a value for each network."""
     if isinstance(values, Sequence) and len(values) == count:
@@ -274,25 +250,9 @@ def each(name: str, values: Any, count: int, one_for_all: bool = False) -> list[
     raise ValueError(f"{name}: expected one for each of {count} models, got {got}")
 
 
-def drawn() -> int:
-    """A seed from torch's global generator, as `plaingrad.fit` draws it."""
-    return int(torch.empty((), dtype=torch.int64).random_())
-
-
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread for each thread that asks for something."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

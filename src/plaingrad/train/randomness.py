@@ -18,11 +18,16 @@ def seeded(seed: int | None, device: torch.device) -> Iterator[tuple[torch.Gener
     """
     order = torch.Generator()
     if seed is None:
-        drawn = int(torch.empty((), dtype=torch.int64).random_())  # 63 bits
-        yield order.manual_seed(drawn), drawn
+        seed = drawn()
+        yield order.manual_seed(seed), seed
         return
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         # Another stream than the order's, or the two would be correlated. For the CPU torch.manual_seed would
         # take a millisecond, to note for each kind of device that is not there how to seed it.
         (torch.default_generator if device.type == "cpu" else torch).manual_seed(~seed)
         yield order.manual_seed(seed), seed
+
+
+def drawn() -> int:
+    """A seed of 63 bits from torch's global generator."""
+    return int(torch.empty((), dtype=torch.int64).random_())

@@ -34,8 +34,15 @@ def threads_for(model: Module, batch: Tensor) -> Iterator[None]:
     Never fewer than one or more than before: a network of width 25 is many times slower on 16 threads than
     on one.
     """
+    with threads(max(1, min(torch.get_num_threads(), int(flops(model, batch) / FLOPS_PER_THREAD)))):
+        yield
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads, and afterwards as many as before."""
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, int(flops(model, batch) / FLOPS_PER_THREAD))))
+    torch.set_num_threads(count)
     try:
         yield
     finally:

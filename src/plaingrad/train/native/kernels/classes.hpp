@@ -30,7 +30,7 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
     }
     template <class Batch> INLINE double total(const Batch& batch) const {
         double sum = 0;
-        for (int i = 0; i < batch.rows_of_all; ++i) {
+        for (int i = 0; i < batch.rows; ++i) {
             long t = target(batch, batch.sample(i));
             if (t != Constants::ignored) sum += batch.weight(i) * double(weight.at[t]);
         }
@@ -63,7 +63,7 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
     INLINE T sample(int row, const T* x, T* dx, long t, T w, T share) {
         constexpr T even = T(Constants::smoothing / Classes), own = T(1 - Constants::smoothing);
         const T at_target = w * own * weight.at[t], all = at_target + w * even * weight_of_all;
-        const T most = Logits ? largest(x) : T(0);
+        const T most = Logits ? largest<T, Classes>(x) : T(0);
         Vec<T> of_others = zero<T>(), spread = zero<T>();
         for (int j = 0; j < Classes; j += lanes<T>) {
             const Vec<T> z = load(x + j) - most;
@@ -89,12 +89,6 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
         T found = at_target * (x[t] - most);
         if constexpr (Constants::smoothing > 0) found += w * even * sum<T>(spread);
         return found;
-    }
-    static INLINE T largest(const T* x) {
-        const Vec<T> least = zero<T>() - T(__builtin_inf());
-        Vec<T> top = least;
-        for (int j = 0; j < Classes; j += lanes<T>) top = larger(top, iota<T>() < Classes - j ? load(x + j) : least);
-        return maximum<T>(top);
     }
 };
 

@@ -64,4 +64,12 @@ template <class T, int S = 1> INLINE T maximum(Vec<T> x) {
     else return x[0];
 }
 
+// The largest of a row's first `Count` numbers.
+template <class T, int Count> INLINE T largest(const T* x) {
+    const Vec<T> least = zero<T>() - T(__builtin_inf());
+    Vec<T> top = least;
+    for (int j = 0; j < Count; j += lanes<T>) top = larger(iota<T>() < Count - j ? load(x + j) : least, top);
+    return maximum<T>(top);
+}
+
 }  // namespace plaingrad

@@ -7,14 +7,6 @@
 
 namespace plaingrad {
 
-// The largest of a row's first `Count` numbers.
-template <class T, int Count> INLINE T largest(const T* x) {
-    const Vec<T> least = zero<T>() - T(__builtin_inf());
-    Vec<T> top = least;
-    for (int j = 0; j < Count; j += lanes<T>) top = larger(iota<T>() < Count - j ? load(x + j) : least, top);
-    return maximum<T>(top);
-}
-
 // y = e^x / sum of e^x,  dx = y (dy - sum of dy y)
 template <class Setting, int Features> struct Softmax {
     typedef typename Setting::T T;

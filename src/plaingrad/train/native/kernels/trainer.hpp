@@ -35,7 +35,6 @@ template <class Setting> struct Batch {
     const long* order;
     long from;         // the batch's first place in the order
     int rows;          // that hold samples
-    int rows_of_all;
     double total = 0;  // what a mean divides by
     const Call& call;
     long step;         // since `begin`
@@ -44,8 +43,8 @@ template <class Setting> struct Batch {
     INLINE double weight(int row) const { return weights ? double(weights[sample(row)]) : 1; }
     INLINE double weight_of_all() const {
         double sum = 0;
-        if (!weights) return rows_of_all;
-        for (int i = 0; i < rows_of_all; ++i) sum += weight(i);
+        if (!weights) return rows;
+        for (int i = 0; i < rows; ++i) sum += weight(i);
         return sum;
     }
 };
@@ -75,8 +74,10 @@ template <class Setting, class Network, class Loss> struct Trainer {
             const double* rates = call.rates + step / call.steps_per_rate * Setting::groups;
             for (int g = 0; g < Setting::groups; ++g) learner.rule[g].begin(rates[g]);
             const int rows = left < Setting::rows ? int(left) : Setting::rows;
-            Batch<Setting> batch{learner, call.targets, static_cast<const T*>(call.weights), call.order, epoch * call.samples + from, rows, rows, 0, call, step - call.begin};
-            if (!call.order) batch.from = from;
+            const long place = call.order ? epoch * call.samples + from : from;  // the data have one order for all
+            Batch<Setting> batch{learner,    call.targets, static_cast<const T*>(call.weights),
+                                 call.order, place,        rows,
+                                 0,          call,         step - call.begin};
             call.losses[epoch] += once(call, batch);
             for (int g = 0; g < Setting::groups; ++g) learner.rule[g].end();
             finite = left > Setting::rows || call.losses[epoch] - call.losses[epoch] == 0;

@@ -25,16 +25,15 @@ template <class T> struct VectorOf {
 };
 template <class T> using Vec = typename VectorOf<T>::type;
 
-// The signed and unsigned integers as wide as T. A comparison of two Vec<T> is a Vec<Int<T>> of 0 and -1.
-template <int Bytes> struct IntegersOf;
-template <> struct IntegersOf<4> { typedef int sign; typedef unsigned plain; };
-template <> struct IntegersOf<8> { typedef long sign; typedef unsigned long plain; };
-template <class T> using Int = typename IntegersOf<sizeof(T)>::sign;
-template <class T> using Unsigned = typename IntegersOf<sizeof(T)>::plain;
+// The integer as wide as T. A comparison of two Vec<T> is a Vec<Int<T>> of 0 and -1.
+template <int Bytes> struct IntegerOf;
+template <> struct IntegerOf<4> { typedef int type; };
+template <> struct IntegerOf<8> { typedef long type; };
+template <class T> using Int = typename IntegerOf<sizeof(T)>::type;
 
 #define INLINE inline __attribute__((always_inline))
 
-// The element type of a vector type, and the vector of integers that fits it.
+// The element type of a vector type.
 template <class V> struct ElementOf { typedef decltype(V{}[0] + V{}[0]) type; };
 template <class V> using Element = typename ElementOf<V>::type;
 
@@ -48,6 +47,7 @@ template <class T> INLINE Vec<T> load_some(const T* from, int count) {
     for (int i = 0; i < count; ++i) x[i] = from[i];
     return x;
 }
+
 template <class T> INLINE Vec<T> zero() { return Vec<T>{}; }
 
 // 0, 1, 2, ...
