@@ -8,8 +8,8 @@
 
 namespace plaingrad {
 
-// Look until it is so. After some microseconds others may have the core between two looks: perhaps it is one of them
-// that is waited for.
+// Look until it is so. After some microseconds, others may have the core between two looks: perhaps what is waited for
+// is one of them.
 template <class F> void wait_until(F is_so) {
     for (int looks = 0; !is_so(); ++looks)
         if (looks >= 1000) sched_yield();
@@ -46,8 +46,9 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
     // What a slice tells the others: its part of the loss, and of the square of the gradient's norm.
     struct alignas(64) Found { double loss, squares; };
     struct Member { Team* team; int number; };
+    typedef Trainer<Setting, Network, Loss> Slice;
 
-    Trainer<Setting, Network, Loss> slices[Slices];
+    Slice slices[Slices];
     Found found[Slices];
     Barrier barrier;
     const Call* call;
@@ -126,7 +127,8 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
         }
         for (int t = number; t < Slices; t += threads)
             each_vector(t, [&](auto& parameter, int place) {
-                parameter.update(learner, place, clipped ? scale * load(parameter.gradient.at + place) : sum_at(parameter, place));
+                const Vec<T> g = clipped ? scale * load(parameter.gradient.at + place) : sum_at(parameter, place);
+                parameter.update(learner, place, g);
                 for (int s = 1; s < Slices; ++s)
                     store(in_slice(s, parameter).value.at + place, load(parameter.value.at + place));
             });
@@ -147,7 +149,7 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
         return g;
     }
 
-    // The first slice's parameters, which alone have the rule's states; and a share of the vectors of those learned.
+    // The first slice's parameters, which alone have the rule's states; and a share of the vectors of what is learned.
     template <class F> void each_parameter(F f) { slices[0].network.each(f); }
     template <class F> INLINE void each_vector(int share, F f) {
         each_parameter([&](auto& parameter) {
@@ -160,7 +162,7 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
     }
     // The same parameter in another slice: it lies as far from it as the slices do.
     template <class P> INLINE static P& in_slice(int t, P& parameter) {
-        return *reinterpret_cast<P*>(reinterpret_cast<char*>(&parameter) + t * sizeof(Trainer<Setting, Network, Loss>));
+        return *reinterpret_cast<P*>(reinterpret_cast<char*>(&parameter) + t * sizeof(Slice));
     }
 };
 

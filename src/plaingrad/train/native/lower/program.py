@@ -71,14 +71,16 @@ def lower_training(task: Task, threads: int = 1) -> Program:
         f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
     ]
     title = f"{type(task.loss).__name__}, {type(optimizer).__name__}, {element}, batches of {task.batch_size}"
+    run = f"Trainer<Setting, Network, {loss.type}>"
     if threads > 1:
+        source.headers.add("team.hpp")
         title += f" over {threads} threads"
         run = f"Team<Setting, Network, {loss.type}, {threads}, {task.batch_size}>"
-    else:
-        run = f"Trainer<Setting, Network, {loss.type}>"
     text = written(described(task.model), title, source, setting, types, run)
     numbered = [groups.get(t, -1) if isinstance(t, Parameter) else -1 for t in source.tensors]
-    return Program(text, source.tensors, numbered, source.dropouts, rule, flags, clipped, loss.numbers, threads)
+    return Program(
+        text, source.tensors, numbered, source.dropouts, rule, flags, clipped, loss.numbers, threads
+    )
 
 
 def element_type(model: Module) -> str:
@@ -110,8 +112,7 @@ def described(model: Module) -> str:
 def written(network: str, rest: str, source: Source, setting: list[str], types: list[str], run: str) -> str:
     """The source text from its parts."""
     members = indent("\n".join(setting), "    ")
-    header = "team.hpp" if run.startswith("Team") else "trainer.hpp"
-    return f"""{opening(f"{network}; {rest}", source, header)}
+    return f"""{opening(f"{network}; {rest}", source, "trainer.hpp")}
 struct Setting {{
 {members}
 }};
