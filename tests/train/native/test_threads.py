@@ -125,7 +125,7 @@ def test_a_run_that_diverges_is_stopped_in_the_same_step(split: Split) -> None:
     assert told[0][1] == pytest.approx(told[1][1], rel=1e-6)
 
 
-LARGE = partial(nn.Linear, 64, 400), nn.ReLU, partial(nn.Linear, 400, 64)
+LARGE = dense(64, 400, 64)
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,10 @@ LARGE = partial(nn.Linear, 64, 400), nn.ReLU, partial(nn.Linear, 400, 64)
         (LARGE, 128, 2, "asked for, on 2 threads"),
         (LARGE, 128, 1, "asked for"),
         (LARGE, 4, 2, "asked for"),
+        (dense(64, 4000, 64), 8, 2, "asked for"),
         ((*LARGE, partial(nn.BatchNorm1d, 64)), 128, 2, "asked for"),
     ],
-    ids=["large", "one thread", "small", "over the batch"],
+    ids=["large", "one thread", "small", "few rows", "over the batch"],
 )
 def test_what_is_split(
     layers: tuple[Callable[[], Module], ...], batch_size: int, given: int, expected: str
