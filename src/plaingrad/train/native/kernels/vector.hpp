@@ -40,6 +40,15 @@ template <class V> using Element = typename ElementOf<V>::type;
 template <class T> INLINE Vec<T> load(const T* from) { return *reinterpret_cast<const Vec<T>*>(from); }
 template <class T> INLINE void store(T* to, Vec<T> x) { *reinterpret_cast<Vec<T>*>(to) = x; }
 
+// Have x in a register now: compilers like to load anew at each use, and loads are what a product waits for.
+template <class V> INLINE void keep(V& x) {
+#if defined(__x86_64__)
+    asm("" : "+v"(x));
+#elif defined(__aarch64__)
+    asm("" : "+w"(x));
+#endif
+}
+
 // The next `count` elements, if that is less than a vector, and zeros; from memory of any alignment.
 template <class T> INLINE Vec<T> load_some(const T* from, int count) {
     if (count >= lanes<T>) return *reinterpret_cast<const typename VectorOf<T>::unaligned*>(from);
