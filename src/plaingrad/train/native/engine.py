@@ -64,7 +64,7 @@ class NativeEngine:
         try:
             options = lower_rule(optimizer)[1], optimizer.clip_norm is not None
             if options != (self.program.flags, self.program.clipped):  # one of them has been changed
-                self._prepare(lower_training(task))
+                self._prepare(lower_training(task, self.program.threads))
         except (BuildError, NotLoweredError):
             return EagerEngine(task).run_epochs(orders, count)
         rates, steps_per_rate = self._rates(count)

@@ -95,7 +95,8 @@ struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setti
             store(dx.row(row) + vector * lanes<T>, sum);
         });
     }
-    // Transpose the square of weights that begins with this input and this vector of outputs.
+    // Transpose the square of weights that begins with this input and this vector of outputs. (The lanes beyond the
+    // inputs are 0 already, but GCC 12 at -O3 does not always see to it.)
     INLINE void turn(int input, int vector) {
         Vec<T> square[lanes<T>];
 #pragma GCC unroll 16
@@ -104,7 +105,7 @@ struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setti
 #pragma GCC unroll 16
         for (int i = 0; i < lanes<T>; ++i) {
             int output = vector * lanes<T> + i;
-            if (output < Outputs) store(transposed.at + Transposed::at(output, input / lanes<T>), square[i]);
+            if (output < Outputs) store(transposed.at + Transposed::at(output, input / lanes<T>), first(Inputs - input, square[i]));
         }
     }
     INLINE Vec<T> weights(int input, int vector) const {

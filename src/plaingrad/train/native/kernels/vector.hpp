@@ -31,6 +31,10 @@ template <> struct IntegerOf<4> { typedef int type; };
 template <> struct IntegerOf<8> { typedef long type; };
 template <class T> using Int = typename IntegerOf<sizeof(T)>::type;
 
+// The type that a reference refers to.
+template <class R> struct ReferredBy;
+template <class T> struct ReferredBy<T&> { typedef T type; };
+
 #define INLINE inline __attribute__((always_inline))
 
 // The element type of a vector type.
