@@ -24,6 +24,7 @@ struct Call {
     const unsigned long* keys;  // of the layers that draw random numbers
     const long* draws;          // how often they have drawn before `begin`
     double* losses;             // of each epoch, the sum over its samples; added to
+    void* outputs;              // of the samples in evaluation mode, to be written; null in training
 };
 
 // What the layers and the loss are told of the batch.
@@ -39,6 +40,7 @@ template <class Setting> struct Batch {
     const Call& call;
     long step;         // since `begin`
 
+    INLINE bool training() const { return !call.outputs; }
     INLINE long sample(int row) const { return order ? order[from + row] : from + row; }
     INLINE double weight(int row) const { return weights ? double(weights[sample(row)]) : 1; }
     INLINE double weight_of_all() const {
@@ -62,8 +64,7 @@ template <class Setting, class Network, class Loss> struct Trainer {
 
     // Do the steps of the call, or those up to the end of an epoch whose loss is not finite; the last one done.
     long run(const Call& call) {
-        T* const* tensors = reinterpret_cast<T* const*>(call.tensors);
-        read_parameters(network, tensors);
+        T* const* tensors = read(call);
         loss.read(call.numbers);
         for (int g = 0; g < Setting::groups; ++g) learner.rule[g].start(call.options + g * Setting::options, call.taken[g]);
         const long per_epoch = (call.samples + Setting::rows - 1) / Setting::rows;
@@ -86,10 +87,32 @@ template <class Setting, class Network, class Loss> struct Trainer {
         return step;
     }
 
+    // The outputs for all samples in their own order, in evaluation mode.
+    void evaluate(const Call& call) {
+        read(call);
+        for (long from = 0; from < call.samples; from += Setting::rows) {
+            const long left = call.samples - from;
+            const int rows = left < Setting::rows ? int(left) : Setting::rows;
+            Batch<Setting> batch{learner, nullptr, nullptr, nullptr, from, rows, 0, call, 0};
+            gather(static_cast<const typename Input::Element*>(call.inputs), batch);
+            forward(batch);
+            for (int i = 0; i < rows; ++i)
+                __builtin_memcpy(static_cast<T*>(call.outputs) + (from + i) * Output::columns, y.row(i), Output::columns * sizeof(T));
+        }
+    }
+
+    // Training and evaluation share these two; inlined in both, they would take twice as long to compile.
+    NOINLINE T* const* read(const Call& call) {
+        T* const* tensors = reinterpret_cast<T* const*>(call.tensors);
+        read_parameters(network, tensors);
+        return tensors;
+    }
+    NOINLINE void forward(const Batch<Setting>& batch) { network.forward(x, y, batch); }
+
     INLINE double once(const Call& call, Batch<Setting>& batch) {
         gather(static_cast<const typename Input::Element*>(call.inputs), batch);
         batch.total = loss.total(batch);
-        network.forward(x, y, batch);
+        forward(batch);
         const double value = loss(y, dy, batch);
         network.template backward<false>(x, y, dy, nullptr, batch);
         if constexpr (Setting::deferred) update_clipped(call.clip_norm);

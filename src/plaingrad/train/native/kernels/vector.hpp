@@ -32,6 +32,7 @@ template <> struct IntegerOf<8> { typedef long type; };
 template <class T> using Int = typename IntegerOf<sizeof(T)>::type;
 
 #define INLINE inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
 
 // The element type of a vector type.
 template <class V> struct ElementOf { typedef decltype(V{}[0] + V{}[0]) type; };

@@ -29,6 +29,8 @@ class Program:
         flags: what the rule was compiled for.
         clipped: whether the gradient's norm is bounded.
         numbers: the loss's.
+        columns: of the network's outputs.
+        evaluates: whether it gives the outputs in evaluation mode too.
     """
 
     source: str
@@ -39,6 +41,8 @@ class Program:
     flags: dict[str, bool]
     clipped: bool
     numbers: list[float]
+    columns: int
+    evaluates: bool
 
 
 def lower_training(task: Task) -> Program:
@@ -71,7 +75,18 @@ def lower_training(task: Task) -> Program:
     title = f"{type(task.loss).__name__}, {type(optimizer).__name__}, {element}, batches of {task.batch_size}"
     text = written(described(task.model), title, source, setting, types, loss.type)
     numbered = [groups.get(t, -1) if isinstance(t, Parameter) else -1 for t in source.tensors]
-    return Program(text, source.tensors, numbered, source.dropouts, rule, flags, clipped, loss.numbers)
+    return Program(
+        text,
+        source.tensors,
+        numbered,
+        source.dropouts,
+        rule,
+        flags,
+        clipped,
+        loss.numbers,
+        columns,
+        source.evaluates,
+    )
 
 
 def element_type(model: Module) -> str:
@@ -114,6 +129,7 @@ using Run = Trainer<Setting, Network, {loss}>;
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
 extern "C" long train(void* memory, const Call* call) {{ return in<Run>(memory).run(*call); }}
+extern "C" void evaluate(void* memory, const Call* call) {{ in<Run>(memory).evaluate(*call); }}
 """
 
 
