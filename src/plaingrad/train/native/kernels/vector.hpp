@@ -36,6 +36,7 @@ template <class R> struct ReferredBy;
 template <class T> struct ReferredBy<T&> { typedef T type; };
 
 #define INLINE inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
 
 // The element type of a vector type.
 template <class V> struct ElementOf { typedef decltype(V{}[0] + V{}[0]) type; };
