@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.nn import Loss
-from plaingrad.train.evaluation import weight
+from plaingrad.train.evaluation import BATCH_SIZE, outputs, weight
 from plaingrad.train.task import Task
 from plaingrad.train.weighting import Weighted
 
@@ -61,3 +61,7 @@ class EagerEngine:
                 for end in task.batch_end:
                     end(i, {"loss": value.item()})
         return total.item() / sum(samples)
+
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """See `Engine.outputs`."""
+        return outputs(self.task.model, inputs, BATCH_SIZE)

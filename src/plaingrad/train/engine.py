@@ -49,6 +49,14 @@ class Engine(Protocol):
         """
         ...
 
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """The model's outputs in evaluation mode, as it is now.
+
+        Args:
+            inputs: samples like those that it is trained on, any number of them.
+        """
+        ...
+
 
 def choose(name: str, task: Task, epochs: int, tell: bool = False) -> tuple[Engine, str]:
     """The engine of that name for that task, and why it is this one.

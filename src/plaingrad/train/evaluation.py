@@ -80,15 +80,25 @@ def measure(
     batch_size: int = BATCH_SIZE,
 ) -> dict[str, float]:
     """What `evaluate` returns, for data that has the model's dtype and device."""
-    prediction = outputs(model, data.inputs, batch_size)
+    return scores(outputs(model, data.inputs, batch_size), data.targets, loss, metrics, batch_size)
+
+
+def scores(
+    prediction: Tensor,
+    targets: Tensor,
+    loss: Loss | None,
+    metrics: Mapping[str, Metric],
+    batch_size: int = BATCH_SIZE,
+) -> dict[str, float]:
+    """What `evaluate` returns for these outputs of a network."""
     found: dict[str, float] = {}
     if loss is not None:
         with mode(False, loss), torch.no_grad():
             total = torch.zeros((), dtype=torch.float64, device=prediction.device)
-            for p, t in zip(prediction.split(batch_size), data.targets.split(batch_size)):
+            for p, t in zip(prediction.split(batch_size), targets.split(batch_size)):
                 total.add_(loss.forward(p, t), alpha=weight(loss, len(t)))
-        found["loss"] = total.item() / len(data)
-    return found | {name: float(metric(prediction, data.targets)) for name, metric in metrics.items()}
+        found["loss"] = total.item() / len(targets)
+    return found | {name: float(metric(prediction, targets)) for name, metric in metrics.items()}
 
 
 def outputs(model: Module, inputs: Tensor, batch_size: int) -> Tensor:

@@ -17,7 +17,7 @@ from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
 from plaingrad.train.engine import choose
 from plaingrad.train.epochs import Epochs
-from plaingrad.train.evaluation import BATCH_SIZE, measure, outputs
+from plaingrad.train.evaluation import BATCH_SIZE, measure, outputs, scores
 from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
 from plaingrad.train.masks import Masks
@@ -156,9 +156,9 @@ def fit(
             or any(callback.watches_model for callback in callbacks)
         )
         for epoch, logs in Epochs(task, runner, run, generator if shuffle else None, callbacks, watched):
-            logs |= measure(model, data, None, measured) if measured else {}
+            logs |= scores(runner.outputs(data.inputs), data.targets, None, measured) if measured else {}
             if held_out is not None:
-                found = measure(model, held_out, loss, measured)
+                found = scores(runner.outputs(held_out.inputs), held_out.targets, loss, measured)
                 logs |= {f"val_{name}": value for name, value in found.items()}
             if schedule is not None and schedule.interval == "epoch":
                 score = (logs.get("val_loss", logs["loss"]),)

@@ -33,6 +33,7 @@ class Call(ctypes.Structure):
         ("keys", POINTER),
         ("draws", POINTER),
         ("losses", POINTER),
+        ("outputs", POINTER),
     ]
 
 

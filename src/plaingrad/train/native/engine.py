@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from plaingrad.optim.optimizer import accumulator
@@ -50,6 +51,8 @@ class NativeEngine:
         loaded = library(program.source)
         self.run = loaded.train
         self.run.argtypes, self.run.restype = [WHOLE, WHOLE], WHOLE
+        self.evaluate = loaded.evaluate
+        self.evaluate.argtypes, self.evaluate.restype = [WHOLE, WHOLE], None
         loaded.size.restype = WHOLE
         self.memory, self.address = workspace(loaded.size())
         masks = self.task.masks
@@ -62,8 +65,7 @@ class NativeEngine:
         """See `Engine.run_epochs`. Eagerly, if an option has become one that the kernels do not know."""
         task, optimizer = self.task, self.task.optimizer
         try:
-            options = lower_rule(optimizer)[1], optimizer.clip_norm is not None
-            if options != (self.program.flags, self.program.clipped):  # one of them has been changed
+            if self._changed():
                 self._prepare(lower_training(task, self.program.threads))
         except (BuildError, NotLoweredError):
             return EagerEngine(task).run_epochs(orders, count)
@@ -94,6 +96,28 @@ class NativeEngine:
             if done < wanted:  # an epoch's loss was not finite
                 break
         return [float(loss) / self.total for loss in losses[: -(-done // self.steps)]]
+
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """See `Engine.outputs`. Eagerly, if the program was made for something else."""
+        alike = inputs.dtype == self.inputs.dtype and inputs.shape[1:] == self.inputs.shape[1:]
+        if not (alike and self.program.evaluates) or self._changed():
+            return EagerEngine(self.task).outputs(inputs)
+        dtype = self.program.tensors[0].value.dtype
+        found = torch.empty(len(inputs), self.program.columns, dtype=dtype)
+        call = Call(tensors=self._tensors()[0])
+        rows = self.steps_per_call * self.task.batch_size
+        for x, y in zip(inputs.contiguous().split(rows), found.split(rows)):
+            call.inputs, call.outputs, call.samples = x.data_ptr(), y.data_ptr(), len(x)
+            self.evaluate(self.address, ctypes.addressof(call))
+        return found
+
+    def _changed(self) -> bool:
+        """Whether an option of the optimizer is not any more what the program was made for."""
+        try:
+            options = lower_rule(self.task.optimizer)[1], self.task.optimizer.clip_norm is not None
+        except NotLoweredError:
+            return True
+        return options != (self.program.flags, self.program.clipped)
 
     def _call(self, call: Call, begin: int, end: int) -> int:
         """Do these steps, or those up to the end of an epoch whose loss is not finite; the last one done."""

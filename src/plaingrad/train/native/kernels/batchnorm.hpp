@@ -32,8 +32,9 @@ struct BatchNorm {
     }
 
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch& batch) {
-        if constexpr (Setting::training) forward_by_batch(x, y, batch);
-        else forward_by_running(x, y);
+        if constexpr (Setting::training)
+            if (batch.training()) return forward_by_batch(x, y, batch);
+        if constexpr (tracks) forward_by_running(x, y);
     }
     template <class Batch> INLINE void forward_by_batch(const Input& x, Output& y, const Batch& batch) {
         const T count = T(batch.rows);

@@ -19,6 +19,7 @@ template <class C> INLINE void squares(C& counters, unsigned long key) {
     counters = x >> 32;
 }
 
+// y = x in evaluation, and in training
 // y = x m,  dx = dy m,  m_i = scale where squares(2^32 d + i) < limit, else 0, at draw number d and element i of the batch
 template <class Setting, int Features, int Number, class Constants> struct Dropout {
     typedef typename Setting::T T;
@@ -30,6 +31,7 @@ template <class Setting, int Features, int Number, class Constants> struct Dropo
     template <class F> void each(F&) {}
 
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch& batch) {
+        if (!batch.training()) return void(y = x);
         const unsigned long key = batch.call.keys[Number], draw = batch.call.draws[Number] + batch.step;
         const Counters<T> lane = __builtin_convertvector(iota<T>(), Counters<T>);
         for (int i = 0; i < Setting::rows; ++i)

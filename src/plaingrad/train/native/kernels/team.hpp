@@ -76,6 +76,8 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
         write_parameters(slices[0].network, tensors);
         return done;
     }
+    void evaluate(const Call& call) { slices[0].evaluate(call); }
+
     static void* begin(void* given) {
         const Member& member = *static_cast<const Member*>(given);
         wait_until([&] { return __atomic_load_n(&member.team->threads, __ATOMIC_ACQUIRE) > 0; });

@@ -24,6 +24,7 @@ struct Call {
     const unsigned long* keys;  // of the layers that draw random numbers
     const long* draws;          // how often they have drawn before `begin`
     double* losses;             // of each epoch, the sum over its samples; added to
+    void* outputs;              // of the samples in evaluation mode, to be written; null in training
 };
 
 // What the layers and the loss are told of the batch.
@@ -40,6 +41,7 @@ template <class Setting> struct Batch {
     long step;         // since `begin`
     int first;         // of the rows within a batch that several threads share
 
+    INLINE bool training() const { return !call.outputs; }
     INLINE long sample(int row) const { return order ? order[from + row] : from + row; }
     INLINE double weight(int row) const { return weights ? double(weights[sample(row)]) : 1; }
     INLINE double weight_of_all() const {
@@ -71,8 +73,7 @@ template <class Setting, class Network, class Loss> struct Trainer {
 
     // Do the steps of the call, or those up to the end of an epoch whose loss is not finite; the last one done.
     long run(const Call& call) {
-        T* const* tensors = reinterpret_cast<T* const*>(call.tensors);
-        read_parameters(network, tensors);
+        T* const* tensors = read(call);
         loss.read(call.numbers);
         learner.start(call.options, call.taken);
         const long per_epoch = (call.samples + Setting::rows - 1) / Setting::rows;
@@ -97,11 +98,33 @@ template <class Setting, class Network, class Loss> struct Trainer {
         return step;
     }
 
+    // The outputs for all samples in their own order, in evaluation mode.
+    void evaluate(const Call& call) {
+        read(call);
+        for (long from = 0; from < call.samples; from += Setting::rows) {
+            const long left = call.samples - from;
+            const int rows = left < Setting::rows ? int(left) : Setting::rows;
+            Batch<Setting> batch{learner, nullptr, nullptr, nullptr, from, rows, 0, call, 0, 0};
+            gather(static_cast<const typename Input::Element*>(call.inputs), batch);
+            forward(batch);
+            for (int i = 0; i < rows; ++i)
+                __builtin_memcpy(static_cast<T*>(call.outputs) + (from + i) * Output::columns, y.row(i), Output::columns * sizeof(T));
+        }
+    }
+
+    // Training and evaluation share these two; inlined in both, they would take twice as long to compile.
+    NOINLINE T* const* read(const Call& call) {
+        T* const* tensors = reinterpret_cast<T* const*>(call.tensors);
+        read_parameters(network, tensors);
+        return tensors;
+    }
+    NOINLINE void forward(const Batch<Setting>& batch) { network.forward(x, y, batch); }
+
     // The loss and all gradients of a batch, or of the rows of the whole one that are this thread's.
     INLINE double once(const Call& call, Batch<Setting>& batch, const Batch<Setting>& whole) {
         gather(static_cast<const typename Input::Element*>(call.inputs), batch);
         batch.total = loss.total(whole);
-        network.forward(x, y, batch);
+        forward(batch);
         const double value = loss(y, dy, batch);
         network.template backward<false>(x, y, dy, nullptr, batch);
         return Loss::mean ? value * whole.weight_of_all() : value;

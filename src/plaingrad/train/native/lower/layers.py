@@ -111,8 +111,10 @@ def batch_norm(module: nn.BatchNorm1d, shape: Shape, rest: list[Module], source:
     expect_eps(module)
     constants = {"eps": module.eps, "momentum": module.momentum or 0.0, "cumulative": module.momentum is None}
     groups = [source.hold(module.weight), source.hold(module.bias)]
-    if not source.training and module.running_mean is None:
-        raise refuse(module, "evaluation by the statistics of all samples is not among what it knows")
+    if module.running_mean is None:
+        if not source.training:
+            raise refuse(module, "evaluation by the statistics of all samples is not among what it knows")
+        source.evaluates = False
     tracked = source.track(module.running_mean, module.running_var, module.num_batches_tracked)
     source.headers.add("batchnorm.hpp")
     return [

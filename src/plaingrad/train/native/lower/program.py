@@ -30,6 +30,8 @@ class Program:
         clipped: whether the gradient's norm is bounded.
         numbers: the loss's.
         threads: over how many a batch is split.
+        columns: of the network's outputs.
+        evaluates: whether it gives the outputs in evaluation mode too.
     """
 
     source: str
@@ -41,6 +43,8 @@ class Program:
     clipped: bool
     numbers: list[float]
     threads: int
+    columns: int
+    evaluates: bool
 
 
 def lower_training(task: Task, threads: int = 1) -> Program:
@@ -79,7 +83,17 @@ def lower_training(task: Task, threads: int = 1) -> Program:
     text = written(described(task.model), title, source, setting, types, run)
     numbered = [groups.get(t, -1) if isinstance(t, Parameter) else -1 for t in source.tensors]
     return Program(
-        text, source.tensors, numbered, source.dropouts, rule, flags, clipped, loss.numbers, threads
+        text,
+        source.tensors,
+        numbered,
+        source.dropouts,
+        rule,
+        flags,
+        clipped,
+        loss.numbers,
+        threads,
+        columns,
+        source.evaluates,
     )
 
 
@@ -123,6 +137,7 @@ using Run = {run};
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
 extern "C" long train(void* memory, const Call* call) {{ return in<Run>(memory).run(*call); }}
+extern "C" void evaluate(void* memory, const Call* call) {{ in<Run>(memory).evaluate(*call); }}
 """
 
 

@@ -36,6 +36,7 @@ class Source:
         tensors: the parameters and buffers in the order in which the network visits them.
         dropouts: the modules that draw, in the order in which they are numbered.
         seen: the modules so far, to find one that is used twice.
+        evaluates: whether the network can also be run in evaluation mode.
     """
 
     groups: Mapping[Parameter, int]
@@ -47,6 +48,7 @@ class Source:
     tensors: list[Parameter | Buffer] = field(default_factory=list)
     dropouts: list[Dropout] = field(default_factory=list)
     seen: set[Module] = field(default_factory=set)
+    evaluates: bool = True
 
     def hold(self, tensor: Parameter | Buffer | None) -> str:
         """Note a parameter as the network's next, and name its group; "absent" if there is none."""
