@@ -104,10 +104,11 @@ class NativeEngine:
             return EagerEngine(self.task).outputs(inputs)
         dtype = self.program.tensors[0].value.dtype
         found = torch.empty(len(inputs), self.program.columns, dtype=dtype)
+        inputs, count = inputs.contiguous(), self.steps_per_call * self.task.batch_size
         call = Call(tensors=self._tensors()[0])
-        rows = self.steps_per_call * self.task.batch_size
-        for x, y in zip(inputs.contiguous().split(rows), found.split(rows)):
-            call.inputs, call.outputs, call.samples = x.data_ptr(), y.data_ptr(), len(x)
+        for first in range(0, len(inputs), count):
+            call.samples = min(count, len(inputs) - first)
+            call.inputs, call.outputs = (row_address(each, first) for each in (inputs, found))
             self.evaluate(self.address, ctypes.addressof(call))
         return found
 
@@ -177,6 +178,11 @@ class NativeEngine:
                 names = rule.states(optimizer.param_groups[number])
                 found += [state[name].data_ptr() + offset for name in names]
         return found
+
+
+def row_address(tensor: Tensor, row: int) -> int:
+    """Where a row of a contiguous tensor begins."""
+    return tensor.data_ptr() + row * tensor[0].nbytes
 
 
 def tensors_of(state: dict[str, Any]) -> list[Tensor]:
