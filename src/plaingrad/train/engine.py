@@ -76,12 +76,14 @@ def choose(name: str, task: Task, epochs: int, tell: bool = False) -> tuple[Engi
         return EagerEngine(task), "asked for"
     guess = cost.estimate(task, epochs * _alike.get())
     try:
-        program = lower_training(task)
+        threads = cost.threads_for(task)
+        program = lower_training(task, threads)
+        split = f", on {threads} threads" if threads > 1 else ""
         if name == "native":
-            return NativeEngine(task, program), "asked for"
+            return NativeEngine(task, program), f"asked for{split}"
         worth, reason = _worth(program.source, guess)
         if worth:
-            return NativeEngine(task, program), f"native: {reason}"
+            return NativeEngine(task, program), f"native: {reason}{split}"
     except (NotLoweredError, BuildError) as error:
         if name == "native":
             raise ValueError(f"engine 'native' cannot run this: {error}") from error

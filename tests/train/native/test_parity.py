@@ -69,6 +69,13 @@ def test_rules(rule: tuple[type[optim.Optimizer], dict[str, object]]) -> None:
     expect_parity(training, torch.float64)
 
 
+def test_clipping_at_full_optimisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The norm takes whole vectors: what the compiler leaves in lanes beyond the last column would count."""
+    monkeypatch.delenv("CXX")
+    rule = partial(optim.SGD, lr=1.0, clip_norm=0.1)
+    expect_parity(Training(dense(5, 17, 17, 3), 5, 3, optimizer=rule, batch_size=17), torch.float64)
+
+
 WEIGHTS = torch.tensor([0.5, 2.0, 1.0])
 LOSSES: tuple[tuple[Callable[..., Loss], tuple[Made, ...]], ...] = (
     (nn.MSELoss, ()),

@@ -20,6 +20,8 @@ VECTOR_BYTES = 64  # a unit of work is as many elements as fit in this
 MARGIN = 2.0
 # Seconds for a program that is compiled already: to look it up, check it and load it.
 LOADING = 0.02
+# Rows of a batch that are worth a thread.
+LEAST_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,20 @@ def eager_step(work: Work, threads: int = 1) -> float:
     return _seconds(EAGER, work, work.products / threads)
 
 
-def native_step(work: Work) -> float:
+def native_step(work: Work, threads: int = 1) -> float:
     """Seconds that a step takes compiled."""
-    return _seconds(NATIVE, work, work.padded)
+    return _seconds(NATIVE, work, work.padded) / threads
+
+
+def threads_for(task: Task) -> int:
+    """Over how many threads each batch is split: as many as torch has, if each gets some of its rows.
+
+    `plaingrad.fit` lets torch have what the size of the network is worth. One alone where a layer normalises
+    over the whole batch, or has a table of which a batch changes a few rows.
+    """
+    if any(isinstance(module, (nn.BatchNorm1d, nn.Embedding)) for module in task.model.modules()):
+        return 1
+    return max(1, min(torch.get_num_threads(), task.batch_size // LEAST_ROWS))
 
 
 def compiling(layers: int) -> float:
@@ -131,4 +144,5 @@ def estimate(task: Task, epochs: int) -> Estimate:
     """What this task would take over so many epochs."""
     todo, steps = work(task), epochs * -(-len(task.data) // task.batch_size)
     eager = eager_step(todo, torch.get_num_threads())
-    return Estimate(steps * eager, steps * native_step(todo), compiling(todo.calls - 1))
+    native = native_step(todo, threads_for(task))
+    return Estimate(steps * eager, steps * native, compiling(todo.calls - 1))

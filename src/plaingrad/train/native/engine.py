@@ -66,7 +66,7 @@ class NativeEngine:
         task, optimizer = self.task, self.task.optimizer
         try:
             if self._changed():
-                self._prepare(lower_training(task))
+                self._prepare(lower_training(task, self.program.threads))
         except (BuildError, NotLoweredError):
             return EagerEngine(task).run_epochs(orders, count)
         rates, steps_per_rate = self._rates(count)

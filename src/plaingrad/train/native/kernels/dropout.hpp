@@ -36,7 +36,7 @@ template <class Setting, int Features, int Number, class Constants> struct Dropo
         const Counters<T> lane = __builtin_convertvector(iota<T>(), Counters<T>);
         for (int i = 0; i < Setting::rows; ++i)
             for (int j = 0; j < Input::width; j += lanes<T>) {
-                Counters<T> r = lane + ((draw << 32) + (unsigned long)(i * Features + j));
+                Counters<T> r = lane + ((draw << 32) + (unsigned long)((batch.first + i) * Features + j));
                 squares(r, key);
                 const Vec<Int<T>> kept = __builtin_convertvector(r < (unsigned long)Constants::limit, Vec<Int<T>>);
                 const Vec<T> m = kept ? zero<T>() + T(Constants::scale) : zero<T>();

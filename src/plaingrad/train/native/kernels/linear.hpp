@@ -42,9 +42,9 @@ struct Affine {
     }
 };
 
-template <class T, int Inputs, int Outputs> struct Turned : Panels<T, Inputs, Outputs> {
+template <class T, int Inputs, int Outputs, int Widest> struct Turned : Panels<T, Inputs, Outputs, Widest> {
     static constexpr int height = Outputs, length = Inputs;
-    static constexpr int place(int output, int input) { return Panels<T, Inputs, Outputs>::place(input, output); }
+    static constexpr int place(int output, int input) { return Panels<T, Inputs, Outputs, Widest>::place(input, output); }
 };
 template <class T, int Inputs, int Outputs> struct Straight : Panels<T, Outputs, Inputs> {
     static constexpr int height = Outputs, length = Inputs;
@@ -54,12 +54,12 @@ template <class T, int Inputs, int Outputs> struct Straight : Panels<T, Outputs,
 //
 // W^T is kept, inputs x outputs, so that in y and in dW^T the outputs lie along the lanes. In dx the inputs do, for which
 // W^T is transposed once a batch; a batch of a few rows is not worth that, and sums across lanes instead.
-template <class Setting, int Inputs, int Outputs, class Activation, int WeightGroup, int BiasGroup>
-struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setting::T, Inputs, Outputs>, WeightGroup, BiasGroup> {
+template <class Setting, int Inputs, int Outputs, class Activation, int WeightGroup, int BiasGroup, int Widest = widest_panel>
+struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setting::T, Inputs, Outputs, Widest>, WeightGroup, BiasGroup> {
     typedef typename Setting::T T;
     typedef Matrix<T, Setting::rows, Inputs> Input;
     typedef Matrix<T, Setting::rows, Outputs> Output;
-    typedef Panels<T, Inputs, Outputs> Weight;
+    typedef Panels<T, Inputs, Outputs, Widest> Weight;
     typedef Panels<T, Outputs, Inputs> Transposed;
     static constexpr int rows = Setting::rows;
     static constexpr bool transposes = rows >= 6;
@@ -95,7 +95,8 @@ struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setti
             store(dx.row(row) + vector * lanes<T>, sum);
         });
     }
-    // Transpose the square of weights that begins with this input and this vector of outputs.
+    // Transpose the square of weights that begins with this input and this vector of outputs. (The lanes beyond the
+    // inputs are 0 already, but GCC 12 at -O3 does not always see to it.)
     INLINE void turn(int input, int vector) {
         Vec<T> square[lanes<T>];
 #pragma GCC unroll 16
@@ -104,7 +105,7 @@ struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setti
 #pragma GCC unroll 16
         for (int i = 0; i < lanes<T>; ++i) {
             int output = vector * lanes<T> + i;
-            if (output < Outputs) store(transposed.at + Transposed::at(output, input / lanes<T>), square[i]);
+            if (output < Outputs) store(transposed.at + Transposed::at(output, input / lanes<T>), first(Inputs - input, square[i]));
         }
     }
     INLINE Vec<T> weights(int input, int vector) const {

@@ -17,6 +17,16 @@ constexpr int frozen = -1, absent = -2, tracked = -3;
 // The rules of all groups, at the current step.
 template <class Setting> struct Learner {
     typename Setting::Rule rule[Setting::groups];
+
+    INLINE void start(const double* options, const long* taken) {
+        for (int g = 0; g < Setting::groups; ++g) rule[g].start(options + g * Setting::options, taken[g]);
+    }
+    INLINE void begin(const double* rates) {
+        for (int g = 0; g < Setting::groups; ++g) rule[g].begin(rates[g]);
+    }
+    INLINE void end() {
+        for (auto& each : rule) each.end();
+    }
 };
 
 // One parameter. The layout says where element (row, column) of the tensor that Python holds lies.
@@ -24,7 +34,7 @@ template <class Setting, class Layout, int Group> struct Parameter {
     typedef typename Setting::T T;
     typedef typename Setting::Rule Rule;
     static constexpr bool learned = Group >= 0;
-    static constexpr int states = learned ? Rule::states : 0;
+    static constexpr int states = learned ? Rule::states : 0, size = Layout::size;
 
     Buffer<T, Layout::size> value;
     Buffer<T, Layout::size * states> state;  // the states of one vector lie side by side

@@ -9,10 +9,10 @@ namespace plaingrad {
 // product walks through memory in a straight line. One of few columns is a single panel, an ordinary padded matrix.
 constexpr int widest_panel = registers >= 32 ? 4 : 2;  // in vectors
 
-template <class T, int Rows, int Columns> struct Panels {
+template <class T, int Rows, int Columns, int Widest = widest_panel> struct Panels {
     static constexpr int rows = Rows, columns = Columns;
     static constexpr int total = vectors<T>(Columns);
-    static constexpr int count = (total + widest_panel - 1) / widest_panel;
+    static constexpr int count = (total + Widest - 1) / Widest;
     static constexpr int wide = (total + count - 1) / count;  // vectors in each panel but the last,
     static constexpr int last = total - (count - 1) * wide;   // and in that one
     static constexpr int size = Rows * total * lanes<T>;
@@ -49,7 +49,8 @@ INLINE void multiply(Vec<T> (&sum)[R][C], const T* a, const T* b, Steps steps) {
         const int k = steps[n];
 #pragma GCC unroll 32
         for (int c = 0; c < C; ++c) {
-            const Vec<T> column = load(b + k * StepB + c * lanes<T>);
+            Vec<T> column = load(b + k * StepB + c * lanes<T>);
+            keep(column);
 #pragma GCC unroll 32
             for (int r = 0; r < R; ++r) part[chain][r][c] += a[r * RowA + k * StepA] * column;
         }
@@ -91,11 +92,11 @@ INLINE void block(const T* a, const T* b, Steps steps, int row, int vector, Fini
         for (int c = 0; c < C; ++c) finish(row + r, vector + c, sum[r][c]);
 }
 
-// One panel: all M rows, and C vectors from `vector` on. `steps` knows those of each block of rows;
+// One panel: all M rows, R at a time, and C vectors from `vector` on. `steps` knows those of each block of rows;
 // `finish(row, vector, sum)` gets each vector of the result.
-template <int M, int C, int RowA, int StepA, int StepB, class T, class Steps, class Finish>
+template <int M, int R, int C, int RowA, int StepA, int StepB, class T, class Steps, class Finish>
 INLINE void panel(const T* a, const T* b, const Steps& steps, int vector, Finish& finish) {
-    constexpr int R = block_rows(M, C), rest = M % R;
+    constexpr int rest = M % R;
     int row = 0;
     for (; row + R <= M; row += R)
         block<R, C, RowA, StepA, StepB>(a + row * RowA, b, steps.of_block(row / R), row, vector, finish);
@@ -115,7 +116,8 @@ template <int M, int RowA, int StepA, class B, class T, class Finish>
 INLINE void product(const T* a, const T* b, Finish finish) {
     each_panel<B>([&](auto width, int vector) {
         constexpr int C = decltype(width)::value;
-        panel<M, C, RowA, StepA, C * lanes<T>>(a, b + B::start(vector), All<B::rows>(), vector, finish);
+        panel<M, block_rows(M, C), C, RowA, StepA, C * lanes<T>>(
+            a, b + B::start(vector), All<B::rows>(), vector, finish);
     });
 }
 
@@ -124,7 +126,8 @@ template <class Result, class X, class Y, class Finish> INLINE void product_over
     typedef typename X::Element T;
     each_panel<Result>([&](auto width, int vector) {
         constexpr int C = decltype(width)::value;
-        panel<X::columns, C, 1, X::stride, Y::stride>(x.row(0), y.row(0) + vector * lanes<T>, All<X::rows>(), vector, finish);
+        panel<X::columns, block_rows(X::columns, C), C, 1, X::stride, Y::stride>(
+            x.row(0), y.row(0) + vector * lanes<T>, All<X::rows>(), vector, finish);
     });
 }
 

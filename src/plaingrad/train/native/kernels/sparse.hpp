@@ -5,43 +5,35 @@
 
 namespace plaingrad {
 
-// The same numbers as Wide gives. A block of a product shares its steps among a few rows; those at which all of them are
-// zero are found once a batch and are not taken: columns of the data in x W^T, rows of the batch in x^T dz.
+// The same numbers as Wide gives. A block of a product takes only the steps at which one of its rows is not zero: columns
+// of the data in x W^T, rows of the batch in x^T dz. They are found once a batch. The fewer rows share them, the more is
+// left out; two are the fewest for which loading W or dz does not take longer than the arithmetic, and the wide panels
+// keep as many sums under way.
 template <class Setting, int Inputs, int Outputs, class Activation, int WeightGroup, int BiasGroup>
-struct SparseWide : Wide<Setting, Inputs, Outputs, Activation, WeightGroup, BiasGroup> {
+struct SparseWide : Wide<Setting, Inputs, Outputs, Activation, WeightGroup, BiasGroup, registers / 4> {
     typedef typename Setting::T T;
     typedef Matrix<T, Setting::rows, Inputs> Input;
     typedef Matrix<T, Setting::rows, Outputs> Output;
-    typedef Panels<T, Inputs, Outputs> Weight;
+    typedef Panels<T, Inputs, Outputs, registers / 4> Weight;
     static constexpr int rows = Setting::rows;
 
-    // For each block of R rows, where one of M rows is not zero among K steps.
-    template <int M, int R, int K> struct Lists {
-        static constexpr int blocks = (M + R - 1) / R;
-        Buffer<int, blocks * K> steps;
-        Buffer<int, blocks> counts;
+    // For each pair of M rows, where one of the two is not zero among K steps.
+    template <int M, int K> struct Lists {
+        static constexpr int pairs = (M + 1) / 2;
+        Buffer<int, pairs * K> steps;
+        Buffer<int, pairs> counts;
         INLINE Listed of_block(int i) const { return {steps.at + i * K, counts.at[i]}; }
     };
-    template <int C> using Columns = Lists<rows, block_rows(rows, C), Inputs>;
-    template <int C> using Samples = Lists<Inputs, block_rows(Inputs, C), rows>;
-
-    static constexpr int width = padded<T>(Inputs) + 32;  // a block may reach beyond the inputs
-    Buffer<unsigned char, rows * width> nonzero;
-    Columns<Weight::wide> columns;
-    Samples<Weight::wide> samples;
-    Columns<Weight::last> last_columns;  // a narrower panel has higher blocks
-    Samples<Weight::last> last_samples;
+    Lists<rows, Inputs> columns;
+    Lists<Inputs, rows> samples;
 
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch&) {
-        for (int i = 0; i < rows; ++i)
-            for (int j = 0; j < Inputs; ++j) nonzero.at[i * width + j] = x.row(i)[j] != 0;
-        each_panel<Weight>([&](auto panel_width, int vector) {
-            constexpr int C = decltype(panel_width)::value;
-            auto& lists = which<C>(columns, last_columns);
-            if (vector == 0 || C != Weight::wide) list_columns(lists);
+        list(x);
+        each_panel<Weight>([&](auto width, int vector) {
+            constexpr int C = decltype(width)::value;
             auto finish = [&](int row, int v, Vec<T> sum) { this->finish(y, row, v, sum); };
-            panel<rows, C, Input::stride, 1, C * lanes<T>>(
-                x.row(0), this->weight.value.at + Weight::start(vector), lists, vector, finish);
+            panel<rows, 2, C, Input::stride, 1, C * lanes<T>>(
+                x.row(0), this->weight.value.at + Weight::start(vector), columns, vector, finish);
         });
     }
 
@@ -49,43 +41,35 @@ struct SparseWide : Wide<Setting, Inputs, Outputs, Activation, WeightGroup, Bias
     INLINE void backward(const Input& x, const Output& y, Output& dy, Input*, const Batch& batch) {
         static_assert(!Wanted, "only the first layer is sparse");
         this->backward_activation(y, dy, batch.learner);
-        each_panel<Weight>([&](auto panel_width, int vector) {
-            constexpr int C = decltype(panel_width)::value;
-            auto& lists = which<C>(samples, last_samples);
-            if (vector == 0 || C != Weight::wide) list_samples(lists);
+        each_panel<Weight>([&](auto width, int vector) {
+            constexpr int C = decltype(width)::value;
             auto finish = [&](int input, int v, Vec<T> sum) { this->learn(batch.learner, input, v, sum); };
-            panel<Inputs, C, 1, Input::stride, Output::stride>(
-                x.row(0), dy.row(0) + vector * lanes<T>, lists, vector, finish);
+            panel<Inputs, 2, C, 1, Input::stride, Output::stride>(
+                x.row(0), dy.row(0) + vector * lanes<T>, samples, vector, finish);
         });
     }
 
-    template <int C, class Wide, class Last> static INLINE auto& which(Wide& wide, Last& last) {
-        if constexpr (C == Weight::wide) return wide;
-        else return last;
-    }
-    template <int R> void list_columns(Lists<rows, R, Inputs>& lists) {
-        for (int block = 0, top = 0; top < rows; ++block, top += R) {
-            unsigned char any[width] = {};
-            for (int i = top; i < top + R && i < rows; ++i)
-                for (int j = 0; j < Inputs; ++j) any[j] |= nonzero.at[i * width + j];
-            int count = 0, *list = lists.steps.at + block * Inputs;
-            for (int j = 0; j < Inputs; ++j) list[count] = j, count += any[j];
-            lists.counts.at[block] = count;
+    // Each step is written down, and counted if it is needed: a branch would be mispredicted half the time.
+    void list(const Input& x) {
+        alignas(vector_bytes) Int<T> any[Input::width + 1];  // 0, or -1 where a number is not zero
+        for (int i = 0; i < rows; i += 2) {
+            const T *one = x.row(i), *other = x.row(i + 1 < rows ? i + 1 : i);
+            for (int j = 0; j < Inputs; j += lanes<T>)
+                store<Int<T>>(any + j, (load(one + j) != 0) | (load(other + j) != 0));
+            int count = 0, *steps = columns.steps.at + i / 2 * Inputs;
+            for (int j = 0; j < Inputs; ++j) steps[count] = j, count -= int(any[j]);
+            columns.counts.at[i / 2] = count;
         }
-    }
-    template <int R> void list_samples(Lists<Inputs, R, rows>& lists) {
-        constexpr int blocks = Lists<Inputs, R, rows>::blocks;
-        int count[blocks] = {};
-        for (int i = 0; i < rows; ++i)
-            for (int block = 0; block < blocks; ++block) {
-                const unsigned char* flags = nonzero.at + i * width + block * R;
-                int any = 0;
-#pragma GCC unroll 32
-                for (int r = 0; r < R; ++r) any |= flags[r];
-                lists.steps.at[block * rows + count[block]] = i;
-                count[block] += any;
+        for (int pair = 0; pair < samples.pairs; ++pair) samples.counts.at[pair] = 0;
+        for (int i = 0; i < rows; ++i) {
+            for (int j = 0; j < Inputs; j += lanes<T>) store<Int<T>>(any + j, load(x.row(i) + j) != 0);
+            if constexpr (Inputs % 2 > 0) any[Inputs] = 0;
+            for (int pair = 0; pair < samples.pairs; ++pair) {
+                int& count = samples.counts.at[pair];
+                samples.steps.at[pair * rows + count] = i;
+                count -= int(any[2 * pair] | any[2 * pair + 1]);
             }
-        for (int block = 0; block < blocks; ++block) lists.counts.at[block] = count[block];
+        }
     }
 };
 

@@ -39,6 +39,7 @@ template <class Setting> struct Batch {
     double total = 0;  // what a mean divides by
     const Call& call;
     long step;         // since `begin`
+    int first;         // of the rows within a batch that several threads share
 
     INLINE bool training() const { return !call.outputs; }
     INLINE long sample(int row) const { return order ? order[from + row] : from + row; }
@@ -48,6 +49,14 @@ template <class Setting> struct Batch {
         if (!weights) return rows;
         for (int i = 0; i < rows; ++i) sum += weight(i);
         return sum;
+    }
+    // The rows from this one on, as many as a slice has.
+    INLINE Batch part(int row) const {
+        Batch found{*this};
+        const int left = rows - row;
+        found.first = row, found.from = from + row;
+        found.rows = left < 0 ? 0 : left < Setting::rows ? left : Setting::rows;
+        return found;
     }
 };
 
@@ -66,38 +75,43 @@ template <class Setting, class Network, class Loss> struct Trainer {
     long run(const Call& call) {
         T* const* tensors = read(call);
         loss.read(call.numbers);
-        for (int g = 0; g < Setting::groups; ++g) learner.rule[g].start(call.options + g * Setting::options, call.taken[g]);
+        learner.start(call.options, call.taken);
         const long per_epoch = (call.samples + Setting::rows - 1) / Setting::rows;
         long step = call.begin;
         for (bool finite = true; finite && step < call.end; ++step) {
             const long epoch = step / per_epoch, from = (step - epoch * per_epoch) * Setting::rows;
             const long left = call.samples - from;
             const double* rates = call.rates + step / call.steps_per_rate * Setting::groups;
-            for (int g = 0; g < Setting::groups; ++g) learner.rule[g].begin(rates[g]);
+            learner.begin(rates);
             const int rows = left < Setting::rows ? int(left) : Setting::rows;
             const long place = call.order ? epoch * call.samples + from : from;  // the data have one order for all
             Batch<Setting> batch{learner,    call.targets, static_cast<const T*>(call.weights),
                                  call.order, place,        rows,
-                                 0,          call,         step - call.begin};
-            call.losses[epoch] += once(call, batch);
-            for (int g = 0; g < Setting::groups; ++g) learner.rule[g].end();
+                                 0,          call,         step - call.begin,
+                                 0};
+            call.losses[epoch] += once(call, batch, batch);
+            if constexpr (Setting::deferred) update_clipped(call.clip_norm);
+            learner.end();
             finite = left > Setting::rows || call.losses[epoch] - call.losses[epoch] == 0;
         }
         write_parameters(network, tensors);
         return step;
     }
 
-    // The outputs for all samples in their own order, in evaluation mode.
+    // The outputs for the call's samples in their own order, in evaluation mode.
     void evaluate(const Call& call) {
         read(call);
-        for (long from = 0; from < call.samples; from += Setting::rows) {
-            const long left = call.samples - from;
-            const int rows = left < Setting::rows ? int(left) : Setting::rows;
-            Batch<Setting> batch{learner, nullptr, nullptr, nullptr, from, rows, 0, call, 0};
+        evaluate(call, 0, call.samples);
+    }
+    void evaluate(const Call& call, long begin, long end) {
+        for (long from = begin; from < end; from += Setting::rows) {
+            const int rows = end - from < Setting::rows ? int(end - from) : Setting::rows;
+            const Batch<Setting> batch{learner, nullptr, nullptr, nullptr, from, rows, 0, call, 0, 0};
             gather(static_cast<const typename Input::Element*>(call.inputs), batch);
             forward(batch);
+            T* outputs = static_cast<T*>(call.outputs) + from * Output::columns;
             for (int i = 0; i < rows; ++i)
-                __builtin_memcpy(static_cast<T*>(call.outputs) + (from + i) * Output::columns, y.row(i), Output::columns * sizeof(T));
+                __builtin_memcpy(outputs + i * Output::columns, y.row(i), Output::columns * sizeof(T));
         }
     }
 
@@ -109,14 +123,14 @@ template <class Setting, class Network, class Loss> struct Trainer {
     }
     NOINLINE void forward(const Batch<Setting>& batch) { network.forward(x, y, batch); }
 
-    INLINE double once(const Call& call, Batch<Setting>& batch) {
+    // The loss and all gradients of a batch, or of the rows of the whole one that are this thread's.
+    INLINE double once(const Call& call, Batch<Setting>& batch, const Batch<Setting>& whole) {
         gather(static_cast<const typename Input::Element*>(call.inputs), batch);
-        batch.total = loss.total(batch);
+        batch.total = loss.total(whole);
         forward(batch);
         const double value = loss(y, dy, batch);
         network.template backward<false>(x, y, dy, nullptr, batch);
-        if constexpr (Setting::deferred) update_clipped(call.clip_norm);
-        return Loss::mean ? value * batch.weight_of_all() : value;
+        return Loss::mean ? value * whole.weight_of_all() : value;
     }
 
     // g <- g min(1, clip_norm / (|g| + 1e-6)), and then the rule

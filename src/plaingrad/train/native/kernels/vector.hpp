@@ -31,6 +31,10 @@ template <> struct IntegerOf<4> { typedef int type; };
 template <> struct IntegerOf<8> { typedef long type; };
 template <class T> using Int = typename IntegerOf<sizeof(T)>::type;
 
+// The type that a reference refers to.
+template <class R> struct ReferredBy;
+template <class T> struct ReferredBy<T&> { typedef T type; };
+
 #define INLINE inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
 
@@ -40,6 +44,15 @@ template <class V> using Element = typename ElementOf<V>::type;
 
 template <class T> INLINE Vec<T> load(const T* from) { return *reinterpret_cast<const Vec<T>*>(from); }
 template <class T> INLINE void store(T* to, Vec<T> x) { *reinterpret_cast<Vec<T>*>(to) = x; }
+
+// Have x in a register now: compilers like to load anew at each use, and loads are what a product waits for.
+template <class V> INLINE void keep(V& x) {
+#if defined(__x86_64__)
+    asm("" : "+v"(x));
+#elif defined(__aarch64__)
+    asm("" : "+w"(x));
+#endif
+}
 
 // The next `count` elements, if that is less than a vector, and zeros; from memory of any alignment.
 template <class T> INLINE Vec<T> load_some(const T* from, int count) {

@@ -29,6 +29,7 @@ class Program:
         flags: what the rule was compiled for.
         clipped: whether the gradient's norm is bounded.
         numbers: the loss's.
+        threads: over how many a batch is split.
         columns: of the network's outputs.
         evaluates: whether it gives the outputs in evaluation mode too.
     """
@@ -41,12 +42,13 @@ class Program:
     flags: dict[str, bool]
     clipped: bool
     numbers: list[float]
+    threads: int
     columns: int
     evaluates: bool
 
 
-def lower_training(task: Task) -> Program:
-    """The program that trains as the task says.
+def lower_training(task: Task, threads: int = 1) -> Program:
+    """The program that trains as the task says, each batch split over so many threads.
 
     Raises:
         NotLoweredError: something in it is not known to the kernels.
@@ -67,13 +69,18 @@ def lower_training(task: Task) -> Program:
     clipped = optimizer.clip_norm is not None
     setting = [
         f"typedef {element} T;",
-        f"static constexpr int rows = {task.batch_size};",
+        f"static constexpr int rows = {-(-task.batch_size // threads)};",
         f"static constexpr int groups = {len(optimizer.param_groups)}, options = {OPTIONS};",
-        f"static constexpr bool training = true, deferred = {str(clipped).lower()};",
+        f"static constexpr bool training = true, deferred = {str(clipped or threads > 1).lower()};",
         f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
     ]
     title = f"{type(task.loss).__name__}, {type(optimizer).__name__}, {element}, batches of {task.batch_size}"
-    text = written(described(task.model), title, source, setting, types, loss.type)
+    run = f"Trainer<Setting, Network, {loss.type}>"
+    if threads > 1:
+        source.headers.add("team.hpp")
+        title += f" over {threads} threads"
+        run = f"Team<Setting, Network, {loss.type}, {threads}, {task.batch_size}>"
+    text = written(described(task.model), title, source, setting, types, run)
     numbered = [groups.get(t, -1) if isinstance(t, Parameter) else -1 for t in source.tensors]
     return Program(
         text,
@@ -84,6 +91,7 @@ def lower_training(task: Task) -> Program:
         flags,
         clipped,
         loss.numbers,
+        threads,
         columns,
         source.evaluates,
     )
@@ -115,7 +123,7 @@ def described(model: Module) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
-def written(network: str, rest: str, source: Source, setting: list[str], types: list[str], loss: str) -> str:
+def written(network: str, rest: str, source: Source, setting: list[str], types: list[str], run: str) -> str:
     """The source text from its parts."""
     members = indent("\n".join(setting), "    ")
     return f"""{opening(f"{network}; {rest}", source, "trainer.hpp")}
@@ -125,7 +133,7 @@ struct Setting {{
 
 using Network = {chained(types)};
 
-using Run = Trainer<Setting, Network, {loss}>;
+using Run = {run};
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
 extern "C" long train(void* memory, const Call* call) {{ return in<Run>(memory).run(*call); }}
