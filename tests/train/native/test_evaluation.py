@@ -11,6 +11,7 @@ from plaingrad import evaluate, nn, optim, predict
 from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
 from plaingrad.train.eager import EagerEngine
+from plaingrad.train.native import cost
 from plaingrad.train.native.engine import NativeEngine
 from train.small import run, values
 
@@ -119,6 +120,20 @@ def test_samples_anywhere_in_any_number_of_calls(rows_per_call: int, monkeypatch
     assert not strange[0].is_contiguous()
     run(model, samples("linear", 20, 0), validation=strange, batch_size=4, engine="native")
     assert len(told) == 2
+    for found, expected in told:
+        torch.testing.assert_close(found, expected, **CLOSE[torch.float32])
+
+
+@pytest.mark.parametrize("n", [1, 2, 50])
+def test_split_over_threads(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    told.clear()
+    monkeypatch.setattr("plaingrad.train.engine.NativeEngine", Told)
+    monkeypatch.setattr(cost, "threads_for", lambda task: 3)
+    torch.manual_seed(0)
+    model = nn.Sequential(*NETWORKS["dropout"]())
+    train, validation = samples("dropout", 20, 0), samples("dropout", n, 1)
+    history = run(model, train, validation=validation, batch_size=8, engine="native")
+    assert history.engine_reason == "asked for, on 3 threads"
     for found, expected in told:
         torch.testing.assert_close(found, expected, **CLOSE[torch.float32])
 

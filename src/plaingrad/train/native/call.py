@@ -28,7 +28,7 @@ class Call(ctypes.Structure):
         ("options", POINTER),
         ("taken", POINTER),
         ("rates", POINTER),
-        ("steps_per_rate", WHOLE),
+        ("rates_apart", WHOLE),
         ("clip_norm", REAL),
         ("keys", POINTER),
         ("draws", POINTER),

@@ -69,7 +69,7 @@ class NativeEngine:
                 self._prepare(lower_training(task, self.program.threads))
         except (BuildError, NotLoweredError):
             return EagerEngine(task).run_epochs(orders, count)
-        rates, steps_per_rate = self._rates(count)
+        rates, apart = self._rates(count)
         numbers = np.zeros((len(optimizer.param_groups), OPTIONS))
         for row, group in zip(numbers, optimizer.param_groups):
             given = self.program.rule.options(group)
@@ -84,7 +84,7 @@ class NativeEngine:
             numbers=self.numbers.address,
             options=numbers.ctypes.data,
             rates=rates.ctypes.data,
-            steps_per_rate=steps_per_rate,
+            rates_apart=apart,
             clip_norm=optimizer.clip_norm or 0.0,
             keys=self.keys.address,
             losses=losses.ctypes.data,
@@ -104,10 +104,11 @@ class NativeEngine:
             return EagerEngine(self.task).outputs(inputs)
         dtype = self.program.tensors[0].value.dtype
         found = torch.empty(len(inputs), self.program.columns, dtype=dtype)
+        inputs, count = inputs.contiguous(), self.steps_per_call * self.task.batch_size
         call = Call(tensors=self._tensors()[0])
-        rows = self.steps_per_call * self.task.batch_size
-        for x, y in zip(inputs.contiguous().split(rows), found.split(rows)):
-            call.inputs, call.outputs, call.samples = x.data_ptr(), y.data_ptr(), len(x)
+        for first in range(0, len(inputs), count):
+            call.samples = min(count, len(inputs) - first)
+            call.inputs, call.outputs = (row_address(each, first) for each in (inputs, found))
             self.evaluate(self.address, ctypes.addressof(call))
         return found
 
@@ -138,15 +139,15 @@ class NativeEngine:
         return done
 
     def _rates(self, count: int) -> tuple[np.ndarray, int]:
-        """The learning rates of all groups, for each step or for all; a schedule of steps goes on."""
+        """The learning rates of all groups for each step, and how far apart; a schedule of steps goes on."""
         task, groups = self.task, self.task.optimizer.param_groups
         if task.schedule is None:
-            return np.array([group["lr"] for group in groups], dtype=float), count * self.steps
+            return np.array([group["lr"] for group in groups], dtype=float), 0
         rates = np.empty((count * self.steps, len(groups)))
         for row in rates:
             row[:] = [group["lr"] for group in groups]
             task.schedule.step()
-        return rates, 1
+        return rates, len(groups)
 
     def _tensors(self) -> tuple[int, list[int]]:
         """The address of the addresses of all tensors, and how many steps each group's rule has taken."""
@@ -177,6 +178,11 @@ class NativeEngine:
                 names = rule.states(optimizer.param_groups[number])
                 found += [state[name].data_ptr() + offset for name in names]
         return found
+
+
+def row_address(tensor: Tensor, row: int) -> int:
+    """Where a row of a contiguous tensor begins."""
+    return tensor.data_ptr() + row * tensor[0].nbytes
 
 
 def tensors_of(state: dict[str, Any]) -> list[Tensor]:

@@ -56,9 +56,19 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
     int threads;  // 0 until it is known how many there are
 
     long run(const Call& given) {
-        T* const* tensors = reinterpret_cast<T* const*>(given.tensors);
-        read_parameters(slices[0].network, tensors);
+        T* const* tensors = slices[0].read(given);
         for (auto& slice : slices) slice.loss.read(given.numbers);
+        together(given);
+        write_parameters(slices[0].network, tensors);
+        return done;
+    }
+    void evaluate(const Call& given) {
+        slices[0].read(given);
+        together(given);
+    }
+
+    // Let the threads do what the call asks for.
+    void together(const Call& given) {
         each_parameter([&](auto& parameter) {
             for (int t = 1; t < Slices; ++t) in_slice(t, parameter).value = parameter.value;
         });
@@ -73,46 +83,44 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
         __atomic_store_n(&threads, count, __ATOMIC_RELEASE);
         work(0);
         while (--count) pthread_join(started[count], nullptr);
-        write_parameters(slices[0].network, tensors);
-        return done;
     }
-    void evaluate(const Call& call) { slices[0].evaluate(call); }
-
     static void* begin(void* given) {
         const Member& member = *static_cast<const Member*>(given);
         wait_until([&] { return __atomic_load_n(&member.team->threads, __ATOMIC_ACQUIRE) > 0; });
         member.team->work(member.number);
         return nullptr;
     }
+    NOINLINE void work(int number) {
+        if (!call->outputs) return train(number);
+        for (int t = number; t < Slices; t += threads)
+            slices[t].evaluate(*call, call->samples * t / Slices, call->samples * (t + 1) / Slices);
+    }
 
     // All steps, as one of the threads does them.
-    __attribute__((noinline)) void work(int number) {
+    void train(int number) {
         const Call& call = *this->call;
         Learner<Setting> learner;
         learner.start(call.options, call.taken);
-        const long per_epoch = (call.samples + Rows - 1) / Rows;
-        long step = call.begin;
-        for (bool finite = true; finite && step < call.end; ++step) {
-            const long epoch = step / per_epoch, from = (step - epoch * per_epoch) * Rows;
-            const long left = call.samples - from;
-            const long place = call.order ? epoch * call.samples + from : from;
-            learner.begin(call.rates + step / call.steps_per_rate * Setting::groups);
+        Course at(call, Rows);
+        for (bool finite = true; finite && at.step < call.end; at.next()) {
+            const long left = call.samples - at.from;
+            learner.begin(call.rates + at.step * call.rates_apart);
             const Batch<Setting> whole{learner, call.targets, static_cast<const T*>(call.weights),
-                                       call.order, place, left < Rows ? int(left) : Rows,
-                                       0, call, step - call.begin, 0};
+                                       call.order, at.place(), left < Rows ? int(left) : Rows,
+                                       0, call, at.step - call.begin, 0};
             for (int t = number; t < Slices; t += threads) {
                 Batch<Setting> batch = whole.part(t * Setting::rows);
                 found[t].loss = slices[t].once(call, batch, whole);
             }
             barrier.wait(threads);
             if (number == 0)
-                for (const Found& each : found) call.losses[epoch] += each.loss;
+                for (const Found& each : found) call.losses[at.epoch] += each.loss;
             update(learner, number);
             barrier.wait(threads);
             learner.end();
-            finite = left > Rows || call.losses[epoch] - call.losses[epoch] == 0;
+            finite = left > Rows || call.losses[at.epoch] - call.losses[at.epoch] == 0;
         }
-        if (number == 0) done = step;
+        if (number == 0) done = at.step;
     }
 
     // The gradients of all slices summed, their norm bounded if it is to be, and then the rule.

@@ -18,13 +18,31 @@ struct Call {
     const double* numbers;   // the loss's
     const double* options;   // of each group's rule, `Setting::options` of them
     const long* taken;       // by each group's rule, steps before `begin`
-    const double* rates;     // learning rates of the groups, a row for so many steps:
-    long steps_per_rate;
+    const double* rates;     // learning rates of the groups, for each step,
+    long rates_apart;        // so far apart; 0 if they are the same for all
     double clip_norm;
     const unsigned long* keys;  // of the layers that draw random numbers
     const long* draws;          // how often they have drawn before `begin`
     double* losses;             // of each epoch, the sum over its samples; added to
     void* outputs;              // of the samples in evaluation mode, to be written; null in training
+};
+
+// Where a run is: the step, its epoch, the first of the batch's samples within that. Kept up rather than divided out, for
+// a division takes as long as a small layer.
+struct Course {
+    const Call& call;
+    long rows, step, epoch, from;
+
+    Course(const Call& call, long rows) : call(call), rows(rows), step(call.begin) {
+        const long per_epoch = (call.samples + rows - 1) / rows;
+        epoch = step / per_epoch, from = step % per_epoch * rows;
+    }
+    INLINE void next() {
+        ++step, from += rows;
+        if (from >= call.samples) ++epoch, from = 0;
+    }
+    // In the order; without one, the data have the same for all epochs.
+    INLINE long place() const { return call.order ? epoch * call.samples + from : from; }
 };
 
 // What the layers and the loss are told of the batch.
@@ -76,39 +94,38 @@ template <class Setting, class Network, class Loss> struct Trainer {
         T* const* tensors = read(call);
         loss.read(call.numbers);
         learner.start(call.options, call.taken);
-        const long per_epoch = (call.samples + Setting::rows - 1) / Setting::rows;
-        long step = call.begin;
-        for (bool finite = true; finite && step < call.end; ++step) {
-            const long epoch = step / per_epoch, from = (step - epoch * per_epoch) * Setting::rows;
-            const long left = call.samples - from;
-            const double* rates = call.rates + step / call.steps_per_rate * Setting::groups;
-            learner.begin(rates);
+        Course at(call, Setting::rows);
+        for (bool finite = true; finite && at.step < call.end; at.next()) {
+            const long left = call.samples - at.from;
+            learner.begin(call.rates + at.step * call.rates_apart);
             const int rows = left < Setting::rows ? int(left) : Setting::rows;
-            const long place = call.order ? epoch * call.samples + from : from;  // the data have one order for all
             Batch<Setting> batch{learner,    call.targets, static_cast<const T*>(call.weights),
-                                 call.order, place,        rows,
-                                 0,          call,         step - call.begin,
+                                 call.order, at.place(),   rows,
+                                 0,          call,         at.step - call.begin,
                                  0};
-            call.losses[epoch] += once(call, batch, batch);
+            call.losses[at.epoch] += once(call, batch, batch);
             if constexpr (Setting::deferred) update_clipped(call.clip_norm);
             learner.end();
-            finite = left > Setting::rows || call.losses[epoch] - call.losses[epoch] == 0;
+            finite = left > Setting::rows || call.losses[at.epoch] - call.losses[at.epoch] == 0;
         }
         write_parameters(network, tensors);
-        return step;
+        return at.step;
     }
 
-    // The outputs for all samples in their own order, in evaluation mode.
+    // The outputs for the call's samples in their own order, in evaluation mode.
     void evaluate(const Call& call) {
         read(call);
-        for (long from = 0; from < call.samples; from += Setting::rows) {
-            const long left = call.samples - from;
-            const int rows = left < Setting::rows ? int(left) : Setting::rows;
-            Batch<Setting> batch{learner, nullptr, nullptr, nullptr, from, rows, 0, call, 0, 0};
+        evaluate(call, 0, call.samples);
+    }
+    void evaluate(const Call& call, long begin, long end) {
+        for (long from = begin; from < end; from += Setting::rows) {
+            const int rows = end - from < Setting::rows ? int(end - from) : Setting::rows;
+            const Batch<Setting> batch{learner, nullptr, nullptr, nullptr, from, rows, 0, call, 0, 0};
             gather(static_cast<const typename Input::Element*>(call.inputs), batch);
             forward(batch);
+            T* outputs = static_cast<T*>(call.outputs) + from * Output::columns;
             for (int i = 0; i < rows; ++i)
-                __builtin_memcpy(static_cast<T*>(call.outputs) + (from + i) * Output::columns, y.row(i), Output::columns * sizeof(T));
+                __builtin_memcpy(outputs + i * Output::columns, y.row(i), Output::columns * sizeof(T));
         }
     }
 
