@@ -19,6 +19,7 @@ from unittest.mock import patch
 # What is watched is optimised less, or compiling would take ten times as long.
 COMPILER = '#!/bin/sh\nexec g++ "$@" -O1 -fsanitize=address,undefined -fno-sanitize-recover=all\n'
 BATCHES = 1, 2, 7
+SIZES = 1, 15, 16, 17, 31, 33
 
 
 def runtime() -> str | None:
@@ -46,6 +47,7 @@ def watched(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
             "PLAINGRAD_CACHE": f"{folder}/cache",
             "LD_PRELOAD": runtime() or "",
             "ASAN_OPTIONS": "detect_leaks=0",
+            "PYTHONMALLOC": "malloc",  # so that the ends of Python's own objects are watched too
             "UBSAN_OPTIONS": "print_stacktrace=1",
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path]),
         }
@@ -62,11 +64,17 @@ def train_all(few: bool = False) -> int:
 
 
 def runs(few: bool) -> list[Callable[[], object]]:
-    """Trainings in which every layer, loss and rule that the kernels know comes at least once."""
+    """Trainings in which every layer, loss and rule that the kernels know comes at least once.
+
+    Each is evaluated too, and its network predicts.
+    """
     import torch
+    from torch import Tensor
 
     from plaingrad import nn, optim
+    from plaingrad.train import compile_predict
     from plaingrad.train.native.activations import CONSTANTS
+    from plaingrad.train.native.lower.sparsity import mostly_zero
     from train.small import run
 
     activations = [kind for kind in CONSTANTS if kind not in (nn.Threshold, nn.Identity)]
@@ -95,6 +103,7 @@ def runs(few: bool) -> list[Callable[[], object]]:
         nn.NLLLoss(),
         nn.CrossEntropyLoss(weight=torch.rand(33) + 0.5, label_smoothing=0.1, ignore_index=0),
     ]
+    kinds = torch.float32, torch.float64
     rules = [
         lambda p: optim.SGD(p, lr=1e-3),
         lambda p: optim.SGD(p, lr=1e-3, momentum=0.9, nesterov=True, weight_decay=0.1),
@@ -105,29 +114,59 @@ def runs(few: bool) -> list[Callable[[], object]]:
         lambda p: optim.SGD(p, lr=1e-3, clip_norm=0.5),
     ]
 
-    def training(number: int, dtype: torch.dtype, batch_size: int, sizes: tuple[int, ...]) -> object:
+    def trained(number: int, layers: list[nn.Module], x: Tensor, t: Tensor, size: int, loss: nn.Loss) -> None:
+        dtype = kinds[number % 2]
+        model, x = nn.Sequential(*layers).to(dtype), x.to(dtype) if x.is_floating_point() else x
+        split = not any(isinstance(module, (nn.BatchNorm1d, nn.Embedding)) for module in layers)
+        with patch("plaingrad.train.native.cost.threads_for", lambda task: 1 + number % 3 * split):
+            run(
+                model,
+                (x, t),
+                batch_size=size,
+                loss=loss.to(dtype),
+                optimizer=rules[number % len(rules)](model.parameters()),
+                sample_weight=torch.rand(len(x)) if number % 2 else None,
+                validation=(x[1:].clone(), t[1:].clone()),
+                engine="native",
+            )
+        predict = compile_predict(model, x.shape[1:])
+        for rows in (x[0], x[:1], x, torch.cat([x] * 12)):
+            predict(rows.clone())
+            predict(rows.numpy().copy())
+
+    def dense(number: int, size: int, widths: tuple[int, ...]) -> None:
         generator = torch.Generator().manual_seed(number)
         layers: list[nn.Module] = []
-        for place, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
+        for place, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
             layer = between[(5 * number + place) % len(between)](outputs)
-            if batch_size < 7 and isinstance(layer, nn.BatchNorm1d):  # which takes no batch of one
+            if size < 7 and isinstance(layer, nn.BatchNorm1d):  # which takes no batch of one
                 layer = nn.Softmax(-1)
             layers += [nn.Linear(inputs, outputs), layer]
-        n = 2 * batch_size + max(1, batch_size - 2)
-        loss = (values + classes)[number // 2 % 10] if sizes[-1] == 33 else values[number % 7]
-        x = torch.randn(n, sizes[0], generator=generator)
+        n = 2 * size + max(1, size - 2)
+        loss = (values + classes)[number // 2 % 10] if widths[-1] == 33 else values[number % 7]
+        x = torch.randn(n, widths[0], generator=generator)
         if loss in classes:
             layers += [nn.Linear(33, 33)]
             t = torch.randint(33, (n,), generator=generator)
         else:
-            layers += [nn.Linear(sizes[-1], sizes[-1]), nn.Sigmoid()]
-            t = torch.rand(n, sizes[-1], generator=generator)
-        model = nn.Sequential(*layers).to(dtype)
-        rule = rules[number % len(rules)](model.parameters())
-        split = not any(isinstance(module, nn.BatchNorm1d) for module in layers)
-        with patch("plaingrad.train.native.cost.threads_for", lambda task: 1 + number % 3 * split):
-            options = {"batch_size": batch_size, "loss": loss.to(dtype), "optimizer": rule}
-            return run(model, (x, t), engine="native", **options)
+            layers += [nn.Linear(widths[-1], widths[-1]), nn.Sigmoid()]
+            t = torch.rand(n, widths[-1], generator=generator)
+        trained(number, layers, x, t, size, loss)
+
+    def of_indices(number: int, size: int, width: int) -> None:
+        n = 2 * size + max(1, size - 2)
+        x = torch.arange(3 * n).reshape(n, 3).flip(0) % width
+        layers = [nn.Embedding(width, 17, padding_idx=width // 2), nn.Flatten(), nn.Linear(51, 33)]
+        x = x.to((torch.int32, torch.int64)[number // 2 % 2])
+        trained(number, [*layers, nn.LogSoftmax(1)], x, torch.arange(n) % 33, size, nn.NLLLoss())
+
+    def of_zeros(number: int, size: int, width: int) -> None:
+        n = 6 * size + max(1, size - 2)
+        x = torch.zeros(n, 32 + width)
+        x[:, -2:] = x[-1:] = 1
+        assert mostly_zero(x)
+        layers = [nn.Linear(32 + width, width), nn.ReLU(), nn.Linear(width, 3), nn.Softmax(1)]
+        trained(number, layers, x, torch.rand(n, 3), size, nn.MSELoss())
 
     orders = [
         (33, 1, 15, 16, 17, 31, 33),
@@ -137,12 +176,13 @@ def runs(few: bool) -> list[Callable[[], object]]:
     ]
     if few:
         orders = [(17, 1, 33), (1, 31, 15)]
-    kinds = itertools.cycle([torch.float32, torch.float64])
-    batches = itertools.cycle([7] if few else BATCHES)
-    cases = zip(orders * (1 if few else 6), batches, kinds)
+    sizes = [7] if few else BATCHES
+    cases = [(dense, order) for order in orders * (1 if few else 6)]
+    cases += [(of_indices, width) for width in ([17] if few else SIZES)]
+    cases += [(of_zeros, width) for width in ([17] if few else SIZES)]
     return [
-        lambda a=(number, dtype, batch_size, sizes): training(*a)
-        for number, (sizes, batch_size, dtype) in enumerate(cases)
+        lambda a=(number, size, what), train=train: train(*a)
+        for number, ((train, what), size) in enumerate(zip(cases, itertools.cycle(sizes)))
     ]
 
 

@@ -140,6 +140,39 @@ def test_samples_of_several_axes() -> None:
     torch.testing.assert_close(predict(rows[1]), model.forward(rows[1:2])[0], **BY_ROUNDING[torch.float64])
 
 
+def test_rows_of_indices() -> None:
+    model = nn.Sequential(nn.Embedding(7, 5, padding_idx=2), nn.Flatten(), nn.Linear(15, 2)).to(torch.float64)
+    predict = compile_predict(model, sample_shape=(3,))
+    rows = torch.arange(99).reshape(33, 3) * 5 % 7
+    expected = plaingrad.predict(model, rows)
+    for dtype in (torch.int64, torch.int32):
+        found = predict(rows.to(dtype))
+        torch.testing.assert_close(found, expected, **BY_ROUNDING[torch.float64])
+    for i, row in enumerate(rows):
+        torch.testing.assert_close(predict(row), expected[i], **BY_ROUNDING[torch.float64])
+    assert np.array_equal(predict(rows.numpy().astype(np.uint8)), found.numpy())
+    assert predict(rows[:0]).shape == (0, 2)
+    alone = compile_predict(nn.Sequential(model[0], nn.Linear(5, 1, dtype=torch.float64)), ())
+    assert alone(rows[:, 0]).shape == (33, 1)
+    assert alone(rows[0, 0]).shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (torch.tensor([0, 1, 7]), "predict: expected indices from 0 to 6, got 7"),
+        (torch.tensor([[0, 1, 1], [0, 1, -1]]), "predict: expected indices from 0 to 6, got -1"),
+        (np.array([2**63, 0, 0], np.uint64), f"predict: expected indices from 0 to 6, got {2**63}"),
+        (torch.zeros(3), "predict: expected indices, got float32"),
+        (torch.zeros(3, dtype=torch.float64), "predict: expected indices, got float64"),
+    ],
+)
+def test_indices_that_do_not_fit(row: object, problem: str) -> None:
+    model = nn.Sequential(nn.Embedding(7, 5), nn.Flatten(), nn.Linear(15, 2)).to(torch.float64)
+    with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
+        compile_predict(model, (3,))(row)
+
+
 def test_not_a_number_is_passed_on() -> None:
     found = compile_predict(network())(np.array([[np.nan, 0, 0], [0, 0, 0]]))
     assert np.isnan(found[0]).all()
@@ -171,6 +204,8 @@ def test_models_that_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None
         compile_predict(nn.Sequential(nn.Linear(2, 2), Own()))
     with pytest.raises(ValueError, match=r"^sample_shape: expected one for a network without a linear layer"):
         compile_predict(Own())
+    with pytest.raises(ValueError, match=r"^sample_shape: expected one for a network with an embedding"):
+        compile_predict(nn.Sequential(nn.Embedding(3, 2), nn.Flatten(), nn.Linear(4, 1)))
     with pytest.raises(ValueError, match=r"^model: expected a plaingrad Module"):
         compile_predict(torch.nn.Linear(2, 2))  # type: ignore[arg-type]
     with pytest.raises(ModuleError, match=r"Sequential\[0\] Linear\(3, 17"):

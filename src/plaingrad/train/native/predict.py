@@ -30,7 +30,8 @@ def compile_predict(model: Module, sample_shape: Sequence[int] | None = None) ->
 
     Args:
         model: the network, of layers that the native engine knows, on the CPU, in float32 or float64.
-        sample_shape: the shape of one sample; None for what the first linear layer expects.
+        sample_shape: the shape of one sample; None for what the first linear layer expects, if there is no
+            embedding.
 
     Returns:
         A function of one row, or of many. See `CompiledPredictor`.
@@ -53,7 +54,8 @@ class CompiledPredictor:
 
     Called with a sample, or with samples along the first axis, any number of them, as a tensor or an array.
     What comes back is of the same kind, in the model's dtype and on the CPU, and belongs to the caller.
-    Numbers of another dtype are converted. Any number of threads may call the same object at once.
+    Numbers of another dtype are converted; a network that begins with an embedding wants integers. Any number
+    of threads may call the same object at once.
 
     Args:
         model: the network.
@@ -75,9 +77,14 @@ class CompiledPredictor:
         lowered = lower_prediction(model, sample_shape)
         self.model, self.sample_shape = model, sample_shape
         self.dtype = next(iter(model.parameters())).value.dtype
-        example = torch.zeros(1, *sample_shape, dtype=self.dtype)
-        self.output_shape = tuple(outputs(model, example, 1).shape[1:])
+        self._table = lowered.table
+        given = torch.int64 if self._table else self.dtype
+        example = outputs(model, torch.zeros(1, *sample_shape, dtype=given), 1)
+        self.output_shape = tuple(example.shape[1:])
         self._array_dtype = example.numpy().dtype
+        # Of rows that need neither be converted nor, as indices, be looked at.
+        self._fit_array = None if self._table else self._array_dtype
+        self._fit_tensor = None if self._table else self.dtype
         self._tensors = lowered.tensors
         self._library = library(lowered.source)
         self._library.size.restype = WHOLE
@@ -112,14 +119,14 @@ class CompiledPredictor:
             desk = self._desk()
         results, address, place = desk
         kind = type(rows)
-        if kind is np.ndarray and rows.dtype is self._array_dtype:
+        if kind is np.ndarray and rows.dtype is self._fit_array:
             result = results.get(rows.shape)
             if result is not None:
                 self._row(address, rows.tobytes())
                 result = result.copy()
                 free.append(desk)
                 return result
-        elif kind is Tensor and rows.dtype is self.dtype:
+        elif kind is Tensor and rows.dtype is self._fit_tensor:
             result = results.get(rows.shape)
             if result is not None and rows.is_cpu and rows.is_contiguous():
                 place.value = rows.data_ptr()
@@ -140,7 +147,7 @@ class CompiledPredictor:
         if one not in (shape, shape[1:]):
             raise ValueError(f"predict: expected rows {one} or {('n', *one)}, got {shape}".replace("'", ""))
         array = rows.detach().cpu().numpy() if isinstance(rows, Tensor) else rows
-        inputs = np.ascontiguousarray(array, self._array_dtype)
+        inputs = self._indices(array) if self._table else np.ascontiguousarray(array, self._array_dtype)
         if shape in desk.results:
             self._row(desk.address, inputs.tobytes())
             found = desk.results[shape].copy()
@@ -148,6 +155,17 @@ class CompiledPredictor:
             found = np.empty((len(rows), *self.output_shape), self._array_dtype)
             self._library.rows(desk.address, inputs.ctypes.data, found.ctypes.data, len(rows))
         return torch.from_numpy(found) if isinstance(rows, Tensor) else found
+
+    def _indices(self, array: np.ndarray) -> np.ndarray:
+        """Indices as the program wants them, if they are in the table."""
+        assert self._table is not None
+        if array.dtype.kind not in "iu":
+            raise ValueError(f"predict: expected indices, got {array.dtype}")
+        last = self._table.num_embeddings - 1
+        if array.size and not (array.min() >= 0 and array.max() <= last):
+            wrong = array[(array < 0) | (array > last)][0]
+            raise ValueError(f"predict: expected indices from 0 to {last}, got {wrong}")
+        return np.ascontiguousarray(array, np.int64)
 
     def _desk(self) -> _Desk:
         memory, address = workspace(self._library.size())
@@ -179,6 +197,8 @@ class _Desk(NamedTuple):
 
 def _expected_shape(model: Module) -> tuple[int, ...]:
     for module in model.modules():
+        if isinstance(module, nn.Embedding):
+            raise ValueError("sample_shape: expected one for a network with an embedding, got None")
         if isinstance(module, nn.Linear):
             return (module.in_features,)
     raise ValueError("sample_shape: expected one for a network without a linear layer, got None")

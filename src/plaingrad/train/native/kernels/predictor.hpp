@@ -18,7 +18,8 @@ template <class Element, int Rows> struct Evaluation {
 template <class Network> struct Passage {
     typedef typename Network::Input Input;
     typedef typename Network::Output Output;
-    typedef typename Input::Element T;
+    typedef typename Input::Element Given;
+    typedef typename Output::Element T;
     struct Batch { int rows; };
 
     Output y;
@@ -26,9 +27,9 @@ template <class Network> struct Passage {
     Network network;
 
     // Samples lie one after another in `inputs`; rows beyond them keep what they held, which any number may be.
-    void forward(const T* inputs, int rows) {
+    void forward(const Given* inputs, int rows) {
         for (int i = 0; i < rows; ++i)
-            __builtin_memcpy(x.row(i), inputs + i * Input::columns, Input::columns * sizeof(T));
+            __builtin_memcpy(x.row(i), inputs + i * Input::columns, Input::columns * sizeof(Given));
         network.forward(x, y, Batch{rows});
     }
     void write(T* outputs, int rows) const {
@@ -40,7 +41,8 @@ template <class Network> struct Passage {
 // The network twice: for a single row, where every nanosecond counts, and for many, where a parameter that is loaded
 // once serves all of them. A single row's result stays in `one.y`, at the very beginning, where Python looks for it.
 template <class One, class Many> struct Predictor {
-    typedef typename One::Input::Element T;
+    typedef typename One::Input::Element Given;  // numbers, or indices
+    typedef typename One::Output::Element T;
 
     Passage<One> one;
     Passage<Many> many;
@@ -49,9 +51,9 @@ template <class One, class Many> struct Predictor {
         read_parameters(one.network, tensors);
         read_parameters(many.network, tensors);
     }
-    void row(const T* inputs) { one.forward(inputs, 1); }
+    void row(const Given* inputs) { one.forward(inputs, 1); }
 
-    void rows(const T* inputs, T* outputs, long count) {
+    void rows(const Given* inputs, T* outputs, long count) {
         constexpr int most = Many::Input::rows;
         for (long i = 0; i < count; i += most) {
             const int rows = count - i < most ? int(count - i) : most;

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+
 from plaingrad.module import Module
+from plaingrad.nn import Embedding
 from plaingrad.parameter import Buffer, Parameter
-from plaingrad.train.native.lower.layers import Shape
+from plaingrad.train.native.lower.layers import Shape, flat
 from plaingrad.train.native.lower.program import chained, described, element_type, lower_network, opening
-from plaingrad.train.native.lower.source import Source
+from plaingrad.train.native.lower.source import INDICES, Source
 
 ROWS = 32  # that go through a network at once, if there are so many
 
@@ -20,10 +23,12 @@ class Prediction:
     Attributes:
         source: the text to compile.
         tensors: the parameters and buffers in the order in which the network visits them.
+        table: what the inputs are indices of, int64; None if they are numbers.
     """
 
     source: str
     tensors: list[Parameter | Buffer]
+    table: Embedding | None
 
 
 def lower_prediction(model: Module, shape: Shape) -> Prediction:
@@ -32,20 +37,23 @@ def lower_prediction(model: Module, shape: Shape) -> Prediction:
     Raises:
         NotLoweredError: something in the network is not known to the kernels.
     """
-    source = Source({}, training=False)
+    first = next(iter(flat(model, Source({}))), None)
+    table = first if type(first) is Embedding else None
+    source = Source({}, indices=INDICES[torch.int64] if table else "", training=False)
     element = element_type(model)
     types, _ = lower_network(model, shape, source)
     text = f"""{opening(f"{described(model)}; predictions, {element}", source, "predictor.hpp")}
 template <class Setting> using Network = {chained(types)};
 
 using Run = Predictor<Network<Evaluation<{element}, 1>>, Network<Evaluation<{element}, {ROWS}>>>;
-typedef {element} T;
+typedef Run::Given Given;
+typedef Run::T T;
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
 extern "C" void read(void* memory, T* const* tensors) {{ in<Run>(memory).read(tensors); }}
-extern "C" void row(void* memory, const T* input) {{ in<Run>(memory).row(input); }}
-extern "C" void rows(void* memory, const T* inputs, T* outputs, long count) {{
+extern "C" void row(void* memory, const Given* input) {{ in<Run>(memory).row(input); }}
+extern "C" void rows(void* memory, const Given* inputs, T* outputs, long count) {{
     in<Run>(memory).rows(inputs, outputs, count);
 }}
 """
-    return Prediction(text, source.tensors)
+    return Prediction(text, source.tensors, table)
