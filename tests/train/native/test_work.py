@@ -21,13 +21,15 @@ from plaingrad.train.native.lower import lower_training
 from plaingrad.train.task import Task
 
 # At most so many instructions by batch size, of which at least so many multiply and add whole vectors.
-BOUNDS = {1: (2900, 190), 32: (4200, 180)}
+BOUNDS = {1: (1480, 190), 32: (2760, 180)}
+
+COPIES = r"_ZZ?NK?9plaingrad9Parameter"  # the parameters from Python and back, once a call
 
 needs_x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="the counts are those of AVX-512")
 
 
 def assembly(batch_size: int, folder: Path) -> str:
-    """The program that trains the paper's network, for processors with AVX-512."""
+    """What a step of the paper's network takes, for processors with AVX-512."""
     sizes = (2, 25, 25, 25, 2)
     layers = [layer for a, b in itertools.pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
     model = nn.Sequential(*layers[:-1])
@@ -39,7 +41,8 @@ def assembly(batch_size: int, folder: Path) -> str:
     flags = [flag for flag in FLAGS if not flag.startswith("-march") and flag != "-shared"]
     command = [*find_compiler().command, *flags, "-march=x86-64-v4", f"-I{KERNELS}", "-S"]
     subprocess.run([*command, str(source), "-o", str(target)], check=True)
-    return target.read_text()
+    functions = re.split(r"^(?=[_a-zA-Z]\S*:)", target.read_text(), flags=re.MULTILINE)
+    return "".join(text for text in functions if not re.match(COPIES, text))
 
 
 def counted(text: str) -> dict[str, int]:
@@ -50,7 +53,7 @@ def counted(text: str) -> dict[str, int]:
         "multiply and add vectors": r"\tvfn?m(add|sub)\d+p.*%zmm",
         "multiply and add single numbers": r"\tvfn?m(add|sub)\d+s",
         "vectors put aside for want of registers": r"\tvmov[au]p. *\t?%zmm\d+, -?\d*\(%r[sb]p\)",
-        "calls of functions elsewhere": r"\tcall\t(?!_ZN?9plaingrad|_ZZN9plaingrad)",
+        "calls of functions elsewhere": r"\tcall\t(?!_ZZ?NK?9plaingrad)",
     }
     return {kind: sum(bool(re.match(pattern, line)) for line in lines) for kind, pattern in kinds.items()}
 

@@ -8,6 +8,7 @@ namespace plaingrad {
 // A row for each of the table's vectors, padded.
 template <class T, int Rows, int Size> struct Table {
     static constexpr int height = Rows, length = Size, width = padded<T>(Size), size = Rows * width;
+    static constexpr bool turned = false;
     static constexpr int place(int row, int column) { return row * width + column; }
 };
 

@@ -44,10 +44,12 @@ struct Affine {
 
 template <class T, int Inputs, int Outputs, int Widest> struct Turned : Panels<T, Inputs, Outputs, Widest> {
     static constexpr int height = Outputs, length = Inputs;
+    static constexpr bool turned = true;
     static constexpr int place(int output, int input) { return Panels<T, Inputs, Outputs, Widest>::place(input, output); }
 };
 template <class T, int Inputs, int Outputs> struct Straight : Panels<T, Outputs, Inputs> {
     static constexpr int height = Outputs, length = Inputs;
+    static constexpr bool turned = false;
 };
 
 // y = f(x W^T + b),  dz = dy f'(z),  dx = dz W,  dW^T = x^T dz,  db = sum of dz over the batch
@@ -82,7 +84,8 @@ struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setti
         if constexpr (Wanted && transposes) by_input(dy, *dx);
         else if constexpr (Wanted) by_input_across(dy, *dx);
         product_over_rows<Weight>(
-            x, dy, [&](int input, int vector, Vec<T> sum) { learn(batch.learner, input, vector, sum); });
+            x, dy, [&](int input, int vector, Vec<T> sum) { learn(batch.learner, input, vector, sum); },
+            [&](int input, int vector) __attribute__((always_inline)) { this->weight.fetch(Weight::at(input, vector)); });
     }
     template <class Learner> INLINE void learn(const Learner& learner, int input, int vector, Vec<T> sum) {
         this->weight.learn(learner, Weight::at(input, vector), sum);

@@ -29,7 +29,8 @@ template <class Setting> struct Learner {
     }
 };
 
-// One parameter. The layout says where element (row, column) of the tensor that Python holds lies.
+// One parameter. The layout says where element (row, column) of the tensor that Python holds lies, and whether it is
+// `turned`: whether the tensor's columns lie along the lanes, rather than its rows.
 template <class Setting, class Layout, int Group> struct Parameter {
     typedef typename Setting::T T;
     typedef typename Setting::Rule Rule;
@@ -40,6 +41,15 @@ template <class Setting, class Layout, int Group> struct Parameter {
     Buffer<T, Layout::size * states> state;  // the states of one vector lie side by side
     Buffer<T, learned && Setting::deferred ? Layout::size : 0> gradient;
 
+    // The gradient of the vector that begins at `place` is being computed. Of a parameter that the nearer caches do not hold,
+    // what the update needs is on its way in the meantime.
+    INLINE void fetch(int place) const {
+        constexpr bool far = sizeof value + sizeof state > (1 << 18);
+        if constexpr (far && learned && !Setting::deferred) {
+            __builtin_prefetch(value.at + place, 1);
+            for (int s = 0; s < states; ++s) __builtin_prefetch(state.at + place * states + s * lanes<T>, 1);
+        }
+    }
     // The gradient of the vector that begins at `place` has been found.
     INLINE void learn(const Learner<Setting>& learner, int place, Vec<T> g) {
         if constexpr (learned && Setting::deferred) store(gradient.at + place, g);
@@ -67,32 +77,42 @@ template <class Setting, class Layout, int Group> struct Parameter {
     }
 
     // Copy from Python's tensors, and back: the value, then each state.
-    void read(T* const* tensors) {
-        copy([&](int place, int element) {
-            value.at[place] = tensors[0][element];
-            for (int s = 0; s < states; ++s) state.at[at(place, s)] = tensors[1 + s][element];
+    NOINLINE void read(T* const* tensors) {
+        each_square([&](int s, int top, int left) {
+            const T* from = tensors[s] + top * Layout::length + left;
+            Vec<T> square[lanes<T>];
+            for (int i = 0; i < lanes<T>; ++i)
+                square[i] = top + i < Layout::height ? load_some(from + i * Layout::length, Layout::length - left) : zero<T>();
+            if constexpr (Layout::turned) transpose<T>(square);
+            for (int i = 0; i < lanes<T>; ++i)
+                if (holds(top, left, i)) store(const_cast<T*>(vector(s, top, left, i)), square[i]);
         });
     }
-    void write(T* const* tensors) const {
-        if constexpr (learned || Group == tracked) copy([&](int place, int element) {
-            tensors[0][element] = value.at[place];
-            for (int s = 0; s < states; ++s) tensors[1 + s][element] = state.at[at(place, s)];
+    NOINLINE void write(T* const* tensors) const {
+        if constexpr (learned || Group == tracked) each_square([&](int s, int top, int left) {
+            T* to = tensors[s] + top * Layout::length + left;
+            Vec<T> square[lanes<T>];
+            for (int i = 0; i < lanes<T>; ++i) square[i] = holds(top, left, i) ? load(vector(s, top, left, i)) : zero<T>();
+            if constexpr (Layout::turned) transpose<T>(square);
+            for (int i = 0; i < lanes<T> && top + i < Layout::height; ++i)
+                store_some(to + i * Layout::length, Layout::length - left, square[i]);
         });
     }
 
 private:
-    static int at(int place, int s) {
-        int lane = place % lanes<T>;
-        return (place - lane) * states + s * lanes<T> + lane;
+    // The squares of Python's tensors, as many elements high and wide as a vector has lanes. The vectors of a square here lie
+    // along its rows, or if the layout is turned along its columns.
+    template <class F> static void each_square(F square) {
+        for (int s = 0; s <= states; ++s)
+            for (int top = 0; top < Layout::height; top += lanes<T>)
+                for (int left = 0; left < Layout::length; left += lanes<T>) square(s, top, left);
     }
-    // In squares, so that neither side's rows push each other out of the cache.
-    template <class F> static void copy(F element) {
-        constexpr int side = 16;
-        for (int top = 0; top < Layout::height; top += side)
-            for (int left = 0; left < Layout::length; left += side)
-                for (int i = top; i < Layout::height && i < top + side; ++i)
-                    for (int j = left; j < Layout::length && j < left + side; ++j)
-                        element(Layout::place(i, j), i * Layout::length + j);
+    static bool holds(int top, int left, int i) {
+        return Layout::turned ? left + i < Layout::length : top + i < Layout::height;
+    }
+    const T* vector(int s, int top, int left, int i) const {
+        const int place = Layout::turned ? Layout::place(top, left + i) : Layout::place(top + i, left);
+        return s == 0 ? value.at + place : state.at + place * states + (s - 1) * lanes<T>;
     }
 };
 
@@ -122,6 +142,7 @@ template <class T> struct Counter {
 // A vector, such as a bias.
 template <class T, int Size> struct Vector {
     static constexpr int height = 1, length = Size, size = padded<T>(Size);
+    static constexpr bool turned = false;
     static constexpr int place(int, int column) { return column; }
 };
 

@@ -82,8 +82,16 @@ constexpr int block_rows(int M, int C) {
     return (M + blocks - 1) / blocks;
 }
 
-template <int R, int C, int RowA, int StepA, int StepB, class T, class Steps, class Finish>
-INLINE void block(const T* a, const T* b, Steps steps, int row, int vector, Finish& finish) {
+struct Nothing {
+    INLINE void operator()(int, int) const {}
+};
+
+template <int R, int C, int RowA, int StepA, int StepB, class T, class Steps, class Finish, class Prepare>
+INLINE void block(const T* a, const T* b, Steps steps, int row, int vector, Finish& finish, Prepare& prepare) {
+#pragma GCC unroll 32
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 32
+        for (int c = 0; c < C; ++c) prepare(row + r, vector + c);
     Vec<T> sum[R][C];
     multiply<R, C, RowA, StepA, StepB>(sum, a, b, steps);
 #pragma GCC unroll 32
@@ -93,15 +101,15 @@ INLINE void block(const T* a, const T* b, Steps steps, int row, int vector, Fini
 }
 
 // One panel: all M rows, R at a time, and C vectors from `vector` on. `steps` knows those of each block of rows;
-// `finish(row, vector, sum)` gets each vector of the result.
-template <int M, int R, int C, int RowA, int StepA, int StepB, class T, class Steps, class Finish>
-INLINE void panel(const T* a, const T* b, const Steps& steps, int vector, Finish& finish) {
+// `finish(row, vector, sum)` gets each vector of the result, and `prepare(row, vector)` is told before it is summed.
+template <int M, int R, int C, int RowA, int StepA, int StepB, class T, class Steps, class Finish, class Prepare = Nothing>
+INLINE void panel(const T* a, const T* b, const Steps& steps, int vector, Finish& finish, Prepare prepare = {}) {
     constexpr int rest = M % R;
     int row = 0;
     for (; row + R <= M; row += R)
-        block<R, C, RowA, StepA, StepB>(a + row * RowA, b, steps.of_block(row / R), row, vector, finish);
+        block<R, C, RowA, StepA, StepB>(a + row * RowA, b, steps.of_block(row / R), row, vector, finish, prepare);
     if constexpr (rest > 0)
-        block<rest, C, RowA, StepA, StepB>(a + row * RowA, b, steps.of_block(row / R), row, vector, finish);
+        block<rest, C, RowA, StepA, StepB>(a + row * RowA, b, steps.of_block(row / R), row, vector, finish, prepare);
 }
 
 // Call f with the width, as a type, and the first vector of every panel of B.
@@ -122,12 +130,13 @@ INLINE void product(const T* a, const T* b, Finish finish) {
 }
 
 // X^T Y, whose rows (of X and of Y) are those of the batch; the result is a matrix in panels.
-template <class Result, class X, class Y, class Finish> INLINE void product_over_rows(const X& x, const Y& y, Finish finish) {
+template <class Result, class X, class Y, class Finish, class Prepare = Nothing>
+INLINE void product_over_rows(const X& x, const Y& y, Finish finish, Prepare prepare = {}) {
     typedef typename X::Element T;
     each_panel<Result>([&](auto width, int vector) {
         constexpr int C = decltype(width)::value;
         panel<X::columns, block_rows(X::columns, C), C, 1, X::stride, Y::stride>(
-            x.row(0), y.row(0) + vector * lanes<T>, All<X::rows>(), vector, finish);
+            x.row(0), y.row(0) + vector * lanes<T>, All<X::rows>(), vector, finish, prepare);
     });
 }
 

@@ -54,12 +54,18 @@ template <class V> INLINE void keep(V& x) {
 #endif
 }
 
-// The next `count` elements, if that is less than a vector, and zeros; from memory of any alignment.
+// The next `count` elements, if that is less than a vector, and zeros; from memory of any alignment, and to it.
 template <class T> INLINE Vec<T> load_some(const T* from, int count) {
     if (count >= lanes<T>) return *reinterpret_cast<const typename VectorOf<T>::unaligned*>(from);
     Vec<T> x = {};
     for (int i = 0; i < count; ++i) x[i] = from[i];
     return x;
+}
+
+template <class T> INLINE void store_some(T* to, int count, Vec<T> x) {
+    if (count >= lanes<T>) *reinterpret_cast<typename VectorOf<T>::unaligned*>(to) = x;
+    else
+        for (int i = 0; i < count; ++i) to[i] = x[i];
 }
 
 template <class T> INLINE Vec<T> zero() { return Vec<T>{}; }
