@@ -130,7 +130,7 @@ struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setti
     }
 };
 
-// The same for very few outputs, which would leave most lanes idle: the inputs lie along the lanes, W is kept as it is,
+// The same for few outputs, which would leave half of the lanes or more idle: the inputs lie along the lanes, W is kept as it is,
 // and y is summed across lanes, the outputs of several rows in one vector.
 template <class Setting, int Inputs, int Outputs, class Activation, int WeightGroup, int BiasGroup>
 struct Narrow : Affine<Setting, Inputs, Outputs, Activation, Straight<typename Setting::T, Inputs, Outputs>, WeightGroup, BiasGroup> {
@@ -155,7 +155,7 @@ struct Narrow : Affine<Setting, Inputs, Outputs, Activation, Straight<typename S
 #pragma GCC unroll 16
             for (int i = 0; i < Count; ++i) {
                 Vec<T> along = load(x.row(top + i) + vector * lanes<T>);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
                 for (int o = 0; o < Outputs; ++o)
                     part[i * Outputs + o] += along * load(this->weight.value.at + Weight::at(o, vector));
             }
@@ -181,7 +181,7 @@ struct Narrow : Affine<Setting, Inputs, Outputs, Activation, Straight<typename S
     }
 };
 
-template <class Setting, int Outputs> constexpr bool is_narrow = 4 * Outputs <= lanes<typename Setting::T>;
+template <class Setting, int Outputs> constexpr bool is_narrow = 2 * Outputs <= lanes<typename Setting::T>;
 
 template <bool First, class A, class B> struct EitherOf { typedef A type; };
 template <class A, class B> struct EitherOf<false, A, B> { typedef B type; };
