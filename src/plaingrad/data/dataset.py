@@ -69,7 +69,10 @@ class Dataset:
                     tensor = tensor.to(target)
             return tensor
 
-        return replace(self, inputs=moved(self.inputs), targets=moved(self.targets))
+        inputs, targets = moved(self.inputs), moved(self.targets)
+        if inputs is self.inputs and targets is self.targets:
+            return self
+        return replace(self, inputs=inputs, targets=targets)
 
     def take(self, rows: Tensor | slice) -> Dataset:
         """The samples with these indices."""
