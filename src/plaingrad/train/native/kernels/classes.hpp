@@ -63,6 +63,8 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
     INLINE T sample(int row, const T* x, T* dx, long t, T w, T share) {
         constexpr T even = T(Constants::smoothing / Classes), own = T(1 - Constants::smoothing);
         const T at_target = w * own * weight.at[t], all = at_target + w * even * weight_of_all;
+        // The same for the gradient. One class alone then has a slope of exactly 0, of which Adam would make much.
+        const T each = share * w * even, rest = each * weight_of_all, pull = share * at_target;
         const T most = Logits ? largest<T, Classes>(x) : T(0);
         Vec<T> of_others = zero<T>(), spread = zero<T>();
         for (int j = 0; j < Classes; j += lanes<T>) {
@@ -77,15 +79,15 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
         if constexpr (Logits) {
             const T others = sum<T>(of_others), at_t = dx[t], power = others + at_t;
             powers.at[row] = power, scale.at[row] = all;
-            for (int j = 0; j < Classes; j += lanes<T>) store(dx + j, share * all / power * load(dx + j));
+            for (int j = 0; j < Classes; j += lanes<T>) store(dx + j, (pull + rest) / power * load(dx + j));
             // p_t - 1 = -(the others' p): near 1 the difference would keep no digits.
-            dx[t] = share / power * ((all - at_target) * at_t - at_target * others);
+            dx[t] = (rest * at_t - pull * others) / power;
         } else
             for (int j = 0; j < Classes; j += lanes<T>) store(dx + j, zero<T>());
         if constexpr (Constants::smoothing > 0)
             for (int j = 0; j < Classes; j += lanes<T>)
-                store(dx + j, load(dx + j) - share * w * even * load(weight.at + j));
-        if constexpr (!Logits) dx[t] -= share * at_target;
+                store(dx + j, load(dx + j) - each * load(weight.at + j));
+        if constexpr (!Logits) dx[t] -= pull;
         T found = at_target * (x[t] - most);
         if constexpr (Constants::smoothing > 0) found += w * even * sum<T>(spread);
         return found;
