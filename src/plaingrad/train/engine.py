@@ -74,19 +74,20 @@ def choose(name: str, task: Task, epochs: int, tell: bool = False) -> tuple[Engi
         raise ValueError(f"engine: expected 'auto', 'eager' or 'native', got {name!r}")
     if name == "eager":
         return EagerEngine(task), "asked for"
+    threads = cost.threads_for(task)
+    split = f", on {threads} threads" if threads > 1 else ""
+    if name == "native":
+        try:
+            return NativeEngine(task, lower_training(task, threads)), f"asked for{split}"
+        except (NotLoweredError, BuildError) as error:
+            raise ValueError(f"engine 'native' cannot run this: {error}") from error
     guess = cost.estimate(task, epochs * _alike.get())
     try:
-        threads = cost.threads_for(task)
         program = lower_training(task, threads)
-        split = f", on {threads} threads" if threads > 1 else ""
-        if name == "native":
-            return NativeEngine(task, program), f"asked for{split}"
         worth, reason = _worth(program.source, guess)
         if worth:
             return NativeEngine(task, program), f"native: {reason}{split}"
     except (NotLoweredError, BuildError) as error:
-        if name == "native":
-            raise ValueError(f"engine 'native' cannot run this: {error}") from error
         reason = str(error)
         if tell and guess.saved > cost.MARGIN * guess.compile:
             _tell_once(f"training eagerly, not compiled: {reason}")

@@ -17,7 +17,7 @@ from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
 from plaingrad.train.engine import choose
 from plaingrad.train.epochs import Epochs
-from plaingrad.train.evaluation import BATCH_SIZE, measure, outputs, scores
+from plaingrad.train.evaluation import BATCH_SIZE, outputs, scores
 from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
 from plaingrad.train.masks import Masks
@@ -28,6 +28,8 @@ from plaingrad.train.snapshot import Snapshot
 from plaingrad.train.task import Task
 from plaingrad.train.threads import threads_for
 from plaingrad.train.weighting import Weighted, expect_weights
+
+TARGETS_AT_ONCE = 65_536  # that are tried: few calls, for any memory
 
 
 def fit(
@@ -107,7 +109,8 @@ def fit(
     checks.expect_loss(loss)
     checks.expect_optimizer(optimizer, model)
     weights = None if sample_weight is None else expect_weights(sample_weight, data, model)
-    checks.expect_schedule(schedule, optimizer, epochs, -(-len(data) // batch_size))
+    steps_per_epoch = -(-len(data) // batch_size)
+    checks.expect_schedule(schedule, optimizer, epochs, steps_per_epoch)
     checks.expect_callbacks(callbacks)
     measured = named(metrics, loss)
 
@@ -165,7 +168,7 @@ def fit(
                 schedule.step(*score if schedule.needs_metric else ())
             logs = {name: logs[name] for name in run.columns}
             history.append(logs)
-            history.steps += -(-len(data) // batch_size)
+            history.steps += steps_per_epoch
             history.seconds = time.perf_counter() - begun
             for callback in callbacks:
                 callback.on_epoch_end(epoch, logs)
@@ -176,13 +179,12 @@ def fit(
 
 
 def _try(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
-    """Say now what does not fit: the first samples, indices among the inputs, and each target."""
-    head = data.take(slice(BATCH_SIZE)) if data.inputs.is_floating_point() else data
-    measure(model, head, loss, metrics)
-    if len(head) < len(data):
-        prediction = outputs(model, head.inputs[:1], 1)
-        with mode(False, loss):
-            loss.forward(prediction.expand(len(data), *prediction.shape[1:]), data.targets)
+    """Say now what does not fit: two samples, any index among the inputs, any target."""
+    inputs = data.inputs[:2] if data.inputs.is_floating_point() else data.inputs
+    prediction = outputs(model, inputs, BATCH_SIZE)
+    if len(inputs) < len(data):
+        prediction = prediction[:1].expand(len(data), *prediction.shape[1:])
+    scores(prediction, data.targets, loss, metrics, TARGETS_AT_ONCE)
 
 
 def _try_last_batch(task: Task) -> None:

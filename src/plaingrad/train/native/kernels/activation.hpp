@@ -216,4 +216,9 @@ template <class Constants> struct Hardshrink {
     template <class V> static INLINE V slope(V y) { return where<V>(~small(y)); }
 };
 
+// Whether both y and dy/dx are 0 for about half of all x.
+template <class Activation> constexpr bool halves = false;
+template <> constexpr bool halves<ReLU> = true;
+template <> constexpr bool halves<ReLU6> = true;
+
 }  // namespace plaingrad

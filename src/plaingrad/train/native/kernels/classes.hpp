@@ -17,9 +17,10 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
     static constexpr bool mean = Mean;
     typedef Matrix<T, Setting::rows, Classes> Prediction;
 
-    Buffer<T, padded<T>(Classes)> weight;                    // of each class
+    static constexpr int rows = Setting::rows, samples = lanes<T>;  // as many as a vector holds are dealt with at once
+
+    Buffer<T, padded<T>(Classes)> weight;  // of each class
     T weight_of_all;
-    Buffer<T, padded<T>(Setting::rows)> scale, powers;  // of each row: its mass, and the sum of e^x
 
     void read(const double* numbers) {
         weight_of_all = 0;
@@ -39,58 +40,87 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
 
     template <class Batch> INLINE double operator()(const Prediction& p, Prediction& dp, const Batch& batch) {
         const T share = T(!Mean ? 1 : batch.total ? 1 / batch.total : 0);
-        T losses = 0;
-        for (int i = 0; i < Setting::rows; ++i) {
-            const long t = i < batch.rows ? target(batch, batch.sample(i)) : Constants::ignored;
-            scale.at[i] = 0, powers.at[i] = 1;
-            if (i < batch.rows && t != Constants::ignored)
-                losses -= sample(i, p.row(i), dp.row(i), t, T(batch.weight(i)), share);
-            else
-                for (int j = 0; j < Classes; j += lanes<T>) store(dp.row(i) + j, zero<T>());
-        }
-        Vec<T> logs = zero<T>();  // of all rows at once, for a logarithm takes as long for one number as for many
-        if constexpr (Logits)
-            for (int i = 0; i < Setting::rows; i += lanes<T>) {
-                const Vec<T> inside = first(Setting::rows - i, load(powers.at + i) - T(1)) + T(1);
-                logs += first(Setting::rows - i, load(scale.at + i)) * log(inside);
-            }
-        const double found = double(losses + sum<T>(logs));
+        Vec<T> losses = zero<T>();
+        for (int top = 0; top < rows; top += samples) losses += along(top, p, dp, marks(top, batch), share);
+        const double found = double(sum<T>(losses));
         return Mean && batch.weight_of_all() ? found / batch.total : found * double(share);  // a mean of nothing is NaN
     }
 
-    // One sample, weighing w: sum of m_c x_c, where for logits x_c is less the largest; and its gradient times `share`.
-    // The mass is `even` of each class's weight, and another `own` of the target's.
-    INLINE T sample(int row, const T* x, T* dx, long t, T w, T share) {
-        constexpr T even = T(Constants::smoothing / Classes), own = T(1 - Constants::smoothing);
-        const T at_target = w * own * weight.at[t], all = at_target + w * even * weight_of_all;
-        // The same for the gradient. One class alone then has a slope of exactly 0, of which Adam would make much.
-        const T each = share * w * even, rest = each * weight_of_all, pull = share * at_target;
-        const T most = Logits ? largest<T, Classes>(x) : T(0);
-        Vec<T> of_others = zero<T>(), spread = zero<T>();
-        for (int j = 0; j < Classes; j += lanes<T>) {
-            const Vec<T> z = load(x + j) - most;
-            if constexpr (Logits) {
-                const Vec<T> e = first(Classes - j, exp(z));
-                store(dx + j, e);
-                of_others += iota<T>() == Int<T>(t - j) ? zero<T>() : e;
-            }
-            if constexpr (Constants::smoothing > 0) spread += load(weight.at + j) * z;  // 0 beyond the classes
+    // Of some samples, one to a lane: their targets, their weights, and those of their targets' classes. A row without a
+    // sample, or whose target is ignored, has the target -1, which no class has.
+    struct Marks { Vec<Int<T>> target; Vec<T> weight, of_target; };
+
+    template <class Batch> INLINE Marks marks(int top, const Batch& batch) const {
+        Marks found = {Vec<Int<T>>{} - 1, zero<T>(), zero<T>()};
+        for (int i = 0; i < samples && top + i < batch.rows; ++i) {
+            const long t = target(batch, batch.sample(top + i));
+            if (t == Constants::ignored) continue;
+            found.target[i] = Int<T>(t), found.weight[i] = T(batch.weight(top + i)), found.of_target[i] = weight.at[t];
         }
-        if constexpr (Logits) {
-            const T others = sum<T>(of_others), at_t = dx[t], power = others + at_t;
-            powers.at[row] = power, scale.at[row] = all;
-            for (int j = 0; j < Classes; j += lanes<T>) store(dx + j, (pull + rest) / power * load(dx + j));
-            // p_t - 1 = -(the others' p): near 1 the difference would keep no digits.
-            dx[t] = (rest * at_t - pull * others) / power;
-        } else
-            for (int j = 0; j < Classes; j += lanes<T>) store(dx + j, zero<T>());
-        if constexpr (Constants::smoothing > 0)
-            for (int j = 0; j < Classes; j += lanes<T>)
-                store(dx + j, load(dx + j) - each * load(weight.at + j));
-        if constexpr (!Logits) dx[t] -= pull;
-        T found = at_target * (x[t] - most);
-        if constexpr (Constants::smoothing > 0) found += w * even * sum<T>(spread);
         return found;
+    }
+
+    // The losses of these samples, and their gradients times `share`. The classes lie one after another, each with the samples along its lanes.
+    INLINE Vec<T> along(int top, const Prediction& p, Prediction& dp, const Marks& marks, T share) {
+        constexpr T even = T(Constants::smoothing / Classes), own = T(1 - Constants::smoothing);
+        const Vec<Int<T>> counts = marks.target >= 0;
+        const Vec<T> at_target = marks.weight * own * marks.of_target, all = at_target + marks.weight * even * weight_of_all;
+        // The same for the gradient. One class alone then has a slope of exactly 0, of which Adam would make much.
+        const Vec<T> each = share * marks.weight * even, rest = each * weight_of_all, pull = share * at_target;
+        Vec<T> x[padded<T>(Classes)];
+        turn(top, p, x);
+        Vec<T> most = zero<T>(), z_target = zero<T>(), others = zero<T>(), e_target = zero<T>(), spread = zero<T>();
+        if constexpr (Logits) {
+            most = x[0];
+            for (int c = 1; c < Classes; ++c) most = larger(most, x[c]);
+        }
+        for (int c = 0; c < Classes; ++c) {
+            const Vec<Int<T>> is_target = marks.target == Int<T>(c);
+            const Vec<T> z = x[c] - most;
+            z_target = is_target ? z : z_target;
+            if constexpr (Constants::smoothing > 0) spread += weight.at[c] * z;
+            if constexpr (Logits) {
+                x[c] = exp(z);
+                others += is_target ? zero<T>() : x[c];
+                e_target = is_target ? x[c] : e_target;
+            }
+        }
+        Vec<T> found = -at_target * z_target;
+        if constexpr (Constants::smoothing > 0) found -= marks.weight * even * spread;
+        // p_t - 1 = -(the others' p): near 1 the difference would keep no digits.
+        const Vec<T> power = others + e_target, slope = (pull + rest) / power;
+        const Vec<T> slope_target = Logits ? (rest * e_target - pull * others) / power : -pull;
+        if constexpr (Logits) found += all * log(power);
+        for (int c = 0; c < Classes; ++c) {
+            x[c] = marks.target == Int<T>(c) ? slope_target : Logits ? slope * x[c] : zero<T>();
+            if constexpr (Constants::smoothing > 0) x[c] -= each * weight.at[c];
+            x[c] = counts ? x[c] : zero<T>();
+        }
+        turn_back(top, x, dp);
+        return counts ? found : zero<T>();
+    }
+
+    // Rows of classes into classes of rows, and back.
+    INLINE void turn(int top, const Prediction& p, Vec<T>* x) const {
+        for (int j = 0; j < Classes; j += samples) {
+            Vec<T> square[samples];
+#pragma GCC unroll 16
+            for (int i = 0; i < samples; ++i) square[i] = top + i < rows ? load(p.row(top + i) + j) : blank<T>();
+            transpose<T>(square);
+#pragma GCC unroll 16
+            for (int i = 0; i < samples; ++i) x[j + i] = square[i];
+        }
+    }
+    INLINE void turn_back(int top, const Vec<T>* x, Prediction& dp) const {
+        for (int j = 0; j < Classes; j += samples) {
+            Vec<T> square[samples];
+#pragma GCC unroll 16
+            for (int i = 0; i < samples; ++i) square[i] = j + i < Classes ? x[j + i] : blank<T>();
+            transpose<T>(square);
+#pragma GCC unroll 16
+            for (int i = 0; i < samples; ++i)
+                if (top + i < rows) store(dp.row(top + i) + j, square[i]);
+        }
     }
 };
 

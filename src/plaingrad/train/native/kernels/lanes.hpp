@@ -27,7 +27,8 @@ template <int S, class V, int... I> INLINE V lower(V x, V y, Sequence<I...>) {
     return pick(x, y, Sequence<(I & S ? sizeof...(I) + I : I ^ S)...>());
 }
 
-// Transpose a square in place: first 2 x 2 squares of single lanes, then of pairs of lanes, and so on.
+// Transpose a square in place: first 2 x 2 squares of single lanes, then of pairs of lanes, and so on. Rows that
+// are not there are to be `blank`.
 template <class T, int S = 1> INLINE void transpose(Vec<T> (&x)[lanes<T>]) {
     constexpr EveryLane<Vec<T>> every;
 #pragma GCC unroll 16

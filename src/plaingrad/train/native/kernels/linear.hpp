@@ -4,6 +4,7 @@
 #include "elementwise.hpp"
 #include "lanes.hpp"
 #include "product.hpp"
+#include "zeros.hpp"
 
 namespace plaingrad {
 
@@ -56,7 +57,11 @@ template <class T, int Inputs, int Outputs> struct Straight : Panels<T, Outputs,
 //
 // W^T is kept, inputs x outputs, so that in y and in dW^T the outputs lie along the lanes. In dx the inputs do, for which
 // W^T is transposed once a batch; a batch of a few rows is not worth that, and sums across lanes instead.
-template <class Setting, int Inputs, int Outputs, class Activation, int WeightGroup, int BiasGroup, int Widest = widest_panel>
+//
+// Where x has many zeros, and dz where the activation halves, those are left out if there are enough of them in the batch;
+// the panels are then wider, for a step is of one row alone.
+template <class Setting, int Inputs, int Outputs, class Activation, int WeightGroup, int BiasGroup, bool Zeros = false,
+          int Widest = Zeros ? registers / 4 : widest_panel>
 struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setting::T, Inputs, Outputs, Widest>, WeightGroup, BiasGroup> {
     typedef typename Setting::T T;
     typedef Matrix<T, Setting::rows, Inputs> Input;
@@ -65,12 +70,23 @@ struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setti
     typedef Panels<T, Outputs, Inputs> Transposed;
     static constexpr int rows = Setting::rows;
     static constexpr bool transposes = rows >= 6;
+    static constexpr bool skips_x = Zeros && Setting::training && rows >= 8 && Inputs >= 32 && Weight::wide >= 3;
+    static constexpr bool skips_dz = halves<Activation> && Setting::training && rows >= 8 && Outputs >= 32 && Transposed::wide >= 3;
 
     Buffer<T, transposes ? Transposed::size : 0> transposed;
+    Places<skips_x ? rows : 0, Inputs> x_rows;
+    Places<skips_x ? Inputs : 0, rows> x_columns;
+    Places<skips_dz ? rows : 0, Outputs> dz_rows;
+    Buffer<T, (skips_x || skips_dz ? larger(rows, Inputs) : 0) * Widest * lanes<T>> partial;
 
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch&) {
-        product<rows, Input::stride, 1, Weight>(
-            x.row(0), this->weight.value.at, [&](int row, int vector, Vec<T> sum) { finish(y, row, vector, sum); });
+        auto finish = [&](int row, int vector, Vec<T> sum) { this->finish(y, row, vector, sum); };
+        const T* weight = this->weight.value.at;
+        if constexpr (skips_x) {
+            x_rows.of_rows(x);
+            if (x_rows.few()) return product<Input::stride, 1, Weight>(x_rows, x.row(0), weight, partial.at, finish);
+        }
+        product<rows, Input::stride, 1, Weight>(x.row(0), weight, finish);
     }
     INLINE void finish(Output& y, int row, int vector, Vec<T> sum) {
         if constexpr (this->has_bias) sum += load(this->bias.value.at + vector * lanes<T>);
@@ -83,23 +99,33 @@ struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setti
         this->backward_activation(y, dy, batch.learner);
         if constexpr (Wanted && transposes) by_input(dy, *dx);
         else if constexpr (Wanted) by_input_across(dy, *dx);
-        product_over_rows<Weight>(
-            x, dy, [&](int input, int vector, Vec<T> sum) { learn(batch.learner, input, vector, sum); },
-            [&](int input, int vector) __attribute__((always_inline)) { this->weight.fetch(Weight::at(input, vector)); });
-    }
-    template <class Learner> INLINE void learn(const Learner& learner, int input, int vector, Vec<T> sum) {
-        this->weight.learn(learner, Weight::at(input, vector), sum);
+        auto learn = [&](int input, int vector, Vec<T> sum) {
+            this->weight.learn(batch.learner, Weight::at(input, vector), sum);
+        };
+        auto fetch = [&](int input, int vector) __attribute__((always_inline)) {
+            this->weight.fetch(Weight::at(input, vector));
+        };
+        if constexpr (skips_x)
+            if (x_rows.few()) {
+                x_columns.of_columns(x);
+                return product_over_rows<Weight>(x_columns, x, dy, partial.at, learn, fetch);
+            }
+        product_over_rows<Weight>(x, dy, learn, fetch);
     }
 
     INLINE void by_input(const Output& dz, Input& dx) {
         for (int vector = 0; vector < Weight::total; ++vector)
             for (int input = 0; input < Inputs; input += lanes<T>) turn(input, vector);
-        product<rows, Output::stride, 1, Transposed>(dz.row(0), transposed.at, [&](int row, int vector, Vec<T> sum) {
-            store(dx.row(row) + vector * lanes<T>, sum);
-        });
+        auto finish = [&](int row, int vector, Vec<T> sum) { store(dx.row(row) + vector * lanes<T>, sum); };
+        if constexpr (skips_dz) {
+            dz_rows.of_rows(dz);
+            if (dz_rows.few())
+                return product<Output::stride, 1, Transposed>(dz_rows, dz.row(0), transposed.at, partial.at, finish);
+        }
+        product<rows, Output::stride, 1, Transposed>(dz.row(0), transposed.at, finish);
     }
     // Transpose the square of weights that begins with this input and this vector of outputs. (The lanes beyond the
-    // inputs are 0 already, but GCC 12 at -O3 does not always see to it.)
+    // inputs are 0 already, but see `blank`, for which there are not enough registers here.)
     INLINE void turn(int input, int vector) {
         Vec<T> square[lanes<T>];
 #pragma GCC unroll 16
@@ -190,5 +216,10 @@ template <bool First, class A, class B> using Either = typename EitherOf<First, 
 template <class Setting, int Inputs, int Outputs, class Activation, int WeightGroup, int BiasGroup>
 using Linear = Either<is_narrow<Setting, Outputs>, Narrow<Setting, Inputs, Outputs, Activation, WeightGroup, BiasGroup>,
                       Wide<Setting, Inputs, Outputs, Activation, WeightGroup, BiasGroup>>;
+
+// The same over inputs with many zeros. Narrow has its inputs along the lanes, where nothing can be left out.
+template <class Setting, int Inputs, int Outputs, class Activation, int WeightGroup, int BiasGroup>
+using Sparse = Either<is_narrow<Setting, Outputs>, Narrow<Setting, Inputs, Outputs, Activation, WeightGroup, BiasGroup>,
+                      Wide<Setting, Inputs, Outputs, Activation, WeightGroup, BiasGroup, true>>;
 
 }  // namespace plaingrad

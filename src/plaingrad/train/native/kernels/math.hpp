@@ -81,6 +81,20 @@ template <class V> INLINE V sqrt(V x) {
     return x;
 }
 
+
+// a / b for b > 0, within 2 units in the last place. Where the processor estimates 1 / b, a step of Newton's method makes
+// it exact enough long before a division would be done; infinity would make that NaN.
+template <class V> INLINE V quotient(V a, V b) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof a[0] == 4) {
+        b = at_most(__FLT_MAX__, b);
+        const V estimate = __builtin_ia32_rcp14ps512_mask(b, b, static_cast<unsigned short>(-1));
+        return a * (estimate + estimate * (1 - b * estimate));
+    }
+#endif
+    return a / b;
+}
+
 // c[0] + c[1] x + c[2] x^2 + ..., by Horner's rule.
 template <int From = 0, class V, int Count> INLINE V polynomial(V x, const Element<V> (&c)[Count]) {
     if constexpr (From == Count - 1)

@@ -82,7 +82,7 @@ template <class Setting, class Layout, int Group> struct Parameter {
             const T* from = tensors[s] + top * Layout::length + left;
             Vec<T> square[lanes<T>];
             for (int i = 0; i < lanes<T>; ++i)
-                square[i] = top + i < Layout::height ? load_some(from + i * Layout::length, Layout::length - left) : zero<T>();
+                square[i] = top + i < Layout::height ? load_some(from + i * Layout::length, Layout::length - left) : blank<T>();
             if constexpr (Layout::turned) transpose<T>(square);
             for (int i = 0; i < lanes<T>; ++i)
                 if (holds(top, left, i)) store(const_cast<T*>(vector(s, top, left, i)), square[i]);
@@ -92,7 +92,7 @@ template <class Setting, class Layout, int Group> struct Parameter {
         if constexpr (learned || Group == tracked) each_square([&](int s, int top, int left) {
             T* to = tensors[s] + top * Layout::length + left;
             Vec<T> square[lanes<T>];
-            for (int i = 0; i < lanes<T>; ++i) square[i] = holds(top, left, i) ? load(vector(s, top, left, i)) : zero<T>();
+            for (int i = 0; i < lanes<T>; ++i) square[i] = holds(top, left, i) ? load(vector(s, top, left, i)) : blank<T>();
             if constexpr (Layout::turned) transpose<T>(square);
             for (int i = 0; i < lanes<T> && top + i < Layout::height; ++i)
                 store_some(to + i * Layout::length, Layout::length - left, square[i]);

@@ -27,26 +27,13 @@ template <class T, int Rows, int Columns, int Widest = widest_panel> struct Pane
     static constexpr int place(int row, int column) { return at(row, column / lanes<T>) + column % lanes<T>; }
 };
 
-// The steps k that a product takes: all of them, or those on a list because the others would add nothing.
-template <int K> struct All {
-    static constexpr int count = K;
-    INLINE int operator[](int n) const { return n; }
-    INLINE All of_block(int) const { return {}; }
-};
-struct Listed {
-    const int* steps;
-    int count;
-    INLINE int operator[](int n) const { return steps[n]; }
-};
-
-// sum(r, c) = sum over k of A(r, k) B(k, c), where a step along r, k in A is RowA, StepA elements and B's rows lie StepB
+// sum(r, c) = sum over K steps k of A(r, k) B(k, c), where a step along r, k in A is RowA, StepA elements and B's rows lie StepB
 // apart. With few sums, several partial ones run side by side, for a single one would wait for its own last result.
-template <int R, int C, int RowA, int StepA, int StepB, class T, class Steps>
-INLINE void multiply(Vec<T> (&sum)[R][C], const T* a, const T* b, Steps steps) {
+template <int K, int R, int C, int RowA, int StepA, int StepB, class T>
+INLINE void multiply(Vec<T> (&sum)[R][C], const T* a, const T* b) {
     constexpr int chains = R * C >= 8 ? 1 : 8 / (R * C);
     Vec<T> part[chains][R][C] = {};
-    auto add = [&](int n, int chain) __attribute__((always_inline)) {
-        const int k = steps[n];
+    auto add = [&](int k, int chain) __attribute__((always_inline)) {
 #pragma GCC unroll 32
         for (int c = 0; c < C; ++c) {
             Vec<T> column = load(b + k * StepB + c * lanes<T>);
@@ -55,13 +42,13 @@ INLINE void multiply(Vec<T> (&sum)[R][C], const T* a, const T* b, Steps steps) {
             for (int r = 0; r < R; ++r) part[chain][r][c] += a[r * RowA + k * StepA] * column;
         }
     };
-    int n = 0;
-    for (; n + chains <= steps.count; n += chains)
+    int k = 0;
+    for (; k + chains <= K; k += chains)
 #pragma GCC unroll 16
-        for (int chain = 0; chain < chains; ++chain) add(n + chain, chain);
+        for (int chain = 0; chain < chains; ++chain) add(k + chain, chain);
 #pragma GCC unroll 16
     for (int chain = 0; chain < chains - 1; ++chain)
-        if (n + chain < steps.count) add(n + chain, chain);
+        if (k + chain < K) add(k + chain, chain);
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
@@ -86,30 +73,30 @@ struct Nothing {
     INLINE void operator()(int, int) const {}
 };
 
-template <int R, int C, int RowA, int StepA, int StepB, class T, class Steps, class Finish, class Prepare>
-INLINE void block(const T* a, const T* b, Steps steps, int row, int vector, Finish& finish, Prepare& prepare) {
+template <int K, int R, int C, int RowA, int StepA, int StepB, class T, class Finish, class Prepare>
+INLINE void block(const T* a, const T* b, int row, int vector, Finish& finish, Prepare& prepare) {
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
         for (int c = 0; c < C; ++c) prepare(row + r, vector + c);
     Vec<T> sum[R][C];
-    multiply<R, C, RowA, StepA, StepB>(sum, a, b, steps);
+    multiply<K, R, C, RowA, StepA, StepB>(sum, a, b);
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
         for (int c = 0; c < C; ++c) finish(row + r, vector + c, sum[r][c]);
 }
 
-// One panel: all M rows, R at a time, and C vectors from `vector` on. `steps` knows those of each block of rows;
-// `finish(row, vector, sum)` gets each vector of the result, and `prepare(row, vector)` is told before it is summed.
-template <int M, int R, int C, int RowA, int StepA, int StepB, class T, class Steps, class Finish, class Prepare = Nothing>
-INLINE void panel(const T* a, const T* b, const Steps& steps, int vector, Finish& finish, Prepare prepare = {}) {
-    constexpr int rest = M % R;
+// One panel: all M rows, as many at a time as a block takes, and C vectors from `vector` on. `finish(row, vector, sum)` gets
+// each vector of the result, and `prepare(row, vector)` is told before it is summed.
+template <int M, int K, int C, int RowA, int StepA, int StepB, class T, class Finish, class Prepare = Nothing>
+INLINE void panel(const T* a, const T* b, int vector, Finish& finish, Prepare prepare = {}) {
+    constexpr int R = block_rows(M, C), rest = M % R;
     int row = 0;
     for (; row + R <= M; row += R)
-        block<R, C, RowA, StepA, StepB>(a + row * RowA, b, steps.of_block(row / R), row, vector, finish, prepare);
+        block<K, R, C, RowA, StepA, StepB>(a + row * RowA, b, row, vector, finish, prepare);
     if constexpr (rest > 0)
-        block<rest, C, RowA, StepA, StepB>(a + row * RowA, b, steps.of_block(row / R), row, vector, finish, prepare);
+        block<K, rest, C, RowA, StepA, StepB>(a + row * RowA, b, row, vector, finish, prepare);
 }
 
 // Call f with the width, as a type, and the first vector of every panel of B.
@@ -124,8 +111,7 @@ template <int M, int RowA, int StepA, class B, class T, class Finish>
 INLINE void product(const T* a, const T* b, Finish finish) {
     each_panel<B>([&](auto width, int vector) {
         constexpr int C = decltype(width)::value;
-        panel<M, block_rows(M, C), C, RowA, StepA, C * lanes<T>>(
-            a, b + B::start(vector), All<B::rows>(), vector, finish);
+        panel<M, B::rows, C, RowA, StepA, C * lanes<T>>(a, b + B::start(vector), vector, finish);
     });
 }
 
@@ -135,8 +121,8 @@ INLINE void product_over_rows(const X& x, const Y& y, Finish finish, Prepare pre
     typedef typename X::Element T;
     each_panel<Result>([&](auto width, int vector) {
         constexpr int C = decltype(width)::value;
-        panel<X::columns, block_rows(X::columns, C), C, 1, X::stride, Y::stride>(
-            x.row(0), y.row(0) + vector * lanes<T>, All<X::rows>(), vector, finish, prepare);
+        panel<X::columns, X::rows, C, 1, X::stride, Y::stride>(
+            x.row(0), y.row(0) + vector * lanes<T>, vector, finish, prepare);
     });
 }
 

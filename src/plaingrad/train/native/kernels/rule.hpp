@@ -85,7 +85,7 @@ template <class T, class Flags> struct Adam : Rule<T, Flags> {
         v = keep2 * v + add2 * g * g;
         Vec<T> scale = v;
         if constexpr (Flags::amsgrad) scale = state[2] = larger(state[2], v);
-        value -= this->lr * m / (sqrt(scale) + epsilon);
+        value -= quotient(this->lr * m, sqrt(scale) + epsilon);
     }
 };
 
@@ -110,7 +110,7 @@ template <class T, class Flags> struct RMSprop : Rule<T, Flags> {
             mean += add * (g - mean);
             s = larger(s - mean * mean, zero<T>());
         }
-        g = g / (sqrt(s) + epsilon);
+        g = quotient(g, sqrt(s) + epsilon);
         if constexpr (Flags::momentum) g = state[1 + Flags::centered] = momentum * state[1 + Flags::centered] + g;
         value -= this->lr * g;
     }
@@ -131,7 +131,7 @@ template <class T, class Flags> struct Adagrad : Rule<T, Flags> {
     INLINE void apply(Vec<T>& value, Vec<T>* state, Vec<T> g) const {
         g = this->decayed(value, g);
         state[0] += g * g;
-        value -= this->lr * g / (sqrt(state[0]) + epsilon);
+        value -= quotient(this->lr * g, sqrt(state[0]) + epsilon);
     }
 };
 

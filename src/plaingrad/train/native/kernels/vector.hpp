@@ -25,11 +25,12 @@ template <class T> struct VectorOf {
 };
 template <class T> using Vec = typename VectorOf<T>::type;
 
-// The integer as wide as T. A comparison of two Vec<T> is a Vec<Int<T>> of 0 and -1.
+// The integer as wide as T, with a sign and without. A comparison of two Vec<T> is a Vec<Int<T>> of 0 and -1.
 template <int Bytes> struct IntegerOf;
-template <> struct IntegerOf<4> { typedef int type; };
-template <> struct IntegerOf<8> { typedef long type; };
+template <> struct IntegerOf<4> { typedef int type; typedef unsigned bits; };
+template <> struct IntegerOf<8> { typedef long type; typedef unsigned long bits; };
 template <class T> using Int = typename IntegerOf<sizeof(T)>::type;
+template <class T> using Bits = typename IntegerOf<sizeof(T)>::bits;
 
 // The type that a reference refers to.
 template <class R> struct ReferredBy;
@@ -52,6 +53,13 @@ template <class V> INLINE void keep(V& x) {
 #elif defined(__aarch64__)
     asm("" : "+w"(x));
 #endif
+}
+
+// Zeros, without the compiler knowing it: GCC 12 gets some lanes of a transposed square wrong where it knows a row to be 0.
+template <class T> INLINE Vec<T> blank() {
+    Vec<T> x = {};
+    keep(x);
+    return x;
 }
 
 // The next `count` elements, if that is less than a vector, and zeros; from memory of any alignment, and to it.

@@ -10,6 +10,7 @@ from plaingrad import nn
 from plaingrad.module import Module
 from plaingrad.train.native.activations import spell
 from plaingrad.train.native.lower.source import NotLoweredError, Source, refuse
+from plaingrad.train.native.lower.sparsity import LEAST_COLUMNS, gives_zeros
 
 Shape = tuple[int, ...]
 
@@ -28,6 +29,7 @@ def lower_layers(module: Module, shape: Shape, source: Source) -> tuple[list[str
     types: list[str] = []
     modules = flat(module, source)
     while modules:
+        before = [*modules]
         first = modules.pop(0)
         known = LAYERS.get(type(first))
         if source.indices and type(first) is not nn.Embedding:
@@ -40,7 +42,8 @@ def lower_layers(module: Module, shape: Shape, source: Source) -> tuple[list[str
         else:
             raise refuse(first)
         types += found
-        source.sparse = source.sparse and not types  # only the data are
+        for each in before[: len(before) - len(modules)]:
+            source.sparse = gives_zeros(each, source.sparse)
     return types, shape
 
 
@@ -80,8 +83,8 @@ def linear(module: nn.Linear, shape: Shape, rest: list[Module], source: Source) 
     if rest and spell(rest[0]) is not None:
         slope = activation(rest.pop(0), source)
     groups = [source.hold(module.weight), source.hold(module.bias)]
-    kind = "Sparse" if source.sparse else "Linear"
-    source.headers.add(f"{kind.lower()}.hpp")
+    kind = "Sparse" if source.sparse and inputs >= LEAST_COLUMNS else "Linear"
+    source.headers.add("linear.hpp")
     layer = source.instance(kind, "Setting", inputs, module.out_features, slope, *groups)
     return [layer], (module.out_features,)
 

@@ -26,7 +26,7 @@ class Source:
 
     Args:
         groups: the number of the optimizer's group that holds a parameter, -1 for one that is in none.
-        sparse: whether the next layer's inputs are mostly zero.
+        sparse: whether the next layer's inputs have many zeros.
         indices: the C++ type of the inputs while they are integers that nothing has looked up; else empty.
         training: whether modules behave as in training, or as in evaluation.
 
