@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,28 @@ def test_a_second_ctrl_c_does_not_wait_for_the_epoch() -> None:
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=60)
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+@pytest.mark.parametrize(
+    "rule", [partial(optim.SGD, momentum=0.9), optim.Adam, partial(optim.RMSprop, momentum=0.5)]
+)
+@pytest.mark.parametrize("base_momentum", [0.5, 0.0])
+def test_a_schedule_of_steps_may_change_every_option(
+    rule: Any, base_momentum: float, one_by_one: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a momentum of 0, the update rule has other terms."""
+    if one_by_one:
+        monkeypatch.setattr("plaingrad.train.native.engine.SECONDS_PER_CALL", 0.0)
+
+    def fit(engine: str) -> list[Tensor]:
+        model = network(*SIZES)
+        optimizer = rule(model.parameters(), lr=0.01)
+        schedule = optim.OneCycleLR(optimizer, 0.02, 18, base_momentum=base_momentum)
+        run(model, plane(22), epochs=3, optimizer=optimizer, schedule=schedule, engine=engine)
+        return [*values(model), *(e for e in optimizer.state[0].values() if isinstance(e, Tensor))]
+
+    both(fit)
 
 
 def test_an_option_that_becomes_unknown_is_no_end() -> None:

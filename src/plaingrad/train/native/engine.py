@@ -67,13 +67,9 @@ class NativeEngine:
         try:
             if self._changed():
                 self._prepare(lower_training(task, self.program.threads))
+            rates, options = self._plan(count)
         except (BuildError, NotLoweredError):
             return EagerEngine(task).run_epochs(orders, count)
-        rates, apart = self._rates(count)
-        numbers = np.zeros((len(optimizer.param_groups), OPTIONS))
-        for row, group in zip(numbers, optimizer.param_groups):
-            given = self.program.rule.options(group)
-            row[: len(given)] = given
         losses = np.zeros(count)
         call = Call(
             inputs=self.inputs.data_ptr(),
@@ -82,9 +78,10 @@ class NativeEngine:
             order=None if orders is None else orders.data_ptr(),
             samples=len(self.inputs),
             numbers=self.numbers.address,
-            options=numbers.ctypes.data,
+            options=options.ctypes.data,
+            options_apart=apart(options),
             rates=rates.ctypes.data,
-            rates_apart=apart,
+            rates_apart=apart(rates),
             clip_norm=optimizer.clip_norm or 0.0,
             keys=self.keys.address,
             losses=losses.ctypes.data,
@@ -138,16 +135,32 @@ class NativeEngine:
                 state["step"] = state.get("step", 0) + done - begin
         return done
 
-    def _rates(self, count: int) -> tuple[np.ndarray, int]:
-        """The learning rates of all groups for each step, and how far apart; a schedule of steps goes on."""
+    def _plan(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """All groups' learning rates and options for each step, or once for all; a schedule of steps goes on.
+
+        Raises:
+            NotLoweredError: an option is 0 in some of the steps, so the rule has not the same terms in all.
+        """
         task, groups = self.task, self.task.optimizer.param_groups
-        if task.schedule is None:
-            return np.array([group["lr"] for group in groups], dtype=float), 0
-        rates = np.empty((count * self.steps, len(groups)))
-        for row in rates:
-            row[:] = [group["lr"] for group in groups]
-            task.schedule.step()
-        return rates, len(groups)
+        schedule, rule = task.schedule, self.program.rule
+        plan = np.zeros((1 if schedule is None else count * self.steps, len(groups), 1 + OPTIONS))
+        given = 1 + len(rule.options(groups[0]))
+        before = [dict(group) for group in groups]
+        schedule_before = {} if schedule is None else schedule.state_dict()
+        for row in plan:
+            row[:, :given] = [(group["lr"], *rule.options(group)) for group in groups]
+            if schedule is not None:
+                schedule.step()
+        rates, options = np.ascontiguousarray(plan[..., 0]), np.ascontiguousarray(plan[..., 1:])
+        if (options == options[0]).all():
+            return rates, options[:1]
+        if ((options == 0) != (options[0] == 0)).any():
+            assert schedule is not None
+            schedule.load_state_dict(schedule_before)
+            for group, options_before in zip(groups, before):
+                group.update(options_before)
+            raise NotLoweredError("options of the update rule that become 0 within an epoch")
+        return rates, options
 
     def _tensors(self) -> tuple[int, list[int]]:
         """The address of the addresses of all tensors, and how many steps each group's rule has taken."""
@@ -178,6 +191,11 @@ class NativeEngine:
                 names = rule.states(optimizer.param_groups[number])
                 found += [state[name].data_ptr() + offset for name in names]
         return found
+
+
+def apart(rows: np.ndarray) -> int:
+    """How many numbers lie between the beginnings of two rows; 0 if there is one, which is for all."""
+    return rows[0].size if len(rows) > 1 else 0
 
 
 def row_address(tensor: Tensor, row: int) -> int:
