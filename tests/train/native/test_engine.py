@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -271,6 +272,49 @@ def test_a_schedule_of_steps_may_change_every_option(
         return [*values(model), *(e for e in optimizer.state[0].values() if isinstance(e, Tensor))]
 
     both(fit)
+
+
+class ChangeNetwork(Callback):
+    """Changes the network or its loss when the second epoch has ended."""
+
+    def __init__(self, change: Callable[[nn.Sequential, nn.CrossEntropyLoss], object], loss: Any) -> None:
+        self.change, self.loss = change, loss
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        if epoch == 1:
+            assert isinstance(self.run.model, nn.Sequential)
+            self.change(self.run.model, self.loss)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model, loss: setattr(model[2], "p", 0.8),
+        lambda model, loss: setattr(model[1], "negative_slope", 0.9),
+        lambda model, loss: model[3].eval(saving=True),
+        lambda model, loss: setattr(model[3], "momentum", None),
+        lambda model, loss: setattr(model[4], "bias", None),
+        lambda model, loss: loss.weight.value.mul_(torch.tensor([1.0, 2.0, 3.0])),
+        lambda model, loss: setattr(loss, "label_smoothing", 0.3),
+    ],
+    ids=["dropout", "activation", "mode", "momentum", "parameter", "class weights", "smoothing"],
+)
+def test_a_network_changed_by_a_callback(change: Any) -> None:
+    """Its shape and options are those of the program only as long as they stay."""
+
+    def fit(engine: str, change: Any = change) -> list[Tensor]:
+        torch.manual_seed(0)
+        layers = nn.Linear(2, 5), nn.LeakyReLU(0.1), nn.Dropout(0.2), nn.BatchNorm1d(5), nn.Linear(5, 3)
+        model = nn.Sequential(*layers).to(torch.float64)
+        loss = nn.CrossEntropyLoss(torch.ones(3)).to(torch.float64)
+        data = plane(24)[0], torch.arange(24) % 3
+        callback = ChangeNetwork(change, loss)
+        history = run(model, data, loss=loss, epochs=4, validation=data, engine=engine, callbacks=[callback])
+        return [*model.state_dict().values(), *map(torch.tensor, (history.loss, history.val_loss))]
+
+    both(fit)
+    unchanged = fit("eager", lambda model, loss: None)
+    assert not all(map(torch.equal, fit("eager"), unchanged))
 
 
 def test_an_option_that_becomes_unknown_is_no_end() -> None:

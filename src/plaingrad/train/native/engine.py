@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.optim.optimizer import accumulator
-from plaingrad.parameter import Parameter
+from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.eager import EagerEngine
 from plaingrad.train.native.builder import BuildError
 from plaingrad.train.native.cache import library
@@ -44,6 +44,7 @@ class NativeEngine:
         self.steps = -(-len(self.inputs) // task.batch_size)
         self.steps_per_call = 1  # until it is known how long a step takes
         self.total = len(self.inputs) if self.weights is None else float(self.weights.sum())
+        self.made_for = facts(task)
         self._prepare(program or lower_training(task))
 
     def _prepare(self, program: Program) -> None:
@@ -62,8 +63,15 @@ class NativeEngine:
         self.known: Any = None
 
     def run_epochs(self, orders: Tensor | None, count: int) -> list[float]:
-        """See `Engine.run_epochs`. Eagerly, if an option has become one that the kernels do not know."""
+        """See `Engine.run_epochs`.
+
+        Eagerly, if an option has become one that the kernels do not know, or if the network or its loss is
+        not as it was at first: who changes them once may do so in every epoch, and would wait for a compiler each
+        time.
+        """
         task, optimizer = self.task, self.task.optimizer
+        if facts(task) != self.made_for:
+            return EagerEngine(task).run_epochs(orders, count)
         try:
             if self._changed():
                 self._prepare(lower_training(task, self.program.threads))
@@ -97,7 +105,7 @@ class NativeEngine:
     def outputs(self, inputs: Tensor) -> Tensor:
         """See `Engine.outputs`. Eagerly, if the program was made for something else."""
         alike = inputs.dtype == self.inputs.dtype and inputs.shape[1:] == self.inputs.shape[1:]
-        if not (alike and self.program.evaluates) or self._changed():
+        if not (alike and self.program.evaluates) or self._changed() or facts(self.task) != self.made_for:
             return EagerEngine(self.task).outputs(inputs)
         dtype = self.program.tensors[0].value.dtype
         found = torch.empty(len(inputs), self.program.columns, dtype=dtype)
@@ -191,6 +199,22 @@ class NativeEngine:
                 names = rule.states(optimizer.param_groups[number])
                 found += [state[name].data_ptr() + offset for name in names]
         return found
+
+
+def facts(task: Task) -> list[dict[str, Any]]:
+    """What the modules of a task's network and loss are, but for the numbers that training changes.
+
+    A module or tensor is meant by its identity; of the loss's buffers, the numbers count.
+    """
+    modules = [*task.model.modules(), *task.loss.modules()]
+    found = [{name: fact(value) for name, value in vars(module).items()} for module in modules]
+    buffers = [field for field in vars(task.loss).values() if isinstance(field, Buffer)]
+    return [*found, {"numbers": [buffer.value.tolist() for buffer in buffers]}]
+
+
+def fact(value: Any) -> Any:
+    """Something that is equal as long as a module's field is the same."""
+    return value if isinstance(value, (bool, int, float, str, tuple)) else id(value)
 
 
 def apart(rows: np.ndarray) -> int:
