@@ -80,8 +80,10 @@ def diverged(
         history: the epochs before.
     """
     before.restore()
-    finding = find(task, order)
-    before.restore()
+    try:
+        finding = find(task, order)
+    finally:
+        before.restore()
     return TrainingDiverged(epoch, finding, history, float(task.optimizer.param_groups[0]["lr"]))
 
 
