@@ -130,6 +130,8 @@ class _Watch:
         self.step = batch + 1
 
     def end(self, batch: int, logs: dict[str, float]) -> None:
+        # The mean by sample weights is taken outside the loss.
+        self.check(self.loss, (), "output", "its mean over the weights", torch.tensor(logs["loss"]))
         self.updates = batch + 1
         for module, chain in self.places:
             self.check_parameters(module, chain)
