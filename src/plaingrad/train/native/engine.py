@@ -66,8 +66,8 @@ class NativeEngine:
         """See `Engine.run_epochs`.
 
         Eagerly, if an option has become one that the kernels do not know, or if the network or its loss is
-        not as it was at first: who changes them once may do so in every epoch, and would wait for a compiler each
-        time.
+        not as it was at first: who changes them once may do so in every epoch, and would wait for a compiler
+        each time.
         """
         task, optimizer = self.task, self.task.optimizer
         if facts(task) != self.made_for:
