@@ -194,7 +194,10 @@ def test_an_epoch_in_several_calls_is_the_same_epoch(monkeypatch: pytest.MonkeyP
 
 
 def test_ctrl_c_while_compiling(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    compiler = script(tmp_path / "c++", "for last; do :; done\necho half > \"${last%.cpp}.so\"\nkill -INT $PPID\nexec sleep 60")
+    compiler = script(
+        tmp_path / "c++",
+        'for last; do :; done\necho half > "${last%.cpp}.so"\nkill -INT $PPID\nexec sleep 60',
+    )
     monkeypatch.setenv("CXX", str(compiler))
     monkeypatch.setenv("PLAINGRAD_CACHE", str(tmp_path / "cache"))
     model = network(*SIZES)
