@@ -277,6 +277,16 @@ def test_a_schedule_of_steps_may_change_every_option(
     both(fit)
 
 
+def test_options_may_be_whole_numbers() -> None:
+    def fit(engine: str) -> list[Tensor]:
+        model = network(*SIZES)
+        optimizer = optim.SGD(model.parameters(), lr=1, momentum=0, dampening=0, weight_decay=0, clip_norm=1)
+        run(model, plane(), optimizer=optimizer, engine=engine)
+        return values(model)
+
+    both(fit)
+
+
 class ChangeNetwork(Callback):
     """Changes the network or its loss when the second epoch has ended."""
 

@@ -151,15 +151,19 @@ class NativeEngine:
         """
         task, groups = self.task, self.task.optimizer.param_groups
         schedule, rule = task.schedule, self.program.rule
-        plan = np.zeros((1 if schedule is None else count * self.steps, len(groups), 1 + OPTIONS))
-        given = 1 + len(rule.options(groups[0]))
+        steps = 1 if schedule is None else count * self.steps
+        numbers: list[float] = []
         before = [dict(group) for group in groups]
         schedule_before = {} if schedule is None else schedule.state_dict()
-        for row in plan:
-            row[:, :given] = [(group["lr"], *rule.options(group)) for group in groups]
+        for _ in range(steps):
+            for group in groups:
+                numbers.append(group["lr"])
+                numbers += rule.options(group)
             if schedule is not None:
                 schedule.step()
-        rates, options = np.ascontiguousarray(plan[..., 0]), np.ascontiguousarray(plan[..., 1:])
+        plan = np.array(numbers, dtype=float).reshape(steps, len(groups), -1)
+        rates, options = np.ascontiguousarray(plan[..., 0]), np.zeros((steps, len(groups), OPTIONS))
+        options[..., : plan.shape[2] - 1] = plan[..., 1:]
         if (options == options[0]).all():
             return rates, options[:1]
         if ((options == 0) != (options[0] == 0)).any():
