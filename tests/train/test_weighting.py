@@ -148,6 +148,16 @@ def test_divergence_is_found_with_weights_too() -> None:
     assert (caught.value.epoch, caught.value.finding.step, caught.value.finding.kind) == (2, 3, "output")
 
 
+@pytest.mark.parametrize("engine", ["eager", "native"])
+def test_a_weighted_mean_of_nothing_is_the_losss(engine: Any) -> None:
+    """No sample of the second batch is of a class that counts."""
+    data, loss = (plane()[0], torch.arange(20) // 4 % 2), nn.CrossEntropyLoss(ignore_index=1)
+    with pytest.raises(TrainingDiverged, match=r"epoch 1, step 2: CrossEntropyLoss.*became nan") as caught:
+        run(network(2, 2), data, loss=loss, shuffle=False, engine=engine, sample_weight=torch.ones(20))
+    assert caught.value.finding is not None
+    assert caught.value.finding.path == "loss"
+
+
 @pytest.mark.parametrize(
     ("weights", "message"),
     [

@@ -69,10 +69,8 @@ class Dataset:
                     tensor = tensor.to(target)
             return tensor
 
-        inputs, targets = moved(self.inputs), moved(self.targets)
-        if inputs is self.inputs and targets is self.targets:
-            return self
-        return replace(self, inputs=inputs, targets=targets)
+        x, t = moved(self.inputs), moved(self.targets)
+        return self if x is self.inputs and t is self.targets else replace(self, inputs=x, targets=t)
 
     def take(self, rows: Tensor | slice) -> Dataset:
         """The samples with these indices."""

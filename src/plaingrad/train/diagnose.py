@@ -80,8 +80,10 @@ def diverged(
         history: the epochs before.
     """
     before.restore()
-    finding = find(task, order)
-    before.restore()
+    try:
+        finding = find(task, order)
+    finally:
+        before.restore()
     return TrainingDiverged(epoch, finding, history, float(task.optimizer.param_groups[0]["lr"]))
 
 
@@ -128,6 +130,8 @@ class _Watch:
         self.step = batch + 1
 
     def end(self, batch: int, logs: dict[str, float]) -> None:
+        # The mean by sample weights is taken outside the loss.
+        self.check(self.loss, (), "output", "its mean over the weights", torch.tensor(logs["loss"]))
         self.updates = batch + 1
         for module, chain in self.places:
             self.check_parameters(module, chain)

@@ -154,8 +154,8 @@ def disagreement(training: Training, dtype: torch.dtype, steps: int) -> dict[tup
     """By how much the native engine differs from the eager one, in units of what may be.
 
     In float64 that is a share of 1e-9. In float32, both are compared with the eager engine in float64, from
-    which the native one may lie eight times as far as the other, and some units in the last place. How far the
-    other lies is luck, so the farthest counts of three runs that begin alike but for rounding.
+    which the native one may lie eight times as far as the other, and some units in the last place. How far
+    the other lies is luck, so the farthest counts of three runs that begin alike but for rounding.
     """
     native, eager = (training.run(engine, dtype, steps) for engine in ("native", "eager"))
     assert native.history.engine == "native"

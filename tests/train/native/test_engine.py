@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +194,10 @@ def test_an_epoch_in_several_calls_is_the_same_epoch(monkeypatch: pytest.MonkeyP
 
 
 def test_ctrl_c_while_compiling(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    compiler = script(tmp_path / "c++", "for last; do :; done\necho half > \"${last%.cpp}.so\"\nkill -INT $PPID\nexec sleep 60")
+    compiler = script(
+        tmp_path / "c++",
+        'for last; do :; done\necho half > "${last%.cpp}.so"\nkill -INT $PPID\nexec sleep 60',
+    )
     monkeypatch.setenv("CXX", str(compiler))
     monkeypatch.setenv("PLAINGRAD_CACHE", str(tmp_path / "cache"))
     model = network(*SIZES)
@@ -248,6 +253,81 @@ def test_a_second_ctrl_c_does_not_wait_for_the_epoch() -> None:
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=60)
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+@pytest.mark.parametrize(
+    "rule", [partial(optim.SGD, momentum=0.9), optim.Adam, partial(optim.RMSprop, momentum=0.5)]
+)
+@pytest.mark.parametrize("base_momentum", [0.5, 0.0])
+def test_a_schedule_of_steps_may_change_every_option(
+    rule: Any, base_momentum: float, one_by_one: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a momentum of 0, the update rule has other terms."""
+    if one_by_one:
+        monkeypatch.setattr("plaingrad.train.native.engine.SECONDS_PER_CALL", 0.0)
+
+    def fit(engine: str) -> list[Tensor]:
+        model = network(*SIZES)
+        optimizer = rule(model.parameters(), lr=0.01)
+        schedule = optim.OneCycleLR(optimizer, 0.02, 18, base_momentum=base_momentum)
+        run(model, plane(22), epochs=3, optimizer=optimizer, schedule=schedule, engine=engine)
+        return [*values(model), *(e for e in optimizer.state[0].values() if isinstance(e, Tensor))]
+
+    both(fit)
+
+
+def test_options_may_be_whole_numbers() -> None:
+    def fit(engine: str) -> list[Tensor]:
+        model = network(*SIZES)
+        optimizer = optim.SGD(model.parameters(), lr=1, momentum=0, dampening=0, weight_decay=0, clip_norm=1)
+        run(model, plane(), optimizer=optimizer, engine=engine)
+        return values(model)
+
+    both(fit)
+
+
+class ChangeNetwork(Callback):
+    """Changes the network or its loss when the second epoch has ended."""
+
+    def __init__(self, change: Callable[[nn.Sequential, nn.CrossEntropyLoss], object], loss: Any) -> None:
+        self.change, self.loss = change, loss
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        if epoch == 1:
+            assert isinstance(self.run.model, nn.Sequential)
+            self.change(self.run.model, self.loss)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model, loss: setattr(model[2], "p", 0.8),
+        lambda model, loss: setattr(model[1], "negative_slope", 0.9),
+        lambda model, loss: model[3].eval(saving=True),
+        lambda model, loss: setattr(model[3], "momentum", None),
+        lambda model, loss: setattr(model[4], "bias", None),
+        lambda model, loss: loss.weight.value.mul_(torch.tensor([1.0, 2.0, 3.0])),
+        lambda model, loss: setattr(loss, "label_smoothing", 0.3),
+    ],
+    ids=["dropout", "activation", "mode", "momentum", "parameter", "class weights", "smoothing"],
+)
+def test_a_network_changed_by_a_callback(change: Any) -> None:
+    """Its shape and options are those of the program only as long as they stay."""
+
+    def fit(engine: str, change: Any = change) -> list[Tensor]:
+        torch.manual_seed(0)
+        layers = nn.Linear(2, 5), nn.LeakyReLU(0.1), nn.Dropout(0.2), nn.BatchNorm1d(5), nn.Linear(5, 3)
+        model = nn.Sequential(*layers).to(torch.float64)
+        loss = nn.CrossEntropyLoss(torch.ones(3)).to(torch.float64)
+        data = plane(24)[0], torch.arange(24) % 3
+        callback = ChangeNetwork(change, loss)
+        history = run(model, data, loss=loss, epochs=4, validation=data, engine=engine, callbacks=[callback])
+        return [*model.state_dict().values(), *map(torch.tensor, (history.loss, history.val_loss))]
+
+    both(fit)
+    unchanged = fit("eager", lambda model, loss: None)
+    assert not all(map(torch.equal, fit("eager"), unchanged))
 
 
 def test_an_option_that_becomes_unknown_is_no_end() -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from plaingrad import fit, nn, optim
-from plaingrad.module import Module
+from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
 from plaingrad.train.callbacks import EarlyStopping
 from plaingrad.train.diagnose import TrainingDiverged
@@ -111,6 +111,19 @@ def test_a_mean_of_nothing_is_seen() -> None:
     for engine in ("native", "eager"):
         with pytest.raises(TrainingDiverged, match="epoch 1, step 1: CrossEntropyLoss"):
             Training(dense(3, 1), 3, 1, loss=loss).run(engine, torch.float64, 1)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_is_no_probability_is_refused(weighted: bool) -> None:
+    """In the epoch in which it comes up, and the rows of the last batch that hold no sample are no matter."""
+    layers = (partial(nn.Linear, 3, 1), partial(nn.Threshold, 0.05, 0.5), partial(nn.Hardtanh, -2.0, 2.0))
+    training = Training(layers, 3, 1, nn.BCELoss, partial(optim.SGD, lr=0.5), seed=3, weighted=weighted)
+    told = []
+    for engine in ("native", "eager"):
+        with pytest.raises(ModuleError, match=r"BCELoss\(\): expected prediction in 0..1, got") as caught:
+            training.run(engine, torch.float64, 200)
+        told.append(str(caught.value))
+    assert told[0] == told[1]
 
 
 SHORTCUT = partial(joined, nn.Residual, dense(9, 9, between=nn.ReLU))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -187,6 +188,10 @@ def test_not_a_number_is_passed_on() -> None:
         (np.float64(1), "predict: expected a tensor or an array, got float64"),
         (torch.zeros(()), "predict: expected rows (3,) or (n, 3), got ()"),
         ([0.0, 0.0, 0.0], "predict: expected a tensor or an array, got list"),
+        (np.zeros(3, complex), "predict: expected numbers, got complex128"),
+        (torch.zeros(3, dtype=torch.complex64), "predict: expected numbers, got complex64"),
+        (np.array(["a", "b", "c"]), "predict: expected numbers, got <U1"),
+        (np.array([None, 0, 0]), "predict: expected numbers, got object"),
     ],
 )
 def test_rows_that_do_not_fit(rows: object, problem: str) -> None:
@@ -213,6 +218,19 @@ def test_models_that_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(ValueError, match="no-such-compiler"):
         compile_predict(network())
+
+
+@pytest.mark.parametrize("sample_shape", [3, "3", (3.0,), (-3,), (True,)])
+def test_shapes_that_are_none(sample_shape: Any) -> None:
+    problem = f"sample_shape: expected a tuple of positive integers such as (3,), got {sample_shape!r}"
+    with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
+        compile_predict(network(), sample_shape)
+
+
+def test_rows_of_any_precision() -> None:
+    predict, row = compile_predict(network()), torch.tensor([0.5, -1.0, 2.0])
+    for dtype in (torch.bfloat16, torch.float16, torch.float32, torch.int8):
+        assert torch.equal(predict(row.to(dtype)), predict(row.to(dtype).to(torch.float64)))
 
 
 def test_threads_share_one_object() -> None:

@@ -26,6 +26,7 @@ class Call(ctypes.Structure):
         ("tensors", POINTER),
         ("numbers", POINTER),
         ("options", POINTER),
+        ("options_apart", WHOLE),
         ("taken", POINTER),
         ("rates", POINTER),
         ("rates_apart", WHOLE),

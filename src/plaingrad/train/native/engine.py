@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.optim.optimizer import accumulator
-from plaingrad.parameter import Parameter
+from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.eager import EagerEngine
 from plaingrad.train.native.builder import BuildError
 from plaingrad.train.native.cache import library
@@ -44,6 +44,7 @@ class NativeEngine:
         self.steps = -(-len(self.inputs) // task.batch_size)
         self.steps_per_call = 1  # until it is known how long a step takes
         self.total = len(self.inputs) if self.weights is None else float(self.weights.sum())
+        self.made_for = facts(task)
         self._prepare(program or lower_training(task))
 
     def _prepare(self, program: Program) -> None:
@@ -62,18 +63,21 @@ class NativeEngine:
         self.known: Any = None
 
     def run_epochs(self, orders: Tensor | None, count: int) -> list[float]:
-        """See `Engine.run_epochs`. Eagerly, if an option has become one that the kernels do not know."""
+        """See `Engine.run_epochs`.
+
+        Eagerly, if an option has become one that the kernels do not know, or if the network or its loss is
+        not as it was at first: who changes them once may do so in every epoch, and would wait for a compiler
+        each time.
+        """
         task, optimizer = self.task, self.task.optimizer
+        if facts(task) != self.made_for:
+            return EagerEngine(task).run_epochs(orders, count)
         try:
             if self._changed():
                 self._prepare(lower_training(task, self.program.threads))
+            rates, options = self._plan(count)
         except (BuildError, NotLoweredError):
             return EagerEngine(task).run_epochs(orders, count)
-        rates, apart = self._rates(count)
-        numbers = np.zeros((len(optimizer.param_groups), OPTIONS))
-        for row, group in zip(numbers, optimizer.param_groups):
-            given = self.program.rule.options(group)
-            row[: len(given)] = given
         losses = np.zeros(count)
         call = Call(
             inputs=self.inputs.data_ptr(),
@@ -82,9 +86,10 @@ class NativeEngine:
             order=None if orders is None else orders.data_ptr(),
             samples=len(self.inputs),
             numbers=self.numbers.address,
-            options=numbers.ctypes.data,
+            options=options.ctypes.data,
+            options_apart=apart(options),
             rates=rates.ctypes.data,
-            rates_apart=apart,
+            rates_apart=apart(rates),
             clip_norm=optimizer.clip_norm or 0.0,
             keys=self.keys.address,
             losses=losses.ctypes.data,
@@ -100,7 +105,7 @@ class NativeEngine:
     def outputs(self, inputs: Tensor) -> Tensor:
         """See `Engine.outputs`. Eagerly, if the program was made for something else."""
         alike = inputs.dtype == self.inputs.dtype and inputs.shape[1:] == self.inputs.shape[1:]
-        if not (alike and self.program.evaluates) or self._changed():
+        if not (alike and self.program.evaluates) or self._changed() or facts(self.task) != self.made_for:
             return EagerEngine(self.task).outputs(inputs)
         dtype = self.program.tensors[0].value.dtype
         found = torch.empty(len(inputs), self.program.columns, dtype=dtype)
@@ -138,16 +143,36 @@ class NativeEngine:
                 state["step"] = state.get("step", 0) + done - begin
         return done
 
-    def _rates(self, count: int) -> tuple[np.ndarray, int]:
-        """The learning rates of all groups for each step, and how far apart; a schedule of steps goes on."""
+    def _plan(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """All groups' learning rates and options for each step, or once for all; a schedule of steps goes on.
+
+        Raises:
+            NotLoweredError: an option is 0 in some of the steps, so the rule has not the same terms in all.
+        """
         task, groups = self.task, self.task.optimizer.param_groups
-        if task.schedule is None:
-            return np.array([group["lr"] for group in groups], dtype=float), 0
-        rates = np.empty((count * self.steps, len(groups)))
-        for row in rates:
-            row[:] = [group["lr"] for group in groups]
-            task.schedule.step()
-        return rates, len(groups)
+        schedule, rule = task.schedule, self.program.rule
+        steps = 1 if schedule is None else count * self.steps
+        numbers: list[float] = []
+        before = [dict(group) for group in groups]
+        schedule_before = {} if schedule is None else schedule.state_dict()
+        for _ in range(steps):
+            for group in groups:
+                numbers.append(group["lr"])
+                numbers += rule.options(group)
+            if schedule is not None:
+                schedule.step()
+        plan = np.array(numbers, dtype=float).reshape(steps, len(groups), -1)
+        rates, options = np.ascontiguousarray(plan[..., 0]), np.zeros((steps, len(groups), OPTIONS))
+        options[..., : plan.shape[2] - 1] = plan[..., 1:]
+        if (options == options[0]).all():
+            return rates, options[:1]
+        if ((options == 0) != (options[0] == 0)).any():
+            assert schedule is not None
+            schedule.load_state_dict(schedule_before)
+            for group, options_before in zip(groups, before):
+                group.update(options_before)
+            raise NotLoweredError("options of the update rule that become 0 within an epoch")
+        return rates, options
 
     def _tensors(self) -> tuple[int, list[int]]:
         """The address of the addresses of all tensors, and how many steps each group's rule has taken."""
@@ -178,6 +203,27 @@ class NativeEngine:
                 names = rule.states(optimizer.param_groups[number])
                 found += [state[name].data_ptr() + offset for name in names]
         return found
+
+
+def facts(task: Task) -> list[dict[str, Any]]:
+    """What the modules of a task's network and loss are, but for the numbers that training changes.
+
+    A module or tensor is meant by its identity; of the loss's buffers, the numbers count.
+    """
+    modules = [*task.model.modules(), *task.loss.modules()]
+    found = [{name: fact(value) for name, value in vars(module).items()} for module in modules]
+    buffers = [field for field in vars(task.loss).values() if isinstance(field, Buffer)]
+    return [*found, {"numbers": [buffer.value.tolist() for buffer in buffers]}]
+
+
+def fact(value: Any) -> Any:
+    """Something that is equal as long as a module's field is the same."""
+    return value if isinstance(value, (bool, int, float, str, tuple)) else id(value)
+
+
+def apart(rows: np.ndarray) -> int:
+    """How many numbers lie between the beginnings of two rows; 0 if there is one, which is for all."""
+    return rows[0].size if len(rows) > 1 else 0
 
 
 def row_address(tensor: Tensor, row: int) -> int:

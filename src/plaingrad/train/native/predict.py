@@ -13,7 +13,7 @@ from torch import Tensor
 
 from plaingrad import nn
 from plaingrad.module import Module
-from plaingrad.train.checks import expect_model
+from plaingrad.train.checks import expect_model, expect_positive
 from plaingrad.train.evaluation import outputs
 from plaingrad.train.native.builder import BuildError
 from plaingrad.train.native.cache import library
@@ -42,7 +42,7 @@ def compile_predict(model: Module, sample_shape: Sequence[int] | None = None) ->
         ModuleError: a sample of this shape does not fit the network.
     """
     expect_model(model)
-    shape = _expected_shape(model) if sample_shape is None else tuple(sample_shape)
+    shape = _expected_shape(model) if sample_shape is None else _checked_shape(sample_shape)
     try:
         return CompiledPredictor(model, shape)
     except (NotLoweredError, BuildError) as error:
@@ -146,8 +146,11 @@ class CompiledPredictor:
         shape, one = tuple(rows.shape), self.sample_shape
         if one not in (shape, shape[1:]):
             raise ValueError(f"predict: expected rows {one} or {('n', *one)}, got {shape}".replace("'", ""))
-        array = rows.detach().cpu().numpy() if isinstance(rows, Tensor) else rows
-        inputs = self._indices(array) if self._table else np.ascontiguousarray(array, self._array_dtype)
+        given = rows
+        if isinstance(rows, Tensor) and rows.dtype == torch.bfloat16:  # which NumPy has not
+            given = rows.float()
+        array = given.detach().cpu().numpy() if isinstance(given, Tensor) else given
+        inputs = self._indices(array) if self._table else self._numbers(array)
         if shape in desk.results:
             self._row(desk.address, inputs.tobytes())
             found = desk.results[shape].copy()
@@ -155,6 +158,12 @@ class CompiledPredictor:
             found = np.empty((len(rows), *self.output_shape), self._array_dtype)
             self._library.rows(desk.address, inputs.ctypes.data, found.ctypes.data, len(rows))
         return torch.from_numpy(found) if isinstance(rows, Tensor) else found
+
+    def _numbers(self, array: np.ndarray) -> np.ndarray:
+        """Numbers as the program wants them."""
+        if array.dtype.kind not in "fiub":
+            raise ValueError(f"predict: expected numbers, got {array.dtype}")
+        return np.ascontiguousarray(array, self._array_dtype)
 
     def _indices(self, array: np.ndarray) -> np.ndarray:
         """Indices as the program wants them, if they are in the table."""
@@ -193,6 +202,15 @@ class _Desk(NamedTuple):
     results: dict[tuple[int, ...], np.ndarray]
     address: ctypes.c_void_p
     place: ctypes.c_void_p
+
+
+def _checked_shape(shape: Any) -> tuple[int, ...]:
+    try:
+        sizes = tuple(expect_positive("sample_shape", size) for size in shape)
+    except (TypeError, ValueError):
+        expected = "a tuple of positive integers such as (3,)"
+        raise ValueError(f"sample_shape: expected {expected}, got {shape!r}") from None
+    return sizes
 
 
 def _expected_shape(model: Module) -> tuple[int, ...]:

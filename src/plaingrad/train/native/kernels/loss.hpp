@@ -33,7 +33,7 @@ template <class Setting, int Columns, class Errors, bool Mean> struct OfElements
             for (int j = 0; j < Columns; j += lanes<T>) {
                 const auto error = errors.at(j);
                 Vec<T> x = load(p.row(i) + j), t = load_some<T>(target + j, Columns - j);
-                losses += first(Columns - j, weight * error.value(x, t));
+                losses += live ? first(Columns - j, weight * error.value(x, t)) : zero<T>();
                 store(dp.row(i) + j, live ? first(Columns - j, T(share) * weight * error.slope(x, t)) : zero<T>());
             }
         }
@@ -103,11 +103,13 @@ template <class Constants> struct SmoothError {
     }
 };
 
-// -(t log p + (1 - t) log(1 - p)), logarithms not below -100 and the slope's denominator not below 1e-12
+// -(t log p + (1 - t) log(1 - p)), logarithms not below -100 and the slope's denominator not below 1e-12; NaN where p is no
+// probability, for which training stops
 struct BinaryError {
     template <class V> static INLINE V value(V p, V t) {
-        const V least = V{} - Element<V>(100);
-        return (t - 1) * larger(log1p(-p), least) - t * larger(log(p), least);
+        const V least = V{} - Element<V>(100), none = V{} + Element<V>(__builtin_nan(""));
+        const V error = (t - 1) * larger(log1p(-p), least) - t * larger(log(p), least);
+        return p >= 0 ? (p <= 1 ? error : none) : none;
     }
     template <class V> static INLINE V slope(V p, V t) {
         return (p - t) / larger(p * (1 - p), V{} + Element<V>(1e-12));

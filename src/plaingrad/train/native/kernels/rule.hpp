@@ -135,10 +135,4 @@ template <class T, class Flags> struct Adagrad : Rule<T, Flags> {
     }
 };
 
-// Nothing is learned, for evaluation.
-template <class T> struct NoRule {
-    static constexpr int states = 0;
-    static constexpr bool rests = true;
-};
-
 }  // namespace plaingrad

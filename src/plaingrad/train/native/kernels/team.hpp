@@ -100,11 +100,11 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
     void train(int number) {
         const Call& call = *this->call;
         Learner<Setting> learner;
-        learner.start(call.options, call.taken);
+        start_at(learner, call, call.begin);
         Course at(call, Rows);
         for (bool finite = true; finite && at.step < call.end; at.next()) {
             const long left = call.samples - at.from;
-            learner.begin(call.rates + at.step * call.rates_apart);
+            begin_at(learner, call, at.step);
             const Batch<Setting> whole{learner, call.targets, static_cast<const T*>(call.weights),
                                        call.order, at.place(), left < Rows ? int(left) : Rows,
                                        0, call, at.step - call.begin, 0};

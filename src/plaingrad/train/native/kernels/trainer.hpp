@@ -16,7 +16,8 @@ struct Call {
     long begin, end;         // the steps to do
     double* const* tensors;  // of each parameter: the value, then the rule's states
     const double* numbers;   // the loss's
-    const double* options;   // of each group's rule, `Setting::options` of them
+    const double* options;   // of each group's rule, `Setting::options` of them, for each step,
+    long options_apart;      // so far apart; 0 if they are the same for all
     const long* taken;       // by each group's rule, steps before `begin`
     const double* rates;     // learning rates of the groups, for each step,
     long rates_apart;        // so far apart; 0 if they are the same for all
@@ -44,6 +45,17 @@ struct Course {
     // In the order; without one, the data have the same for all epochs.
     INLINE long place() const { return call.order ? epoch * call.samples + from : from; }
 };
+
+// The rules of all groups go on to this step. Where a schedule changes their options too, they start anew in each.
+template <class Setting> NOINLINE void start_at(Learner<Setting>& learner, const Call& call, long step) {
+    long taken[Setting::groups];
+    for (int g = 0; g < Setting::groups; ++g) taken[g] = call.taken[g] + step - call.begin;
+    learner.start(call.options + step * call.options_apart, taken);
+}
+template <class Setting> INLINE void begin_at(Learner<Setting>& learner, const Call& call, long step) {
+    if (call.options_apart) start_at(learner, call, step);
+    learner.begin(call.rates + step * call.rates_apart);
+}
 
 // What the layers and the loss are told of the batch.
 template <class Setting> struct Batch {
@@ -93,11 +105,11 @@ template <class Setting, class Network, class Loss> struct Trainer {
     long run(const Call& call) {
         T* const* tensors = read(call);
         loss.read(call.numbers);
-        learner.start(call.options, call.taken);
+        start_at(learner, call, call.begin);
         Course at(call, Setting::rows);
         for (bool finite = true; finite && at.step < call.end; at.next()) {
             const long left = call.samples - at.from;
-            learner.begin(call.rates + at.step * call.rates_apart);
+            begin_at(learner, call, at.step);
             const int rows = left < Setting::rows ? int(left) : Setting::rows;
             Batch<Setting> batch{learner,    call.targets, static_cast<const T*>(call.weights),
                                  call.order, at.place(),   rows,
