@@ -179,8 +179,8 @@ def fit(
 
 
 def _try(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
-    """Say now what does not fit: two samples, any index among the inputs, any target."""
-    inputs = data.inputs[:2] if data.inputs.is_floating_point() else data.inputs
+    """Say now what does not fit: the first samples, any index among the inputs, any target."""
+    inputs = data.inputs[:BATCH_SIZE] if data.inputs.is_floating_point() else data.inputs
     prediction = outputs(model, inputs, BATCH_SIZE)
     if len(inputs) < len(data):
         prediction = prediction[:1].expand(len(data), *prediction.shape[1:])
