@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from rich.progress import track
 from benchmarks.contenders import CONTENDERS, EAGER, JAX, OURS
 from benchmarks.isolated import limits
 from benchmarks.markdown import table
+from benchmarks.measure import Timing
 from benchmarks.workloads import WORKLOADS
 
 EPOCHS, REPETITIONS = 25, 3
@@ -55,7 +55,7 @@ def report() -> str:
     rows = [
         [case, failures[case]]
         if case in failures
-        else [case, f"{statistics.median(taken):.2f} ({min(taken):.2f} to {max(taken):.2f})"]
+        else [case, Timing(taken).in_seconds()]
         for case, taken in found.items()
     ]
     return "\n".join(

@@ -101,7 +101,7 @@ def report() -> str:
         fastest = min(peers, key=lambda name: timings[name].median)
         middle, low, high = ratio(timings, ours, fastest)
         bar = f"{BAR}: {'met' if middle <= BAR else 'missed'}" if batch_size == 1 else ""
-        cells = [str(batch_size), *(timing.microseconds() for timing in timings.values())]
+        cells = [str(batch_size), *(timing.in_microseconds() for timing in timings.values())]
         cells += [f"{middle:.2f} ({low:.2f} to {high:.2f})", bar]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import statistics
 import time
@@ -24,10 +25,18 @@ class Timing:
     def median(self) -> float:
         return statistics.median(self.seconds)
 
-    def microseconds(self) -> str:
+    def in_microseconds(self) -> str:
         """Median and range, in microseconds."""
-        low, high = min(self.seconds) * 1e6, max(self.seconds) * 1e6
-        return f"{self.median * 1e6:.1f} ({low:.1f} to {high:.1f})"
+        return self._spread(1e6, 1)
+
+    def in_seconds(self) -> str:
+        """Median and range, in seconds."""
+        return self._spread(1, 2)
+
+    def _spread(self, scale: float, digits: int) -> str:
+        values = (self.median, min(self.seconds), max(self.seconds))
+        middle, low, high = (f"{value * scale:.{digits}f}" for value in values)
+        return f"{middle} ({low} to {high})"
 
 
 def in_turn(
@@ -45,6 +54,7 @@ def in_turn(
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(repetitions):
         for name, work in contenders.items():
+            gc.collect()  # or one contender would pay for what another has left
             start = time.perf_counter()
             work()
             seconds[name].append((time.perf_counter() - start) / units)

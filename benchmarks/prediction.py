@@ -152,7 +152,7 @@ def report() -> str:
     for name, answer in answers.items():
         np.testing.assert_allclose(answer, next(iter(answers.values())), rtol=1e-4, err_msg=name)
     for name in CONTENDERS:
-        bar, cells = BARS.get(name), [failures[name] if name in failures else found[name].microseconds()]
+        bar, cells = BARS.get(name), [failures[name] if name in failures else found[name].in_microseconds()]
         if bar and {"plaingrad", name} <= set(found):
             cells.append(judged(ratio(found, name, "plaingrad"), bar))
         else:
