@@ -53,9 +53,7 @@ def report() -> str:
                 except RuntimeError as error:
                     failures[case] = str(error)
     rows = [
-        [case, failures[case]]
-        if case in failures
-        else [case, Timing(taken).in_seconds()]
+        [case, failures[case]] if case in failures else [case, Timing(taken).in_seconds()]
         for case, taken in found.items()
     ]
     return "\n".join(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import tempfile
 import time
 from pathlib import Path
@@ -36,7 +37,8 @@ NETWORKS = [
     ([784, 512, 512, 10], 128),
     ([256, 1024, 1024, 10], 16),
 ]
-SECONDS, STEPS = 0.3, 32  # of measuring, and in each epoch
+STEPS = 32  # in each epoch
+SECONDS_PER_CALL, REPETITIONS = 0.05, 7
 
 
 def task(sizes: list[int], batch_size: int, adam: bool) -> Task:
@@ -51,13 +53,16 @@ def task(sizes: list[int], batch_size: int, adam: bool) -> Task:
 
 
 def seconds_per_step(engine: Engine) -> float:
-    """The median of several epochs, after one that does not count."""
-    engine.run_epoch(None)
-    taken, begun = [], time.perf_counter()
-    while time.perf_counter() - begun < SECONDS or len(taken) < 5:
+    """The median of several calls, each for so many epochs that what surrounds them does not count."""
+    engine.run_epochs(None, 1)
+    start = time.perf_counter()
+    engine.run_epochs(None, 1)
+    epochs = math.ceil(SECONDS_PER_CALL / (time.perf_counter() - start))
+    taken = []
+    for _ in range(REPETITIONS):
         start = time.perf_counter()
-        engine.run_epoch(None)
-        taken.append((time.perf_counter() - start) / STEPS)
+        engine.run_epochs(None, epochs)
+        taken.append((time.perf_counter() - start) / (epochs * STEPS))
     return float(np.median(taken))
 
 

@@ -42,7 +42,8 @@ def verdict(found: Found, peer: str, bar: float) -> str:
 def microseconds(found: Found, names: list[str]) -> list[str]:
     """Each contender's time per step, or why there is none."""
     marks = {name: " (other loss!)" for name in strays(found)}
-    return [found[name].failure or found[name].timing.in_microseconds() + marks.get(name, "") for name in names]
+    results = {name: found[name] for name in names}
+    return [r.failure or r.timing.in_microseconds() + marks.get(name, "") for name, r in results.items()]
 
 
 def report() -> str:
