@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from plaingrad.module import Module
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import History
+from plaingrad.train.native import cost
 
 Made = Callable[[], Module]
 PLAIN = partial(optim.SGD, lr=0.05)
@@ -40,6 +42,8 @@ class Training:
         groups: options of each of the optimizer's groups, among which the parameters are dealt out in turn.
         seed: of parameters, data and order.
         weighted: whether samples count differently.
+        zeros: the share of the inputs that are 0.
+        threads: over which each batch is split natively.
         nudge: by what share to change the parameters at the start, at random.
     """
 
@@ -55,6 +59,8 @@ class Training:
     groups: tuple[dict[str, Any], ...] = ({},)
     seed: int = 0
     weighted: bool = False
+    zeros: float = 0.0
+    threads: int = 1
     nudge: float = 0.0
 
     def network(self, dtype: torch.dtype) -> nn.Sequential:
@@ -70,6 +76,8 @@ class Training:
         generator = torch.Generator().manual_seed(self.seed)
         if isinstance(self.columns, int):
             inputs = torch.randn(self.samples, self.columns, generator=generator).to(dtype)
+            if self.zeros:
+                inputs[torch.rand(inputs.shape, generator=generator) < self.zeros] = 0
         else:
             drawn = [torch.randint(0, k, (self.samples,), generator=generator) for k in self.columns]
             inputs = torch.stack(drawn, 1)
@@ -89,19 +97,20 @@ class Training:
             {"params": parameters[i :: len(self.groups)], **options} for i, options in enumerate(self.groups)
         ]
         optimizer = self.optimizer([group for group in dealt if group["params"]])
-        history = fit(
-            model,
-            data,
-            loss=self.loss().to(dtype),
-            optimizer=optimizer,
-            epochs=-(-steps // -(-len(data[0]) // self.batch_size)),
-            batch_size=self.batch_size,
-            schedule=self.schedule and self.schedule(optimizer),
-            seed=self.seed,
-            engine=engine,
-            progress=False,
-            sample_weight=(torch.arange(len(data[0])) + 1) % 4 / 2 if self.weighted else None,
-        )
+        with patch.object(cost, "threads_for", lambda task: self.threads):
+            history = fit(
+                model,
+                data,
+                loss=self.loss().to(dtype),
+                optimizer=optimizer,
+                epochs=-(-steps // -(-len(data[0]) // self.batch_size)),
+                batch_size=self.batch_size,
+                schedule=self.schedule and self.schedule(optimizer),
+                seed=self.seed,
+                engine=engine,
+                progress=False,
+                sample_weight=(torch.arange(len(data[0])) + 1) % 4 / 2 if self.weighted else None,
+            )
         return Outcome(model, optimizer, history)
 
 
@@ -188,8 +197,7 @@ def dense(*sizes: int, between: Made = nn.Tanh, bias: bool = True) -> tuple[Made
     return tuple(layers[:-1])
 
 
-SIZES = (1, 2, 5, 15, 16, 17, 31, 33)
-BATCHES = (1, 2, 7, 16, 20)
+SIZES = (1, 2, 5, 15, 16, 17, 31, 33, 70)
 
 ACTIVATIONS: tuple[Made, ...] = (
     partial(nn.CELU, alpha=0.7),
@@ -240,11 +248,19 @@ RULES: tuple[tuple[Callable[..., Optimizer], dict[str, Any]], ...] = (
     ),
 )
 
+
+def one_cycle(optimizer: Optimizer) -> Schedule:
+    """A rise and a fall of learning rate and momentum, if the rule has any."""
+    cycled = not isinstance(optimizer, optim.Adagrad)
+    return optim.OneCycleLR(optimizer, 0.01, total_steps=300, cycle_momentum=cycled, interval="step")
+
+
 SCHEDULES: tuple[Callable[[Optimizer], Schedule], ...] = (
     partial(optim.StepLR, step_size=3, gamma=0.7),
     partial(optim.StepLR, step_size=5, gamma=0.8, interval="step"),
     partial(optim.CosineAnnealingLR, T_max=50, interval="step"),
     partial(optim.ExponentialLR, gamma=0.99),
+    one_cycle,
 )
 
 
@@ -263,6 +279,8 @@ def random_training(seed: int) -> tuple[Training, torch.dtype]:
         size, padding = draw.choice(SIZES), draw.choice((None, 0))
         layers = [partial(nn.Embedding, max(columns), size, padding), nn.Flatten]
         width = size * len(columns)
+    threads = draw.choice((1, 1, 2, 3)) if isinstance(columns, int) else 1
+    normed = normed and threads == 1  # batches are not split where a layer looks at all of one
     for _ in range(draw.randint(0, 3)):
         added, width = random_block(draw, width, normed)
         layers += added
@@ -283,6 +301,8 @@ def random_training(seed: int) -> tuple[Training, torch.dtype]:
         groups=draw.choice((({},), ({}, varied))),
         seed=seed,
         weighted=draw.random() < 0.3,
+        zeros=draw.choice((0.0, 0.5, 0.9)),
+        threads=threads,
     )
     return training, draw.choice((torch.float32, torch.float64))
 

@@ -14,13 +14,11 @@ import torch
 from plaingrad import nn, optim
 from plaingrad.module import Module
 from plaingrad.train.diagnose import TrainingDiverged
-from plaingrad.train.native import cost, engine
+from plaingrad.train.native import engine
 from plaingrad.train.threads import threads
 from train.native.networks import Training, dense, disagreement, joined
 from train.native.scripts import script
 from train.small import run
-
-Split = Callable[[int], None]
 
 
 @pytest.fixture(autouse=True)
@@ -28,12 +26,6 @@ def quick_compiler(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     """The compiler as it is, but for less optimisation."""
     path = script(tmp_path_factory.mktemp("bin") / "cxx", f'exec {shutil.which("c++")} "$@" -O1')
     monkeypatch.setenv("CXX", str(path))
-
-
-@pytest.fixture
-def split(monkeypatch: pytest.MonkeyPatch) -> Split:
-    """Have every batch split over so many threads."""
-    return lambda count: monkeypatch.setattr(cost, "threads_for", lambda task: count)
 
 
 WEIGHTS = torch.tensor([0.5, 2.0, 1.0])
@@ -74,35 +66,32 @@ def of(training: Training, batch_size: int) -> Training:
 @pytest.mark.parametrize("count", [2, 3])
 @pytest.mark.parametrize("batch_size", [7, 33])
 @pytest.mark.parametrize("training", [CLASSES, NUMBERS], ids=["classes", "numbers"])
-def test_parity(training: Training, batch_size: int, count: int, split: Split) -> None:
-    split(count)
+def test_parity(training: Training, batch_size: int, count: int) -> None:
+    training = replace(of(training, batch_size), threads=count)
     for steps in (1, 200):
-        found = disagreement(of(training, batch_size), torch.float64, steps)
+        found = disagreement(training, torch.float64, steps)
         assert max(found.values()) <= 1
 
 
-def test_a_sum_has_nothing_to_divide_by(split: Split) -> None:
-    split(2)
-    assert max(disagreement(of(SUM, 7), torch.float64, 50).values()) <= 1
+def test_a_sum_has_nothing_to_divide_by() -> None:
+    assert max(disagreement(replace(of(SUM, 7), threads=2), torch.float64, 50).values()) <= 1
 
 
-def test_the_history_says_so(split: Split) -> None:
-    split(3)
-    assert CLASSES.run("native", torch.float32, 1).history.engine_reason == "asked for, on 3 threads"
+def test_the_history_says_so() -> None:
+    training = replace(CLASSES, threads=3)
+    assert training.run("native", torch.float32, 1).history.engine_reason == "asked for, on 3 threads"
 
 
 def test_the_bits_depend_on_nothing_but_the_number_of_threads(
-    split: Split, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Neither on the run, nor on where it is cut into calls, nor on whether the system gives any thread."""
 
-    def bits() -> dict[tuple[str, str], bytes]:
-        tensors = of(CLASSES, 33).run("native", torch.float32, 60).tensors
+    def bits(threads: int = 3) -> dict[tuple[str, str], bytes]:
+        tensors = replace(of(CLASSES, 33), threads=threads).run("native", torch.float32, 60).tensors
         return {key: tensor.numpy().tobytes() for key, tensor in tensors.items()}
 
-    alone = bits()
-    split(3)
-    expected = bits()
+    alone, expected = bits(threads=1), bits()
     assert bits() == expected != alone
     with monkeypatch.context() as patch:
         patch.setattr(engine, "SECONDS_PER_CALL", 0.0)
@@ -114,12 +103,12 @@ def test_the_bits_depend_on_nothing_but_the_number_of_threads(
     assert bits() == expected
 
 
-def test_a_run_that_diverges_is_stopped_in_the_same_step(split: Split) -> None:
-    split(2)
+def test_a_run_that_diverges_is_stopped_in_the_same_step() -> None:
+    training = replace(of(SUM, 7), optimizer=partial(optim.SGD, lr=3.0), threads=2)
     told = []
     for name in ("native", "eager"):
         with pytest.raises(TrainingDiverged) as caught:
-            replace(of(SUM, 7), optimizer=partial(optim.SGD, lr=3.0)).run(name, torch.float64, 90)
+            training.run(name, torch.float64, 90)
         told.append((str(caught.value), caught.value.history.loss))
     assert told[0][0] == told[1][0]
     assert told[0][1] == pytest.approx(told[1][1], rel=1e-6)
