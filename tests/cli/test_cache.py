@@ -20,7 +20,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 def fill(store: Store) -> None:
     store.prepare()
     for second, (key, network, size) in enumerate([("a", "2-3-2", 1000), ("b", "2-25-2", 2 * 10**6)]):
-        store.put(key * 64, f"// {network}\n", bytes(size))
+        store.put(key * 64, f"// {network}\n", "g++ -O3", bytes(size))
         os.utime(store.source(key * 64), (second, second))
         os.utime(store.library(key * 64), (second + 60, second + 60))
 
@@ -43,7 +43,7 @@ def test_programs_get_json(store: Store) -> None:
     assert told["bytes"] == sum(entry["size"] for entry in told["entries"]) > 2 * 10**6
     assert [entry["network"] for entry in told["entries"]] == ["2-25-2", "2-3-2"]
     assert told["entries"][1] | {"size": 0} == {
-        "key": "a" * 64, "network": "2-3-2", "size": 0, "built": 0, "used": 60,
+        "key": "a" * 64, "network": "2-3-2", "compiled": "g++ -O3", "size": 0, "built": 0, "used": 60,
     }  # fmt: skip
     assert json.loads(succeed("cache", "--clear", "--json")) == {"folder": str(store.folder), "removed": 2}
     assert json.loads(succeed("cache", "--json")) == {"folder": str(store.folder), "bytes": 0, "entries": []}

@@ -33,7 +33,11 @@ def among(runs: int) -> Iterator[None]:
 
 
 class Engine(Protocol):
-    """Runs epochs. Each one visits the same batches in the same order, so results agree to rounding."""
+    """Runs epochs. Each one visits the same batches in the same order, so results agree to rounding.
+
+    Attributes:
+        name: what the history calls it.
+    """
 
     name: str
 

@@ -58,6 +58,7 @@ class Epochs:
             rate = float(self.run.optimizer.param_groups[0]["lr"])
             orders, before = self.orders(count), Snapshot(self.task)
             losses = self.engine.run_epochs(orders, count)
+            self.run.history.engine = self.engine.name
             seconds = (time.perf_counter() - start) / len(losses)
             healthy = finite(self.task, before, losses[-1])
             for loss in losses if healthy else losses[:-1]:

@@ -29,7 +29,8 @@ class History:
             (training alone).
         steps: how many updates were made.
         seconds: how long everything took.
-        engine: the engine that ran, ``"eager"`` for instance.
+        engine: what ran: ``"eager"``, ``"native"``, or ``"native and eager"`` where a callback or a schedule
+            changed something on the way for which nothing was compiled.
         engine_reason: why this one, ``"native: saves about 12 s for a compile of 0.8 s"`` for instance.
         stopped: why training ended; empty while it runs.
     """

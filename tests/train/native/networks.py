@@ -146,9 +146,11 @@ class Outcome:
         """How far each tensor lies from the other outcome's, as a share of the size of all of its kind.
 
         Not of its own size, which can be rounding alone: that of a bias before a normalisation, for instance.
+        The size of a kind is at least 1e-5, for all of it can be so: the gradient of L1 for a bias with as
+        many samples above as below.
         """
         assert self.tensors.keys() == other.tensors.keys()
-        sizes = dict.fromkeys((kind for kind, _ in self.tensors), 1e-6)
+        sizes = dict.fromkeys((kind for kind, _ in self.tensors), 1e-5)
         for (kind, _), tensor in other.tensors.items():
             sizes[kind] = math.hypot(sizes[kind], float(tensor.norm()))
         found = {}
@@ -285,6 +287,8 @@ def random_training(seed: int) -> tuple[Training, torch.dtype]:
         added, width = random_block(draw, width, normed)
         layers += added
     rule, options = draw.choice(RULES)
+    if isinstance(loss(), nn.BCELoss):  # whose 1 - p is rounding alone where p has been driven to 1
+        options = {**options, "maximize": False}
     if loss().reduction == "sum" and rule is optim.SGD:
         options = {**options, "lr": options["lr"] / (batch_size * outputs)}
     varied = {**options, "lr": options["lr"] * 0.5}

@@ -338,7 +338,8 @@ def test_an_option_that_becomes_unknown_is_no_end() -> None:
     def fit(engine: str) -> list[Tensor]:
         model = network(*SIZES)
         optimizer = optim.Adam(model.parameters(), lr=0.01)
-        run(model, plane(24), epochs=3, optimizer=optimizer, engine=engine, callbacks=[NoEpsilon()])
+        made = run(model, plane(24), epochs=3, optimizer=optimizer, engine=engine, callbacks=[NoEpsilon()])
+        assert made.engine == ("native and eager" if engine == "native" else "eager")
         return values(model)
 
     both(fit)

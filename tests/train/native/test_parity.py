@@ -126,8 +126,7 @@ def test_what_is_no_probability_is_refused(weighted: bool) -> None:
     assert told[0] == told[1]
 
 
-SHORTCUT = partial(joined, nn.Residual, dense(9, 9, between=nn.ReLU))
-TABLE = torch.linspace(-1, 1, 30).view(6, 5)
+RELU, DROPOUT, NORM = nn.ReLU(), nn.Dropout(0.5), nn.BatchNorm1d(2, affine=False)
 LAYERS: dict[str, Training] = {
     "dropout": Training(
         (
@@ -165,6 +164,11 @@ LAYERS: dict[str, Training] = {
         5,
         7,
         optimizer=partial(optim.SGD, lr=0.05, clip_norm=0.5),  # whose norm counts what lies beyond a row
+    ),
+    "one module in several places": Training(
+        (partial(nn.Linear, 5, 17), lambda: RELU, partial(nn.Linear, 17, 17), lambda: RELU, *dense(17, 2)),
+        5,
+        2,
     ),
     "softmax": Training(
         (*dense(5, 17), partial(nn.Softmax, -1), *dense(17, 3), partial(nn.LogSoftmax, 1)),
@@ -314,8 +318,17 @@ def test_embeddings_of_any_integers(inputs: torch.Tensor, layers: list[Module]) 
         ([*dense(3, 2), partial(nn.Softmax, 0)], 3, "dim=0"),
         ([*dense(3, 2), partial(nn.BatchNorm1d, 2, eps=0.0)], 3, "eps of 0"),
         ([*dense(3, 2), nn.Softmin], 3, "Softmin is not among its layers"),
+        ([*dense(3, 2), *[lambda: DROPOUT] * 2], 3, "to be used twice"),
+        ([*dense(3, 2), *[lambda: NORM] * 2], 3, "statistics that are used twice"),
     ],
 )
 def test_refusals(layers: list[Made], columns: int | tuple[int, ...], reason: str) -> None:
     with pytest.raises(ValueError, match=f"engine 'native' cannot run this: .*{reason}"):
         Training(tuple(layers), columns, 2).run("native", torch.float32, 1)
+
+
+@pytest.mark.parametrize("kind", [nn.BatchNorm1d, nn.LayerNorm])
+def test_numbers_that_are_alike_are_normalised_to_0(kind: Callable[[int], Module]) -> None:
+    """Were their mean rounded, what is left of each would be rounding alone, made large."""
+    layers = (*dense(5, 17), partial(nn.Threshold, 1e6, 2.1), partial(kind, 17), *dense(17, 2))
+    expect_parity(Training(layers, 5, 2, optimizer=SLOW), *DTYPES)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 import threading
 from typing import Any
@@ -49,6 +51,17 @@ def test_agrees_with_the_modules(dtype: torch.dtype, sizes: tuple[int, ...]) -> 
         torch.testing.assert_close(predict(rows), expected, **BY_ROUNDING[dtype])
         for row, wanted in zip(rows, expected):
             torch.testing.assert_close(predict(row), wanted, **BY_ROUNDING[dtype])
+
+
+def test_a_copy_keeps_the_frozen_parameters() -> None:
+    model, row = network(), torch.randn(3, dtype=torch.float64)
+    predict = compile_predict(model)
+    expected = predict(row)
+    model[0].weight.value.zero_()
+    for copied in (copy.deepcopy(predict), pickle.loads(pickle.dumps(predict))):
+        assert torch.equal(copied(row), expected)
+        copied.refresh()
+        assert not torch.equal(copied(row), expected)
 
 
 def test_the_same_kind_comes_back() -> None:

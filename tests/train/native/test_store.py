@@ -24,7 +24,7 @@ def test_only_its_user_can_look_into_it(tmp_path: Path) -> None:
     try:
         store = Store(tmp_path / "cache")
         store.prepare()
-        store.put(KEYS[0], "// a", b"code")
+        store.put(KEYS[0], "// a", "g++ -O3", b"code")
     finally:
         os.umask(before)
     assert store.folder.stat().st_mode & 0o777 == 0o700
@@ -32,18 +32,22 @@ def test_only_its_user_can_look_into_it(tmp_path: Path) -> None:
 
 
 def test_an_entry_tells_its_network_and_size(store: Store) -> None:
-    store.put(KEYS[0], "// 2-3-2 of float\nint x;", b"code")
+    store.put(KEYS[0], "// 2-3-2 of float\nint x;", "g++ -O3", b"code")
     (entry,) = store.entries()
-    assert (entry.key, entry.network) == (KEYS[0], "2-3-2 of float")
+    assert (entry.key, entry.network, entry.compiled) == (KEYS[0], "2-3-2 of float", "g++ -O3")
     assert entry.size == sum(path.stat().st_size for path in store.folder.iterdir())
     assert store.library(KEYS[0]).read_bytes() == b"code"
-    assert store.source(KEYS[0]).read_text().startswith("// 2-3-2 of float\nint x;\n// sha256 of ")
+    assert (
+        store.source(KEYS[0])
+        .read_text()
+        .startswith("// 2-3-2 of float\nint x;\n// compiled by g++ -O3\n// sha256 of ")
+    )
 
 
 def test_what_is_not_as_it_was_written_is_not_held(store: Store) -> None:
     key = KEYS[0]
     assert not store.holds(key)
-    store.put(key, "// a", b"code")
+    store.put(key, "// a", "g++ -O3", b"code")
     assert store.holds(key)
     for spoil in (
         lambda: store.library(key).write_bytes(b"cod"),
@@ -58,7 +62,7 @@ def test_what_is_not_as_it_was_written_is_not_held(store: Store) -> None:
     ):
         spoil()
         assert not store.holds(key)
-        store.put(key, "// a", b"code")
+        store.put(key, "// a", "g++ -O3", b"code")
         assert store.holds(key)
 
 
@@ -72,7 +76,7 @@ def _linked(path: Path) -> Path:
 
 
 def test_a_folder_of_somebody_else_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.put(KEYS[0], "// a", b"code")
+    store.put(KEYS[0], "// a", "g++ -O3", b"code")
     user = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: user + 1)
     for attempt in (store.prepare, store.check):
@@ -103,12 +107,12 @@ def test_a_full_disk_leaves_nothing_half_written(
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space left"):
-        store.put(KEYS[0], "// a", b"code")
+        store.put(KEYS[0], "// a", "g++ -O3", b"code")
     assert list(store.folder.iterdir()) == []
 
 
 def _put(store: Store, key: str, used: int) -> None:
-    store.put(key, "// a", bytes(1000))
+    store.put(key, "// a", "g++ -O3", bytes(1000))
     os.utime(store.library(key), (used, used))
 
 

@@ -63,6 +63,10 @@ class Compiler:
     def __str__(self) -> str:
         return shlex.join(self.command)
 
+    def described(self) -> str:
+        """Command, version and flags in a line."""
+        return f"{self} ({self.version}) {shlex.join(FLAGS)}"
+
     def compile(self, source: str, target: Path) -> None:
         """Compile a source that includes kernels into a shared object.
 

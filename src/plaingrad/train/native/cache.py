@@ -137,7 +137,7 @@ def _kept(key: str, source: str, compiler: Compiler) -> ctypes.CDLL:
         with store.locked(key):
             if not store.holds(key):  # else another process has built it while this one waited
                 built = _built(key, source, compiler)
-                store.put(key, source, built.read_bytes())
+                store.put(key, source, compiler.described(), built.read_bytes())
                 built.unlink(missing_ok=True)
     store.touch(key)
     found = ctypes.CDLL(str(store.library(key)))

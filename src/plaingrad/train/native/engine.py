@@ -35,9 +35,8 @@ class NativeEngine:
         BuildError: the program cannot be compiled.
     """
 
-    name = "native"
-
     def __init__(self, task: Task, program: Program | None = None) -> None:
+        self.name = "native"
         self.task = task
         self.inputs, self.targets = task.data.inputs.contiguous(), task.data.targets.contiguous()
         self.weights = None if task.weights is None else task.weights.contiguous()
@@ -71,13 +70,13 @@ class NativeEngine:
         """
         task, optimizer = self.task, self.task.optimizer
         if facts(task) != self.made_for:
-            return EagerEngine(task).run_epochs(orders, count)
+            return self._eagerly(orders, count)
         try:
             if self._changed():
                 self._prepare(lower_training(task, self.program.threads))
             rates, options = self._plan(count)
         except (BuildError, NotLoweredError):
-            return EagerEngine(task).run_epochs(orders, count)
+            return self._eagerly(orders, count)
         losses = np.zeros(count)
         call = Call(
             inputs=self.inputs.data_ptr(),
@@ -101,6 +100,10 @@ class NativeEngine:
             if done < wanted:  # an epoch's loss was not finite
                 break
         return [float(loss) / self.total for loss in losses[: -(-done // self.steps)]]
+
+    def _eagerly(self, orders: Tensor | None, count: int) -> list[float]:
+        self.name = "native and eager"
+        return EagerEngine(self.task).run_epochs(orders, count)
 
     def outputs(self, inputs: Tensor) -> Tensor:
         """See `Engine.outputs`. Eagerly, if the program was made for something else."""

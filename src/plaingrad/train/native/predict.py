@@ -103,6 +103,10 @@ class CompiledPredictor:
         ]
         self._free: list[_Desk] = []
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy or a pickle has the frozen parameters; the program is made again where it is loaded."""
+        return _thawed, (self.model, self.sample_shape, self._frozen)
+
     def __call__(self, rows: Any) -> Any:
         """The outputs for a sample, or for samples along the first axis.
 
@@ -202,6 +206,12 @@ class _Desk(NamedTuple):
     results: dict[tuple[int, ...], np.ndarray]
     address: ctypes.c_void_p
     place: ctypes.c_void_p
+
+
+def _thawed(model: Module, sample_shape: tuple[int, ...], frozen: list[Tensor]) -> CompiledPredictor:
+    predictor = CompiledPredictor(model, sample_shape)
+    predictor._frozen = frozen
+    return predictor
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:

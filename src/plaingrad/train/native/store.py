@@ -23,6 +23,7 @@ except ImportError:  # Windows, where two processes may compile the same network
 MOST_FILES = 1000
 SECONDS_TO_FINISH = 3600  # after which a file without its fellow is a leftover
 
+_BY = "// compiled by "
 _OURS = re.compile(r"\.?[0-9a-f]{64}[.-]")
 
 
@@ -33,6 +34,7 @@ class Entry:
     Attributes:
         key: the checksum of all that went into it; its files are ``key.so`` and ``key.cpp``.
         network: what the first line of the source says.
+        compiled: by what: the compiler, its version and its flags.
         size: of both files, in bytes.
         built: when it was compiled, in seconds since 1970.
         used: when it was last loaded.
@@ -40,6 +42,7 @@ class Entry:
 
     key: str
     network: str
+    compiled: str
     size: int
     built: float
     used: float
@@ -49,8 +52,9 @@ class Entry:
 class Store:
     """Compiled networks in a folder, at two files each.
 
-    These are the shared object, and the source that it was compiled from, whose last line is the shared
-    object's checksum. The source is written last: without it, or with another checksum, there is no entry.
+    These are the shared object, and the source that it was compiled from, whose last lines say by what, and
+    the shared object's checksum. The source is written last: without it, or with another checksum, there is
+    no entry.
     """
 
     folder: Path
@@ -94,15 +98,15 @@ class Store:
         except OSError:
             return False
 
-    def put(self, key: str, source: str, code: bytes) -> None:
-        """Write an entry, wholly or not at all.
+    def put(self, key: str, source: str, compiled: str, code: bytes) -> None:
+        """Write an entry, wholly or not at all; see `Entry` for what is in it.
 
         Raises:
             OSError: the folder cannot be written to.
         """
         try:
             _write(self.library(key), code)
-            _write(self.source(key), source.encode() + _seal(code))
+            _write(self.source(key), f"{source}\n{_BY}{compiled}".encode() + _seal(code))
         except BaseException:
             self.library(key).unlink(missing_ok=True)
             raise
@@ -178,6 +182,9 @@ def _write(path: Path, content: bytes) -> None:
 
 def _entry(text: Path) -> Entry:
     code, written = text.with_suffix(".so").stat(), text.stat()
-    with text.open(encoding="utf-8", errors="replace") as file:
-        network = file.readline().strip().removeprefix("//").strip()
-    return Entry(text.stem, network, code.st_size + written.st_size, written.st_mtime, code.st_mtime)
+    lines = text.read_text(encoding="utf-8", errors="replace").splitlines()
+    compiled = next((line.removeprefix(_BY) for line in lines if line.startswith(_BY)), "")
+    network = lines[0].removeprefix("//").strip() if lines else ""
+    return Entry(
+        text.stem, network, compiled, code.st_size + written.st_size, written.st_mtime, code.st_mtime
+    )

@@ -40,9 +40,11 @@ struct BatchNorm {
         const T count = T(batch.rows);
         if constexpr (tracks) ++batches.value;
         for (int j = 0; j < Input::width; j += lanes<T>) {
-            Vec<T> mean = zero<T>(), variance = zero<T>();
-            for (int i = 0; i < batch.rows; ++i) mean += load(x.row(i) + j);
-            mean /= count;
+            // As distances from the first sample: small numbers in small sums, and exactly 0 where all are alike.
+            const Vec<T> start = load(x.row(0) + j);
+            Vec<T> distance = zero<T>(), variance = zero<T>();
+            for (int i = 1; i < batch.rows; ++i) distance += load(x.row(i) + j) - start;
+            const Vec<T> mean = start + distance / count;
             for (int i = 0; i < batch.rows; ++i) {
                 const Vec<T> centred = load(x.row(i) + j) - mean;
                 variance += centred * centred;

@@ -27,7 +27,9 @@ template <class Setting, int Features, class Constants, int WeightGroup, int Bia
 
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch&) {
         for (int i = 0; i < Setting::rows; ++i) {
-            const T mean = mean_of([&](int j) { return load(x.row(i) + j); });
+            // As distances from the first feature: small numbers in small sums, exactly 0 where all are alike.
+            const T start = x.row(i)[0];
+            const T mean = start + mean_of([&](int j) { return load(x.row(i) + j) - start; });
             const T variance = mean_of([&](int j) {
                 const Vec<T> centred = load(x.row(i) + j) - mean;
                 return centred * centred;

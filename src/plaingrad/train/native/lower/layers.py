@@ -9,7 +9,8 @@ from typing import Any
 from plaingrad import nn
 from plaingrad.module import Module
 from plaingrad.train.native.activations import spell
-from plaingrad.train.native.lower.source import NotLoweredError, Source, refuse
+from plaingrad.train.native.lower.rules import LEAST_EPS
+from plaingrad.train.native.lower.source import Source, refuse
 from plaingrad.train.native.lower.sparsity import LEAST_COLUMNS, gives_zeros
 
 Shape = tuple[int, ...]
@@ -27,7 +28,7 @@ def lower_layers(module: Module, shape: Shape, source: Source) -> tuple[list[str
         NotLoweredError: there is a module among them that the kernels do not know.
     """
     types: list[str] = []
-    modules = flat(module, source)
+    modules = flat(module)
     while modules:
         before = [*modules]
         first = modules.pop(0)
@@ -47,13 +48,10 @@ def lower_layers(module: Module, shape: Shape, source: Source) -> tuple[list[str
     return types, shape
 
 
-def flat(module: Module, source: Source) -> list[Module]:
+def flat(module: Module) -> list[Module]:
     """The modules that run one after another, out of their containers; what does nothing is left out."""
     if type(module) is nn.Sequential:
-        return [each for child in module for each in flat(child, source)]
-    if module in source.seen:
-        raise NotLoweredError(f"{type(module).__name__} is used twice")
-    source.seen.add(module)
+        return [each for child in module for each in flat(child)]
     return [] if type(module) is nn.Identity else [module]
 
 
@@ -100,6 +98,8 @@ def dropout(module: nn.Dropout, shape: Shape, rest: list[Module], source: Source
     """Each module that draws has a number. One with p = 0 never does, and none in evaluation."""
     if module.p == 0 or not source.training:
         return [], shape
+    if module in source.dropouts:
+        raise refuse(module, "to be used twice is not among what it knows")
     source.headers.add("dropout.hpp")
     keep = 1 - module.p
     constants = source.numbers({"limit": round(keep * 2**32), "scale": 1 / keep if keep else 0.0})
@@ -138,7 +138,7 @@ def layer_norm(module: nn.LayerNorm, shape: Shape, rest: list[Module], source: S
 
 def expect_eps(module: nn.BatchNorm1d | nn.LayerNorm) -> None:
     """Refuse a normalisation that could divide by 0 where there is no sample."""
-    if not module.eps > 1e-30:
+    if not module.eps > LEAST_EPS:
         raise refuse(module, f"an eps of {module.eps:g} is not among what it knows")
 
 

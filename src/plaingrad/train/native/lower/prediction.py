@@ -37,7 +37,7 @@ def lower_prediction(model: Module, shape: Shape) -> Prediction:
     Raises:
         NotLoweredError: something in the network is not known to the kernels.
     """
-    first = next(iter(flat(model, Source({}))), None)
+    first = next(iter(flat(model)), None)
     table = first if type(first) is Embedding else None
     source = Source({}, indices=INDICES[torch.int64] if table else "", training=False)
     element = element_type(model)

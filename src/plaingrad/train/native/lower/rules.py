@@ -12,6 +12,9 @@ from plaingrad.train.native.lower.source import NotLoweredError
 
 Group = dict[str, Any]
 
+LEAST_EPS = 1e-30
+"""What must be added to a divisor that can be 0, for the kernels divide by way of its reciprocal."""
+
 
 @dataclass(frozen=True)
 class LoweredRule:
@@ -43,8 +46,8 @@ def lower_rule(optimizer: Optimizer) -> tuple[LoweredRule, dict[str, bool]]:
         raise NotLoweredError(f"{type(optimizer).__name__} is not among its update rules")
     flags = []
     for group in optimizer.param_groups:
-        if group.get("eps") == 0:
-            raise NotLoweredError(f"{type(optimizer).__name__} with eps=0")
+        if "eps" in group and not group["eps"] > LEAST_EPS:
+            raise NotLoweredError(f"{type(optimizer).__name__} with eps={group['eps']:g}")
         shared = {"maximize": bool(group["maximize"]), "weight_decay": group["weight_decay"] != 0}
         flags.append(shared | rule.flags(group))
     if any(other != flags[0] for other in flags):

@@ -35,7 +35,6 @@ class Source:
         constants: a C++ struct for each set of numbers that must be known at compile time, by its text.
         tensors: the parameters and buffers in the order in which the network visits them.
         dropouts: the modules that draw, in the order in which they are numbered.
-        seen: the modules so far, to find one that is used twice.
         evaluates: whether the network can also be run in evaluation mode.
     """
 
@@ -47,7 +46,6 @@ class Source:
     constants: dict[str, str] = field(default_factory=dict)
     tensors: list[Parameter | Buffer] = field(default_factory=list)
     dropouts: list[Dropout] = field(default_factory=list)
-    seen: set[Module] = field(default_factory=set)
     evaluates: bool = True
 
     def hold(self, tensor: Parameter | Buffer | None) -> str:
@@ -55,7 +53,7 @@ class Source:
         if tensor is None:
             return "absent"
         if any(tensor is other for other in self.tensors):
-            raise NotLoweredError("parameters that are shared between modules")
+            raise NotLoweredError("parameters or running statistics that are used twice")
         if not tensor.value.is_contiguous():
             raise NotLoweredError("parameters that are not contiguous")
         self.tensors.append(tensor)
