@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -72,9 +74,10 @@ def runs(few: bool) -> list[Callable[[], object]]:
     from torch import Tensor
 
     from plaingrad import nn, optim
-    from plaingrad.train import compile_predict
+    from plaingrad.train import TrainingDiverged, compile_predict
     from plaingrad.train.native.activations import CONSTANTS
     from plaingrad.train.native.lower.sparsity import mostly_zero
+    from train.native.networks import random_training
     from train.small import run
 
     activations = [kind for kind in CONSTANTS if kind not in (nn.Threshold, nn.Identity)]
@@ -168,6 +171,11 @@ def runs(few: bool) -> list[Callable[[], object]]:
         layers = [nn.Linear(32 + width, width), nn.ReLU(), nn.Linear(width, 3), nn.Softmax(1)]
         trained(number, layers, x, torch.rand(n, 3), size, nn.MSELoss())
 
+    def at_random(seed: int) -> None:
+        training, dtype = random_training(seed)
+        with suppress(TrainingDiverged):
+            training.run("native", dtype, 3)
+
     orders = [
         (33, 1, 15, 16, 17, 31, 33),
         (1, 33, 31, 17, 16, 15, 1),
@@ -180,10 +188,11 @@ def runs(few: bool) -> list[Callable[[], object]]:
     cases = [(dense, order) for order in orders * (1 if few else 6)]
     cases += [(of_indices, width) for width in ([17] if few else SIZES)]
     cases += [(of_zeros, width) for width in ([17] if few else SIZES)]
-    return [
+    given = [
         lambda a=(number, size, what), train=train: train(*a)
         for number, ((train, what), size) in enumerate(zip(cases, itertools.cycle(sizes)))
     ]
+    return given + [partial(at_random, seed) for seed in range(2 if few else 60)]
 
 
 def main() -> None:

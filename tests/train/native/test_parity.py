@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 import os
+import platform
 import re
+import shlex
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +22,7 @@ from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
 from plaingrad.train.callbacks import EarlyStopping
 from plaingrad.train.diagnose import TrainingDiverged
+from plaingrad.train.native.builder import ZIG
 from train.native.networks import (
     ACTIVATIONS,
     RULES,
@@ -247,6 +252,31 @@ def test_the_real_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     layers = (partial(nn.Dropout, 0.2), *dense(5, 33, 17), partial(nn.BatchNorm1d, 17), *dense(17, 3))
     loss = partial(nn.CrossEntropyLoss, WEIGHTS)
     expect_parity(Training(layers, 5, 3, loss=loss, optimizer=partial(optim.AdamW, lr=0.003)), *DTYPES)
+
+
+X86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="flags of x86 alone")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"{shlex.join([sys.executable, *ZIG])} {{}}",
+        pytest.param("c++ {} -mno-avx512f", marks=X86),
+        pytest.param("c++ {} -mno-avx", marks=X86),
+    ],
+    ids=["clang", "narrower vectors", "narrowest vectors"],
+)
+def test_other_compilers_and_processors(
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    command = command.format('"$@" -O1')
+    monkeypatch.setenv("CXX", str(script(tmp_path / "cxx", f"exec {command}")))
+    layers = (
+        *(partial(nn.Linear, 70, 65), nn.ReLU, partial(nn.Dropout, 0.2), partial(nn.Linear, 65, 33), nn.GELU),
+        *(partial(nn.BatchNorm1d, 33), *dense(33, 17), partial(nn.LayerNorm, 17), *dense(17, 3)),
+    )
+    loss, adam = partial(nn.CrossEntropyLoss, WEIGHTS), partial(optim.Adam, lr=0.003)
+    expect_parity(Training(layers, 70, 3, loss=loss, optimizer=adam, batch_size=16, zeros=0.8), *DTYPES)
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:

@@ -89,8 +89,8 @@ struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setti
         product<rows, Input::stride, 1, Weight>(x.row(0), weight, finish);
     }
     INLINE void finish(Output& y, int row, int vector, Vec<T> sum) {
-        if constexpr (this->has_bias) sum += load(this->bias.value.at + vector * lanes<T>);
-        if constexpr (this->keeps_z) store(this->z.row(row) + vector * lanes<T>, sum);
+        if constexpr (Wide::has_bias) sum += load(this->bias.value.at + vector * lanes<T>);
+        if constexpr (Wide::keeps_z) store(this->z.row(row) + vector * lanes<T>, sum);
         store(y.row(row) + vector * lanes<T>, Activation::value(sum));
     }
 
@@ -169,7 +169,7 @@ struct Narrow : Affine<Setting, Inputs, Outputs, Activation, Straight<typename S
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch&) {
         constexpr int together = smaller(lanes<T> / Outputs, rows);
         Vec<T> biases = zero<T>();
-        if constexpr (this->has_bias)
+        if constexpr (Narrow::has_bias)
             for (int i = 0; i < together * Outputs; ++i) biases[i] = this->bias.value.at[i % Outputs];
         int top = 0;
         for (; top + together <= rows; top += together) outputs<together>(x, y, top, biases);
@@ -188,7 +188,7 @@ struct Narrow : Affine<Setting, Inputs, Outputs, Activation, Straight<typename S
         Vec<T> sum = sums<T>(part) + biases, value = Activation::value(sum);
         for (int i = 0; i < Count; ++i)
             for (int o = 0; o < Outputs; ++o) {
-                if constexpr (this->keeps_z) this->z.row(top + i)[o] = sum[i * Outputs + o];
+                if constexpr (Narrow::keeps_z) this->z.row(top + i)[o] = sum[i * Outputs + o];
                 y.row(top + i)[o] = value[i * Outputs + o];
             }
     }
