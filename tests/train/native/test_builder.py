@@ -88,6 +88,7 @@ def test_a_cxx_that_is_no_command_is_refused(
 
 def test_the_package_ziglang_comes_last(tmp_path: Path, bin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ziglang").mkdir()
+    (tmp_path / "ziglang" / "__init__.py").touch()  # or a package that is installed would come first
     (tmp_path / "ziglang" / "__main__.py").write_text(
         "import sys; from pathlib import Path\n"
         "arguments = sys.argv[1:]\n"
