@@ -40,16 +40,18 @@ struct BatchNorm {
         const T count = T(batch.rows);
         if constexpr (tracks) ++batches.value;
         for (int j = 0; j < Input::width; j += lanes<T>) {
-            // As distances from the first sample: small numbers in small sums, and exactly 0 where all are alike.
-            const Vec<T> start = load(x.row(0) + j);
-            Vec<T> distance = zero<T>(), variance = zero<T>();
-            for (int i = 1; i < batch.rows; ++i) distance += load(x.row(i) + j) - start;
-            const Vec<T> mean = start + distance / count;
+            Vec<T> mean = zero<T>(), drift = zero<T>(), variance = zero<T>();
+            for (int i = 0; i < batch.rows; ++i) mean += load(x.row(i) + j);
+            mean /= count;
             for (int i = 0; i < batch.rows; ++i) {
                 const Vec<T> centred = load(x.row(i) + j) - mean;
+                drift += centred;
                 variance += centred * centred;
             }
-            variance /= count;
+            // By how much rounding has missed the mean (T. Chan, G. Golub, R. LeVeque, 1983): what is alike becomes 0.
+            drift /= count;
+            mean += drift;
+            variance = larger(variance / count - drift * drift, zero<T>());
             if constexpr (tracks) {
                 const T share = Constants::cumulative ? 1 / T(batches.value) : T(Constants::momentum);
                 track(running_mean.value.at + j, mean, share);

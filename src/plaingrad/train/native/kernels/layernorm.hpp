@@ -27,9 +27,9 @@ template <class Setting, int Features, class Constants, int WeightGroup, int Bia
 
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch&) {
         for (int i = 0; i < Setting::rows; ++i) {
-            // As distances from the first feature: small numbers in small sums, exactly 0 where all are alike.
-            const T start = x.row(i)[0];
-            const T mean = start + mean_of([&](int j) { return load(x.row(i) + j) - start; });
+            // Once more, for what rounding has missed: what is alike becomes 0.
+            T mean = mean_of([&](int j) { return load(x.row(i) + j); });
+            mean += mean_of([&](int j) { return load(x.row(i) + j) - mean; });
             const T variance = mean_of([&](int j) {
                 const Vec<T> centred = load(x.row(i) + j) - mean;
                 return centred * centred;
