@@ -53,13 +53,16 @@ def test_agrees_with_the_modules(dtype: torch.dtype, sizes: tuple[int, ...]) -> 
             torch.testing.assert_close(predict(row), wanted, **BY_ROUNDING[dtype])
 
 
-def test_a_copy_keeps_the_frozen_parameters() -> None:
+def test_a_copy_is_what_its_original_is() -> None:
+    """Whatever has become of the model since."""
     model, row = network(), torch.randn(3, dtype=torch.float64)
     predict = compile_predict(model)
     expected = predict(row)
     model[0].weight.value.zero_()
-    for copied in (copy.deepcopy(predict), pickle.loads(pickle.dumps(predict))):
+    model.append(nn.Linear(2, 300)).to(torch.float32)
+    for copied in (copy.copy(predict), copy.deepcopy(predict), pickle.loads(pickle.dumps(predict))):
         assert torch.equal(copied(row), expected)
+        assert np.array_equal(copied(row.numpy()), expected.numpy())
         copied.refresh()
         assert not torch.equal(copied(row), expected)
 

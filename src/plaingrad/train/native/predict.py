@@ -77,22 +77,27 @@ class CompiledPredictor:
         lowered = lower_prediction(model, sample_shape)
         self.model, self.sample_shape = model, sample_shape
         self.dtype = next(iter(model.parameters())).value.dtype
-        self._table = lowered.table
-        given = torch.int64 if self._table else self.dtype
-        example = outputs(model, torch.zeros(1, *sample_shape, dtype=given), 1)
-        self.output_shape = tuple(example.shape[1:])
-        self._array_dtype = example.numpy().dtype
+        self._last_index = None if lowered.table is None else lowered.table.num_embeddings - 1
+        given = self.dtype if self._last_index is None else torch.int64
+        self.output_shape = tuple(outputs(model, torch.zeros(1, *sample_shape, dtype=given), 1).shape[1:])
+        self._tensors, self._source = lowered.tensors, lowered.source
+        self.refresh()
+        self._load()
+
+    def _load(self) -> None:
+        """What belongs to this process."""
+        self._array_dtype = torch.empty(0, dtype=self.dtype).numpy().dtype
         # Of rows that need neither be converted nor, as indices, be looked at.
-        self._fit_array = None if self._table else self._array_dtype
-        self._fit_tensor = None if self._table else self.dtype
-        self._tensors = lowered.tensors
-        self._library = library(lowered.source)
+        fits = self._last_index is None
+        self._fit_array = self._array_dtype if fits else None
+        self._fit_tensor = self.dtype if fits else None
+        self._library = library(self._source)
         self._library.size.restype = WHOLE
         self._library.rows.argtypes = [POINTER, POINTER, POINTER, WHOLE]
         self._library.read.argtypes = [POINTER, POINTER]
         # A row is done sooner than other threads could be let in.
         self._row = ctypes.PyDLL(self._library._name, handle=self._library._handle).row
-        self.refresh()
+        self._free: list[_Desk] = []
 
     def refresh(self) -> None:
         """Take over the model's parameters as they are now; calls under way end as they began."""
@@ -101,11 +106,16 @@ class CompiledPredictor:
             value.to("cpu", self.dtype if value.is_floating_point() else None, copy=True).contiguous()
             for value in values
         ]
-        self._free: list[_Desk] = []
+        self._free = []
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """A copy or a pickle has the frozen parameters; the program is made again where it is loaded."""
-        return _thawed, (self.model, self.sample_shape, self._frozen)
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy or a pickle has the frozen parameters and the source, compiled where it is loaded."""
+        here = ("_array_dtype", "_fit_array", "_fit_tensor", "_library", "_row", "_free")
+        return {name: value for name, value in vars(self).items() if name not in here}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._load()
 
     def __call__(self, rows: Any) -> Any:
         """The outputs for a sample, or for samples along the first axis.
@@ -154,7 +164,7 @@ class CompiledPredictor:
         if isinstance(rows, Tensor) and rows.dtype == torch.bfloat16:  # which NumPy has not
             given = rows.float()
         array = given.detach().cpu().numpy() if isinstance(given, Tensor) else given
-        inputs = self._indices(array) if self._table else self._numbers(array)
+        inputs = self._numbers(array) if self._last_index is None else self._indices(array)
         if shape in desk.results:
             self._row(desk.address, inputs.tobytes())
             found = desk.results[shape].copy()
@@ -171,10 +181,10 @@ class CompiledPredictor:
 
     def _indices(self, array: np.ndarray) -> np.ndarray:
         """Indices as the program wants them, if they are in the table."""
-        assert self._table is not None
+        last = self._last_index
+        assert last is not None
         if array.dtype.kind not in "iu":
             raise ValueError(f"predict: expected indices, got {array.dtype}")
-        last = self._table.num_embeddings - 1
         if array.size and not (array.min() >= 0 and array.max() <= last):
             wrong = array[(array < 0) | (array > last)][0]
             raise ValueError(f"predict: expected indices from 0 to {last}, got {wrong}")
@@ -206,12 +216,6 @@ class _Desk(NamedTuple):
     results: dict[tuple[int, ...], np.ndarray]
     address: ctypes.c_void_p
     place: ctypes.c_void_p
-
-
-def _thawed(model: Module, sample_shape: tuple[int, ...], frozen: list[Tensor]) -> CompiledPredictor:
-    predictor = CompiledPredictor(model, sample_shape)
-    predictor._frozen = frozen
-    return predictor
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:

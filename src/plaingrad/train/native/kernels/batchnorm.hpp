@@ -51,7 +51,7 @@ struct BatchNorm {
             // By how much rounding has missed the mean (T. Chan, G. Golub, R. LeVeque, 1983): what is alike becomes 0.
             drift /= count;
             mean += drift;
-            variance = larger(variance / count - drift * drift, zero<T>());
+            variance = at_least(T(0), variance / count - drift * drift);
             if constexpr (tracks) {
                 const T share = Constants::cumulative ? 1 / T(batches.value) : T(Constants::momentum);
                 track(running_mean.value.at + j, mean, share);

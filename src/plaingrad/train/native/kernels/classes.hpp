@@ -21,6 +21,7 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
 
     Buffer<T, padded<T>(Classes)> weight;  // of each class
     T weight_of_all;
+    Buffer<T, padded<T>(Classes) * lanes<T>> turned;  // too large for the stack where there are many classes
 
     void read(const double* numbers) {
         weight_of_all = 0;
@@ -67,7 +68,7 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
         const Vec<T> at_target = marks.weight * own * marks.of_target, all = at_target + marks.weight * even * weight_of_all;
         // The same for the gradient. One class alone then has a slope of exactly 0, of which Adam would make much.
         const Vec<T> each = share * marks.weight * even, rest = each * weight_of_all, pull = share * at_target;
-        Vec<T> x[padded<T>(Classes)];
+        Vec<T>* x = reinterpret_cast<Vec<T>*>(turned.at);
         turn(top, p, x);
         Vec<T> most = zero<T>(), z_target = zero<T>(), others = zero<T>(), e_target = zero<T>(), spread = zero<T>();
         if constexpr (Logits) {

@@ -81,15 +81,14 @@ template <class V> INLINE V sqrt(V x) {
     return x;
 }
 
-
-// a / b for b > 0, within 2 units in the last place. Where the processor estimates 1 / b, a step of Newton's method makes
-// it exact enough long before a division would be done; infinity would make that NaN.
+// a / b for b > 0, within 2 units in the last place if 1 / b is a normal number. Where the processor estimates 1 / b, a step
+// of Newton's method makes it exact enough long before a division would be done; of an infinite b that would make NaN.
 template <class V> INLINE V quotient(V a, V b) {
 #if defined(__AVX512F__)
     if constexpr (sizeof a[0] == 4) {
-        b = at_most(__FLT_MAX__, b);
         const V estimate = __builtin_ia32_rcp14ps512_mask(b, b, static_cast<unsigned short>(-1));
-        return a * (estimate + estimate * (1 - b * estimate));
+        const V inverse = estimate + estimate * (1 - b * estimate);
+        return a * (b > __FLT_MAX__ ? V{} : inverse);
     }
 #endif
     return a / b;

@@ -1,5 +1,5 @@
 // Products whose left factor is 0 in many places, as one-hot columns are, images, and what comes out of ReLU. What is 0 is
-// left out; the sums are the same to the bit.
+// left out; sums of finite numbers are the same to the bit.
 #pragma once
 
 #include "product.hpp"
@@ -15,7 +15,7 @@ template <class T> INLINE Mask bits_of(Vec<Int<T>> condition) {
 #if defined(__AVX512DQ__)
     if constexpr (sizeof(T) == 4) return __builtin_ia32_cvtd2mask512(condition);
     else return __builtin_ia32_cvtq2mask512(reinterpret_cast<long long __attribute__((vector_size(64)))>(condition));
-#elif defined(__AVX__)
+#elif defined(__AVX__) && !defined(__AVX512F__)
     if constexpr (sizeof(T) == 4) return __builtin_ia32_movmskps256(reinterpret_cast<Vec<T>>(condition));
     else return __builtin_ia32_movmskpd256(reinterpret_cast<Vec<T>>(condition));
 #else
@@ -27,7 +27,7 @@ template <class T> INLINE Mask bits_of(Vec<Int<T>> condition) {
 
 // Where M rows of K numbers are not 0: a mask for each 64 of a row.
 template <int M, int K> struct Places {
-    static constexpr int rows = M, steps = K, blocks = (K + mask_bits - 1) / mask_bits;
+    static constexpr int rows = M, blocks = (K + mask_bits - 1) / mask_bits;
 
     Buffer<Mask, blocks * M> masks;
     long count;

@@ -81,7 +81,7 @@ def linear(module: nn.Linear, shape: Shape, rest: list[Module], source: Source) 
     if rest and spell(rest[0]) is not None:
         slope = activation(rest.pop(0), source)
     groups = [source.hold(module.weight), source.hold(module.bias)]
-    kind = "Sparse" if source.sparse and inputs >= LEAST_COLUMNS else "Linear"
+    kind = "Sparse" if source.sparse and source.training and inputs >= LEAST_COLUMNS else "Linear"
     source.headers.add("linear.hpp")
     layer = source.instance(kind, "Setting", inputs, module.out_features, slope, *groups)
     return [layer], (module.out_features,)
