@@ -47,8 +47,8 @@ def report() -> str:
             "## Arithmetic",
             "",
             "GFLOP/s of a step's matrix products; everything else in a step counts as time alone. The best",
-            f"`torch.mm` of square matrices reached {ceiling():.0f} GFLOP/s on one thread. Products with zeros",
-            "count like any, so plaingrad, which leaves most of them out, can be above that.",
+            f"`torch.mm` of square matrices reached {ceiling():.0f} GFLOP/s on one thread. Products with",
+            "zeros count like any, so plaingrad, which leaves most of them out, can be above that.",
             table(["work", "FLOP a step", *NAMES], rows),
         ]
     )
