@@ -2,5 +2,6 @@
 
 from plaingrad.interop.architecture import build, describe
 from plaingrad.interop.model_file import ModelFile, load, save
+from plaingrad.interop.torch import from_torch, to_torch
 
-__all__ = ["ModelFile", "build", "describe", "load", "save"]
+__all__ = ["ModelFile", "build", "describe", "from_torch", "load", "save", "to_torch"]
