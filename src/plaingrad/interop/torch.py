@@ -7,17 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plaingrad.interop.architecture import (
-    CLASSES,
-    OURS,
-    Builder,
-    Library,
-    Place,
-    build,
-    describe,
-    describe_in,
-)
+from plaingrad.interop.architecture import OURS, Library, describe, describe_in
 from plaingrad.interop.arguments import construct
+from plaingrad.interop.builder import CLASSES, Builder, build
 from plaingrad.module import Module
 
 
@@ -96,7 +88,7 @@ def to_torch(module: Module) -> torch.nn.Module:
         ValueError: there is a module of another class, or one that was changed since it was made; the message
             names its place.
     """
-    made: torch.nn.Module = Builder(_make, None).module(describe(module), Place())
+    made: torch.nn.Module = Builder(_make, None).network(describe(module))
     made.load_state_dict(module.state_dict())
     ours = _walk(OURS, module)
     for path, theirs in _walk(TORCH, made).items():

@@ -91,6 +91,8 @@ def export_onnx(
     if size > LARGEST:
         raise ValueError(f"export_onnx: expected at most {LARGEST:,} bytes of parameters, got {size:,}")
     sample = _sample_shape(network) if sample_shape is None else tuple(sample_shape)
+    if any(size < 1 for size in sample):
+        raise ValueError(f"export_onnx: expected a sample_shape of sizes from 1, got {sample}")
     takes_indices = isinstance(_first(network, [*LAYERS_WITHOUT_EFFECT, nn.Flatten]), nn.Embedding)
     two, three = (
         torch.zeros(batch, *sample, dtype=torch.int64 if takes_indices else dtype) for batch in (2, 3)
