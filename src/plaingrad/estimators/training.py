@@ -11,19 +11,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from plaingrad.estimators import rules
 from plaingrad.estimators.convergence import Convergence, orders
 from plaingrad.estimators.lbfgs import minimize
-from plaingrad.estimators.objectives import LINKS
+from plaingrad.estimators.prediction import dense, eagerly
 from plaingrad.estimators.protocol import Hooks
 from plaingrad.module import Module
 from plaingrad.optim import Optimizer
 from plaingrad.train import History, TrainingDiverged, fit, fit_many
-from plaingrad.train.evaluation import BATCH_SIZE, outputs
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
@@ -47,15 +45,6 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.encoded)
-
-
-def dense(X: Any, module: Module) -> Tensor:
-    """A matrix as a tensor of the network's dtype, its memory shared where that is possible."""
-    like = module.parameters()[0].value
-    array = X.toarray() if issparse(X) else np.ascontiguousarray(X)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nor is it written to
-        return torch.from_numpy(array).to(like.device, like.dtype)
 
 
 def train(
@@ -229,12 +218,10 @@ def penalty_of(optimizer: Optimizer, solver: Any, scale: float) -> Callable[[], 
 
 def scorer(estimator: Any, module: Module, held_out: Part) -> Callable[[], float]:
     """A function for the score of a network on data, as it is now; NaN if its outputs are not finite."""
-    inputs, link = dense(held_out.X, module), LINKS[estimator.out_activation_]
+    inputs, link = dense(held_out.X, module), estimator.out_activation_
 
     def score() -> float:
-        found = link(outputs(module, inputs, BATCH_SIZE))
-        if not bool(torch.isfinite(found).all()):
-            return math.nan
-        return float(estimator._score(found.numpy(), held_out))
+        found = eagerly(module, link, inputs)
+        return float(estimator._score(found, held_out)) if np.isfinite(found).all() else math.nan
 
     return score
