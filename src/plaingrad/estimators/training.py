@@ -79,8 +79,10 @@ def train(
         estimator._optimizers = [
             rules.optimizer(estimator, each, objective.scale, batch_weight) for each in estimator.modules_
         ]
-    epochs = 1 if incremental else estimator.max_iter
-    steps = epochs * -(-len(whole) // size)
+        steps = estimator.max_iter * -(-len(whole) // size)
+        estimator._schedules = [
+            rules.schedule(estimator.learning_rate, each, steps) for each in estimator._optimizers
+        ]
     runs = [
         Convergence(
             estimator,
@@ -95,7 +97,7 @@ def train(
     ]
     options = {
         "loss": objective.loss,
-        "epochs": epochs,
+        "epochs": 1 if incremental else estimator.max_iter,
         "batch_size": size,
         "sample_weight": weights,
         "engine": estimator.engine,
@@ -106,7 +108,7 @@ def train(
     for record in estimator._records:
         record.n_iter = 0
     try:
-        estimator.histories_ = run(estimator, (inputs, targets), runs, steps, options, given)
+        estimator.histories_ = run(estimator, (inputs, targets), runs, options, given)
     except TrainingDiverged as error:
         raise ValueError(f"{NOT_FINITE} {error}") from error
     tell(estimator, runs, incremental)
@@ -116,13 +118,11 @@ def run(
     estimator: Any,
     data: tuple[Tensor, Tensor],
     runs: list[Convergence],
-    steps: int,
     options: dict[str, Any],
     given: tuple[Any, Any],
 ) -> list[History]:
     """Train the networks: one by `plaingrad.fit`, several by `plaingrad.fit_many`."""
-    state, optimizers = estimator._random_state, estimator._optimizers
-    schedules = [rules.schedule(estimator.learning_rate, each, steps) for each in optimizers]
+    state, optimizers, schedules = estimator._random_state, estimator._optimizers, estimator._schedules
     seed = int(copy.deepcopy(state).randint(2**31))  # of dropout; the state itself stays with the orders
     own = list(estimator.callbacks or [])
     samples = len(data[0])
