@@ -74,6 +74,11 @@ def train(
         estimator.t_ = estimator.n_iter_ * len(whole)
         return
     size = batch_size(estimator.batch_size, len(whole))
+    if estimator.batch_size not in ("auto", size):
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+            stacklevel=2,
+        )
     batch_weight = size * (1.0 if whole.weights is None else float(whole.weights.mean()))
     if not (incremental and estimator._optimizers):
         estimator._optimizers = [
@@ -190,14 +195,7 @@ def tell(estimator: Any, runs: list[Convergence], incremental: bool) -> None:
 
 def batch_size(wanted: str | int, samples: int) -> int:
     """How many samples a batch has, as scikit-learn decides it."""
-    if wanted == "auto":
-        return min(200, samples)
-    if int(wanted) > samples:
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-            stacklevel=2,
-        )
-    return min(int(wanted), samples)
+    return min(200 if wanted == "auto" else int(wanted), samples)
 
 
 def penalty_of(optimizer: Optimizer, solver: Any, scale: float) -> Callable[[], float]:
