@@ -37,6 +37,12 @@ def expect_seed(seed: SupportsIndex | None) -> int | None:
     return operator.index(seed)
 
 
+def expect_shuffle(shuffle: Any) -> None:
+    """Refuse what is neither a bool nor gives an order."""
+    if not isinstance(shuffle, bool) and not callable(shuffle):
+        raise ValueError(f"shuffle: expected True, False or a callable that gives an order, got {shuffle!r}")
+
+
 def expect_model(model: Any) -> None:
     """Refuse what is no module of plaingrad's, one of torch.nn's for instance."""
     if not isinstance(model, Module):
@@ -105,15 +111,27 @@ def expect_apart(models: Sequence[Module]) -> None:
 
 def expect_own(lists: Sequence[Sequence[Callback]]) -> None:
     """Refuse a callback that serves two networks."""
+    for own in lists:
+        expect_callbacks(own)
+    _expect_own("callbacks", lists)
+
+
+def expect_own_orders(shuffles: Sequence[Any]) -> None:
+    """Refuse a callable that gives the orders of two networks, whose turns would be left to chance."""
+    for shuffle in shuffles:
+        expect_shuffle(shuffle)
+    _expect_own("shuffle", [[shuffle] if callable(shuffle) else [] for shuffle in shuffles])
+
+
+def _expect_own(name: str, lists: Sequence[Sequence[Any]]) -> None:
     holders: dict[int, int] = {}
     for i, own in enumerate(lists):
-        expect_callbacks(own)
-        for callback in own:
-            first = holders.setdefault(id(callback), i)
+        for one in own:
+            first = holders.setdefault(id(one), i)
             if first != i:
-                kind = type(callback).__name__
+                kind = type(one).__name__
                 raise ValueError(
-                    f"callbacks: expected instances for each network alone, got a {kind} for {first} and {i}"
+                    f"{name}: expected instances for each network alone, got a {kind} for {first} and {i}"
                 )
 
 

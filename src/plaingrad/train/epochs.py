@@ -12,6 +12,7 @@ from torch import Tensor
 from plaingrad.train.callbacks.callback import Callback, Logs, Run
 from plaingrad.train.diagnose import diverged, finite
 from plaingrad.train.engine import Engine
+from plaingrad.train.order import Draw
 from plaingrad.train.snapshot import Snapshot
 from plaingrad.train.task import Task
 
@@ -30,15 +31,15 @@ class Epochs:
         task: what to do in each.
         engine: does it.
         run: the run that they belong to.
-        generator: where the orders come from; None for the data's own order in each.
+        draw: gives the order of each, one after another; None for the data's own order in all.
         callbacks: to be told before each epoch.
-        watched: whether somebody looks at the model between epochs.
+        watched: whether something besides the callbacks looks at the model between epochs.
     """
 
     task: Task
     engine: Engine
     run: Run
-    generator: torch.Generator | None
+    draw: Draw | None
     callbacks: Sequence[Callback]
     watched: bool
 
@@ -47,6 +48,7 @@ class Epochs:
 
         Raises:
             TrainingDiverged: an epoch met NaN or infinity.
+            ValueError: what was drawn is no order of the samples.
         """
         done, count = 0, 1
         while done < self.run.epochs and not self.run.history.stopped:
@@ -68,16 +70,16 @@ class Epochs:
                 self.run.history.stopped = f"diverged in epoch {done + 1}"
                 self.explain(orders, before, len(losses) - 1, done + 1)
             if not self.watched:
-                count = max(1, min(int(SECONDS_AT_ONCE / seconds), SAMPLES_AT_ONCE // len(self.task.data)))
+                most = min(int(SECONDS_AT_ONCE / seconds), SAMPLES_AT_ONCE // len(self.task.data))
+                count = int(max(1, min([most, *(callback.look_away() for callback in self.callbacks)])))
 
     def orders(self, count: int) -> Tensor | None:
         """A permutation of the samples for each epoch, shape ``(count, n)``."""
-        if self.generator is None:
+        if self.draw is None:
             return None
-        n = len(self.task.data)
-        orders = torch.empty(count, n, dtype=torch.int64)
+        orders = torch.empty(count, len(self.task.data), dtype=torch.int64)
         for order in orders:
-            torch.randperm(n, generator=self.generator, out=order)
+            self.draw(order)
         return orders.to(self.task.data.inputs.device)
 
     def explain(self, orders: Tensor | None, before: Snapshot, good: int, epoch: int) -> None:

@@ -23,6 +23,7 @@ from plaingrad.train.interrupt import Interrupt
 from plaingrad.train.masks import Masks
 from plaingrad.train.metrics import Metric, named
 from plaingrad.train.modes import mode
+from plaingrad.train.order import Shuffle, drawing
 from plaingrad.train.randomness import seeded
 from plaingrad.train.snapshot import Snapshot
 from plaingrad.train.task import Task
@@ -44,7 +45,7 @@ def fit(
     sample_weight: Any = None,
     validation: Dataset | tuple[Any, Any] | None = None,
     metrics: Sequence[str | Metric] = (),
-    shuffle: bool = True,
+    shuffle: Shuffle = True,
     seed: int | None = None,
     engine: Literal["auto", "eager", "native"] = "auto",
     callbacks: Sequence[Callback] = (),
@@ -81,7 +82,9 @@ def fit(
         validation: data as in ``train`` to measure after each epoch.
         metrics: what to measure besides the loss: "accuracy" and "error" (fractions), "mse", "mae", "r2", or
             callables ``(prediction, target) -> number`` over all the data.
-        shuffle: whether each epoch has a new random order.
+        shuffle: whether each epoch has a new random order; or a callable that gives the order of the next
+            epoch: an array or tensor with the index of each sample once. It is called once for each epoch,
+            in their order, but for several epochs at once where several go into one call of the engine.
         seed: the same seed gives the same bits on the same machine, and leaves torch's global random state
             as it was. Without it, one is drawn from that state. The masks of dropout are counted random
             numbers of the seed (`plaingrad.train.masks`), the same in every engine.
@@ -94,7 +97,8 @@ def fit(
         The `History` of the run.
 
     Raises:
-        ValueError: an argument cannot be used; said before anything is trained.
+        ValueError: an argument cannot be used; said before anything is trained. Or a callable for the order
+            gave something else; the model is then as after the epochs before.
         ModuleError: the data do not fit the network or the loss; said with the module's place in the network.
         TrainingDiverged: an epoch met NaN or infinity. It names the epoch, the step, the module and what went
             bad first; the model is as it was before that epoch (if no callback puts back other weights at the
@@ -106,6 +110,7 @@ def fit(
     epochs = checks.expect_positive("epochs", epochs)
     batch_size = checks.expect_batch_size(batch_size, data)
     seed = checks.expect_seed(seed)
+    checks.expect_shuffle(shuffle)
     checks.expect_loss(loss)
     checks.expect_optimizer(optimizer, model)
     weights = None if sample_weight is None else expect_weights(sample_weight, data, model)
@@ -126,6 +131,7 @@ def fit(
         around.enter_context(threads_for(model, data.inputs[:batch_size]))
         around.enter_context(mode(True, model, loss))
         generator, mask_seed = around.enter_context(seeded(seed, data.inputs.device))
+        draw = drawing(shuffle, len(data), generator)
         for module in (model, loss):
             module.zero_grad()
             around.callback(module.zero_grad)
@@ -152,13 +158,8 @@ def fit(
             callback.run = run
             around.callback(_end_of_training, callback)
             callback.on_train_begin({})
-        watched = (
-            bool(measured)
-            or held_out is not None
-            or schedule is not None
-            or any(callback.watches_model for callback in callbacks)
-        )
-        for epoch, logs in Epochs(task, runner, run, generator if shuffle else None, callbacks, watched):
+        watched = bool(measured) or held_out is not None or schedule is not None
+        for epoch, logs in Epochs(task, runner, run, draw, callbacks, watched):
             logs |= scores(runner.outputs(data.inputs), data.targets, None, measured) if measured else {}
             if held_out is not None:
                 found = scores(runner.outputs(held_out.inputs), held_out.targets, loss, measured)

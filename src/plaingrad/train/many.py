@@ -29,6 +29,7 @@ from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
 from plaingrad.train.loop import fit
 from plaingrad.train.metrics import Metric
+from plaingrad.train.order import Shuffle
 from plaingrad.train.randomness import drawn
 from plaingrad.train.threads import threads
 
@@ -47,7 +48,7 @@ def fit_many(
     sample_weight: Any = None,
     validation: Dataset | tuple[Any, Any] | None = None,
     metrics: Sequence[str | Metric] = (),
-    shuffle: bool = True,
+    shuffle: Shuffle | Sequence[Shuffle] = True,
     seeds: int | Sequence[int | None] | None = None,
     engine: Literal["auto", "eager", "native"] = "auto",
     callbacks: Sequence[Sequence[Callback]] | None = None,
@@ -77,7 +78,7 @@ def fit_many(
         sample_weight: as for `plaingrad.fit`.
         validation: as for `plaingrad.fit`.
         metrics: as for `plaingrad.fit`; callables may be called by several threads at once.
-        shuffle: as for `plaingrad.fit`.
+        shuffle: as for `plaingrad.fit`, one for all or one for each; a callable gives the orders of one.
         seeds: one for each; a single one for all, which then visit the samples in the same order; None draws
             one for each.
         engine: as for `plaingrad.fit`.
@@ -102,7 +103,6 @@ def fit_many(
         "validation": None if validation is None else Dataset.of(validation),
         "metrics": metrics,
         "sample_weight": sample_weight,
-        "shuffle": shuffle,
         "engine": engine,
     }
     own: dict[str, list[Any]] = {
@@ -111,10 +111,12 @@ def fit_many(
         "epochs": [checks.expect_positive("epochs", n) for n in each("epochs", epochs, count, True)],
         "batch_size": each("batch_size", batch_size, count, True),
         "schedule": each("schedules", schedules, count, schedules is None),
+        "shuffle": each("shuffle", shuffle, count, True),
         "seed": [drawn() if s is None else s for s in each("seeds", seeds, count, True)],
         "callbacks": [()] * count if callbacks is None else each("callbacks", callbacks, count),
     }
     checks.expect_own(own["callbacks"])
+    checks.expect_own_orders(own["shuffle"])
     kinds = [
         (repr(model), type(one), type(rule), size)
         for model, one, rule, size in zip(models, own["loss"], own["optimizer"], own["batch_size"])

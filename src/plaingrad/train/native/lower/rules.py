@@ -48,12 +48,12 @@ def lower_rule(optimizer: Optimizer) -> tuple[LoweredRule, dict[str, bool]]:
     for group in optimizer.param_groups:
         if "eps" in group and not group["eps"] > LEAST_EPS:
             raise NotLoweredError(f"{type(optimizer).__name__} with eps={group['eps']:g}")
-        shared = {"maximize": bool(group["maximize"]), "weight_decay": group["weight_decay"] != 0}
-        flags.append(shared | rule.flags(group))
+        flags.append({"maximize": bool(group["maximize"])} | rule.flags(group))
     if any(other != flags[0] for other in flags):
         differing = sorted(name for name in flags[0] if len({f[name] for f in flags}) > 1)
         raise NotLoweredError(f"parameter groups that differ in whether there is {' or '.join(differing)}")
-    return rule, flags[0]
+    decays = any(group["weight_decay"] for group in optimizer.param_groups)  # by 0 where a group has none
+    return rule, flags[0] | {"weight_decay": decays}
 
 
 def adam_states(group: Group) -> dict[str, float]:

@@ -1,0 +1,322 @@
+"""What the classifier and the regressor share: parameters, training, and the network's outputs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from plaingrad.estimators.convergence import Record
+from plaingrad.estimators.networks import (
+    ACTIVATIONS,
+    NORMALIZATIONS,
+    initialize,
+    linear_layers,
+    multilayer_perceptron,
+)
+from plaingrad.estimators.prediction import Predictor
+from plaingrad.estimators.rules import SCHEDULES, SGD_RATES, SOLVERS
+from plaingrad.estimators.training import NOT_FINITE, Part, batch_size, train
+from plaingrad.module import Module
+from plaingrad.train.evaluation import outputs
+
+
+class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
+    """What `MLPClassifier` and `MLPRegressor` share; use one of them."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "solver": [StrOptions(set(SOLVERS)), callable],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({*SGD_RATES, *SCHEDULES}), callable],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "normalization": [StrOptions(set(NORMALIZATIONS)), None],
+        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "callbacks": ["array-like", None],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
+        "engine": [StrOptions({"auto", "eager", "native"})],
+        "n_models": [Interval(Integral, 1, None, closed="left")],
+        "module": [Module, callable, None],
+    }
+
+    def _keep(self, arguments: Mapping[str, Any]) -> None:
+        """Store the constructor's arguments under their names, as scikit-learn expects."""
+        for name in self._get_param_names():
+            setattr(self, name, arguments[name])
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Any:
+        """Train a network.
+
+        Args:
+            X: array, sparse matrix or table, shape ``(n_samples, n_features)``.
+            y: class labels or numbers, shape ``(n_samples,)`` or ``(n_samples, n_outputs)``.
+            sample_weight: how much each sample counts, shape ``(n_samples,)``.
+            X_val: data to measure after each epoch, instead of a part of ``X``.
+            y_val: what belongs to them.
+            sample_weight_val: how much each of them counts for the score.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ValueError: data or parameters cannot be used, or the parameters became infinite.
+        """
+        if (X_val is None) != (y_val is None):
+            given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
+            raise ValueError(f"{given} needs {missing}, got None")
+        validation = None if X_val is None else (X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, validation, incremental=False)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, validation: Any, incremental: bool) -> Any:
+        if self.solver == "lbfgs":
+            self._expect_plain(validation)
+        first = not hasattr(self, "modules_") or not (self.warm_start or incremental)
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        X, y = self._checked(X, y, reset=first)
+        encoded = self._encoded(y, incremental)
+        weights = (
+            None
+            if sample_weight is None
+            else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        )
+        weights = self._class_weighted(weights, y, incremental)
+        self._random_state = check_random_state(self.random_state)
+        if first:
+            self._initialize(X)
+        whole = Part(X, encoded, weights)
+        held_out = None
+        if validation is not None:
+            held_out = self._validation(*validation)
+        elif self.early_stopping and self.solver != "lbfgs":
+            whole, held_out = self._split(whole)
+        if first:
+            validated = held_out is not None
+            self._records = [Record.begun(self.early_stopping, validated) for _ in self.modules_]
+        own = self.modules_[0].parameters()[0].value.dtype
+        for module in self.modules_:
+            module.to(self._training_dtype(own, len(whole)))
+        train(self, whole, held_out, incremental, (X, y))
+        for module in self.modules_:
+            module.to(own)
+        values = [v.value for module in self.modules_ for v in module.parameters()]
+        if not all(bool(torch.isfinite(value).all()) for value in values):
+            raise ValueError(NOT_FINITE)
+        native = self.solver != "lbfgs" and all(history.engine == "native" for history in self.histories_)
+        self._predictor = Predictor(self.modules_, self.out_activation_, compiled=native)
+        return self
+
+    def _training_dtype(self, own: torch.dtype, samples: int) -> torch.dtype:
+        """Single precision for mini-batches, beside whose noise its rounding is nothing."""
+        batches = self.solver != "lbfgs" and batch_size(self.batch_size, samples) < samples
+        if own == torch.float32 or self.dtype == "float32" or (self.dtype == "auto" and batches):
+            return torch.float32
+        return torch.float64
+
+    def _expect_plain(self, validation: Any) -> None:
+        """Refuse what "lbfgs", which knows neither batches nor epochs, could only ignore."""
+        unused = {
+            "callbacks": bool(self.callbacks),
+            "clip_norm": self.clip_norm is not None,
+            "dropout": self.dropout > 0,
+            "engine": self.engine == "native",
+            "learning_rate": callable(self.learning_rate) or self.learning_rate in SCHEDULES,
+            "X_val": validation is not None,
+        }
+        for name, given in unused.items():
+            if given:
+                raise ValueError(f"solver 'lbfgs' takes no {name}; use 'sgd', 'adam' or another one with it")
+
+    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=self._numeric_targets,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+        )
+        return X, y
+
+    def _validation(self, X: Any, y: Any, sample_weight: Any) -> Part:
+        X, y = self._checked(X, y, reset=False)
+        weights = (
+            None
+            if sample_weight is None
+            else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        )
+        return Part(X, self._encoded(y, incremental=True), weights)
+
+    def _split(self, whole: Part) -> tuple[Part, Part]:
+        """Hold a part of the data out, as scikit-learn draws it."""
+        stratify = whole.encoded if self._stratifies and self.n_outputs_ == 1 else None
+        parts = [whole.X, whole.encoded, *([] if whole.weights is None else [whole.weights])]
+        drawn = train_test_split(
+            *parts,
+            random_state=self._random_state,
+            test_size=self.validation_fraction,
+            stratify=stratify,
+        )
+        rest, held_out = Part(*drawn[::2]), Part(*drawn[1::2])
+        if len(held_out) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        return rest, held_out
+
+    def _initialize(self, X: Any) -> None:
+        """Make the networks anew."""
+        sizes = [X.shape[1], *self._hidden_sizes(), self.n_outputs_]
+        dtype = torch.float32 if X.dtype == np.float32 else torch.float64
+        self.modules_ = [self._network(sizes, dtype).eval() for _ in range(self.n_models)]
+        self._optimizers: list[Any] = []
+        self.n_layers_ = len(linear_layers(self.modules_[0].modules())) + 1
+
+    def _hidden_sizes(self) -> list[int]:
+        sizes = self.hidden_layer_sizes
+        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        if np.any(np.array(sizes) <= 0):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        return [int(size) for size in sizes]
+
+    def _network(self, sizes: Sequence[int], dtype: torch.dtype) -> Module:
+        if self.module is None:
+            network: Module = multilayer_perceptron(
+                sizes, self.activation, dropout=self.dropout, normalization=self.normalization, dtype=dtype
+            )
+            initialize(network, self.activation, self._random_state)
+            return network
+        with torch.random.fork_rng([]):
+            torch.manual_seed(int(self._random_state.randint(2**31)))
+            made = (
+                copy.deepcopy(self.module)
+                if isinstance(self.module, Module)
+                else self.module(sizes[0], sizes[-1])
+            )
+        if not isinstance(made, Module):
+            raise ValueError(f"module: expected a function that returns a plaingrad Module, got {made!r}")
+        made.to(dtype)
+        shape = tuple(outputs(made, torch.zeros(2, sizes[0], dtype=dtype), 2).shape)
+        if shape != (2, sizes[-1]):
+            expected = f"outputs (2, {sizes[-1]}) for inputs (2, {sizes[0]})"
+            raise ValueError(f"module: expected a network with {expected}, got {shape}")
+        return made
+
+    # The network's outputs
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """The predictions of all networks, averaged, shape ``(n_samples, n_outputs)``."""
+        check_is_fitted(self)
+        if not self._plain(X):
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        return self._predictor(X)
+
+    def _plain(self, X: Any) -> bool:
+        """Whether there is nothing to convert or to complain of, which is soon seen of an array."""
+        return (
+            type(X) is np.ndarray
+            and X.dtype in (np.float64, np.float32)
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")
+            and bool(np.isfinite(X).all())
+        )
+
+    @property
+    def module_(self) -> Module:
+        """The trained network; the first, if there are several."""
+        return self.modules_[0]
+
+    @property
+    def coefs_(self) -> list[np.ndarray]:
+        """The weights of the linear layers, each ``(n_inputs, n_outputs)``; assign a list to change them."""
+        return [read_only(layer.weight.value).T for layer in self._layers()]
+
+    @coefs_.setter
+    def coefs_(self, values: Sequence[np.ndarray]) -> None:
+        for layer, value in zip(self._layers(), values, strict=True):
+            layer.weight.value = torch.from_numpy(np.array(value).T)
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        """The biases of the linear layers, each ``(n_outputs,)``; assign a list to change them."""
+        return [read_only(layer.bias.value) for layer in self._layers() if layer.bias is not None]
+
+    @intercepts_.setter
+    def intercepts_(self, values: Sequence[np.ndarray]) -> None:
+        for layer, value in zip(self._layers(), values, strict=True):
+            assert layer.bias is not None
+            layer.bias.value = torch.from_numpy(np.array(value))
+
+    def _layers(self) -> list[Any]:
+        if not hasattr(self, "modules_"):
+            raise AttributeError(f"this {type(self).__name__} has not been fitted")
+        return linear_layers(self.modules_[0].modules())
+
+    def _check_solver(self) -> bool:
+        if self.solver == "lbfgs":
+            raise AttributeError(
+                "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+            )
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
+    """A weight of at least 0 for each sample, or None."""
+    return None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+
+
+def read_only(tensor: torch.Tensor) -> np.ndarray:
+    """A view that cannot be written to, for nobody would notice."""
+    view = tensor.numpy()
+    view.flags.writeable = False
+    return view

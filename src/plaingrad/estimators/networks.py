@@ -1,0 +1,93 @@
+"""Networks for tables: linear layers with activations, normalisation and dropout between them."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+
+from plaingrad import nn
+from plaingrad.module import Module
+
+# They mix the columns of a layer, or need arguments.
+NO_ACTIVATIONS = ("GLU", "LogSoftmax", "Softmax", "Softmax2d", "Softmin", "Threshold")
+
+# scikit-learn's names beside those of torch.nn.
+ACTIVATIONS: dict[str, type[Module]] = {
+    **{
+        name.lower(): getattr(nn.activation, name)
+        for name in nn.activation.__all__
+        if name not in NO_ACTIVATIONS and inspect.isclass(getattr(nn.activation, name))
+    },
+    "identity": nn.Identity,
+    "logistic": nn.Sigmoid,
+}
+NORMALIZATIONS: dict[str, Callable[..., Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+
+
+def multilayer_perceptron(
+    sizes: Sequence[int],
+    activation: str,
+    *,
+    dropout: float = 0.0,
+    normalization: str | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.Sequential:
+    """Linear layers of these sizes; after each but the last: normalisation, activation, dropout.
+
+    Args:
+        sizes: of the inputs, the hidden layers and the outputs.
+        activation: a name in `ACTIVATIONS`.
+        dropout: the probability with which a hidden value becomes 0 in training; 0 for no such module.
+        normalization: a name in `NORMALIZATIONS`, or None.
+        dtype: of the parameters.
+    """
+    modules: list[Module] = []
+    for inputs, outputs in pairwise(sizes):
+        modules.append(nn.Linear(inputs, outputs, dtype=dtype))
+        if len(linear_layers(modules)) == len(sizes) - 1:
+            break
+        if normalization is not None:
+            modules.append(NORMALIZATIONS[normalization](outputs, dtype=dtype))
+        modules.append(ACTIVATIONS[activation]())
+        if dropout:
+            modules.append(nn.Dropout(dropout))
+    return nn.Sequential(*modules)
+
+
+def initialize(module: Module, activation: str, random_state: np.random.RandomState) -> None:
+    """Draw weights and biases as scikit-learn draws them: the same numbers from the same state.
+
+    Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", 2010.
+    """
+    gain = 2.0 if activation == "logistic" else 6.0
+    for layer in linear_layers(module.modules()):
+        bound = math.sqrt(gain / (layer.in_features + layer.out_features))
+        weight = random_state.uniform(-bound, bound, (layer.in_features, layer.out_features))
+        layer.weight.value = torch.from_numpy(weight.T).to(layer.weight.value)
+        if layer.bias is not None:
+            bias = random_state.uniform(-bound, bound, layer.out_features)
+            layer.bias.value = torch.from_numpy(bias).to(layer.bias.value)
+
+
+def linear_layers(modules: Any) -> list[nn.Linear]:
+    """The linear ones among some modules."""
+    return [module for module in modules if isinstance(module, nn.Linear)]
+
+
+def weights_and_others(module: Module) -> tuple[list[Any], list[Any]]:
+    """The parameters that a penalty on large weights is for, and those that it leaves alone."""
+    weights = list(_weights(module))
+    held = set(map(id, weights))
+    return weights, [parameter for parameter in module.parameters() if id(parameter) not in held]
+
+
+def _weights(module: Module) -> Iterator[Any]:
+    """Parameters of more than one axis: biases, and the scales of a normalisation, have one."""
+    yield from (parameter for parameter in module.parameters() if parameter.value.ndim > 1)

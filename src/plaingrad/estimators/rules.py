@@ -1,0 +1,61 @@
+"""Update rules and schedules by scikit-learn's names, by plaingrad's, or as objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from plaingrad import optim
+from plaingrad.estimators.networks import weights_and_others
+from plaingrad.module import Module
+from plaingrad.optim import Optimizer, Schedule
+
+SOLVERS = ("adagrad", "adam", "adamw", "lbfgs", "rmsprop", "sgd")
+# Those that scikit-learn applies to "sgd" alone, and those that go with every solver.
+SGD_RATES = ("adaptive", "constant", "invscaling")
+SCHEDULES = ("cosine", "linear", "one_cycle")
+
+
+def optimizer(estimator: Any, module: Module, scale: float, batch_weight: float) -> Optimizer:
+    """The update rule that an estimator's parameters ask for.
+
+    Args:
+        estimator: has ``solver``, ``alpha``, ``learning_rate_init`` and the options of the rules.
+        module: the network.
+        scale: by what scikit-learn's gradient is larger than the loss's (`Objective.scale`). What is not
+            indifferent to that is scaled instead.
+        batch_weight: the weights of a batch's samples, summed; by default their number.
+    """
+    solver, lr, clip = estimator.solver, estimator.learning_rate_init, estimator.clip_norm
+    if callable(solver):
+        return solver(module.parameters())
+    penalised, others = weights_and_others(module)
+    decay = estimator.alpha if solver == "adamw" else estimator.alpha / (batch_weight * scale)
+    groups = [{"params": penalised, "weight_decay": decay}]
+    groups += [{"params": others}] if others else []
+    eps = estimator.epsilon / scale
+    if solver == "sgd":
+        momentum = estimator.momentum
+        nesterov = estimator.nesterovs_momentum and momentum > 0
+        clip = None if clip is None else clip / scale
+        return optim.SGD(groups, lr=lr * scale, momentum=momentum, nesterov=nesterov, clip_norm=clip)
+    clip = None if clip is None else clip / scale
+    if solver in ("adam", "adamw"):
+        rule = optim.Adam if solver == "adam" else optim.AdamW
+        return rule(groups, lr=lr, betas=(estimator.beta_1, estimator.beta_2), eps=eps, clip_norm=clip)
+    if solver == "rmsprop":
+        return optim.RMSprop(groups, lr=lr, eps=eps, clip_norm=clip)
+    return optim.Adagrad(groups, lr=lr, eps=eps, clip_norm=clip)
+
+
+def schedule(learning_rate: Any, optimizer: Optimizer, steps: int) -> Schedule | None:
+    """How the learning rate changes over so many steps; None where `Convergence` sees to it, or nobody."""
+    if callable(learning_rate):
+        return learning_rate(optimizer)
+    lr = optimizer.param_groups[0]["lr"]
+    named: dict[str, Callable[[], Schedule]] = {
+        "cosine": lambda: optim.CosineAnnealingLR(optimizer, T_max=steps, interval="step"),
+        "linear": lambda: optim.LinearLR(optimizer, 1.0, 0.0, total_iters=steps, interval="step"),
+        "one_cycle": lambda: optim.OneCycleLR(optimizer, max_lr=lr, total_steps=steps, cycle_momentum=False),
+    }
+    return named[learning_rate]() if learning_rate in named else None

@@ -1,0 +1,225 @@
+"""A call of ``fit``: from an estimator's parameters and data to trained networks and what is told of them."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from plaingrad.estimators import rules
+from plaingrad.estimators.convergence import Convergence, orders
+from plaingrad.estimators.lbfgs import minimize
+from plaingrad.estimators.prediction import dense, eagerly
+from plaingrad.estimators.protocol import Hooks
+from plaingrad.module import Module
+from plaingrad.optim import Optimizer
+from plaingrad.train import History, TrainingDiverged, fit, fit_many
+
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+    "preprocessed."
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the data.
+
+    Attributes:
+        X: an array or a sparse matrix ``(n_samples, n_features)``.
+        encoded: the targets as numbers, ``(n_samples, n_outputs)``.
+        weights: of the samples, or None.
+    """
+
+    X: Any
+    encoded: np.ndarray
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+
+def train(
+    estimator: Any, whole: Part, held_out: Part | None, incremental: bool, given: tuple[Any, Any]
+) -> None:
+    """Train an estimator's networks in place, and give it the attributes that tell of it.
+
+    Args:
+        estimator: has been given its networks and records.
+        whole: what to train on.
+        held_out: what to measure on after each epoch, or None.
+        incremental: whether to go on for one epoch with the optimizers of the last call.
+        given: the data as the caller gave them, for scikit-learn's callbacks.
+
+    Raises:
+        ValueError: the parameters became infinite.
+    """
+    module = estimator.modules_[0]
+    objective = estimator._objective(whole)
+    inputs, dtype = dense(whole.X, module), module.parameters()[0].value.dtype
+    targets = estimator._targets(whole.encoded, dtype)
+    weights = None if whole.weights is None else torch.from_numpy(whole.weights).to(dtype)
+    if estimator.solver == "lbfgs":
+        data = (inputs, targets, weights)
+        found = [minimize(estimator, each, objective, *data) for each in estimator.modules_]
+        estimator.n_iter_, estimator.loss_ = found[0]
+        estimator.t_ = estimator.n_iter_ * len(whole)
+        return
+    size = batch_size(estimator.batch_size, len(whole))
+    if estimator.batch_size not in ("auto", size):
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+            stacklevel=2,
+        )
+    batch_weight = size * (1.0 if whole.weights is None else float(whole.weights.mean()))
+    if not (incremental and estimator._optimizers):
+        estimator._optimizers = [
+            rules.optimizer(estimator, each, objective.scale, batch_weight) for each in estimator.modules_
+        ]
+        steps = estimator.max_iter * -(-len(whole) // size)
+        estimator._schedules = [
+            rules.schedule(estimator.learning_rate, each, steps) for each in estimator._optimizers
+        ]
+    runs = [
+        Convergence(
+            estimator,
+            record,
+            len(whole),
+            objective.report,
+            estimator._objective(held_out or whole).report,
+            penalty_of(optimizer, estimator.solver, objective.scale),
+            scorer(estimator, each, held_out) if held_out and estimator.early_stopping else None,
+        )
+        for each, record, optimizer in zip(estimator.modules_, estimator._records, estimator._optimizers)
+    ]
+    options = {
+        "loss": objective.loss,
+        "epochs": 1 if incremental else estimator.max_iter,
+        "batch_size": size,
+        "sample_weight": weights,
+        "engine": estimator.engine,
+        "progress": False,
+    }
+    if held_out is not None:
+        options["validation"] = (dense(held_out.X, module), estimator._targets(held_out.encoded, dtype))
+    for record in estimator._records:
+        record.n_iter = 0
+    try:
+        estimator.histories_ = run(estimator, (inputs, targets), runs, options, given)
+    except TrainingDiverged as error:
+        raise ValueError(f"{NOT_FINITE} {error}") from error
+    tell(estimator, runs, incremental)
+
+
+def run(
+    estimator: Any,
+    data: tuple[Tensor, Tensor],
+    runs: list[Convergence],
+    options: dict[str, Any],
+    given: tuple[Any, Any],
+) -> list[History]:
+    """Train the networks: one by `plaingrad.fit`, several by `plaingrad.fit_many`."""
+    state, optimizers, schedules = estimator._random_state, estimator._optimizers, estimator._schedules
+    seed = int(copy.deepcopy(state).randint(2**31))  # of dropout; the state itself stays with the orders
+    own = list(estimator.callbacks or [])
+    samples = len(data[0])
+    if len(runs) == 1:
+        callbacks = [runs[0], *own]
+        if getattr(estimator, "_skl_callbacks", None):
+            callbacks.append(Hooks(estimator, given))
+        shuffle = orders(samples, state) if estimator.shuffle else False
+        return [
+            fit(
+                estimator.modules_[0],
+                data,
+                optimizer=optimizers[0],
+                schedule=schedules[0],
+                shuffle=shuffle,
+                seed=seed,
+                callbacks=callbacks,
+                **options,
+            )
+        ]
+    states = [np.random.RandomState(state.randint(2**31)) for _ in runs]
+    return fit_many(
+        estimator.modules_,
+        data,
+        optimizers=optimizers,
+        schedules=schedules,
+        shuffle=[orders(samples, each) if estimator.shuffle else False for each in states],
+        seeds=[seed + i for i in range(len(runs))],
+        callbacks=[[each, *copy.deepcopy(own)] for each in runs],
+        **options,
+    )
+
+
+def tell(estimator: Any, runs: list[Convergence], incremental: bool) -> None:
+    """Put back the best weights, set the attributes of the first network, and warn."""
+    if estimator.early_stopping:
+        for module, record in zip(estimator.modules_, estimator._records):
+            module.load_state_dict(record.best_weights)
+    record = estimator._records[0]
+    estimator.loss_curve_, estimator.loss_ = record.loss_curve, record.loss_curve[-1]
+    estimator.validation_loss_curve_ = record.validation_loss_curve
+    estimator.validation_scores_ = record.validation_scores
+    estimator.best_loss_ = record.best_loss
+    estimator.best_validation_score_ = record.best_validation_score
+    estimator.n_iter_, estimator.t_ = record.n_iter, record.t
+    if any(history.stopped.startswith("interrupted") for history in estimator.histories_):
+        warnings.warn("Training interrupted by user.", stacklevel=2)
+    elif any(each.out_of_time for each in runs):
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum time ({estimator.max_time:g} s) reached and the optimization "
+            "hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    elif not incremental and any(
+        each.record.n_iter == estimator.max_iter and not each.converged for each in runs
+    ):
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization "
+            "hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+
+def batch_size(wanted: str | int, samples: int) -> int:
+    """How many samples a batch has, as scikit-learn decides it."""
+    return min(200 if wanted == "auto" else int(wanted), samples)
+
+
+def penalty_of(optimizer: Optimizer, solver: Any, scale: float) -> Callable[[], float]:
+    """The penalty on large weights as they are now, which the optimizer's steps follow.
+
+    None for a rule that shrinks the weights apart from the loss, or that the caller has made.
+    """
+    strength = 0.5 * scale * optimizer.param_groups[0]["weight_decay"]
+    if callable(solver) or solver == "adamw" or not strength:
+        return lambda: 0.0
+
+    def penalty() -> float:
+        weights = optimizer.storages[0].value
+        return strength * float(weights.dot(weights))
+
+    return penalty
+
+
+def scorer(estimator: Any, module: Module, held_out: Part) -> Callable[[], float]:
+    """A function for the score of a network on data, as it is now; NaN if its outputs are not finite."""
+    inputs, link = dense(held_out.X, module), estimator.out_activation_
+
+    def score() -> float:
+        found = eagerly(module, link, inputs)
+        return float(estimator._score(found, held_out)) if np.isfinite(found).all() else math.nan
+
+    return score
