@@ -82,7 +82,7 @@ def to_torch(module: Module) -> torch.nn.Module:
     small subclasses of `torch.nn.Sequential`.
 
     Args:
-        module: made of classes of `plaingrad.nn`.
+        module: made of classes of `plaingrad.nn` that `torch.nn` has too, of residuals and of branches.
 
     Raises:
         ValueError: there is a module of another class, or one that was changed since it was made; the message
@@ -99,6 +99,8 @@ def to_torch(module: Module) -> torch.nn.Module:
 def _make(
     layer: type[Module], children: dict[str, Any] | None, arguments: dict[str, Any], device: str | None
 ) -> torch.nn.Module:
+    if layer.__name__ not in THEIRS:
+        raise ValueError("expected a class that torch.nn has too")
     maker = THEIRS[layer.__name__]
     if children is None:
         return construct(layer, maker, arguments, device)
