@@ -192,8 +192,15 @@ REFUSED: dict[str, tuple[Callable[[], Module], dict[str, Any], str]] = {
     "one name for both": (
         lambda: nn.Linear(2, 2),
         {"input_name": "x", "output_name": "x"},
-        "two different names",
+        "got 'x' and 'x'",
     ),
+    "no name": (
+        lambda: nn.Linear(2, 2),
+        {"input_name": ""},
+        "expected names that no other value has, got ''",
+    ),
+    "a parameter's name": (lambda: nn.Linear(2, 2), {"output_name": "bias"}, "got 'input' and 'bias'"),
+    "an operator's name": (lambda: nn.Linear(2, 2), {"input_name": "Gemm_0"}, "got 'Gemm_0' and 'output'"),
     "a softmax over nothing": (
         lambda: nn.Flatten(0, -1),
         {"sample_shape": (2,), "output": "softmax"},
