@@ -174,3 +174,8 @@ def test_what_torch_does_not_have_cannot_go(layer: type[Module]) -> None:
         ValueError, match=rf"^Sequential\[0\] {layer.__name__}: expected a class that torch.nn has"
     ):
         to_torch(nn.Sequential(layer()))
+
+
+def test_a_name_that_torch_uses_itself_cannot_go() -> None:
+    with pytest.raises(ValueError, match=r"^Sequential\[x\] Sequential: expected names .* got 'forward'$"):
+        to_torch(nn.Sequential({"x": nn.Sequential({"forward": nn.ReLU()})}))

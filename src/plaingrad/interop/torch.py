@@ -106,6 +106,8 @@ def _make(
         return construct(layer, maker, arguments, device)
     made = maker(**arguments)
     for name, child in children.items():
+        if hasattr(made, name):
+            raise ValueError(f"expected names of children that are free in torch.nn, got {name!r}")
         made.add_module(name, child)
     return made
 
