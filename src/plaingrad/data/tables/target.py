@@ -161,6 +161,8 @@ class Target:
             raise ValueError(f"target: expected a task with its classes, got {task!r} with {len(labels)}")
         if not kinds <= {bool} and not kinds <= {str} and not kinds <= {int, float}:
             raise ValueError("target: expected labels to be all strings, all truth values or all numbers")
+        if not all(isinstance(label, str) or abs(label) < np.inf for label in labels):
+            raise ValueError("target: expected finite labels")
         if len({text_of(label) for label in labels}) < len(labels):
             raise ValueError("target: expected distinct labels")
         return cls(
