@@ -52,5 +52,6 @@ class Hooks(Callback):
     def _fitted(self) -> dict[str, Any]:
         """What an estimator needs to predict by the networks as they are now."""
         modules = [module.eval() for module in copy.deepcopy(self.estimator.modules_)]
-        predictor = Predictor(modules, self.estimator.out_activation_, compiled=False)
+        estimator = self.estimator
+        predictor = Predictor(modules, estimator.out_activation_, estimator._codes, compiled=False)
         return {"modules_": modules, "_predictor": predictor}

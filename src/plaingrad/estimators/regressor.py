@@ -95,6 +95,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         engine: str = "auto",
         n_models: int = 1,
         module: Module | Callable[[int, int], Module] | None = None,
+        embedding: Sequence[Any] | dict[Any, int] | None = None,
     ) -> None:
         self._keep(locals())
 
