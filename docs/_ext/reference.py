@@ -26,6 +26,7 @@ PACKAGES = {
     "data": "Data",
     "inspect": "Inspection",
     "inspect.plots": "Plots",
+    "estimators": "Estimators for tables",
     "interop": "Models that travel",
     "paper": "The paper's names",
 }
