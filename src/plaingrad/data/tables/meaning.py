@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plaingrad.data.tables.column import Column, MisfitError, text_of
-from plaingrad.data.tables.dates import parsed
+from plaingrad.data.tables.dateformat import parsed
 from plaingrad.data.tables.inference import without_words
 
 

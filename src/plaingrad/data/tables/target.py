@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from plaingrad.data.tables.column import Column, MisfitError, text_of
-from plaingrad.data.tables.dates import date_format
+from plaingrad.data.tables.dateformat import date_format
 from plaingrad.data.tables.inference import typed
 from plaingrad.data.tables.meaning import as_numbers, as_texts, as_truth_values
 from plaingrad.data.tables.numeric import Standard
