@@ -1,0 +1,191 @@
+"""A column of any data frame, brought to one of four forms."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import numbers
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Form = Literal["number", "boolean", "date", "text"]
+
+MOST_SHOWN = 40
+
+
+class MisfitError(ValueError):
+    """A value that is not what its column holds.
+
+    Attributes:
+        row: where it is, counted from 0.
+        expected: what the column holds.
+        got: the value.
+    """
+
+    def __init__(self, row: int, expected: str, got: object) -> None:
+        super().__init__(f"row {row + 1}: expected {expected}, got {got!r}")
+        self.row, self.expected, self.got = row, expected, got
+
+    def within(self, name: str, start: int = 0) -> ValueError:
+        """The error as it is told of a column, of which the rows before ``start`` were seen before."""
+        shown = repr(self.got)
+        shown = shown if len(shown) <= MOST_SHOWN else shown[:MOST_SHOWN] + "..."
+        return ValueError(
+            f"column {name!r}: expected {self.expected}, got {shown} in row {start + self.row + 1}"
+        )
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's values.
+
+    Attributes:
+        form: "number", "boolean", "date" or "text".
+        values: float64 with nan where a number or a truth value (0 or 1) is missing; datetime64[us] in UTC
+            with NaT; or for text, the places of the values among the levels, -1 for a missing one.
+        levels: the distinct texts, without blanks around them; empty for the other forms.
+        declared: whether the data frame says itself that these are categories.
+    """
+
+    form: Form
+    values: np.ndarray
+    levels: pa.Array
+    declared: bool = False
+
+    @classmethod
+    def of(cls, series: pd.Series) -> Column:
+        """Bring a pandas series to its form.
+
+        Raises:
+            MisfitError: a value is neither a number, a truth value, a date nor a text.
+        """
+        kind = series.dtype
+        if isinstance(kind, pd.CategoricalDtype):
+            return _categories(series)
+        if isinstance(kind, pd.PeriodDtype):
+            return cls.of(series.dt.to_timestamp())
+        if pd.api.types.is_bool_dtype(kind):
+            return cls("boolean", series.to_numpy(np.float64, na_value=np.nan), NONE)
+        if pd.api.types.is_complex_dtype(kind):
+            raise MisfitError(0, "a real number", series.iloc[0] if len(series) else kind)
+        if pd.api.types.is_numeric_dtype(kind):
+            return cls("number", series.to_numpy(np.float64, na_value=np.nan), NONE)
+        if pd.api.types.is_datetime64_any_dtype(kind):
+            return cls("date", _utc(series), NONE)
+        if pd.api.types.is_timedelta64_dtype(kind):
+            return cls("number", series.dt.total_seconds().to_numpy(np.float64), NONE)
+        if pd.api.types.is_string_dtype(kind) and not pd.api.types.is_object_dtype(kind):
+            return _texts(series)
+        return _objects(series.astype(object))
+
+    def missing(self) -> np.ndarray:
+        """Where a value is missing."""
+        if self.form == "text":
+            return self.values < 0
+        return np.isnat(self.values) if self.form == "date" else np.isnan(self.values)
+
+    def text(self, row: int) -> str:
+        """The text in a row."""
+        return self.levels[self.values[row]].as_py()
+
+
+NONE = pa.array([], pa.large_string())
+
+
+def _utc(series: pd.Series) -> np.ndarray:
+    if getattr(series.dtype, "tz", None) is not None:
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+    return series.to_numpy().astype("datetime64[us]")
+
+
+def _texts(series: pd.Series) -> Column:
+    codes, levels = pd.factorize(series)
+    return _trimmed(codes, pa.array(levels, pa.large_string(), from_pandas=True))
+
+
+def _categories(series: pd.Series) -> Column:
+    levels = [text_of(level) for level in series.cat.categories]
+    found = _trimmed(series.cat.codes.to_numpy(), pa.array(levels, pa.large_string()))
+    return Column("text", found.values, found.levels, declared=True)
+
+
+def _trimmed(codes: np.ndarray, levels: pa.Array) -> Column:
+    """Texts without blanks around them; empty ones are missing."""
+    trimmed = pc.utf8_trim_whitespace(levels)
+    trimmed = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, trimmed.type), trimmed)
+    if len(trimmed) == 0:
+        return Column("text", codes.astype(np.int64), trimmed)
+    merged = pc.dictionary_encode(trimmed)
+    places = np.append(merged.indices.fill_null(-1).to_numpy(zero_copy_only=False), -1)
+    return Column("text", places[codes], merged.dictionary)
+
+
+def _objects(series: pd.Series) -> Column:
+    values = series.to_numpy(dtype=object)
+    present = ~series.isna().to_numpy()
+    kinds = {type(value) for value in values[present]}
+    if not kinds:
+        return Column("number", np.full(len(values), np.nan), NONE)
+    if all(issubclass(kind, bool | np.bool_) for kind in kinds):
+        return Column(
+            "boolean", np.array([_number(v) if p else np.nan for v, p in zip(values, present)]), NONE
+        )
+    if all(issubclass(kind, numbers.Real | decimal.Decimal | np.bool_) for kind in kinds):
+        return Column(
+            "number", np.array([_number(v) if p else np.nan for v, p in zip(values, present)]), NONE
+        )
+    if all(issubclass(kind, datetime.date | np.datetime64) for kind in kinds):
+        return Column("date", np.array([_moment(v) if p else NEVER for v, p in zip(values, present)]), NONE)
+    for row in np.flatnonzero(present):
+        if not isinstance(values[row], SCALARS):
+            raise MisfitError(int(row), "a number, a truth value, a date or text", values[row])
+    texts = [text_of(v) if p else None for v, p in zip(values, present)]
+    encoded = pc.dictionary_encode(pa.array(texts, pa.large_string()))
+    return _trimmed(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), encoded.dictionary)
+
+
+SCALARS = (
+    str,
+    bool,
+    np.bool_,
+    numbers.Real,
+    decimal.Decimal,
+    datetime.date,
+    datetime.time,
+    np.datetime64,
+    pd.Interval,
+)
+
+
+NEVER = np.datetime64("NaT", "us")
+
+
+def _moment(value: object) -> np.datetime64:
+    moment = pd.Timestamp(value)  # type: ignore[arg-type]
+    if moment.tz is not None:
+        moment = moment.tz_convert("UTC").tz_localize(None)
+    return moment.to_datetime64().astype("datetime64[us]")
+
+
+def _number(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf
+
+
+def text_of(value: object) -> str:
+    """A value as text, the same whether it comes alone, among others of its kind or among texts."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, numbers.Real | decimal.Decimal):
+        number = _number(value)  # type: ignore[arg-type]
+        return str(int(number)) if np.isfinite(number) and number == int(number) else str(number)
+    if isinstance(value, datetime.date | np.datetime64):
+        return pd.Timestamp(value).isoformat()
+    return str(value)

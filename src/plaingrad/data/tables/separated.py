@@ -1,0 +1,109 @@
+"""CSV and its kin: every field read as text first, so that all rows are seen before a type is found."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv
+
+from plaingrad.data.tables.compression import opened
+from plaingrad.data.tables.errors import expect_column, expect_names
+from plaingrad.data.tables.inference import typed
+
+SEPARATORS = ",;\t|"
+BLOCK = 1 << 23
+
+
+def read_separated(path: Path, separator: str | None, columns: list[str] | None) -> pa.Table:
+    """A table of which the first line names the columns.
+
+    Args:
+        path: the file, in UTF-8.
+        separator: what stands between two fields; None: whichever of , ; tab | the header has most of.
+        columns: the columns to read.
+    """
+    with opened(path) as stream:
+        start = stream.read(4096)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise ValueError("expected UTF-8, got UTF-16")
+    if b"\0" in start:
+        raise ValueError("expected text in UTF-8, got a binary file")
+    separator = separator or _separator(start)
+    with opened(path) as stream:
+        names = _header(stream, separator)
+        for name in columns or ():
+            expect_column(name, names)
+        try:
+            text = pyarrow.csv.read_csv(
+                stream,
+                pyarrow.csv.ReadOptions(column_names=names, block_size=BLOCK),
+                pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+                pyarrow.csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), include_columns=columns or names
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" in str(error):
+                raise ValueError("the file has a header but no rows") from None
+            _find_fault(path, separator, len(names))
+            raise
+    if not len(text):
+        raise ValueError("the file has a header but no rows")
+    if "\n" in (text.column(text.num_columns - 1)[-1].as_py() or ""):  # perhaps of a quote that nobody closed
+        _find_fault(path, separator, len(names))
+    return _typed(text, "," if separator in ";\t|" else ".")
+
+
+def _separator(start: bytes) -> str:
+    header = next((line for line in start.decode("utf-8-sig", "replace").splitlines() if line.strip()), "")
+    outside_quotes = "".join(header.split('"')[::2])
+    return max(SEPARATORS, key=outside_quotes.count)
+
+
+def _records(stream: BinaryIO, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The records that are not empty, and the line on which each begins."""
+    lines = (line.decode("utf-8-sig" if i == 0 else "utf-8") for i, line in enumerate(stream))
+    records = csv.reader(lines, delimiter=separator, strict=True)
+    line = 1
+    try:
+        for fields in records:
+            if fields:
+                yield line, fields
+            line = records.line_num + 1
+    except csv.Error as error:
+        raise ValueError(f"line {line}: {error}") from None
+
+
+def _header(stream: BinaryIO, separator: str) -> list[str]:
+    """The names of the columns; the stream stands at the first row then."""
+    _, fields = next(_records(stream, separator), (1, []))
+    names = [name.strip() for name in fields]
+    if not any(names):
+        raise ValueError("the file is empty")
+    others = [other for other in SEPARATORS if len(names) == 1 and other in names[0] and other != separator]
+    if others:
+        raise ValueError(f"the header has no {separator!r}, but {others[0]!r}: is that the separator?")
+    expect_names(names)
+    return names
+
+
+def _find_fault(path: Path, separator: str, fields: int) -> None:
+    """Name the line that could not be read."""
+    with opened(path) as stream:
+        for line, found in _records(stream, separator):
+            if len(found) != fields:
+                raise ValueError(f"line {line}: expected {fields} fields as the header, got {len(found)}")
+
+
+def _typed(text: pa.Table, decimal: str) -> pa.Table:
+    """Column by column, so that no more than one is held in both forms."""
+    found = {}
+    for name in text.column_names:
+        found[name] = typed(text.column(name), decimal)
+        text = text.drop_columns([name])
+    pa.default_memory_pool().release_unused()
+    return pa.table(found)

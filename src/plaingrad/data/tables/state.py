@@ -1,0 +1,108 @@
+"""Plain data, read with care: whatever a file says is checked before it is used."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from typing import Any
+
+import numpy as np
+
+
+class Fields:
+    """The fields of a JSON object.
+
+    Args:
+        data: what was read.
+        place: what to call it in errors.
+
+    Raises:
+        ValueError: here and in each method: a field is missing, unknown or of the wrong type.
+    """
+
+    def __init__(self, data: Any, place: str) -> None:
+        if not isinstance(data, dict):
+            raise ValueError(f"{place}: expected an object, got {type(data).__name__}")
+        self.data, self.place = data, place
+
+    def expect_only(self, *names: str) -> None:
+        """Refuse fields that nobody knows."""
+        for name in self.data:
+            if name not in names:
+                raise ValueError(f"{self.place}: unknown field {name!r}")
+
+    def value(self, name: str) -> Any:
+        """Any field."""
+        if name not in self.data:
+            raise ValueError(f"{self.place}: field {name!r} is missing")
+        return self.data[name]
+
+    def text(self, name: str) -> str:
+        """A string."""
+        return self._of(name, str, "a string")
+
+    def truth(self, name: str) -> bool:
+        """True or false."""
+        return self._of(name, bool, "true or false")
+
+    def count(self, name: str) -> int:
+        """An integer of at least 0."""
+        value = self._of(name, int, "an integer")
+        if isinstance(value, bool) or value < 0:
+            raise ValueError(f"{self.place}: expected {name!r} to be an integer of at least 0, got {value!r}")
+        return value
+
+    def number(self, name: str) -> float:
+        """A finite number."""
+        value = self.value(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
+            raise ValueError(f"{self.place}: expected {name!r} to be a finite number, got {str(value)[:40]}")
+        return float(value)
+
+    def scale(self, name: str) -> float:
+        """A finite number above 0."""
+        value = self.number(name)
+        if value <= 0:
+            raise ValueError(f"{self.place}: expected {name!r} to be above 0, got {value}")
+        return value
+
+    def items(self, name: str) -> list[Any]:
+        """A list."""
+        return self._of(name, list, "a list")
+
+    def texts(self, name: str) -> list[str]:
+        """A list of distinct strings."""
+        values = self.items(name)
+        if not all(isinstance(value, str) for value in values) or len(set(values)) < len(values):
+            raise ValueError(f"{self.place}: expected {name!r} to be distinct strings")
+        return values
+
+    def matrix(self, name: str, columns: int) -> np.ndarray:
+        """A float32 matrix of that many columns, finite."""
+        text = self.text(name)
+        try:
+            values = np.frombuffer(base64.b64decode(text, validate=True), "<f4")
+        except (binascii.Error, ValueError) as error:
+            raise ValueError(f"{self.place}: {name!r} is not a matrix: {error}") from None
+        if not values.size or values.size % columns or not np.isfinite(values).all():
+            raise ValueError(f"{self.place}: expected {name!r} to be finite rows of {columns} numbers")
+        return values.reshape(-1, columns).astype(np.float32)
+
+    def _of(self, name: str, kind: type, expected: str) -> Any:
+        value = self.value(name)
+        if not isinstance(value, kind):
+            raise ValueError(f"{self.place}: expected {name!r} to be {expected}, got {type(value).__name__}")
+        return value
+
+
+def matrix_text(values: np.ndarray) -> str:
+    """A float32 matrix as text."""
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode("ascii")
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
