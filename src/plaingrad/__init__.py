@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from plaingrad._version import __version__
 
 if TYPE_CHECKING:
-    from plaingrad import data, init, inspect, nn, optim, paper
+    from plaingrad import data, init, inspect, interop, nn, optim, paper
+    from plaingrad.interop import load, save
     from plaingrad.module import Module, ModuleError, flatten_parameters
     from plaingrad.parameter import Buffer, Parameter
     from plaingrad.train import compile_predict, evaluate, fit, fit_many, predict
@@ -18,8 +19,9 @@ _HOME = {
     **dict.fromkeys(["Module", "ModuleError", "flatten_parameters"], "plaingrad.module"),
     **dict.fromkeys(["Buffer", "Parameter"], "plaingrad.parameter"),
     **dict.fromkeys(["compile_predict", "evaluate", "fit", "fit_many", "predict"], "plaingrad.train"),
+    **dict.fromkeys(["load", "save"], "plaingrad.interop"),
 }
-_SUBPACKAGES = ["data", "init", "inspect", "nn", "optim", "paper"]
+_SUBPACKAGES = ["data", "init", "inspect", "interop", "nn", "optim", "paper"]
 
 __all__ = [
     "Buffer",
@@ -35,10 +37,13 @@ __all__ = [
     "flatten_parameters",
     "init",
     "inspect",
+    "interop",
+    "load",
     "nn",
     "optim",
     "paper",
     "predict",
+    "save",
 ]
 
 

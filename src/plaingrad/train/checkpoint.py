@@ -1,10 +1,15 @@
-"""Models on disk: safetensors, with what one wants to know about them as JSON."""
+"""Tensors on disk: safetensors, with what one wants to know about them as JSON."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Mapping
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
@@ -15,6 +20,7 @@ from plaingrad.files import replacing
 from plaingrad.module import Module
 
 ENTRY = "plaingrad"
+LONGEST_HEADER = 100_000_000  # bytes, as safetensors has it
 
 
 def save_model(
@@ -27,11 +33,7 @@ def save_model(
         path: the file, by custom ``*.safetensors``; its folder must exist.
         metadata: anything that JSON can hold, to be found again by `load_state`.
     """
-    state = {name: value.detach().clone().contiguous() for name, value in model.state_dict().items()}
-    # One entry, for the order in which safetensors writes several is left to chance.
-    header = {ENTRY: json.dumps(dict(metadata or {}), sort_keys=True)}
-    with replacing(path) as temporary:
-        save_file(state, temporary, metadata=header)
+    write_tensors(path, model.state_dict(), json.dumps(dict(metadata or {}), sort_keys=True))
 
 
 def load_state(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -43,14 +45,112 @@ def load_state(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[st
         ValueError: the file is no safetensors file.
         FileNotFoundError: there is no such file.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
-            metadata = {name: _from_json(text) for name, text in (file.metadata() or {}).items()}
-    except SafetensorError as error:
-        raise ValueError(f"{os.fspath(path)}: expected a safetensors file, got {error}") from error
+    with open_tensors(path) as file:
+        state = {name: file.tensor(name) for name in file.names}
+        metadata = {name: _from_json(text) for name, text in file.metadata.items()}
     facts = metadata.pop(ENTRY, {})
     return state, {**metadata, **facts}
+
+
+def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], text: str) -> None:
+    """Write a safetensors file with one entry of metadata; it is either whole or not there."""
+    # Copies, since safetensors refuses tensors that share memory. One entry of metadata, for the order in
+    # which safetensors writes several is left to chance.
+    copies = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
+        save_file(copies, temporary, metadata={ENTRY: text})
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """A safetensors file that is open, of which only the header has been read.
+
+    Attributes:
+        names: of its tensors.
+        metadata: its entries, as text.
+        handle: the library's.
+    """
+
+    names: list[str]
+    metadata: dict[str, str]
+    handle: Any
+
+    def layout(self, name: str) -> tuple[str, tuple[int, ...]]:
+        """A tensor's dtype, as safetensors names it, and its shape."""
+        part = self.handle.get_slice(name)
+        return part.get_dtype(), tuple(part.get_shape())
+
+    def tensor(self, name: str) -> Tensor:
+        """Read a tensor, to memory of its own."""
+        return self.handle.get_tensor(name).clone()
+
+
+@contextmanager
+def open_tensors(path: str | os.PathLike[str]) -> Iterator[TensorFile]:
+    """Open a safetensors file.
+
+    Raises:
+        ValueError: it is none, or is truncated; on entry.
+        OSError: it cannot be read.
+    """
+    try:
+        _expect_header(Path(path))
+        with safe_open(path, framework="pt") as handle:
+            yield TensorFile(list(handle.keys()), handle.metadata() or {}, handle)
+    except SafetensorError as error:
+        raise ValueError(f"{os.fspath(path)}: expected a safetensors file, got {error!s:.200}") from error
+
+
+def _expect_header(path: Path) -> None:
+    """Refuse a header that is not all there or that can be read in two ways, which safetensors would not."""
+    with path.open("rb") as file:
+        size, first = path.stat().st_size, file.read(8)
+        length = struct.unpack("<Q", first)[0] if len(first) == 8 else 0
+        if not 0 < length <= min(size - 8, LONGEST_HEADER):
+            raise ValueError(
+                f"{path}: expected a safetensors file, got {size:,} bytes with a header of {length:,}"
+            )
+        text = file.read(length)
+    try:
+        strict_json(text.decode("utf-8"))
+    except ValueError as error:  # what is no UTF-8 included
+        raise ValueError(f"{path}: expected a safetensors file, got a header with {error}") from None
+
+
+def strict_json(text: str) -> Any:
+    """Data from JSON that can be read in one way only.
+
+    Raises:
+        ValueError: it is no JSON, or has a key twice, a number that is not finite or not short, or very many
+            levels. The message continues "got something with ".
+    """
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_without_repetition,
+            parse_float=_finite,
+            parse_constant=_finite,
+        )
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("too many levels") from None
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} twice")
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text:.20}, which is not finite")
+    return number
 
 
 def _from_json(text: str) -> Any:
