@@ -2,5 +2,7 @@
 
 from plaingrad.interop.architecture import build, describe
 from plaingrad.interop.model_file import ModelFile, load, save
+from plaingrad.interop.onnx import export_onnx
+from plaingrad.interop.torch import from_torch, to_torch
 
-__all__ = ["ModelFile", "build", "describe", "load", "save"]
+__all__ = ["ModelFile", "build", "describe", "export_onnx", "from_torch", "load", "save", "to_torch"]

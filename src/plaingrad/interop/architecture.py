@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor
-
 from plaingrad import nn
 from plaingrad.interop.arguments import check, construct, read
 from plaingrad.module import Module, ModuleError
@@ -36,9 +34,7 @@ def describe(module: Module) -> dict[str, Any]:
         ValueError: a module is of another class, or is no longer what its constructor made; the message names
             its place.
     """
-    description = describe_in(OURS, module)
-    _expect_same(module, build(description, device="meta"))
-    return description
+    return describe_in(OURS, module)
 
 
 def build(description: Any, device: str | None = None) -> Module:
@@ -90,31 +86,40 @@ class Library:
     Attributes:
         classes: the name in plaingrad.nn of each class.
         children: the modules inside one, by name.
-        told: how a module is named in messages.
-        unknown: what is wrong with a module of another class.
+        state: its parameters and buffers by name.
+        layout: what matters of one of them besides its numbers, in words.
+        refusal: why a module cannot be described, as "expected ...", or None if it can.
     """
 
     classes: Mapping[type, str]
     children: Callable[[Any], Iterable[tuple[str, Any]]]
-    told: Callable[[Any], str]
-    unknown: str
+    state: Callable[[Any], Mapping[str, Any]]
+    layout: Callable[[Any], str]
+    refusal: Callable[[Any], str | None]
 
 
 def describe_in(library: Library, module: Any) -> dict[str, Any]:
-    """Describe a network of this library."""
-    return _described(library, module, Place(), {})
+    """Describe a network of this library, and prove that the description does it justice.
+
+    Raises:
+        ValueError: as `describe` does.
+    """
+    description = _described(library, module, Place(), {})
+    _expect_same(library, module, build(description, device="meta"))
+    return description
 
 
 def _described(library: Library, module: Any, place: Place, seen: dict[int, str]) -> dict[str, Any]:
     if id(module) in seen:
         return {"shared": seen[id(module)]}
     seen[id(module)] = place.path
-    name = library.classes.get(type(module))
-    if name is None:
-        raise place.refuse(library.told(module), library.unknown)
+    problem = library.refusal(module)
+    if problem is not None:
+        raise place.refuse(type(module).__name__, problem)
+    name = library.classes[type(module)]
     layer, children = CLASSES[name], dict(library.children(module))
     if len(children) != (len(module) if issubclass(layer, Container) else 0):
-        raise place.refuse(library.told(module), "expected no modules besides its children")
+        raise place.refuse(name, "expected no modules besides its children")
     description: dict[str, Any] = {"class": name, "arguments": read(layer, module)}
     if issubclass(layer, Container):
         description["children"] = [
@@ -124,11 +129,21 @@ def _described(library: Library, module: Any, place: Place, seen: dict[int, str]
     return description
 
 
+def fields(module: Module) -> dict[str, Parameter | Buffer]:
+    """The parameters and buffers of a network by their names in `Module.state_dict`."""
+    return dict(module._named_state())
+
+
+def _unknown(module: Module) -> str | None:
+    return None if type(module) in OURS.classes else "expected a class of plaingrad.nn, got one of your own"
+
+
 OURS = Library(
     classes={layer: name for name, layer in CLASSES.items()},
     children=lambda module: module.named_children(),
-    told=lambda module: module.signature(),
-    unknown="expected a class of plaingrad.nn; those of your own can be described by no file",
+    state=fields,
+    layout=lambda held: f"a {type(held).__name__} {tuple(held.value.shape)} of {held.value.dtype}",
+    refusal=_unknown,
 )
 
 
@@ -218,34 +233,26 @@ def _make(
     return layer(*inside, **arguments)
 
 
-def fields(module: Module) -> dict[str, Parameter | Buffer]:
-    """The parameters and buffers of a network by their names in `Module.state_dict`."""
-    return dict(module._named_state())
-
-
 def first_names(held: Mapping[str, object]) -> dict[str, str]:
     """For each name, the first name of the same object."""
     first: dict[int, str] = {}
     return {name: first.setdefault(id(each), name) for name, each in held.items()}
 
 
-def _expect_same(module: Module, skeleton: Module) -> None:
+def _expect_same(library: Library, module: Any, skeleton: Module) -> None:
     """Refuse a module that has been changed since its constructor made it, other than in its numbers."""
-    ours, theirs = fields(module), fields(skeleton)
-    for name in [*theirs, *ours]:
-        if name not in ours or name not in theirs:
-            problem = "is missing" if name not in ours else "is no parameter of its class"
-            raise ValueError(f"{module.signature()}: {name!r} {problem}")
-        if _told(ours[name]) != _told(theirs[name]):
-            problem = f"expected {name!r} to be {_told(theirs[name])}, got {_told(ours[name])}"
-            raise ValueError(f"{module.signature()}: {problem}")
-    ties = first_names(theirs)
-    for name, first in first_names(ours).items():
-        if first != ties[name]:
-            problem = f"{name!r} and {first!r} are one parameter; share the module that holds it instead"
-            raise ValueError(f"{module.signature()}: {problem}")
-
-
-def _told(held: Parameter | Buffer) -> str:
-    value: Tensor = held.value
-    return f"a {type(held).__name__} {tuple(value.shape)} of {value.dtype}"
+    name, layout = type(module).__name__, library.layout
+    found, wanted = library.state(module), fields(skeleton)
+    for key in [*wanted, *found]:
+        if key not in found or key not in wanted:
+            problem = "is missing" if key not in found else "is no parameter of its class"
+            raise ValueError(f"{name}: {key!r} {problem}")
+        if layout(found[key]) != layout(wanted[key]):
+            raise ValueError(
+                f"{name}: expected {key!r} to be {layout(wanted[key])}, got {layout(found[key])}"
+            )
+    ties = first_names(wanted)
+    for key, first in first_names(found).items():
+        if first != ties[key]:
+            problem = f"{key!r} and {first!r} are one parameter; share the module that holds it instead"
+            raise ValueError(f"{name}: {problem}")

@@ -151,10 +151,14 @@ def arguments(layer: type) -> dict[str, Argument]:
 
 def read(layer: type, module: Any) -> dict[str, Any]:
     """The arguments of a module of this class, or of torch.nn's class of the same name, as plain data."""
-    shown = {
-        name: SHOWN[name](module) if name in SHOWN else getattr(module, name) for name in arguments(layer)
-    }
-    return {name: _plain(value) for name, value in shown.items() if name != "dtype" or value is not None}
+    found = {}
+    for name, argument in arguments(layer).items():
+        value = _plain(SHOWN[name](module) if name in SHOWN else getattr(module, name))
+        if name == "dtype" and value is None:  # it has no numbers
+            continue
+        one_for_both = type(value) is int and KINDS[tuple[int, int]] in argument.kinds
+        found[name] = [value, value] if one_for_both else value
+    return found
 
 
 def check(layer: type, given: Any, device: str | None) -> dict[str, Any]:

@@ -1,0 +1,82 @@
+"""A graph of ONNX operators while it is being written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from plaingrad.interop.architecture import fields
+from plaingrad.module import Module
+from plaingrad.parameter import Buffer, Parameter
+
+
+class Graph:
+    """Operators in order, and the numbers that they use.
+
+    Values are known by their names. Parameters and buffers are called as in `Module.state_dict`.
+
+    Args:
+        module: the network whose numbers may be used.
+        dtype: of all floating-point numbers.
+
+    Attributes:
+        nodes: the operators.
+        numbers: parameters, buffers and constants by name.
+    """
+
+    def __init__(self, module: Module, dtype: np.dtype[Any]) -> None:
+        from onnx import helper
+
+        self._helper = helper
+        self._names: dict[int, str] = {}
+        for name, held in fields(module).items():
+            self._names.setdefault(id(held), name)
+        self.dtype = dtype
+        self.nodes: list[Any] = []
+        self.numbers: dict[str, np.ndarray] = {}
+
+    def op(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Add an operator with one output, and give the output's name."""
+        return self.ops(operator, *inputs, outputs=1, **attributes)[0]
+
+    def ops(self, operator: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
+        """Add an operator, and give its outputs' names."""
+        name = f"{operator}_{len(self.nodes)}"
+        made = [name if outputs == 1 else f"{name}_{i}" for i in range(outputs)]
+        self.nodes.append(self._helper.make_node(operator, inputs, made, name=name, **attributes))
+        return made
+
+    def held(self, field: Parameter | Buffer) -> str:
+        """A parameter or buffer of the network."""
+        return self._keep(self._names[id(field)], field.value.numpy().astype(self.dtype))
+
+    def tensor(self, tensor: Tensor) -> str:
+        """Numbers that are no field of the network as they stand."""
+        return self._constant(tensor.numpy().astype(self.dtype))
+
+    def number(self, value: float) -> str:
+        """A single number."""
+        return self._constant(np.asarray(value, self.dtype))
+
+    def integers(self, values: Sequence[int]) -> str:
+        """Axes or sizes."""
+        return self._constant(np.asarray(values, np.int64))
+
+    def rename(self, value: str, name: str) -> None:
+        """Give the last operator's output another name; one operator is added if there is no such output."""
+        if not self.nodes or list(self.nodes[-1].output) != [value]:
+            self.op("Identity", value)
+        self.nodes[-1].output[0] = name
+
+    def _constant(self, value: np.ndarray) -> str:
+        for name, each in self.numbers.items():
+            if name.startswith("constant_") and each.dtype == value.dtype and np.array_equal(each, value):
+                return name
+        return self._keep(f"constant_{len(self.numbers)}", value)
+
+    def _keep(self, name: str, value: np.ndarray) -> str:
+        self.numbers[name] = value
+        return name

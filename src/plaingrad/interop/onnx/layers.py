@@ -1,0 +1,140 @@
+"""The ONNX operators of layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from plaingrad import nn
+from plaingrad.interop.onnx.activations import Operators
+from plaingrad.interop.onnx.graph import Graph
+from plaingrad.module import ModuleError
+
+# ONNX' names for what is added around images.
+PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def same(graph: Graph, module: Any, x: str, example: Tensor) -> str:
+    return x
+
+
+def linear(graph: Graph, module: nn.Linear, x: str, example: Tensor) -> str:
+    weight = graph.held(module.weight)
+    bias = [] if module.bias is None else [graph.held(module.bias)]
+    if example.ndim == 2:
+        return graph.op("Gemm", x, weight, *bias, transB=1)
+    y = graph.op("MatMul", x, graph.op("Transpose", weight, perm=[1, 0]))
+    return graph.op("Add", y, *bias) if bias else y
+
+
+def flatten(graph: Graph, module: nn.Flatten, x: str, example: Tensor) -> str:
+    """The sizes before, -1 for all that are joined, and the sizes behind."""
+    start, end = (dim % example.ndim for dim in (module.start_dim, module.end_dim))
+    if (start, end) == (1, example.ndim - 1):
+        return graph.op("Flatten", x, axis=1)
+    parts = [graph.integers([-1])]
+    if start > 0:
+        parts.insert(0, graph.op("Shape", x, start=0, end=start))
+    if end < example.ndim - 1:
+        parts.append(graph.op("Shape", x, start=end + 1))
+    return graph.op("Reshape", x, graph.op("Concat", *parts, axis=0))
+
+
+def embedding(graph: Graph, module: nn.Embedding, x: str, example: Tensor) -> str:
+    """A table whose vectors have the norms that a look-up would have given them."""
+    if module.max_norm is not None:
+        module.forward(torch.arange(module.num_embeddings))
+    return graph.op("Gather", graph.held(module.weight), x, axis=0)
+
+
+def batch_norm(graph: Graph, module: nn.BatchNorm1d, x: str, example: Tensor) -> str:
+    ones, zeros = torch.ones(module.num_features), torch.zeros(module.num_features)
+    weight = graph.tensor(ones) if module.weight is None else graph.held(module.weight)
+    bias = graph.tensor(zeros) if module.bias is None else graph.held(module.bias)
+    if module.running_mean is not None and module.running_var is not None:
+        statistics = [graph.held(module.running_mean), graph.held(module.running_var)]
+        return graph.op("BatchNormalization", x, weight, bias, *statistics, epsilon=module.eps)
+    axes = graph.integers([0, 2][: example.ndim - 1])
+    centred = graph.op("Sub", x, graph.op("ReduceMean", x, axes))
+    variance = graph.op("ReduceMean", graph.op("Mul", centred, centred), axes)
+    deviation = graph.op("Sqrt", graph.op("Add", variance, graph.number(module.eps)))
+    normal = graph.op("Div", centred, deviation)
+    if example.ndim == 3:
+        weight, bias = (graph.op("Unsqueeze", each, graph.integers([1])) for each in (weight, bias))
+    return graph.op("Add", graph.op("Mul", normal, weight), bias)
+
+
+def layer_norm(graph: Graph, module: nn.LayerNorm, x: str, example: Tensor) -> str:
+    scale = torch.ones(module.normalized_shape)
+    weight = graph.tensor(scale) if module.weight is None else graph.held(module.weight)
+    bias = [] if module.bias is None else [graph.held(module.bias)]
+    axis = -len(module.normalized_shape)
+    return graph.op("LayerNormalization", x, weight, *bias, axis=axis, epsilon=module.eps)
+
+
+def conv(graph: Graph, module: nn.Conv2d, x: str, example: Tensor) -> str:
+    expect_images(module, example)
+    pads = [0, 0, 0, 0]  # before and after, for rows and columns
+    for margin in module.margins:
+        pads[margin.axis + 2], pads[margin.axis + 4] = margin.before, margin.after
+    if module.padding_mode != "zeros" and any(pads):
+        around = graph.integers([0, 0, *pads[:2], 0, 0, *pads[2:]])
+        x, pads = graph.op("Pad", x, around, mode=PAD_MODES[module.padding_mode]), [0, 0, 0, 0]
+    bias = [] if module.bias is None else [graph.held(module.bias)]
+    return graph.op(
+        "Conv",
+        x,
+        graph.held(module.weight),
+        *bias,
+        pads=pads,
+        kernel_shape=module.kernel_size,
+        strides=module.stride,
+        dilations=module.dilation,
+        group=module.groups,
+    )
+
+
+def max_pool(graph: Graph, module: nn.MaxPool2d, x: str, example: Tensor) -> str:
+    """What windows of ``ceil_mode`` cover beyond the edge is added first, for programs differ in its meaning."""
+    if module.return_indices:
+        raise ModuleError(module, "expected one output, got return_indices=True")
+    expect_images(module, example)
+    ends, extent = [], [d * (k - 1) + 1 for k, d in zip(module.kernel_size, module.dilation)]
+    y = cast(Tensor, module.forward(example))
+    for axis, count in enumerate(y.shape[2:]):
+        covered = (count - 1) * module.stride[axis] + extent[axis]
+        ends.append(covered - module.padding[axis] - example.shape[2 + axis])
+    pads = [*module.padding, *module.padding]
+    if any(end > padding for end, padding in zip(ends, module.padding)):
+        around = graph.integers([0, 0, *module.padding, 0, 0, *[max(end, 0) for end in ends]])
+        x, pads = graph.op("Pad", x, around, graph.number(-math.inf)), [0, 0, 0, 0]
+    return graph.op(
+        "MaxPool",
+        x,
+        pads=pads,
+        kernel_shape=module.kernel_size,
+        strides=module.stride,
+        dilations=module.dilation,
+    )
+
+
+def expect_images(module: nn.Conv2d | nn.MaxPool2d, example: Tensor) -> None:
+    if example.ndim != 4:
+        size = tuple(example.shape[1:])
+        raise ModuleError(module, f"expected samples (channels, rows, columns), got {size}")
+
+
+OPERATORS: dict[type, Operators] = {
+    nn.Identity: same,
+    nn.Dropout: same,
+    nn.Linear: linear,
+    nn.Flatten: flatten,
+    nn.Embedding: embedding,
+    nn.BatchNorm1d: batch_norm,
+    nn.LayerNorm: layer_norm,
+    nn.Conv2d: conv,
+    nn.MaxPool2d: max_pool,
+}

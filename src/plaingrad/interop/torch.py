@@ -1,0 +1,146 @@
+"""Networks from PyTorch and to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plaingrad.interop.architecture import (
+    CLASSES,
+    OURS,
+    Builder,
+    Library,
+    Place,
+    build,
+    describe,
+    describe_in,
+)
+from plaingrad.interop.arguments import construct
+from plaingrad.module import Module
+
+
+class Residual(torch.nn.Sequential):
+    """What `plaingrad.nn.Residual` is in PyTorch, which has no class for it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input, plus what the modules make of it one after another."""
+        return x + super().forward(x)
+
+
+class Parallel(torch.nn.Sequential):
+    """What `plaingrad.nn.Parallel` is in PyTorch, which has no class for it.
+
+    Args:
+        branches: the branches, or one ordered mapping from names to them.
+        combine: ``"sum"`` or ``"concat"``.
+        dim: the axis to concatenate along.
+    """
+
+    def __init__(self, *branches: Any, combine: str = "sum", dim: int = -1) -> None:
+        super().__init__(*branches)
+        self.combine = combine
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the branches make of the input, summed or concatenated."""
+        parts = [branch(x) for branch in self]
+        return sum(parts[1:], parts[0]) if self.combine == "sum" else torch.cat(parts, self.dim)
+
+    def extra_repr(self) -> str:
+        """The arguments, for the printed network."""
+        return f"combine={self.combine!r}, dim={self.dim}"
+
+
+# By their names in plaingrad.nn.
+THEIRS: dict[str, type[torch.nn.Module]] = {
+    name: getattr(torch.nn, name) for name in CLASSES if hasattr(torch.nn, name)
+} | {"Residual": Residual, "Parallel": Parallel}
+
+
+def from_torch(module: torch.nn.Module) -> Module:
+    """The network of `plaingrad.nn` that computes what one of `torch.nn` does.
+
+    Parameters, buffers, dtypes, names and the mode of each module, training or evaluation, are as they were;
+    the numbers are copies, on the CPU. ``inplace`` is left out, since it changes no result, and so is
+    ``requires_grad``, but for the table of an embedding that is frozen.
+
+    Args:
+        module: made of classes of torch.nn that `plaingrad.nn` has too, nested in `torch.nn.Sequential`, or
+            given by `to_torch`.
+
+    Raises:
+        ValueError: there is a module of another class, one with hooks or with shared parameters, or one with
+            arguments that plaingrad does not know; the message names its place.
+    """
+    made = build(describe_in(TORCH, module))
+    made.load_state_dict(module.state_dict())
+    theirs = _walk(TORCH, module)
+    for path, ours in _walk(OURS, made).items():
+        ours.training = ours.saving = theirs[path].training
+    return made
+
+
+def to_torch(module: Module) -> torch.nn.Module:
+    """The network of `torch.nn` that computes what one of `plaingrad.nn` does.
+
+    Parameters, buffers, dtypes, names and the mode of each module are as they were; the numbers are copies,
+    on the CPU. `plaingrad.nn.Residual` and `plaingrad.nn.Parallel`, which torch.nn does not have, become
+    small subclasses of `torch.nn.Sequential`.
+
+    Args:
+        module: made of classes of `plaingrad.nn`.
+
+    Raises:
+        ValueError: there is a module of another class, or one that was changed since it was made; the message
+            names its place.
+    """
+    made: torch.nn.Module = Builder(_make, None).module(describe(module), Place())
+    made.load_state_dict(module.state_dict())
+    ours = _walk(OURS, module)
+    for path, theirs in _walk(TORCH, made).items():
+        theirs.training = ours[path].training
+    return made
+
+
+def _make(
+    layer: type[Module], children: dict[str, Any] | None, arguments: dict[str, Any], device: str | None
+) -> torch.nn.Module:
+    maker = THEIRS[layer.__name__]
+    if children is None:
+        return construct(layer, maker, arguments, device)
+    made = maker(**arguments)
+    for name, child in children.items():
+        made.add_module(name, child)
+    return made
+
+
+def _refusal(module: torch.nn.Module) -> str | None:
+    if type(module) not in TORCH.classes:
+        return "expected a class of torch.nn that plaingrad.nn has too"
+    hooked = module._forward_hooks or module._forward_pre_hooks
+    return "expected no hooks, which plaingrad does not have" if hooked else None
+
+
+def _layout(held: Any) -> str:
+    value = getattr(held, "value", held)
+    return f"{tuple(value.shape)} of {value.dtype}"
+
+
+TORCH = Library(
+    classes={layer: name for name, layer in THEIRS.items()},
+    # torch's own walk leaves out modules that it has met before
+    children=lambda module: [(name, child) for name, child in module._modules.items() if child is not None],
+    state=lambda module: module.state_dict(keep_vars=True),
+    layout=_layout,
+    refusal=_refusal,
+)
+
+
+def _walk(library: Library, module: Any, path: str = "") -> dict[str, Any]:
+    """All modules by their paths."""
+    found = {path: module}
+    for name, child in library.children(module):
+        found |= _walk(library, child, f"{path}.{name}")
+    return found
