@@ -14,6 +14,8 @@ from plaingrad import nn
 Pair = tuple[Tensor, Tensor]
 reductions = st.sampled_from(["mean", "sum", "none"])
 thresholds = st.floats(0.01, 10)
+levels = st.floats(0.01, 0.99)
+quantiles = levels | st.lists(levels, min_size=1, max_size=4).map(tuple)
 shapes = st.lists(sizes, max_size=3).map(tuple)
 
 
@@ -41,6 +43,25 @@ def alike(draw: st.DrawFn, _: object) -> Pair:
     shape = draw(shapes)
     prediction, target = draw(normal(*shape, scale=2.0)), draw(normal(*shape, scale=2.0))
     return prediction, torch.where(draw(normal(*shape)) > 1, prediction, target)
+
+
+@st.composite
+def counts(draw: st.DrawFn, arguments: dict[str, Any]) -> Pair:
+    """Rates or their logarithms, and counts, whole or not: about a third 0, and some above 1."""
+    shape = draw(shapes)
+    drawn, target = draw(normal(*shape)), draw(normal(*shape, scale=3.0)).clamp(min=0)
+    return drawn if arguments["log_input"] else drawn.exp(), draw(st.sampled_from([target, target.round()]))
+
+
+@st.composite
+def columns(draw: st.DrawFn, arguments: dict[str, Any]) -> Pair:
+    """As `alike`, with a column for each quantile."""
+    pair = draw(alike(arguments))
+    quantile = arguments["quantile"]
+    if isinstance(quantile, float):
+        return pair
+    repeated = [x.unsqueeze(-1).expand(*x.shape, len(quantile)).clone() for x in pair]
+    return repeated[0] + draw(normal(*repeated[0].shape)).round(), repeated[1]
 
 
 # The weights are drawn before the inputs, so they fix what the last axis must be.
@@ -123,6 +144,24 @@ CASES = [
         theirs=torch.nn.SmoothL1Loss,
         arguments=st.fixed_dictionaries({"reduction": reductions, "beta": st.just(0.0) | thresholds}),
         inputs=alike,
+    ),
+    Case(
+        ours=nn.PoissonNLLLoss,
+        theirs=torch.nn.PoissonNLLLoss,
+        arguments=st.fixed_dictionaries(
+            {
+                "log_input": st.booleans(),
+                "full": st.booleans(),
+                "eps": st.floats(1e-9, 1),
+                "reduction": reductions,
+            }
+        ),
+        inputs=counts,
+    ),
+    Case(
+        ours=nn.QuantileLoss,
+        arguments=st.fixed_dictionaries({"quantile": quantiles, "reduction": reductions}),
+        inputs=columns,
     ),
     Case(
         ours=nn.BCELoss,

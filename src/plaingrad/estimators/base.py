@@ -14,8 +14,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, validate_data
-from torch import Tensor
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from plaingrad.estimators.convergence import Record
 from plaingrad.estimators.networks import (
@@ -25,11 +24,11 @@ from plaingrad.estimators.networks import (
     linear_layers,
     multilayer_perceptron,
 )
-from plaingrad.estimators.objectives import LINKS
+from plaingrad.estimators.prediction import Predictor
 from plaingrad.estimators.rules import SCHEDULES, SGD_RATES, SOLVERS
-from plaingrad.estimators.training import NOT_FINITE, Part, dense, train
+from plaingrad.estimators.training import NOT_FINITE, Part, batch_size, train
 from plaingrad.module import Module
-from plaingrad.train.evaluation import BATCH_SIZE, outputs
+from plaingrad.train.evaluation import outputs
 
 
 class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
@@ -64,6 +63,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
         "callbacks": ["array-like", None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
         "engine": [StrOptions({"auto", "eager", "native"})],
         "n_models": [Interval(Integral, 1, None, closed="left")],
         "module": [Module, callable, None],
@@ -109,6 +109,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         return self._fit(X, y, sample_weight, validation, incremental=False)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation: Any, incremental: bool) -> Any:
+        if self.solver == "lbfgs":
+            self._expect_plain(validation)
         first = not hasattr(self, "modules_") or not (self.warm_start or incremental)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -132,11 +134,39 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         if first:
             validated = held_out is not None
             self._records = [Record.begun(self.early_stopping, validated) for _ in self.modules_]
+        own = self.modules_[0].parameters()[0].value.dtype
+        for module in self.modules_:
+            module.to(self._training_dtype(own, len(whole)))
         train(self, whole, held_out, incremental, (X, y))
+        for module in self.modules_:
+            module.to(own)
         values = [v.value for module in self.modules_ for v in module.parameters()]
         if not all(bool(torch.isfinite(value).all()) for value in values):
             raise ValueError(NOT_FINITE)
+        native = self.solver != "lbfgs" and all(history.engine == "native" for history in self.histories_)
+        self._predictor = Predictor(self.modules_, self.out_activation_, compiled=native)
         return self
+
+    def _training_dtype(self, own: torch.dtype, samples: int) -> torch.dtype:
+        """Single precision for mini-batches, beside whose noise its rounding is nothing."""
+        batches = self.solver != "lbfgs" and batch_size(self.batch_size, samples) < samples
+        if own == torch.float32 or self.dtype == "float32" or (self.dtype == "auto" and batches):
+            return torch.float32
+        return torch.float64
+
+    def _expect_plain(self, validation: Any) -> None:
+        """Refuse what "lbfgs", which knows neither batches nor epochs, could only ignore."""
+        unused = {
+            "callbacks": bool(self.callbacks),
+            "clip_norm": self.clip_norm is not None,
+            "dropout": self.dropout > 0,
+            "engine": self.engine == "native",
+            "learning_rate": callable(self.learning_rate) or self.learning_rate in SCHEDULES,
+            "X_val": validation is not None,
+        }
+        for name, given in unused.items():
+            if given:
+                raise ValueError(f"solver 'lbfgs' takes no {name}; use 'sgd', 'adam' or another one with it")
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
         X, y = validate_data(
@@ -181,7 +211,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         """Make the networks anew."""
         sizes = [X.shape[1], *self._hidden_sizes(), self.n_outputs_]
         dtype = torch.float32 if X.dtype == np.float32 else torch.float64
-        self.modules_ = [self._network(sizes, dtype) for _ in range(self.n_models)]
+        self.modules_ = [self._network(sizes, dtype).eval() for _ in range(self.n_models)]
         self._optimizers: list[Any] = []
         self.n_layers_ = len(linear_layers(self.modules_[0].modules())) + 1
 
@@ -217,14 +247,24 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     # The network's outputs
 
-    def _outputs(self, X: Any) -> Tensor:
+    def _outputs(self, X: Any) -> np.ndarray:
         """The predictions of all networks, averaged, shape ``(n_samples, n_outputs)``."""
-        link = LINKS[self.out_activation_]
-        found = [link(outputs(module, dense(X, module), BATCH_SIZE)) for module in self.modules_]
-        return found[0] if len(found) == 1 else torch.stack(found).mean(0)
+        check_is_fitted(self)
+        if not self._plain(X):
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        return self._predictor(X)
 
-    def _checked_outputs(self, X: Any) -> Tensor:
-        return self._outputs(validate_data(self, X, accept_sparse=["csr", "csc"], reset=False))
+    def _plain(self, X: Any) -> bool:
+        """Whether there is nothing to convert or to complain of, which is soon seen of an array."""
+        return (
+            type(X) is np.ndarray
+            and X.dtype in (np.float64, np.float32)
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")
+            and bool(np.isfinite(X).all())
+        )
 
     @property
     def module_(self) -> Module:
@@ -233,8 +273,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     @property
     def coefs_(self) -> list[np.ndarray]:
-        """The weights of the linear layers, each ``(n_inputs, n_outputs)``: views of the network's own."""
-        return [layer.weight.value.numpy().T for layer in self._layers()]
+        """The weights of the linear layers, each ``(n_inputs, n_outputs)``; assign a list to change them."""
+        return [read_only(layer.weight.value).T for layer in self._layers()]
 
     @coefs_.setter
     def coefs_(self, values: Sequence[np.ndarray]) -> None:
@@ -243,8 +283,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
-        """The biases of the linear layers, each ``(n_outputs,)``: views of the network's own."""
-        return [layer.bias.value.numpy() for layer in self._layers() if layer.bias is not None]
+        """The biases of the linear layers, each ``(n_outputs,)``; assign a list to change them."""
+        return [read_only(layer.bias.value) for layer in self._layers() if layer.bias is not None]
 
     @intercepts_.setter
     def intercepts_(self, values: Sequence[np.ndarray]) -> None:
@@ -273,3 +313,10 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
     """A weight of at least 0 for each sample, or None."""
     return None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+
+
+def read_only(tensor: torch.Tensor) -> np.ndarray:
+    """A view that cannot be written to, for nobody would notice."""
+    view = tensor.numpy()
+    view.flags.writeable = False
+    return view

@@ -15,7 +15,6 @@ from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_wei
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from plaingrad.estimators.base import BaseMultilayerPerceptron
@@ -73,6 +72,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         clip_norm: the norm that the gradient of a batch keeps to; None leaves it alone.
         callbacks: `plaingrad.train.callbacks.Callback` instances. scikit-learn's go to ``set_callbacks``.
         max_time: seconds after which training ends, after the epoch under way.
+        dtype: of training: "float32", "float64", or "auto" for single precision where batches are smaller
+            than the data. Weights and predictions have the dtype of ``X`` in any case.
         engine: as for `plaingrad.fit`: "auto", "eager" or "native".
         n_models: how many networks are trained, side by side, and averaged.
         module: a `plaingrad.Module` to train a copy of, or a function that makes one of the numbers of
@@ -146,6 +147,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         clip_norm: float | None = None,
         callbacks: Sequence[Callback] | None = None,
         max_time: float | None = None,
+        dtype: str = "auto",
         engine: str = "auto",
         n_models: int = 1,
         module: Module | Callable[[int, int], Module] | None = None,
@@ -239,14 +241,16 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
 
     def predict(self, X: Any) -> np.ndarray:
         """The labels, shape ``(n_samples,)`` or ``(n_samples, n_outputs)``."""
-        check_is_fitted(self)
-        found = self._checked_outputs(X).numpy()
-        return self._binarizer.inverse_transform(found.ravel() if self.n_outputs_ == 1 else found)
+        found = self._outputs(X)
+        if self.out_activation_ == "softmax":
+            return self.classes_[found.argmax(1)]
+        if self.n_outputs_ == 1:
+            return self.classes_[(found.ravel() > 0.5).astype(np.intp)]
+        return self._binarizer.inverse_transform(found)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, in the order of ``classes_``, shape ``(n_samples, n_classes)``."""
-        check_is_fitted(self)
-        found = self._checked_outputs(X).numpy()
+        found = self._outputs(X)
         if self.n_outputs_ == 1:
             found = np.hstack([1 - found, found])
         if self._class_weights is None:

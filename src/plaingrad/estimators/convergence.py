@@ -85,6 +85,10 @@ class Convergence(Callback):
         self.report, self.report_held_out = report, report_held_out
         self.penalty, self.score = penalty, score
         self.converged = self.out_of_time = False
+        self.left, self.slope = (
+            0,
+            0.0,
+        )  # of the epochs in the engine's last call: to be told of, and their penalty's
 
     @property
     def rates(self) -> str:
@@ -97,12 +101,35 @@ class Convergence(Callback):
         self.first_rate = self.run.optimizer.param_groups[0]["lr"]
         if self.record.t and self.rates == "invscaling":
             self.first_rate *= (self.record.t + 1) ** self.estimator.power_t
+        self.begun_epochs, self.last_penalty = 0, self.penalty()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
+        self.begun_epochs += 1
+
+    def look_away(self) -> float:
+        """As long as nothing can end training, unless something has to be measured or changed."""
+        moving = abs(self.slope) > self.estimator.tol
+        if self.score is not None or self.rates == "invscaling" or moving:
+            return 1
+        return max(1, self.estimator.n_iter_no_change + 1 - self.record.no_improvement)
+
+    def penalised(self, loss: float) -> float:
+        """An epoch's loss with its penalty, which is known after the last of several epochs in one call.
+
+        In between it is taken to have moved evenly.
+        """
+        if not self.left:
+            self.left, self.begun_epochs = self.begun_epochs, 0
+            self.slope = (self.penalty() - self.last_penalty) / self.left
+        self.left -= 1
+        self.last_penalty += self.slope
+        return self.report(loss) + self.last_penalty
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         record = self.record
         record.n_iter += 1
         record.t += self.samples
-        record.loss_curve.append(self.report(logs["loss"]) + self.penalty())
+        record.loss_curve.append(self.penalised(logs["loss"]))
         self.tell(f"Iteration {record.n_iter}, loss = {record.loss_curve[-1]:.8f}")
         if record.validation_loss_curve is not None:
             record.validation_loss_curve.append(self.report_held_out(logs["val_loss"]))

@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
+import numpy as np
+from scipy.special import expit
 from torch import Tensor
 
 from plaingrad import nn
 
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    """The probabilities of classes with these logits ``(n_samples, n_classes)``."""
+    found = np.exp(x - x.max(1, keepdims=True))
+    found /= found.sum(1, keepdims=True)
+    return found
+
+
 # From the network's outputs to what is predicted, by scikit-learn's names of output activations.
-LINKS: dict[str, Callable[[Tensor], Tensor]] = {
+LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "identity": lambda x: x,
-    "exp": torch.exp,
-    "logistic": torch.sigmoid,
-    "softmax": lambda x: torch.softmax(x, 1),
+    "exp": np.exp,
+    "logistic": expit,
+    "softmax": softmax,
 }
 
 

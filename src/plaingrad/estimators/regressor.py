@@ -16,7 +16,6 @@ from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from plaingrad import nn
@@ -92,6 +91,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         clip_norm: float | None = None,
         callbacks: Sequence[Callback] | None = None,
         max_time: float | None = None,
+        dtype: str = "auto",
         engine: str = "auto",
         n_models: int = 1,
         module: Module | Callable[[int, int], Module] | None = None,
@@ -119,6 +119,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def _encoded(self, y: Any, incremental: bool) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        if y.dtype.kind not in "biuf":
+            raise ValueError(f"y: expected numbers, got values of {y.dtype} such as {y.flat[0]!r}")
         encoded = y.reshape(len(y), -1)
         if self.loss == "poisson" and (encoded < 0).any():
             raise ValueError(f"loss 'poisson' needs targets of at least 0, got {encoded.min():g}")
@@ -147,6 +149,5 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def predict(self, X: Any) -> np.ndarray:
         """The numbers, shape ``(n_samples,)`` or ``(n_samples, n_outputs)``."""
-        check_is_fitted(self)
-        found = self._checked_outputs(X).numpy()
+        found = self._outputs(X)
         return found.ravel() if self.n_outputs_ == 1 else found

@@ -11,19 +11,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from plaingrad.estimators import rules
 from plaingrad.estimators.convergence import Convergence, orders
 from plaingrad.estimators.lbfgs import minimize
-from plaingrad.estimators.objectives import LINKS
+from plaingrad.estimators.prediction import dense, eagerly
 from plaingrad.estimators.protocol import Hooks
 from plaingrad.module import Module
 from plaingrad.optim import Optimizer
 from plaingrad.train import History, TrainingDiverged, fit, fit_many
-from plaingrad.train.evaluation import BATCH_SIZE, outputs
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
@@ -47,15 +45,6 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.encoded)
-
-
-def dense(X: Any, module: Module) -> Tensor:
-    """A matrix as a tensor of the network's dtype, its memory shared where that is possible."""
-    like = module.parameters()[0].value
-    array = X.toarray() if issparse(X) else np.ascontiguousarray(X)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nor is it written to
-        return torch.from_numpy(array).to(like.device, like.dtype)
 
 
 def train(
@@ -85,13 +74,20 @@ def train(
         estimator.t_ = estimator.n_iter_ * len(whole)
         return
     size = batch_size(estimator.batch_size, len(whole))
+    if estimator.batch_size not in ("auto", size):
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+            stacklevel=2,
+        )
     batch_weight = size * (1.0 if whole.weights is None else float(whole.weights.mean()))
     if not (incremental and estimator._optimizers):
         estimator._optimizers = [
             rules.optimizer(estimator, each, objective.scale, batch_weight) for each in estimator.modules_
         ]
-    epochs = 1 if incremental else estimator.max_iter
-    steps = epochs * -(-len(whole) // size)
+        steps = estimator.max_iter * -(-len(whole) // size)
+        estimator._schedules = [
+            rules.schedule(estimator.learning_rate, each, steps) for each in estimator._optimizers
+        ]
     runs = [
         Convergence(
             estimator,
@@ -106,7 +102,7 @@ def train(
     ]
     options = {
         "loss": objective.loss,
-        "epochs": epochs,
+        "epochs": 1 if incremental else estimator.max_iter,
         "batch_size": size,
         "sample_weight": weights,
         "engine": estimator.engine,
@@ -117,7 +113,7 @@ def train(
     for record in estimator._records:
         record.n_iter = 0
     try:
-        estimator.histories_ = run(estimator, (inputs, targets), runs, steps, options, given)
+        estimator.histories_ = run(estimator, (inputs, targets), runs, options, given)
     except TrainingDiverged as error:
         raise ValueError(f"{NOT_FINITE} {error}") from error
     tell(estimator, runs, incremental)
@@ -127,13 +123,11 @@ def run(
     estimator: Any,
     data: tuple[Tensor, Tensor],
     runs: list[Convergence],
-    steps: int,
     options: dict[str, Any],
     given: tuple[Any, Any],
 ) -> list[History]:
     """Train the networks: one by `plaingrad.fit`, several by `plaingrad.fit_many`."""
-    state, optimizers = estimator._random_state, estimator._optimizers
-    schedules = [rules.schedule(estimator.learning_rate, each, steps) for each in optimizers]
+    state, optimizers, schedules = estimator._random_state, estimator._optimizers, estimator._schedules
     seed = int(copy.deepcopy(state).randint(2**31))  # of dropout; the state itself stays with the orders
     own = list(estimator.callbacks or [])
     samples = len(data[0])
@@ -201,14 +195,7 @@ def tell(estimator: Any, runs: list[Convergence], incremental: bool) -> None:
 
 def batch_size(wanted: str | int, samples: int) -> int:
     """How many samples a batch has, as scikit-learn decides it."""
-    if wanted == "auto":
-        return min(200, samples)
-    if int(wanted) > samples:
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-            stacklevel=2,
-        )
-    return min(int(wanted), samples)
+    return min(200 if wanted == "auto" else int(wanted), samples)
 
 
 def penalty_of(optimizer: Optimizer, solver: Any, scale: float) -> Callable[[], float]:
@@ -229,12 +216,10 @@ def penalty_of(optimizer: Optimizer, solver: Any, scale: float) -> Callable[[], 
 
 def scorer(estimator: Any, module: Module, held_out: Part) -> Callable[[], float]:
     """A function for the score of a network on data, as it is now; NaN if its outputs are not finite."""
-    inputs, link = dense(held_out.X, module), LINKS[estimator.out_activation_]
+    inputs, link = dense(held_out.X, module), estimator.out_activation_
 
     def score() -> float:
-        found = link(outputs(module, inputs, BATCH_SIZE))
-        if not bool(torch.isfinite(found).all()):
-            return math.nan
-        return float(estimator._score(found.numpy(), held_out))
+        found = eagerly(module, link, inputs)
+        return float(estimator._score(found, held_out)) if np.isfinite(found).all() else math.nan
 
     return score

@@ -45,6 +45,8 @@ from plaingrad.nn.loss import (
     Loss,
     MSELoss,
     NLLLoss,
+    PoissonNLLLoss,
+    QuantileLoss,
     SmoothL1Loss,
 )
 from plaingrad.nn.parallel import Parallel
@@ -86,6 +88,8 @@ __all__ = [
     "NLLLoss",
     "PReLU",
     "Parallel",
+    "PoissonNLLLoss",
+    "QuantileLoss",
     "RReLU",
     "ReLU",
     "ReLU6",

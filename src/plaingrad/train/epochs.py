@@ -33,7 +33,7 @@ class Epochs:
         run: the run that they belong to.
         draw: gives the order of each, one after another; None for the data's own order in all.
         callbacks: to be told before each epoch.
-        watched: whether somebody looks at the model between epochs.
+        watched: whether something besides the callbacks looks at the model between epochs.
     """
 
     task: Task
@@ -70,7 +70,8 @@ class Epochs:
                 self.run.history.stopped = f"diverged in epoch {done + 1}"
                 self.explain(orders, before, len(losses) - 1, done + 1)
             if not self.watched:
-                count = max(1, min(int(SECONDS_AT_ONCE / seconds), SAMPLES_AT_ONCE // len(self.task.data)))
+                most = min(int(SECONDS_AT_ONCE / seconds), SAMPLES_AT_ONCE // len(self.task.data))
+                count = int(max(1, min([most, *(callback.look_away() for callback in self.callbacks)])))
 
     def orders(self, count: int) -> Tensor | None:
         """A permutation of the samples for each epoch, shape ``(count, n)``."""

@@ -158,12 +158,7 @@ def fit(
             callback.run = run
             around.callback(_end_of_training, callback)
             callback.on_train_begin({})
-        watched = (
-            bool(measured)
-            or held_out is not None
-            or schedule is not None
-            or any(callback.watches_model for callback in callbacks)
-        )
+        watched = bool(measured) or held_out is not None or schedule is not None
         for epoch, logs in Epochs(task, runner, run, draw, callbacks, watched):
             logs |= scores(runner.outputs(data.inputs), data.targets, None, measured) if measured else {}
             if held_out is not None:

@@ -8,11 +8,21 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import mean_pinball_loss
 from torch import Tensor
 
 from plaingrad import nn
 
 inf = float("inf")
+ELEMENTWISE = [
+    "MSELoss",
+    "L1Loss",
+    "HuberLoss",
+    "SmoothL1Loss",
+    "PoissonNLLLoss",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+]
 reductions = pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
@@ -54,6 +64,67 @@ def test_huber_at_its_threshold(threshold: float, dtype: torch.dtype, reduction:
 def test_smooth_l1_without_smoothing_is_l1(dtype: torch.dtype) -> None:
     errors = torch.tensor([-3, -1e-30, 0, 1e-30, 3], dtype=dtype)
     agree("SmoothL1Loss", errors, torch.zeros_like(errors), beta=0.0)
+
+
+@reductions
+@dtypes
+@pytest.mark.parametrize("full", [False, True])
+def test_counts_small_and_large(full: bool, dtype: torch.dtype, reduction: str) -> None:
+    counts = torch.tensor([0, 1e-30, 0.5, 1, 1 + 1e-6, 2, 1e15], dtype=dtype).repeat_interleave(5)
+    logarithms = torch.tensor([-1000, -20, 0, 20, 80], dtype=dtype).repeat(7)
+    loss, gradient = agree("PoissonNLLLoss", logarithms, counts, full=full, reduction=reduction)
+    assert loss.isfinite().all()
+    assert gradient.isfinite().all()
+    rates = torch.tensor([0, 1e-30, 1, 1000, 1e15], dtype=dtype).repeat(7)
+    arguments = {"log_input": False, "full": full, "reduction": reduction}
+    loss, gradient = agree("PoissonNLLLoss", rates, counts, **arguments)
+    assert loss.isfinite().all()
+    assert gradient.isfinite().all()
+
+
+def test_stirling_comes_near_the_factorial_of_a_large_count() -> None:
+    counts = torch.tensor([2.0, 10.0, 170.0], dtype=torch.float64)
+    likelihood = torch.distributions.Poisson(counts).log_prob(counts)
+    loss = nn.PoissonNLLLoss(full=True, reduction="none")(counts.log(), counts)
+    torch.testing.assert_close(loss, -likelihood, rtol=0, atol=1 / 24)
+
+
+def test_what_is_no_rate_and_what_grows_beyond_all_bounds() -> None:
+    one = torch.ones(1)
+    assert agree("PoissonNLLLoss", -one, one, log_input=False)[0].isnan()
+    assert agree("PoissonNLLLoss", 1000 * one, one)[0] == inf
+
+
+@reductions
+@dtypes
+@pytest.mark.parametrize("quantile", [0.5, 1e-7, 1 - 1e-7, (0.1, 0.5, 0.9)])
+def test_quantiles_at_the_kink_and_far_from_it(quantile: Any, dtype: torch.dtype, reduction: str) -> None:
+    """Held against the definition, and where it can be against scikit-learn."""
+    errors = torch.tensor([-1e15, -1000, -1, -1e-20, 0, 1e-20, 1, 1000, 1e15], dtype=dtype)
+    errors, q = errors.unsqueeze(-1).repeat(1, 3), torch.tensor(quantile, dtype=dtype)
+    loss = nn.QuantileLoss(quantile, reduction)
+    value, gradient = loss(errors, torch.zeros_like(errors)), loss.backward()
+    apart = torch.maximum(-q * errors, (1 - q) * errors)
+    expected = {"mean": apart.mean(), "sum": apart.sum(), "none": apart}[reduction]
+    torch.testing.assert_close(value, expected)
+    slopes = torch.where(errors > 0, 1 - q, torch.where(errors < 0, -q, torch.zeros_like(errors)))
+    torch.testing.assert_close(gradient, slopes / (errors.numel() if reduction == "mean" else 1))
+    if reduction == "mean" and isinstance(quantile, float) and dtype == torch.float64:
+        theirs = mean_pinball_loss(torch.zeros_like(errors), errors, alpha=quantile)
+        assert value.item() == pytest.approx(theirs, rel=1e-12)
+
+
+def test_the_best_constant_is_the_quantile() -> None:
+    targets = torch.randn(1001, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for quantile in (0.1, 0.5, 0.8):
+        best = targets.quantile(quantile)
+        values = [nn.QuantileLoss(quantile)(best.expand(1001) + d, targets) for d in (-0.01, 0, 0.01)]
+        assert values[1] < min(values[0], values[2])
+
+
+def test_the_median_is_half_of_l1() -> None:
+    x, t = torch.randn(2, 5, 3, dtype=torch.float64)
+    torch.testing.assert_close(2 * nn.QuantileLoss()(x, t), nn.L1Loss()(x, t))
 
 
 @reductions
@@ -128,9 +199,7 @@ def test_targets_of_no_weight_have_no_gradient() -> None:
 
 
 @reductions
-@pytest.mark.parametrize(
-    "name", ["MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCELoss", "BCEWithLogitsLoss"]
-)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_no_elements(name: str, reduction: str) -> None:
     agree(name, torch.empty(0, 3), torch.empty(0, 3), reduction=reduction)
 
@@ -147,7 +216,7 @@ def test_float32_stays_float32_and_equals_torch(seed: int, size: int) -> None:
     torch.manual_seed(seed)
     prediction, target = torch.rand(size, 3), torch.rand(size, 3)
     labels, weight = torch.randint(3, (size,)), torch.rand(3) + 0.1
-    for name in ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCELoss", "BCEWithLogitsLoss"):
+    for name in ELEMENTWISE:
         agree(name, prediction, target)
     for name in ("BCELoss", "BCEWithLogitsLoss"):
         agree(name, prediction, target, weight=weight)

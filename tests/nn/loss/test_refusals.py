@@ -11,7 +11,16 @@ from torch import Tensor
 from plaingrad import nn
 from plaingrad.module import ModuleError
 
-ELEMENTWISE = [nn.MSELoss, nn.L1Loss, nn.HuberLoss, nn.SmoothL1Loss, nn.BCELoss, nn.BCEWithLogitsLoss]
+ELEMENTWISE = [
+    nn.MSELoss,
+    nn.L1Loss,
+    nn.HuberLoss,
+    nn.SmoothL1Loss,
+    nn.PoissonNLLLoss,
+    nn.QuantileLoss,
+    nn.BCELoss,
+    nn.BCEWithLogitsLoss,
+]
 CLASSES = [nn.NLLLoss, nn.CrossEntropyLoss]
 
 
@@ -67,6 +76,13 @@ def test_an_integer_prediction(cls: type[nn.Loss]) -> None:
         (lambda: nn.HuberLoss(delta=0.0), "HuberLoss(delta=0.0): expected delta > 0, got 0.0"),
         (lambda: nn.HuberLoss(delta=float("nan")), "HuberLoss(delta=nan): expected delta > 0, got nan"),
         (lambda: nn.SmoothL1Loss(beta=-1.0), "SmoothL1Loss(beta=-1.0): expected beta >= 0, got -1.0"),
+        (lambda: nn.PoissonNLLLoss(eps=0.0), "PoissonNLLLoss(eps=0.0): expected eps > 0, got 0.0"),
+        (lambda: nn.QuantileLoss(1), "QuantileLoss(1): expected quantile above 0 and below 1, got 1"),
+        (
+            lambda: nn.QuantileLoss([0.5, float("nan")]),
+            "QuantileLoss([0.5, nan]): expected quantile above 0 and below 1, got [0.5, nan]",
+        ),
+        (lambda: nn.QuantileLoss(()), "QuantileLoss(()): expected quantile above 0 and below 1, got ()"),
         (
             lambda: nn.CrossEntropyLoss(label_smoothing=1.5),
             "CrossEntropyLoss(label_smoothing=1.5): expected label_smoothing in 0..1, got 1.5",
@@ -84,6 +100,21 @@ def test_what_is_no_probability(value: float) -> None:
     problem = f"in 0..1, got {value} at [1, 2]"
     assert refusal(lambda: nn.BCELoss()(wrong, half(2, 3))) == f"BCELoss(): expected prediction {problem}"
     assert refusal(lambda: nn.BCELoss()(half(2, 3), wrong)) == f"BCELoss(): expected target {problem}"
+
+
+@pytest.mark.parametrize("value", [-1.0, float("nan")])
+def test_what_is_no_count(value: float) -> None:
+    wrong = half(2, 3)
+    wrong[1, 2] = value
+    problem = f"expected target in 0..inf, got {value} at [1, 2]"
+    assert refusal(lambda: nn.PoissonNLLLoss()(half(2, 3), wrong)) == f"PoissonNLLLoss(): {problem}"
+
+
+@pytest.mark.parametrize("size", [(2,), (2, 3), (2, 1), ()])
+def test_quantiles_that_are_not_one_for_each_column(size: tuple[int, ...]) -> None:
+    message = refusal(lambda: nn.QuantileLoss([0.1, 0.9, 0.5, 0.4])(half(*size), half(*size)))
+    expected = f"expected prediction (*, 4), a column for each quantile, got {size}"
+    assert message == f"QuantileLoss([0.1, 0.9, 0.5, 0.4]): {expected}"
 
 
 def test_a_single_number_has_no_position() -> None:

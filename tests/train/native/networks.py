@@ -85,6 +85,8 @@ class Training:
         if isinstance(loss, (nn.CrossEntropyLoss, nn.NLLLoss)):
             return inputs, torch.randint(0, self.outputs, (self.samples,), generator=generator)
         targets = torch.randn(self.samples, self.outputs, generator=generator).to(dtype)
+        if isinstance(loss, nn.PoissonNLLLoss):
+            return inputs, targets.square()
         return inputs, targets.sigmoid() if isinstance(loss, (nn.BCELoss, nn.BCEWithLogitsLoss)) else targets
 
     def run(self, engine: str, dtype: torch.dtype, steps: int) -> Outcome:
@@ -344,6 +346,7 @@ def losses(draw: random.Random, outputs: int) -> list[tuple[Callable[[], Loss], 
     reduction = draw.choice(("mean", "mean", "sum"))
     weights = torch.linspace(0.5, 1.5, outputs)
     classes = draw.choice((None, weights))
+    full = draw.random() < 0.5
     ignored = draw.choice((-100, 0)) if reduction == "sum" else -100  # a mean of nothing is NaN
     return [
         (partial(nn.MSELoss, reduction), ()),
@@ -351,6 +354,9 @@ def losses(draw: random.Random, outputs: int) -> list[tuple[Callable[[], Loss], 
         (partial(nn.L1Loss, reduction), ()),
         (partial(nn.HuberLoss, reduction, draw.choice((0.5, 1.0))), ()),
         (partial(nn.SmoothL1Loss, reduction, draw.choice((0.5, 1.0))), ()),
+        (partial(nn.PoissonNLLLoss, True, full, 1e-8, reduction), (nn.Tanh,)),  # or e^x may go astray
+        (partial(nn.PoissonNLLLoss, False, full, 0.1, reduction), (nn.Softplus,)),
+        (partial(nn.QuantileLoss, draw.choice((0.3, (weights / 2).tolist())), reduction), ()),
         (partial(nn.BCELoss, draw.choice((None, weights)), reduction), (nn.Sigmoid,)),
         (partial(nn.BCEWithLogitsLoss, classes, reduction, draw.choice((None, weights))), ()),
         (partial(nn.BCEWithLogitsLoss, None, reduction, torch.tensor(1.5)), ()),

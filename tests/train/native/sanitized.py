@@ -97,6 +97,9 @@ def runs(few: bool) -> list[Callable[[], object]]:
         nn.L1Loss(),
         nn.HuberLoss(),
         nn.SmoothL1Loss(),
+        nn.PoissonNLLLoss(),
+        nn.PoissonNLLLoss(log_input=False, full=True),
+        nn.QuantileLoss(0.3),
         nn.BCELoss(),
         nn.BCEWithLogitsLoss(),
         nn.MSELoss(reduction="sum"),
@@ -106,6 +109,7 @@ def runs(few: bool) -> list[Callable[[], object]]:
         nn.NLLLoss(),
         nn.CrossEntropyLoss(weight=torch.rand(33) + 0.5, label_smoothing=0.1, ignore_index=0),
     ]
+    wide = [*values, nn.QuantileLoss(torch.linspace(0.1, 0.9, 33).tolist()), *classes]
     kinds = torch.float32, torch.float64
     rules = [
         lambda p: optim.SGD(p, lr=1e-3),
@@ -146,7 +150,7 @@ def runs(few: bool) -> list[Callable[[], object]]:
                 layer = nn.Softmax(-1)
             layers += [nn.Linear(inputs, outputs), layer]
         n = 2 * size + max(1, size - 2)
-        loss = (values + classes)[number // 2 % 10] if widths[-1] == 33 else values[number % 7]
+        loss = wide[number // 2 % len(wide)] if widths[-1] == 33 else values[number % len(values)]
         x = torch.randn(n, widths[0], generator=generator)
         if loss in classes:
             layers += [nn.Linear(33, 33)]
@@ -185,7 +189,7 @@ def runs(few: bool) -> list[Callable[[], object]]:
     if few:
         orders = [(17, 1, 33), (1, 31, 15)]
     sizes = [7] if few else BATCHES
-    cases = [(dense, order) for order in orders * (1 if few else 6)]
+    cases = [(dense, order) for order in orders * (1 if few else 7)]
     cases += [(of_indices, width) for width in ([17] if few else SIZES)]
     cases += [(of_zeros, width) for width in ([17] if few else SIZES)]
     given = [

@@ -4,6 +4,8 @@ from plaingrad.nn.loss.bce import BCELoss, BCEWithLogitsLoss
 from plaingrad.nn.loss.cross_entropy import CrossEntropyLoss
 from plaingrad.nn.loss.huber import HuberLoss, SmoothL1Loss
 from plaingrad.nn.loss.nll import NLLLoss
+from plaingrad.nn.loss.poisson import PoissonNLLLoss
+from plaingrad.nn.loss.quantile import QuantileLoss
 from plaingrad.nn.loss.reduction import Loss
 from plaingrad.nn.loss.regression import L1Loss, MSELoss
 
@@ -16,5 +18,7 @@ __all__ = [
     "Loss",
     "MSELoss",
     "NLLLoss",
+    "PoissonNLLLoss",
+    "QuantileLoss",
     "SmoothL1Loss",
 ]

@@ -38,7 +38,7 @@ class Loss(Module):
             expected = f"target {shape(prediction)} of {prediction.dtype} as the prediction"
             raise ModuleError(self, f"expected {expected}, got {shape(target)} of {target.dtype}")
 
-    def expect_within(self, name: str, x: Tensor, low: int, high: int) -> None:
+    def expect_within(self, name: str, x: Tensor, low: int | float, high: int | float) -> None:
         """Refuse values outside ``low..high``, NaN among them; the message names the first."""
         if not within(x, low, high):
             place = (~((x >= low) & (x <= high))).nonzero()[0].tolist()
@@ -75,7 +75,7 @@ class Loss(Module):
         return share if dloss is None else dloss * share
 
 
-def within(x: Tensor, low: int, high: int) -> bool:
+def within(x: Tensor, low: int | float, high: int | float) -> bool:
     """Whether all values lie in ``low..high``; NaN does not."""
     if not x.numel():
         return True

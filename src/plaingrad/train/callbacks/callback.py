@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from plaingrad.module import Module
@@ -42,9 +43,9 @@ class Callback:
 
     Attributes:
         run: the training run, set before training begins.
-        watches_model: whether it must be called between epochs, because it looks at the model or changes
+        watches_model: whether it must be called after each epoch, because it looks at the model or changes
             something. One that only takes note of losses may set this to False, and is then called for
-            several short epochs in a row after the last of them.
+            several short epochs in a row after the last of them; `look_away` is for one that may at times.
     """
 
     run: Run
@@ -67,6 +68,10 @@ class Callback:
 
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
         """Called after each batch with its ``loss``."""
+
+    def look_away(self) -> float:
+        """How many epochs from here on may go into one call of the engine: infinity for any number."""
+        return 1 if self.watches_model else math.inf
 
     def overrides(self, hook: str) -> bool:
         """Whether this callback does anything at that hook."""

@@ -87,6 +87,10 @@ class EarlyStopping(Callback):
             return f"has not improved since epoch {epoch + 1 - self._waited}"
         return "was never finite" if self.baseline is None else f"was never better than {self.baseline:g}"
 
+    def look_away(self) -> float:
+        """Until patience can have run out, unless the weights of each epoch might be the best."""
+        return 1 if self.restore_best_weights else max(1, self.patience - self._waited)
+
     def on_train_end(self, logs: Logs) -> None:
         if self._weights is not None:
             self.run.model.load_state_dict(self._weights)

@@ -103,6 +103,38 @@ template <class Constants> struct SmoothError {
     }
 };
 
+// Of a logarithm x of the rate, e^x - t x + s;  of the rate p itself, p - t log(p + eps) + s, NaN below -eps.
+// The term s, if wanted, is Stirling's log t! for t > 1, and else 0.
+template <class Constants> struct PoissonError {
+    template <class V> static INLINE V value(V p, V t) {
+        const V error = Constants::log_input ? exp(p) - t * p : p - t * log(p + Element<V>(Constants::eps));
+        return Constants::full ? error + stirling(t) : error;
+    }
+    template <class V> static INLINE V slope(V p, V t) {
+        if constexpr (Constants::log_input) return exp(p) - t;
+        return 1 - t / (p + Element<V>(Constants::eps));
+    }
+    template <class V> static INLINE V stirling(V t) {
+        const V two_pi = every<V>(0x1.921fb54442d18p2);
+        return t > 1 ? t * log(t) - t + Element<V>(0.5) * log(two_pi * t) : V{};
+    }
+};
+
+// s (p - t), with a q for each column: s = 1 - q above the target, -q below it, and else 0
+template <class T, int Columns> struct QuantileErrors {
+    Buffer<T, padded<T>(Columns)> quantile;
+
+    struct Error {
+        Vec<T> q;
+        INLINE Vec<T> slope(Vec<T> p, Vec<T> t) const { return p > t ? 1 - q : p < t ? -q : zero<T>(); }
+        INLINE Vec<T> value(Vec<T> p, Vec<T> t) const { return slope(p, t) * (p - t); }
+    };
+    void read(const double* numbers) {
+        for (int c = 0; c < Columns; ++c) quantile.at[c] = T(numbers[c]);
+    }
+    INLINE Error at(int j) const { return {load(quantile.at + j)}; }
+};
+
 // -(t log p + (1 - t) log(1 - p)), logarithms not below -100 and the slope's denominator not below 1e-12; NaN where p is no
 // probability, for which training stops
 struct BinaryError {

@@ -57,12 +57,18 @@ def alike(error: str, *constants: str) -> Callable[[Any, int, Source], Errors]:
     """How to lower a loss whose error is the same in every column, with these constants."""
 
     def lowered(loss: Any, columns: int, source: Source) -> Errors:
-        values = (
-            [source.numbers({name: float(getattr(loss, name)) for name in constants})] if constants else []
-        )
-        return f"Alike<{source.instance(error, *values)}>", []
+        values = {name: getattr(loss, name) for name in constants}
+        numbers = {name: value if isinstance(value, bool) else float(value) for name, value in values.items()}
+        arguments = [source.numbers(numbers)] if numbers else []
+        return f"Alike<{source.instance(error, *arguments)}>", []
 
     return lowered
+
+
+def quantiles(loss: nn.QuantileLoss, columns: int, source: Source) -> Errors:
+    """One for each column, or the same for all."""
+    given = loss.quantile if isinstance(loss.quantile, tuple) else (loss.quantile,) * columns
+    return f"QuantileErrors<Setting::T, {columns}>", [*given]
 
 
 def binary(loss: nn.BCELoss, columns: int, source: Source) -> Errors:
@@ -103,6 +109,8 @@ LOSSES: dict[type[Loss], Callable[[Any, int, Source], Errors]] = {
     nn.L1Loss: alike("AbsoluteError"),
     nn.HuberLoss: alike("HuberError", "delta"),
     nn.SmoothL1Loss: alike("SmoothError", "beta"),
+    nn.PoissonNLLLoss: alike("PoissonError", "log_input", "full", "eps"),
+    nn.QuantileLoss: quantiles,
     nn.BCELoss: binary,
     nn.BCEWithLogitsLoss: binary_of_logits,
 }

@@ -136,7 +136,10 @@ using Network = {chained(types)};
 using Run = {run};
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
-extern "C" long train(void* memory, const Call* call) {{ return in<Run>(memory).run(*call); }}
+extern "C" long train(void* memory, const Call* call) {{
+    Flushing subnormals;
+    return in<Run>(memory).run(*call);
+}}
 extern "C" void evaluate(void* memory, const Call* call) {{ in<Run>(memory).evaluate(*call); }}
 """
 
