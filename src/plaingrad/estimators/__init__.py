@@ -1,7 +1,6 @@
-"""Estimators with scikit-learn's interface, and the picture of their loss."""
+"""Estimators with scikit-learn's interface: `MLPClassifier` and `MLPRegressor`."""
 
 from plaingrad.estimators.classifier import MLPClassifier
-from plaingrad.estimators.display import LossCurveDisplay
 from plaingrad.estimators.regressor import MLPRegressor
 
-__all__ = ["LossCurveDisplay", "MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor"]

@@ -109,8 +109,6 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         return self._fit(X, y, sample_weight, validation, incremental=False)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation: Any, incremental: bool) -> Any:
-        if self.solver == "lbfgs":
-            self._expect_plain(validation)
         first = not hasattr(self, "modules_") or not (self.warm_start or incremental)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -153,20 +151,6 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         if own == torch.float32 or self.dtype == "float32" or (self.dtype == "auto" and batches):
             return torch.float32
         return torch.float64
-
-    def _expect_plain(self, validation: Any) -> None:
-        """Refuse what "lbfgs", which knows neither batches nor epochs, could only ignore."""
-        unused = {
-            "callbacks": bool(self.callbacks),
-            "clip_norm": self.clip_norm is not None,
-            "dropout": self.dropout > 0,
-            "engine": self.engine == "native",
-            "learning_rate": callable(self.learning_rate) or self.learning_rate in SCHEDULES,
-            "X_val": validation is not None,
-        }
-        for name, given in unused.items():
-            if given:
-                raise ValueError(f"solver 'lbfgs' takes no {name}; use 'sgd', 'adam' or another one with it")
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
         X, y = validate_data(

@@ -72,8 +72,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         clip_norm: the norm that the gradient of a batch keeps to; None leaves it alone.
         callbacks: `plaingrad.train.callbacks.Callback` instances. scikit-learn's go to ``set_callbacks``.
         max_time: seconds after which training ends, after the epoch under way.
-        dtype: of training: "float32", "float64", or "auto" for single precision where batches are smaller
-            than the data. Weights and predictions have the dtype of ``X`` in any case.
+        dtype: of training: "float32", "float64", or "auto" for single precision where batches are smaller than
+            the data. Weights and predictions have the dtype of ``X`` in any case.
         engine: as for `plaingrad.fit`: "auto", "eager" or "native".
         n_models: how many networks are trained, side by side, and averaged.
         module: a `plaingrad.Module` to train a copy of, or a function that makes one of the numbers of

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from plaingrad.estimators.prediction import Predictor
 from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
 
@@ -46,11 +45,5 @@ class Hooks(Callback):
             estimator=self.estimator,
             X=self.X,
             y=self.y,
-            reconstruction_attributes=self._fitted,
+            reconstruction_attributes=lambda: {"modules_": copy.deepcopy(self.estimator.modules_)},
         )
-
-    def _fitted(self) -> dict[str, Any]:
-        """What an estimator needs to predict by the networks as they are now."""
-        modules = [module.eval() for module in copy.deepcopy(self.estimator.modules_)]
-        predictor = Predictor(modules, self.estimator.out_activation_, compiled=False)
-        return {"modules_": modules, "_predictor": predictor}
