@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,6 +53,18 @@ class Voice:
                 out.print(thing, markup=False, highlight=False, soft_wrap=not out.is_terminal)
             else:
                 out.print(thing)
+
+    @contextmanager
+    def working(self, on: str) -> Iterator[None]:
+        """Show on a terminal, while the block runs, what takes its time."""
+        err = self.err
+        if err.quiet or not err.is_terminal:
+            yield
+            return
+        from rich.text import Text
+
+        with err.status(Text(on)):
+            yield
 
     def tell(self, facts: Mapping[str, Any]) -> None:
         """Print the facts, if a program asked for them."""

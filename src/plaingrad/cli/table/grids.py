@@ -86,8 +86,11 @@ def scores_grid(test: Facts) -> Grid:
             [f"{name} {'↑' if more else '↓'}", told, *(number(each[key]) for each in baselines.values())]
         )
     head = ["score", "network", *(heads[name] for name in baselines)]
-    note = "± is the standard deviation over the folds." if spread else ""
-    return Grid("Scores", head, rows, range(1, len(head)), note)
+    notes = ["± is the standard deviation over the folds."] if spread else []
+    if test.get("baseline_rows", 0) < test.get("training_rows", 0):
+        sample = f"{test['baseline_rows']:,} of {test['training_rows']:,} training rows"
+        notes += [f"The baselines were trained on {sample}, drawn at random."]
+    return Grid("Scores", head, rows, range(1, len(head)), " ".join(notes))
 
 
 def _spread(folds: Sequence[Facts]) -> dict[str, float]:

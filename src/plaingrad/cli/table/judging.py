@@ -23,6 +23,7 @@ class Judgement:
         found: the predictions by "network", "dummy" and "linear".
         folds: the scores of each fold of a cross-validation; empty for a single split.
         baseline_rows: how many rows the baselines were trained on.
+        training_rows: how many rows the network was trained on.
     """
 
     target: Target
@@ -30,6 +31,7 @@ class Judgement:
     found: dict[str, Predictions]
     folds: list[dict[str, dict[str, float | None]]] = field(default_factory=list)
     baseline_rows: int = 0
+    training_rows: int = 0
 
     @classmethod
     def of(cls, model: TableModel, parts: Parts, seed: int) -> Judgement:
@@ -39,8 +41,9 @@ class Judgement:
         probabilities = model.probabilities(outputs) if model.target.labels else None
         found = {"network": Predictions(model.places(outputs), probabilities)}
         found |= baselines(model.encoder, parts.train, parts.test, model.target, seed)
-        rows = min(len(parts.train), sample_size(model.encoder))
-        return cls(model.target, parts.test.codes, found, baseline_rows=rows)
+        rows = len(parts.train)
+        sampled = min(rows, sample_size(model.encoder))
+        return cls(model.target, parts.test.codes, found, [], sampled, rows)
 
     @classmethod
     def joined(cls, folds: list[Judgement]) -> Judgement:
@@ -48,7 +51,14 @@ class Judgement:
         first = folds[0]
         found = {name: _joined([fold.found[name] for fold in folds]) for name in first.found}
         truth = np.concatenate([fold.truth for fold in folds])
-        return cls(first.target, truth, found, [fold.scores() for fold in folds], first.baseline_rows)
+        return cls(
+            first.target,
+            truth,
+            found,
+            [fold.scores() for fold in folds],
+            first.baseline_rows,
+            first.training_rows,
+        )
 
     def scores(self) -> dict[str, dict[str, float | None]]:
         """The scores of the network and of each baseline."""
@@ -62,6 +72,7 @@ class Judgement:
             **facts,
             "baselines": {name: every[name] for name in every if name != "network"},
             "baseline_rows": self.baseline_rows,
+            "training_rows": self.training_rows,
             "folds": [fold["network"] for fold in self.folds],
         }
 

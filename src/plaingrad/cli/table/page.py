@@ -17,6 +17,7 @@ from plaingrad.cli.table.grids import (
     scores_grid,
     search_grid,
 )
+from plaingrad.cli.table.pictures import MOST_POINTS
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --pale: #767676; --line: #dcdcdc;
@@ -55,33 +56,32 @@ def page(facts: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         facts: the report, as in ``report.json``.
         pictures: SVG elements by name: "loss", "predicted", "residuals", "search".
     """
-    target = facts["target"]
-    parts = [f"<h1>Predicting {escape(target)}</h1>", _paragraph(f"{facts['data']}. {facts['judged_by']}")]
-    parts += [_section(scores_grid(facts["test"]), "scores")]
-    if "classes" in facts["test"]:
-        parts += [confusion(facts["test"]), _section(classes_grid(facts["test"]))]
-    else:
-        parts += ["<h2>Predicted and true</h2>", _figures(pictures, ["predicted", "residuals"])]
-        parts += [_section(errors_grid(facts["test"]["errors"]))]
+    parts = _judgement(facts, pictures, f"{facts['data']}. {facts['judged_by']}")
     if facts["importance"]["columns"]:
         parts += [_section(importance_grid(facts["importance"], 30))]
     if facts.get("search"):
         parts += [_section(search_grid(facts["search"])), _figures(pictures, ["search"])]
     parts += ["<h2>Training</h2>", _figures(pictures, ["loss"])]
     parts += [_section(columns_grid(facts["columns"])), _section(how_grid(facts))]
-    return _document(f"Predicting {target}", parts)
+    return _document(facts, parts)
 
 
 def evaluation_page(facts: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
     """The page of a model on other rows; arguments as for `page`."""
-    parts = [f"<h1>Predicting {escape(facts['target'])}</h1>", _paragraph(facts["judged_by"])]
-    parts += [_section(scores_grid(facts["test"]), "scores")]
-    if "classes" in facts["test"]:
-        parts += [confusion(facts["test"]), _section(classes_grid(facts["test"]))]
-    else:
-        parts += ["<h2>Predicted and true</h2>", _figures(pictures, ["predicted", "residuals"])]
-        parts += [_section(errors_grid(facts["test"]["errors"]))]
-    return _document(f"Predicting {facts['target']}", parts)
+    return _document(facts, _judgement(facts, pictures, facts["judged_by"]))
+
+
+def _judgement(facts: Mapping[str, Any], pictures: Mapping[str, str], told: str) -> list[str]:
+    test = facts["test"]
+    parts = [f"<h1>Predicting {escape(facts['target'])}</h1>", _paragraph(told)]
+    parts += [_section(scores_grid(test), "scores")]
+    if "classes" in test:
+        return [*parts, confusion(test), _section(classes_grid(test))]
+    note = (
+        f" {MOST_POINTS:,} of {test['rows']:,} rows, drawn at random." if test["rows"] > MOST_POINTS else ""
+    )
+    parts += ["<h2>Predicted and true</h2>", _figures(pictures, ["predicted", "residuals"], note)]
+    return [*parts, _section(errors_grid(test["errors"]))]
 
 
 CAPTIONS = {
@@ -92,7 +92,8 @@ CAPTIONS = {
 }
 
 
-def _document(title: str, parts: Sequence[str]) -> str:
+def _document(facts: Mapping[str, Any], parts: Sequence[str]) -> str:
+    title = f"Predicting {facts['target']}"
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}</style>"
@@ -105,9 +106,9 @@ def _paragraph(text: str, kind: str = "") -> str:
     return f"<p{kind and f' class={kind!r}'}>{escape(text)}</p>"
 
 
-def _figures(pictures: Mapping[str, str], names: Sequence[str]) -> str:
+def _figures(pictures: Mapping[str, str], names: Sequence[str], note: str = "") -> str:
     found = [
-        f"<figure>{pictures[name]}<figcaption>{escape(CAPTIONS[name])}</figcaption></figure>"
+        f"<figure>{pictures[name]}<figcaption>{escape(CAPTIONS[name] + note)}</figcaption></figure>"
         for name in names
         if name in pictures
     ]

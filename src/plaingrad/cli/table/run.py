@@ -44,13 +44,17 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
         OSError: a file cannot be read or written.
         TrainingDiverged: the parameters became infinite.
     """
-    rows, target = read_rows(data, settings)
+    with voice.working(f"reading {data}"):
+        rows, target = read_rows(data, settings)
     expect_fitting(settings, target)
+    lost = rows.lost
     voice.say(f"{target.task}: {target.reason}")
-    if rows.lost:
-        voice.say(f"{rows.lost:,} rows without {target.name!r} left out")
-    parts = _parts(rows, target, settings)
-    encoded = Encoded.of(parts, settings)
+    if lost:
+        voice.say(f"{lost:,} rows without {target.name!r} left out")
+    with voice.working("encoding columns"):
+        parts = _parts(rows, target, settings)
+        rows = rows if settings.cv else parts.train  # of a large table, what is not needed leaves memory
+        encoded = Encoded.of(parts, settings)
     columns = [asdict(choice) for choice in encoded.encoder.choices()]
     voice.say(terminal.drawn(columns_grid(columns)), parts.told())
     with filling(output) as folder:
@@ -61,16 +65,20 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
         made = fitted(encoded, target, settings, [EpochProgress(voice.err)])
         voice.say(_ended(made))
         model = TableModel.of(made, target, {})
-        judgement = judgement or Judgement.of(model, parts, settings.seed)
+        if judgement is None:
+            with voice.working("training baselines"):
+                judgement = Judgement.of(model, parts, settings.seed)
+        with voice.working("shuffling columns to see which matter"):
+            important = _importance(model, parts, settings.seed)
         facts = {
             "data": str(data),
             "task": target.task,
             "reason": target.reason,
             "target": target.name,
             "judged_by": _judged_by(judgement, settings),
-            "rows": {**parts.counts(), "without_target": rows.lost},
+            "rows": {**parts.counts(), "without_target": lost},
             "test": judgement.to_dict(),
-            "importance": _importance(model, parts, settings.seed),
+            "importance": important,
             **_how(made, settings),
             "columns": columns,
             "search": search,
