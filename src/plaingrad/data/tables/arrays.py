@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,9 @@ def read_arrays(path: Path, columns: list[str] | None) -> pd.DataFrame:
     """
     with opened(path) as stream:
         source = io.BytesIO(stream.read()) if path.suffix.lower() in COMPRESSIONS else path
+    if not zipfile.is_zipfile(source):
+        raise ValueError("not an .npz archive, or a damaged one")
     with np.load(source, allow_pickle=False) as archive:
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("expected an archive of arrays, got a single array")
         arrays = {name: _array(archive, name) for name in archive.files}
     found: dict[str, np.ndarray] = {}
     names: list[str] = []

@@ -64,6 +64,8 @@ class Column:
         Raises:
             MisfitError: a value is neither a number, a truth value, a date nor a text.
         """
+        if isinstance(series.dtype, pd.ArrowDtype):
+            series = pa.chunked_array(pa.array(series)).to_pandas()
         kind = series.dtype
         if isinstance(kind, pd.CategoricalDtype):
             return _categories(series)

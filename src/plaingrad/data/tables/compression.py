@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import zipfile
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ def _zipped(path: Path) -> Iterator[IO[bytes]]:
 @contextmanager
 def _zstandard(path: Path) -> Iterator[IO[bytes]]:
     with path.open("rb") as raw, pa.CompressedInputStream(raw, "zstd") as stream:
-        yield stream
+        yield io.BufferedReader(stream)
 
 
 COMPRESSIONS: dict[str, Callable] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,12 +114,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 self.cardinalities_[place] = encoder.cardinality
             place += len(encoder.suffixes())
 
-    def transform(self, frame: Any) -> np.ndarray:
+    def transform(self, frame: Any, progress: Callable[[int], None] | None = None) -> np.ndarray:
         """Encode rows.
 
         Args:
             frame: pandas or polars data frame with the columns that were fitted, in any order; others are
                 ignored.
+            progress: called now and then with the number of rows that are done.
 
         Returns:
             float32 ``(rows, features)``, finite.
@@ -143,6 +145,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 except MisfitError as error:
                     raise error.within(name, start) from None
                 place += width
+            if progress:
+                progress(rows.stop)
         return matrix
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
@@ -194,7 +198,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """
         try:
             state = Fields(json.loads(data.decode("utf-8")), "table encoder")
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"table encoder: expected JSON: {error}") from None
         if state.count("format") != FORMAT:
             raise ValueError(f"table encoder: expected format {FORMAT}, got {state.count('format')}")
@@ -234,7 +238,8 @@ class _Columns:
         if isinstance(frame, pd.DataFrame):
             names = [str(name) for name in frame.columns]
             expect_names(names)
-            frame = frame.set_axis(names, axis=1)
+            if names != list(frame.columns):
+                frame = frame.set_axis(names, axis=1)
         try:
             self.frame = nw.from_native(frame, eager_only=True)
         except (TypeError, NarwhalsError):

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from plaingrad.data.tables.column import text_of
 from plaingrad.data.tables.compression import opened
 from plaingrad.data.tables.errors import expect_column, expect_names
 
@@ -69,7 +70,11 @@ def _plain(values: list[Any], kinds: set[type]) -> pa.Array:
         if kinds == {int} and all(value is None or abs(value) < 2**63 for value in values):
             return pa.array(values, pa.int64())
         return pa.array([None if value is None else _float(value) for value in values], pa.float64())
-    return pa.array([None if value is None else str(value) for value in values], pa.string())
+    return _text(values)
+
+
+def _text(values: list[Any]) -> pa.Array:
+    return pa.array([None if value is None else text_of(value) for value in values], pa.string())
 
 
 def _float(value: float) -> float:
@@ -83,8 +88,7 @@ def _joined(name: str, batches: list[dict[str, pa.Array]], lengths: list[int]) -
     """The column from all batches, in the plainest type that holds each of them."""
     arrays = [arrays.get(name, pa.nulls(length)) for arrays, length in zip(batches, lengths)]
     kinds = {array.type for array in arrays} - {pa.null()}
-    if len(kinds) > 1:
-        wider = pa.float64() if kinds == {pa.int64(), pa.float64()} else pa.string()
-    else:
-        wider = next(iter(kinds), pa.float64())
+    if len(kinds) > 1 and kinds != {pa.int64(), pa.float64()}:
+        return pa.chunked_array([_text(array.to_pylist()) for array in arrays])
+    wider = next(iter(kinds)) if len(kinds) == 1 else pa.float64()
     return pa.chunked_array([array.cast(wider) for array in arrays])

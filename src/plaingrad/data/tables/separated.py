@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -35,11 +36,12 @@ def read_separated(path: Path, separator: str | None, columns: list[str] | None)
     separator = separator or _separator(start)
     with opened(path) as stream:
         names = _header(stream, separator)
+        quotes = _CountingQuotes(stream)
         for name in columns or ():
             expect_column(name, names)
         try:
             text = pyarrow.csv.read_csv(
-                stream,
+                quotes,
                 pyarrow.csv.ReadOptions(column_names=names, block_size=BLOCK),
                 pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
                 pyarrow.csv.ConvertOptions(
@@ -53,9 +55,24 @@ def read_separated(path: Path, separator: str | None, columns: list[str] | None)
             raise
     if not len(text):
         raise ValueError("the file has a header but no rows")
-    if "\n" in (text.column(text.num_columns - 1)[-1].as_py() or ""):  # perhaps of a quote that nobody closed
+    if quotes.count % 2:  # perhaps one that nobody closed, which has swallowed all lines after it
         _find_fault(path, separator, len(names))
     return _typed(text, "," if separator in ";\t|" else ".")
+
+
+class _CountingQuotes(io.RawIOBase):
+    """A stream that counts the quotation marks that are read from it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream, self.count = stream, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.stream.read(size)
+        self.count += data.count(b'"')
+        return data
 
 
 def _separator(start: bytes) -> str:

@@ -16,7 +16,7 @@ from plaingrad.data.tables.meaning import as_texts
 from plaingrad.data.tables.state import Fields, matrix_text
 
 BUCKETS = 4096
-COMPONENTS = 30
+COMPONENTS = 20
 MOST_FITTED = 20_000
 
 
