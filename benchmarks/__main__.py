@@ -10,7 +10,19 @@ import torch
 
 from benchmarks.measure import machine
 
-SECTIONS = ["steps", "ratios", "sweep", "prediction", "ceiling", "cold", "scaling", "eager", "threads"]
+SECTIONS = [
+    "steps",
+    "ratios",
+    "sweep",
+    "estimators",
+    "scores",
+    "prediction",
+    "ceiling",
+    "cold",
+    "scaling",
+    "eager",
+    "threads",
+]
 HEAD = """# Results
 
 Written by `make bench`: {machine}. Contenders take turns within each repetition, after runs that do not

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +45,18 @@ def test_a_long_run_is_compiled_and_the_next_finds_it(monkeypatch: pytest.Monkey
     assert second.engine_reason == "native: saves about 0.5 s, compiled already"
     third = run(network(2, 3, 1), plane())
     assert third.engine_reason == "eager: compiling would take 0.8 s and save 0.5 s"
+
+
+def test_short_runs_are_compiled_when_so_many_of_them_would_have_paid(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PLAINGRAD_CACHE", str(tmp_path))
+    guess = cost.Estimate(eager=1.0, native=0.5, compile=0.8)
+    monkeypatch.setattr(cost, "estimate", lambda task, epochs: guess)
+    engines = [run(network(2, 5, 1), plane()) for _ in range(5)]
+    assert [history.engine for history in engines] == ["eager"] * 3 + ["native"] * 2
+    assert engines[3].engine_reason == "native: would have saved about 2 s before, for a compile of 0.8 s"
+    assert engines[4].engine_reason == "native: saves about 0.5 s, compiled already"
 
 
 def test_a_network_too_large_to_gain_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from plaingrad.train.eager import EagerEngine
 from plaingrad.train.native import cost
 from plaingrad.train.native.builder import BuildError
-from plaingrad.train.native.cache import cached
+from plaingrad.train.native.cache import cached, wanted
 from plaingrad.train.native.engine import NativeEngine
 from plaingrad.train.native.lower import NotLoweredError, lower_training
 from plaingrad.train.task import Task
@@ -66,7 +66,8 @@ def choose(name: str, task: Task, epochs: int, tell: bool = False) -> tuple[Engi
     """The engine of that name for that task, and why it is this one.
 
     Args:
-        name: "eager", "native", or "auto" for the one that will be done first, compiling included.
+        name: "eager", "native", or "auto" for the one that will be done first, compiling included. Runs that
+            were too short for it count together, if they are alike and no more than an hour apart.
         task: what to do in each epoch.
         epochs: how often.
         tell: whether to print once why a run long enough to be compiled runs eagerly.
@@ -107,6 +108,10 @@ def _worth(source: str, guess: cost.Estimate) -> tuple[bool, str]:
         return True, f"saves about {saved}, compiled already"
     if guess.saved > cost.MARGIN * guess.compile:
         return True, f"saves about {saved} for a compile of {compiling}"
+    # Who trains the same again and again does not say so, but has been seen to.
+    earlier = wanted(source, guess.saved) if guess.saved > cost.LOADING else 0.0
+    if earlier + guess.saved > cost.MARGIN * guess.compile:
+        return True, f"would have saved about {_seconds(earlier)} before, for a compile of {compiling}"
     return False, f"compiling would take {compiling} and save {saved}"
 
 

@@ -57,6 +57,19 @@ def cached(source: str) -> bool:
         return False
 
 
+def wanted(source: str, seconds: float) -> float:
+    """How many seconds this source, compiled, would have saved before; notes so many more for this run.
+
+    0 where nothing can be kept.
+    """
+    store = Store(folder())
+    try:
+        store.prepare()
+        return store.want(_key(source, find_compiler()), seconds)
+    except (BuildError, OSError, ValueError):
+        return 0.0
+
+
 def folder() -> Path:
     """Where compiled networks are kept: PLAINGRAD_CACHE, else the user's folder for caches."""
     named = os.environ.get("PLAINGRAD_CACHE")
