@@ -67,16 +67,21 @@ class EpochProgress(Watcher):
             logs = {**logs, f"val_{self.score}": self._score()}
             self.run.history.append({f"val_{self.score}": logs[f"val_{self.score}"]})
         if time.monotonic() >= self.due:
-            shown = {name: logs[name] for name in ("loss", "val_loss", f"val_{self.score}") if name in logs}
-            told = "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
-            self.display.update(self.task, completed=epoch + 1, description=told)
+            self._tell(epoch + 1, logs)
             self.due = time.monotonic() + INTERVAL
 
     def on_train_end(self, logs: Logs) -> None:
         if self.task is not None:
+            self._tell(len(self.run.history), self.run.history.last())
+            self.display.refresh()
             self.display.remove_task(self.task)
         if not self.display.tasks:
             self.display.stop()
+
+    def _tell(self, epochs: int, logs: Logs) -> None:
+        shown = [name for name in ("loss", "val_loss", f"val_{self.score}") if name in logs]
+        told = "  ".join(f"{name} {logs[name]:.4g}" for name in shown)
+        self.display.update(self.task, completed=epochs, description=told)
 
     def _score(self) -> float:
         assert self.held_out is not None
