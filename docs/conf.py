@@ -47,7 +47,18 @@ html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "light"}
 html_sidebars = {
-    page: [] for page in ("index", "quickstart", "paper", "demo", "own_layer", "native", "model_file")
+    page: []
+    for page in (
+        "index",
+        "quickstart",
+        "paper",
+        "cli",
+        "demo",
+        "own_layer",
+        "native",
+        "estimators",
+        "model_file",
+    )
 }
 html_theme_options = {
     "logo": {"text": "plaingrad"},

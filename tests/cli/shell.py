@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sklearn.datasets import load_diabetes, load_iris
+from bokeh_sampledata.titanic import data as TITANIC
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from typer.testing import CliRunner
 
 from plaingrad.cli import app
@@ -24,13 +26,27 @@ def succeed(*arguments: object) -> str:
     return str(result.stdout)
 
 
+def told(*arguments: object) -> Any:
+    """The one JSON object that a command tells to programs."""
+    return json.loads(succeed(*arguments, "--json"))
+
+
 def refused(*arguments: object) -> str:
     """The one line that a command says when it refuses."""
-    result = run(*arguments)
-    assert result.exit_code == 2, result.output
+    return _line(run(*arguments), 2)
+
+
+def failed(*arguments: object) -> str:
+    """The one line that a command says when it fails while it runs."""
+    return _line(run(*arguments), 1)
+
+
+def _line(result: Any, code: int) -> str:
+    assert result.exit_code == code, result.output
     assert isinstance(result.exception, SystemExit)
     assert result.stderr.endswith("\n")
     (line,) = result.stderr.splitlines()
+    assert "Traceback" not in result.output
     return str(line)
 
 
@@ -46,4 +62,17 @@ def diabetes(path: Path) -> Path:
     """The first 200 patients, with ten measures and the progression of their illness."""
     frame: pd.DataFrame = load_diabetes(as_frame=True).frame
     frame.rename(columns={"target": "progression"}).head(200).to_csv(path, index=False)
+    return path
+
+
+def titanic(path: Path) -> Path:
+    """1313 passengers: name, class, age (often missing), sex, and whether they survived."""
+    TITANIC.to_csv(path, index=False)
+    return path
+
+
+def breast_cancer(path: Path) -> Path:
+    """569 tumours with thirty measures, and whether they are benign."""
+    frame = load_breast_cancer(as_frame=True).frame
+    frame.rename(columns={"target": "benign"}).astype({"benign": bool}).to_csv(path, index=False)
     return path

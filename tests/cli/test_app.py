@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -6,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from cli.shell import refused, run, succeed
+from cli.shell import failed, refused, run, succeed
 
+COMMANDS = ["cache", "check", "demo", "evaluate", "export", "info", "predict", "train"]
 SLOW_TO_IMPORT = ["torch", "numpy", "pandas", "matplotlib", "sklearn", "safetensors"]
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--help"], ["demo", "--help"], ["train", "--help"], ["check", "--help"], ["cache", "--help"]],
+    [[], ["--help"], *([command, "--help"] for command in COMMANDS)],
 )
 def test_help_imports_nothing_slow(arguments: list[str]) -> None:
     program = (
@@ -26,19 +28,54 @@ def test_help_imports_nothing_slow(arguments: list[str]) -> None:
 
 
 def test_the_help_names_the_commands() -> None:
-    assert all(command in succeed("--help") for command in ("cache", "check", "demo", "train"))
+    assert all(command in succeed("--help") for command in COMMANDS)
     assert succeed() == succeed("--help")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_an_example_and_speaks_to_programs(command: str) -> None:
+    said = succeed(command, "--help")
+    assert f"Example: plaingrad {command} " in said
+    assert "--quiet" in said
+    assert "--json" in said
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands_options_and_names(shell: str) -> None:
+    def completed(*words: str) -> str:
+        typed = " ".join(["plaingrad", *words])
+        environment = {
+            **os.environ,
+            "_PLAINGRAD_COMPLETE": f"complete_{shell}",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(len(words)),
+            "_TYPER_COMPLETE_ARGS": typed,
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        }
+        program = "from plaingrad.cli import main; main()"
+        command = [sys.executable, "-c", program]
+        return subprocess.run(command, env=environment, capture_output=True, text=True).stdout
+
+    assert "evaluate" in completed("ev")
+    assert "--label-smoothing" in completed("train", "--label")
+    assert "silu" in completed("train", "--activation", "sil")
 
 
 def test_an_unknown_command_is_refused_in_one_line() -> None:
     assert refused("demmo") == "plaingrad: No such command 'demmo'. Did you mean 'demo'?"
 
 
-def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_fault_of_the_program_shows_its_traceback_only_if_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def broken(*_: object) -> None:
-        raise RuntimeError("a fault")
+        raise RuntimeError("a\nfault")
 
     monkeypatch.setattr("plaingrad.cli.demo._show", broken)
+    line = failed("demo", "-o", tmp_path / "out")
+    told = "a fault of the program: RuntimeError: a fault (PLAINGRAD_TRACEBACK=1 shows where)"
+    assert line == f"plaingrad demo: {told}"
+    monkeypatch.setenv("PLAINGRAD_TRACEBACK", "1")
     result = run("demo", "-o", tmp_path / "out")
     assert isinstance(result.exception, RuntimeError)
     assert not (tmp_path / "out").exists()

@@ -107,15 +107,15 @@ def test_a_loss_and_its_target(layers: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["layers.py:Power", "--input", "4,x"], "--input: expected sizes of at least 1"),
-        (["layers.py:Power", "--input", "4:int0"], "--input: expected a shape such as 4,3 or 4,3:int10"),
-        (["layers.py:Power", "--input", "4:float"], "--input: expected a shape such as 4,3 or 4,3:int10"),
+        (["layers.py:Power", "--input", "4,x"], "'--input': expected sizes of at least 1"),
+        (["layers.py:Power", "--input", "4:int0"], "'--input': expected a shape such as 4,3 or 4,3:int10"),
+        (["layers.py:Power", "--input", "4:float"], "'--input': expected a shape such as 4,3 or 4,3:int10"),
         (["layers.py:Power"], "Missing option '--input'"),
-        (["layers.py:Power", "--input", "4", "--args", "3 2"], "--args: expected arguments such as"),
-        (["layers.py:Power", "--input", "4", "--args", "x"], "--args: expected arguments such as"),
+        (["layers.py:Power", "--input", "4", "--args", "3 2"], "'--args': expected arguments such as"),
+        (["layers.py:Power", "--input", "4", "--args", "x"], "'--args': expected arguments such as"),
         (["layers.py:Power", "--input", "4", "--args", "1, 2"], "Power(1, 2) raised TypeError"),
-        (["layers.py:Power", "--input", "4", "--loss", "Loss"], "--loss: expected a loss of plaingrad.nn"),
-        (["layers.py:Power", "--input", "4", "--target", "4"], "--target: expected --loss with it"),
+        (["layers.py:Power", "--input", "4", "--loss", "Loss"], "'--loss': expected a loss of plaingrad.nn"),
+        (["layers.py:Power", "--input", "4", "--target", "4"], "'--target': expected --loss with it"),
         (["layers.py:Half", "--args", "3, 2", "--input", "4,5"], "Half(3, 2): expected input (*, 3)"),
         (["layers.py:Broken", "--input", "4"], "Broken(): forward of input (4,) raised AttributeError"),
         (
@@ -129,9 +129,9 @@ def test_a_loss_and_its_target(layers: Path) -> None:
         (["leaves.py:Power", "--input", "4"], "leaves.py:Power raised SystemExit: 0"),
         (["layers.py:Leaving", "--input", "4"], "layers.py:Leaving raised SystemExit: 0"),
         (["layers.py:Leaving", "--args", "True", "--input", "4"], "layers.py:Leaving raised SystemExit: 0"),
-        (["layers.py:Power", "--input", "9" * 30], "--input: expected sizes of at most 1,000,000"),
-        (["layers.py:Power", "--input", "100000,100000"], "--input: expected at most 100,000,000 numbers"),
-        (["layers.py:Power", "--input", "4:int" + "9" * 30], "--input: expected a shape such as 4,3"),
+        (["layers.py:Power", "--input", "9" * 30], "'--input': expected sizes of at most 1,000,000"),
+        (["layers.py:Power", "--input", "100000,100000"], "'--input': expected at most 100,000,000 numbers"),
+        (["layers.py:Power", "--input", "4:int" + "9" * 30], "'--input': expected a shape such as 4,3"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line(

@@ -5,10 +5,10 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from cli.shell import refused, succeed
-from plaingrad import data, nn
+from cli.shell import failed, refused, succeed, told
+from plaingrad import data
+from plaingrad.interop import load
 from plaingrad.train import predict
-from plaingrad.train.checkpoint import load_state
 
 
 def test_leaves_curve_boundary_history_and_model(tmp_path: Path) -> None:
@@ -28,10 +28,9 @@ def test_leaves_curve_boundary_history_and_model(tmp_path: Path) -> None:
 
 def test_the_saved_model_has_the_error_that_was_told(tmp_path: Path) -> None:
     said = succeed("demo", "--epochs", 2, "--seed", 5, "--architecture", "2,9,2", "-o", tmp_path)
-    state, facts = load_state(tmp_path / "model.safetensors")
+    file = load(tmp_path / "model.safetensors")
+    model, facts = file.module, file.facts
     assert facts["architecture"] == [2, 9, 2]
-    model = nn.Sequential(nn.Linear(2, 9), nn.Tanh(), nn.Linear(9, 2))
-    model.load_state_dict(state)
     torch.manual_seed(5)
     test = data.disc(2000).take(slice(1000, None))
     inputs = (test.inputs - torch.tensor(facts["input_mean"])) / torch.tensor(facts["input_deviation"])
@@ -42,7 +41,7 @@ def test_the_saved_model_has_the_error_that_was_told(tmp_path: Path) -> None:
 def test_the_same_seed_gives_the_same_model(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         succeed("demo", "--epochs", 1, "--batch-size", 100, "--seed", seed, "-o", tmp_path / name)
-    a, b, c = (load_state(tmp_path / name / "model.safetensors")[0]["0.weight"] for name in "abc")
+    a, b, c = (load(tmp_path / name / "model.safetensors").module.state_dict()["0.weight"] for name in "abc")
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
 
@@ -84,29 +83,27 @@ def test_every_loss_learns(tmp_path: Path, loss: str) -> None:
 @pytest.mark.parametrize("activation", ["relu", "GELU", "leaky_relu", "hardtanh", "rrelu"])
 def test_activations_are_found_by_name(tmp_path: Path, activation: str) -> None:
     succeed("demo", "--epochs", 1, "--batch-size", 100, "--activation", activation, "-o", tmp_path)
-    _, facts = load_state(tmp_path / "model.safetensors")
-    assert facts["activation"] == activation
+    assert load(tmp_path / "model.safetensors").facts["activation"] == activation
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--lr", "-1"], "Invalid value for --lr: expected more than 0, got -1.0"),
-        (["--lr", "nan"], "Invalid value for --lr: expected more than 0, got nan"),
-        (["--architecture", "3,2"], "Invalid value for --architecture: expected 2 inputs and 2 outputs"),
-        (["--architecture", "2,x,2"], "Invalid value for --architecture: expected sizes of at least 1"),
-        (["--architecture", "2,0,2"], "Invalid value for --architecture: expected sizes of at least 1"),
-        (["--activation", "reluu"], "Invalid value for --activation: expected one of celu, elu, gelu"),
-        (["--activation", "softmax"], "Invalid value for --activation: expected one of celu, elu, gelu"),
-        (["--loss", "mce"], "Invalid value for --loss: expected one of mse, l1"),
-        (["--schedule", "up"], "Invalid value for --schedule: expected one of constant, linear"),
+        (["--lr", "-1"], "Invalid value for '--lr': expected a number of more than 0, got -1"),
+        (["--lr", "nan"], "Invalid value for '--lr': expected a number of more than 0, got nan"),
+        (["--architecture", "3,2"], "Invalid value for '--architecture': expected 2 inputs and 2 outputs"),
+        (["--architecture", "2,x,2"], "Invalid value for '--architecture': expected sizes of at least 1"),
+        (["--architecture", "2,0,2"], "Invalid value for '--architecture': expected sizes of at least 1"),
+        (["--activation", "reluu"], "Invalid value for '--activation': expected one of celu, elu, gelu"),
+        (["--activation", "softmax"], "Invalid value for '--activation': expected one of celu, elu, gelu"),
+        (["--loss", "mce"], "Invalid value for '--loss': expected one of mse, l1"),
+        (["--schedule", "up"], "Invalid value for '--schedule': expected one of constant, linear"),
         (["--engine", "steam"], "engine: expected 'auto', 'eager'"),
         (["--epochs", "0"], "Invalid value for '--epochs'"),
         (["--batch-size", "1001"], "Invalid value for '--batch-size'"),
         (["--batch-size", "many"], "Invalid value for '--batch-size'"),
         (["--rounds", "0"], "Invalid value for '--rounds'"),
         (["--seed", "-3"], "Invalid value for '--seed'"),
-        (["--lr", "1e30", "--activation", "relu"], "training diverged in epoch 1"),
         (["--colour", "red"], "No such option: --colour"),
     ],
 )
@@ -114,3 +111,21 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path, options: list[str], mess
     line = refused("demo", *options, "-o", tmp_path / "out")
     assert line.startswith(f"plaingrad demo: {message}")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_diverges_fails(tmp_path: Path) -> None:
+    options = ("--lr", "1e30", "--activation", "relu", "-o", tmp_path / "out")
+    assert failed("demo", *options).startswith("plaingrad demo: training diverged in epoch 1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_programs_get_json_and_quiet_says_nothing(tmp_path: Path) -> None:
+    found = told("demo", "--epochs", 2, "--seed", 5, "-o", tmp_path)
+    said = succeed("demo", "--epochs", 2, "--seed", 5, "-o", tmp_path)
+    assert f"error {100 * found['test']['error']:.2f} %" in said
+    assert found["epochs"] == 2
+    rounds = told("demo", "--rounds", 2, "--epochs", 1, "-o", tmp_path)
+    assert json.loads((tmp_path / "rounds.json").read_text()) == {
+        k: v for k, v in rounds.items() if k != "output"
+    }
+    assert succeed("demo", "--epochs", 1, "--quiet", "-o", tmp_path) == ""

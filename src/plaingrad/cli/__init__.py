@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from plaingrad.cli import cache, check, demo, train
+from plaingrad.cli import cache, check, demo, evaluate, export, info, predict, train
 from plaingrad.cli.errors import OneLineErrors
 
 app = typer.Typer(
@@ -15,13 +15,17 @@ app = typer.Typer(
     cls=OneLineErrors,
     help="Deep learning with every gradient in plain sight.",
     context_settings={"help_option_names": ["-h", "--help"]},
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
 )
-app.command()(cache.cache)
-app.command()(check.check)
-app.command()(demo.demo)
-app.command()(train.train)
+app.command(epilog=cache.EXAMPLE)(cache.cache)
+app.command(epilog=check.EXAMPLE)(check.check)
+app.command(epilog=demo.EXAMPLE)(demo.demo)
+app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
+app.command(epilog=export.EXAMPLE)(export.export)
+app.command(epilog=info.EXAMPLE)(info.info)
+app.command(epilog=predict.EXAMPLE)(predict.predict)
+app.command(epilog=train.EXAMPLE)(train.train)
 
 
 def main() -> None:

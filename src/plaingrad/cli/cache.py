@@ -3,44 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from typing import Annotated
 
 import typer
+
+from plaingrad.cli.output import Json, Quiet, Voice
+
+EXAMPLE = "Example: plaingrad cache --clear"
 
 Option = typer.Option
 
 
 def cache(
     clear: Annotated[bool, Option("--clear", help="Remove them all.")] = False,
-    as_json: Annotated[bool, Option("--json", help="For programs: times in seconds since 1970.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Show the compiled networks that are kept on disk, or remove them.
 
     They are in PLAINGRAD_CACHE, or else in the user's folder for caches,
     up to PLAINGRAD_CACHE_SIZE megabytes (256). Any of them may go at any
-    time; what is needed again is compiled again.
+    time; what is needed again is compiled again. With --json, times are
+    seconds since 1970.
     """
     from plaingrad.train.native import cache as kept
 
-    place = str(kept.folder())
+    voice, place = Voice(quiet, as_json), str(kept.folder())
     if clear:
         removed = kept.clear()
-        text = f"{place}: {_networks(removed)} removed"
-        print(json.dumps({"folder": place, "removed": removed}) if as_json else text)
+        voice.say(f"{place}: {_networks(removed)} removed")
+        voice.tell({"folder": place, "removed": removed})
         return
     entries = kept.contents()
     total = sum(entry.size for entry in entries)
-    if as_json:
-        described = [dataclasses.asdict(entry) for entry in entries]
-        print(json.dumps({"folder": place, "bytes": total, "entries": described}, indent=2))
-        return
-    print(f"{place}: {_networks(len(entries))}, {_size(total)}" if entries else f"{place}: empty")
+    voice.say(f"{place}: {_networks(len(entries))}, {_size(total)}" if entries else f"{place}: empty")
     if entries:
-        print(f"{'size':>9}  {'built':16}  {'last used':16}  network")
+        voice.say(f"{'size':>9}  {'built':16}  {'last used':16}  network")
     for entry in entries:
-        print(f"{_size(entry.size):>9}  {_date(entry.built)}  {_date(entry.used)}  {entry.network}")
+        voice.say(f"{_size(entry.size):>9}  {_date(entry.built)}  {_date(entry.used)}  {entry.network}")
+    voice.tell({"folder": place, "bytes": total, "entries": [dataclasses.asdict(entry) for entry in entries]})
 
 
 def _networks(count: int) -> str:

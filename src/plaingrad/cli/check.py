@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib.util
 import math
 import sys
@@ -14,12 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plaingrad.cli import choices
+from plaingrad.cli.output import Json, Quiet, Voice
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from plaingrad.module import Module
 
+EXAMPLE = "Example: plaingrad check layer.py:Layer --args '3, 2' --input 4,3"
 MOST_NUMBERS = 10**8
 
 Option = typer.Option
@@ -38,6 +41,8 @@ def check(
     ] = "",
     evaluation: Annotated[bool, Option("--eval", help="In evaluation mode instead of training.")] = False,
     seed: Annotated[int, Option(min=0, help="Of weights, inputs and upstream gradients.")] = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Compare a hand-written backward with differences and with autograd.
 
@@ -55,7 +60,10 @@ def check(
         inputs = [_tensor(text, "--input") for text in input]
         through = _through(module, inputs, loss, target_shape)
         report = check_gradients(module, *inputs, loss=through, seed=seed)
-        print(report)
+        voice = Voice(quiet, as_json)
+        if not (quiet or as_json):
+            print(report)
+        voice.tell({"ok": report.ok, **dataclasses.asdict(report)})
     except SystemExit as error:  # its exit code would pass for the check's
         raise ValueError(f"{target} raised SystemExit: {error}") from error
     raise typer.Exit(0 if report.ok else 1)

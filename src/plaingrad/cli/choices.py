@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
+
+from plaingrad.cli import kinds
 
 if TYPE_CHECKING:
     from plaingrad.module import Module
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LARGEST_SIZE = 10**6
 MOST_PARAMETERS = 10**9
 
 # They mix columns, or learn, or need arguments.
@@ -27,15 +28,7 @@ NO_ACTIVATIONS = ("GLU", "LogSoftmax", "PReLU", "Softmax", "Softmax2d", "Softmin
 
 def sizes(text: str, option: str) -> list[int]:
     """The numbers in a text such as "25,25,25"; an empty one has none."""
-    try:
-        found = [int(part) for part in text.split(",")] if text.strip() else []
-    except ValueError:
-        found = [0]
-    if any(size < 1 for size in found):
-        raise bad(option, f"expected sizes of at least 1 such as 25,25, got {text!r}")
-    if any(size > LARGEST_SIZE for size in found):
-        raise bad(option, f"expected sizes of at most {LARGEST_SIZE:,}, got {text!r}")
-    return found
+    return list(_parsed(kinds.sizes, text, option))
 
 
 def network(sizes: Sequence[int], activation: str) -> Sequential:
@@ -48,16 +41,21 @@ def network(sizes: Sequence[int], activation: str) -> Sequential:
         if name not in NO_ACTIVATIONS and inspect.isclass(getattr(nn.activation, name))
     }
     kind = pick(classes, activation, "--activation")
+    expect_size(sizes)
+    modules: list[Module] = []
+    for inputs, outputs in pairwise(sizes):
+        modules += [nn.Linear(inputs, outputs), kind()]
+    return nn.Sequential(*modules[:-1])
+
+
+def expect_size(sizes: Sequence[int]) -> None:
+    """Refuse linear layers that no memory holds."""
     parameters = sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))
     if parameters > MOST_PARAMETERS:
         name = "-".join(map(str, sizes))
         raise ValueError(
             f"network {name}: expected at most {MOST_PARAMETERS:,} parameters, got {parameters:,}"
         )
-    modules: list[Module] = []
-    for inputs, outputs in pairwise(sizes):
-        modules += [nn.Linear(inputs, outputs), kind()]
-    return nn.Sequential(*modules[:-1])
 
 
 def class_loss(name: str) -> tuple[Loss, bool]:
@@ -99,13 +97,16 @@ def schedule(name: str, optimizer: Optimizer, steps: int) -> Schedule | None:
 
 def pick(choices: Mapping[str, T], name: str, option: str) -> T:
     """The choice of that name, whatever its case, hyphens and underscores."""
-    plain = {key.replace("_", ""): value for key, value in choices.items()}
-    key = name.lower().replace("-", "").replace("_", "")
-    if key not in plain:
-        raise bad(option, f"expected one of {', '.join(choices)}; got {name!r}")
-    return plain[key]
+    return choices[_parsed(kinds.one_of(*choices), name, option)]
+
+
+def _parsed(parse: Callable[[Any], T], text: str, option: str) -> T:
+    try:
+        return parse(text)
+    except typer.BadParameter as error:
+        raise bad(option, error.message) from None
 
 
 def bad(option: str, problem: str) -> typer.BadParameter:
     """The refusal of an option's value."""
-    return typer.BadParameter(problem, param_hint=option)
+    return typer.BadParameter(problem, param_hint=f"'{option}'")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plaingrad.cli import choices
+from plaingrad.cli.kinds import number
+from plaingrad.cli.output import Json, Quiet, Voice, json_text
 from plaingrad.files import filling
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from plaingrad.nn import Sequential
     from plaingrad.train import History
 
+EXAMPLE = "Example: plaingrad demo --activation gelu --loss cross_entropy -o out/gelu"
 SAMPLES = 1000
 
 Option = typer.Option
@@ -29,7 +30,9 @@ def demo(
     architecture: Annotated[str, Option(help="Layer sizes, from 2 inputs to 2 classes.")] = "2,25,25,25,2",
     activation: Annotated[str, Option(help="Any of plaingrad.nn without parameters: relu, gelu...")] = "tanh",
     loss: Annotated[str, Option(help="mse (on one-hot targets), cross_entropy, huber...")] = "mse",
-    lr: Annotated[float, Option(help="Learning rate at the start.")] = 0.15,
+    lr: Annotated[
+        float, Option(parser=number(0, above=True), metavar="NUMBER", help="Learning rate at the start.")
+    ] = 0.15,
     schedule: Annotated[str, Option(help="How it falls to 0: linear, cosine, or constant.")] = "linear",
     epochs: Annotated[int, Option(min=1, help="How often to visit all the data.")] = 25,
     batch_size: Annotated[int, Option(min=1, max=SAMPLES, help="Samples per step.")] = 1,
@@ -37,6 +40,8 @@ def demo(
     engine: Annotated[str, Option(help="auto or eager.")] = "auto",
     output: Annotated[Path, Option("--output", "-o", help="Folder for what is made.")] = Path("out/demo"),
     rounds: Annotated[int, Option(min=1, help="Repeat with as many seeds, and tell how errors spread.")] = 1,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Train the paper's network on the paper's disc, and draw what it has learned.
 
@@ -45,22 +50,22 @@ def demo(
     curve, the decision boundary, the history and the model; with --rounds
     the errors of each round.
     """
-    if not 0 < lr < math.inf:
-        raise choices.bad("--lr", f"expected more than 0, got {lr}")
     sizes = choices.sizes(architecture, "--architecture")
     if len(sizes) < 2 or (sizes[0], sizes[-1]) != (2, 2):
         raise choices.bad(
             "--architecture", f"expected 2 inputs and 2 outputs as in 2,25,2, got {architecture}"
         )
     setting = Setting(sizes, activation, loss, lr, schedule, epochs, batch_size, engine)
+    voice = Voice(quiet, as_json)
     with filling(output) as folder:
         if rounds == 1:
-            _show(setting, seed, folder)
-            made = "loss.png, boundary.png, history.json and model.safetensors"
+            facts = _show(setting, seed, folder, voice)
+            made = "loss.png, boundary.png, history.json and model.safetensors are"
         else:
-            _repeat(setting, range(seed, seed + rounds), folder)
-            made = "rounds.json"
-    print(f"{made} are in {output}" if rounds == 1 else f"{made} is in {output}")
+            facts = _repeat(setting, range(seed, seed + rounds), folder, voice)
+            made = "rounds.json is"
+    voice.say(f"{made} in {output}")
+    voice.tell({**facts, "output": str(output)})
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Outcome:
     test: dict[str, float]
 
 
-def _train(setting: Setting, seed: int, progress: bool) -> Outcome:
+def _train(setting: Setting, seed: int, progress: Voice | None) -> Outcome:
     import torch
 
     from plaingrad.data import Scale, disc, standardized
@@ -117,30 +122,32 @@ def _train(setting: Setting, seed: int, progress: bool) -> Outcome:
         schedule=choices.schedule(setting.schedule, optimizer, steps),
         metrics=["error"],
         engine=setting.engine,  # type: ignore[arg-type]
-        callbacks=[ProgressBar(lines=True)] if progress else [],
+        callbacks=[ProgressBar(lines=True, console=progress.out)] if progress else [],
         progress=False,
     )
     measured = [evaluate(model, part, loss=loss, metrics=["error"]) for part in (train, test)]
     return Outcome(model, history, scale, raw, *measured)
 
 
-def _show(setting: Setting, seed: int, folder: Path) -> None:
+def _show(setting: Setting, seed: int, folder: Path, voice: Voice) -> dict[str, Any]:
     from plaingrad.inspect import plots
+    from plaingrad.interop import save
     from plaingrad.train import predict
-    from plaingrad.train.checkpoint import save_model
 
     name = "-".join(map(str, setting.sizes))
     rate = f"rate {setting.lr:g}" + ("" if setting.schedule == "constant" else f" ({setting.schedule})")
     points = f"{SAMPLES:,} training and {SAMPLES:,} test points of the disc"
-    print(f"network {name} ({setting.activation}) on {points}")
-    print(
+    voice.say(f"network {name} ({setting.activation}) on {points}")
+    voice.say(
         f"{setting.epochs} epochs, batch {setting.batch_size}, SGD, {rate}, {setting.loss} loss, seed {seed}"
     )
-    outcome = _train(setting, seed, progress=True)
+    outcome = _train(setting, seed, progress=voice)
     for part, found in (("train", outcome.train), ("test ", outcome.test)):
-        print(f"{part}  loss {found['loss']:.4f}  error {100 * found['error']:.2f} %")
+        voice.say(f"{part}  loss {found['loss']:.4f}  error {100 * found['error']:.2f} %")
     history, scale = outcome.history, outcome.scale
-    print(f"{history.stopped}: {history.steps:,} steps in {history.seconds:.1f} s ({history.engine} engine)")
+    voice.say(
+        f"{history.stopped}: {history.steps:,} steps in {history.seconds:.1f} s ({history.engine} engine)"
+    )
 
     title = f"Training loss of {name} on the disc"
     plots.loss_curve(history, title=title, ylabel=f"{setting.loss} loss").savefig(folder / "loss.png")
@@ -160,25 +167,25 @@ def _show(setting: Setting, seed: int, folder: Path) -> None:
         "classes": list(outcome.points.class_names),
         "seed": seed,
     }
-    save_model(outcome.model, folder / "model.safetensors", facts)
+    save(outcome.model, folder / "model.safetensors", facts)
+    ended = {"epochs": len(history), "stopped": history.stopped, "engine": history.engine}
+    return {"setting": vars(setting), "seed": seed, "train": outcome.train, "test": outcome.test, **ended}
 
 
-def _repeat(setting: Setting, seeds: Sequence[int], folder: Path) -> None:
-    from rich.console import Console
+def _repeat(setting: Setting, seeds: Sequence[int], folder: Path, voice: Voice) -> dict[str, Any]:
     from rich.progress import track
 
     found: list[dict[str, float]] = []
-    bar = {"description": "rounds", "transient": True, "disable": not Console().is_terminal}
+    console = voice.err
+    bar = {"description": "rounds", "transient": True, "console": console, "disable": not console.is_terminal}
     for seed in track(seeds, **bar):  # type: ignore[arg-type]
-        outcome = _train(setting, seed, progress=False)
+        outcome = _train(setting, seed, progress=None)
         if len(outcome.history) < setting.epochs:  # Ctrl-C: this round does not count
             break
         found.append(
             {"seed": seed, "train": 100 * outcome.train["error"], "test": 100 * outcome.test["error"]}
         )
-        print(
-            f"seed {seed}: error {found[-1]['train']:.2f} % train, {found[-1]['test']:.2f} % test", flush=True
-        )
+        voice.say(f"seed {seed}: error {found[-1]['train']:.2f} % train, {found[-1]['test']:.2f} % test")
     if not found:
         raise KeyboardInterrupt
     errors = [each["test"] for each in found]
@@ -189,6 +196,7 @@ def _repeat(setting: Setting, seeds: Sequence[int], folder: Path) -> None:
         "worst": max(errors),
     }
     told = ", ".join(f"{name} {value:.2f} %" for name, value in summary.items())
-    print(f"test error over {len(errors)} seeds: {told}")
+    voice.say(f"test error over {len(errors)} seeds: {told}")
     result = {"setting": vars(setting), "test error in percent": summary, "rounds": found}
-    (folder / "rounds.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (folder / "rounds.json").write_text(json_text(result) + "\n", encoding="utf-8")
+    return result

@@ -1,20 +1,25 @@
-"""How a command fails: one line on stderr and exit code 2."""
+"""How a command fails: one line on stderr, and the exit code 1 or 2."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from typer.core import TyperGroup
 
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+TRACEBACK = "PLAINGRAD_TRACEBACK"  # set, faults of the program show where they are
+
 
 class OneLineErrors(TyperGroup):
-    """Commands whose expected errors are told in one line.
+    """Commands whose errors are told in one line.
 
-    Expected are what the command line itself refuses, files that cannot be read or written (`OSError`),
-    values that cannot be used (`ValueError`, which is what all of plaingrad raises), and a training that
-    diverges. Anything else is a fault of the program and keeps its traceback.
+    The exit code is 2 for what the user can put right: what the command line itself refuses, files that are
+    not there or not allowed, and values that cannot be used (`ValueError`, which is what all of plaingrad
+    raises). It is 1 for what fails while it runs: a training that diverges, a disk that is full, a fault of
+    the program.
     """
 
     def main(  # type: ignore[override]
@@ -27,28 +32,63 @@ class OneLineErrors(TyperGroup):
         try:
             code = super().main(args, standalone_mode=False, **options)
         except KeyboardInterrupt:
-            code = 130
+            code = INTERRUPTED
+        except BrokenPipeError:  # whoever read our output has had enough
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115, what is flushed at exit goes there
+            code = FAILED
         except Exception as error:
-            if not _is_expected(error):
+            if _is_fault(error) and os.environ.get(TRACEBACK):
                 raise
             print(f"{command}: {_message(error)}", file=sys.stderr)
-            code = 2
-        if code == 130:
+            code = BAD_INPUT if _is_bad_input(error) else FAILED
+        if code == INTERRUPTED:
             print(f"{command}: interrupted", file=sys.stderr)
         if standalone_mode:
             sys.exit(code)
         return code
 
 
-def _is_expected(error: Exception) -> bool:
-    from_options = hasattr(error, "format_message")  # typer's own, whose base class has no public name
-    diverged = type(error).__name__ == "TrainingDiverged"  # named, for importing it would import torch
-    return from_options or diverged or isinstance(error, (OSError, ValueError))
+def _is_bad_input(error: Exception) -> bool:
+    named = isinstance(error, OSError) and error.filename is not None  # and not a disk that is full
+    return named or (isinstance(error, ValueError) and not _diverged(error)) or _from_options(error)
+
+
+def _is_fault(error: Exception) -> bool:
+    return not (
+        isinstance(error, (OSError, ValueError, MemoryError, MissingExtra))
+        or _from_options(error)
+        or _diverged(error)
+    )
+
+
+def _from_options(error: Exception) -> bool:
+    return hasattr(error, "format_message")  # typer's own, whose base class has no public name
+
+
+def _diverged(error: BaseException | None) -> bool:
+    return type(error).__name__ == "TrainingDiverged"  # named, for importing it would import torch
 
 
 def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, MemoryError):
+        text = "out of memory"
+    elif _is_fault(error):
+        text = f"a fault of the program: {type(error).__name__}: {error} ({TRACEBACK}=1 shows where)"
     else:
         text = error.format_message() if hasattr(error, "format_message") else str(error)
     return " ".join(text.split())
+
+
+class MissingExtra(Exception):
+    """A library that is not installed, because it comes with an extra.
+
+    Args:
+        what: what needs it.
+        library: its name.
+        extra: of plaingrad, that brings it.
+    """
+
+    def __init__(self, what: str, library: str, extra: str) -> None:
+        super().__init__(f"{what} needs {library}: pip install 'plaingrad[{extra}]'")

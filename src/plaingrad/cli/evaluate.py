@@ -1,0 +1,68 @@
+"""`plaingrad evaluate`: how good a model is on other rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from plaingrad.cli.output import Json, Quiet, Voice
+from plaingrad.cli.places import expect_place
+from plaingrad.cli.predict import Data, Format, Model, Separator
+
+EXAMPLE = "Example: plaingrad evaluate out/titanic/model.safetensors later.csv --html later.html"
+
+
+def evaluate(
+    model: Model,
+    data: Data,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Page with the same and pictures.")
+    ] = None,
+    format: Format = None,
+    separator: Separator = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Score a model on a table that has the target too.
+
+    Prints the scores, how each class fares and the confusion matrix, or
+    for numbers how far the predictions are off.
+    """
+    from plaingrad.cli.table import terminal
+    from plaingrad.cli.table.model import TableModel
+    from plaingrad.cli.table.page import evaluation_page
+    from plaingrad.cli.table.pictures import of_numbers
+    from plaingrad.cli.table.rows import read_more
+    from plaingrad.cli.table.scores import Predictions, judged
+    from plaingrad.files import replacing
+
+    expect_place(html)
+    known = TableModel.load(model)
+    target = known.target
+    rows = read_more(data, target, known.columns, format, separator)
+    outputs = known.outputs(rows.encoded(known.encoder))
+    probabilities = known.probabilities(outputs) if target.labels else None
+    found = Predictions(known.places(outputs), probabilities)
+    facts: dict[str, Any] = {
+        "model": str(model),
+        "data": str(data),
+        "task": target.task,
+        "target": target.name,
+        "judged_by": f"{model} judged by {len(rows):,} rows of {data}.",
+        "without_target": rows.lost,
+        "test": judged(target, rows.codes, found),
+    }
+    if html is not None:
+        pictures = {} if target.labels else of_numbers(target, rows.codes, found.places)
+        with replacing(html) as temporary:
+            temporary.write_text(evaluation_page(facts, pictures), encoding="utf-8")
+    voice = Voice(quiet, json)
+    voice.say(f"predictions of {target.name!r} for {len(rows):,} rows of {data}")
+    if rows.lost:
+        voice.say(f"{rows.lost:,} rows without {target.name!r} left out")
+    voice.say(*terminal.judgement(facts["test"]))
+    if html is not None:
+        voice.say(f"the page is {html}")
+    voice.tell(facts)

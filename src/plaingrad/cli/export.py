@@ -1,0 +1,138 @@
+"""`plaingrad export`: a model for programs without Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from plaingrad.cli.errors import MissingExtra
+from plaingrad.cli.output import Json, Quiet, Voice, json_text
+from plaingrad.cli.places import expect_place
+from plaingrad.cli.predict import Model
+
+if TYPE_CHECKING:
+    from plaingrad.cli.table.model import TableModel
+    from plaingrad.module import Module
+
+EXAMPLE = "Example: plaingrad export out/titanic/model.safetensors titanic.onnx"
+INPUT = "features"
+
+
+def export(
+    model: Model,
+    output: Annotated[
+        Path, typer.Argument(metavar="FILE.onnx", help="ONNX file; FILE.json tells how to use it.")
+    ],
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Write a model as an ONNX graph, and beside it what a caller must know.
+
+    The graph begins where the columns have become numbers, and has the
+    features as its one input. What makes them of the columns, and numbers
+    in the target's own units of the output, is told by the JSON file.
+    """
+    if output.suffix.lower() != ".onnx":
+        raise ValueError(f"{output}: expected a file with the suffix .onnx")
+    expect_place(output)
+
+    import json as json_module
+
+    from plaingrad import interop
+    from plaingrad.cli.table.model import TableModel
+    from plaingrad.files import replacing
+
+    known = TableModel.load(model)
+    network, link, name = _graph(known)
+    notes = {
+        "features": known.encoder.names_,
+        "target": known.target.name,
+        "classes": known.target.class_names,
+    }
+    beside = output.with_suffix(".json")
+    with replacing(output) as temporary, replacing(beside) as told:
+        try:
+            interop.export_onnx(
+                network,
+                temporary,
+                (len(known.encoder.names_),),
+                output=link,
+                input_name=INPUT,
+                output_name=name,
+                metadata=notes,
+            )
+        except ImportError:
+            raise MissingExtra("export", "onnx", "onnx") from None
+        facts = _told(known, name, json_module.loads(known.encoder.to_bytes()))
+        told.write_text(json_text(facts) + "\n", encoding="utf-8")
+    voice = Voice(quiet, json)
+    voice.say(
+        f"input {INPUT!r}: float32 (batch, {len(known.encoder.names_)}), the encoded columns",
+        f"output {name!r}: {facts['output']['is']}",
+        "left out of the graph: the encoding of the columns"
+        + ("" if known.target.labels else ", and the target's own units"),
+        f"the graph is {output}; how to use it tells {beside}",
+    )
+    voice.tell({"graph": str(output), "beside": str(beside), **facts})
+
+
+def _graph(model: TableModel) -> tuple[Module, str | None, str]:
+    """The network, what its graph makes of its outputs, and the name of that."""
+    from plaingrad import nn
+
+    name = "probabilities" if model.target.labels else "prediction"
+    link = {"identity": None, "logistic": "sigmoid"}.get(model.link, model.link)
+    if len(model.members) == 1:
+        return model.members[0], link, name
+    if link == "exp":
+        raise ValueError("expected one network for a Poisson loss, got several, whose average has no graph")
+    last = {"softmax": lambda: nn.Softmax(1), "sigmoid": nn.Sigmoid, None: nn.Identity}[link]
+    branches = [nn.Sequential(member, last()) for member in model.members]
+    width = len(model.classes) if link == "softmax" else 1
+    mean = nn.Linear(width, width, bias=False)
+    mean.weight.value.zero_().fill_diagonal_(1 / len(branches))
+    return nn.Sequential(nn.Parallel(*branches), mean), None, name
+
+
+def _told(model: TableModel, name: str, encoder: Any) -> dict[str, Any]:
+    """What a caller must know, as plain data."""
+    target = model.target
+    output: dict[str, Any] = {"name": name, "dtype": "float32"}
+    if len(model.classes) == 2:
+        second = target.class_names[model.classes[1]]
+        output |= {"shape": ["batch", 1], "is": f"the probability of {second!r}, shape (batch, 1)"}
+    elif target.labels:
+        output |= {
+            "shape": ["batch", len(model.classes)],
+            "is": f"the probability of each class, shape (batch, {len(model.classes)})",
+        }
+    else:
+        told = "the target, shape (batch, 1)"
+        if (target.mean, target.deviation) != (0.0, 1.0):
+            told = (
+                f"the scaled target, shape (batch, 1): times {target.deviation:.9g}, plus {target.mean:.9g}"
+            )
+        output |= {"shape": ["batch", 1], "is": told, "mean": target.mean, "deviation": target.deviation}
+    if target.labels:
+        output["classes"] = [target.labels[place] for place in model.classes]
+        if model.weights is not None:
+            output["class_weights"] = model.weights.tolist()
+            output["is"] += (
+                "; training has weighted the classes: for the classes as they occur, divide the probability "
+                "of each by its class_weights, and all by their sum"
+            )
+    return {
+        "task": target.task,
+        "target": target.name,
+        "input": {
+            "name": INPUT,
+            "dtype": "float32",
+            "shape": ["batch", len(model.encoder.names_)],
+            "features": model.encoder.names_,
+        },
+        "output": output,
+        "columns": model.columns,
+        "preprocessing": encoder,
+    }

@@ -1,0 +1,123 @@
+"""`plaingrad predict`: what a model says of other rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from plaingrad.cli.kinds import character, one_of
+from plaingrad.cli.output import Json, Quiet, Voice
+from plaingrad.cli.table.settings import FORMATS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from plaingrad.cli.table.model import TableModel
+
+EXAMPLE = "Example: plaingrad predict out/titanic/model.safetensors new.csv -o predictions.csv"
+
+Option = typer.Option
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="model.safetensors that plaingrad train has made.")
+]
+Data = Annotated[
+    Path, typer.Argument(metavar="DATA", help="Table with the columns of the training; - for standard input.")
+]
+
+
+def _format(help: str) -> Any:
+    metavar, names = "|".join(FORMATS), list(FORMATS)
+    return Option(help=help, parser=one_of(*FORMATS), metavar=metavar, autocompletion=lambda: names)
+
+
+Format = Annotated[
+    str | None, _format("Of the table; by default its suffix tells, and csv by standard input.")
+]
+Separator = Annotated[
+    str | None,
+    Option(help="What stands between two fields; by default found.", parser=character, metavar="CHARACTER"),
+]
+
+COLUMN = "prediction"
+
+
+def predict(
+    model: Model,
+    data: Data,
+    output: Annotated[
+        Path,
+        Option("--output", "-o", help="File, whose suffix tells the format; - for standard output, as CSV."),
+    ] = Path("-"),
+    keep: Annotated[
+        list[str] | None, Option(metavar="COLUMN", help="Column of DATA to write as well; may be repeated.")
+    ] = None,
+    keep_all: Annotated[bool, Option("--keep-all", help="Write all columns of DATA as well.")] = False,
+    format: Format = None,
+    output_format: Annotated[str | None, _format("Of the output, whatever its suffix.")] = None,
+    separator: Separator = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Predict the target for each row of a table.
+
+    Columns are found by their names, in any order. The output has a row
+    for each row of DATA: the column "prediction", and for classes one
+    column with the probability of each, such as "probability_yes".
+    """
+    from plaingrad.cli.table.model import TableModel
+    from plaingrad.cli.table.source import STANDARD
+    from plaingrad.cli.table.writing import expect_writable, write_frame
+
+    expect_writable(output, output_format)
+    known = TableModel.load(model)
+    frame = _read(data, known, format, separator, list(keep or []), keep_all)
+    labels, probabilities = known.predict(frame)
+    found = predicted(known, labels, probabilities)
+    kept = list(frame.columns) if keep_all else list(keep or [])
+    twice = [name for name in kept if name in found]
+    if twice:
+        raise ValueError(f"--keep: a column {twice[0]!r} is written already; rename it")
+    voice = Voice(quiet, json)
+    if json and output == STANDARD:
+        columns = {name: values.tolist() for name, values in found.items()}
+        voice.tell({"target": known.target.name, "rows": len(frame), **columns})
+        return
+    found_frame = frame[kept].assign(**found) if kept else _frame(found)
+    write_frame(found_frame, output, output_format)
+    if output != STANDARD:
+        voice.say(f"{len(frame):,} predictions of {known.target.name!r} are in {output}")
+        voice.tell({"target": known.target.name, "rows": len(frame), "output": str(output)})
+
+
+def predicted(
+    model: TableModel, labels: np.ndarray, probabilities: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """The columns of a prediction by name."""
+    found = {COLUMN: labels}
+    if probabilities is not None:
+        names = model.target.class_names
+        found |= {f"probability_{name}": probabilities[:, place] for place, name in enumerate(names)}
+    return found
+
+
+def _read(
+    path: Path, model: TableModel, format: str | None, separator: str | None, keep: list[str], keep_all: bool
+) -> pd.DataFrame:
+    from plaingrad.cli.table.source import located
+    from plaingrad.data.tables import read_frame
+    from plaingrad.data.tables.errors import expect_column
+
+    with located(path, format) as file:
+        frame = read_frame(file, format=format, separator=separator)
+        for name in (*model.columns, *keep):
+            expect_column(name, list(frame.columns))
+        return frame if keep_all else frame[list(dict.fromkeys([*model.columns, *keep]))]
+
+
+def _frame(columns: dict[str, np.ndarray]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns, copy=False)

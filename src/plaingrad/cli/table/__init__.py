@@ -1,0 +1,1 @@
+"""What the commands about tables share: data in parts, the network for them, scores and reports."""

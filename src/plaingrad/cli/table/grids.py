@@ -1,0 +1,220 @@
+"""The tables of a report, as rows of text: the same on the terminal and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from plaingrad.cli.table.scores import NAMES
+
+MOST_COLUMNS = 40
+MOST_CLASSES = 40
+MOST_TRIALS = 10
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of texts.
+
+    Attributes:
+        title: stands above.
+        head: of the columns.
+        rows: as many texts in each.
+        numbers: which columns hold numbers, which stand at the right.
+        note: stands below.
+    """
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: Sequence[int] = ()
+    note: str = ""
+    bars: Mapping[int, Sequence[float]] = field(default_factory=dict)
+
+
+def number(value: float | None) -> str:
+    """A score as text: three decimals, and for large and small ones four digits."""
+    if value is None:
+        return "—"
+    return (
+        f"{value:.3f}"
+        if 0.0005 <= abs(value) < 10 or value == 0
+        else f"{value:.4g}"
+        if abs(value) >= 10
+        else f"{value:.2g}"
+    )
+
+
+def columns_grid(columns: Sequence[Facts]) -> Grid:
+    """What is done with each column."""
+    rows = [
+        [
+            each["name"],
+            each["kind"],
+            each["done"],
+            f"{each['features']:,}",
+            f"{each['missing']:,}" if each["missing"] else "",
+        ]
+        for each in columns[:MOST_COLUMNS]
+    ]
+    return Grid(
+        "Columns",
+        ["column", "kind", "what is done", "features", "missing"],
+        rows,
+        (3, 4),
+        _more(columns, MOST_COLUMNS),
+    )
+
+
+def _more(things: Sequence[object], shown: int) -> str:
+    return f"and {len(things) - shown:,} more" if len(things) > shown else ""
+
+
+def scores_grid(test: Facts) -> Grid:
+    """The network's scores beside those of the baselines."""
+    baselines = test.get("baselines", {})
+    spread = _spread(test.get("folds", []))
+    heads = {"dummy": "dummy", "linear": "linear model"}
+    rows = []
+    for key, score in test["scores"].items():
+        name, more = NAMES[key]
+        told = number(score) + (f" ± {number(spread[key])}" if key in spread else "")
+        rows.append(
+            [f"{name} {'↑' if more else '↓'}", told, *(number(each[key]) for each in baselines.values())]
+        )
+    head = ["score", "network", *(heads[name] for name in baselines)]
+    notes = ["± is the standard deviation over the folds."] if spread else []
+    if test.get("baseline_rows", 0) < test.get("training_rows", 0):
+        sample = f"{test['baseline_rows']:,} of {test['training_rows']:,} training rows"
+        notes += [f"The baselines were trained on {sample}, drawn at random."]
+    return Grid("Scores", head, rows, range(1, len(head)), " ".join(notes))
+
+
+def _spread(folds: Sequence[Facts]) -> dict[str, float]:
+    import statistics
+
+    found = {}
+    for key in folds[0] if folds else ():
+        values = [fold[key] for fold in folds if fold[key] is not None]
+        if len(values) > 1:
+            found[key] = statistics.stdev(values)
+    return found
+
+
+def classes_grid(test: Facts) -> Grid:
+    """Precision, recall and F1 of each class."""
+    items = list(test["classes"].items())
+    rows = [
+        [name, *(number(each[key]) for key in ("precision", "recall", "f1")), f"{each['rows']:,}"]
+        for name, each in items[:MOST_CLASSES]
+    ]
+    return Grid(
+        "Classes",
+        ["class", "precision", "recall", "F1", "rows"],
+        rows,
+        range(1, 5),
+        _more(items, MOST_CLASSES),
+    )
+
+
+def importance_grid(importance: Facts, most: int = 15) -> Grid:
+    """The columns that matter most."""
+    columns = importance["columns"]
+    shown = columns[:most]
+    largest = max((each["mean"] for each in shown), default=0.0)
+    rows = [[each["name"], f"{number(each['mean'])} ± {number(each['deviation'])}"] for each in shown]
+    lengths = [max(0.0, each["mean"] / largest) if largest > 0 else 0.0 for each in shown]
+    where = f"on {importance['rows']:,} rows that the network was not trained on"
+    note = f"The {importance['measure']} when a column is shuffled, {where}."
+    more = _more(columns, most)
+    return Grid(
+        "Most important columns",
+        ["column", importance["measure"]],
+        rows,
+        (1,),
+        f"{note} {more}".strip(),
+        {1: lengths},
+    )
+
+
+def errors_grid(errors: Facts) -> Grid:
+    """How far predictions of numbers are off."""
+    edges, counts = errors["edges"], errors["counts"]
+    largest = max(counts)
+    rows = [[f"{low:.4g} to {high:.4g}", f"{count:,}"] for low, high, count in zip(edges, edges[1:], counts)]
+    return Grid(
+        "Errors (predicted minus true)",
+        ["error", "rows"],
+        rows,
+        (1,),
+        "",
+        {1: [count / largest for count in counts]},
+    )
+
+
+def search_grid(search: Facts) -> Grid:
+    """The best settings that a search has met."""
+    trials = [
+        trial for trial in search["trials"] if trial["value"] is not None and trial["state"] == "complete"
+    ]
+    best = sorted(trials, key=lambda trial: trial["value"])[:MOST_TRIALS]
+    names = list(search["best"])
+    rows = [
+        [
+            str(trial["number"] + 1),
+            number(trial["value"]),
+            *(_setting(trial["settings"].get(name)) for name in names),
+        ]
+        for trial in best
+    ]
+    states = [trial["state"] for trial in search["trials"]]
+    note = (
+        f"{len(states):,} settings searched: {states.count('complete'):,} trained to the end, "
+        f"{states.count('pruned'):,} given up early, {states.count('fail'):,} failed."
+    )
+    return Grid(
+        "Search",
+        ["trial", "validation loss", *(name.replace("_", " ") for name in names)],
+        rows,
+        (0, 1),
+        note,
+    )
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value)) or "none"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def how_grid(facts: Facts) -> Grid:
+    """How the network was made."""
+    network, training, settings = facts["network"], facts["training"], facts["settings"]
+    lost = facts["rows"].get("without_target", 0)
+    counts = ", ".join(
+        f"{count:,} {name}" for name, count in facts["rows"].items() if name != "without_target"
+    )
+    kept = f"; kept: epoch {training['best_epoch']}" if training["best_epoch"] else ""
+    sizes, parameters = "-".join(map(str, network["architecture"])), f"{network['parameters']:,} parameters"
+    many = f" × {network['models']}" if network["models"] > 1 else ""
+    options = [
+        f"{name.replace('_', ' ')} {_setting(settings[name])}"
+        for name in ("dropout", "normalization")
+        if settings[name] not in (0, "none")
+    ]
+    rate = f"learning rate {settings['lr']:.3g} ({settings['schedule']})"
+    size = f"batch size {training['batch_size']}"
+    rows = [
+        ["task", f"{facts['task']}: {facts['reason']}"],
+        ["rows", counts + (f"; {lost:,} without target left out" if lost else "")],
+        ["network", ", ".join([sizes + many, settings["activation"], *options, parameters])],
+        ["training", f"{settings['optimizer']}, {rate}, {size}"],
+        ["epochs", f"{training['epochs']} ({training['stopped']}{kept})"],
+        ["time", f"{training['seconds']:.1f} s, {training['engine']} engine"],
+        ["seed", str(settings["seed"])],
+        ["versions", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())],
+    ]
+    return Grid("How it was made", ["", ""], rows)

@@ -1,0 +1,178 @@
+"""A trained network with all that it takes to predict from a table, in memory and in one file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from plaingrad import interop
+from plaingrad.cli.table.network import Fitted
+from plaingrad.data.tables import TableEncoder, Target
+from plaingrad.estimators.prediction import Predictor
+from plaingrad.module import Module, ModuleError
+from plaingrad.nn import Parallel
+from plaingrad.train.evaluation import outputs
+
+KIND = "table"
+ENCODER = "encoder"  # the attachment
+
+
+@dataclass(frozen=True)
+class TableModel:
+    """What `plaingrad train` makes.
+
+    Attributes:
+        members: the networks, whose predictions are averaged.
+        encoder: from columns to the networks' inputs.
+        target: what is predicted.
+        link: from outputs to what is predicted, a name of `plaingrad.estimators.objectives.LINKS`.
+        classes: the places in ``target.labels`` of the classes that the networks know; empty for numbers.
+        weights: of these classes in training; None if they counted alike.
+        facts: what else is to be known: settings, history, scores, numbers of rows.
+    """
+
+    members: Sequence[Module]
+    encoder: TableEncoder
+    target: Target
+    link: str
+    classes: np.ndarray
+    weights: np.ndarray | None
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, fitted: Fitted, target: Target, facts: Mapping[str, Any]) -> TableModel:
+        """The model that came of a training."""
+        made = fitted.estimator
+        classes = getattr(made, "classes_", np.empty(0))
+        weights = getattr(made, "_class_weights", None)
+        return cls(
+            made.modules_,
+            fitted.encoder,
+            target,
+            made.out_activation_,
+            classes.astype(np.int64),
+            weights,
+            facts,
+        )
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that it needs, by name."""
+        return list(self.encoder.used_)
+
+    def outputs(self, X: np.ndarray) -> np.ndarray:
+        """The averaged predictions for encoded rows: a column for each class, or one of scaled numbers."""
+        found = Predictor(self.members, self.link, compiled=False)(X)
+        return np.hstack([1 - found, found]) if len(self.classes) == 2 else found
+
+    def places(self, found: np.ndarray) -> np.ndarray:
+        """Outputs as places of classes in ``target.labels``, or as scaled numbers."""
+        return self.classes[found.argmax(1)] if len(self.classes) else found[:, 0]
+
+    def probabilities(self, found: np.ndarray) -> np.ndarray:
+        """Outputs as the probability of each class of ``target.labels``, shape ``(rows, classes)``."""
+        if self.weights is not None:  # training has seen the classes as often as their weights say
+            found = found / self.weights.astype(found.dtype)
+            found = found / found.sum(1, keepdims=True)
+        if len(self.classes) == len(self.target.labels):
+            return found
+        every = np.zeros((len(found), len(self.target.labels)), found.dtype)
+        every[:, self.classes] = found
+        return every
+
+    def predict(self, frame: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """Predict from a data frame.
+
+        Args:
+            frame: has the columns that are needed, in any order.
+
+        Returns:
+            The labels, or numbers in the target's own units, ``(rows,)``; and the probabilities
+            ``(rows, classes)``, or None for numbers.
+
+        Raises:
+            ValueError: a column is missing, or a value is not what its column holds.
+        """
+        found = self.outputs(self.encoder.transform(frame))
+        if len(self.classes):
+            return self.target.decode(self.places(found)), self.probabilities(found)
+        return self.target.undo(self.places(found)), None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to one file."""
+        facts = {
+            **self.facts,
+            "kind": KIND,
+            "target": self.target.to_dict(),
+            "link": self.link,
+            "classes": self.classes.tolist(),
+            "class_weights": None if self.weights is None else self.weights.tolist(),
+            "columns": [asdict(choice) for choice in self.encoder.choices()],
+        }
+        module = self.members[0] if len(self.members) == 1 else Parallel(*self.members)
+        interop.save(module, path, facts, {ENCODER: self.encoder.to_bytes()})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TableModel:
+        """Read it again; nothing that the file holds is run.
+
+        Raises:
+            ValueError: the file holds no such model, or one that contradicts itself.
+            OSError: the file cannot be read.
+        """
+        file = interop.load(path)
+        try:
+            return cls._from(file)
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)}: {error}") from None
+
+    @classmethod
+    def _from(cls, file: interop.ModelFile) -> TableModel:
+        facts = file.facts
+        if facts.get("kind") != KIND or ENCODER not in file.attachments:
+            raise ValueError("expected a model that plaingrad train has made, got a network without a table")
+        target, encoder = (
+            Target.from_dict(facts.get("target")),
+            TableEncoder.from_bytes(file.attachments[ENCODER]),
+        )
+        link: Any = facts.get("link")
+        classes: Any = facts.get("classes")
+        weights: Any = facts.get("class_weights")
+        members = list(file.module) if isinstance(file.module, Parallel) else [file.module]
+        if link not in (("softmax", "logistic") if target.labels else ("identity", "exp")):
+            raise ValueError(f"expected a link for {target.task}, got {link!r:.40}")
+        if not _are(classes, int) or not all(0 <= each < len(target.labels) for each in classes):
+            raise ValueError(f"expected classes among {len(target.labels)} labels, got {classes!r:.40}")
+        if bool(classes) != bool(target.labels) or len(set(classes)) < len(classes) or len(classes) == 1:
+            raise ValueError(f"expected distinct classes for {target.task}, got {classes!r:.40}")
+        if weights is not None and not (
+            _are(weights, float) and len(weights) == len(classes) and min(weights) > 0
+        ):
+            raise ValueError(f"expected a weight above 0 for each class, got {weights!r:.40}")
+        width = len(classes) if link == "softmax" else 1
+        _expect_shapes(members, len(encoder.names_), width)
+        weights = None if weights is None else np.array(weights)
+        rest = {**facts, "versions": file.versions}
+        return cls(members, encoder, target, link, np.array(classes, np.int64), weights, rest)
+
+
+def _are(values: Any, kind: type) -> bool:
+    return type(values) is list and all(type(value) is kind for value in values)
+
+
+def _expect_shapes(members: Sequence[Module], features: int, width: int) -> None:
+    """Refuse networks that the encoder's features do not fit, or whose outputs do not fit the target."""
+    for member in members:
+        try:
+            shape = tuple(outputs(member, torch.zeros(2, features), 2).shape)
+        except (ModuleError, RuntimeError, IndexError) as error:
+            raise ValueError(f"expected a network for the encoder's {features} features: {error}") from None
+        if shape != (2, width):
+            raise ValueError(
+                f"expected a network with {width} outputs for a row, got shape {shape} for 2 rows"
+            )

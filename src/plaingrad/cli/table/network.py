@@ -1,0 +1,207 @@
+"""From settings to a trained estimator."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
+
+from plaingrad.cli.choices import bad, expect_size
+from plaingrad.cli.table.parts import Parts
+from plaingrad.cli.table.settings import Settings
+from plaingrad.cli.table.watcher import Watcher
+from plaingrad.data.tables import TableEncoder, Target
+from plaingrad.train import TrainingDiverged
+from plaingrad.train.callbacks import Callback, EarlyStopping
+
+if TYPE_CHECKING:
+    from plaingrad.estimators import MLPClassifier, MLPRegressor
+    from plaingrad.train import History
+
+CLASS_LOSSES = ("log_loss",)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came of a training.
+
+    Attributes:
+        estimator: trained, with the weights of its best epoch.
+        encoder: of the columns.
+        best_epoch: counted from 1; None without validation.
+    """
+
+    estimator: MLPClassifier | MLPRegressor
+    encoder: TableEncoder
+    best_epoch: int | None
+
+    @property
+    def history(self) -> History:
+        """Of the first network."""
+        return self.estimator.histories_[0]
+
+
+def expect_fitting(settings: Settings, target: Target) -> None:
+    """Refuse options that do not go with the task.
+
+    Raises:
+        ValueError: one line that names the option.
+    """
+    classes = target.task == "classification"
+    if settings.loss != "auto" and classes != (settings.loss in CLASS_LOSSES):
+        raise bad("--loss", f"expected a loss for {target.task}, got {settings.loss}")
+    if not classes and (settings.class_weight or settings.label_smoothing):
+        option = "--class-weight" if settings.class_weight else "--label-smoothing"
+        raise bad(option, "expected a target of classes with it, and this one has numbers")
+    class_weights(settings, target)
+
+
+def class_weights(settings: Settings, target: Target) -> Any:
+    """What the estimator gets as ``class_weight``, by the places of the classes."""
+    if not settings.class_weight:
+        return None
+    if list(settings.class_weight) == ["balanced"]:
+        return "balanced"
+    places = {name: place for place, name in enumerate(target.class_names)}
+    weights = {}
+    for text in settings.class_weight:
+        name, equals, number = text.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = np.nan
+        if not equals or not 0 < value < np.inf:
+            expected = "expected balanced, or a class and a number above 0 such as yes=2.5"
+            raise bad("--class-weight", f"{expected}, got {text!r}")
+        if name not in places:
+            known = ", ".join(map(repr, list(places)[:20]))
+            raise bad("--class-weight", f"there is no class {name!r}; classes: {known}")
+        weights[places[name]] = value
+    return weights
+
+
+def automatic_batch_size(rows: int) -> int:
+    """A power of two, about a hundredth of the rows: 32 for small tables, 1024 for large ones."""
+    size = 32
+    while size < min(1024, rows / 100):
+        size *= 2
+    return min(size, rows)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The parts of a table as a network gets them.
+
+    Attributes:
+        encoder: fitted to the training rows.
+        train: features ``(rows, features)`` and encoded target ``(rows,)``.
+        validation: the same of the rows that tell when to stop; None if nothing does.
+    """
+
+    encoder: TableEncoder
+    train: tuple[np.ndarray, np.ndarray]
+    validation: tuple[np.ndarray, np.ndarray] | None
+
+    @classmethod
+    def of(cls, parts: Parts, settings: Settings) -> Encoded:
+        """Encode the columns as the training rows ask for.
+
+        Raises:
+            ValueError: a column or the batch size cannot be used.
+        """
+        rows = len(parts.train)
+        if settings.batch_size is not None and settings.batch_size > rows:
+            raise bad("--batch-size", f"expected at most the {rows} training rows, got {settings.batch_size}")
+        encoder = TableEncoder(max_levels=settings.max_levels)
+        with parts.train.numbered():
+            encoder.fit(_with_texts_declared(parts.train.frame))
+        pairs = [
+            None if part is None else (part.encoded(encoder), part.codes)
+            for part in (parts.train, parts.validation)
+        ]
+        return cls(encoder, *pairs)  # type: ignore[arg-type]
+
+
+def _with_texts_declared(frame: pd.DataFrame) -> pd.DataFrame:
+    """Texts as categories, so that they stay texts in a part of which all happen to be numbers."""
+    texts = [
+        name
+        for name, kind in frame.dtypes.items()
+        if pd.api.types.is_string_dtype(kind) and not isinstance(kind, pd.CategoricalDtype)
+    ]
+    texts = [name for name in texts if pd.api.types.infer_dtype(frame[name], skipna=True) == "string"]
+    return frame.astype(dict.fromkeys(texts, "category")) if texts else frame
+
+
+def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequence[Watcher] = ()) -> Fitted:
+    """Train the network that the settings ask for.
+
+    Args:
+        encoded: what to train on.
+        target: what is to be predicted.
+        settings: of network and training.
+        callbacks: of the training; each is told of the validation data by ``begin`` before.
+
+    Raises:
+        ValueError: an option cannot be used.
+        TrainingDiverged: the parameters became infinite.
+    """
+    (X, y), held_out = encoded.train, encoded.validation
+    expect_size([X.shape[1], *settings.hidden, max(1, len(target.labels))])
+    stopping = [EarlyStopping(patience=settings.patience, restore_best_weights=True)] if held_out else []
+    for callback in callbacks:
+        callback.begin(held_out, target.task, "exp" if settings.loss == "poisson" else "identity")
+    made = make_estimator(settings, target, len(X), [*callbacks, *stopping])
+    validation = {"X_val": held_out[0], "y_val": held_out[1]} if held_out else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the report tells it
+        warnings.filterwarnings("ignore", "Training interrupted by user")
+        try:
+            made.fit(X, y, **validation)
+        except ValueError as error:
+            if isinstance(error.__cause__, TrainingDiverged):
+                raise error.__cause__ from None
+            raise
+    best = None
+    if held_out:
+        losses = made.histories_[0].val_loss
+        best = 1 + int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
+    return Fitted(made, encoded.encoder, best)
+
+
+def make_estimator(
+    settings: Settings, target: Target, rows: int, callbacks: Sequence[Callback]
+) -> MLPClassifier | MLPRegressor:
+    """The estimator that the settings ask for, for so many training rows."""
+    from plaingrad.estimators import MLPClassifier, MLPRegressor
+
+    options: dict[str, Any] = {
+        "hidden_layer_sizes": settings.hidden,
+        "activation": settings.activation,
+        "dropout": settings.dropout,
+        "normalization": None if settings.normalization == "none" else settings.normalization,
+        "n_models": settings.models,
+        "solver": settings.optimizer,
+        "learning_rate_init": settings.lr,
+        "learning_rate": settings.schedule,
+        "alpha": settings.weight_decay,
+        "clip_norm": settings.clip_norm,
+        "max_iter": settings.epochs,
+        "batch_size": settings.batch_size or automatic_batch_size(rows),
+        "max_time": settings.max_time,
+        "random_state": settings.seed,
+        "engine": settings.engine,
+        "callbacks": callbacks,
+        "tol": 0.0,
+        "n_iter_no_change": np.inf,  # the validation loss tells when to stop, not the training loss
+    }
+    if target.task == "classification":
+        smoothing, weight = settings.label_smoothing, class_weights(settings, target)
+        return MLPClassifier(**options, label_smoothing=smoothing, class_weight=weight)
+    loss = "squared_error" if settings.loss == "auto" else settings.loss
+    return MLPRegressor(loss=loss, quantile=settings.quantile, **options)

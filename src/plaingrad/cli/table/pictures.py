@@ -1,0 +1,114 @@
+"""The pictures of a report: drawn by matplotlib, and made part of a page that may be light or dark."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from plaingrad.data.tables import Target
+from plaingrad.drawing import BLUE, INK, ORANGE, PALE, new_figure
+from plaingrad.train import History
+
+SIZE = (4.6, 3.1)  # inches; letters stay legible on a phone that is about as wide
+MOST_POINTS = 1500
+
+
+def loss_curve(history: History, best: int | None, loss: str) -> str:
+    """The loss of each epoch."""
+    figure, ax = new_figure("", SIZE)
+    history.plot(ax, best=best, ylabel=loss)
+    return svg(figure)
+
+
+def predicted_against_true(truth: np.ndarray, predicted: np.ndarray, name: str) -> str:
+    """A point per row; right predictions lie on the diagonal."""
+    figure, ax = new_figure("", SIZE)
+    ends = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
+    ax.plot(ends, ends, color=PALE, linewidth=1, zorder=1)
+    _points(ax, truth, predicted)
+    ax.set_xlabel(f"true {name}", parse_math=False)
+    ax.set_ylabel("predicted", parse_math=False)
+    return svg(figure)
+
+
+def residuals(truth: np.ndarray, predicted: np.ndarray, name: str) -> str:
+    """A point per row: by how much its prediction is off."""
+    figure, ax = new_figure("", SIZE)
+    ax.axhline(0, color=PALE, linewidth=1, zorder=1)
+    _points(ax, predicted, predicted - truth)
+    ax.set_xlabel(f"predicted {name}", parse_math=False)
+    ax.set_ylabel("predicted minus true")
+    return svg(figure)
+
+
+def of_numbers(target: Target, truth: np.ndarray, places: np.ndarray) -> dict[str, str]:
+    """The pictures of predicted numbers; of a sample of the rows, if there are many.
+
+    Args:
+        target: what is predicted.
+        truth: the scaled true values, ``(rows,)``.
+        places: the scaled predictions, ``(rows,)``.
+    """
+    shown = np.random.default_rng(0).permutation(len(truth))[:MOST_POINTS]
+    true, predicted = target.undo(truth[shown]), target.undo(places[shown])
+    return {
+        "predicted": predicted_against_true(true, predicted, target.name),
+        "residuals": residuals(true, predicted, target.name),
+    }
+
+
+def search(values: Sequence[float | None]) -> str:
+    """The validation loss of each setting that was tried, and the best so far."""
+    figure, ax = new_figure("", SIZE)
+    found = np.array([np.nan if value is None else value for value in values])
+    trials = np.arange(1, len(found) + 1)
+    ax.plot(trials, found, "o", color=BLUE, markersize=4, alpha=0.7)
+    ax.plot(trials, np.fmin.accumulate(found), color=ORANGE, linewidth=1.5, drawstyle="steps-post")
+    low, high = np.nanmin(found), np.nanquantile(found, 0.9)
+    if high > low:
+        ax.set_ylim(low - 0.08 * (high - low), high + 0.25 * (high - low))
+    ax.set_xlabel("setting")
+    ax.set_ylabel("validation loss; best so far")
+    return svg(figure)
+
+
+def _points(ax: mpl.axes.Axes, x: np.ndarray, y: np.ndarray) -> None:
+    ax.scatter(x, y, s=12, color=BLUE, alpha=0.6 if len(x) < 300 else 0.35, linewidths=0)
+
+
+def svg(figure: Figure) -> str:
+    """A figure as an SVG element that takes the colours of text and lines from the page around it."""
+    figure.patch.set_visible(False)
+    for ax in figure.axes:
+        ax.patch.set_visible(False)
+    stream = io.StringIO()
+    # Text stays text, and the same figure gives the same bytes.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "plaingrad", "font.family": "sans-serif"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    text = stream.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(
+        r"(<svg [^>]*?)width=\"[^\"]*\" height=\"[^\"]*\"|(<svg [^>]*?)height=\"[^\"]*\" width=\"[^\"]*\"",
+        r"\1\2",
+        text,
+        count=1,
+    )
+    text = re.sub(r" (height|width)=\"[\d.]+pt\"", "", text, count=2)
+    text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 inherit", text)
+    text = _own_names(text)
+    return (
+        text.replace(INK, "currentColor")
+        .replace("#e6e6e6", "var(--line)")
+        .replace(PALE.lower(), "var(--pale)")
+    )
+
+
+def _own_names(text: str) -> str:
+    """Drop the names that nothing refers to; those of several pictures would be the same."""
+    used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", text))
+    return re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)

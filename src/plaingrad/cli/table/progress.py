@@ -1,0 +1,93 @@
+"""The epochs of a training as they pass, on the terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sklearn.metrics import r2_score
+
+from plaingrad.cli.table.watcher import Watcher
+from plaingrad.estimators.objectives import LINKS
+from plaingrad.train.callbacks.callback import Logs
+from plaingrad.train.evaluation import BATCH_SIZE, outputs
+
+INTERVAL = 0.1  # seconds between updates
+SCORES = {"classification": "accuracy", "regression": "r2"}
+
+
+class EpochProgress(Watcher):
+    """A bar with epoch, losses and score, and the score of each epoch in the history.
+
+    Networks of an ensemble are trained side by side, each with a copy; the copies share the display and have
+    a line each.
+
+    Args:
+        console: where to; nothing is shown if it is no terminal.
+        title: stands before the bar.
+    """
+
+    def __init__(self, console: Console, title: str = "epoch") -> None:
+        self.title = title
+        self.display = Progress(
+            TextColumn("{task.fields[title]}"),
+            MofNCompleteColumn(),
+            BarColumn(bar_width=20),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=console,
+            disable=console.quiet or not console.is_terminal,
+            refresh_per_second=8,
+            transient=True,
+        )
+        self.task: Any = None
+        self.held_out: tuple[torch.Tensor, np.ndarray] | None = None
+        self.score, self.link = "", LINKS["identity"]
+
+    def __deepcopy__(self, memo: Any) -> EpochProgress:
+        copied = EpochProgress.__new__(EpochProgress)
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def begin(self, held_out: tuple[np.ndarray, np.ndarray] | None, task: str, link: str) -> None:
+        self.held_out = None if held_out is None else (torch.from_numpy(held_out[0]), held_out[1])
+        self.score, self.link = SCORES[task], LINKS[link]
+
+    def on_train_begin(self, logs: Logs) -> None:
+        self.task = self.display.add_task("", total=self.run.epochs, title=self.title)
+        self.due = 0.0
+        self.display.start()
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        if self.held_out is not None:
+            logs = {**logs, f"val_{self.score}": self._score()}
+            self.run.history.append({f"val_{self.score}": logs[f"val_{self.score}"]})
+        if time.monotonic() >= self.due:
+            self._tell(epoch + 1, logs)
+            self.due = time.monotonic() + INTERVAL
+
+    def on_train_end(self, logs: Logs) -> None:
+        if self.task is not None:
+            self._tell(len(self.run.history), self.run.history.last())
+            self.display.refresh()
+            self.display.remove_task(self.task)
+        if not self.display.tasks:
+            self.display.stop()
+
+    def _tell(self, epochs: int, logs: Logs) -> None:
+        shown = [name for name in ("loss", "val_loss", f"val_{self.score}") if name in logs]
+        told = "  ".join(f"{name} {logs[name]:.4g}" for name in shown)
+        self.display.update(self.task, completed=epochs, description=told)
+
+    def _score(self) -> float:
+        assert self.held_out is not None
+        inputs, truth = self.held_out
+        found = outputs(self.run.model, inputs, BATCH_SIZE)
+        if self.score == "accuracy":
+            codes = found.argmax(1) if found.shape[1] > 1 else (found[:, 0] > 0).long()
+            return float((codes.numpy() == truth).mean())
+        return float(r2_score(truth, self.link(found[:, 0].numpy()))) if len(truth) > 1 else float("nan")

@@ -1,0 +1,133 @@
+"""The rows of a table that can be learned from, and what is to be learned."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from plaingrad.cli.table.settings import Settings
+from plaingrad.cli.table.source import located
+from plaingrad.data.tables import TableEncoder, Target, read_frame
+from plaingrad.data.tables.errors import expect_column
+
+FEWEST_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows with their target.
+
+    Attributes:
+        frame: the columns to predict from; its index has the places of the rows in the file, from 0.
+        codes: the target as a network learns it: places among the classes, int64 ``(n,)``, or scaled numbers,
+            float32 ``(n,)``.
+        lost: how many rows were left out because they have no target.
+    """
+
+    frame: pd.DataFrame
+    codes: np.ndarray
+    lost: int = 0
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def take(self, places: np.ndarray) -> Rows:
+        """Some of the rows, in this order."""
+        return Rows(self.frame.iloc[places], self.codes[places])
+
+    def encoded(self, encoder: TableEncoder) -> np.ndarray:
+        """The features of the rows, float32 ``(rows, features)``.
+
+        Raises:
+            ValueError: a value is not what its column holds; told with its row in the file.
+        """
+        with self.numbered():
+            return encoder.transform(self.frame)
+
+    @contextmanager
+    def numbered(self) -> Iterator[None]:
+        """Let errors about a row of these tell its number in the file."""
+        try:
+            yield
+        except ValueError as error:
+            raise ValueError(re.sub(r"(?<=in row )\d+$", self._number, str(error))) from None
+
+    def _number(self, found: re.Match[str]) -> str:
+        return str(self.frame.index[int(found[0]) - 1] + 1)
+
+    def sample(self, most: int, seed: int) -> Rows:
+        """At most so many of the rows, drawn at random, in their order."""
+        if len(self) <= most:
+            return self
+        drawn = np.random.default_rng(seed).choice(len(self), most, replace=False)
+        return self.take(np.sort(drawn))
+
+
+def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
+    """Read the table, and look at the column to be predicted.
+
+    Raises:
+        ValueError: something in the file cannot be used; one line that says what and where.
+        OSError: the file cannot be read.
+    """
+    with located(path, settings.format) as file:
+        frame = read_frame(file, format=settings.format, separator=settings.separator)
+        names = list(frame.columns)
+        for name in (settings.target, *settings.ignore):
+            expect_column(name, names)
+        if len(names) == 1 + len(set(settings.ignore)):
+            raise ValueError(f"there is no column besides the target {settings.target!r} to predict it from")
+        values = frame[settings.target]
+        task = None if settings.task == "auto" else settings.task
+        target = Target.of(values, settings.target, task)  # type: ignore[arg-type]
+        if target.task == "regression" and settings.loss == "poisson":
+            target = _as_rate(target, values)
+        rows = _with_target(frame.drop(columns=[settings.target, *settings.ignore]), values, target)
+        if len(rows) < FEWEST_ROWS:
+            raise ValueError(f"too few rows: expected at least {FEWEST_ROWS}, got {len(rows)}")
+    return rows, target
+
+
+def read_more(
+    path: Path,
+    target: Target,
+    columns: Sequence[str],
+    format: str | None = None,
+    separator: str | None = None,
+) -> Rows:
+    """Read another table with these columns and the same target; "-" is standard input.
+
+    Raises:
+        ValueError: a column is missing, or a class is not known; one line that says what and where.
+        OSError: the file cannot be read.
+    """
+    with located(path, format) as file:
+        frame = read_frame(file, format=format, separator=separator)
+        for column in (target.name, *columns):
+            expect_column(column, list(frame.columns))
+        return _with_target(frame[list(columns)], frame[target.name], target)
+
+
+def _with_target(frame: pd.DataFrame, values: pd.Series, target: Target) -> Rows:
+    present = target.present(values)
+    lost = int((~present).sum())
+    if lost == len(frame):
+        raise ValueError(f"the target {target.name!r} has no value")
+    if lost:
+        frame, values = frame[present], values[present]
+    codes = target.encode(values)
+    return Rows(frame, codes if codes.ndim == 1 else codes[:, 0], lost)
+
+
+def _as_rate(target: Target, values: pd.Series) -> Target:
+    """The target as multiples of its mean, for a loss whose predictions are never negative."""
+    least = float(target.undo(target.encode(values[target.present(values)])).min())
+    if least < 0:
+        raise ValueError(f"the loss poisson needs a target of at least 0, got {least:.6g} in {target.name!r}")
+    return replace(target, mean=0.0, deviation=target.mean)

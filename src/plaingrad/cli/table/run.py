@@ -1,0 +1,196 @@
+"""A run of `plaingrad train`, from a file to a folder with model and report."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from plaingrad import __version__
+from plaingrad.cli.output import Voice, json_text
+from plaingrad.cli.table import pictures, terminal
+from plaingrad.cli.table.grids import columns_grid
+from plaingrad.cli.table.importance import importance
+from plaingrad.cli.table.judging import Judgement
+from plaingrad.cli.table.model import TableModel
+from plaingrad.cli.table.network import Encoded, Fitted, expect_fitting, fitted
+from plaingrad.cli.table.page import page
+from plaingrad.cli.table.parts import Parts, divided, folds, whole
+from plaingrad.cli.table.progress import EpochProgress
+from plaingrad.cli.table.rows import Rows, read_more, read_rows
+from plaingrad.cli.table.settings import Settings
+from plaingrad.cli.table.tune import tuned
+from plaingrad.data.tables import Target
+from plaingrad.files import filling
+
+Facts = dict[str, Any]
+
+
+def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
+    """Read, train, judge, write and report; returns the report.
+
+    Args:
+        data: the table.
+        settings: of everything.
+        output: where model and report go.
+        voice: tells how it goes.
+
+    Raises:
+        ValueError: the table or an option cannot be used.
+        OSError: a file cannot be read or written.
+        TrainingDiverged: the parameters became infinite.
+    """
+    with voice.working(f"reading {data}"):
+        rows, target = read_rows(data, settings)
+    expect_fitting(settings, target)
+    lost = rows.lost
+    voice.say(f"{target.task}: {target.reason}")
+    if lost:
+        voice.say(f"{lost:,} rows without {target.name!r} left out")
+    with voice.working("encoding columns"):
+        parts = _parts(rows, target, settings)
+        rows = rows if settings.cv else parts.train  # of a large table, what is not needed leaves memory
+        encoded = Encoded.of(parts, settings)
+    columns = [asdict(choice) for choice in encoded.encoder.choices()]
+    voice.say(terminal.drawn(columns_grid(columns)), parts.told())
+    with filling(output) as folder:
+        search = None
+        if settings.tune:
+            settings, search = tuned(encoded, target, settings, output, voice)
+        judgement = _cross_validated(rows, target, settings, voice) if settings.cv else None
+        made = fitted(encoded, target, settings, [EpochProgress(voice.err)])
+        voice.say(_ended(made))
+        model = TableModel.of(made, target, {})
+        if judgement is None:
+            with voice.working("training baselines"):
+                judgement = Judgement.of(model, parts, settings.seed)
+        with voice.working("shuffling columns to see which matter"):
+            important = _importance(model, parts, settings.seed)
+        facts = {
+            "data": str(data),
+            "task": target.task,
+            "reason": target.reason,
+            "target": target.name,
+            "judged_by": _judged_by(judgement, settings),
+            "rows": {**parts.counts(), "without_target": lost},
+            "test": judgement.to_dict(),
+            "importance": important,
+            **_how(made, settings),
+            "columns": columns,
+            "search": search,
+        }
+        _write(folder, model, made, facts)
+    with filling(output) as folder:  # of its own, so that a plot that fails costs no training
+        drawn = _pictures(made, judgement, facts)
+        (folder / "report.html").write_text(page(facts, drawn), encoding="utf-8")
+    voice.say(*terminal.report(facts))
+    voice.say(f"model.safetensors, report.html, report.json and history.json are in {output}")
+    return facts
+
+
+def _parts(rows: Rows, target: Target, settings: Settings) -> Parts:
+    if settings.cv:
+        return whole(rows, target, settings)
+    names = list(rows.frame.columns)
+    others = [
+        None if path is None else read_more(path, target, names, settings.format, settings.separator)
+        for path in (settings.validation, settings.test)
+    ]
+    return divided(rows, target, settings, *others)
+
+
+def _cross_validated(rows: Rows, target: Target, settings: Settings, voice: Voice) -> Judgement:
+    found = []
+    for number, parts in enumerate(folds(rows, target, settings), 1):
+        title = f"fold {number}/{settings.cv}, epoch"
+        made = fitted(Encoded.of(parts, settings), target, settings, [EpochProgress(voice.err, title)])
+        expect_uninterrupted(made)
+        found.append(Judgement.of(TableModel.of(made, target, {}), parts, settings.seed))
+        told = ", ".join(
+            f"{name} {value:.4g}"
+            for name, value in found[-1].scores()["network"].items()
+            if value is not None
+        )
+        voice.say(f"fold {number}/{settings.cv}: {told}")
+    return Judgement.joined(found)
+
+
+def expect_uninterrupted(made: Fitted) -> None:
+    """Let Ctrl-C end more than the one training that it has ended already."""
+    if made.history.stopped.startswith("interrupted"):
+        raise KeyboardInterrupt
+
+
+def _ended(made: Fitted) -> str:
+    history = made.history
+    kept = f"; epoch {made.best_epoch} kept" if made.best_epoch else ""
+    count = len(made.estimator.modules_)
+    many = f" for the first of {count} networks" if count > 1 else ""
+    time = f"{history.seconds:.1f} s ({history.engine} engine)"
+    return f"{len(history)} epochs{many} in {time}: {history.stopped}{kept}"
+
+
+def _judged_by(judgement: Judgement, settings: Settings) -> str:
+    count = len(judgement.truth)
+    if settings.cv:
+        folds = f"cross-validation with {settings.cv} folds"
+        return f"Judged by {folds} over all {count:,} rows; the model is trained on all."
+    where = f" of {settings.test}" if settings.test else ""
+    return f"Judged by {count:,} rows{where} that were not seen in training."
+
+
+def _importance(model: TableModel, parts: Parts, seed: int) -> Facts:
+    unseen = parts.test or parts.validation
+    return importance(model, unseen, seed).to_dict() if unseen else {"measure": "", "rows": 0, "columns": []}
+
+
+def _how(made: Fitted, settings: Settings) -> Facts:
+    """How the network was made."""
+    estimator, history = made.estimator, made.history
+    parameters = sum(value.numel() for value, _ in estimator.module_.parameters())
+    sizes = [estimator.n_features_in_, *settings.hidden, estimator.n_outputs_]
+    options = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    return {
+        "network": {"architecture": sizes, "parameters": parameters, "models": settings.models},
+        "training": {
+            "epochs": len(history),
+            "best_epoch": made.best_epoch,
+            "stopped": history.stopped,
+            "engine": history.engine,
+            "engine_reason": history.engine_reason,
+            "batch_size": estimator.batch_size,
+            "seconds": round(history.seconds, 3),
+        },
+        "settings": {
+            name: str(value) if isinstance(value, Path) else value for name, value in options.items()
+        },
+        "versions": {
+            "plaingrad": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+        },
+    }
+
+
+def _write(folder: Path, model: TableModel, made: Fitted, facts: Facts) -> None:
+    kept = ("task", "judged_by", "rows", "network", "training", "settings")
+    scores = {"scores": facts["test"]["scores"], "history": made.history.to_dict()}
+    known = json.loads(json_text({**{name: facts[name] for name in kept}, **scores}))
+    TableModel(**{**vars(model), "facts": known}).save(folder / "model.safetensors")
+    made.history.save(folder / "history.json")
+    (folder / "report.json").write_text(json_text(facts) + "\n", encoding="utf-8")
+
+
+def _pictures(made: Fitted, judgement: Judgement, facts: Facts) -> dict[str, str]:
+    classes = facts["task"] == "classification"
+    loss = "log loss" if classes else "loss (target standardised)"
+    drawn = {"loss": pictures.loss_curve(made.history, made.best_epoch, loss)}
+    if not classes:
+        drawn |= pictures.of_numbers(judgement.target, judgement.truth, judgement.found["network"].places)
+    if facts["search"]:
+        drawn["search"] = pictures.search([trial["value"] for trial in facts["search"]["trials"]])
+    return drawn

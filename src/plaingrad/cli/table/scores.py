@@ -1,0 +1,121 @@
+"""How good predictions are."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn import metrics
+
+from plaingrad.data.tables import Target
+
+# Names for people, and whether more is better.
+NAMES = {
+    "accuracy": ("accuracy", True),
+    "balanced_accuracy": ("balanced accuracy", True),
+    "log_loss": ("log loss", False),
+    "roc_auc": ("ROC AUC", True),
+    "r2": ("R²", True),
+    "rmse": ("RMSE", False),
+    "mae": ("MAE", False),
+}
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions for rows.
+
+    Attributes:
+        places: of the predicted classes among the labels, or scaled numbers, ``(rows,)``.
+        probabilities: of all classes, ``(rows, classes)``; None for numbers.
+    """
+
+    places: np.ndarray
+    probabilities: np.ndarray | None = None
+
+
+def class_scores(truth: np.ndarray, places: np.ndarray, probabilities: np.ndarray) -> dict[str, float | None]:
+    """Accuracy, balanced accuracy, log loss and area under the ROC curve.
+
+    Args:
+        truth: places of the true classes, ``(rows,)``.
+        places: of the predicted ones, ``(rows,)``.
+        probabilities: of all classes, ``(rows, classes)``.
+
+    Returns:
+        The scores by name; None for a ROC AUC of rows that do not have all classes.
+    """
+    classes = np.arange(probabilities.shape[1])
+    probabilities = probabilities.astype(np.float64)
+    probabilities /= probabilities.sum(1, keepdims=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of rows that do not have all classes
+        balanced = metrics.balanced_accuracy_score(truth, places)
+    return {
+        "accuracy": float(metrics.accuracy_score(truth, places)),
+        "balanced_accuracy": float(balanced),
+        "log_loss": float(metrics.log_loss(truth, probabilities, labels=classes)),
+        "roc_auc": _roc_auc(truth, probabilities, classes),
+    }
+
+
+def _roc_auc(truth: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> float | None:
+    if len(np.unique(truth)) < len(classes):
+        return None
+    if len(classes) == 2:
+        return float(metrics.roc_auc_score(truth, probabilities[:, 1]))
+    return float(metrics.roc_auc_score(truth, probabilities, multi_class="ovr", labels=classes))
+
+
+def number_scores(truth: np.ndarray, values: np.ndarray) -> dict[str, float | None]:
+    """R² (None for a single row), root mean squared and mean absolute error of numbers ``(rows,)``."""
+    return {
+        "r2": float(metrics.r2_score(truth, values)) if len(truth) > 1 else None,
+        "rmse": float(metrics.root_mean_squared_error(truth, values)),
+        "mae": float(metrics.mean_absolute_error(truth, values)),
+    }
+
+
+def scores(target: Target, truth: np.ndarray, found: Predictions) -> dict[str, float | None]:
+    """The scores that suit the task; ``truth`` is encoded as `plaingrad.cli.table.rows.Rows.codes`."""
+    if found.probabilities is not None:
+        return class_scores(truth, found.places, found.probabilities)
+    return number_scores(target.undo(truth), target.undo(found.places))
+
+
+def per_class(target: Target, truth: np.ndarray, places: np.ndarray) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and number of rows of each class."""
+    labels = range(len(target.labels))
+    found = metrics.precision_recall_fscore_support(truth, places, labels=labels, zero_division=0.0)
+    return {
+        name: {"precision": float(p), "recall": float(r), "f1": float(f), "rows": int(n)}
+        for name, p, r, f, n in zip(target.class_names, *found)
+    }
+
+
+def confusion(target: Target, truth: np.ndarray, places: np.ndarray) -> list[list[int]]:
+    """How many rows of each true class, one row of the matrix each, were taken for which."""
+    return metrics.confusion_matrix(truth, places, labels=range(len(target.labels))).tolist()
+
+
+def judged(target: Target, truth: np.ndarray, found: Predictions) -> dict[str, Any]:
+    """All that is to be told of predictions, but for plots."""
+    facts: dict[str, Any] = {"rows": len(truth), "scores": scores(target, truth, found)}
+    if target.labels:
+        facts["classes"] = per_class(target, truth, found.places)
+        facts["confusion"] = confusion(target, truth, found.places)
+    else:
+        off = target.undo(found.places) - target.undo(truth)
+        counts, edges = np.histogram(off, bins=_edges(off))
+        facts["errors"] = {"edges": edges.tolist(), "counts": counts.tolist()}
+    return facts
+
+
+def _edges(off: np.ndarray) -> np.ndarray:
+    """Ends of nine equal intervals around 0 that hold almost all errors, and of all."""
+    reach = float(np.quantile(np.abs(off), 0.99)) or 1.0
+    edges = np.linspace(-reach, reach, 10)
+    edges[0], edges[-1] = min(edges[0], off.min()), max(edges[-1], off.max())
+    return edges

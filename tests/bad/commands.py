@@ -1,0 +1,198 @@
+# ruff: noqa: E501, a table is easier to read with a line for each case
+"""Commands that cannot be: what is typed, the files there, and how the refusal begins.
+
+In the folder are always ``good.csv`` (20 rows of a, b and y, which is yes or no), ``numbers.csv`` (the same
+with numbers as y) and two models, ``classes.safetensors`` and ``numbers.safetensors``, trained on these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class BadCommand:
+    """A command, the files that it finds, and the beginning of its one line."""
+
+    typed: str
+    message: str
+    files: dict[str, str | bytes] = field(default_factory=dict)
+
+
+def rows(*others: str, n: int = 20, y: tuple[str, str] = ("no", "yes")) -> str:
+    """A table that can be used, followed by these lines."""
+    return "\n".join(["a,b,y", *(f"{i * 3},{i * i % 7},{y[i % 2 == 0]}" for i in range(n)), *others]) + "\n"
+
+
+def train(options: str, message: str, **files: str | bytes) -> BadCommand:
+    named = {name.replace("_", ".", 1): content for name, content in files.items()}
+    return BadCommand(f"train good.csv --target y -o new/out {options}", message, named)
+
+
+def table(content: str | bytes, message: str) -> BadCommand:
+    return BadCommand("train t.csv --target y -o new/out", f"t.csv: {message}", {"t.csv": content})
+
+
+def config(content: str | bytes, message: str) -> BadCommand:
+    return train("--config run.toml", f"run.toml: {message}", run_toml=content)
+
+
+TABLES = {
+    "no such file": BadCommand("train no.csv --target y -o new/out", "no.csv: No such file or directory"),
+    "a folder": BadCommand("train . --target y -o new/out", ".: Is a directory"),
+    "an unknown suffix": BadCommand("train t.xlsx --target y -o new/out", "t.xlsx: expected a suffix of .csv", {"t.xlsx": "x"}),
+    "an empty file": table("", "the file is empty"),
+    "blank lines only": table("\n\n\n", "the file is empty"),
+    "only a header": table("a,b,y\n", "the file has a header but no rows"),
+    "a binary file": table(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "expected text in UTF-8, got a binary file"),
+    "another encoding": table(rows("1,2,für").encode("latin-1"), "not a CSV file in UTF-8 (byte 0xfc)"),
+    "an open quote": table(rows('1,2,"yes'), "line 22: "),
+    "a long row": table(rows("1,2,yes,3"), "line 22: expected 3 fields as the header, got 4"),
+    "a short row": table(rows("1,2"), "line 22: expected 3 fields as the header, got 2"),
+    "every row longer": table("a,y\n" + "1,2,3\n" * 20, "line 2: expected 2 fields as the header, got 3"),
+    "a column without a name": table(",a,y\n" + "1,2,3\n" * 20, "column 1 has no name"),
+    "a name twice": table("a,a,y\n" + "1,2,3\n" * 20, "expected distinct column names, got 'a' more than once"),
+    "no target column": table(rows().replace("y", "why", 1), "there is no column 'y'; did you mean 'why'? columns: 'a', 'b', 'why'"),
+    "a target of other case": BadCommand("train good.csv --target Y -o new/out", "good.csv: there is no column 'Y'; did you mean 'y'?"),
+    "another separator": train("--separator ;", "good.csv: the header has no ';', but ',': is that the separator?"),
+    "a huge target": table(rows("1,2,-1e300", y=("1.5", "2")), "expected the target 'y' in other units"),
+    "a tiny target": table(rows(y=("1.5e-200", "2e-200")), "expected the target 'y' in other units"),
+    "an infinite target": table(rows("1,2,inf", y=("1.5", "2")), "column 'y': expected a finite number, got inf in row 21"),
+    "a target without values": table("a,y\n" + "1,\n" * 20, "the target 'y' has no value"),
+    "a target of dates": table("a,y\n" + "".join(f"{i},2026-01-{i + 1:02}\n" for i in range(20)), "expected the target 'y' to be classes or numbers, got dates"),
+    "one class": table(rows(y=("no", "no")), "expected two classes or more in the target 'y', got only 'no'"),
+    "one value": table("a,y\n" + "".join(f"{i},2.5\n" for i in range(20)), "expected the target 'y' to vary, got 2.5 in every row"),
+    "a class with one row": table(rows("1,2,maybe"), "expected at least two rows of each class of 'y', got one of 'maybe' in row 21"),
+    "no feature": table("y\n" + "1\n2\n" * 20, "there is no column besides the target 'y' to predict it from"),
+    "too few rows": table(rows(n=9), "too few rows: expected at least 10, got 9"),
+    "too few rows with a target": table(rows(*["1,2,"] * 9, n=9), "too few rows: expected at least 10, got 9"),
+    "too few rows for the classes": BadCommand(
+        "train t.csv --target y -o new/out",
+        "too few rows: 12 leave 2 for the test part, which has to hold 6 classes",
+        {"t.csv": "a,y\n" + "".join(f"{i},c{i % 6}\n" for i in range(12))},
+    ),
+    "infinity": BadCommand(
+        "train t.csv --target y -o new/out",
+        "column 'b': expected a finite number, got -inf in row 4",
+        {"t.csv": rows().replace("9,2,no", "9,-inf,no")},
+    ),
+    "nothing but a constant": BadCommand(
+        "train t.csv --target y -o new/out",
+        "no column can be used: 'a' (left out: the same value in every row)",
+        {"t.csv": "a,y\n" + "".join(f"1,{'no' if i % 2 else 'yes'}\n" for i in range(20))},
+    ),
+}  # fmt: skip
+
+OPTIONS = {
+    "no target": BadCommand("train good.csv", "Missing option '--target'."),
+    "no data": BadCommand("train --target y", "Missing argument 'DATA'."),
+    "an unknown option": train("--frobnicate", "No such option: --frobnicate"),
+    "a misspelt option": train("--epoch 3", "No such option: --epoch"),
+    "an ignored column that is not there": train("--ignore c", "good.csv: there is no column 'c'; columns: 'a', 'b', 'y'"),
+    "the target ignored": train("--ignore y", "the target 'y' cannot be ignored"),
+    "everything ignored": train("--ignore a --ignore b", "good.csv: there is no column besides the target 'y'"),
+    "an unknown task": train("--task guess", "Invalid value for '--task': expected one of auto, classification, regression"),
+    "regression of words": train("--task regression", "good.csv: regression needs a numeric target, got 'yes' in 'y'"),
+    "an unknown format": train("--format xls", "Invalid value for '--format': expected one of csv, tsv, parquet"),
+    "another format": train("--format parquet", "good.csv: not a Parquet file, or a damaged one"),
+    "no separator": train("--separator ''", "Invalid value for '--separator': expected one character, got ''"),
+    "no levels": train("--max-levels 0", "Invalid value for '--max-levels': expected a whole number from 1 to 10,000, got 0"),
+    "no test rows": train("--test-size 0", "Invalid value for '--test-size': expected a number of more than 0 and less than 1, got 0"),
+    "nothing but test rows": train("--test-size 1.0", "Invalid value for '--test-size': expected a number of more than 0 and less"),
+    "a test size that is no number": train("--test-size nan", "Invalid value for '--test-size': expected a number"),
+    "a validation size of words": train("--validation-size some", "Invalid value for '--validation-size': expected a number of"),
+    "a validation file that is not there": train("--validation no.csv", "no.csv: No such file or directory"),
+    "a validation file of other columns": train("--validation v.csv", "v.csv: there is no column 'b'; columns: 'a', 'y'", v_csv="a,y\n1,yes\n"),
+    "a test file of other classes": train("--test v.csv", "v.csv: column 'y': expected one of the classes 'no', 'yes', got 'maybe' in row 2", v_csv="a,b,y\n1,2,yes\n3,4,maybe\n"),
+    "a test file without targets": train("--test v.csv", "v.csv: the target 'y' has no value", v_csv="a,b,y\n1,2,\n"),
+    "one fold": train("--cv 1", "Invalid value for '--cv': expected a whole number from 2 to 100, got 1"),
+    "more folds than rows": train("--cv 50", "too few rows: expected at least 50 for as many folds, got 20"),
+    "folds and a test file": train("--cv 3 --test good.csv", "Invalid value for '--cv': expected neither --test nor --validation with it"),
+    "folds and a search": train("--cv 3 --tune 2", "Invalid value for '--tune': expected no --cv with it"),
+    "negative sizes": train("--hidden 4,-4", "Invalid value for '--hidden': expected sizes of at least 1"),
+    "sizes of words": train("--hidden big", "Invalid value for '--hidden': expected sizes of at least 1 such as 25,25, got 'big'"),
+    "huge sizes": train(f"--hidden {'9' * 20}", "Invalid value for '--hidden': expected sizes of at most 1,000,000, got '999"),
+    "too many parameters": train("--hidden 1000000,1000000", "network 2-1000000-1000000-2: expected at most 1,000,000,000 parameters"),
+    "a misspelt activation": train("--activation rely", "Invalid value for '--activation': expected one of relu, leakyrelu"),
+    "dropout of everything": train("--dropout 1", "Invalid value for '--dropout': expected a number of at least 0 and less than 1, got 1"),
+    "an unknown normalization": train("--normalization group", "Invalid value for '--normalization': expected one of none, batch, layer"),
+    "no models": train("--models 0", "Invalid value for '--models': expected a whole number from 1 to 1,000, got 0"),
+    "a misspelt optimizer": train("--optimizer adan", "Invalid value for '--optimizer': expected one of adam, adamw, sgd, rmsprop, adagrad; got 'adan'; did you mean 'adam'?"),
+    "a negative learning rate": train("--lr -0.1", "Invalid value for '--lr': expected a number of more than 0, got -0.1"),
+    "an infinite learning rate": train("--lr inf", "Invalid value for '--lr': expected a number of more than 0, got inf"),
+    "a schedule of another rule": train("--schedule adaptive", "Invalid value for '--schedule': expected --optimizer sgd with adaptive, got adam"),
+    "a negative penalty": train("--weight-decay -1", "Invalid value for '--weight-decay': expected a number of at least 0, got -1"),
+    "nothing of the gradient": train("--clip-norm 0", "Invalid value for '--clip-norm': expected a number of more than 0, got 0"),
+    "no epochs": train("--epochs 0", "Invalid value for '--epochs': expected a whole number from 1 to 10,000,000, got 0"),
+    "half an epoch": train("--epochs 0.5", "Invalid value for '--epochs': expected a whole number from 1 to 10,000,000, got '0.5'"),
+    "empty batches": train("--batch-size 0", "Invalid value for '--batch-size': expected a whole number of at least 1, or 'auto', got 0"),
+    "a batch of more than all": train("--batch-size 15", "Invalid value for '--batch-size': expected at most the 13 training rows, got 15"),
+    "a batch that normalisation cannot use": train("--batch-size 12 --normalization batch", "Sequential[1] BatchNorm1d(64): "),
+    "a loss for numbers": train("--loss huber", "Invalid value for '--loss': expected a loss for classification, got huber"),
+    "a loss for classes": BadCommand("train numbers.csv --target y -o new/out --loss log_loss", "Invalid value for '--loss': expected a loss for regression, got log_loss"),
+    "a rate of negative counts": BadCommand("train t.csv --target y -o new/out --loss poisson", "t.csv: the loss poisson needs a target of at least 0, got -5 in 'y'", {"t.csv": rows(y=("-5", "2.5"))}),
+    "smoothed numbers": BadCommand("train numbers.csv --target y -o new/out --label-smoothing 0.1", "Invalid value for '--label-smoothing': expected a target of classes with it"),
+    "weights of an unknown class": train("--class-weight maybe=2", "Invalid value for '--class-weight': there is no class 'maybe'; classes: 'no', 'yes'"),
+    "a weight of nothing": train("--class-weight yes=0", "Invalid value for '--class-weight': expected balanced, or a class and a number above 0"),
+    "a misspelt weight": train("--class-weight balance", "Invalid value for '--class-weight': expected balanced, or a class"),
+    "a quantile above all": train("--quantile 1", "Invalid value for '--quantile': expected a number of more than 0 and less than 1"),
+    "negative patience": train("--patience -1", "Invalid value for '--patience': expected a whole number of at least 0, got -1"),
+    "no patience but validation": train("--patience 0 --validation good.csv", "Invalid value for '--patience': expected at least 1 with --validation, got 0"),
+    "no time": train("--max-time 0", "Invalid value for '--max-time': expected a number of more than 0, got 0"),
+    "a negative seed": train("--seed -1", "Invalid value for '--seed': expected a whole number from 0 to 4,294,967,295"),
+    "a misspelt engine": train("--engine steam", "Invalid value for '--engine': expected one of auto, eager, native; got 'steam'"),
+    "a search of nothing": train("--tune 0", "Invalid value for '--tune': expected a whole number from 1 to 100,000, got 0"),
+    "an output folder that is a file": BadCommand("train good.csv --target y -o numbers.csv", "numbers.csv: not a folder"),
+    "an output folder below a file": BadCommand("train good.csv --target y -o numbers.csv/below", "numbers.csv/below: Not a directory"),
+    "a place for options that is not there": train("--epochs 1 --save-config no/run.toml", "no: No such file or directory"),
+}  # fmt: skip
+
+CONFIGS = {
+    "no such file": train("--config no.toml", "no.toml: No such file or directory"),
+    "no TOML": config("epochs: 3", "not a TOML file: "),
+    "another encoding": config("target = 'für'".encode("latin-1"), "not a TOML file in UTF-8 (byte 0xfc)"),
+    "a key twice": config("epochs = 1\nepochs = 2", "not a TOML file: "),
+    "an unknown key": config("epoch = 3", "there is no option 'epoch'; did you mean 'epochs'?"),
+    "a key of the call": config("quiet = true", "there is no option 'quiet'"),
+    "a key of a section": config("[network]\nhidden = [3]", "there is no option 'network'"),
+    "a fraction for a whole number": config("epochs = 2.5", "epochs: expected a whole number from 1 to 10,000,000, got '2.5'"),
+    "a truth value for a number": config("lr = true", "lr: expected a number of more than 0, got 'true'"),
+    "a number out of range": config("dropout = 1.5", "dropout: expected a number of at least 0 and less than 1, got 1.5"),
+    "infinity": config("lr = inf", "lr: expected a number of more than 0, got inf"),
+    "a name that is none": config("optimizer = 'adan'", "optimizer: expected one of adam, adamw"),
+    "a table for a list": config("hidden = {a = 1}", "hidden: expected a text, a number, true, false or a list, got a table"),
+    "a date": config("target = 2026-01-01", "target: expected a text, a number, true, false or a list, got datetime.date(2026, 1, 1)"),
+    "a list of lists": config("ignore = [['a']]", "ignore: expected a text, a number, true, false or a list, got [['a']]"),
+}  # fmt: skip
+
+MODELS = {
+    "no model": BadCommand("predict no.safetensors good.csv", "no.safetensors: No such file or directory"),
+    "a table for a model": BadCommand("predict good.csv good.csv", "good.csv: expected a safetensors file"),
+    "no data to predict": BadCommand("predict classes.safetensors no.csv", "no.csv: No such file or directory"),
+    "a column missing": BadCommand("predict classes.safetensors t.csv", "t.csv: there is no column 'b'; columns: 'a'", {"t.csv": "a\n1\n"}),
+    "a column of another name": BadCommand("predict classes.safetensors t.csv", "t.csv: there is no column 'b'; did you mean 'B'?", {"t.csv": "a,B\n1,2\n"}),
+    "a word for a number": BadCommand("predict classes.safetensors t.csv", "column 'a': expected a number, got 'x' in row 2", {"t.csv": "a,b\n1,2\nx,2\n"}),
+    "infinity": BadCommand("predict classes.safetensors t.csv", "column 'b': expected a finite number, got inf in row 1", {"t.csv": "a,b\n1,inf\n"}),
+    "a kept column that is not there": BadCommand("predict classes.safetensors good.csv --keep id", "good.csv: there is no column 'id'"),
+    "a kept column that is made": BadCommand("predict classes.safetensors t.csv --keep prediction", "--keep: a column 'prediction' is written already", {"t.csv": "a,b,prediction\n1,2,3\n"}),
+    "an output of no format": BadCommand("predict classes.safetensors good.csv -o out.xlsx", "out.xlsx: expected a suffix of .csv"),
+    "an output in no folder": BadCommand("predict classes.safetensors good.csv -o no/out.csv", "no: No such file or directory"),
+    "an output that is a folder": BadCommand("predict classes.safetensors good.csv -o out.csv", "out.csv: Is a directory", {"out.csv/x": ""}),
+    "an unknown output format": BadCommand("predict classes.safetensors good.csv --output-format xls", "Invalid value for '--output-format': expected one of csv"),
+    "nothing to judge by": BadCommand("evaluate classes.safetensors t.csv", "t.csv: there is no column 'y'; columns: 'a', 'b'", {"t.csv": "a,b\n1,2\n"}),
+    "an unknown class": BadCommand("evaluate classes.safetensors t.csv", "t.csv: column 'y': expected one of the classes 'no', 'yes', got 'maybe' in row 1", {"t.csv": "a,b,y\n1,2,maybe\n"}),
+    "a word to judge a number by": BadCommand("evaluate numbers.safetensors good.csv", "good.csv: column 'y': expected a number, got 'yes' in row 1"),
+    "a page in no folder": BadCommand("evaluate classes.safetensors good.csv --html no/x.html", "no: No such file or directory"),
+    "info on a table": BadCommand("info good.csv", "good.csv: expected a safetensors file"),
+    "info on a folder": BadCommand("info .", ".: Is a directory"),
+    "info on two files": BadCommand("info classes.safetensors numbers.safetensors", "Got unexpected extra argument"),
+    "a graph of another suffix": BadCommand("export classes.safetensors graph.pb", "graph.pb: expected a file with the suffix .onnx"),
+    "a graph in no folder": BadCommand("export classes.safetensors no/graph.onnx", "no: No such file or directory"),
+    "a graph of a table": BadCommand("export good.csv graph.onnx", "good.csv: expected a safetensors file"),
+}  # fmt: skip
+
+COMMANDS = {
+    f"{kind}: {name}": case
+    for kind, cases in (("table", TABLES), ("option", OPTIONS), ("config", CONFIGS), ("model", MODELS))
+    for name, case in cases.items()
+}

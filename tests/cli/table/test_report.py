@@ -1,0 +1,171 @@
+"""What a report says: scores, importances, tables and pictures."""
+
+from __future__ import annotations
+
+import io
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from sklearn import metrics
+from sklearn.inspection import permutation_importance
+
+from cli.shell import iris, titanic
+from plaingrad.cli.output import Voice, json_text
+from plaingrad.cli.table import pictures, terminal
+from plaingrad.cli.table.grids import number
+from plaingrad.cli.table.importance import importance
+from plaingrad.cli.table.judging import Judgement
+from plaingrad.cli.table.model import TableModel
+from plaingrad.cli.table.network import Encoded, fitted
+from plaingrad.cli.table.parts import divided
+from plaingrad.cli.table.progress import EpochProgress
+from plaingrad.cli.table.rows import read_rows
+from plaingrad.cli.table.scores import class_scores, judged
+from plaingrad.cli.table.settings import Settings
+from plaingrad.data.tables import Target
+from plaingrad.train import History
+
+
+def learned(path: Path, target: str, **options: object) -> tuple[TableModel, object]:
+    settings = Settings(target=target, epochs=15, lr=0.01, **options)  # type: ignore[arg-type]
+    rows, wanted = read_rows(path, settings)
+    parts = divided(rows, wanted, settings)
+    return TableModel.of(fitted(Encoded.of(parts, settings), wanted, settings), wanted, {}), parts
+
+
+def test_the_importance_is_scikit_learns_of_the_original_columns(tmp_path: Path) -> None:
+    model, parts = learned(titanic(tmp_path / "t.csv"), "survived")
+    test = parts.test  # type: ignore[attr-defined]
+
+    class Whole:
+        """Encodes and predicts anew for every shuffled table."""
+
+        classes_ = np.arange(2)
+
+        def fit(self) -> None: ...
+
+        def score(self, frame: object, codes: np.ndarray) -> float:
+            _, probabilities = model.predict(frame)
+            exact = np.asarray(probabilities, float)
+            return -metrics.log_loss(codes, exact / exact.sum(1, keepdims=True), labels=[0, 1])
+
+    frame = test.frame[model.columns]
+    theirs = permutation_importance(
+        Whole(), frame, test.codes, scoring=Whole.score, n_repeats=5, random_state=7
+    )
+    ours = importance(model, test, 7)
+    assert ours.rows == len(test)
+    for name, mean, deviation in zip(model.columns, theirs.importances_mean, theirs.importances_std):
+        assert ours.columns[name] == pytest.approx((mean, deviation), abs=1e-5)
+    assert list(ours.columns) == sorted(ours.columns, key=lambda name: -ours.columns[name][0])
+    assert {"sex", "class"} <= set(list(ours.columns)[:3])
+
+
+@given(st.integers(2, 5), st.integers(20, 60), st.integers(0, 1000))
+def test_scores_are_those_of_scikit_learn(classes: int, rows: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    truth = np.append(np.arange(classes), random.integers(0, classes, rows))
+    probabilities = random.dirichlet(np.ones(classes), len(truth))
+    places = probabilities.argmax(1)
+    found = class_scores(truth, places, probabilities.astype(np.float32))
+    assert found["accuracy"] == metrics.accuracy_score(truth, places)
+    assert found["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(truth, places))
+    assert found["log_loss"] == pytest.approx(metrics.log_loss(truth, probabilities), rel=1e-4)
+    score = probabilities[:, 1] if classes == 2 else probabilities
+    auc = metrics.roc_auc_score(truth, score, multi_class="ovr")
+    assert found["roc_auc"] == pytest.approx(auc, abs=1e-6)
+
+
+def test_errors_of_numbers_are_all_counted() -> None:
+    from plaingrad.cli.table.scores import Predictions
+
+    random = np.random.default_rng(0)
+    truth = random.normal(size=1000)
+    target = Target("y", "regression", "", [], 3.0, 2.0, 0)
+    predicted = truth + random.standard_cauchy(1000)
+    errors = judged(target, truth, Predictions(predicted))["errors"]
+    assert sum(errors["counts"]) == 1000
+    assert sorted(errors["edges"]) == errors["edges"]
+    assert errors["edges"][0] == pytest.approx(2 * (predicted - truth).min())
+    exact = judged(target, truth, Predictions(truth))["errors"]
+    assert sum(exact["counts"]) == 1000
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "—"), (0.0, "0.000"), (1.0, "1.000"), (0.12345, "0.123"), (-0.0096, "-0.010"), (0.00012, "0.00012"),
+     (56.849, "56.85"), (1234567.0, "1.235e+06")],
+)  # fmt: skip
+def test_numbers_are_short(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+def shown(thing: object, width: int, colour: bool) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=colour, color_system="standard" if colour else None)
+    console.print(thing)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_tables_fit_the_terminal(tmp_path: Path, width: int) -> None:
+    model, parts = learned(iris(tmp_path / "t.csv"), "species")
+    test = Judgement.of(model, parts, 0).to_dict()  # type: ignore[arg-type]
+    for table in terminal.judgement(test):
+        lines = shown(table, width, False).splitlines()
+        assert max(map(len, lines)) <= width
+        assert "\x1b" not in "".join(lines)
+    assert "\x1b[" in shown(table, width, True)
+
+
+def test_pictures_are_svg_that_follows_the_page() -> None:
+    history = History({"loss": [3.0, 2.0, 1.5], "val_loss": [3.0, 2.5, 2.4]}, stopped="done")
+    random = np.random.default_rng(0)
+    target = Target("a $x_1 <b>", "regression", "", [], 0.0, 1.0, 0)
+    truth = random.normal(size=5000)
+    drawn = [pictures.loss_curve(history, 3, "loss"), pictures.search([1.0, None, 0.5, 0.7])]
+    drawn += pictures.of_numbers(target, truth, truth + 0.1).values()
+    for text in drawn:
+        root = ET.fromstring(text)
+        assert root.tag.endswith("svg")
+        assert "width" not in root.attrib
+        assert "viewBox" in root.attrib
+        assert "currentColor" in text
+        assert "#222222" not in text
+        assert "<metadata" not in text
+    assert "a $x_1 &lt;b&gt;" in drawn[2]
+    assert drawn[2].count("<use") < 2 * pictures.MOST_POINTS
+
+
+def test_a_terminal_sees_the_epochs_with_their_scores(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    settings = Settings(target="species", epochs=5, models=2)
+    rows, target = read_rows(iris(tmp_path / "t.csv"), settings)
+    made = fitted(
+        Encoded.of(divided(rows, target, settings), settings),
+        target,
+        settings,
+        [EpochProgress(console, "training")],
+    )
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    for part in ("training", "/5", "loss", "val_loss", "val_accuracy"):
+        assert part in said
+    for history in made.estimator.histories_:
+        assert len(history["val_accuracy"]) == len(history["val_loss"]) == 5
+
+
+def test_a_voice_is_quiet_or_speaks_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    for voice in (Voice(), Voice(quiet=True), Voice(json=True)):
+        voice.say("[bold]text[/bold]")
+        voice.tell({"a": [1.0, float("nan")], "b": (float("inf"), {"c": None})})
+        with voice.working("on it"):
+            pass
+    out, err = capsys.readouterr()
+    assert err == ""
+    first, *rest = out.splitlines()
+    assert first == "[bold]text[/bold]"
+    assert "\n".join(rest) == json_text({"a": [1.0, None], "b": [None, {"c": None}]})

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cli.shell import diabetes, iris, refused, succeed, titanic, told
+from plaingrad.cli.table.model import TableModel
+from plaingrad.data.tables import read_frame
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with iris.csv and diabetes.csv, and with models in iris/ and diabetes/."""
+    folder = tmp_path_factory.mktemp("trained")
+    for make, target in ((iris, "species"), (diabetes, "progression")):
+        table = make(folder / f"{make.__name__}.csv")
+        options = ("--epochs", 20, "--lr", 0.01, "--quiet", "-o", folder / make.__name__)
+        succeed("train", table, "--target", target, *options)
+    return folder
+
+
+def test_classes_come_with_a_probability_each(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    said = succeed("predict", trained / "iris/model.safetensors", trained / "iris.csv", "-o", out)
+    assert said == f"150 predictions of 'species' are in {out}\n"
+    found = pd.read_csv(out)
+    probabilities = [f"probability_{name}" for name in ("setosa", "versicolor", "virginica")]
+    assert list(found.columns) == ["prediction", *probabilities]
+    np.testing.assert_allclose(found[probabilities].sum(1), 1, atol=1e-5)
+    best = found[probabilities].idxmax(axis=1).str.removeprefix("probability_")
+    assert (best == found["prediction"]).all()
+    assert (found["prediction"] == pd.read_csv(trained / "iris.csv")["species"]).mean() > 0.9
+
+
+def test_numbers_come_in_the_units_of_the_target(trained: Path) -> None:
+    said = succeed("predict", trained / "diabetes/model.safetensors", trained / "diabetes.csv")
+    found = pd.read_csv(io.StringIO(said))
+    truth = pd.read_csv(trained / "diabetes.csv")["progression"]
+    assert list(found.columns) == ["prediction"]
+    assert found["prediction"].corr(truth) > 0.5
+    assert abs(found["prediction"].mean() - truth.mean()) < 25
+
+
+@pytest.mark.parametrize(
+    "suffix", [".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".npz", ".csv.gz", ".jsonl.bz2", ".tsv.zst"]
+)
+def test_every_format_holds_the_same(trained: Path, tmp_path: Path, suffix: str) -> None:
+    model, data = trained / "iris/model.safetensors", trained / "iris.csv"
+    out = tmp_path / f"out{suffix}"
+    succeed("predict", model, data, "-o", out, "--quiet")
+    labels, probabilities = TableModel.load(model).predict(read_frame(data))
+    found = read_frame(out)
+    assert found["prediction"].astype(str).tolist() == labels.tolist()
+    np.testing.assert_allclose(found.iloc[:, 1:].to_numpy(float), probabilities, rtol=1e-6, atol=1e-12)
+
+
+def test_columns_are_found_by_name_and_others_ignored(trained: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(trained / "iris.csv")
+    other = frame.drop(columns="species").assign(id=range(150))[::-1].sample(frac=1, axis=1, random_state=0)
+    other.to_parquet(tmp_path / "other.parquet")
+    model = trained / "iris/model.safetensors"
+    plain = pd.read_csv(io.StringIO(succeed("predict", model, trained / "iris.csv")))
+    kept = pd.read_csv(io.StringIO(succeed("predict", model, tmp_path / "other.parquet", "--keep", "id")))
+    assert list(kept.columns[:2]) == ["id", "prediction"]
+    assert kept["id"].tolist() == list(range(149, -1, -1))
+    pd.testing.assert_frame_equal(kept.drop(columns="id")[::-1].reset_index(drop=True), plain)
+    every = succeed("predict", model, tmp_path / "other.parquet", "--keep-all")
+    assert list(pd.read_csv(io.StringIO(every)).columns[:5]) == list(other.columns)
+
+
+def test_programs_get_the_predictions_as_one_object(trained: Path, tmp_path: Path) -> None:
+    model, data = trained / "iris/model.safetensors", trained / "iris.csv"
+    found = told("predict", model, data)
+    assert (found["target"], found["rows"]) == ("species", 150)
+    table = pd.read_csv(io.StringIO(succeed("predict", model, data)))
+    assert found["prediction"] == table["prediction"].tolist()
+    assert found["probability_setosa"] == pytest.approx(table["probability_setosa"].tolist())
+    out = tmp_path / "out.csv"
+    assert told("predict", model, data, "-o", out) == {"target": "species", "rows": 150, "output": str(out)}
+
+
+def test_it_works_in_a_pipe(trained: Path) -> None:
+    command = [sys.executable, "-c", "from plaingrad.cli import main; main()", "predict"]
+    arguments = [trained / "iris/model.safetensors", "-", "--output-format", "jsonl"]
+    data = (trained / "iris.csv").read_bytes()
+    done = subprocess.run([*command, *arguments], input=data, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == 150
+    assert lines[0]["prediction"] == "setosa"
+    done = subprocess.run([*command, *arguments], input=b"a,b\n1,2\n", capture_output=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"plaingrad predict: standard input: there is no column 'sepal length (cm)'")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_reader_that_has_had_enough_is_no_fault(trained: Path) -> None:
+    table = pd.concat([pd.read_csv(trained / "iris.csv")] * 2000)
+    table.to_csv(trained / "many.csv", index=False)
+    program = "from plaingrad.cli import main; main()"
+    command = [sys.executable, "-c", program, "predict", trained / "iris/model.safetensors", trained / "many.csv"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 1
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_missing_values_and_unknown_levels_are_no_error(tmp_path: Path) -> None:
+    table = titanic(tmp_path / "titanic.csv")
+    succeed("train", table, "--target", "survived", "-o", tmp_path / "out", "--epochs", 2, "--quiet")
+    (tmp_path / "new.csv").write_text("sex,class,age,name\nfemale,4th,,\n,,,\nmale,1st,40,Someone Else\n")
+    said = succeed("predict", tmp_path / "out/model.safetensors", tmp_path / "new.csv")
+    found = pd.read_csv(io.StringIO(said))
+    assert np.isfinite(found.to_numpy(float)).all()
+    assert len(found) == 3
+
+
+def test_an_existing_output_is_kept_if_prediction_fails(trained: Path, tmp_path: Path) -> None:
+    out, bad = tmp_path / "out.csv", tmp_path / "bad.csv"
+    out.write_text("mine")
+    bad.write_text("a\n1\n")
+    refused("predict", trained / "iris/model.safetensors", bad, "-o", out)
+    assert out.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "out.csv"]
