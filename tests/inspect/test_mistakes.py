@@ -77,7 +77,7 @@ def outcome(module: Module, inputs: Inputs) -> list[Tensor]:
     before = [torch.full_like(grad, 3.0) for _, grad in module.parameters()]
     seen: list[Any] = []
     moved = [x.roll(1) * 0.7 if x.is_floating_point() else x.roll(1) for x in inputs]
-    samples_moved = [x.roll(1, 0) if x.ndim else x for x in inputs]
+    samples_moved = [x.roll(1, 0) if x.ndim else x.clone() for x in inputs]
     for others in ([], moved, samples_moved):
         own = [x.clone() for x in inputs]
         with torch.random.fork_rng([]):
