@@ -24,7 +24,7 @@ lint: $(VENV)/.lint   ## style, import contracts, types
 docs: $(VENV)/.docs   ## build the documentation, executing every block, into docs/_build/html
 	@$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
-bench: $(VENV)/.bench   ## time plaingrad beside its peers; writes benchmarks/RESULTS.md (ONLY="steps cold": shows those)
+bench: $(VENV)/.bench   ## time plaingrad beside its peers; writes benchmarks/RESULTS.md (ONLY="steps cold": those alone)
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 clean:   ## remove the environment and everything that was generated

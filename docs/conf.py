@@ -46,7 +46,20 @@ html_css_files = ["plaingrad.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "light"}
-html_sidebars = {page: [] for page in ("index", "quickstart", "paper", "cli", "demo", "own_layer", "native")}
+html_sidebars = {
+    page: []
+    for page in (
+        "index",
+        "quickstart",
+        "paper",
+        "cli",
+        "demo",
+        "own_layer",
+        "native",
+        "estimators",
+        "model_file",
+    )
+}
 html_theme_options = {
     "logo": {"text": "plaingrad"},
     "navbar_end": [],

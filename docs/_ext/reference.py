@@ -26,6 +26,8 @@ PACKAGES = {
     "data": "Data",
     "inspect": "Inspection",
     "inspect.plots": "Plots",
+    "estimators": "Estimators for tables",
+    "interop": "Models that travel",
     "paper": "The paper's names",
 }
 SHOWN = ["forward", "backward", "update"]

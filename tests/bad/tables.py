@@ -90,6 +90,14 @@ def altered(data: bytes, place: int) -> bytes:
     return data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
 
 
+def absurd_array(path: Path) -> None:
+    """An array that says it had as many values as no machine can hold."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**17,)})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", header.getvalue())
+
+
 LONG = rows(n=20_000).encode()
 OBJECTS = np.array([{"a": 1}, None], dtype=object)
 
@@ -244,5 +252,6 @@ TABLES: dict[str, BadTable] = {
     "a matrix's column twice": BadTable(
         "t.npz", npz(X=np.zeros((2, 2)), x1=np.zeros(2)), "got 'x1' more than once"
     ),
+    "an array of absurd size": BadTable("t.npz", absurd_array, "not an .npz archive, or a damaged one"),
     "no array in an archive": BadTable("t.npz", zipped(a="text"), "'a': expected an array, got other bytes"),
 }

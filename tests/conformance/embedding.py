@@ -3,8 +3,21 @@
 import torch
 from hypothesis import strategies as st
 
-from conformance.case import Arguments, Case, Inputs, seeds, sizes
+from conformance.case import Arguments, Case, Inputs, normal, seeds, sizes
 from plaingrad import nn
+
+
+class TorchColumnEmbedding(torch.nn.Module):
+    def __init__(
+        self, in_features: int, columns: dict[int, tuple[int, int]], device: None = None, dtype: None = None
+    ) -> None:
+        super().__init__()
+        self.passed = [c for c in range(in_features) if c not in columns]
+        self.tables = torch.nn.ModuleDict({str(c): torch.nn.Embedding(*columns[c]) for c in sorted(columns)})
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        vectors = [table(x[..., int(c)].long()) for c, table in self.tables.items()]
+        return torch.cat([*(x[..., c : c + 1] for c in self.passed), *vectors], -1)
 
 
 @st.composite
@@ -28,11 +41,34 @@ def indices(draw: st.DrawFn, words: int) -> Inputs:
     return (torch.randint(words, shape, generator=generator).to(dtype),)
 
 
+@st.composite
+def tables(draw: st.DrawFn) -> Arguments:
+    features = draw(sizes)
+    coded = draw(st.permutations(range(features)))[: draw(st.integers(1, features))]
+    return {"in_features": features, "columns": {c: (draw(sizes), draw(sizes)) for c in coded}}
+
+
+@st.composite
+def table(draw: st.DrawFn, arguments: Arguments) -> Inputs:
+    """Normal numbers, and codes in the columns of codes."""
+    x = draw(normal(*draw(st.lists(sizes, min_size=1, max_size=2)), arguments["in_features"]))
+    generator = torch.Generator().manual_seed(draw(seeds))
+    for column, (codes, _) in arguments["columns"].items():
+        x[..., column] = torch.randint(codes, x.shape[:-1], generator=generator).double()
+    return (x,)
+
+
 CASES = [
     Case(
         ours=nn.Embedding,
         theirs=torch.nn.Embedding,
         arguments=arguments(),
         inputs=lambda arguments: indices(arguments["num_embeddings"]),
+    ),
+    Case(
+        ours=nn.ColumnEmbedding,
+        theirs=TorchColumnEmbedding,
+        arguments=tables(),
+        inputs=table,
     ),
 ]

@@ -76,7 +76,9 @@ def outcome(module: Module, inputs: Inputs) -> list[Tensor]:
     module = copy.deepcopy(module).to(torch.float64)
     before = [torch.full_like(grad, 3.0) for _, grad in module.parameters()]
     seen: list[Any] = []
-    for others in ([], [x.roll(1) * 0.7 if x.is_floating_point() else x.roll(1) for x in inputs]):
+    moved = [x.roll(1) * 0.7 if x.is_floating_point() else x.roll(1) for x in inputs]
+    samples_moved = [x.roll(1, 0) if x.ndim else x.clone() for x in inputs]
+    for others in ([], moved, samples_moved):
         own = [x.clone() for x in inputs]
         with torch.random.fork_rng([]):
             torch.manual_seed(SEED)
@@ -85,7 +87,8 @@ def outcome(module: Module, inputs: Inputs) -> list[Tensor]:
                 try:
                     other_dys = upstream(module.forward(*others), SEED + 1)
                 except ValueError:  # not every input can be rearranged
-                    break
+                    module.zero_grad()
+                    continue
                 module.backward(*other_dys)
         for (_, grad), was in zip(module.parameters(), before):
             grad.copy_(was)

@@ -13,7 +13,7 @@ from conformance.case import Case
 from interop.rows import every_case, examples, outputs, row
 from plaingrad import nn
 from plaingrad.interop import build, describe
-from plaingrad.interop.architecture import DEEPEST, MOST_MODULES
+from plaingrad.interop.builder import DEEPEST, MOST_MODULES
 from plaingrad.module import Module, flatten_parameters
 from plaingrad.parameter import Buffer, Parameter
 

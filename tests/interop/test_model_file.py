@@ -118,9 +118,7 @@ def test_a_loaded_network_is_independent_of_its_file(tmp_path: Path) -> None:
     save(nn.Linear(3, 2), path)
     found = load(path).module
     before = [value.clone() for value, _ in found.parameters()]
-    save(nn.Linear(3, 2), path)
-    with path.open("r+b") as file:
-        file.truncate(10)
+    path.write_bytes(bytes(path.stat().st_size))  # the same file, not another one in its place
     assert all(torch.equal(a, b) for a, (b, _) in zip(before, found.parameters()))
     assert not found.training
 

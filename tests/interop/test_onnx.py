@@ -185,14 +185,22 @@ REFUSED: dict[str, tuple[Callable[[], Module], dict[str, Any], str]] = {
         {"sample_shape": (4,)},
         r"^Sequential\[0\] Linear\(3, 2\): expected input \(\*, 3\)",
     ),
+    "a sample of nothing": (lambda: nn.Tanh(), {"sample_shape": (3, 0)}, r"of sizes from 1, got \(3, 0\)"),
     "no shape": (lambda: nn.Sequential(nn.Tanh()), {}, r"expected sample_shape, since Tanh\(\) takes"),
     "a half precision": (lambda: nn.Linear(2, 2, dtype=torch.float16), {}, "expected dtype torch.float32 or"),
     "an unknown output": (lambda: nn.Linear(2, 2), {"output": "argmax"}, "expected output None, 'softmax'"),
     "one name for both": (
         lambda: nn.Linear(2, 2),
         {"input_name": "x", "output_name": "x"},
-        "two different names",
+        "got 'x' and 'x'",
     ),
+    "no name": (
+        lambda: nn.Linear(2, 2),
+        {"input_name": ""},
+        "expected names that no other value has, got ''",
+    ),
+    "a parameter's name": (lambda: nn.Linear(2, 2), {"output_name": "bias"}, "got 'input' and 'bias'"),
+    "an operator's name": (lambda: nn.Linear(2, 2), {"input_name": "Gemm_0"}, "got 'Gemm_0' and 'output'"),
     "a softmax over nothing": (
         lambda: nn.Flatten(0, -1),
         {"sample_shape": (2,), "output": "softmax"},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from conformance.case import Case, Inputs
 from conformance.table import CASES
-from interop.rows import assert_same, every_case, examples, outputs, row
+from interop.rows import assert_same, examples, outputs, row
 from plaingrad import nn
 from plaingrad.interop import from_torch, to_torch
 from plaingrad.interop.torch import TORCH
@@ -23,7 +23,10 @@ def assert_equal(found: Module | torch.nn.Module, wanted: Module | torch.nn.Modu
         torch.testing.assert_close(y, expected, rtol=1e-12, atol=1e-12, equal_nan=True)
 
 
-@every_case
+NOT_IN_TORCH = [nn.QuantileLoss]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.ours not in NOT_IN_TORCH], ids=repr)
 @examples
 @given(data=st.data(), training=st.booleans())
 def test_modules_go_to_torch_and_come_back(case: Case, data: st.DataObject, training: bool) -> None:
@@ -163,3 +166,16 @@ class Mine(Module):
 def test_a_class_of_one_s_own_cannot_go() -> None:
     with pytest.raises(ValueError, match=r"^Sequential\[0\] Mine: expected a class of plaingrad.nn"):
         to_torch(nn.Sequential(Mine()))
+
+
+@pytest.mark.parametrize("layer", NOT_IN_TORCH)
+def test_what_torch_does_not_have_cannot_go(layer: type[Module]) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^Sequential\[0\] {layer.__name__}: expected a class that torch.nn has"
+    ):
+        to_torch(nn.Sequential(layer()))
+
+
+def test_a_name_that_torch_uses_itself_cannot_go() -> None:
+    with pytest.raises(ValueError, match=r"^Sequential\[x\] Sequential: expected names .* got 'forward'$"):
+        to_torch(nn.Sequential({"x": nn.Sequential({"forward": nn.ReLU()})}))

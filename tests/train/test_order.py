@@ -53,7 +53,7 @@ def test_the_order_given_is_that_of_data_reordered_by_hand(
     x, t = plane(samples)
     weights = torch.linspace(1, 2, samples, dtype=torch.float64) if weighted else None
     orders, options = Orders(samples, kind=kind), {"engine": engine, "batch_size": min(4, samples)}
-    model, by_hand = network(2, 3, 1), network(2, 3, 1)
+    model, by_hand = network(2, 9, 1), network(2, 9, 1)
     losses = run(model, (x, t), shuffle=orders, epochs=epochs, sample_weight=weights, **options).loss
     assert len(orders.given) == epochs
     for order, loss in zip(orders.given, losses):
@@ -85,7 +85,7 @@ def test_each_order_is_asked_for_once_when_many_epochs_go_into_one_call(
 
     trained = []
     for engine in ENGINES:
-        orders, model = Orders(20, seed=1), network(2, 3, 1)
+        orders, model = Orders(20, seed=1), network(2, 9, 1)
         run(model, plane(), shuffle=orders, epochs=50, engine=engine, callbacks=[Watching()])
         assert len(orders.given) == 50
         trained.append(values(model))
@@ -118,7 +118,7 @@ BEGINNING = r"^shuffle: expected an order with each index from 0 to 19 once, got
 def test_what_is_no_order_is_refused_and_the_epochs_before_stay(
     order: Any, problem: str, engine: str
 ) -> None:
-    model, alone, orders = network(2, 3, 1), network(2, 3, 1), iter([torch.arange(20), order])
+    model, alone, orders = network(2, 9, 1), network(2, 9, 1), iter([torch.arange(20), order])
     with pytest.raises(ValueError, match=problem) as caught:
         run(model, plane(), shuffle=lambda: next(orders), epochs=2, engine=engine)
     assert "\n" not in str(caught.value)
@@ -128,14 +128,14 @@ def test_what_is_no_order_is_refused_and_the_epochs_before_stay(
 
 @pytest.mark.parametrize("shuffle", [None, "yes", 1, torch.arange(20)])
 def test_what_gives_no_order_is_refused(shuffle: Any) -> None:
-    model = network(2, 3, 1)
+    model = network(2, 9, 1)
     with pytest.raises(ValueError, match=r"^shuffle: expected True, False or a callable .*, got "):
         run(model, plane(), shuffle=shuffle)
-    assert all(torch.equal(a, b) for a, b in zip(values(model), values(network(2, 3, 1))))
+    assert all(torch.equal(a, b) for a, b in zip(values(model), values(network(2, 9, 1))))
 
 
 def sweep(shuffle: Any) -> list[list[Tensor]]:
-    models = [network(2, 3, 1) for _ in range(3)]
+    models = [network(2, 9, 1) for _ in range(3)]
     optimizers = [optim.SGD(model.parameters(), lr=0.05) for model in models]
     fit_many(
         models,
@@ -156,7 +156,7 @@ def test_each_network_of_a_sweep_has_its_own_order() -> None:
     for shuffle, trained in zip(
         (Orders(20), False, Orders(20, 1)), sweep([Orders(20), False, Orders(20, 1)])
     ):
-        alone = network(2, 3, 1)
+        alone = network(2, 9, 1)
         run(alone, plane(), epochs=3, shuffle=shuffle, engine="native")
         assert all(torch.equal(a, b) for a, b in zip(trained, values(alone)))
 

@@ -2,72 +2,32 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from plaingrad.estimators.codes import Codes
 from plaingrad.estimators.convergence import Record
-from plaingrad.estimators.networks import (
-    ACTIVATIONS,
-    NORMALIZATIONS,
-    initialize,
-    linear_layers,
-    multilayer_perceptron,
-)
+from plaingrad.estimators.networks import initialize, linear_layers, multilayer_perceptron, network_from
+from plaingrad.estimators.parameters import CONSTRAINTS
 from plaingrad.estimators.prediction import Predictor
-from plaingrad.estimators.rules import SCHEDULES, SGD_RATES, SOLVERS
+from plaingrad.estimators.rules import SCHEDULES
 from plaingrad.estimators.training import NOT_FINITE, Part, batch_size, train
 from plaingrad.module import Module
-from plaingrad.train.evaluation import outputs
 
 
 class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
     """What `MLPClassifier` and `MLPRegressor` share; use one of them."""
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "solver": [StrOptions(set(SOLVERS)), callable],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({*SGD_RATES, *SCHEDULES}), callable],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "normalization": [StrOptions(set(NORMALIZATIONS)), None],
-        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "callbacks": ["array-like", None],
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "dtype": [StrOptions({"auto", "float32", "float64"})],
-        "engine": [StrOptions({"auto", "eager", "native"})],
-        "n_models": [Interval(Integral, 1, None, closed="left")],
-        "module": [Module, callable, None],
-    }
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
     def _keep(self, arguments: Mapping[str, Any]) -> None:
         """Store the constructor's arguments under their names, as scikit-learn expects."""
@@ -109,21 +69,20 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         return self._fit(X, y, sample_weight, validation, incremental=False)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation: Any, incremental: bool) -> Any:
+        if self.solver == "lbfgs":
+            self._expect_plain(validation)
         first = not hasattr(self, "modules_") or not (self.warm_start or incremental)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        X, y = self._checked(X, y, reset=first)
+        X, y = given = self._checked(X, y, reset=first)
+        if first:
+            self._find_codes(X)
         encoded = self._encoded(y, incremental)
-        weights = (
-            None
-            if sample_weight is None
-            else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        )
-        weights = self._class_weighted(weights, y, incremental)
+        weights = self._class_weighted(checked_weights(sample_weight, X), y, incremental)
         self._random_state = check_random_state(self.random_state)
         if first:
             self._initialize(X)
-        whole = Part(X, encoded, weights)
+        whole = Part(self._codes.apply(X), encoded, weights)
         held_out = None
         if validation is not None:
             held_out = self._validation(*validation)
@@ -133,24 +92,40 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
             validated = held_out is not None
             self._records = [Record.begun(self.early_stopping, validated) for _ in self.modules_]
         own = self.modules_[0].parameters()[0].value.dtype
-        for module in self.modules_:
-            module.to(self._training_dtype(own, len(whole)))
-        train(self, whole, held_out, incremental, (X, y))
-        for module in self.modules_:
-            module.to(own)
+        try:
+            for module in self.modules_:
+                module.to(self._training_dtype(own, len(whole)))
+            train(self, whole, held_out, incremental, given)
+        finally:
+            for module in self.modules_:
+                module.to(own)
         values = [v.value for module in self.modules_ for v in module.parameters()]
         if not all(bool(torch.isfinite(value).all()) for value in values):
             raise ValueError(NOT_FINITE)
         native = self.solver != "lbfgs" and all(history.engine == "native" for history in self.histories_)
-        self._predictor = Predictor(self.modules_, self.out_activation_, compiled=native)
+        self._predictor = Predictor(self.modules_, self.out_activation_, self._codes, compiled=native)
         return self
 
     def _training_dtype(self, own: torch.dtype, samples: int) -> torch.dtype:
         """Single precision for mini-batches, beside whose noise its rounding is nothing."""
         batches = self.solver != "lbfgs" and batch_size(self.batch_size, samples) < samples
-        if own == torch.float32 or self.dtype == "float32" or (self.dtype == "auto" and batches):
-            return torch.float32
-        return torch.float64
+        if self.dtype == "auto":
+            return torch.float32 if batches else own
+        return torch.float32 if self.dtype == "float32" else torch.float64
+
+    def _expect_plain(self, validation: Any) -> None:
+        """Refuse what "lbfgs", which knows neither batches nor epochs, could only ignore."""
+        unused = {
+            "callbacks": bool(self.callbacks),
+            "clip_norm": self.clip_norm is not None,
+            "dropout": self.dropout > 0,
+            "engine": self.engine == "native",
+            "learning_rate": callable(self.learning_rate) or self.learning_rate in SCHEDULES,
+            "X_val": validation is not None,
+        }
+        for name, given in unused.items():
+            if given:
+                raise ValueError(f"solver 'lbfgs' takes no {name}; use 'sgd', 'adam' or another one with it")
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
         X, y = validate_data(
@@ -167,12 +142,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     def _validation(self, X: Any, y: Any, sample_weight: Any) -> Part:
         X, y = self._checked(X, y, reset=False)
-        weights = (
-            None
-            if sample_weight is None
-            else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        )
-        return Part(X, self._encoded(y, incremental=True), weights)
+        weights = checked_weights(sample_weight, X)
+        return Part(self._codes.apply(X), self._encoded(y, incremental=True), weights)
 
     def _split(self, whole: Part) -> tuple[Part, Part]:
         """Hold a part of the data out, as scikit-learn draws it."""
@@ -191,6 +162,13 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
             )
         return rest, held_out
 
+    def _find_codes(self, X: Any) -> None:
+        if self.embedding is None or self.module is not None:
+            self._codes = Codes({})
+            return
+        whole = X.toarray() if issparse(X) else X
+        self._codes = Codes.of(self.embedding, whole, getattr(self, "feature_names_in_", None))
+
     def _initialize(self, X: Any) -> None:
         """Make the networks anew."""
         sizes = [X.shape[1], *self._hidden_sizes(), self.n_outputs_]
@@ -208,26 +186,21 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     def _network(self, sizes: Sequence[int], dtype: torch.dtype) -> Module:
         if self.module is None:
+            first = None
+            if self._codes.tables:
+                first = self._codes.module(sizes[0], self._random_state, dtype)
+                sizes = [first.out_features, *sizes[1:]]
             network: Module = multilayer_perceptron(
-                sizes, self.activation, dropout=self.dropout, normalization=self.normalization, dtype=dtype
+                sizes,
+                self.activation,
+                first=first,
+                dropout=self.dropout,
+                normalization=self.normalization,
+                dtype=dtype,
             )
             initialize(network, self.activation, self._random_state)
             return network
-        with torch.random.fork_rng([]):
-            torch.manual_seed(int(self._random_state.randint(2**31)))
-            made = (
-                copy.deepcopy(self.module)
-                if isinstance(self.module, Module)
-                else self.module(sizes[0], sizes[-1])
-            )
-        if not isinstance(made, Module):
-            raise ValueError(f"module: expected a function that returns a plaingrad Module, got {made!r}")
-        made.to(dtype)
-        shape = tuple(outputs(made, torch.zeros(2, sizes[0], dtype=dtype), 2).shape)
-        if shape != (2, sizes[-1]):
-            expected = f"outputs (2, {sizes[-1]}) for inputs (2, {sizes[0]})"
-            raise ValueError(f"module: expected a network with {expected}, got {shape}")
-        return made
+        return network_from(self.module, sizes[0], sizes[-1], self._random_state, dtype)
 
     # The network's outputs
 

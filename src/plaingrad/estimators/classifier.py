@@ -72,13 +72,17 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         clip_norm: the norm that the gradient of a batch keeps to; None leaves it alone.
         callbacks: `plaingrad.train.callbacks.Callback` instances. scikit-learn's go to ``set_callbacks``.
         max_time: seconds after which training ends, after the epoch under way.
-        dtype: of training: "float32", "float64", or "auto" for single precision where batches are smaller than
-            the data. Weights and predictions have the dtype of ``X`` in any case.
+        dtype: of training: "float32", "float64", or "auto" for single precision where batches are smaller
+            than the data. Weights and predictions have the dtype of ``X`` in any case.
         engine: as for `plaingrad.fit`: "auto", "eager" or "native".
         n_models: how many networks are trained, side by side, and averaged.
         module: a `plaingrad.Module` to train a copy of, or a function that makes one of the numbers of
-            inputs and outputs; then ``hidden_layer_sizes``, ``activation``, ``dropout`` and ``normalization``
-            are not used.
+            inputs and outputs; then ``hidden_layer_sizes``, ``activation``, ``dropout``, ``normalization``
+            and ``embedding`` are not used.
+        embedding: columns of ``X``, by index or name, that hold codes 0, 1, 2... of categories, as
+            `sklearn.preprocessing.OrdinalEncoder` makes them; or a dict from them to the sizes of the vectors
+            that are learned for each code (`plaingrad.nn.ColumnEmbedding`). Negative numbers, and codes that
+            ``fit`` has not seen, share one vector of their own.
 
     Attributes:
         classes_: the labels.
@@ -151,6 +155,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         engine: str = "auto",
         n_models: int = 1,
         module: Module | Callable[[int, int], Module] | None = None,
+        embedding: Sequence[Any] | dict[Any, int] | None = None,
     ) -> None:
         self._keep(locals())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def minimize(
     """Minimise the objective and the penalty over a network's parameters, in place.
 
     Args:
-        estimator: has ``alpha``, ``tol``, ``max_iter``, ``max_fun`` and ``verbose``.
+        estimator: has ``alpha``, ``tol``, ``max_iter``, ``max_fun`` and ``max_time``.
         module: the network.
         objective: what to minimise.
         inputs: all samples.
@@ -52,6 +53,12 @@ def minimize(
     loss = objective.loss if weights is None else Weighted(objective.loss)
     wanted: Any = targets if weights is None else (targets, weights)
 
+    begun = time.perf_counter()
+
+    def end_in_time(_: Any) -> None:
+        if estimator.max_time is not None and time.perf_counter() - begun > estimator.max_time:
+            raise StopIteration
+
     def value_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:
         flat.value.copy_(torch.from_numpy(point))
         module.zero_grad()
@@ -68,6 +75,7 @@ def minimize(
             start_point,
             method="L-BFGS-B",
             jac=True,
+            callback=end_in_time,
             options={"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol},
         )
         flat.value.copy_(torch.from_numpy(found.x))

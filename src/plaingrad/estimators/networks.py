@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ import torch
 
 from plaingrad import nn
 from plaingrad.module import Module
+from plaingrad.train.evaluation import outputs
 
 # They mix the columns of a layer, or need arguments.
 NO_ACTIVATIONS = ("GLU", "LogSoftmax", "Softmax", "Softmax2d", "Softmin", "Threshold")
@@ -34,6 +36,7 @@ def multilayer_perceptron(
     sizes: Sequence[int],
     activation: str,
     *,
+    first: Module | None = None,
     dropout: float = 0.0,
     normalization: str | None = None,
     dtype: torch.dtype | None = None,
@@ -43,17 +46,18 @@ def multilayer_perceptron(
     Args:
         sizes: of the inputs, the hidden layers and the outputs.
         activation: a name in `ACTIVATIONS`.
+        first: a module to stand before all others, which gives as many values as the first size says.
         dropout: the probability with which a hidden value becomes 0 in training; 0 for no such module.
         normalization: a name in `NORMALIZATIONS`, or None.
         dtype: of the parameters.
     """
-    modules: list[Module] = []
-    for inputs, outputs in pairwise(sizes):
-        modules.append(nn.Linear(inputs, outputs, dtype=dtype))
+    modules: list[Module] = [] if first is None else [first]
+    for before, after in pairwise(sizes):
+        modules.append(nn.Linear(before, after, dtype=dtype))
         if len(linear_layers(modules)) == len(sizes) - 1:
             break
         if normalization is not None:
-            modules.append(NORMALIZATIONS[normalization](outputs, dtype=dtype))
+            modules.append(NORMALIZATIONS[normalization](after, dtype=dtype))
         modules.append(ACTIVATIONS[activation]())
         if dropout:
             modules.append(nn.Dropout(dropout))
@@ -74,6 +78,31 @@ def initialize(module: Module, activation: str, random_state: np.random.RandomSt
         if layer.bias is not None:
             bias = random_state.uniform(-bound, bound, layer.out_features)
             layer.bias.value = torch.from_numpy(bias).to(layer.bias.value)
+
+
+def network_from(
+    given: Module | Callable[[int, int], Module],
+    inputs: int,
+    columns: int,
+    random_state: np.random.RandomState,
+    dtype: torch.dtype,
+) -> Module:
+    """A copy of a network, or what a function makes of the numbers of inputs and outputs.
+
+    Raises:
+        ValueError: it is no network, or does not give as many outputs for as many inputs.
+    """
+    with torch.random.fork_rng([]):
+        torch.manual_seed(int(random_state.randint(2**31)))
+        made = copy.deepcopy(given) if isinstance(given, Module) else given(inputs, columns)
+    if not isinstance(made, Module):
+        raise ValueError(f"module: expected a function that returns a plaingrad Module, got {made!r}")
+    made.to(dtype)
+    shape = tuple(outputs(made, torch.zeros(2, inputs, dtype=dtype), 2).shape)
+    if shape != (2, columns):
+        expected = f"outputs (2, {columns}) for inputs (2, {inputs})"
+        raise ValueError(f"module: expected a network with {expected}, got {shape}")
+    return made
 
 
 def linear_layers(modules: Any) -> list[nn.Linear]:

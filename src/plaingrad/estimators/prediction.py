@@ -12,6 +12,7 @@ import torch
 from scipy.sparse import issparse
 from torch import Tensor
 
+from plaingrad.estimators.codes import Codes
 from plaingrad.estimators.objectives import LINKS
 from plaingrad.module import Module
 from plaingrad.train import CompiledPredictor, compile_predict
@@ -26,17 +27,18 @@ class Predictor:
     Args:
         modules: networks in evaluation mode, alike but for their parameters.
         link: a name in `LINKS`.
+        codes: what becomes of the columns that hold codes.
         compiled: whether to compile the networks when they are first asked, where that can be done.
     """
 
-    def __init__(self, modules: Sequence[Module], link: str, compiled: bool) -> None:
-        self.modules, self.link, self.compiled = modules, link, compiled
+    def __init__(self, modules: Sequence[Module], link: str, codes: Codes, compiled: bool) -> None:
+        self.modules, self.link, self.codes, self.compiled = modules, link, codes, compiled
         self._functions: list[CompiledPredictor] | None = None
         self._seen: list[tuple[int, int]] = []
 
     def __call__(self, X: Any) -> np.ndarray:
         """Predictions ``(n_samples, n_outputs)`` for an array or a sparse matrix of as many rows."""
-        inputs, link = dense(X, self.modules[0]), LINKS[self.link]
+        inputs, link = dense(self.codes.apply(X), self.modules[0]), LINKS[self.link]
         if self.compiled and (functions := self._compile(inputs)):
             found = [link(in_parallel(function, inputs.numpy())) for function in functions]
         else:

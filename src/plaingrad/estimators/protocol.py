@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from plaingrad.estimators.prediction import Predictor
 from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
 
@@ -45,5 +46,12 @@ class Hooks(Callback):
             estimator=self.estimator,
             X=self.X,
             y=self.y,
-            reconstruction_attributes=lambda: {"modules_": copy.deepcopy(self.estimator.modules_)},
+            reconstruction_attributes=self._fitted,
         )
+
+    def _fitted(self) -> dict[str, Any]:
+        """What an estimator needs to predict by the networks as they are now."""
+        modules = [module.eval() for module in copy.deepcopy(self.estimator.modules_)]
+        estimator = self.estimator
+        predictor = Predictor(modules, estimator.out_activation_, estimator._codes, compiled=False)
+        return {"modules_": modules, "_predictor": predictor}

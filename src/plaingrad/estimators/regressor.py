@@ -95,6 +95,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         engine: str = "auto",
         n_models: int = 1,
         module: Module | Callable[[int, int], Module] | None = None,
+        embedding: Sequence[Any] | dict[Any, int] | None = None,
     ) -> None:
         self._keep(locals())
 
@@ -119,6 +120,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def _encoded(self, y: Any, incremental: bool) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        if y.dtype.kind not in "biuf":
+            raise ValueError(f"y: expected numbers, got values of {y.dtype} such as {y.flat[0]!r}")
         encoded = y.reshape(len(y), -1)
         if self.loss == "poisson" and (encoded < 0).any():
             raise ValueError(f"loss 'poisson' needs targets of at least 0, got {encoded.min():g}")

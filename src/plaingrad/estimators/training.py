@@ -74,13 +74,20 @@ def train(
         estimator.t_ = estimator.n_iter_ * len(whole)
         return
     size = batch_size(estimator.batch_size, len(whole))
+    if estimator.batch_size not in ("auto", size):
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+            stacklevel=2,
+        )
     batch_weight = size * (1.0 if whole.weights is None else float(whole.weights.mean()))
     if not (incremental and estimator._optimizers):
         estimator._optimizers = [
             rules.optimizer(estimator, each, objective.scale, batch_weight) for each in estimator.modules_
         ]
-    epochs = 1 if incremental else estimator.max_iter
-    steps = epochs * -(-len(whole) // size)
+        steps = estimator.max_iter * -(-len(whole) // size)
+        estimator._schedules = [
+            rules.schedule(estimator.learning_rate, each, steps) for each in estimator._optimizers
+        ]
     runs = [
         Convergence(
             estimator,
@@ -95,7 +102,7 @@ def train(
     ]
     options = {
         "loss": objective.loss,
-        "epochs": epochs,
+        "epochs": 1 if incremental else estimator.max_iter,
         "batch_size": size,
         "sample_weight": weights,
         "engine": estimator.engine,
@@ -106,7 +113,7 @@ def train(
     for record in estimator._records:
         record.n_iter = 0
     try:
-        estimator.histories_ = run(estimator, (inputs, targets), runs, steps, options, given)
+        estimator.histories_ = run(estimator, (inputs, targets), runs, options, given)
     except TrainingDiverged as error:
         raise ValueError(f"{NOT_FINITE} {error}") from error
     tell(estimator, runs, incremental)
@@ -116,13 +123,11 @@ def run(
     estimator: Any,
     data: tuple[Tensor, Tensor],
     runs: list[Convergence],
-    steps: int,
     options: dict[str, Any],
     given: tuple[Any, Any],
 ) -> list[History]:
     """Train the networks: one by `plaingrad.fit`, several by `plaingrad.fit_many`."""
-    state, optimizers = estimator._random_state, estimator._optimizers
-    schedules = [rules.schedule(estimator.learning_rate, each, steps) for each in optimizers]
+    state, optimizers, schedules = estimator._random_state, estimator._optimizers, estimator._schedules
     seed = int(copy.deepcopy(state).randint(2**31))  # of dropout; the state itself stays with the orders
     own = list(estimator.callbacks or [])
     samples = len(data[0])
@@ -190,14 +195,7 @@ def tell(estimator: Any, runs: list[Convergence], incremental: bool) -> None:
 
 def batch_size(wanted: str | int, samples: int) -> int:
     """How many samples a batch has, as scikit-learn decides it."""
-    if wanted == "auto":
-        return min(200, samples)
-    if int(wanted) > samples:
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-            stacklevel=2,
-        )
-    return min(int(wanted), samples)
+    return min(200 if wanted == "auto" else int(wanted), samples)
 
 
 def penalty_of(optimizer: Optimizer, solver: Any, scale: float) -> Callable[[], float]:

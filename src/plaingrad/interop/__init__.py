@@ -1,6 +1,7 @@
 """Networks that travel: as plain data, as one file, to PyTorch and to ONNX."""
 
-from plaingrad.interop.architecture import build, describe
+from plaingrad.interop.architecture import describe
+from plaingrad.interop.builder import build
 from plaingrad.interop.model_file import ModelFile, load, save
 from plaingrad.interop.onnx import export_onnx
 from plaingrad.interop.torch import from_torch, to_torch

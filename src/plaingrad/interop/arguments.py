@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType
@@ -19,6 +19,7 @@ from plaingrad.parameter import Buffer
 LARGEST = 2**31 - 1  # of any integer
 LARGEST_WINDOW = 4096  # of the sizes of kernels, strides and paddings, which nothing else would limit
 MOST_AXES = 8
+MOST_NUMBERS = 1000  # in a list of them
 
 DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float32", "float64")}
 
@@ -100,6 +101,13 @@ KINDS: dict[Any, Kind] = {
         f"a list of 1 to {MOST_AXES} integers up to {LARGEST:,}",
         lambda value: _integers(value, 1, MOST_AXES, LARGEST),
         lambda value, device: tuple(value),
+    ),
+    Iterable[float]: Kind(
+        f"a list of 1 to {MOST_NUMBERS:,} numbers",
+        lambda value: (
+            type(value) is list and 1 <= len(value) <= MOST_NUMBERS and all(map(KINDS[float].fits, value))
+        ),
+        lambda value, device: tuple(map(float, value)),
     ),
     Tensor: Kind(
         "the shape and dtype of a tensor",

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from plaingrad._version import __version__
-from plaingrad.interop.architecture import build, describe, fields, first_names
+from plaingrad.interop.architecture import describe, fields, first_names
+from plaingrad.interop.builder import build
 from plaingrad.module import Module
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.checkpoint import ENTRY, TensorFile, open_tensors, strict_json, write_tensors
@@ -103,7 +104,7 @@ def load(path: str | os.PathLike[str]) -> ModelFile:
     """Read a network from a file that `save` wrote.
 
     Only the classes of `plaingrad.nn` are called, with arguments that have been checked, and memory is taken
-    for no more than what the file really holds. A file from anyone can be opened.
+    in proportion to what the file really holds. A file from anyone can be opened.
 
     Raises:
         ValueError: the file is no model file, is truncated, was altered since it was written, is of a newer
@@ -158,9 +159,8 @@ def _document(text: str) -> dict[str, Any]:
     number, versions = document["format"], document.get("versions")
     if type(number) is int and number > FORMAT:
         writer = versions.get("plaingrad") if type(versions) is dict else None
-        raise ValueError(
-            f"expected format {FORMAT}, got the newer {number} of plaingrad {writer!r:.40}; update plaingrad"
-        )
+        came = f"the newer {number!s:.20} of plaingrad {writer!r:.40}; update plaingrad"
+        raise ValueError(f"expected format {FORMAT}, got {came}")
     if type(number) is not int or number != FORMAT:
         raise ValueError(f"expected format {FORMAT}, got {number!r:.40}")
     wanted = {"format", "architecture", "facts", "versions"}
@@ -191,8 +191,8 @@ def _checksums(file: TensorFile) -> dict[str, str]:
 
 
 def _expect_names(got: list[str], wanted: list[str], kind: str = "tensor") -> None:
-    problems = [f"missing {kind} {name!r:.100}" for name in wanted if name not in got]
-    problems += [f"unexpected {kind} {name!r:.100}" for name in got if name not in wanted]
+    problems = [f"missing {kind} {name!r:.100}" for name in sorted({*wanted} - {*got})]
+    problems += [f"unexpected {kind} {name!r:.100}" for name in sorted({*got} - {*wanted})]
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise ValueError(", ".join(problems[:3]) + more)
@@ -243,4 +243,4 @@ def _checksum(tensor: Tensor) -> str:
 
 
 def _listed(names: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name:.40}" for name in sorted(names)[:10]) or "none"
+    return ", ".join(f"{name!r:.40}" for name in sorted(names)[:10]) or "none"

@@ -7,17 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plaingrad.interop.architecture import (
-    CLASSES,
-    OURS,
-    Builder,
-    Library,
-    Place,
-    build,
-    describe,
-    describe_in,
-)
+from plaingrad.interop.architecture import OURS, Library, describe, describe_in
 from plaingrad.interop.arguments import construct
+from plaingrad.interop.builder import CLASSES, Builder, build
 from plaingrad.module import Module
 
 
@@ -90,13 +82,13 @@ def to_torch(module: Module) -> torch.nn.Module:
     small subclasses of `torch.nn.Sequential`.
 
     Args:
-        module: made of classes of `plaingrad.nn`.
+        module: made of classes of `plaingrad.nn` that `torch.nn` has too, of residuals and of branches.
 
     Raises:
         ValueError: there is a module of another class, or one that was changed since it was made; the message
             names its place.
     """
-    made: torch.nn.Module = Builder(_make, None).module(describe(module), Place())
+    made: torch.nn.Module = Builder(_make, None).network(describe(module))
     made.load_state_dict(module.state_dict())
     ours = _walk(OURS, module)
     for path, theirs in _walk(TORCH, made).items():
@@ -107,11 +99,15 @@ def to_torch(module: Module) -> torch.nn.Module:
 def _make(
     layer: type[Module], children: dict[str, Any] | None, arguments: dict[str, Any], device: str | None
 ) -> torch.nn.Module:
+    if layer.__name__ not in THEIRS:
+        raise ValueError("expected a class that torch.nn has too")
     maker = THEIRS[layer.__name__]
     if children is None:
         return construct(layer, maker, arguments, device)
     made = maker(**arguments)
     for name, child in children.items():
+        if hasattr(made, name):
+            raise ValueError(f"expected names of children that are free in torch.nn, got {name!r}")
         made.add_module(name, child)
     return made
 

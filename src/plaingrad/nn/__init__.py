@@ -31,6 +31,7 @@ from plaingrad.nn.activation import (
     Threshold,
 )
 from plaingrad.nn.batchnorm import BatchNorm1d
+from plaingrad.nn.column_embedding import ColumnEmbedding
 from plaingrad.nn.conv import Conv2d
 from plaingrad.nn.dropout import Dropout
 from plaingrad.nn.embedding import Embedding
@@ -64,6 +65,7 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "ColumnEmbedding",
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",

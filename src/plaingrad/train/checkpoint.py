@@ -6,6 +6,7 @@ import json
 import math
 import os
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,7 +99,8 @@ def open_tensors(path: str | os.PathLike[str]) -> Iterator[TensorFile]:
         with safe_open(path, framework="pt") as handle:
             yield TensorFile(list(handle.keys()), handle.metadata() or {}, handle)
     except SafetensorError as error:
-        raise ValueError(f"{os.fspath(path)}: expected a safetensors file, got {error!s:.200}") from error
+        problem = " ".join(str(error).split())[:200]
+        raise ValueError(f"{os.fspath(path)}: expected a safetensors file, got {problem}") from error
 
 
 def _expect_header(path: Path) -> None:
@@ -140,9 +142,8 @@ def strict_json(text: str) -> Any:
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} twice")
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the key {twice!r:.60} twice")
     return found
 
 

@@ -11,7 +11,7 @@ import torch
 
 from plaingrad.data import Dataset
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn import Loss
+from plaingrad.nn import Embedding, Loss
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
@@ -181,7 +181,8 @@ def fit(
 
 def _try(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
     """Say now what does not fit: the first samples, any index among the inputs, any target."""
-    inputs = data.inputs[:BATCH_SIZE] if data.inputs.is_floating_point() else data.inputs
+    looks_up = any(isinstance(module, Embedding) for module in model.modules())
+    inputs = data.inputs if looks_up else data.inputs[:BATCH_SIZE]
     prediction = outputs(model, inputs, BATCH_SIZE)
     if len(inputs) < len(data):
         prediction = prediction[:1].expand(len(data), *prediction.shape[1:])

@@ -127,7 +127,7 @@ def test_the_format_can_be_named(tmp_path: Path) -> None:
         read_frame(tmp_path / "data.txt", format="tsv"),
         read_frame(tmp_path / "data.txt", format="csv", separator="\t"),
     )
-    with pytest.raises(ValueError, match="format: expected one of csv, tsv, .* got 'xls'"):
+    with pytest.raises(ValueError, match=r"format: expected one of csv, tsv, .* got 'xls'"):
         read_frame(tmp_path / "data.txt", format="xls")
     with pytest.raises(ValueError, match="separator: expected one character, got '::'"):
         read_frame(tmp_path / "data.txt", format="csv", separator="::")
@@ -196,11 +196,12 @@ def test_any_text_is_read_back_or_refused(tmp_path: Path, names: list[str], valu
     frame = pd.DataFrame({name: values for name in names})
     frame.to_csv(tmp_path / "t.csv", index=False, quoting=1)
     frame.to_parquet(tmp_path / "t.parquet")
-    try:
-        read = read_frame(tmp_path / "t.csv", separator=",")
-    except ValueError as error:
-        assert "name" in str(error)  # blank, or alike but for blanks
+    columns = [name.strip() for name in names]
+    if "" in columns or len(set(columns)) < len(columns):
+        with pytest.raises(ValueError, match="name"):
+            read_frame(tmp_path / "t.csv", separator=",")
         return
-    assert list(read.columns) == [name.strip() for name in names]
+    read = read_frame(tmp_path / "t.csv", separator=",")
+    assert list(read.columns) == columns
     other = read_frame(tmp_path / "t.parquet").set_axis(read.columns, axis=1)
     pd.testing.assert_frame_equal(read, other)

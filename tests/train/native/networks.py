@@ -43,6 +43,7 @@ class Training:
         seed: of parameters, data and order.
         weighted: whether samples count differently.
         zeros: the share of the inputs that are 0.
+        codes: columns of the inputs that hold codes, each with the number of these.
         threads: over which each batch is split natively.
         nudge: by what share to change the parameters at the start, at random.
     """
@@ -60,6 +61,7 @@ class Training:
     seed: int = 0
     weighted: bool = False
     zeros: float = 0.0
+    codes: tuple[tuple[int, int], ...] = ()
     threads: int = 1
     nudge: float = 0.0
 
@@ -78,6 +80,8 @@ class Training:
             inputs = torch.randn(self.samples, self.columns, generator=generator).to(dtype)
             if self.zeros:
                 inputs[torch.rand(inputs.shape, generator=generator) < self.zeros] = 0
+            for column, count in self.codes:
+                inputs[:, column] = torch.randint(0, count, (self.samples,), generator=generator).to(dtype)
         else:
             drawn = [torch.randint(0, k, (self.samples,), generator=generator) for k in self.columns]
             inputs = torch.stack(drawn, 1)
@@ -278,12 +282,21 @@ def random_training(seed: int) -> tuple[Training, torch.dtype]:
     layers: list[Made] = []
     width = draw.choice(SIZES)
     columns: int | tuple[int, ...] = width
-    if draw.random() < 0.15:
+    codes: tuple[tuple[int, int], ...] = ()
+    kind = draw.choice(("numbers",) * 5 + ("indices", "codes"))
+    if kind == "codes":
+        codes = tuple(
+            (c, draw.choice(SIZES)) for c in draw.sample(range(width), min(width, draw.randint(1, 3)))
+        )
+        tables = {column: (count, draw.choice(SIZES)) for column, count in codes}
+        layers = [partial(nn.ColumnEmbedding, width, tables)]
+        width = layers[0]().out_features
+    if kind == "indices":
         columns = tuple(draw.choice(SIZES) for _ in range(draw.randint(1, 3)))
         size, padding = draw.choice(SIZES), draw.choice((None, 0))
         layers = [partial(nn.Embedding, max(columns), size, padding), nn.Flatten]
         width = size * len(columns)
-    threads = draw.choice((1, 1, 2, 3)) if isinstance(columns, int) else 1
+    threads = draw.choice((1, 1, 2, 3)) if kind == "numbers" else 1
     normed = normed and threads == 1  # batches are not split where a layer looks at all of one
     for _ in range(draw.randint(0, 3)):
         added, width = random_block(draw, width, normed)
@@ -308,6 +321,7 @@ def random_training(seed: int) -> tuple[Training, torch.dtype]:
         seed=seed,
         weighted=draw.random() < 0.3,
         zeros=draw.choice((0.0, 0.5, 0.9)),
+        codes=codes,
         threads=threads,
     )
     return training, draw.choice((torch.float32, torch.float64))

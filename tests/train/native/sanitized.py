@@ -167,6 +167,14 @@ def runs(few: bool) -> list[Callable[[], object]]:
         x = x.to((torch.int32, torch.int64)[number // 2 % 2])
         trained(number, [*layers, nn.LogSoftmax(1)], x, torch.arange(n) % 33, size, nn.NLLLoss())
 
+    def of_columns(number: int, size: int, width: int) -> None:
+        n = 2 * size + max(1, size - 2)
+        x = torch.randn(n, width + 2)
+        x[:, 0], x[:, width] = torch.arange(n).flip(0) % width, torch.arange(n) % 5
+        coded = nn.ColumnEmbedding(width + 2, {0: (width, 17), width: (5, width)})
+        layers = [coded, nn.Linear(coded.out_features, 3), nn.Softmax(1)]
+        trained(number, layers, x, torch.rand(n, 3), size, nn.MSELoss())
+
     def of_zeros(number: int, size: int, width: int) -> None:
         n = 6 * size + max(1, size - 2)
         x = torch.zeros(n, 32 + width)
@@ -191,6 +199,7 @@ def runs(few: bool) -> list[Callable[[], object]]:
     sizes = [7] if few else BATCHES
     cases = [(dense, order) for order in orders * (1 if few else 7)]
     cases += [(of_indices, width) for width in ([17] if few else SIZES)]
+    cases += [(of_columns, width) for width in ([17] if few else SIZES)]
     cases += [(of_zeros, width) for width in ([17] if few else SIZES)]
     given = [
         lambda a=(number, size, what), train=train: train(*a)

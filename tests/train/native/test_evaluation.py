@@ -22,6 +22,7 @@ NETWORKS: dict[str, Callable[[], list[nn.Module]]] = {
     "batch": lambda: [nn.Linear(3, 9), nn.BatchNorm1d(9), nn.Dropout(0.2), nn.ReLU(), nn.Linear(9, 4)],
     "layer": lambda: [nn.Linear(3, 9), nn.LayerNorm(9), nn.Linear(9, 4), nn.LogSoftmax(1)],
     "sparse": lambda: [nn.Linear(40, 20), nn.ReLU(), nn.Linear(20, 4)],
+    "columns": lambda: [nn.ColumnEmbedding(3, {1: (5, 3)}), nn.Linear(5, 4)],
     "embedding": lambda: [nn.Embedding(5, 3), nn.Flatten(), nn.Linear(6, 4)],
 }
 CLOSE: dict[torch.dtype, dict[str, float]] = {
@@ -37,6 +38,8 @@ def samples(name: str, n: int, seed: int) -> tuple[Tensor, Tensor]:
     if name == "embedding":
         return torch.randint(5, (n, 2), generator=generator), targets
     x = torch.randn(n, 40 if name == "sparse" else 3, generator=generator)
+    if name == "columns":
+        x[:, 1] = torch.randint(5, (n,), generator=generator).float()
     return torch.where(x.abs() > 2, x, 0.0) if name == "sparse" else x, targets
 
 

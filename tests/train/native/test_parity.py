@@ -36,6 +36,7 @@ from train.native.networks import (
     sensitivity,
 )
 from train.native.scripts import script
+from train.small import run
 
 NETWORKS = int(os.environ.get("PLAINGRAD_NETWORKS", "60"))
 DTYPES = (torch.float64, torch.float32)
@@ -241,6 +242,27 @@ LAYERS: dict[str, Training] = {
         2,
         optimizer=partial(optim.SGD, lr=0.05, weight_decay=0.01, clip_norm=0.5),
     ),
+    "embedded columns": Training(
+        (partial(nn.ColumnEmbedding, 7, {5: (6, 5), 0: (4, 1), 3: (1, 16)}), *dense(26, 9, 2)),
+        7,
+        2,
+        codes=((0, 4), (3, 1), (5, 6)),
+        weighted=True,
+    ),
+    "embedded columns alone, with a rule that remembers": Training(
+        (partial(nn.ColumnEmbedding, 2, {0: (6, 3), 1: (3, 16)}), *dense(19, 2)),
+        2,
+        2,
+        optimizer=partial(optim.Adam, lr=0.003),
+        codes=((0, 6), (1, 3)),
+    ),
+    "embedded columns with clipped gradients": Training(
+        (partial(nn.ColumnEmbedding, 3, {1: (6, 17)}), partial(nn.LayerNorm, 19), *dense(19, 2)),
+        3,
+        2,
+        optimizer=partial(optim.SGD, lr=0.05, weight_decay=0.01, clip_norm=0.5),
+        codes=((1, 6),),
+    ),
     "frozen embedding": Training(
         (
             partial(nn.Embedding.from_pretrained, torch.linspace(-1, 1, 30).view(6, 5)),
@@ -373,11 +395,17 @@ def test_embeddings_of_any_integers(inputs: torch.Tensor, layers: list[Module]) 
         torch.testing.assert_close(value.value, expected.value, rtol=1e-9, atol=1e-12)
 
 
+ZEROS = partial(nn.Threshold, 1e6, 0.0)
+NOT_FIRST: list[Made] = [ZEROS, partial(nn.ColumnEmbedding, 2, {0: (6, 1)})]
+
+
 @pytest.mark.parametrize(
     ("layers", "columns", "reason"),
     [
         ([partial(nn.Embedding, 6, 1, max_norm=1.0), nn.Flatten], (6, 6), "max_norm"),
         ([partial(nn.Embedding, 6, 1, scale_grad_by_freq=True), nn.Flatten], (6, 6), "scale_grad_by_freq"),
+        (NOT_FIRST, 2, "inputs other than the data"),
+        ([partial(joined, nn.Residual, NOT_FIRST)], 2, "inputs other than the data"),
         ([*dense(3, 2), partial(nn.Softmax, 0)], 3, "dim=0"),
         ([*dense(3, 2), partial(nn.BatchNorm1d, 2, eps=0.0)], 3, "eps of 0"),
         ([*dense(3, 2), nn.Softmin], 3, "Softmin is not among its layers"),
@@ -395,3 +423,16 @@ def test_numbers_that_are_alike_are_normalised_to_0(kind: Callable[[int], Module
     """Were their mean rounded, what is left of each would be rounding alone, made large."""
     layers = (*dense(5, 17), partial(nn.Threshold, 1e6, 2.1), partial(kind, 17), *dense(17, 2))
     expect_parity(Training(layers, 5, 2, optimizer=SLOW), *DTYPES)
+
+
+@pytest.mark.parametrize("engine", ["native", "eager"])
+def test_a_code_without_a_vector_is_told_before_training(engine: str) -> None:
+    """Wherever in the data it is."""
+    model = nn.Sequential(nn.ColumnEmbedding(2, {1: (3, 2)}), nn.Linear(3, 1))
+    before = model[1].weight.value.clone()
+    x, t = torch.zeros(5000, 2), torch.ones(5000, 1)
+    x[4999, 1] = 3
+    for train, validation in (((x, t), None), ((x[:9], t[:9]), (x, t))):
+        with pytest.raises(ModuleError, match=r"^Sequential\[0\] ColumnEmbedding.* in column 1, got 3.0 at"):
+            run(model, train, validation=validation, engine=engine)
+    assert torch.equal(model[1].weight.value, before)

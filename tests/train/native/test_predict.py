@@ -190,6 +190,40 @@ def test_indices_that_do_not_fit(row: object, problem: str) -> None:
         compile_predict(model, (3,))(row)
 
 
+def of_columns() -> nn.Sequential:
+    return nn.Sequential(nn.ColumnEmbedding(4, {3: (5, 2), 1: (3, 1)}), nn.Linear(5, 2)).to(torch.float64)
+
+
+def test_rows_with_columns_of_codes() -> None:
+    model = of_columns()
+    predict = compile_predict(model)
+    rows = torch.randn(99, 4, dtype=torch.float64)
+    rows[:, 3], rows[:, 1] = torch.arange(99) % 5, torch.arange(99) % 3
+    expected = plaingrad.predict(model, rows)
+    for same in (predict, pickle.loads(pickle.dumps(predict))):
+        torch.testing.assert_close(same(rows), expected, **BY_ROUNDING[torch.float64])
+        assert np.array_equal(same(rows.numpy()), same(rows).numpy())
+        for row, wanted in zip(rows, expected):
+            torch.testing.assert_close(same(row), wanted, **BY_ROUNDING[torch.float64])
+    assert predict(rows[:0]).shape == (0, 2)
+    codes = torch.ones(3, 4, dtype=torch.int64)
+    assert torch.equal(predict(codes), predict(codes.to(torch.float64)))
+
+
+@pytest.mark.parametrize("code", [5.0, -1.0, 0.5, 1e30, np.nan, np.inf])
+@pytest.mark.parametrize("shape", [(4,), (1, 4), (40, 4)])
+def test_codes_that_do_not_fit(shape: tuple[int, ...], code: float) -> None:
+    predict, rows = compile_predict(of_columns()), np.zeros(shape)
+    predict(rows)
+    rows[..., 0] = code  # which passes
+    predict(rows)
+    rows[..., 3] = code
+    problem = f"predict: expected whole numbers from 0 to 4 in column 3, got {code}"
+    for given in (rows, torch.from_numpy(rows)):
+        with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
+            predict(given)
+
+
 def test_not_a_number_is_passed_on() -> None:
     found = compile_predict(network())(np.array([[np.nan, 0, 0], [0, 0, 0]]))
     assert np.isnan(found[0]).all()

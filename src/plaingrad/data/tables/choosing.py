@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from plaingrad.data.tables.category import CategoryEncoder, CodeEncoder
 from plaingrad.data.tables.column import Column
 from plaingrad.data.tables.date import DateEncoder
-from plaingrad.data.tables.dates import ISO, date_format
+from plaingrad.data.tables.dateformat import ISO, date_format
 from plaingrad.data.tables.inference import typed
 from plaingrad.data.tables.meaning import as_numbers, as_truth_values
 from plaingrad.data.tables.numeric import BooleanEncoder, NumberEncoder

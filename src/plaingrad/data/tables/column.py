@@ -6,7 +6,7 @@ import datetime
 import decimal
 import numbers
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,9 @@ import pyarrow.compute as pc
 Form = Literal["number", "boolean", "date", "text"]
 
 MOST_SHOWN = 40
+NUMBERS = (numbers.Real, decimal.Decimal, datetime.timedelta)
+DATES = (datetime.date, np.datetime64)
+SCALARS = (str, bool, np.bool_, *NUMBERS, *DATES, datetime.time, pd.Interval)
 
 
 class MisfitError(ValueError):
@@ -64,17 +67,26 @@ class Column:
         Raises:
             MisfitError: a value is neither a number, a truth value, a date nor a text.
         """
+        try:
+            return cls._of(series)
+        except UnicodeEncodeError:
+            row = next(row for row, value in enumerate(series) if _is_broken(value))
+            raise MisfitError(row, "Unicode text", series.iloc[row]) from None
+
+    @classmethod
+    def _of(cls, series: pd.Series) -> Column:
         if isinstance(series.dtype, pd.ArrowDtype):
             series = pa.chunked_array(pa.array(series)).to_pandas()
         kind = series.dtype
         if isinstance(kind, pd.CategoricalDtype):
             return _categories(series)
         if isinstance(kind, pd.PeriodDtype):
-            return cls.of(series.dt.to_timestamp())
+            series = series.dt.to_timestamp()
+            kind = series.dtype
         if pd.api.types.is_bool_dtype(kind):
             return cls("boolean", series.to_numpy(np.float64, na_value=np.nan), NONE)
         if pd.api.types.is_complex_dtype(kind):
-            raise MisfitError(0, "a real number", series.iloc[0] if len(series) else kind)
+            raise MisfitError(0, "a real number", series.iloc[0].item() if len(series) else kind)
         if pd.api.types.is_numeric_dtype(kind):
             return cls("number", series.to_numpy(np.float64, na_value=np.nan), NONE)
         if pd.api.types.is_datetime64_any_dtype(kind):
@@ -97,6 +109,11 @@ class Column:
 
 
 NONE = pa.array([], pa.large_string())
+
+
+def _is_broken(value: object) -> bool:
+    """Whether a text has half of a pair of surrogates, which stands for no character."""
+    return isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _utc(series: pd.Series) -> np.ndarray:
@@ -137,11 +154,11 @@ def _objects(series: pd.Series) -> Column:
         return Column(
             "boolean", np.array([_number(v) if p else np.nan for v, p in zip(values, present)]), NONE
         )
-    if all(issubclass(kind, numbers.Real | decimal.Decimal | np.bool_) for kind in kinds):
+    if all(issubclass(kind, NUMBERS) and kind is not bool for kind in kinds):
         return Column(
             "number", np.array([_number(v) if p else np.nan for v, p in zip(values, present)]), NONE
         )
-    if all(issubclass(kind, datetime.date | np.datetime64) for kind in kinds):
+    if all(issubclass(kind, DATES) for kind in kinds):
         return Column("date", np.array([_moment(v) if p else NEVER for v, p in zip(values, present)]), NONE)
     for row in np.flatnonzero(present):
         if not isinstance(values[row], SCALARS):
@@ -149,19 +166,6 @@ def _objects(series: pd.Series) -> Column:
     texts = [text_of(v) if p else None for v, p in zip(values, present)]
     encoded = pc.dictionary_encode(pa.array(texts, pa.large_string()))
     return _trimmed(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), encoded.dictionary)
-
-
-SCALARS = (
-    str,
-    bool,
-    np.bool_,
-    numbers.Real,
-    decimal.Decimal,
-    datetime.date,
-    datetime.time,
-    np.datetime64,
-    pd.Interval,
-)
 
 
 NEVER = np.datetime64("NaT", "us")
@@ -174,7 +178,10 @@ def _moment(value: object) -> np.datetime64:
     return moment.to_datetime64().astype("datetime64[us]")
 
 
-def _number(value: float) -> float:
+def _number(value: Any) -> float:
+    """A number as a float, a duration in seconds."""
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
     try:
         return float(value)
     except OverflowError:
@@ -185,9 +192,9 @@ def text_of(value: object) -> str:
     """A value as text, the same whether it comes alone, among others of its kind or among texts."""
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
-    if isinstance(value, numbers.Real | decimal.Decimal):
-        number = _number(value)  # type: ignore[arg-type]
+    if isinstance(value, NUMBERS):
+        number = _number(value)
         return str(int(number)) if np.isfinite(number) and number == int(number) else str(number)
-    if isinstance(value, datetime.date | np.datetime64):
-        return pd.Timestamp(value).isoformat()
+    if isinstance(value, DATES):
+        return pd.Timestamp(_moment(value)).isoformat()
     return str(value)

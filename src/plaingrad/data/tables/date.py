@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from plaingrad.data.tables.column import Column
-from plaingrad.data.tables.dates import FORMATS, ISO
+from plaingrad.data.tables.dateformat import FORMATS, ISO
 from plaingrad.data.tables.meaning import as_dates
 from plaingrad.data.tables.numeric import Standard
 from plaingrad.data.tables.state import Fields

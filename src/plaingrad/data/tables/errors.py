@@ -14,15 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 
 DAMAGE = (
-    EOFError,
-    zlib.error,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-    NotImplementedError,
-    RuntimeError,
-    csv.Error,
+    *(EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, csv.Error, pa.ArrowException),
+    *(NotImplementedError, RuntimeError),  # of zip archives: an unknown method, a password
+    *(MemoryError, OverflowError),  # of absurd sizes
 )
-MOST_TOLD = 200
+MOST_TOLD = 1000
 
 
 @contextmanager
@@ -41,7 +37,7 @@ def naming(path: Path, what: str) -> Iterator[None]:
         yield
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not {what} in UTF-8 (byte {error.object[error.start]:#x})") from None
-    except (*DAMAGE, pa.ArrowException, pa.ArrowMemoryError) as error:
+    except DAMAGE as error:
         raise ValueError(f"{path}: not {what}, or a damaged one: {_line(error)}") from None
     except OSError as error:
         if error.errno is not None and error.filename is not None:
@@ -54,7 +50,7 @@ def naming(path: Path, what: str) -> Iterator[None]:
 def _line(error: BaseException) -> str:
     """An error's message in one line."""
     told = " ".join(str(error).split()) or type(error).__name__
-    return told if len(told) <= MOST_TOLD * 5 else told[: MOST_TOLD * 5] + "..."
+    return told if len(told) <= MOST_TOLD else told[:MOST_TOLD] + "..."
 
 
 def listed(names: Iterable[object], most: int = 20) -> str:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plaingrad.data.tables.column import Column, MisfitError, text_of
-from plaingrad.data.tables.dates import parsed
+from plaingrad.data.tables.dateformat import parsed
 from plaingrad.data.tables.inference import without_words
 
 
@@ -56,13 +56,13 @@ def as_dates(column: Column, format: str) -> np.ndarray:
     """
     if column.form == "date":
         return column.values
+    expected = f"a date ({format.replace('ISO8601', 'YYYY-MM-DD')})"
     if column.form != "text":
         if not column.missing().all():
-            raise _misfit(column, "a date")
+            raise _misfit(column, expected)
         return np.full(len(column.values), "NaT", "datetime64[us]")
     levels = without_words(column.levels)
     dates = parsed(levels, format)
-    expected = f"a date ({format.replace('ISO8601', 'YYYY-MM-DD')})"
     _expect_all(column, np.isnat(dates) & ~_nulls(levels), expected)
     return np.append(dates, np.datetime64("NaT"))[column.values]
 

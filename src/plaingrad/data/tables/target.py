@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from plaingrad.data.tables.column import Column, MisfitError, text_of
-from plaingrad.data.tables.dates import date_format
+from plaingrad.data.tables.dateformat import date_format
 from plaingrad.data.tables.inference import typed
 from plaingrad.data.tables.meaning import as_numbers, as_texts, as_truth_values
 from plaingrad.data.tables.numeric import Standard
@@ -161,6 +161,8 @@ class Target:
             raise ValueError(f"target: expected a task with its classes, got {task!r} with {len(labels)}")
         if not kinds <= {bool} and not kinds <= {str} and not kinds <= {int, float}:
             raise ValueError("target: expected labels to be all strings, all truth values or all numbers")
+        if not all(isinstance(label, str) or abs(label) < np.inf for label in labels):
+            raise ValueError("target: expected finite labels")
         if len({text_of(label) for label in labels}) < len(labels):
             raise ValueError("target: expected distinct labels")
         return cls(

@@ -91,7 +91,7 @@ class Conduct:
             self._note(f"backward returns {came} for {_count(expected, 'input')}")
             return None
         for x, dx, name in zip(inputs, returned, self.input_names(expected)):
-            if not (isinstance(x, Tensor) and x.is_floating_point()):
+            if not _real(x):
                 if dx is not None:
                     self._note(f"backward returns a gradient for {name}, which has none; expected None")
             elif not isinstance(dx, Tensor):
@@ -165,27 +165,35 @@ class Conduct:
         """Inputs of the same kind with other values, and the outputs for them.
 
         Elements move on by one place and shrink, so that signs and ranges stay what the module accepts.
-        Integers move only if the module accepts that.
+        Integers move only if the module accepts that. If it accepts neither, the samples change places.
         """
 
-        def moved(x: Any, integers: bool) -> Any:
-            if not isinstance(x, Tensor) or not (integers or x.is_floating_point()):
-                return x
-            return x.roll(1) * 0.7 if x.is_floating_point() else x.roll(1)
+        def moved(x: Any) -> Any:
+            return x.roll(1) if isinstance(x, Tensor) and not _real(x) else numbers_moved(x)
 
-        try:
-            others = tuple(moved(x, True) for x in self.subject.inputs)
-            return others, self.subject.forward(doubled(others), another=1)
-        except (ValueError, RuntimeError, LookupError):
-            self.subject.zero_grad()
-            others = tuple(moved(x, False) for x in self.subject.inputs)
-            return others, self.subject.forward(doubled(others), another=1)
+        def numbers_moved(x: Any) -> Any:
+            return x.roll(1) * 0.7 if _real(x) else x
+
+        def samples_moved(x: Any) -> Any:
+            return x.roll(1, 0) if isinstance(x, Tensor) and x.ndim else x
+
+        for change in (moved, numbers_moved, samples_moved):
+            others = tuple(map(change, self.subject.inputs))
+            try:
+                return others, self.subject.forward(doubled(others), another=1)
+            except (ValueError, RuntimeError, LookupError):
+                self.subject.zero_grad()
+        raise ValueError("no other input of this kind is accepted")
 
     def input_names(self, count: int) -> list[str]:
         """What the inputs are called."""
         if self.subject.is_loss:
             return ["prediction", *(["target"] if count == 2 else [f"input {k}" for k in range(1, count)])]
         return ["input"] if len(self.subject.inputs) == 1 else [f"input {k}" for k in range(count)]
+
+
+def _real(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.is_floating_point()
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -82,15 +82,14 @@ def export_onnx(
         raise ImportError("export_onnx needs the package onnx: pip install plaingrad[onnx]") from error
     if output not in OUTPUTS:
         raise ValueError(f"export_onnx: expected output None, 'softmax', 'sigmoid' or 'exp', got {output!r}")
-    if not input_name or not output_name or input_name == output_name:
-        names = f"{input_name!r} and {output_name!r}"
-        raise ValueError(f"export_onnx: expected two different names for input and output, got {names}")
     dtype = _dtype(module, dtype)
     network = copy.deepcopy(module).to("cpu", dtype).eval()
     size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
     if size > LARGEST:
         raise ValueError(f"export_onnx: expected at most {LARGEST:,} bytes of parameters, got {size:,}")
     sample = _sample_shape(network) if sample_shape is None else tuple(sample_shape)
+    if any(size < 1 for size in sample):
+        raise ValueError(f"export_onnx: expected a sample_shape of sizes from 1, got {sample}")
     takes_indices = isinstance(_first(network, [*LAYERS_WITHOUT_EFFECT, nn.Flatten]), nn.Embedding)
     two, three = (
         torch.zeros(batch, *sample, dtype=torch.int64 if takes_indices else dtype) for batch in (2, 3)
@@ -101,7 +100,12 @@ def export_onnx(
     axes = _axes(y.example, network.forward(three))
     if output == "softmax" and y.example.ndim < 2:
         raise ValueError("export_onnx: expected scores (batch, classes, *rest) for a softmax, got (batch,)")
-    graph.rename(OUTPUTS[output](graph, y.name), output_name)
+    name = OUTPUTS[output](graph, y.name)
+    taken = ["", *graph.numbers, *[each for node in graph.nodes for each in node.output]]
+    if input_name in taken or output_name in [*taken, input_name]:
+        names = f"{input_name!r} and {output_name!r}"
+        raise ValueError(f"export_onnx: expected names that no other value has, got {names}")
+    graph.rename(name, output_name)
 
     helper = onnx.helper
     made = helper.make_model(

@@ -98,7 +98,7 @@ def conv(graph: Graph, module: nn.Conv2d, x: str, example: Tensor) -> str:
 
 
 def max_pool(graph: Graph, module: nn.MaxPool2d, x: str, example: Tensor) -> str:
-    """What windows of ``ceil_mode`` cover beyond the edge is added first, for programs differ in its meaning."""
+    """What windows of ``ceil_mode`` cover beyond the edge is added first; programs differ in its meaning."""
     if module.return_indices:
         raise ModuleError(module, "expected one output, got return_indices=True")
     expect_images(module, example)

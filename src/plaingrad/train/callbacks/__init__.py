@@ -5,5 +5,6 @@ from plaingrad.train.callbacks.csv_logger import CSVLogger
 from plaingrad.train.callbacks.early_stopping import EarlyStopping
 from plaingrad.train.callbacks.model_checkpoint import ModelCheckpoint
 from plaingrad.train.callbacks.progress_bar import ProgressBar
+from plaingrad.train.callbacks.tensorboard import TensorBoard
 
-__all__ = ["CSVLogger", "Callback", "EarlyStopping", "ModelCheckpoint", "ProgressBar", "Run"]
+__all__ = ["CSVLogger", "Callback", "EarlyStopping", "ModelCheckpoint", "ProgressBar", "Run", "TensorBoard"]

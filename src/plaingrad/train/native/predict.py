@@ -30,8 +30,8 @@ def compile_predict(model: Module, sample_shape: Sequence[int] | None = None) ->
 
     Args:
         model: the network, of layers that the native engine knows, on the CPU, in float32 or float64.
-        sample_shape: the shape of one sample; None for what the first linear layer expects, if there is no
-            embedding.
+        sample_shape: the shape of one sample; None for what the first linear layer or `ColumnEmbedding`
+            expects, if there is no embedding of integers.
 
     Returns:
         A function of one row, or of many. See `CompiledPredictor`.
@@ -54,8 +54,8 @@ class CompiledPredictor:
 
     Called with a sample, or with samples along the first axis, any number of them, as a tensor or an array.
     What comes back is of the same kind, in the model's dtype and on the CPU, and belongs to the caller.
-    Numbers of another dtype are converted; a network that begins with an embedding wants integers. Any number
-    of threads may call the same object at once.
+    Numbers of another dtype are converted; a network that begins with an embedding wants integers, and in
+    columns of codes only those of the tables. Any number of threads may call the same object at once.
 
     Args:
         model: the network.
@@ -78,6 +78,7 @@ class CompiledPredictor:
         self.model, self.sample_shape = model, sample_shape
         self.dtype = next(iter(model.parameters())).value.dtype
         self._last_index = None if lowered.table is None else lowered.table.num_embeddings - 1
+        self._last_codes = lowered.last_codes
         given = self.dtype if self._last_index is None else torch.int64
         self.output_shape = tuple(outputs(model, torch.zeros(1, *sample_shape, dtype=given), 1).shape[1:])
         self._tensors, self._source = lowered.tensors, lowered.source
@@ -87,8 +88,8 @@ class CompiledPredictor:
     def _load(self) -> None:
         """What belongs to this process."""
         self._array_dtype = torch.empty(0, dtype=self.dtype).numpy().dtype
-        # Of rows that need neither be converted nor, as indices, be looked at.
-        fits = self._last_index is None
+        # Of rows that need neither be converted nor, as indices or codes, be looked at.
+        fits = self._last_index is None and not self._last_codes
         self._fit_array = self._array_dtype if fits else None
         self._fit_tensor = self.dtype if fits else None
         self._library = library(self._source)
@@ -124,7 +125,7 @@ class CompiledPredictor:
             rows: a tensor or an array, ``sample_shape`` or ``(n, *sample_shape)``.
 
         Raises:
-            ValueError: it is neither, or has another shape.
+            ValueError: it is neither, or has another shape; or there is no such index or code in the tables.
         """
         free = self._free
         try:
@@ -177,7 +178,14 @@ class CompiledPredictor:
         """Numbers as the program wants them."""
         if array.dtype.kind not in "fiub":
             raise ValueError(f"predict: expected numbers, got {array.dtype}")
-        return np.ascontiguousarray(array, self._array_dtype)
+        numbers = np.ascontiguousarray(array, self._array_dtype)
+        for column, last in self._last_codes.items():
+            codes = numbers[..., column]
+            wrong = codes[~((codes >= 0) & (codes <= last) & (codes == np.floor(codes)))]
+            if wrong.size:
+                expected = f"whole numbers from 0 to {last} in column {column}"
+                raise ValueError(f"predict: expected {expected}, got {wrong[0]}")
+        return numbers
 
     def _indices(self, array: np.ndarray) -> np.ndarray:
         """Indices as the program wants them, if they are in the table."""
@@ -231,6 +239,6 @@ def _expected_shape(model: Module) -> tuple[int, ...]:
     for module in model.modules():
         if isinstance(module, nn.Embedding):
             raise ValueError("sample_shape: expected one for a network with an embedding, got None")
-        if isinstance(module, nn.Linear):
+        if isinstance(module, (nn.ColumnEmbedding, nn.Linear)):
             return (module.in_features,)
     raise ValueError("sample_shape: expected one for a network without a linear layer, got None")

@@ -10,7 +10,7 @@ from plaingrad import nn
 from plaingrad.module import Module
 from plaingrad.train.native.activations import spell
 from plaingrad.train.native.lower.rules import LEAST_EPS
-from plaingrad.train.native.lower.source import Source, refuse
+from plaingrad.train.native.lower.source import ELEMENTS, Source, refuse
 from plaingrad.train.native.lower.sparsity import LEAST_COLUMNS, gives_zeros
 
 Shape = tuple[int, ...]
@@ -35,6 +35,9 @@ def lower_layers(module: Module, shape: Shape, source: Source) -> tuple[list[str
         known = LAYERS.get(type(first))
         if source.indices and type(first) is not nn.Embedding:
             raise refuse(first, "inputs of integers are not among what it knows")
+        if source.begun and type(first) in (nn.ColumnEmbedding, nn.Embedding):
+            raise refuse(first, "inputs other than the data are not among what it knows")
+        source.begun = True
         if known is not None:
             found, shape = known(first, shape, modules, source)
         elif spell(first) is not None:
@@ -163,22 +166,40 @@ def residual(module: nn.Residual, shape: Shape, rest: list[Module], source: Sour
 
 
 def embedding(module: nn.Embedding, shape: Shape, rest: list[Module], source: Source) -> Lowered:
-    """Of the data alone, for there is no gradient by indices."""
+    """One table for all columns, of integers."""
+    columns, size = math.prod(shape), module.embedding_dim
+    given, source.indices = source.indices, ""
+    table = look_up(module, 0, columns, 0, source)
+    sizes = [columns, columns * size]
+    return [source.instance("Embedding", "Setting", given, *sizes, "Passed<>", table)], (*shape, size)
+
+
+def column_embedding(module: nn.ColumnEmbedding, shape: Shape, rest: list[Module], source: Source) -> Lowered:
+    """A table for each column of codes, which are numbers as the rest."""
+    width, tables = len(module.passed), []
+    for column, table in module.columns.items():
+        tables.append(look_up(table, column, 1, width, source))
+        width += table.embedding_dim
+    given = ELEMENTS[table.weight.value.dtype]
+    passed = f"Passed<{', '.join(map(str, module.passed))}>"
+    sizes = [features(module, shape), width]
+    return [source.instance("Embedding", "Setting", given, *sizes, passed, *tables)], (width,)
+
+
+def look_up(table: nn.Embedding, column: int, columns: int, place: int, source: Source) -> str:
+    """What a table has for so many columns from this one on; it stands in the output from a place on."""
     for name in ("max_norm", "scale_grad_by_freq"):
-        if getattr(module, name):
-            raise refuse(module, f"{name} is not among what it knows")
-    if not source.indices:
-        raise refuse(module, "inputs other than the data are not among what it knows")
+        if getattr(table, name):
+            raise refuse(table, f"{name} is not among what it knows")
     source.headers.add("embedding.hpp")
-    padding = -1 if module.padding_idx is None else module.padding_idx
-    sizes = [math.prod(shape), module.num_embeddings, module.embedding_dim, padding]
-    found = source.instance("Embedding", "Setting", source.indices, *sizes, source.hold(module.weight))
-    source.indices = ""
-    return [found], (*shape, module.embedding_dim)
+    padding = -1 if table.padding_idx is None else table.padding_idx
+    sizes = [column, columns, place, table.num_embeddings, table.embedding_dim, padding]
+    return source.instance("LookUp", "Setting", *sizes, source.hold(table.weight))
 
 
 LAYERS: dict[type[Module], Lower] = {
     nn.BatchNorm1d: batch_norm,
+    nn.ColumnEmbedding: column_embedding,
     nn.Dropout: dropout,
     nn.Embedding: embedding,
     nn.Flatten: flatten,

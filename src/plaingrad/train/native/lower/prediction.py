@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from plaingrad.module import Module
-from plaingrad.nn import Embedding
+from plaingrad.nn import ColumnEmbedding, Embedding
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.native.lower.layers import Shape, flat
 from plaingrad.train.native.lower.program import chained, described, element_type, lower_network, opening
@@ -24,11 +24,13 @@ class Prediction:
         source: the text to compile.
         tensors: the parameters and buffers in the order in which the network visits them.
         table: what the inputs are indices of, int64; None if they are numbers.
+        last_codes: the last code in each column of codes among the numbers.
     """
 
     source: str
     tensors: list[Parameter | Buffer]
     table: Embedding | None
+    last_codes: dict[int, int]
 
 
 def lower_prediction(model: Module, shape: Shape) -> Prediction:
@@ -56,4 +58,6 @@ extern "C" void rows(void* memory, const Given* inputs, T* outputs, long count) 
     in<Run>(memory).rows(inputs, outputs, count);
 }}
 """
-    return Prediction(text, source.tensors, table)
+    columns = first.columns if type(first) is ColumnEmbedding else {}
+    last_codes = {column: table.num_embeddings - 1 for column, table in columns.items()}
+    return Prediction(text, source.tensors, table, last_codes)

@@ -29,6 +29,7 @@ class Source:
         sparse: whether the next layer's inputs have many zeros.
         indices: the C++ type of the inputs while they are integers that nothing has looked up; else empty.
         training: whether modules behave as in training, or as in evaluation.
+        begun: whether a module has been found, so that the next one's inputs are not the data.
 
     Attributes:
         headers: the kernels' files to include.
@@ -42,6 +43,7 @@ class Source:
     sparse: bool = False
     indices: str = ""
     training: bool = True
+    begun: bool = False
     headers: set[str] = field(default_factory=set)
     constants: dict[str, str] = field(default_factory=dict)
     tensors: list[Parameter | Buffer] = field(default_factory=list)

@@ -49,9 +49,9 @@ def date_format(levels: pa.Array) -> str | None:
         return None
     if pc.all(pc.match_substring_regex(texts, ISO_DATE)).as_py():
         return ISO if not np.isnat(parsed(texts, ISO)).any() else None
-    if not pc.all(pc.match_substring_regex(texts, LIKE_A_DATE)).as_py():
-        return None
     look = texts.slice(0, FIRST_LOOK)
+    if not all(pc.all(pc.match_substring_regex(part, LIKE_A_DATE)).as_py() for part in (look, texts)):
+        return None
     fitting = [format for format in FORMATS if not np.isnat(parsed(look, format)).any()]
     found = [(format, parsed(texts, format)) for format in fitting]
     found = [(format, dates) for format, dates in found if not np.isnat(dates).any()]

@@ -1,0 +1,99 @@
+"""Columns of codes, which a network looks up in learned tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+
+from plaingrad import nn
+
+MOST_CODES = 1_000_000  # in a column; more are no codes but measurements
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Which columns hold codes, and what becomes of them.
+
+    In the network, 0 stands for a code that training has not seen, and k + 1 for the code k.
+
+    Attributes:
+        tables: for each such column, how many rows its table has and how many numbers each of them.
+    """
+
+    tables: dict[int, tuple[int, int]]
+
+    @classmethod
+    def of(cls, embedding: Any, X: np.ndarray, names: Sequence[str] | None) -> Codes:
+        """Look for the codes that there are.
+
+        Args:
+            embedding: columns by index or name; or a mapping from these to the size of their vectors.
+            X: the data, ``(n_samples, n_features)``.
+            names: of the columns, if they have.
+
+        Raises:
+            ValueError: there is no such column, or it holds something else than codes.
+        """
+        sizes = dict(embedding) if isinstance(embedding, Mapping) else dict.fromkeys(embedding)
+        tables: dict[int, tuple[int, int]] = {}
+        for column, size in sizes.items():
+            index = position(column, X.shape[1], names)
+            last = last_code(column, X[:, index])
+            if size is not None and not (isinstance(size, Integral) and int(size) > 0):
+                raise ValueError(f"embedding: expected positive sizes, got {size!r} for column {column!r}")
+            tables[index] = (last + 2, int(size) if size is not None else usual_size(last + 1))
+        return cls(dict(sorted(tables.items())))
+
+    def apply(self, X: Any) -> Any:
+        """The data with codes as the network looks them up."""
+        if not self.tables:
+            return X
+        found = X.toarray() if issparse(X) else np.array(X)
+        for column, (rows, _) in self.tables.items():
+            codes = found[:, column]
+            known = (codes >= 0) & (codes < rows - 1) & (codes == np.floor(codes))
+            found[:, column] = np.where(known, codes + 1, 0)
+        return found
+
+    def module(
+        self, features: int, random_state: np.random.RandomState, dtype: torch.dtype
+    ) -> nn.ColumnEmbedding:
+        """The first layer of a network over so many columns, its vectors drawn from N(0, 1)."""
+        made = nn.ColumnEmbedding(features, self.tables, dtype=dtype)
+        for parameter in made.parameters():
+            drawn = random_state.normal(size=tuple(parameter.value.shape))
+            parameter.value = torch.from_numpy(drawn).to(dtype)
+        return made
+
+
+def position(column: Any, count: int, names: Sequence[str] | None) -> int:
+    """The index of a column that is given by index or by name."""
+    if isinstance(column, Integral) and 0 <= int(column) < count:
+        return int(column)
+    if isinstance(column, str) and names is not None and column in list(names):
+        return list(names).index(column)
+    known = f"an index below {count}" + (f" or one of {', '.join(names)}" if names is not None else "")
+    raise ValueError(f"embedding: expected {known}, got {column!r}")
+
+
+def last_code(column: Any, values: np.ndarray) -> int:
+    """The largest of a column's codes; negative numbers stand for what is unknown."""
+    wrong = values[(values != np.floor(values)) | (values >= MOST_CODES)]
+    if len(wrong):
+        expected = f"codes 0, 1, 2... below {MOST_CODES:,} in column {column!r}"
+        raise ValueError(f"embedding: expected {expected}, got {wrong[0]:g}")
+    return max(0, int(values.max()))
+
+
+def usual_size(codes: int) -> int:
+    """How many numbers stand for one of so many codes, by a rule of thumb.
+
+    Source: J. Howard, S. Gugger, "fastai: a layered API for deep learning", 2020.
+    """
+    return min(600, round(1.6 * codes**0.56))

@@ -1,0 +1,187 @@
+"""Networks from descriptions, within limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from plaingrad import nn
+from plaingrad.interop.arguments import check, construct
+from plaingrad.module import Module, ModuleError
+from plaingrad.nn.container import Container
+
+DEEPEST = 64
+LONGEST_NAME = 100
+MOST_MODULES = 10_000
+MOST_NUMBERS = 10**9  # in all parameters and buffers together
+
+# The classes that a description may name; nothing else is ever called.
+CLASSES: dict[str, type[Module]] = {name: getattr(nn, name) for name in nn.__all__ if name != "Loss"}
+
+
+def build(description: Any, device: str | None = None) -> Module:
+    """The network of a description, with parameters as its constructors draw them.
+
+    Nothing is allocated before the whole description is known to be sound. Only the classes of
+    `plaingrad.nn` are called.
+
+    Args:
+        description: what `describe` gave.
+        device: where parameters and buffers shall live; ``"meta"`` for shapes alone.
+
+    Raises:
+        ValueError: it is no description; it names a class or an argument that there is not; an argument is of
+            the wrong type or out of its range; or there are too many levels, modules or parameters.
+    """
+    skeleton = Builder(_make, "meta").network(description)
+    return skeleton if device == "meta" else Builder(_make, device).network(description)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a module is in a network.
+
+    Attributes:
+        names: the names that lead to it.
+        around: the containers around it, each with the name inside it, for messages.
+    """
+
+    names: tuple[str, ...] = ()
+    around: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return ".".join(self.names)
+
+    def inside(self, container: str, name: str) -> Place:
+        return Place((*self.names, name), (*self.around, f"{container}[{name}]"))
+
+    def refuse(self, kind: str, problem: object) -> ValueError:
+        place = ".".join(self.around)
+        return ValueError(f"{place + ' ' if place else ''}{kind}: {problem}")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A module that has been made.
+
+    Attributes:
+        module: the module.
+        modules: how many it is with all below it, those that are used again counted again.
+        levels: how many there are below it.
+    """
+
+    module: Any
+    modules: int
+    levels: int
+
+
+class Builder:
+    """Makes modules from descriptions, within limits.
+
+    Whatever is done with a network later walks it place by place, so what is used again counts again.
+
+    Args:
+        make: makes a module of a class of plaingrad.nn from its children (None for a layer), its checked
+            arguments and a device.
+        device: where tensors shall live.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[type[Module], dict[str, Any] | None, dict[str, Any], str | None], Any],
+        device: str | None,
+    ) -> None:
+        self.make, self.device = make, device
+        self._made: dict[str, Made] = {}
+        self._modules = self._numbers = 0
+
+    def network(self, description: Any) -> Any:
+        """The network of a description."""
+        return self._module(description, Place()).module
+
+    def _module(self, description: Any, place: Place) -> Made:
+        if type(description) is not dict:
+            kind = type(description).__name__
+            raise place.refuse("architecture", f"expected a module's class and arguments, got a {kind}")
+        if "shared" in description:
+            return self._shared(description, place)
+        self._count(1, len(place.names))
+        name, layer = _class(description, place)
+        is_container = issubclass(layer, Container)
+        children = {
+            key: self._module(child, place.inside(name, key))
+            for key, child in _named(name, description.get("children", []), place).items()
+        }
+        inside = {key: child.module for key, child in children.items()} if is_container else None
+        try:
+            arguments = check(layer, description.get("arguments", {}), self.device)
+            module = self.make(layer, inside, arguments, self.device)
+        except ModuleError as error:
+            raise place.refuse(name, error.problem) from None
+        except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:
+            raise place.refuse(name, str(error).partition("\n")[0]) from None
+        if not is_container:
+            self._numbers += sum(value.numel() for value in module.state_dict().values())
+        if self._numbers > MOST_NUMBERS:
+            raise place.refuse(name, f"expected at most {MOST_NUMBERS:,} parameters up to here, got more")
+        made = Made(
+            module,
+            1 + sum(child.modules for child in children.values()),
+            max((1 + child.levels for child in children.values()), default=0),
+        )
+        self._made[place.path] = made
+        return made
+
+    def _shared(self, description: dict[str, Any], place: Place) -> Made:
+        path = description["shared"]
+        if type(path) is not str or path not in self._made or len(description) > 1:
+            raise place.refuse("shared", f"expected the path of a module before it, got {path!r:.60}")
+        made = self._made[path]
+        self._count(made.modules, len(place.names) + made.levels)
+        return made
+
+    def _count(self, modules: int, levels: int) -> None:
+        self._modules += modules
+        if self._modules > MOST_MODULES:
+            raise ValueError(f"architecture: expected at most {MOST_MODULES:,} modules, got more")
+        if levels > DEEPEST:
+            raise ValueError(f"architecture: expected at most {DEEPEST} levels, got more")
+
+
+def _class(description: dict[str, Any], place: Place) -> tuple[str, type[Module]]:
+    name = description.get("class")
+    if type(name) is not str or name not in CLASSES:
+        raise place.refuse("architecture", f"expected a class of plaingrad.nn, got {name!r:.60}")
+    allowed = ["class", "arguments"] + ["children"] * issubclass(CLASSES[name], Container)
+    for key in description:
+        if key not in allowed:
+            raise place.refuse(name, f"expected {', '.join(allowed)}; got {key!r:.60}")
+    return name, CLASSES[name]
+
+
+def _named(container: str, children: Any, place: Place) -> dict[str, Any]:
+    """The descriptions of children, without their names, by them."""
+    if type(children) is not list or not all(type(child) is dict for child in children):
+        raise place.refuse(container, "expected a list of children, got something else")
+    named: dict[str, Any] = {}
+    for child in children:
+        name = child.get("name")
+        if type(name) is not str or name in named:
+            raise place.refuse(container, f"expected a name of its own for each child, got {name!r:.60}")
+        if len(name) > LONGEST_NAME or not name.isprintable():
+            expected = f"names of at most {LONGEST_NAME} printable characters"
+            raise place.refuse(container, f"expected {expected}, got {name!r:.60}")
+        named[name] = {key: value for key, value in child.items() if key != "name"}
+    return named
+
+
+def _make(
+    layer: type[Module], children: dict[str, Any] | None, arguments: dict[str, Any], device: str | None
+) -> Module:
+    if children is None:
+        return construct(layer, layer, arguments, device)
+    named_by_position = list(children) == [str(i) for i in range(len(children))]
+    inside = children.values() if named_by_position else [children]
+    return layer(*inside, **arguments)

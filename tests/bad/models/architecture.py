@@ -1,0 +1,157 @@
+"""Architectures that are none, or that no network should have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bad.models.writer import HUGE, Table, architecture, deep, layer, linear, sequential
+
+
+def chain(levels: int, inside: dict[str, Any]) -> dict[str, Any]:
+    """A module in so many containers."""
+    for _ in range(levels):
+        inside = sequential(inside)
+    return inside
+
+
+def doubling(times: int) -> dict[str, Any]:
+    """Containers of two, in which the second child is the first one again."""
+    inside = layer("ReLU")
+    for level in range(times):
+        path = ".".join(["0"] * (times - level))
+        inside = sequential(inside, {"shared": path})
+    return inside
+
+
+BAD: Table = {
+    "an architecture that is null": (lambda: architecture(None), "class and arguments, got a NoneType"),
+    "an unknown layer": (
+        lambda: architecture(layer("Transformer")),
+        "a class of plaingrad.nn, got 'Transformer'",
+    ),
+    "a function as layer": (lambda: architecture(layer("os.system", command="true")), "got 'os.system'"),
+    "the base of losses": (lambda: architecture(layer("Loss")), "a class of plaingrad.nn, got 'Loss'"),
+    "a layer without class": (lambda: architecture({"arguments": {}}), "a class of plaingrad.nn, got None"),
+    "a class that is a list": (lambda: architecture({"class": ["ReLU"]}), "got ['ReLU']"),
+    "an unknown layer deep inside": (
+        lambda: architecture(
+            sequential(layer("ReLU"), {"class": "Residual", "children": [{"name": "x", "class": "?"}]})
+        ),
+        "Sequential[1].Residual[x] architecture: expected a class of plaingrad.nn, got '?'",
+    ),
+    "an unknown argument": (
+        lambda: architecture(linear(device="cuda")),
+        "Linear: expected arguments from in_features, out_features, bias, dtype; got 'device'",
+    ),
+    "an argument for a layer that has none": (
+        lambda: architecture(layer("ReLU", inplace=True)),
+        "ReLU: expected arguments from none at all; got 'inplace'",
+    ),
+    "a missing argument": (
+        lambda: architecture(layer("Linear", in_features=3)),
+        "Linear: expected an argument out_features, got none",
+    ),
+    "arguments that are a list": (
+        lambda: architecture({"class": "Linear", "arguments": [3, 2]}),
+        "Linear: expected arguments by name, got [3, 2]",
+    ),
+    "a size that is a string": (
+        lambda: architecture(linear(in_features="3")),
+        "expected in_features to be an integer up to 2,147,483,647, got '3'",
+    ),
+    "a size that is a fraction": (lambda: architecture(linear(in_features=3.0)), "got 3.0"),
+    "a size that is true": (lambda: architecture(linear(in_features=True)), "got True"),
+    "a size below zero": (lambda: architecture(linear(in_features=-3)), "Linear: "),
+    "a size of 2^70": (lambda: architecture(linear(in_features=2**70)), "got 1180591620717411303424"),
+    "a layer of 2^62 numbers": (
+        lambda: architecture(linear(in_features=HUGE, out_features=HUGE)),
+        "Linear: Storage size calculation overflowed",
+    ),
+    "a layer of 10^12 numbers": (
+        lambda: architecture(linear(in_features=10**6, out_features=10**6)),
+        "Linear: expected at most 1,000,000,000 parameters up to here, got more",
+    ),
+    "many layers of 10^8 numbers": (
+        lambda: architecture(sequential(*[linear(in_features=10**4, out_features=10**4)] * 11)),
+        "Sequential[9] Linear: expected at most 1,000,000,000 parameters up to here, got more",
+    ),
+    "a kernel of 2^40 pixels": (
+        lambda: architecture(layer("MaxPool2d", kernel_size=[2**20, 2**20])),
+        "expected kernel_size to be two integers up to 4,096, got [1048576, 1048576]",
+    ),
+    "a norm over 2^217 numbers": (
+        lambda: architecture(layer("LayerNorm", normalized_shape=[HUGE] * 7)),
+        "LayerNorm: Storage size calculation overflowed",
+    ),
+    "a norm over 100 axes": (
+        lambda: architecture(layer("LayerNorm", normalized_shape=[1] * 100)),
+        "expected normalized_shape to be a list of 1 to 8 integers",
+    ),
+    "an unknown dtype": (
+        lambda: architecture(linear(dtype="complex64")),
+        "expected dtype to be one of float16,",
+    ),
+    "a probability of 2": (
+        lambda: architecture(layer("Dropout", p=2)),
+        "Dropout: expected p between 0 and 1",
+    ),
+    "a mode that there is not": (
+        lambda: architecture(layer("GELU", approximate="x" * 10**6)),
+        "GELU: expected approximate to be a short string, got 'x",
+    ),
+    "children of a layer": (
+        lambda: architecture({**linear(), "children": []}),
+        "Linear: expected class, arguments; got 'children'",
+    ),
+    "children by name": (
+        lambda: architecture({"class": "Sequential", "children": {"0": linear()}}),
+        "Sequential: expected a list of children, got something else",
+    ),
+    "two children of one name": (
+        lambda: architecture({"class": "Sequential", "children": [{"name": "a", **linear()}] * 2}),
+        "Sequential: expected a name of its own for each child, got 'a'",
+    ),
+    "a child without name": (
+        lambda: architecture({"class": "Sequential", "children": [linear()]}),
+        "expected a name of its own for each child, got None",
+    ),
+    "a child's name with a dot": (
+        lambda: architecture({"class": "Sequential", "children": [{"name": "a.b", **linear()}]}),
+        "Sequential: expected a name without dots, got 'a.b'",
+    ),
+    "a child's empty name": (
+        lambda: architecture({"class": "Sequential", "children": [{"name": "", **linear()}]}),
+        "Sequential: expected a name without dots, got ''",
+    ),
+    "no branches": (lambda: architecture(layer("Parallel", combine="sum")), "expected at least one branch"),
+    "a module shared with one that comes later": (
+        lambda: architecture(sequential({"shared": "1"}, linear())),
+        "Sequential[0] shared: expected the path of a module before it, got '1'",
+    ),
+    "a module inside itself": (
+        lambda: architecture(sequential({"shared": ""})),
+        "Sequential[0] shared: expected the path of a module before it, got ''",
+    ),
+    "65 levels": (lambda: deep(65), "architecture: expected at most 64 levels, got more"),
+    "100,000 levels": (lambda: deep(100_000), "too many levels"),
+    "20,000 modules": (
+        lambda: architecture(sequential(*[layer("ReLU")] * 20_000)),
+        "architecture: expected at most 10,000 modules, got more",
+    ),
+    "a module that doubles 60 times": (
+        lambda: architecture(doubling(60)),
+        "architecture: expected at most 10,000 modules, got more",
+    ),
+    "levels that add up by sharing": (
+        lambda: architecture(sequential(chain(60, layer("ReLU")), chain(60, {"shared": "0"}))),
+        "architecture: expected at most 64 levels, got more",
+    ),
+    "a child's name of two lines": (
+        lambda: architecture({"class": "Sequential", "children": [{"name": "a\nb", **linear()}]}),
+        "expected names of at most 100 printable characters, got 'a\\nb'",
+    ),
+    "a child's name of a megabyte": (
+        lambda: architecture({"class": "Sequential", "children": [{"name": "a" * 10**6, **linear()}]}),
+        "expected names of at most 100 printable characters, got 'aaaa",
+    ),
+}

@@ -1,0 +1,84 @@
+"""Categorical columns by learned vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from bokeh_sampledata import titanic
+from sklearn.compose import make_column_transformer
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
+
+from plaingrad.estimators import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def fruit(rows: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    """A measure beside a code with a price of its own."""
+    rng = np.random.RandomState(0)
+    x = np.stack([rng.normal(size=rows), rng.randint(0, 6, rows)], 1)
+    return x, x[:, 0] + np.array([3.0, -1.0, 4.0, -1.0, 5.0, -9.0])[x[:, 1].astype(int)]
+
+
+@pytest.mark.parametrize("engine", ["eager", "native"])
+def test_each_code_gets_what_it_is_worth(engine: str) -> None:
+    x, y = fruit()
+    options: dict[str, Any] = {"max_iter": 400, "learning_rate_init": 0.02, "random_state": 0, "tol": 0}
+    model = MLPRegressor(hidden_layer_sizes=(), embedding=[1], engine=engine, batch_size=50, **options)
+    assert model.fit(x, y).score(x, y) > 0.999
+    assert type(model.module_[0]).__name__ == "ColumnEmbedding"
+    plain = MLPRegressor(hidden_layer_sizes=(), **options).fit(x, y)
+    assert plain.score(x, y) < 0.9
+
+
+def test_unknown_codes_share_a_vector_of_their_own() -> None:
+    x, y = fruit()
+    model = MLPRegressor(embedding={1: 3}, random_state=0).fit(x, y)
+    assert model.module_[0].columns[1].weight.value.shape == (7, 3)
+    unknown = np.array([[0.5, code] for code in (-1.0, 6.0, 1e12, 2.5)])
+    predicted = model.predict(unknown)
+    assert len(set(predicted)) == 1
+    assert predicted[0] not in model.predict(np.array([[0.5, code] for code in range(6)]))
+
+
+def test_columns_are_found_by_name_and_validation_data_are_coded_alike() -> None:
+    x, y = fruit()
+    frame = pd.DataFrame(x, columns=["weight", "kind"])
+    by_name = MLPRegressor(embedding={"kind": 2}, random_state=0, max_iter=20).fit(
+        frame, y, X_val=frame, y_val=y
+    )
+    by_index = MLPRegressor(embedding={1: 2}, random_state=0, max_iter=20).fit(x, y)
+    np.testing.assert_array_equal(by_name.predict(frame), by_index.predict(x))
+    error = np.mean((by_name.predict(frame) - y) ** 2) / 2
+    assert by_name.validation_loss_curve_[-1] == pytest.approx(error, rel=1e-4)
+
+
+def test_titanic() -> None:
+    frame = titanic.data.dropna(subset=["age"])
+    categories = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    columns = make_column_transformer((StandardScaler(), ["age"]), (categories, ["sex", "class"]))
+    network = MLPClassifier((16,), embedding=[1, 2], max_iter=60, learning_rate_init=0.01, random_state=0)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)  # for the rows lie in the order of the classes
+    pipeline = make_pipeline(columns, network)
+    assert cross_val_score(pipeline, frame, frame["survived"], cv=folds).mean() > 0.77
+
+
+@pytest.mark.parametrize(
+    ("embedding", "words"),
+    [
+        ([2], "expected an index below 2, got 2"),
+        (["kind"], "expected an index below 2, got 'kind'"),
+        ([0], "expected codes 0, 1, 2... below 1,000,000 in column 0, got"),
+        ({1: 0}, "expected positive sizes, got 0 for column 1"),
+    ],
+)
+def test_what_holds_no_codes_is_refused(embedding: Any, words: str) -> None:
+    x, y = fruit()
+    with pytest.raises(ValueError, match="embedding: ") as caught:
+        MLPRegressor(embedding=embedding).fit(x, y)
+    assert words in str(caught.value)

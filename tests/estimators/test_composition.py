@@ -1,0 +1,122 @@
+"""The estimators as parts of scikit-learn's larger ones, on real data."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.feature_selection import SequentialFeatureSelector
+from sklearn.inspection import partial_dependence, permutation_importance
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score, learning_curve
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from plaingrad.estimators import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def small(**options: Any) -> MLPClassifier:
+    return MLPClassifier((16,), max_iter=60, learning_rate_init=0.01, random_state=0, **options)
+
+
+def test_grid_search_over_a_pipeline_side_by_side() -> None:
+    x, y = load_wine(return_X_y=True)
+    pipeline = Pipeline([("scale", StandardScaler()), ("net", small())])
+    grid = {"net__alpha": [1e-4, 1.0], "net__dropout": [0.0, 0.3], "net__normalization": [None, "batch"]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # in other processes
+        search = GridSearchCV(pipeline, grid, cv=3, n_jobs=2).fit(x, y)
+    assert search.best_score_ > 0.95
+    assert len(search.cv_results_["params"]) == 8
+
+
+def test_cross_validation_and_learning_curves() -> None:
+    x, y = load_breast_cancer(return_X_y=True)
+    pipeline = make_pipeline(StandardScaler(), small())
+    assert cross_val_score(pipeline, x, y, cv=3).mean() > 0.95
+    assert cross_val_predict(pipeline, x, y, cv=3, method="predict_proba").shape == (len(x), 2)
+    _, _, test = learning_curve(pipeline, x, y, cv=3, train_sizes=[0.3, 1.0])
+    assert test[-1].mean() > 0.95
+
+
+def test_calibration_and_ensembles_of_others() -> None:
+    x, y = load_iris(return_X_y=True)
+    x = StandardScaler().fit_transform(x)
+    logistic = LogisticRegression()
+    for whole in (
+        CalibratedClassifierCV(small(), cv=3),
+        BaggingClassifier(small(), n_estimators=3, random_state=0),
+        VotingClassifier([("net", small()), ("linear", logistic)], voting="soft"),
+        StackingClassifier([("net", small()), ("linear", logistic)], cv=3),
+        OneVsRestClassifier(small()),
+    ):
+        assert whole.fit(x, y).score(x, y) > 0.93, whole
+
+
+def test_inspection_finds_what_matters() -> None:
+    x, y = load_iris(return_X_y=True)
+    model = small().fit(StandardScaler().fit_transform(x), y)
+    scaled = StandardScaler().fit_transform(x)
+    found = permutation_importance(model, scaled, y, n_repeats=5, random_state=0)
+    assert set(np.argsort(found.importances_mean)[-2:]) == {2, 3}  # the petals
+    assert partial_dependence(model, scaled, [2], grid_resolution=5)["average"].shape == (3, 5)
+    chosen = SequentialFeatureSelector(small(), n_features_to_select=1, cv=3).fit(scaled, y)
+    assert chosen.get_support().nonzero()[0][0] in (2, 3)
+
+
+def test_targets_can_be_transformed() -> None:
+    x, y = load_diabetes(return_X_y=True)
+    network = MLPRegressor(hidden_layer_sizes=(16,), solver="lbfgs", alpha=10.0, max_iter=500, random_state=0)
+    model = TransformedTargetRegressor(make_pipeline(StandardScaler(), network), transformer=StandardScaler())
+    assert cross_val_score(model, x, y, cv=5).mean() > 0.4
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_tables_are_known_by_their_columns(kind: str) -> None:
+    frame = load_iris(as_frame=True).frame
+    x, y = frame.drop(columns="target"), frame["target"]
+    table: Any = x if kind == "pandas" else pl.from_pandas(x)
+    model = small().fit(table, y)
+    assert list(model.feature_names_in_) == list(x.columns)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(x[x.columns[::-1]])
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        model.predict(x.to_numpy())
+    np.testing.assert_array_equal(model.predict(table), clone(model).fit(x, y).predict(x))
+
+
+def test_sparse_matrices_are_what_they_stand_for() -> None:
+    x, y = load_iris(return_X_y=True)
+    x = np.where(x > 2, x, 0.0)
+    dense = small().fit(x, y)
+    for kind in (sparse.csr_matrix, sparse.csc_array, sparse.coo_matrix):
+        model = small().fit(kind(x), y)
+        np.testing.assert_allclose(model.predict_proba(kind(x)), dense.predict_proba(x), rtol=1e-9)
+
+
+def test_labels_come_back_as_they_were() -> None:
+    x, y = load_iris(return_X_y=True)
+    for labels in (
+        np.array(["a", "b", "ü"])[y],
+        np.array(["a", "b", "ü"], dtype=object)[y],
+        np.array([-3, 5, 1000])[y],
+        y == 0,
+        pd.Series(y).map({0: "x", 1: "y", 2: "z"}),
+    ):
+        model = small().fit(x, labels)
+        predicted = model.predict(x)
+        assert set(predicted) == set(labels)
+        assert predicted.dtype == np.asarray(labels).dtype or predicted.dtype.kind in "OU"
