@@ -62,7 +62,9 @@ def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory,
 
 def test_the_command_line_says_the_same(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
-    path.write_text('data = "t"\ntarget = "y"\nhidden = [3, 4]\nignore = ["a", "b"]\nlr = 1\nbatch-size = "auto"\n')
+    path.write_text(
+        'data = "t"\ntarget = "y"\nhidden = [3, 4]\nignore = ["a", "b"]\nlr = 1\nbatch-size = "auto"\n'
+    )
     typed = ["t", "--target", "y", "--hidden", "3,4", "--ignore", "a", "--ignore", "b", "--lr", "1"]
     assert read("--config", str(path)) == read(*typed)
     assert read("--config", str(path), "--ignore", "c").ignore == ["c"]

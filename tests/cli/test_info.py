@@ -23,9 +23,17 @@ def test_a_model_of_a_table_tells_everything(tmp_path: Path) -> None:
     for name in ("columns", "settings", "rows", "training", "versions"):
         assert found[name] == report[name]
     assert found["scores"] == report["test"]["scores"]
-    assert found["history"]["epochs"]["loss"] == json.loads((out / "history.json").read_text())["epochs"]["loss"]
+    assert (
+        found["history"]["epochs"]["loss"] == json.loads((out / "history.json").read_text())["epochs"]["loss"]
+    )
     said = succeed("info", model)
-    for shown in ("Linear(8, 5)", "weight 5×8", "Columns", "Training history", "classification of 'survived'"):
+    for shown in (
+        "Linear(8, 5)",
+        "weight 5×8",
+        "Columns",
+        "Training history",
+        "classification of 'survived'",
+    ):
         assert shown in said
     assert succeed("info", model, "--quiet") == ""
 

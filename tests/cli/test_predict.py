@@ -97,7 +97,9 @@ def test_it_works_in_a_pipe(trained: Path) -> None:
     assert lines[0]["prediction"] == "setosa"
     done = subprocess.run([*command, *arguments], input=b"a,b\n1,2\n", capture_output=True)
     assert done.returncode == 2
-    assert done.stderr.startswith(b"plaingrad predict: standard input: there is no column 'sepal length (cm)'")
+    assert done.stderr.startswith(
+        b"plaingrad predict: standard input: there is no column 'sepal length (cm)'"
+    )
     assert done.stderr.count(b"\n") == 1
 
 
@@ -105,7 +107,14 @@ def test_a_reader_that_has_had_enough_is_no_fault(trained: Path) -> None:
     table = pd.concat([pd.read_csv(trained / "iris.csv")] * 2000)
     table.to_csv(trained / "many.csv", index=False)
     program = "from plaingrad.cli import main; main()"
-    command = [sys.executable, "-c", program, "predict", trained / "iris/model.safetensors", trained / "many.csv"]
+    command = [
+        sys.executable,
+        "-c",
+        program,
+        "predict",
+        trained / "iris/model.safetensors",
+        trained / "many.csv",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stderr is not None

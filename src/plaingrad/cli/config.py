@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
@@ -14,11 +14,6 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from plaingrad.files import replacing
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 # What a file of options cannot say: it is about the call itself.
 NOT_IN_FILES = ("config", "save_config", "quiet", "json", "help")

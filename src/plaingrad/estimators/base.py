@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from plaingrad.estimators.codes import Codes
+from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.convergence import Record
 from plaingrad.estimators.networks import initialize, linear_layers, multilayer_perceptron, network_from
 from plaingrad.estimators.parameters import CONSTRAINTS
@@ -164,7 +164,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     def _find_codes(self, X: Any) -> None:
         if self.embedding is None or self.module is not None:
-            self._codes = Codes({})
+            self._codes = NO_CODES
             return
         whole = X.toarray() if issparse(X) else X
         self._codes = Codes.of(self.embedding, whole, getattr(self, "feature_names_in_", None))

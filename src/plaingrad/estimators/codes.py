@@ -72,6 +72,9 @@ class Codes:
         return made
 
 
+NO_CODES = Codes({})
+
+
 def position(column: Any, count: int, names: Sequence[str] | None) -> int:
     """The index of a column that is given by index or by name."""
     if isinstance(column, Integral) and 0 <= int(column) < count:

@@ -12,7 +12,7 @@ import torch
 from scipy.sparse import issparse
 from torch import Tensor
 
-from plaingrad.estimators.codes import Codes
+from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.objectives import LINKS
 from plaingrad.module import Module
 from plaingrad.train import CompiledPredictor, compile_predict
@@ -31,7 +31,9 @@ class Predictor:
         compiled: whether to compile the networks when they are first asked, where that can be done.
     """
 
-    def __init__(self, modules: Sequence[Module], link: str, codes: Codes, compiled: bool) -> None:
+    def __init__(
+        self, modules: Sequence[Module], link: str, codes: Codes = NO_CODES, compiled: bool = False
+    ) -> None:
         self.modules, self.link, self.codes, self.compiled = modules, link, codes, compiled
         self._functions: list[CompiledPredictor] | None = None
         self._seen: list[tuple[int, int]] = []

@@ -8,7 +8,20 @@ from typing import Any
 import hypothesis.strategies as st
 import pandas as pd
 
-WORDS = ["a", "b", "ä€", "日本", "NA", "", " x ", "1", "0", "true", "2026-01-02", "long text with several words"]
+WORDS = [
+    "a",
+    "b",
+    "ä€",
+    "日本",
+    "NA",
+    "",
+    " x ",
+    "1",
+    "0",
+    "true",
+    "2026-01-02",
+    "long text with several words",
+]
 
 
 @dataclass(frozen=True)

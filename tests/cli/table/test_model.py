@@ -102,7 +102,10 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a class too many": ({"classes": [0, 1, 3]}, "expected classes among 3 labels"),
     "a class twice": ({"classes": [0, 1, 1]}, "expected distinct classes"),
     "no class": ({"classes": []}, "expected distinct classes"),
-    "classes for other outputs": ({"classes": [0, 1]}, "expected a network with 2 outputs for a row, got shape (2, 3)"),
+    "classes for other outputs": (
+        {"classes": [0, 1]},
+        "expected a network with 2 outputs for a row, got shape (2, 3)",
+    ),
     "a weight of words": ({"class_weights": ["a"] * 3}, "expected a weight above 0 for each class"),
     "a weight too few": ({"class_weights": [1.0, 2.0]}, "expected a weight above 0 for each class"),
     "a weight of nothing": ({"class_weights": [1.0, 2.0, 0.0]}, "expected a weight above 0 for each class"),
@@ -110,13 +113,15 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("changed", "message"), BROKEN.values(), ids=BROKEN.keys())
-def test_a_file_that_contradicts_itself_is_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
+def test_a_file_that_contradicts_itself_is_refused(
+    tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
     made, target, _ = trained(iris(tmp_path / "t.csv"), Settings(target="species", epochs=1))
     path = tmp_path / "m.safetensors"
     TableModel.of(made, target, {}).save(path)
     file = interop.load(path)
     interop.save(file.module, path, {**file.facts, **changed}, file.attachments)
-    with pytest.raises(ValueError, match="m.safetensors: ") as caught:
+    with pytest.raises(ValueError, match=r"m\.safetensors: ") as caught:
         TableModel.load(path)
     assert message in str(caught.value)
 

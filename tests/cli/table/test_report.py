@@ -98,15 +98,25 @@ def test_errors_of_numbers_are_all_counted() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "—"), (0.0, "0.000"), (1.0, "1.000"), (0.12345, "0.123"), (-0.0096, "-0.010"), (0.00012, "0.00012"),
-     (56.849, "56.85"), (1234567.0, "1.235e+06")],
-)  # fmt: skip
+    [
+        (None, "—"),
+        (0.0, "0.000"),
+        (1.0, "1.000"),
+        (0.12345, "0.123"),
+        (-0.0096, "-0.010"),
+        (0.00012, "0.00012"),
+        (56.849, "56.85"),
+        (1234567.0, "1.235e+06"),
+    ],
+)
 def test_numbers_are_short(value: float | None, text: str) -> None:
     assert number(value) == text
 
 
 def shown(thing: object, width: int, colour: bool) -> str:
-    console = Console(file=io.StringIO(), width=width, force_terminal=colour, color_system="standard" if colour else None)
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=colour, color_system="standard" if colour else None
+    )
     console.print(thing)
     return console.file.getvalue()  # type: ignore[attr-defined]
 

@@ -67,7 +67,7 @@ class TableModel:
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
         """The averaged predictions for encoded rows: a column for each class, or one of scaled numbers."""
-        found = Predictor(self.members, self.link, compiled=False)(X)
+        found = Predictor(self.members, self.link)(X)
         return np.hstack([1 - found, found]) if len(self.classes) == 2 else found
 
     def places(self, found: np.ndarray) -> np.ndarray:
