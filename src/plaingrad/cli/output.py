@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,7 +89,9 @@ def _finite(value: Any) -> Any:
 def _console(stderr: bool, quiet: bool) -> Console:
     from rich.console import Console
 
-    console = Console(stderr=stderr, quiet=quiet)
+    # Whatever asks for colour in a file: progress there would be a heap of half-drawn bars.
+    terminal = sys.stderr.isatty() if stderr else None
+    console = Console(stderr=stderr, quiet=quiet, force_terminal=terminal)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH
     return console

@@ -108,7 +108,7 @@ class Settings:
     ] = "relu"
     dropout: Annotated[
         float, _option(NETWORK, "Probability to drop a hidden value.", number(0, 1, below=True), "FRACTION")
-    ] = 0.0
+    ] = 0.2
     normalization: Annotated[str, _choice(NETWORK, "Before each activation.", ("none", "batch", "layer"))] = (
         "none"
     )
