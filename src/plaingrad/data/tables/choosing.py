@@ -66,11 +66,9 @@ def chosen(column: Column, name: str, max_levels: int, embedding: bool) -> Colum
     if _is_identifier(column, name):
         return LeftOut("identifier", "left out: another value in every row")
     encoder = _encoder(column, max_levels, embedding)
-    return (
-        encoder
-        if _varies(encoder, column)
-        else LeftOut(encoder.kind, "left out: the same value in every row")
-    )
+    if not _varies(encoder, column):
+        return LeftOut(encoder.kind, "left out: the same value in every row")
+    return encoder
 
 
 def _meant(column: Column) -> Column:
@@ -95,9 +93,9 @@ def _encoder(column: Column, max_levels: int, embedding: bool) -> ColumnEncoder:
         return DateEncoder.of(column, format)
     if embedding and len(column.levels) * ROWS_PER_CODE <= len(column.values):
         return CodeEncoder.of(column, MOST_CODES)
-    return (
-        CategoryEncoder.of(column, max_levels) if len(column.levels) <= max_levels else TextEncoder.of(column)
-    )
+    if len(column.levels) <= max_levels:
+        return CategoryEncoder.of(column, max_levels)
+    return TextEncoder.of(column)
 
 
 def _is_identifier(column: Column, name: str) -> bool:
