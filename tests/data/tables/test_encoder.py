@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from sklearn import datasets
 from sklearn.base import clone
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -163,6 +165,15 @@ def test_levels_rare_ones_unknown_ones_and_missing_ones() -> None:
     assert matrix[-1].tolist() == [0, 0, 0, 1, 0]
     new = encoder.transform(pd.DataFrame({"x": ["b", "never seen", None]}))
     assert new.tolist() == [[0, 1, 0, 0, 0], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1]]
+
+
+def test_numerals_that_are_declared_categories_are_categories() -> None:
+    frame = pd.DataFrame({"x": ["1", "2", "3"] * 5})
+    assert kinds(encoded(frame)[0]) == {"x": "number"}
+    assert kinds(encoded(frame.astype("category"))[0]) == {"x": "category"}
+    encoder, matrix = encoded(frame.astype("int").astype("category"))
+    assert kinds(encoder) == {"x": "category"}
+    assert encoder.transform(frame.astype("float")).tobytes() == matrix.tobytes()
 
 
 def test_codes_for_an_embedding() -> None:
@@ -337,3 +348,23 @@ def test_progress_and_scikit_learns_output() -> None:
         warnings.simplefilter("error")
         table = encoder.set_output(transform="pandas").transform(frame)
     assert list(table.columns) == ["x"]
+
+
+def test_a_missing_date_is_zero_and_told() -> None:
+    _, matrix = encoded(pd.DataFrame({"x": pd.to_datetime(["2020-02-01", None, "2020-05-09"])}))
+    assert matrix[:, -1].tolist() == [0, 1, 0]
+    assert not matrix[1, :-1].any()
+    assert matrix[[0, 2], :-1].all()
+
+
+def test_text_is_what_scikit_learn_makes_of_it() -> None:
+    names = titanic.data[["name"]].drop_duplicates()
+    _, matrix = encoded(names)
+    letters = HashingVectorizer(
+        analyzer="char_wb", ngram_range=(3, 4), n_features=4096, alternate_sign=False, norm=None
+    )
+    pipeline = make_pipeline(letters, TfidfTransformer(), TruncatedSVD(matrix.shape[1], random_state=0))
+    expected = pipeline.fit_transform(names["name"])
+    expected /= np.sqrt(expected.var(0).mean())
+    np.testing.assert_allclose(matrix[:, :5], expected[:, :5], atol=1e-2)
+    np.testing.assert_allclose(matrix.var(0).mean(), 1, rtol=1e-3)

@@ -108,6 +108,7 @@ def of(name: str, **fields: object) -> Callable[[dict[str, Any]], object]:
         (of("text", components="!"), "'components' is not a matrix"),
         (of("text", components="AAAA"), "is not a matrix|finite rows of 4096 numbers"),
         (of("text", components="AAAAAA=="), "finite rows of 4096 numbers"),
+        (of("text", components="AADAfwAAwH8AAMB/" * 4096), "finite rows of 4096 numbers"),
         (of("text", weights=""), "'weights' to be finite rows of 4096 numbers"),
     ],
 )

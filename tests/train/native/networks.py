@@ -45,7 +45,7 @@ class Training:
         zeros: the share of the inputs that are 0.
         codes: columns of the inputs that hold codes, each with the number of these.
         threads: over which each batch is split natively.
-        nudge: by what share to change the parameters at the start, at random.
+        nudge: by what share to change the parameters at the start, and the samples' weights, at random.
     """
 
     layers: tuple[Made, ...]
@@ -103,6 +103,8 @@ class Training:
             {"params": parameters[i :: len(self.groups)], **options} for i, options in enumerate(self.groups)
         ]
         optimizer = self.optimizer([group for group in dealt if group["params"]])
+        weights = ((torch.arange(len(data[0])) + 1) % 4 / 2).to(dtype)
+        weights *= 1 + self.nudge * torch.randn_like(weights)
         with patch.object(cost, "threads_for", lambda task: self.threads):
             history = fit(
                 model,
@@ -115,7 +117,7 @@ class Training:
                 seed=self.seed,
                 engine=engine,
                 progress=False,
-                sample_weight=(torch.arange(len(data[0])) + 1) % 4 / 2 if self.weighted else None,
+                sample_weight=weights if self.weighted else None,
             )
         return Outcome(model, optimizer, history)
 

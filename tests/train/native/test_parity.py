@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import platform
-import re
 import shlex
 import shutil
 import sys
@@ -284,20 +283,28 @@ def test_layers(name: str) -> None:
 def test_random_networks(seed: int) -> None:
     """After 200 steps, unless the network itself makes much of the least rounding: then after fewer.
 
-    Training may diverge, as long as it does with both engines, and they tell the same of it.
+    Training may diverge, as long as it does with both engines, and they tell the same of it; unless, again,
+    the least rounding decides when.
     """
     training, dtype = random_training(seed)
     for steps in (1, 200):
         try:
             key, found = worst(disagreement(training, dtype, steps))
         except TrainingDiverged as error:
-            with pytest.raises(TrainingDiverged, match=re.escape(str(error))):
+            with pytest.raises(TrainingDiverged) as other:
                 training.run("eager", dtype, steps)
+            if str(other.value) != str(error) and not led_astray(training, dtype, steps):
+                pytest.fail(f"eagerly, {other.value}; natively, {error}")
             continue
-        while found > 1 and steps > 1 and sensitivity(training, dtype, steps) > 1e4 * torch.finfo(dtype).eps:
+        while found > 1 and steps > 1 and led_astray(training, dtype, steps):
             steps //= 4
             key, found = worst(disagreement(training, dtype, steps))
         assert found <= 1, f"{key} after {steps} steps of {dtype}: {found:.3g}"
+
+
+def led_astray(training: Training, dtype: torch.dtype, steps: int) -> bool:
+    """Whether the network makes much of the least rounding."""
+    return sensitivity(training, dtype, steps) > 1e4 * torch.finfo(dtype).eps
 
 
 def test_the_real_flags(monkeypatch: pytest.MonkeyPatch) -> None:
