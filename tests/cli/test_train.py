@@ -296,8 +296,8 @@ def test_no_colour_goes_into_a_pipe(tmp_path: Path) -> None:
 
 
 def test_the_page_fetches_nothing_and_runs_nothing(tmp_path: Path) -> None:
-    table = titanic(tmp_path / "titanic.csv")
-    succeed("train", table, "--target", "survived", "-o", tmp_path / "out", "--epochs", 2)
+    table = diabetes(tmp_path / "diabetes.csv")
+    succeed("train", table, "--target", "progression", "-o", tmp_path / "out", "--epochs", 2)
     page = (tmp_path / "out" / "report.html").read_text()
     assert not re.search(r"<script|<link|<img|@import|\bon\w+=|(?:src|href)=\"(?!#)", page)
     assert 'name="viewport"' in page

@@ -21,9 +21,9 @@ from plaingrad.cli.table.pictures import MOST_POINTS
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --pale: #767676; --line: #dcdcdc;
-  --bar: #0072b2; --best: #0072b214; }
+  --blue: #0072b2; --orange: #d55e00; --best: #0072b214; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e4e4; --paper: #16181b; --pale: #9a9a9a;
-  --line: #3a3d42; --bar: #56b4e9; --best: #56b4e922; } }
+  --line: #3a3d42; --blue: #56b4e9; --orange: #f2813a; --best: #56b4e922; } }
 body { margin: 0 auto; max-width: 62rem; padding: 1rem 1rem 3rem; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: 1rem 0 .3rem; overflow-wrap: anywhere; }
@@ -40,7 +40,7 @@ th, td { padding: .22rem .8rem .22rem 0; }
 td { border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; }
 th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.bar { width: 14rem; min-width: 6rem; vertical-align: middle; }
-td.bar i { display: block; height: .8rem; background: var(--bar); border-radius: 2px; min-width: 1px; }
+td.bar i { display: block; height: .8rem; background: var(--blue); border-radius: 2px; min-width: 1px; }
 table.scores td:nth-child(2) { font-weight: 600; background: var(--best); padding-left: .6rem; }
 table.confusion td { text-align: center; border: 1px solid var(--line); padding: .3rem .6rem; }
 table.confusion th { padding: .2rem .6rem; border: 0; font-weight: 400; text-align: center; }

@@ -16,13 +16,21 @@ from plaingrad.train import History
 
 SIZE = (4.6, 3.1)  # inches; letters stay legible on a phone that is about as wide
 MOST_POINTS = 1500
+# What takes its colour from the page, which has one for light and one for dark.
+PAGE = {
+    INK: "currentColor",
+    PALE: "var(--pale)",
+    "#E6E6E6": "var(--line)",
+    BLUE: "var(--blue)",
+    ORANGE: "var(--orange)",
+}
 
 
 def loss_curve(history: History, best: int | None, loss: str) -> str:
     """The loss of each epoch."""
     figure, ax = new_figure("", SIZE)
     history.plot(ax, best=best, ylabel=loss)
-    return svg(figure)
+    return svg(figure, "loss")
 
 
 def predicted_against_true(truth: np.ndarray, predicted: np.ndarray, name: str) -> str:
@@ -33,7 +41,7 @@ def predicted_against_true(truth: np.ndarray, predicted: np.ndarray, name: str) 
     _points(ax, truth, predicted)
     ax.set_xlabel(f"true {name}", parse_math=False)
     ax.set_ylabel("predicted", parse_math=False)
-    return svg(figure)
+    return svg(figure, "predicted")
 
 
 def residuals(truth: np.ndarray, predicted: np.ndarray, name: str) -> str:
@@ -43,7 +51,7 @@ def residuals(truth: np.ndarray, predicted: np.ndarray, name: str) -> str:
     _points(ax, predicted, predicted - truth)
     ax.set_xlabel(f"predicted {name}", parse_math=False)
     ax.set_ylabel("predicted minus true")
-    return svg(figure)
+    return svg(figure, "residuals")
 
 
 def of_numbers(target: Target, truth: np.ndarray, places: np.ndarray) -> dict[str, str]:
@@ -74,21 +82,26 @@ def search(values: Sequence[float | None]) -> str:
         ax.set_ylim(low - 0.08 * (high - low), high + 0.25 * (high - low))
     ax.set_xlabel("setting")
     ax.set_ylabel("validation loss; best so far")
-    return svg(figure)
+    return svg(figure, "search")
 
 
 def _points(ax: mpl.axes.Axes, x: np.ndarray, y: np.ndarray) -> None:
     ax.scatter(x, y, s=12, color=BLUE, alpha=0.6 if len(x) < 300 else 0.35, linewidths=0)
 
 
-def svg(figure: Figure) -> str:
-    """A figure as an SVG element that takes the colours of text and lines from the page around it."""
+def svg(figure: Figure, name: str) -> str:
+    """A figure as an SVG element that takes the colours of text and lines from the page around it.
+
+    Args:
+        figure: the figure.
+        name: of its own on the page, so that what is named within it is too.
+    """
     figure.patch.set_visible(False)
     for ax in figure.axes:
         ax.patch.set_visible(False)
     stream = io.StringIO()
     # Text stays text, and the same figure gives the same bytes.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "plaingrad", "font.family": "sans-serif"}):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif"}):
         figure.savefig(stream, format="svg", metadata={"Date": None})
     text = stream.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
@@ -101,11 +114,9 @@ def svg(figure: Figure) -> str:
     text = re.sub(r" (height|width)=\"[\d.]+pt\"", "", text, count=2)
     text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 inherit", text)
     text = _own_names(text)
-    return (
-        text.replace(INK, "currentColor")
-        .replace("#e6e6e6", "var(--line)")
-        .replace(PALE.lower(), "var(--pale)")
-    )
+    for colour, own in PAGE.items():
+        text = text.replace(colour.lower(), own)
+    return text
 
 
 def _own_names(text: str) -> str:

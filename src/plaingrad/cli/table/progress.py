@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column
 from sklearn.metrics import r2_score
 
 from plaingrad.cli.table.watcher import Watcher
@@ -16,6 +17,7 @@ from plaingrad.estimators.objectives import LINKS
 from plaingrad.train.callbacks.callback import Logs
 from plaingrad.train.evaluation import BATCH_SIZE, outputs
 
+WIDE = 90  # characters of a terminal that has room for a bar
 INTERVAL = 0.1  # seconds between updates
 SCORES = {"classification": "accuracy", "regression": "r2"}
 
@@ -33,12 +35,15 @@ class EpochProgress(Watcher):
 
     def __init__(self, console: Console, title: str = "epoch") -> None:
         self.title = title
+        slack = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # is shortened where a terminal is narrow
+        bar = [BarColumn(bar_width=20)] if console.width >= WIDE else []
         self.display = Progress(
             TextColumn("{task.fields[title]}"),
             MofNCompleteColumn(),
-            BarColumn(bar_width=20),
+            *bar,
             TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=slack),
+            expand=True,
             console=console,
             disable=console.quiet or not console.is_terminal,
             refresh_per_second=8,
