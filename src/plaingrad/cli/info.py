@@ -85,7 +85,7 @@ def _shown(file: ModelFile, facts: dict[str, Any]) -> list[Any]:
     rest = {
         name: value
         for name, value in facts.items()
-        if name not in TOLD and not isinstance(value, (dict, list))
+        if name not in TOLD and value is not None and not isinstance(value, (dict, list))
     }
     versions = [[name, version] for name, version in facts["versions"].items()]
     shown += [terminal.drawn(Grid("Written by", ["", ""], versions + [[n, str(v)] for n, v in rest.items()]))]
