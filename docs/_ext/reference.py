@@ -30,6 +30,8 @@ PACKAGES = {
     "interop": "Models that travel",
     "paper": "The paper's names",
 }
+# scikit-learn writes these methods, and their docstrings, into every estimator.
+THEIRS = "set_fit_request, set_partial_fit_request, set_score_request"
 SHOWN = ["forward", "backward", "update"]
 
 
@@ -66,7 +68,7 @@ def entries(package: ModuleType, names: list[str]) -> list[str]:
     for name in names:
         is_class = inspect.isclass(getattr(package, name))
         lines += [f".. auto{'class' if is_class else 'function'}:: {package.__name__}.{name}"]
-        lines += ["   :members:", ""] if is_class else [""]
+        lines += ["   :members:", f"   :exclude-members: {THEIRS}", ""] if is_class else [""]
     return lines
 
 

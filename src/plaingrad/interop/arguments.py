@@ -35,6 +35,9 @@ SHOWN: dict[str, Callable[[Any], Any]] = {
     "dtype": lambda module: next(
         (x.dtype for x in module.state_dict().values() if x.is_floating_point()), None
     ),
+    "columns": lambda module: [
+        (column, table.num_embeddings, table.embedding_dim) for column, table in module.columns.items()
+    ],
     "_freeze": lambda module: (
         isinstance(module.weight, Buffer) or not getattr(module.weight, "requires_grad", True)
     ),
@@ -61,6 +64,15 @@ def _integers(value: Any, least: int, most: int, largest: int) -> bool:
         type(value) is list
         and least <= len(value) <= most
         and all(type(each) is int and abs(each) <= largest for each in value)
+    )
+
+
+def _tables(value: Any) -> bool:
+    return (
+        type(value) is list
+        and 1 <= len(value) <= MOST_NUMBERS
+        and all(_integers(each, 3, 3, LARGEST) for each in value)
+        and len({column for column, *_ in value}) == len(value)
     )
 
 
@@ -108,6 +120,11 @@ KINDS: dict[Any, Kind] = {
             type(value) is list and 1 <= len(value) <= MOST_NUMBERS and all(map(KINDS[float].fits, value))
         ),
         lambda value, device: tuple(map(float, value)),
+    ),
+    Mapping[int, tuple[int, int]]: Kind(
+        f"a list of 1 to {MOST_NUMBERS:,} columns, each with its number of codes and the size of its vectors",
+        _tables,
+        lambda value, device: {column: (codes, size) for column, codes, size in value},
     ),
     Tensor: Kind(
         "the shape and dtype of a tensor",

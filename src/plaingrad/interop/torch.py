@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -45,10 +46,44 @@ class Parallel(torch.nn.Sequential):
         return f"combine={self.combine!r}, dim={self.dim}"
 
 
+class ColumnEmbedding(torch.nn.Module):
+    """What `plaingrad.nn.ColumnEmbedding` is in PyTorch, which has no class for it.
+
+    Args:
+        in_features: the number of columns.
+        columns: for each column of codes, the number of codes and the size of their vectors.
+        device: where the tables live.
+        dtype: of the tables.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        columns: Mapping[int, tuple[int, int]],
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_features = in_features
+        self.passed = [column for column in range(in_features) if column not in columns]
+        made = {str(c): torch.nn.Embedding(*columns[c], device=device, dtype=dtype) for c in sorted(columns)}
+        self.tables = torch.nn.ModuleDict(made)
+
+    @property
+    def columns(self) -> dict[int, torch.nn.Module]:
+        """The table of each column of codes."""
+        return {int(column): table for column, table in self.tables.items()}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The columns without codes, and then the vectors of the codes."""
+        vectors = [table(x[..., column].long()) for column, table in self.columns.items()]
+        return torch.cat([x[..., self.passed], *vectors], -1)
+
+
 # By their names in plaingrad.nn.
 THEIRS: dict[str, type[torch.nn.Module]] = {
     name: getattr(torch.nn, name) for name in CLASSES if hasattr(torch.nn, name)
-} | {"Residual": Residual, "Parallel": Parallel}
+} | {"Residual": Residual, "Parallel": Parallel, "ColumnEmbedding": ColumnEmbedding}
 
 
 def from_torch(module: torch.nn.Module) -> Module:
@@ -78,8 +113,8 @@ def to_torch(module: Module) -> torch.nn.Module:
     """The network of `torch.nn` that computes what one of `plaingrad.nn` does.
 
     Parameters, buffers, dtypes, names and the mode of each module are as they were; the numbers are copies,
-    on the CPU. `plaingrad.nn.Residual` and `plaingrad.nn.Parallel`, which torch.nn does not have, become
-    small subclasses of `torch.nn.Sequential`.
+    on the CPU. `plaingrad.nn.Residual`, `plaingrad.nn.Parallel` and `plaingrad.nn.ColumnEmbedding`, which
+    torch.nn does not have, become small modules of this file.
 
     Args:
         module: made of classes of `plaingrad.nn` that `torch.nn` has too, of residuals and of branches.

@@ -13,12 +13,15 @@ class Interrupt:
 
     Only the main thread can handle signals; elsewhere this does nothing.
 
+    Args:
+        told: what to say of the first one; nothing if empty.
+
     Attributes:
         requested: whether Ctrl-C was pressed.
     """
 
-    def __init__(self) -> None:
-        self.requested = False
+    def __init__(self, told: str = "finishing this epoch; Ctrl-C again stops at once") -> None:
+        self.told, self.requested = told, False
 
     def __enter__(self) -> Interrupt:
         self._previous = None
@@ -35,7 +38,7 @@ class Interrupt:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if not self.requested:
             self.requested = True
-            # print is not re-entrant, and a handler may come in the middle of one
-            os.write(2, b"\nfinishing this epoch; Ctrl-C again stops at once\n")
+            if self.told:  # print is not re-entrant, and a handler may come in the middle of one
+                os.write(2, f"\n{self.told}\n".encode())
         elif callable(self._previous):
             self._previous(number, frame)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import ctypes
 import io
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -167,3 +169,18 @@ def test_a_terminal_is_told_when_it_takes_long(
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
     assert "compiling the network" in shown if terminal else shown == ""
+
+
+def test_ctrl_c_while_the_compiler_is_being_started_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    def starting(*arguments: Any, **options: Any) -> subprocess.Popen[str]:
+        started.append(popen(*arguments, **options))
+        signal.raise_signal(signal.SIGINT)  # before anybody knows the process
+        return started[0]
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", starting)
+    with pytest.raises(KeyboardInterrupt):
+        builder._run(["sleep"], ["60"])
+    assert started[0].poll() == -signal.SIGKILL

@@ -15,6 +15,7 @@ from plaingrad.module import ModuleError
 
 # ONNX' names for what is added around images.
 PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+INT64 = 7  # among ONNX' types
 
 
 def same(graph: Graph, module: Any, x: str, example: Tensor) -> str:
@@ -48,6 +49,16 @@ def embedding(graph: Graph, module: nn.Embedding, x: str, example: Tensor) -> st
     if module.max_norm is not None:
         module.forward(torch.arange(module.num_embeddings))
     return graph.op("Gather", graph.held(module.weight), x, axis=0)
+
+
+def column_embedding(graph: Graph, module: nn.ColumnEmbedding, x: str, example: Tensor) -> str:
+    parts = [graph.op("Gather", x, graph.integers(module.passed), axis=-1)] if module.passed else []
+    for column, table in module.columns.items():
+        codes = graph.op(
+            "Squeeze", graph.op("Gather", x, graph.integers([column]), axis=-1), graph.integers([-1])
+        )
+        parts.append(graph.op("Gather", graph.held(table.weight), graph.op("Cast", codes, to=INT64), axis=0))
+    return graph.op("Concat", *parts, axis=-1)
 
 
 def batch_norm(graph: Graph, module: nn.BatchNorm1d, x: str, example: Tensor) -> str:
@@ -133,6 +144,7 @@ OPERATORS: dict[type, Operators] = {
     nn.Linear: linear,
     nn.Flatten: flatten,
     nn.Embedding: embedding,
+    nn.ColumnEmbedding: column_embedding,
     nn.BatchNorm1d: batch_norm,
     nn.LayerNorm: layer_norm,
     nn.Conv2d: conv,

@@ -19,6 +19,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from plaingrad.train.interrupt import Interrupt
+
 KERNELS = Path(__file__).parent / "kernels"
 
 # Nobody asks for errno or traps here, and a product may be fused with its sum. Not -ffast-math, which takes
@@ -143,19 +145,22 @@ def _run(command: Sequence[str], arguments: Sequence[str], **environment: str) -
     """What a command says; it is stopped with all its children if the wait for it ends early."""
     name = shlex.join(command)
     try:
-        process = subprocess.Popen(
-            [*command, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            env={**os.environ, "LC_ALL": "C", **environment},
-            start_new_session=True,  # a group of its own, that can be killed as one
-        )
+        with Interrupt(told="") as interrupt:  # which would leave a process that nobody knows of
+            process = subprocess.Popen(
+                [*command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                env={**os.environ, "LC_ALL": "C", **environment},
+                start_new_session=True,  # a group of its own, that can be killed as one
+            )
     except OSError as error:
         raise BuildError(f"{name} cannot be run: {error.strerror}") from error
     try:
+        if interrupt.requested:
+            raise KeyboardInterrupt
         output = _awaited(process)
     except BaseException:
         _kill(process)
