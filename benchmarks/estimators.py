@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 import warnings
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from rich.progress import track
@@ -21,7 +24,7 @@ from plaingrad.estimators import MLPClassifier
 
 FIT_BAR, SMALL_BATCH_BAR, SEARCH_BAR, PREDICT_BAR = 5.0, 20.0, 5.0, 1.0
 REPETITIONS = 5
-SMALL_BATCHES = {1: 5, 8: 20, 32: 50}  # with so many epochs, for scikit-learn takes its time
+SMALL_BATCHES = {1: 10, 8: 200, 32: 200}  # with so many epochs at most, for scikit-learn takes its time
 ROWS = (1, 10, 100, 1000, 100_000)
 GRID = {
     "hidden_layer_sizes": [(50,), (100,), (50, 50)],
@@ -34,7 +37,11 @@ GRID = {
 def report() -> str:
     """Markdown for the results file."""
     x, y = load_digits(return_X_y=True)
-    with warnings.catch_warnings():
+    with (
+        TemporaryDirectory() as empty,
+        patch.dict(os.environ, PLAINGRAD_CACHE=empty),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")  # that training ends before it has converged, as it should here
         search = _search(x, y)
         with threadpool_limits(1):
