@@ -175,3 +175,24 @@ def test_the_same_weights_give_the_same_predictions(kind: str, dtype: Any) -> No
         np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(x), atol=1e-6)
         return
     np.testing.assert_allclose(ours.predict(x), theirs.predict(x), rtol=1e-6, atol=1e-6)
+
+
+def test_a_warm_start_begins_with_the_first_rate_again() -> None:
+    x, y = classes("multiclass")
+    options: dict[str, Any] = {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.1}
+    options |= {"max_iter": 3, "warm_start": True, "random_state": 0, "batch_size": 20}
+    theirs, ours = TheirClassifier(**options), MLPClassifier(**options, dtype="float64")
+    for _ in range(3):
+        theirs.fit(x, y)
+        ours.fit(x, y)
+    expect_alike(ours, theirs, x)
+
+
+def test_the_penalty_of_each_partial_fit_is_that_of_its_alpha_and_its_rows() -> None:
+    x, y = classes("multiclass")
+    options: dict[str, Any] = {"solver": "sgd", "learning_rate_init": 0.01, "random_state": 0}
+    theirs, ours = TheirClassifier(**options), MLPClassifier(**options)
+    for rows, alpha in ((120, 0.0), (10, 10.0), (30, 100.0), (7, 1.0)):
+        for each in (theirs, ours):
+            each.set_params(alpha=alpha).partial_fit(x[:rows], y[:rows], classes=np.unique(y))
+    expect_alike(ours, theirs, x)

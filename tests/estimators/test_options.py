@@ -274,3 +274,43 @@ def test_weights_have_the_dtype_of_the_data_whatever_they_were_trained_in() -> N
         for dtype in ("auto", "float64")
     )
     assert 0 < abs(single - double).max() < 1e-5
+
+
+def test_a_last_batch_of_one_sample_is_no_problem_for_batch_normalisation() -> None:
+    rows = np.random.RandomState(0).normal(size=(61, 3))
+    for size in (10, 20, 60):
+        MLPClassifier(normalization="batch", batch_size=size, max_iter=2).fit(rows, rows[:, 0] > 0)
+
+
+def test_classes_of_no_weight_have_no_probability() -> None:
+    x, y = classes("multiclass")
+    own = {"setosa": 0.0, "versicolor": 1.0, "virginica": 2.0}
+    model = MLPClassifier(class_weight=own, max_iter=20, random_state=0).fit(x, y)
+    found = model.predict_proba(x)
+    np.testing.assert_array_equal(found[:, 0], 0)
+    np.testing.assert_allclose(found.sum(1), 1)
+    few = y != "virginica"
+    model.partial_fit(x[few], y[few])  # the weights are those of all classes
+
+
+def test_numbers_in_other_formats_are_numbers() -> None:
+    x, y = numbers("one")
+    plain = MLPRegressor(max_iter=3, random_state=0).fit(x, y)
+    for kind in (">f8", np.longdouble):
+        model = MLPRegressor(max_iter=3, random_state=0).fit(x.astype(kind), y.astype(kind))
+        np.testing.assert_array_equal(model.predict(x.astype(kind)), plain.predict(x))
+
+
+def test_a_single_class_is_what_is_predicted() -> None:
+    x, _ = classes("binary")
+    for seed in range(4):
+        model = MLPClassifier(max_iter=1, random_state=seed).fit(x, np.full(len(x), "a"))
+        assert set(model.predict(x)) == {"a"}
+
+
+def test_targets_of_another_shape_leave_the_model_as_it_was() -> None:
+    x, y = numbers("one")
+    model = MLPRegressor(max_iter=3).fit(x, np.stack([y, y], 1))
+    with pytest.raises(ValueError, match="expected targets with 2 outputs as before, got 1"):
+        model.partial_fit(x, y)
+    assert model.predict(x).shape == (len(x), 2)

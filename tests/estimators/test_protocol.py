@@ -73,3 +73,14 @@ def test_a_monitor_of_scikit_learn_works_in_a_pipeline() -> None:
     network_rows = frame[frame["task_name"].str.startswith("epoch")]
     assert list(network_rows["task_name"]) == [f"epoch {i}" for i in (1, 2, 3, 4)]
     assert network_rows["accuracy"].iloc[-1] == pipeline.score(x, y)
+
+
+@pytest.mark.parametrize("options", [{"solver": "lbfgs"}, {"n_models": 2}])
+def test_a_training_without_epochs_to_tell_of_is_one_task(options: dict[str, Any]) -> None:
+    class Plain(Recorder):
+        def on_fit_task_end(self, estimator: Any, context: Any) -> None:  # type: ignore[override]
+            self.calls.append("end")
+
+    recorder = Plain()
+    MLPClassifier(max_iter=3, **options).set_callbacks(recorder).fit(*classes("binary"))
+    assert recorder.calls == ["setup", "begin fit", "end", "teardown"]

@@ -28,6 +28,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
     """What `MLPClassifier` and `MLPRegressor` share; use one of them."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
+    n_outputs_: int
+    out_activation_: str
 
     def _keep(self, arguments: Mapping[str, Any]) -> None:
         """Store the constructor's arguments under their names, as scikit-learn expects."""
@@ -65,6 +67,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         if (X_val is None) != (y_val is None):
             given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
             raise ValueError(f"{given} needs {missing}, got None")
+        if sample_weight_val is not None and X_val is None:
+            raise ValueError("sample_weight_val needs X_val, got None")
         validation = None if X_val is None else (X_val, y_val, sample_weight_val)
         return self._fit(X, y, sample_weight, validation, incremental=False)
 
@@ -77,7 +81,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         X, y = given = self._checked(X, y, reset=first)
         if first:
             self._find_codes(X)
-        encoded = self._encoded(y, incremental)
+        encoded = self._encoded(y, incremental) if first else self._encoded_as_before(y, incremental)
         weights = self._class_weighted(checked_weights(sample_weight, X), y, incremental)
         self._random_state = check_random_state(self.random_state)
         if first:
@@ -108,7 +112,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     def _training_dtype(self, own: torch.dtype, samples: int) -> torch.dtype:
         """Single precision for mini-batches, beside whose noise its rounding is nothing."""
-        batches = self.solver != "lbfgs" and batch_size(self.batch_size, samples) < samples
+        batches = self.solver != "lbfgs" and batch_size(self, samples) < samples
         if self.dtype == "auto":
             return torch.float32 if batches else own
         return torch.float32 if self.dtype == "float32" else torch.float64
@@ -143,7 +147,16 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
     def _validation(self, X: Any, y: Any, sample_weight: Any) -> Part:
         X, y = self._checked(X, y, reset=False)
         weights = checked_weights(sample_weight, X)
-        return Part(self._codes.apply(X), self._encoded(y, incremental=True), weights)
+        return Part(self._codes.apply(X), self._encoded_as_before(y, incremental=True), weights)
+
+    def _encoded_as_before(self, y: Any, incremental: bool) -> np.ndarray:
+        """Targets of a network that is there already."""
+        outputs, link = self.n_outputs_, self.out_activation_
+        encoded = self._encoded(y, incremental)
+        if (self.n_outputs_, self.out_activation_) != (outputs, link):
+            given, self.n_outputs_, self.out_activation_ = self.n_outputs_, outputs, link
+            raise ValueError(f"y: expected targets with {outputs} outputs as before, got {given}")
+        return encoded
 
     def _split(self, whole: Part) -> tuple[Part, Part]:
         """Hold a part of the data out, as scikit-learn draws it."""

@@ -223,7 +223,10 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         if self.out_activation_ == "softmax" or self.n_outputs_ == 1:
             y = column_or_1d(y)
             self._class_weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
-        own = compute_sample_weight(self.class_weight, y)
+        if self._class_weights is None:
+            own = compute_sample_weight(self.class_weight, y)
+        else:
+            own = self._class_weights[np.searchsorted(self.classes_, y)]
         return own if weights is None else weights * own
 
     def _objective(self, part: Part) -> Objective:
@@ -250,7 +253,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         if self.out_activation_ == "softmax":
             return self.classes_[found.argmax(1)]
         if self.n_outputs_ == 1:
-            return self.classes_[(found.ravel() > 0.5).astype(np.intp)]
+            return self.classes_[np.minimum(found.ravel() > 0.5, len(self.classes_) - 1)]
         return self._binarizer.inverse_transform(found)
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -261,7 +264,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         if self._class_weights is None:
             return found
         # Training has seen the classes as often as their weights say.
-        found = found / self._class_weights.astype(found.dtype)
+        weights = self._class_weights.astype(found.dtype)
+        found = np.where(weights > 0, found, 0.0) / np.where(weights > 0, weights, 1.0)
         return found / found.sum(1, keepdims=True)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:

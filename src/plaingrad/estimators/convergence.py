@@ -65,6 +65,7 @@ class Convergence(Callback):
         report_held_out: the same for the loss on the validation data.
         penalty: what large weights add to the loss of an epoch.
         score: of the model on validation data, larger is better; None without early stopping.
+        continued: whether the optimizer has been at work before.
 
     Attributes:
         converged: whether training was ended for lack of improvement.
@@ -80,10 +81,11 @@ class Convergence(Callback):
         report_held_out: Callable[[float], float],
         penalty: Callable[[], float],
         score: Callable[[], float] | None,
+        continued: bool = False,
     ) -> None:
         self.estimator, self.record, self.samples = estimator, record, samples
         self.report, self.report_held_out = report, report_held_out
-        self.penalty, self.score = penalty, score
+        self.penalty, self.score, self.continued = penalty, score, continued
         self.converged = self.out_of_time = False
         self.left, self.slope = (
             0,
@@ -99,7 +101,7 @@ class Convergence(Callback):
     def on_train_begin(self, logs: Logs) -> None:
         self.begun = time.perf_counter()
         self.first_rate = self.run.optimizer.param_groups[0]["lr"]
-        if self.record.t and self.rates == "invscaling":
+        if self.continued and self.rates == "invscaling":
             self.first_rate *= (self.record.t + 1) ** self.estimator.power_t
         self.begun_epochs, self.last_penalty = 0, self.penalty()
 

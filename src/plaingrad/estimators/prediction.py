@@ -52,12 +52,13 @@ class Predictor:
         if self._functions is None:
             try:
                 shape = tuple(inputs.shape[1:])
-                self._functions = [compile_predict(module, shape) for module in self.modules]
+                functions = [compile_predict(module, shape) for module in self.modules]
             except ValueError:
                 self.compiled = False
                 return []
             self._tensors = [p for module in self.modules for p in module.parameters()]
             self._seen = self._versions()
+            self._functions = functions  # last, for other threads may look
         if self._seen != self._versions():
             for function in self._functions:
                 function.refresh()
@@ -92,6 +93,8 @@ def dense(X: Any, module: Module) -> Tensor:
     """A matrix as a tensor of the network's dtype, its memory shared where that is possible."""
     like = next(iter(module.named_parameters()))[1].value
     array = X.toarray() if issparse(X) else np.ascontiguousarray(X)
+    if array.dtype not in (np.float32, np.float64):  # integers, other orders of bytes, longer numbers
+        array = array.astype(np.float64)
     if array.flags.writeable:
         return torch.from_numpy(array).to(like.device, like.dtype)
     with warnings.catch_warnings():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from plaingrad.estimators.prediction import Predictor
@@ -55,3 +57,13 @@ class Hooks(Callback):
         estimator = self.estimator
         predictor = Predictor(modules, estimator.out_activation_, estimator._codes)
         return {"modules_": modules, "_predictor": predictor}
+
+
+@contextmanager
+def whole_task(estimator: Any, data: tuple[Any, Any]) -> Iterator[None]:
+    """Call scikit-learn's callbacks before and after a training that has no epochs to tell of."""
+    X, y = data
+    context = estimator._init_callback_context()
+    context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    yield
+    context.call_on_fit_task_end(estimator=estimator, X=X, y=y)

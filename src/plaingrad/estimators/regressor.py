@@ -141,7 +141,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         return dataclasses.replace(objective, constant=float(np.average(rest, weights=part.weights)))
 
     def _targets(self, encoded: np.ndarray, dtype: torch.dtype) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(encoded)).to(dtype)
+        return torch.from_numpy(np.array(encoded, dtype=np.float64)).to(dtype)
 
     def _score(self, predicted: np.ndarray, held_out: Part) -> float:
         return float(r2_score(held_out.encoded, predicted, sample_weight=held_out.weights))

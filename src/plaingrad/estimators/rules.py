@@ -24,14 +24,14 @@ def optimizer(estimator: Any, module: Module, scale: float, batch_weight: float)
         module: the network.
         scale: by what scikit-learn's gradient is larger than the loss's (`Objective.scale`). What is not
             indifferent to that is scaled instead.
-        batch_weight: the weights of a batch's samples, summed; by default their number.
+        batch_weight: the weights of a batch's samples, summed; by default their number. The harmonic mean,
+            where batches differ.
     """
     solver, lr, clip = estimator.solver, estimator.learning_rate_init, estimator.clip_norm
     if callable(solver):
         return solver(module.parameters())
     penalised, others = weights_and_others(module)
-    decay = estimator.alpha if solver == "adamw" else estimator.alpha / (batch_weight * scale)
-    groups = [{"params": penalised, "weight_decay": decay}]
+    groups = [{"params": penalised, "weight_decay": decay(estimator, scale, batch_weight)}]
     groups += [{"params": others}] if others else []
     eps = estimator.epsilon / scale
     if solver == "sgd":
@@ -46,6 +46,11 @@ def optimizer(estimator: Any, module: Module, scale: float, batch_weight: float)
     if solver == "rmsprop":
         return optim.RMSprop(groups, lr=lr, eps=eps, clip_norm=clip)
     return optim.Adagrad(groups, lr=lr, eps=eps, clip_norm=clip)
+
+
+def decay(estimator: Any, scale: float, batch_weight: float) -> float:
+    """The weight decay that ``alpha`` asks for; see `optimizer`."""
+    return estimator.alpha if estimator.solver == "adamw" else estimator.alpha / (batch_weight * scale)
 
 
 def schedule(learning_rate: Any, optimizer: Optimizer, steps: int) -> Schedule | None:

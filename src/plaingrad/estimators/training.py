@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import harmonic_mean
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from plaingrad.estimators import rules
 from plaingrad.estimators.convergence import Convergence, orders
 from plaingrad.estimators.lbfgs import minimize
 from plaingrad.estimators.prediction import dense, eagerly
-from plaingrad.estimators.protocol import Hooks
+from plaingrad.estimators.protocol import Hooks, whole_task
 from plaingrad.module import Module
 from plaingrad.optim import Optimizer
 from plaingrad.train import History, TrainingDiverged, fit, fit_many
@@ -69,18 +70,24 @@ def train(
     weights = None if whole.weights is None else torch.from_numpy(whole.weights).to(dtype)
     if estimator.solver == "lbfgs":
         data = (inputs, targets, weights)
-        found = [minimize(estimator, each, objective, *data) for each in estimator.modules_]
+        with whole_task(estimator, given):
+            found = [minimize(estimator, each, objective, *data) for each in estimator.modules_]
         estimator.n_iter_, estimator.loss_ = found[0]
         estimator.t_ = estimator.n_iter_ * len(whole)
         return
-    size = batch_size(estimator.batch_size, len(whole))
-    if estimator.batch_size not in ("auto", size):
+    size = batch_size(estimator, len(whole))
+    if estimator.batch_size != "auto" and estimator.batch_size > len(whole):
         warnings.warn(
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
             stacklevel=2,
         )
-    batch_weight = size * (1.0 if whole.weights is None else float(whole.weights.mean()))
-    if not (incremental and estimator._optimizers):
+    each_weight = 1.0 if whole.weights is None else float(whole.weights.mean())
+    batch_weight = each_weight * harmonic_mean(batch_sizes(len(whole), size))
+    continued = incremental and bool(estimator._optimizers)
+    if continued and not callable(estimator.solver):
+        for each in estimator._optimizers:
+            each.param_groups[0]["weight_decay"] = rules.decay(estimator, objective.scale, batch_weight)
+    if not continued:
         estimator._optimizers = [
             rules.optimizer(estimator, each, objective.scale, batch_weight) for each in estimator.modules_
         ]
@@ -95,8 +102,9 @@ def train(
             len(whole),
             objective.report,
             estimator._objective(held_out or whole).report,
-            penalty_of(optimizer, estimator.solver, objective.scale),
+            penalty_of(optimizer, estimator, len(batch_sizes(len(whole), size)) / (len(whole) * each_weight)),
             scorer(estimator, each, held_out) if held_out and estimator.early_stopping else None,
+            continued,
         )
         for each, record, optimizer in zip(estimator.modules_, estimator._records, estimator._optimizers)
     ]
@@ -149,16 +157,17 @@ def run(
             )
         ]
     states = [np.random.RandomState(state.randint(2**31)) for _ in runs]
-    return fit_many(
-        estimator.modules_,
-        data,
-        optimizers=optimizers,
-        schedules=schedules,
-        shuffle=[orders(samples, each) if estimator.shuffle else False for each in states],
-        seeds=[seed + i for i in range(len(runs))],
-        callbacks=[[each, *copy.deepcopy(own)] for each in runs],
-        **options,
-    )
+    with whole_task(estimator, given):
+        return fit_many(
+            estimator.modules_,
+            data,
+            optimizers=optimizers,
+            schedules=schedules,
+            shuffle=[orders(samples, each) if estimator.shuffle else False for each in states],
+            seeds=[seed + i for i in range(len(runs))],
+            callbacks=[[each, *copy.deepcopy(own)] for each in runs],
+            **options,
+        )
 
 
 def tell(estimator: Any, runs: list[Convergence], incremental: bool) -> None:
@@ -193,18 +202,34 @@ def tell(estimator: Any, runs: list[Convergence], incremental: bool) -> None:
         )
 
 
-def batch_size(wanted: str | int, samples: int) -> int:
-    """How many samples a batch has, as scikit-learn decides it."""
-    return min(200 if wanted == "auto" else int(wanted), samples)
+def batch_size(estimator: Any, samples: int) -> int:
+    """How many samples a batch has, as scikit-learn decides it.
 
-
-def penalty_of(optimizer: Optimizer, solver: Any, scale: float) -> Callable[[], float]:
-    """The penalty on large weights as they are now, which the optimizer's steps follow.
-
-    None for a rule that shrinks the weights apart from the loss, or that the caller has made.
+    One or a few more, if the last batch were a single sample, of which there is no batch normalisation.
     """
-    strength = 0.5 * scale * optimizer.param_groups[0]["weight_decay"]
-    if callable(solver) or solver == "adamw" or not strength:
+    size = min(200 if estimator.batch_size == "auto" else int(estimator.batch_size), samples)
+    while estimator.normalization == "batch" and 1 < size < samples and samples % size == 1:
+        size += 1
+    return size
+
+
+def batch_sizes(samples: int, size: int) -> list[int]:
+    """Of the batches of an epoch."""
+    return [min(size, samples - first) for first in range(0, samples, size)]
+
+
+def penalty_of(optimizer: Optimizer, estimator: Any, share: float) -> Callable[[], float]:
+    """What scikit-learn adds to the loss for large weights, as they are now.
+
+    Nothing for a rule that shrinks the weights apart from the loss, or that the caller has made.
+
+    Args:
+        optimizer: holds the weights in its first group.
+        estimator: has ``alpha`` and ``solver``.
+        share: batches per weight of the samples.
+    """
+    strength = 0.5 * estimator.alpha * share
+    if callable(estimator.solver) or estimator.solver == "adamw" or not strength:
         return lambda: 0.0
 
     def penalty() -> float:
