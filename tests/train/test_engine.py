@@ -53,7 +53,7 @@ def test_short_runs_are_compiled_when_so_many_of_them_would_have_paid(
     monkeypatch.setenv("PLAINGRAD_CACHE", str(tmp_path))
     guess = cost.Estimate(eager=1.0, native=0.5, compile=0.8)
     monkeypatch.setattr(cost, "estimate", lambda task, epochs: guess)
-    engines = [run(network(2, 5, 1), plane()) for _ in range(5)]
+    engines = [run(network(2, 11, 1), plane()) for _ in range(5)]
     assert [history.engine for history in engines] == ["eager"] * 3 + ["native"] * 2
     assert engines[3].engine_reason == "native: would have saved about 2 s before, for a compile of 0.8 s"
     assert engines[4].engine_reason == "native: saves about 0.5 s, compiled already"
@@ -121,15 +121,15 @@ def test_a_short_run_does_not_talk(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_a_compiler_auto_trains_eagerly_and_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    expected: History = run(network(2, 5, 1), plane(), engine="eager")
+    expected: History = run(network(2, 11, 1), plane(), engine="eager")
     monkeypatch.setenv("CXX", "no-such-compiler")
-    history = run(network(2, 5, 1), plane(), progress=True)
+    history = run(network(2, 11, 1), plane(), progress=True)
     reason = "CXX: expected a command, got 'no-such-compiler': there is no program 'no-such-compiler'"
     assert history.engine_reason == f"eager: {reason}"
     assert history.loss == expected.loss
     assert capsys.readouterr().err == f"training eagerly, not compiled: {reason}\n"
     with pytest.raises(ValueError, match=f"engine 'native' cannot run this: {reason}"):
-        run(network(2, 5, 1), plane(), engine="native")
+        run(network(2, 11, 1), plane(), engine="native")
 
 
 def test_a_compiler_that_fails_is_no_end_of_training(

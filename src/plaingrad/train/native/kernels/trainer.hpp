@@ -28,15 +28,22 @@ struct Call {
     void* outputs;              // of the samples in evaluation mode, to be written; null in training
 };
 
-// While this lives, numbers below the smallest that has all its digits count as 0. Where gradients have died out, the
-// running means of a rule sink through those numbers, with which a processor takes a hundred times as long.
-struct Flushing {
+// Let numbers below the smallest that has all its digits count as 0, and return how it was before. Where gradients have
+// died out, the running means of a rule sink through those numbers, with which a processor takes a hundred times as long.
+INLINE unsigned flush_subnormals() {
 #if defined(__SSE__)
-    unsigned before = __builtin_ia32_stmxcsr();
-    Flushing() { __builtin_ia32_ldmxcsr(before | 0x8040); }  // results and operands
-    ~Flushing() { __builtin_ia32_ldmxcsr(before); }
+    const unsigned before = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(before | 0x8040);  // results and operands
+    return before;
+#else
+    return 0;
 #endif
-};
+}
+INLINE void keep_subnormals(unsigned before) {
+#if defined(__SSE__)
+    __builtin_ia32_ldmxcsr(before);
+#endif
+}
 
 // Where a run is: the step, its epoch, the first of the batch's samples within that. Kept up rather than divided out, for
 // a division takes as long as a small layer.

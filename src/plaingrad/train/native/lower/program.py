@@ -137,8 +137,10 @@ using Run = {run};
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
 extern "C" long train(void* memory, const Call* call) {{
-    Flushing subnormals;
-    return in<Run>(memory).run(*call);
+    const unsigned before = flush_subnormals();
+    const long done = in<Run>(memory).run(*call);
+    keep_subnormals(before);
+    return done;
 }}
 extern "C" void evaluate(void* memory, const Call* call) {{ in<Run>(memory).evaluate(*call); }}
 """
