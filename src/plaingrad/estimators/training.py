@@ -7,7 +7,6 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import harmonic_mean
 from typing import Any
 
 import numpy as np
@@ -82,7 +81,8 @@ def train(
             stacklevel=2,
         )
     each_weight = 1.0 if whole.weights is None else float(whole.weights.mean())
-    batch_weight = each_weight * harmonic_mean(batch_sizes(len(whole), size))
+    batches, usual_size = batches_of(len(whole), size)
+    batch_weight = each_weight * usual_size
     continued = incremental and bool(estimator._optimizers)
     if continued and not callable(estimator.solver):
         for each in estimator._optimizers:
@@ -91,7 +91,7 @@ def train(
         estimator._optimizers = [
             rules.optimizer(estimator, each, objective.scale, batch_weight) for each in estimator.modules_
         ]
-        steps = estimator.max_iter * -(-len(whole) // size)
+        steps = estimator.max_iter * batches
         estimator._schedules = [
             rules.schedule(estimator.learning_rate, each, steps) for each in estimator._optimizers
         ]
@@ -102,7 +102,7 @@ def train(
             len(whole),
             objective.report,
             estimator._objective(held_out or whole).report,
-            penalty_of(optimizer, estimator, len(batch_sizes(len(whole), size)) / (len(whole) * each_weight)),
+            penalty_of(optimizer, estimator, batches / (len(whole) * each_weight)),
             scorer(estimator, each, held_out) if held_out and estimator.early_stopping else None,
             continued,
         )
@@ -213,9 +213,11 @@ def batch_size(estimator: Any, samples: int) -> int:
     return size
 
 
-def batch_sizes(samples: int, size: int) -> list[int]:
-    """Of the batches of an epoch."""
-    return [min(size, samples - first) for first in range(0, samples, size)]
+def batches_of(samples: int, size: int) -> tuple[int, float]:
+    """How many batches an epoch has, and the harmonic mean of their sizes."""
+    whole, rest = divmod(samples, size)
+    batches = whole + (rest > 0)
+    return batches, batches / (whole / size + (1 / rest if rest else 0))
 
 
 def penalty_of(optimizer: Optimizer, estimator: Any, share: float) -> Callable[[], float]:
