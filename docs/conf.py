@@ -65,7 +65,7 @@ html_theme_options = {
     "logo": {"text": "plaingrad"},
     "navbar_end": [],
     "navbar_persistent": ["search-button"],
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 5,
     "footer_start": ["copyright"],
     "footer_end": [],
     "pygments_light_style": "friendly",
