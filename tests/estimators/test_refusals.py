@@ -167,14 +167,20 @@ def test_warnings_are_the_same() -> None:
         assert told[0]
 
 
-def test_progress_is_printed_in_the_same_words(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("theirs", "ours", "y"), [(TheirClassifier, MLPClassifier, Y), (TheirRegressor, MLPRegressor, T)]
+)
+def test_progress_is_printed_in_the_same_words(
+    theirs: Any, ours: Any, y: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = X if y is Y else Z
     options: dict[str, Any] = {
         "verbose": True,
         "tol": 0.05,
         "n_iter_no_change": 2,
         "solver": "sgd",
         "learning_rate": "adaptive",
-        "learning_rate_init": 0.1,
+        "learning_rate_init": 0.01,
         "random_state": 0,
         "batch_size": 20,
         "alpha": 0.0,
@@ -182,8 +188,9 @@ def test_progress_is_printed_in_the_same_words(capsys: pytest.CaptureFixture[str
     printed = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for model in (TheirClassifier(**options), MLPClassifier(**options, dtype="float64", engine="eager")):
-            model.fit(X, Y)
+        for model in (theirs(**options), ours(**options, dtype="float64", engine="eager")):
+            model.fit(x, y)
             printed.append(capsys.readouterr().out)
     assert "Setting learning rate to" in printed[0]
+    assert "Learning rate too small" in printed[0]
     assert printed[0] == printed[1]

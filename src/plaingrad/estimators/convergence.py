@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from plaingrad.estimators.objectives import Objective
 from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
 
-SMALLEST_RATE = 1e-6  # from which on "adaptive" gives up
+SMALLEST_RATE = 1e-6  # for the gradient that scikit-learn follows, from which on "adaptive" gives up
 
 
 @dataclass
@@ -61,8 +62,8 @@ class Convergence(Callback):
         estimator: has ``tol``, ``n_iter_no_change``, ``max_time``, ``verbose`` and those of learning rates.
         record: continued.
         samples: that an epoch visits.
-        report: what scikit-learn would report for the loss of an epoch, without the penalty.
-        report_held_out: the same for the loss on the validation data.
+        objective: what is minimised, and what scikit-learn would report for the loss of an epoch.
+        report_held_out: what scikit-learn would report for the loss on the validation data.
         penalty: what large weights add to the loss of an epoch.
         score: of the model on validation data, larger is better; None without early stopping.
         continued: whether the optimizer has been at work before.
@@ -77,20 +78,18 @@ class Convergence(Callback):
         estimator: Any,
         record: Record,
         samples: int,
-        report: Callable[[float], float],
+        objective: Objective,
         report_held_out: Callable[[float], float],
         penalty: Callable[[], float],
         score: Callable[[], float] | None,
         continued: bool = False,
     ) -> None:
         self.estimator, self.record, self.samples = estimator, record, samples
-        self.report, self.report_held_out = report, report_held_out
+        self.objective, self.report_held_out = objective, report_held_out
         self.penalty, self.score, self.continued = penalty, score, continued
         self.converged = self.out_of_time = False
-        self.left, self.slope = (
-            0,
-            0.0,
-        )  # of the epochs in the engine's last call: to be told of, and their penalty's
+        # Of the epochs in the engine's last call: how many are to be told of, and the slope of their penalty.
+        self.left, self.slope = 0, 0.0
 
     @property
     def rates(self) -> str:
@@ -125,7 +124,7 @@ class Convergence(Callback):
             self.slope = (self.penalty() - self.last_penalty) / self.left
         self.left -= 1
         self.last_penalty += self.slope
-        return self.report(loss) + self.last_penalty
+        return self.objective.report(loss) + self.last_penalty
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         record = self.record
@@ -171,11 +170,11 @@ class Convergence(Callback):
         what = "Training loss" if self.score is None else "Validation score"
         patience, tol = self.estimator.n_iter_no_change, self.estimator.tol
         why = f"{what} did not improve more than tol={tol:f} for {patience} consecutive epochs."
-        rate = self.run.optimizer.param_groups[0]["lr"]
-        if self.rates == "adaptive" and rate > SMALLEST_RATE:
+        rate, scale = self.run.optimizer.param_groups[0]["lr"], self.objective.scale
+        if self.rates == "adaptive" and rate / scale > SMALLEST_RATE:
             self.change_rate(rate / 5)
             self.record.no_improvement = 0
-            self.tell(f"{why} Setting learning rate to {rate / 5:f}")
+            self.tell(f"{why} Setting learning rate to {rate / scale / 5:f}")
             return
         self.converged = True
         self.run.stop(why)

@@ -100,7 +100,7 @@ def train(
             estimator,
             record,
             len(whole),
-            objective.report,
+            objective,
             estimator._objective(held_out or whole).report,
             penalty_of(optimizer, estimator, batches / (len(whole) * each_weight)),
             scorer(estimator, each, held_out) if held_out and estimator.early_stopping else None,
