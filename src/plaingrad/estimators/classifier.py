@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from torch import Tensor
 
 from plaingrad.estimators.base import BaseMultilayerPerceptron
+from plaingrad.estimators.continuity import all_or_nothing
 from plaingrad.estimators.objectives import Objective, classification, smoothed
 from plaingrad.estimators.training import Part
 from plaingrad.module import Module
@@ -160,6 +161,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         self._keep(locals())
 
     @available_if(lambda estimator: estimator._check_solver())
+    @all_or_nothing
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
@@ -183,8 +185,6 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
 
     def _encoded(self, y: Any, incremental: bool) -> np.ndarray:
         """Rows of zeros and ones for the labels, after noting which labels there are."""
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
         known = hasattr(self, "classes_")
         if not known or not (self.warm_start or incremental):
             self._binarizer = LabelBinarizer()

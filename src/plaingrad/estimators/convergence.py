@@ -24,8 +24,9 @@ class Record:
 
     Attributes:
         loss_curve: the loss of each epoch, penalty included.
-        validation_loss_curve: the loss on the validation data after each epoch; None without such data.
-        validation_scores: the score on them; None without early stopping.
+        validation_loss_curve: the loss on the validation data after each epoch, NaN for one of a call without
+            such data; None if there never were.
+        validation_scores: the score on them, NaN for an epoch before early stopping; None without.
         best_loss: the smallest of the losses; None with early stopping.
         best_validation_score: the largest of the scores; None without early stopping.
         best_weights: the parameters and buffers at that score.
@@ -44,15 +45,17 @@ class Record:
     t: int = 0
     no_improvement: int = 0
 
-    @classmethod
-    def begun(cls, early_stopping: bool, validated: bool) -> Record:
-        """Before the first epoch."""
-        return cls(
-            validation_loss_curve=[] if validated else None,
-            validation_scores=[] if early_stopping else None,
-            best_loss=None if early_stopping else math.inf,
-            best_validation_score=-math.inf if early_stopping else None,
-        )
+    def go_on(self, early_stopping: bool, validated: bool) -> None:
+        """Be ready for more epochs, which may be watched in another way than those before."""
+        missing = [math.nan] * len(self.loss_curve)
+        if validated and self.validation_loss_curve is None:
+            self.validation_loss_curve = list(missing)
+        if early_stopping and self.validation_scores is None:
+            self.validation_scores, self.best_validation_score = missing, -math.inf
+            self.best_loss, self.no_improvement = None, 0
+        if not early_stopping and self.best_loss is None:
+            self.best_loss, self.no_improvement = min(self.loss_curve, default=math.inf), 0
+            self.validation_scores = self.best_validation_score = None
 
 
 class Convergence(Callback):
@@ -133,7 +136,7 @@ class Convergence(Callback):
         record.loss_curve.append(self.penalised(logs["loss"]))
         self.tell(f"Iteration {record.n_iter}, loss = {record.loss_curve[-1]:.8f}")
         if record.validation_loss_curve is not None:
-            record.validation_loss_curve.append(self.report_held_out(logs["val_loss"]))
+            record.validation_loss_curve.append(self.report_held_out(logs.get("val_loss", math.nan)))
         self.count()
         if self.rates == "invscaling":
             self.change_rate(self.first_rate / (record.t + 1) ** self.estimator.power_t)

@@ -9,6 +9,7 @@ from plaingrad import optim
 from plaingrad.estimators.networks import weights_and_others
 from plaingrad.module import Module
 from plaingrad.optim import Optimizer, Schedule
+from plaingrad.optim.schedule.schedule import ClosedForm
 
 SOLVERS = ("adagrad", "adam", "adamw", "lbfgs", "rmsprop", "sgd")
 # Those that scikit-learn applies to "sgd" alone, and those that go with every solver.
@@ -58,9 +59,25 @@ def schedule(learning_rate: Any, optimizer: Optimizer, steps: int) -> Schedule |
     if callable(learning_rate):
         return learning_rate(optimizer)
     lr = optimizer.param_groups[0]["lr"]
-    named: dict[str, Callable[[], Schedule]] = {
+    named: dict[str, Callable[[], ClosedForm]] = {
         "cosine": lambda: optim.CosineAnnealingLR(optimizer, T_max=steps, interval="step"),
         "linear": lambda: optim.LinearLR(optimizer, 1.0, 0.0, total_iters=steps, interval="step"),
         "one_cycle": lambda: optim.OneCycleLR(optimizer, max_lr=lr, total_steps=steps, cycle_momentum=False),
     }
-    return named[learning_rate]() if learning_rate in named else None
+    if learning_rate not in named:
+        return None
+    return Held(named[learning_rate](), steps - 1 if learning_rate == "one_cycle" else steps)
+
+
+class Held(ClosedForm):
+    """Another schedule that keeps the rate which it has reached after so many steps."""
+
+    def __init__(self, schedule: ClosedForm, steps: int) -> None:
+        self.schedule, self.steps = schedule, steps
+        super().__init__(schedule.optimizer, schedule.interval)
+
+    def start(self) -> list[float]:
+        return self.schedule.base_lrs
+
+    def rate(self, base: float, t: int) -> float:
+        return self.schedule.rate(base, min(t, self.steps))

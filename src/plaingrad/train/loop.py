@@ -78,7 +78,8 @@ def fit(
             loss of the batch.
         sample_weight: how much each sample of ``train`` counts, shape ``(n,)``, at least 0 and not all 0, for
             loss and gradient of its batch (`plaingrad.train.weighting` has the equation). The loss of an
-            epoch is the mean of these over the samples, as in scikit-learn and Keras. Metrics and validation count all samples alike.
+            epoch is the mean of these over the samples, as in scikit-learn and Keras. Metrics and validation
+            count all samples alike.
         validation: data as in ``train`` to measure after each epoch.
         metrics: what to measure besides the loss: "accuracy" and "error" (fractions), "mse", "mae", "r2", or
             callables ``(prediction, target) -> number`` over all the data.
