@@ -30,22 +30,22 @@ def changed(method: str, **options: Any) -> Any:
         (
             "multiclass",
             lambda model, x, y: model.fit(x[:, :2], y == "setosa", X_val=x[:, :2], y_val=y),
-            "classes not in",
+            "^X_val, y_val: .* classes not in",
         ),
         (
             "multilabel",
             lambda model, x, y: model.fit(x, y, X_val=x, y_val=y[:, 0]),
-            "y_val: .* 3 columns .* one",
+            "^X_val, y_val: .* 3 columns .* one",
         ),
         (
             "multilabel",
             lambda model, x, y: model.fit(x, y, X_val=x, y_val=y[:, :2]),
-            "y_val: .* 3 .* 2 columns",
+            "^X_val, y_val: .* 3 .* 2 columns",
         ),
         (
             "multiclass",
             lambda model, x, y: model.fit(x, y, X_val=x, y_val=x > 0),
-            "y_val: .* one .* 4 columns",
+            "^X_val, y_val: .* one .* 4 columns",
         ),
         ("multioutput", lambda model, x, y: model.partial_fit(x, y[:, 0]), "y: .* 3 columns .* got one"),
         ("one", lambda model, x, y: model.partial_fit(x, np.stack([y, y], 1)), "y: .* one .* got 2 columns"),

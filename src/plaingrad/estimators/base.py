@@ -17,7 +17,14 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.continuity import all_or_nothing, expect_same_networks, hidden_sizes, shape
 from plaingrad.estimators.convergence import Record
-from plaingrad.estimators.networks import initialize, linear_layers, multilayer_perceptron, network_from
+from plaingrad.estimators.networks import (
+    alike,
+    initialize,
+    linear_layers,
+    multilayer_perceptron,
+    network_from,
+    read_only,
+)
 from plaingrad.estimators.parameters import CONSTRAINTS
 from plaingrad.estimators.prediction import Predictor
 from plaingrad.estimators.rules import SCHEDULES
@@ -86,7 +93,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
             encoded, self._columns = self._encoded(y, incremental), y.shape[1:]
         else:
             expect_same_networks(self)
-            encoded = self._encoded_as_before("y", y, incremental)
+            encoded = self._encoded_as_before(y, incremental)
         weights = self._class_weighted(checked_weights(sample_weight, X), y, incremental)
         self._random_state = check_random_state(self.random_state)
         if first:
@@ -151,17 +158,20 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         return X, column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
 
     def _validation(self, X: Any, y: Any, sample_weight: Any) -> Part:
-        X, y = self._checked(X, y, reset=False)
-        weights = checked_weights(sample_weight, X)
-        return Part(self._codes.apply(X), self._encoded_as_before("y_val", y, incremental=True), weights)
+        try:
+            X, y = self._checked(X, y, reset=False)
+            weights = checked_weights(sample_weight, X)
+            return Part(self._codes.apply(X), self._encoded_as_before(y, incremental=True), weights)
+        except ValueError as error:
+            raise ValueError(f"X_val, y_val: {error}") from error
 
-    def _encoded_as_before(self, name: str, y: Any, incremental: bool) -> np.ndarray:
+    def _encoded_as_before(self, y: Any, incremental: bool) -> np.ndarray:
         """Targets of a network that is there already."""
         if y.shape[1:] != self._columns:
             expected, got = (
                 f"{columns[0]} columns" if columns else "one" for columns in (self._columns, y.shape[1:])
             )
-            raise ValueError(f"{name}: expected targets of {expected} as before, got {got}")
+            raise ValueError(f"y: expected targets of {expected} as before, got {got}")
         link = self.out_activation_
         encoded = self._encoded(y, incremental)
         if self.out_activation_ != link:
@@ -175,12 +185,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         """Hold a part of the data out, as scikit-learn draws it."""
         stratify = whole.encoded if self._stratifies and self.n_outputs_ == 1 else None
         parts = [whole.X, whole.encoded, *([] if whole.weights is None else [whole.weights])]
-        drawn = train_test_split(
-            *parts,
-            random_state=self._random_state,
-            test_size=self.validation_fraction,
-            stratify=stratify,
-        )
+        state, share = self._random_state, self.validation_fraction
+        drawn = train_test_split(*parts, random_state=state, test_size=share, stratify=stratify)
         rest, held_out = Part(*drawn[::2]), Part(*drawn[1::2])
         if len(held_out) < 2:
             raise ValueError(
@@ -255,8 +261,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     @coefs_.setter
     def coefs_(self, values: Sequence[np.ndarray]) -> None:
-        for layer, value in zip(self._layers(), values, strict=True):
-            layer.weight.value = torch.from_numpy(np.array(value).T)
+        for layer, value in zip(self._layers(), alike("coefs_", values, self.coefs_)):
+            layer.weight.value = torch.from_numpy(value.T)
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
@@ -265,9 +271,9 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     @intercepts_.setter
     def intercepts_(self, values: Sequence[np.ndarray]) -> None:
-        for layer, value in zip(self._layers(), values, strict=True):
-            assert layer.bias is not None
-            layer.bias.value = torch.from_numpy(np.array(value))
+        biased = [layer for layer in self._layers() if layer.bias is not None]
+        for layer, value in zip(biased, alike("intercepts_", values, self.intercepts_)):
+            layer.bias.value = torch.from_numpy(value)
 
     def _layers(self) -> list[Any]:
         if not hasattr(self, "modules_"):
@@ -290,10 +296,3 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
     """A weight of at least 0 for each sample, or None."""
     return None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-
-
-def read_only(tensor: torch.Tensor) -> np.ndarray:
-    """A view that cannot be written to, for nobody would notice."""
-    view = tensor.numpy()
-    view.flags.writeable = False
-    return view

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def hidden_sizes(estimator: Any) -> list[int]:
     sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
     if np.any(np.array(sizes) <= 0):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-    return [int(size) for size in sizes]
+    return [index(size) for size in sizes]
 
 
 def expect_same_networks(estimator: Any) -> None:
