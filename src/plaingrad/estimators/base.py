@@ -60,7 +60,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         """Train a network.
 
         Args:
-            X: array, sparse matrix or table, shape ``(n_samples, n_features)``.
+            X: array, table or sparse matrix (which is made dense), shape ``(n_samples, n_features)``.
             y: class labels or numbers, shape ``(n_samples,)`` or ``(n_samples, n_outputs)``.
             sample_weight: how much each sample counts, shape ``(n_samples,)``.
             X_val: data to measure after each epoch, instead of a part of ``X``.

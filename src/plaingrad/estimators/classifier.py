@@ -53,7 +53,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         random_state: of initial weights, orders, dropout and the validation split.
         tol: by how much the loss, or the score with early stopping, has to improve.
         verbose: whether to print a line for each epoch.
-        warm_start: whether ``fit`` goes on from the networks of the last call.
+        warm_start: whether ``fit`` goes on from the networks of the last call. The parameters that shape them
+            must be as they were.
         momentum: of "sgd".
         nesterovs_momentum: whether it is Nesterov's.
         early_stopping: whether to end when the score on validation data no longer improves, and to keep the
@@ -89,9 +90,12 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         classes_: the labels.
         loss_: the last loss.
         best_loss_: the smallest loss; None with early stopping.
-        loss_curve_: the loss of each epoch.
-        validation_loss_curve_: the loss on the validation data after each epoch; None without such data.
-        validation_scores_: the accuracy on them; None without early stopping.
+        loss_curve_: the loss of each epoch: the mean over the samples of the losses of their batches, and the
+            penalty of the weights at its end.
+        validation_loss_curve_: the loss on the validation data after each epoch, NaN for one of a call
+            without such data; None if there never were.
+        validation_scores_: the accuracy on them, NaN for an epoch before early stopping was switched on; None
+            without early stopping.
         best_validation_score_: the largest of these.
         t_: samples visited.
         n_iter_: epochs of the last call.

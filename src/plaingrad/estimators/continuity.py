@@ -11,7 +11,10 @@ import numpy as np
 
 
 def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Let an estimator keep what it had if a method fails."""
+    """Let an estimator keep its attributes if a method fails.
+
+    Networks that were there before, and that the method went on training, keep what they learned until then.
+    """
 
     @wraps(method)
     def kept(self: Any, *args: Any, **kwargs: Any) -> Any:
