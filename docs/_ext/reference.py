@@ -24,6 +24,7 @@ PACKAGES = {
     "train": "Training",
     "train.callbacks": "Callbacks",
     "data": "Data",
+    "data.tables": "Tables of any columns",
     "inspect": "Inspection",
     "inspect.plots": "Plots",
     "estimators": "Estimators for tables",
@@ -31,7 +32,7 @@ PACKAGES = {
     "paper": "The paper's names",
 }
 # scikit-learn writes these methods, and their docstrings, into every estimator.
-THEIRS = "set_fit_request, set_partial_fit_request, set_score_request"
+THEIRS = "set_fit_request, set_partial_fit_request, set_score_request, set_transform_request"
 SHOWN = ["forward", "backward", "update"]
 
 

@@ -30,6 +30,7 @@ from plaingrad.train.task import Task
 from plaingrad.train.threads import threads_for
 from plaingrad.train.weighting import Weighted, expect_weights
 
+SAMPLES_TRIED = 32  # enough to know what comes out
 TARGETS_AT_ONCE = 65_536  # that are tried: few calls, for any memory
 
 
@@ -183,7 +184,7 @@ def fit(
 def _try(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
     """Say now what does not fit: the first samples, any index among the inputs, any target."""
     looks_up = any(isinstance(module, Embedding) for module in model.modules())
-    inputs = data.inputs if looks_up else data.inputs[:BATCH_SIZE]
+    inputs = data.inputs if looks_up else data.inputs[:SAMPLES_TRIED]
     prediction = outputs(model, inputs, BATCH_SIZE)
     if len(inputs) < len(data):
         prediction = prediction[:1].expand(len(data), *prediction.shape[1:])
