@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 from typing import Any
 
@@ -105,6 +106,20 @@ def test_sparse_matrices_are_what_they_stand_for() -> None:
     for kind in (sparse.csr_matrix, sparse.csc_array, sparse.coo_matrix):
         model = small().fit(kind(x), y)
         np.testing.assert_allclose(model.predict_proba(kind(x)), dense.predict_proba(x), rtol=1e-9)
+
+
+def test_predictions_of_a_large_sparse_matrix_need_little_memory() -> None:
+    rows, columns = 100_000, 1_000  # 800 MB, if it were not sparse
+    x = sparse.random_array((rows, columns), density=1e-4, format="csc", rng=np.random.default_rng(0))
+    y = np.arange(200) % 3
+    model = MLPClassifier((4,), max_iter=2, batch_size=50, random_state=0).fit(x[:200], y)
+    tracemalloc.start()
+    found = model.predict_proba(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 300e6
+    few = np.r_[0:50, rows - 50 : rows]
+    np.testing.assert_allclose(found[few], model.predict_proba(x.tocsr()[few].toarray()), rtol=1e-9)
 
 
 def test_labels_come_back_as_they_were() -> None:

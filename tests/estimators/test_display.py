@@ -39,6 +39,15 @@ def test_it_draws_into_given_axes_and_for_other_estimators() -> None:
     plt.close(figure)
 
 
+def test_a_curve_that_ends_early_is_named_where_it_ends() -> None:
+    display = LossCurveDisplay(loss_curve=[3, 2, 1, 1], validation_loss_curve=[np.nan, 3, 2, np.nan]).plot()
+    assert {text.get_text(): text.xy for text in display.ax_.texts} == {
+        "training": (4, 1),
+        "validation": (3, 2),
+    }
+    plt.close(display.figure_)
+
+
 def test_axes_that_share_their_scale_show_every_curve_whole() -> None:
     figure, axes = plt.subplots(1, 2, sharey=True)
     for ax, curve in zip(axes, ([3.0, 1.0, 0.01], [2.0, 1.0, 0.9])):  # one falls far enough for logarithms

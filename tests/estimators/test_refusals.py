@@ -14,6 +14,7 @@ from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.neural_network import MLPRegressor as TheirRegressor
 
 from estimators.data import classes, numbers
+from plaingrad import nn
 from plaingrad.estimators import MLPClassifier, MLPRegressor
 from plaingrad.train.callbacks import Callback
 
@@ -48,6 +49,7 @@ CLASSIFIED: dict[str, Callable[[Any], Any]] = {
     "other classes when warm": two_calls(Y, np.where(Y == "setosa", "rose", Y)),
     "weights of others": lambda model: model.fit(X, Y, np.ones(3)),
     "hidden sizes of 0": lambda model: model.set_params(hidden_layer_sizes=(3, 0)).fit(X, Y),
+    "a fraction of a neuron": lambda model: model.set_params(hidden_layer_sizes=(5.5,)).fit(X, Y),
     "a negative hidden size": lambda model: model.set_params(hidden_layer_sizes=-1).fit(X, Y),
     "alpha": lambda model: model.set_params(alpha=-1.0).fit(X, Y),
     "batch_size": lambda model: model.set_params(batch_size=0).fit(X, Y),
@@ -127,6 +129,26 @@ OWN: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: MLPRegressor("poisson").fit(Z, T),
         "'poisson' needs targets of at least 0, got -",
     ),
+    "a solver that makes no optimizer": (
+        lambda: MLPClassifier(solver=lambda parameters: None).fit(X, Y),
+        "solver: expected a function that returns a plaingrad Optimizer, got None",
+    ),
+    "a rate that is no schedule": (
+        lambda: MLPClassifier(learning_rate=lambda optimizer: 0.1).fit(X, Y),
+        "learning_rate: expected a function that returns a plaingrad Schedule, got 0.1",
+    ),
+    "nothing to train": (
+        lambda: MLPClassifier(module=nn.Identity()).fit(X, Y),
+        "module: expected a network with parameters to train, got Identity",
+    ),
+    **{
+        f"{len(values)} {name} of other shapes": (
+            partial(setattr, MLPClassifier(max_iter=1).partial_fit(X, Y, classes=np.unique(Y)), name, values),
+            f"{name}: expected arrays of the shapes .*, got",
+        )
+        for name in ("coefs_", "intercepts_")
+        for values in ([np.zeros((4, 100))], [np.zeros((100, 4)), np.zeros((100, 3))])
+    },
     "weights of 0": (lambda: MLPClassifier().fit(X, Y, np.zeros(len(X))), "weight.*zero"),
     "negative weights": (lambda: MLPClassifier().fit(X, Y, -np.ones(len(X))), "Negative values in data"),
     "words as numbers": (lambda: MLPRegressor().fit(X, Y), "y: expected numbers, got values of <U10 such as"),
@@ -167,14 +189,20 @@ def test_warnings_are_the_same() -> None:
         assert told[0]
 
 
-def test_progress_is_printed_in_the_same_words(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("theirs", "ours", "y"), [(TheirClassifier, MLPClassifier, Y), (TheirRegressor, MLPRegressor, T)]
+)
+def test_progress_is_printed_in_the_same_words(
+    theirs: Any, ours: Any, y: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = X if y is Y else Z
     options: dict[str, Any] = {
         "verbose": True,
         "tol": 0.05,
         "n_iter_no_change": 2,
         "solver": "sgd",
         "learning_rate": "adaptive",
-        "learning_rate_init": 0.1,
+        "learning_rate_init": 0.01,
         "random_state": 0,
         "batch_size": 20,
         "alpha": 0.0,
@@ -182,8 +210,9 @@ def test_progress_is_printed_in_the_same_words(capsys: pytest.CaptureFixture[str
     printed = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for model in (TheirClassifier(**options), MLPClassifier(**options, dtype="float64", engine="eager")):
-            model.fit(X, Y)
+        for model in (theirs(**options), ours(**options, dtype="float64", engine="eager")):
+            model.fit(x, y)
             printed.append(capsys.readouterr().out)
     assert "Setting learning rate to" in printed[0]
+    assert "Learning rate too small" in printed[0]
     assert printed[0] == printed[1]

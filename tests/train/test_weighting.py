@@ -117,22 +117,25 @@ def test_a_weighted_epoch_is_one_of_repeated_samples(reduction: str) -> None:
     model, other, loss = network(2, 3, 1), network(2, 3, 1), nn.MSELoss(reduction)
     history = run(model, (x, t), batch_size=20, lr=0.01, loss=loss, sample_weight=often.tolist())
     repeated = run(other, (x[rows], t[rows]), batch_size=len(rows), lr=0.01, loss=loss)
-    assert history.loss == pytest.approx(repeated.loss, rel=1e-12)
+    of_each = [reduced * (1 if reduction == "mean" else len(rows) / len(x)) for reduced in repeated.loss]
+    assert history.loss == pytest.approx(of_each, rel=1e-12)
     for a, b in zip(values(model), values(other)):
         torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-13)
 
 
-def test_the_loss_of_an_epoch_weighs_its_batches() -> None:
-    """With a rate of zero, it is the weighted mean over all samples, whatever the batches."""
-    weights = torch.rand(20, dtype=D) * (torch.arange(20) > 6)  # shuffled or not, some batch weighs little
-    losses = [
-        run(network(2, 1), plane(), lr=0.0, batch_size=size, shuffle=shuffle, sample_weight=weights).loss[0]
-        for size in (1, 3, 7, 20)
-        for shuffle in (True, False)
-    ]
-    assert losses == pytest.approx([losses[0]] * 8, rel=1e-12)
-    errors = (network(2, 1).forward(plane()[0]) - plane()[1]).square().squeeze(1)
-    assert losses[0] == pytest.approx(((weights * errors).sum() / weights.sum()).item())
+@pytest.mark.parametrize("engine", ["eager", "native"])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_loss_of_an_epoch_is_the_mean_over_the_samples_of_their_batches(
+    engine: str, reduction: str
+) -> None:
+    weights, (x, t), loss = torch.rand(20, dtype=D), plane(), nn.MSELoss(reduction)
+    options: dict[str, Any] = {"sample_weight": weights, "loss": loss, "lr": 0.0, "engine": engine}
+    errors = (network(2, 1).forward(x) - t).square().squeeze(1)
+    for size in (1, 3, 7, 20):
+        found = run(network(2, 1), (x, t), batch_size=size, shuffle=False, **options).loss[0]
+        batches = [(weights[i : i + size], errors[i : i + size]) for i in range(0, 20, size)]
+        sums = [(w * e).sum() / (w.sum() / len(w) if reduction == "mean" else 1) for w, e in batches]
+        assert found == pytest.approx(sum(sums).item() / 20, rel=1e-12)
 
 
 def test_weights_travel_with_their_samples() -> None:

@@ -11,12 +11,20 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from plaingrad.estimators.codes import NO_CODES, Codes
+from plaingrad.estimators.continuity import all_or_nothing, expect_same_networks, hidden_sizes, shape
 from plaingrad.estimators.convergence import Record
-from plaingrad.estimators.networks import initialize, linear_layers, multilayer_perceptron, network_from
+from plaingrad.estimators.networks import (
+    alike,
+    initialize,
+    linear_layers,
+    multilayer_perceptron,
+    network_from,
+    read_only,
+)
 from plaingrad.estimators.parameters import CONSTRAINTS
 from plaingrad.estimators.prediction import Predictor
 from plaingrad.estimators.rules import SCHEDULES
@@ -36,6 +44,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         for name in self._get_param_names():
             setattr(self, name, arguments[name])
 
+    @all_or_nothing
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -51,7 +60,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         """Train a network.
 
         Args:
-            X: array, sparse matrix or table, shape ``(n_samples, n_features)``.
+            X: array, table or sparse matrix (which is made dense), shape ``(n_samples, n_features)``.
             y: class labels or numbers, shape ``(n_samples,)`` or ``(n_samples, n_outputs)``.
             sample_weight: how much each sample counts, shape ``(n_samples,)``.
             X_val: data to measure after each epoch, instead of a part of ``X``.
@@ -81,7 +90,10 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         X, y = given = self._checked(X, y, reset=first)
         if first:
             self._find_codes(X)
-        encoded = self._encoded(y, incremental) if first else self._encoded_as_before(y, incremental)
+            encoded, self._columns = self._encoded(y, incremental), y.shape[1:]
+        else:
+            expect_same_networks(self)
+            encoded = self._encoded_as_before(y, incremental)
         weights = self._class_weighted(checked_weights(sample_weight, X), y, incremental)
         self._random_state = check_random_state(self.random_state)
         if first:
@@ -93,8 +105,9 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         elif self.early_stopping and self.solver != "lbfgs":
             whole, held_out = self._split(whole)
         if first:
-            validated = held_out is not None
-            self._records = [Record.begun(self.early_stopping, validated) for _ in self.modules_]
+            self._records = [Record() for _ in self.modules_]
+        for record in self._records:
+            record.go_on(self.early_stopping, held_out is not None)
         own = self.modules_[0].parameters()[0].value.dtype
         try:
             for module in self.modules_:
@@ -142,32 +155,38 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
             dtype=(np.float64, np.float32),
             reset=reset,
         )
-        return X, y
+        return X, column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
 
     def _validation(self, X: Any, y: Any, sample_weight: Any) -> Part:
-        X, y = self._checked(X, y, reset=False)
-        weights = checked_weights(sample_weight, X)
-        return Part(self._codes.apply(X), self._encoded_as_before(y, incremental=True), weights)
+        try:
+            X, y = self._checked(X, y, reset=False)
+            weights = checked_weights(sample_weight, X)
+            return Part(self._codes.apply(X), self._encoded_as_before(y, incremental=True), weights)
+        except ValueError as error:
+            raise ValueError(f"X_val, y_val: {error}") from error
 
     def _encoded_as_before(self, y: Any, incremental: bool) -> np.ndarray:
         """Targets of a network that is there already."""
-        outputs, link = self.n_outputs_, self.out_activation_
+        if y.shape[1:] != self._columns:
+            expected, got = (
+                f"{columns[0]} columns" if columns else "one" for columns in (self._columns, y.shape[1:])
+            )
+            raise ValueError(f"y: expected targets of {expected} as before, got {got}")
+        link = self.out_activation_
         encoded = self._encoded(y, incremental)
-        if (self.n_outputs_, self.out_activation_) != (outputs, link):
-            given, self.n_outputs_, self.out_activation_ = self.n_outputs_, outputs, link
-            raise ValueError(f"y: expected targets with {outputs} outputs as before, got {given}")
+        if self.out_activation_ != link:
+            raise ValueError(
+                f"loss: expected one with the output activation {link!r} as before, got {self.loss!r} with "
+                f"{self.out_activation_!r}; use warm_start=False"
+            )
         return encoded
 
     def _split(self, whole: Part) -> tuple[Part, Part]:
         """Hold a part of the data out, as scikit-learn draws it."""
         stratify = whole.encoded if self._stratifies and self.n_outputs_ == 1 else None
         parts = [whole.X, whole.encoded, *([] if whole.weights is None else [whole.weights])]
-        drawn = train_test_split(
-            *parts,
-            random_state=self._random_state,
-            test_size=self.validation_fraction,
-            stratify=stratify,
-        )
+        state, share = self._random_state, self.validation_fraction
+        drawn = train_test_split(*parts, random_state=state, test_size=share, stratify=stratify)
         rest, held_out = Part(*drawn[::2]), Part(*drawn[1::2])
         if len(held_out) < 2:
             raise ValueError(
@@ -184,18 +203,12 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     def _initialize(self, X: Any) -> None:
         """Make the networks anew."""
-        sizes = [X.shape[1], *self._hidden_sizes(), self.n_outputs_]
+        self._shaped = shape(self)
+        sizes = [X.shape[1], *hidden_sizes(self), self.n_outputs_]
         dtype = torch.float32 if X.dtype == np.float32 else torch.float64
         self.modules_ = [self._network(sizes, dtype).eval() for _ in range(self.n_models)]
         self._optimizers: list[Any] = []
         self.n_layers_ = len(linear_layers(self.modules_[0].modules())) + 1
-
-    def _hidden_sizes(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        if np.any(np.array(sizes) <= 0):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        return [int(size) for size in sizes]
 
     def _network(self, sizes: Sequence[int], dtype: torch.dtype) -> Module:
         if self.module is None:
@@ -248,8 +261,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     @coefs_.setter
     def coefs_(self, values: Sequence[np.ndarray]) -> None:
-        for layer, value in zip(self._layers(), values, strict=True):
-            layer.weight.value = torch.from_numpy(np.array(value).T)
+        for layer, value in zip(self._layers(), alike("coefs_", values, self.coefs_)):
+            layer.weight.value = torch.from_numpy(value.T)
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
@@ -258,9 +271,9 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     @intercepts_.setter
     def intercepts_(self, values: Sequence[np.ndarray]) -> None:
-        for layer, value in zip(self._layers(), values, strict=True):
-            assert layer.bias is not None
-            layer.bias.value = torch.from_numpy(np.array(value))
+        biased = [layer for layer in self._layers() if layer.bias is not None]
+        for layer, value in zip(biased, alike("intercepts_", values, self.intercepts_)):
+            layer.bias.value = torch.from_numpy(value)
 
     def _layers(self) -> list[Any]:
         if not hasattr(self, "modules_"):
@@ -283,10 +296,3 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
     """A weight of at least 0 for each sample, or None."""
     return None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-
-
-def read_only(tensor: torch.Tensor) -> np.ndarray:
-    """A view that cannot be written to, for nobody would notice."""
-    view = tensor.numpy()
-    view.flags.writeable = False
-    return view

@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from torch import Tensor
 
 from plaingrad.estimators.base import BaseMultilayerPerceptron
+from plaingrad.estimators.continuity import all_or_nothing
 from plaingrad.estimators.objectives import Objective, classification, smoothed
 from plaingrad.estimators.training import Part
 from plaingrad.module import Module
@@ -52,7 +53,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         random_state: of initial weights, orders, dropout and the validation split.
         tol: by how much the loss, or the score with early stopping, has to improve.
         verbose: whether to print a line for each epoch.
-        warm_start: whether ``fit`` goes on from the networks of the last call.
+        warm_start: whether ``fit`` goes on from the networks of the last call. The parameters that shape them
+            must be as they were.
         momentum: of "sgd".
         nesterovs_momentum: whether it is Nesterov's.
         early_stopping: whether to end when the score on validation data no longer improves, and to keep the
@@ -88,9 +90,12 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         classes_: the labels.
         loss_: the last loss.
         best_loss_: the smallest loss; None with early stopping.
-        loss_curve_: the loss of each epoch.
-        validation_loss_curve_: the loss on the validation data after each epoch; None without such data.
-        validation_scores_: the accuracy on them; None without early stopping.
+        loss_curve_: the loss of each epoch: the mean over the samples of the losses of their batches, and the
+            penalty of the weights at its end.
+        validation_loss_curve_: the loss on the validation data after each epoch, NaN for one of a call
+            without such data; None if there never were.
+        validation_scores_: the accuracy on them, NaN for an epoch before early stopping was switched on; None
+            without early stopping.
         best_validation_score_: the largest of these.
         t_: samples visited.
         n_iter_: epochs of the last call.
@@ -160,6 +165,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         self._keep(locals())
 
     @available_if(lambda estimator: estimator._check_solver())
+    @all_or_nothing
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
@@ -183,8 +189,6 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
 
     def _encoded(self, y: Any, incremental: bool) -> np.ndarray:
         """Rows of zeros and ones for the labels, after noting which labels there are."""
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
         known = hasattr(self, "classes_")
         if not known or not (self.warm_start or incremental):
             self._binarizer = LabelBinarizer()

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from plaingrad.estimators.objectives import Objective
 from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
 
-SMALLEST_RATE = 1e-6  # from which on "adaptive" gives up
+SMALLEST_RATE = 1e-6  # for the gradient that scikit-learn follows, from which on "adaptive" gives up
 
 
 @dataclass
@@ -23,8 +24,9 @@ class Record:
 
     Attributes:
         loss_curve: the loss of each epoch, penalty included.
-        validation_loss_curve: the loss on the validation data after each epoch; None without such data.
-        validation_scores: the score on them; None without early stopping.
+        validation_loss_curve: the loss on the validation data after each epoch, NaN for one of a call without
+            such data; None if there never were.
+        validation_scores: the score on them, NaN for an epoch before early stopping; None without.
         best_loss: the smallest of the losses; None with early stopping.
         best_validation_score: the largest of the scores; None without early stopping.
         best_weights: the parameters and buffers at that score.
@@ -43,15 +45,17 @@ class Record:
     t: int = 0
     no_improvement: int = 0
 
-    @classmethod
-    def begun(cls, early_stopping: bool, validated: bool) -> Record:
-        """Before the first epoch."""
-        return cls(
-            validation_loss_curve=[] if validated else None,
-            validation_scores=[] if early_stopping else None,
-            best_loss=None if early_stopping else math.inf,
-            best_validation_score=-math.inf if early_stopping else None,
-        )
+    def go_on(self, early_stopping: bool, validated: bool) -> None:
+        """Be ready for more epochs, which may be watched in another way than those before."""
+        missing = [math.nan] * len(self.loss_curve)
+        if validated and self.validation_loss_curve is None:
+            self.validation_loss_curve = list(missing)
+        if early_stopping and self.validation_scores is None:
+            self.validation_scores, self.best_validation_score = missing, -math.inf
+            self.best_loss, self.no_improvement = None, 0
+        if not early_stopping and self.best_loss is None:
+            self.best_loss, self.no_improvement = min(self.loss_curve, default=math.inf), 0
+            self.validation_scores = self.best_validation_score = None
 
 
 class Convergence(Callback):
@@ -61,8 +65,8 @@ class Convergence(Callback):
         estimator: has ``tol``, ``n_iter_no_change``, ``max_time``, ``verbose`` and those of learning rates.
         record: continued.
         samples: that an epoch visits.
-        report: what scikit-learn would report for the loss of an epoch, without the penalty.
-        report_held_out: the same for the loss on the validation data.
+        objective: what is minimised, and what scikit-learn would report for the loss of an epoch.
+        report_held_out: what scikit-learn would report for the loss on the validation data.
         penalty: what large weights add to the loss of an epoch.
         score: of the model on validation data, larger is better; None without early stopping.
         continued: whether the optimizer has been at work before.
@@ -77,20 +81,18 @@ class Convergence(Callback):
         estimator: Any,
         record: Record,
         samples: int,
-        report: Callable[[float], float],
+        objective: Objective,
         report_held_out: Callable[[float], float],
         penalty: Callable[[], float],
         score: Callable[[], float] | None,
         continued: bool = False,
     ) -> None:
         self.estimator, self.record, self.samples = estimator, record, samples
-        self.report, self.report_held_out = report, report_held_out
+        self.objective, self.report_held_out = objective, report_held_out
         self.penalty, self.score, self.continued = penalty, score, continued
         self.converged = self.out_of_time = False
-        self.left, self.slope = (
-            0,
-            0.0,
-        )  # of the epochs in the engine's last call: to be told of, and their penalty's
+        # Of the epochs in the engine's last call: how many are to be told of, and the slope of their penalty.
+        self.left, self.slope = 0, 0.0
 
     @property
     def rates(self) -> str:
@@ -125,7 +127,7 @@ class Convergence(Callback):
             self.slope = (self.penalty() - self.last_penalty) / self.left
         self.left -= 1
         self.last_penalty += self.slope
-        return self.report(loss) + self.last_penalty
+        return self.objective.report(loss) + self.last_penalty
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         record = self.record
@@ -134,7 +136,7 @@ class Convergence(Callback):
         record.loss_curve.append(self.penalised(logs["loss"]))
         self.tell(f"Iteration {record.n_iter}, loss = {record.loss_curve[-1]:.8f}")
         if record.validation_loss_curve is not None:
-            record.validation_loss_curve.append(self.report_held_out(logs["val_loss"]))
+            record.validation_loss_curve.append(self.report_held_out(logs.get("val_loss", math.nan)))
         self.count()
         if self.rates == "invscaling":
             self.change_rate(self.first_rate / (record.t + 1) ** self.estimator.power_t)
@@ -171,11 +173,11 @@ class Convergence(Callback):
         what = "Training loss" if self.score is None else "Validation score"
         patience, tol = self.estimator.n_iter_no_change, self.estimator.tol
         why = f"{what} did not improve more than tol={tol:f} for {patience} consecutive epochs."
-        rate = self.run.optimizer.param_groups[0]["lr"]
-        if self.rates == "adaptive" and rate > SMALLEST_RATE:
+        rate, scale = self.run.optimizer.param_groups[0]["lr"], self.objective.scale
+        if self.rates == "adaptive" and rate / scale > SMALLEST_RATE:
             self.change_rate(rate / 5)
             self.record.no_improvement = 0
-            self.tell(f"{why} Setting learning rate to {rate / 5:f}")
+            self.tell(f"{why} Setting learning rate to {rate / scale / 5:f}")
             return
         self.converged = True
         self.run.stop(why)

@@ -97,6 +97,8 @@ def network_from(
         made = copy.deepcopy(given) if isinstance(given, Module) else given(inputs, columns)
     if not isinstance(made, Module):
         raise ValueError(f"module: expected a function that returns a plaingrad Module, got {made!r}")
+    if not made.parameters():
+        raise ValueError(f"module: expected a network with parameters to train, got {made!r}")
     made.to(dtype)
     shape = tuple(outputs(made, torch.zeros(2, inputs, dtype=dtype), 2).shape)
     if shape != (2, columns):
@@ -120,3 +122,23 @@ def weights_and_others(module: Module) -> tuple[list[Any], list[Any]]:
 def _weights(module: Module) -> Iterator[Any]:
     """Parameters of more than one axis: biases, and the scales of a normalisation, have one."""
     yield from (parameter for parameter in module.parameters() if parameter.value.ndim > 1)
+
+
+def alike(name: str, values: Sequence[Any], own: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Copies of arrays that are to stand for others.
+
+    Raises:
+        ValueError: they have other shapes.
+    """
+    found = [np.array(value, dtype=np.float64) for value in values]
+    expected, got = ([each.shape for each in arrays] for arrays in (own, found))
+    if got != expected:
+        raise ValueError(f"{name}: expected arrays of the shapes {expected}, got {got}")
+    return found
+
+
+def read_only(tensor: torch.Tensor) -> np.ndarray:
+    """A view that cannot be written to, for nobody would notice."""
+    view = tensor.numpy()
+    view.flags.writeable = False
+    return view

@@ -19,6 +19,7 @@ from plaingrad.train import CompiledPredictor, compile_predict
 
 ROWS_AT_ONCE = 512  # eagerly: what the layers make of them stays in the processor's cache
 ROWS_PER_THREAD = 4096  # compiled: that are worth one
+NUMBERS_AT_ONCE = 1 << 23  # of a sparse matrix, zeros included
 
 
 class Predictor:
@@ -40,6 +41,10 @@ class Predictor:
 
     def __call__(self, X: Any) -> np.ndarray:
         """Predictions ``(n_samples, n_outputs)`` for an array or a sparse matrix of as many rows."""
+        found = [self._predict(rows) for rows in blocks(X)]
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
+    def _predict(self, X: Any) -> np.ndarray:
         inputs, link = dense(self.codes.apply(X), self.modules[0]), LINKS[self.link]
         if self.compiled and (functions := self._compile(inputs)):
             found = [link(in_parallel(function, inputs.numpy())) for function in functions]
@@ -72,6 +77,14 @@ class Predictor:
     def __getstate__(self) -> dict[str, Any]:
         """A copy compiles for itself."""
         return {**vars(self), "_functions": None, "_tensors": [], "_seen": []}
+
+
+def blocks(X: Any) -> list[Any]:
+    """The rows of a sparse matrix, as many at once as fit into little memory when made dense."""
+    if not issparse(X):
+        return [X]
+    rows, X = max(1, NUMBERS_AT_ONCE // X.shape[1]), X.tocsr()
+    return [X[i : i + rows] for i in range(0, X.shape[0], rows)]
 
 
 def eagerly(module: Module, link: str, inputs: Tensor) -> np.ndarray:

@@ -13,13 +13,13 @@ from scipy.special import xlogy
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
 from plaingrad import nn
 from plaingrad.estimators.base import BaseMultilayerPerceptron
+from plaingrad.estimators.continuity import all_or_nothing
 from plaingrad.estimators.objectives import Objective, regression
 from plaingrad.estimators.training import Part
 from plaingrad.module import Module
@@ -100,6 +100,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         self._keep(locals())
 
     @available_if(lambda estimator: estimator._check_solver())
+    @all_or_nothing
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
@@ -118,8 +119,6 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     # What the targets are
 
     def _encoded(self, y: Any, incremental: bool) -> np.ndarray:
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
         if y.dtype.kind not in "biuf":
             raise ValueError(f"y: expected numbers, got values of {y.dtype} such as {y.flat[0]!r}")
         encoded = y.reshape(len(y), -1)

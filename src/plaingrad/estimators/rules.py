@@ -9,6 +9,7 @@ from plaingrad import optim
 from plaingrad.estimators.networks import weights_and_others
 from plaingrad.module import Module
 from plaingrad.optim import Optimizer, Schedule
+from plaingrad.optim.schedule.schedule import ClosedForm
 
 SOLVERS = ("adagrad", "adam", "adamw", "lbfgs", "rmsprop", "sgd")
 # Those that scikit-learn applies to "sgd" alone, and those that go with every solver.
@@ -29,7 +30,7 @@ def optimizer(estimator: Any, module: Module, scale: float, batch_weight: float)
     """
     solver, lr, clip = estimator.solver, estimator.learning_rate_init, estimator.clip_norm
     if callable(solver):
-        return solver(module.parameters())
+        return made("solver", solver, module.parameters(), Optimizer)
     penalised, others = weights_and_others(module)
     groups = [{"params": penalised, "weight_decay": decay(estimator, scale, batch_weight)}]
     groups += [{"params": others}] if others else []
@@ -48,6 +49,20 @@ def optimizer(estimator: Any, module: Module, scale: float, batch_weight: float)
     return optim.Adagrad(groups, lr=lr, eps=eps, clip_norm=clip)
 
 
+def made(name: str, function: Callable[[Any], Any], argument: Any, kind: type[Any]) -> Any:
+    """What a parameter's function makes of an argument.
+
+    Raises:
+        ValueError: it is of another kind.
+    """
+    found = function(argument)
+    if not isinstance(found, kind):
+        raise ValueError(
+            f"{name}: expected a function that returns a plaingrad {kind.__name__}, got {found!r}"
+        )
+    return found
+
+
 def decay(estimator: Any, scale: float, batch_weight: float) -> float:
     """The weight decay that ``alpha`` asks for; see `optimizer`."""
     return estimator.alpha if estimator.solver == "adamw" else estimator.alpha / (batch_weight * scale)
@@ -56,11 +71,27 @@ def decay(estimator: Any, scale: float, batch_weight: float) -> float:
 def schedule(learning_rate: Any, optimizer: Optimizer, steps: int) -> Schedule | None:
     """How the learning rate changes over so many steps; None where `Convergence` sees to it, or nobody."""
     if callable(learning_rate):
-        return learning_rate(optimizer)
+        return made("learning_rate", learning_rate, optimizer, Schedule)
     lr = optimizer.param_groups[0]["lr"]
-    named: dict[str, Callable[[], Schedule]] = {
+    named: dict[str, Callable[[], ClosedForm]] = {
         "cosine": lambda: optim.CosineAnnealingLR(optimizer, T_max=steps, interval="step"),
         "linear": lambda: optim.LinearLR(optimizer, 1.0, 0.0, total_iters=steps, interval="step"),
         "one_cycle": lambda: optim.OneCycleLR(optimizer, max_lr=lr, total_steps=steps, cycle_momentum=False),
     }
-    return named[learning_rate]() if learning_rate in named else None
+    if learning_rate not in named:
+        return None
+    return Held(named[learning_rate](), steps - 1 if learning_rate == "one_cycle" else steps)
+
+
+class Held(ClosedForm):
+    """Another schedule that keeps the rate which it has reached after so many steps."""
+
+    def __init__(self, schedule: ClosedForm, steps: int) -> None:
+        self.schedule, self.steps = schedule, steps
+        super().__init__(schedule.optimizer, schedule.interval)
+
+    def start(self) -> list[float]:
+        return self.schedule.base_lrs
+
+    def rate(self, base: float, t: int) -> float:
+        return self.schedule.rate(base, min(t, self.steps))

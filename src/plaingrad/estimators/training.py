@@ -100,7 +100,7 @@ def train(
             estimator,
             record,
             len(whole),
-            objective.report,
+            objective,
             estimator._objective(held_out or whole).report,
             penalty_of(optimizer, estimator, batches / (len(whole) * each_weight)),
             scorer(estimator, each, held_out) if held_out and estimator.early_stopping else None,
@@ -174,7 +174,7 @@ def tell(estimator: Any, runs: list[Convergence], incremental: bool) -> None:
     """Put back the best weights, set the attributes of the first network, and warn."""
     if estimator.early_stopping:
         for module, record in zip(estimator.modules_, estimator._records):
-            module.load_state_dict(record.best_weights)
+            module.load_state_dict(record.best_weights or module.state_dict())
     record = estimator._records[0]
     estimator.loss_curve_, estimator.loss_ = record.loss_curve, record.loss_curve[-1]
     estimator.validation_loss_curve_ = record.validation_loss_curve

@@ -66,19 +66,27 @@ def _label_ends(ax: Axes, curves: list[tuple[str, np.ndarray, str]]) -> None:
     figure = ax.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()  # only now is it known where points are on the page
-    points = ax.transData.transform([(len(loss), loss[-1]) for _, loss, _ in curves])
+    ends = [_end(loss) for _, loss, _ in curves]
+    points = ax.transData.transform(ends)
     gap = 15 * figure.dpi / 72
     shift = np.zeros(len(curves))
     if len(curves) == 2 and abs(points[0, 1] - points[1, 1]) < gap:
         up = 1 if points[0, 1] >= points[1, 1] else -1
         shift[:] = np.array([up, -up]) * (gap - abs(points[0, 1] - points[1, 1])) / 2
-    for (name, loss, colour), dy in zip(curves, shift):
+    for (name, _, colour), end, dy in zip(curves, ends, shift):
         ax.annotate(
             name,
-            (len(loss), loss[-1]),
+            end,
             xytext=(7, dy * 72 / figure.dpi),
             textcoords="offset points",
             va="center",
             color=colour,
             annotation_clip=False,
         )
+
+
+def _end(loss: np.ndarray) -> tuple[int, float]:
+    """The last epoch with a loss that can be seen, and this loss."""
+    last = np.flatnonzero(np.isfinite(loss))[-1:]
+    place = int(last[0]) if len(last) else len(loss) - 1
+    return place + 1, float(loss[place])

@@ -41,11 +41,9 @@ class EagerEngine:
         if order is not None:
             data = [each.index_select(0, order) for each in data]
         inputs, targets, *weights = (each.split(size) for each in data)
-        samples: list[float] = [len(x) for x in inputs]
         if weights:
-            samples = [w.double().sum().item() for w in weights[0]]
             loss, targets = Weighted(task.loss), tuple(zip(targets, weights[0]))
-        counts = [weight(task.loss, each) for each in samples]
+        counts = [weight(task.loss, len(x)) for x in inputs]
         total = torch.zeros((), dtype=torch.float64, device=task.data.inputs.device)
         with task.masks.drawn():
             for i, (x, t, count) in enumerate(zip(inputs, targets, counts)):
@@ -60,7 +58,7 @@ class EagerEngine:
                 total.add_(value, alpha=count)
                 for end in task.batch_end:
                     end(i, {"loss": value.item()})
-        return total.item() / sum(samples)
+        return total.item() / len(task.data)
 
     def outputs(self, inputs: Tensor) -> Tensor:
         """See `Engine.outputs`."""

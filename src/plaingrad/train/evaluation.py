@@ -110,6 +110,6 @@ def outputs(model: Module, inputs: Tensor, batch_size: int) -> Tensor:
     return torch.cat(found)
 
 
-def weight(loss: Loss, samples: float) -> float:
+def weight(loss: Loss, samples: int) -> int:
     """By what a batch's loss counts in a sum over samples: a mean stands for each of them, a sum for all."""
     return samples if loss.reduction == "mean" else 1

@@ -78,8 +78,9 @@ def fit(
             gets the validation loss, or without validation data the training loss; after an update, the
             loss of the batch.
         sample_weight: how much each sample of ``train`` counts, shape ``(n,)``, at least 0 and not all 0, for
-            loss and gradient of its batch (`plaingrad.train.weighting` has the equation) and in the loss of
-            the epoch. Metrics and validation count all samples alike.
+            loss and gradient of its batch (`plaingrad.train.weighting` has the equation). The loss of an
+            epoch is the mean of these over the samples, as in scikit-learn and Keras. Metrics and validation
+            count all samples alike.
         validation: data as in ``train`` to measure after each epoch.
         metrics: what to measure besides the loss: "accuracy" and "error" (fractions), "mse", "mae", "r2", or
             callables ``(prediction, target) -> number`` over all the data.

@@ -42,7 +42,6 @@ class NativeEngine:
         self.weights = None if task.weights is None else task.weights.contiguous()
         self.steps = -(-len(self.inputs) // task.batch_size)
         self.steps_per_call = 1  # until it is known how long a step takes
-        self.total = len(self.inputs) if self.weights is None else float(self.weights.sum())
         self.made_for = facts(task)
         self._prepare(program or lower_training(task))
 
@@ -99,7 +98,7 @@ class NativeEngine:
             done = self._call(call, done, wanted)
             if done < wanted:  # an epoch's loss was not finite
                 break
-        return [float(loss) / self.total for loss in losses[: -(-done // self.steps)]]
+        return [float(loss) / len(self.inputs) for loss in losses[: -(-done // self.steps)]]
 
     def _eagerly(self, orders: Tensor | None, count: int) -> list[float]:
         self.name = "native and eager"

@@ -173,7 +173,7 @@ template <class Setting, class Network, class Loss> struct Trainer {
         forward(batch);
         const double value = loss(y, dy, batch);
         network.template backward<false>(x, y, dy, nullptr, batch);
-        return Loss::mean ? value * whole.weight_of_all() : value;
+        return Loss::mean ? value * whole.rows : value;
     }
 
     // g <- g min(1, clip_norm / (|g| + 1e-6)), and then the rule
