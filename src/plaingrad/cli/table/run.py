@@ -155,14 +155,19 @@ def _how(made: Fitted, settings: Settings) -> Facts:
     sizes = [estimator.n_features_in_, *settings.hidden, estimator.n_outputs_]
     options = {field.name: getattr(settings, field.name) for field in fields(settings)}
     return {
-        "network": {"architecture": sizes, "parameters": parameters, "models": settings.models},
+        "network": {
+            "architecture": sizes,
+            "parameters": parameters,
+            "models": settings.models,
+            "embedded_columns": len(made.encoder.cardinalities_),
+        },
         "training": {
             "epochs": len(history),
             "best_epoch": made.best_epoch,
             "stopped": history.stopped,
             "engine": history.engine,
             "engine_reason": history.engine_reason,
-            "batch_size": estimator.batch_size,
+            "batch_size": made.batch_size,
             "seconds": round(history.seconds, 3),
         },
         "settings": {
