@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, event, given
 from hypothesis import settings as limits
 
-from cli.shell import breast_cancer, diabetes, iris, titanic
+from cli.shell import breast_cancer, diabetes, iris, run, titanic
 from cli.table.random_tables import Drawn, tables
 from plaingrad import interop
 from plaingrad.cli.table.model import ENCODER, TableModel
@@ -76,21 +77,26 @@ def test_classes_that_a_part_lacks_have_the_probability_0(tmp_path: Path) -> Non
 def test_any_table_can_be_learned_saved_and_predicted(
     tmp_path_factory: pytest.TempPathFactory, drawn: Drawn
 ) -> None:
-    from cli.shell import run
-
     folder = tmp_path_factory.mktemp("random")
     drawn.frame.to_csv(folder / "t.csv", index=False)
-    options = ("--target", drawn.target, "-o", folder / "out", "--epochs", 2, "--hidden", "4", "--quiet")
-    result = run("train", folder / "t.csv", *options)
+    options = ("--target", "y", "-o", folder / "out", "--epochs", 2, "--hidden", "4", "--quiet")
+    result = run("train", folder / "t.csv", *options, *drawn.options)
     if result.exit_code == 2:  # what cannot be learned from is said in one line, and leaves nothing
+        event(re.sub(r"'.*'|[\d.]+", "...", result.stderr.partition("t.csv: ")[2][:60]))
         assert result.stderr.count("\n") == 1
+        assert "fault of the program" not in result.stderr
         assert not (folder / "out").exists()
         return
+    event("learned")
     assert (result.exit_code, result.output) == (0, "")
-    out = folder / "p.csv"
-    result = run("predict", folder / "out" / "model.safetensors", folder / "t.csv", "-o", out, "--quiet")
-    assert (result.exit_code, result.output) == (0, "")
-    assert len(pd.read_csv(out)) == len(drawn.frame)
+    model = folder / "out" / "model.safetensors"
+    others = {"same": drawn.frame, "shuffled": drawn.frame.iloc[:, drawn.order], "first": drawn.frame[:1]}
+    for name, frame in others.items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+        result = run("predict", model, folder / f"{name}.csv", "-o", folder / f"{name}.out.csv", "--quiet")
+        assert (result.exit_code, result.output) == (0, "")
+        assert len(pd.read_csv(folder / f"{name}.out.csv")) == len(frame)
+    assert (folder / "same.out.csv").read_text() == (folder / "shuffled.out.csv").read_text()
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
