@@ -58,6 +58,7 @@ html_sidebars = {
         "native",
         "estimators",
         "model_file",
+        "gallery",
     )
 }
 html_theme_options = {

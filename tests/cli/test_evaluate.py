@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import accuracy_score, mean_absolute_error
 
 from cli.shell import diabetes, iris, succeed, told
-from plaingrad.cli.table.model import TableModel
 from plaingrad.data.tables import read_frame
+from plaingrad.estimators.table import TableModel
 
 
 def test_classes_are_scored(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_classes_are_scored(tmp_path: Path) -> None:
     succeed("train", table, "--target", "species", "-o", out, "--epochs", 10, "--quiet")
     model, page = out / "model.safetensors", tmp_path / "page.html"
     frame = read_frame(table)
-    labels, _ = TableModel.load(model).predict(frame)
+    labels = TableModel.load(model).predict(frame)["prediction"]
     found = told("evaluate", model, table, "--html", page)
     assert found["test"]["scores"]["accuracy"] == accuracy_score(frame["species"].astype(str), labels)
     assert found["test"]["rows"] == 150
@@ -33,7 +33,7 @@ def test_numbers_are_scored_in_their_own_units(tmp_path: Path) -> None:
     succeed("train", table, "--target", "progression", "-o", out, "--epochs", 5, "--quiet")
     model, page = out / "model.safetensors", tmp_path / "page.html"
     frame = read_frame(table)
-    values, _ = TableModel.load(model).predict(frame)
+    values = TableModel.load(model).predict(frame)["prediction"]
     found = told("evaluate", model, table, "--html", page)
     assert found["test"]["scores"]["mae"] == pytest.approx(mean_absolute_error(frame["progression"], values))
     assert page.read_text().count("<svg") == 2

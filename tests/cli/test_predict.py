@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from cli.shell import diabetes, iris, refused, succeed, titanic, told
-from plaingrad.cli.table.model import TableModel
 from plaingrad.data.tables import read_frame
+from plaingrad.estimators.table import TableModel
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +55,9 @@ def test_every_format_holds_the_same(trained: Path, tmp_path: Path, suffix: str)
     model, data = trained / "iris/model.safetensors", trained / "iris.csv"
     out = tmp_path / f"out{suffix}"
     succeed("predict", model, data, "-o", out, "--quiet")
-    labels, probabilities = TableModel.load(model).predict(read_frame(data))
-    found = read_frame(out)
-    assert found["prediction"].astype(str).tolist() == labels.tolist()
-    np.testing.assert_allclose(found.iloc[:, 1:].to_numpy(float), probabilities, rtol=1e-6, atol=1e-12)
+    expected = TableModel.load(model).predict(read_frame(data))
+    found = read_frame(out).astype({"prediction": str})
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-6, atol=1e-12)
 
 
 def test_columns_are_found_by_name_and_others_ignored(trained: Path, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import log_loss
 
 from cli.shell import breast_cancer, diabetes, failed, iris, refused, run, succeed, titanic, told
-from plaingrad.cli.table.model import TableModel
 from plaingrad.data.tables import read_frame
+from plaingrad.estimators.table import TableModel
 
 MADE = ["history.json", "model.safetensors", "report.html", "report.json"]
 
@@ -47,8 +47,7 @@ def test_the_scores_are_those_of_the_saved_model_on_the_rows_that_were_held_out(
     frame, rows = read_frame(table), report["rows"]
     assert rows == {"train": 840, "validation": 210, "test": 263, "without_target": 0}
     # which rows are tested is found from what the saved model says of all
-    _, probabilities = TableModel.load(out / "model.safetensors").predict(frame)
-    assert probabilities is not None
+    probabilities = TableModel.load(out / "model.safetensors").predict(frame).filter(like="probability_")
     from plaingrad.cli.table.parts import divided
     from plaingrad.cli.table.rows import read_rows
     from plaingrad.cli.table.settings import Settings
@@ -56,7 +55,7 @@ def test_the_scores_are_those_of_the_saved_model_on_the_rows_that_were_held_out(
     settings = Settings(target="survived")
     tested = divided(*read_rows(table, settings), settings).test
     assert tested is not None
-    expected = log_loss(frame["survived"][tested.frame.index], probabilities[tested.frame.index])
+    expected = log_loss(frame["survived"][tested.frame.index], probabilities.loc[tested.frame.index])
     assert report["test"]["scores"]["log_loss"] == pytest.approx(expected, rel=1e-5)
 
 
@@ -207,7 +206,7 @@ def test_a_quantile_lies_above_so_many_of_the_values(tmp_path: Path) -> None:
     options = ("--loss", "quantile", "--quantile", 0.9, "--epochs", 30, "--lr", 0.01)
     succeed("train", tmp_path / "t.csv", "--target", "y", "-o", out, *options)
     frame = read_frame(tmp_path / "t.csv")
-    values, _ = TableModel.load(out / "model.safetensors").predict(frame)
+    values = TableModel.load(out / "model.safetensors").predict(frame)["prediction"]
     assert (frame["y"] < values).mean() == pytest.approx(0.9, abs=0.05)
 
 

@@ -39,6 +39,18 @@ def test_it_draws_into_given_axes_and_for_other_estimators() -> None:
     plt.close(figure)
 
 
+def test_axes_that_share_their_scale_show_every_curve_whole() -> None:
+    figure, axes = plt.subplots(1, 2, sharey=True)
+    for ax, curve in zip(axes, ([3.0, 1.0, 0.01], [2.0, 1.0, 0.9])):  # one falls far enough for logarithms
+        LossCurveDisplay(loss_curve=curve).plot(ax)
+    figure.canvas.draw()
+    for ax in axes:
+        low, high = ax.get_ylim()
+        assert 0 < low < 0.01
+        assert 3 < high < 30
+    plt.close(figure)
+
+
 def test_what_has_no_curve_is_refused() -> None:
     with pytest.raises(NotFittedError):
         LossCurveDisplay.from_estimator(MLPClassifier())

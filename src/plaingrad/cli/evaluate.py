@@ -31,11 +31,11 @@ def evaluate(
     for numbers how far the predictions are off.
     """
     from plaingrad.cli.table import terminal
-    from plaingrad.cli.table.model import TableModel
     from plaingrad.cli.table.page import evaluation_page
     from plaingrad.cli.table.pictures import of_numbers
     from plaingrad.cli.table.rows import read_more
     from plaingrad.cli.table.scores import Predictions, judged
+    from plaingrad.estimators.table import TableModel
     from plaingrad.files import replacing
 
     expect_place(html)

@@ -13,7 +13,7 @@ from plaingrad.cli.places import expect_place
 from plaingrad.cli.predict import Model
 
 if TYPE_CHECKING:
-    from plaingrad.cli.table.model import TableModel
+    from plaingrad.estimators.table import TableModel
     from plaingrad.module import Module
 
 EXAMPLE = "Example: plaingrad export out/titanic/model.safetensors titanic.onnx"
@@ -41,7 +41,7 @@ def export(
     import json as json_module
 
     from plaingrad import interop
-    from plaingrad.cli.table.model import TableModel
+    from plaingrad.estimators.table import TableModel
     from plaingrad.files import replacing
 
     known = TableModel.load(model)

@@ -21,7 +21,7 @@ def info(model: Model, quiet: Quiet = False, json: Json = False) -> None:
     plaingrad train tell more.
     """
     from plaingrad import interop
-    from plaingrad.cli.table.model import KIND, TableModel
+    from plaingrad.estimators.table import KIND, TableModel
 
     file = interop.load(model)
     facts: dict[str, Any] = {

@@ -12,10 +12,9 @@ from plaingrad.cli.output import Json, Quiet, Voice
 from plaingrad.cli.table.settings import FORMATS
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
-    from plaingrad.cli.table.model import TableModel
+    from plaingrad.estimators.table import TableModel
 
 EXAMPLE = "Example: plaingrad predict out/titanic/model.safetensors new.csv -o predictions.csv"
 
@@ -41,8 +40,6 @@ Separator = Annotated[
     Option(help="What stands between two fields; by default found.", parser=character, metavar="CHARACTER"),
 ]
 
-COLUMN = "prediction"
-
 
 def predict(
     model: Model,
@@ -67,40 +64,28 @@ def predict(
     for each row of DATA: the column "prediction", and for classes one
     column with the probability of each, such as "probability_yes".
     """
-    from plaingrad.cli.table.model import TableModel
+    import pandas as pd
+
     from plaingrad.cli.table.source import STANDARD
     from plaingrad.cli.table.writing import expect_writable, write_frame
+    from plaingrad.estimators.table import TableModel
 
     expect_writable(output, output_format)
     known = TableModel.load(model)
     frame = _read(data, known, format, separator, list(keep or []), keep_all)
-    labels, probabilities = known.predict(frame)
-    found = predicted(known, labels, probabilities)
+    found = known.predict(frame)
     kept = list(frame.columns) if keep_all else list(keep or [])
-    twice = [name for name in kept if name in found]
+    twice = [name for name in kept if name in found.columns]
     if twice:
         raise ValueError(f"--keep: a column {twice[0]!r} is written already; rename it")
     voice = Voice(quiet, json)
     if json and output == STANDARD:
-        columns = {name: values.tolist() for name, values in found.items()}
-        voice.tell({"target": known.target.name, "rows": len(frame), **columns})
+        voice.tell({"target": known.target.name, "rows": len(frame), **found.to_dict("list")})
         return
-    found_frame = frame[kept].assign(**found) if kept else _frame(found)
-    write_frame(found_frame, output, output_format)
+    write_frame(pd.concat([frame[kept], found], axis=1), output, output_format)
     if output != STANDARD:
         voice.say(f"{len(frame):,} predictions of {known.target.name!r} are in {output}")
         voice.tell({"target": known.target.name, "rows": len(frame), "output": str(output)})
-
-
-def predicted(
-    model: TableModel, labels: np.ndarray, probabilities: np.ndarray | None
-) -> dict[str, np.ndarray]:
-    """The columns of a prediction by name."""
-    found = {COLUMN: labels}
-    if probabilities is not None:
-        names = model.target.class_names
-        found |= {f"probability_{name}": probabilities[:, place] for place, name in enumerate(names)}
-    return found
 
 
 def _read(
@@ -115,9 +100,3 @@ def _read(
         for name in (*model.columns, *keep):
             expect_column(name, list(frame.columns))
         return frame if keep_all else frame[list(dict.fromkeys([*model.columns, *keep]))]
-
-
-def _frame(columns: dict[str, np.ndarray]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(columns, copy=False)

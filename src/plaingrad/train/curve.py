@@ -33,13 +33,14 @@ def draw_losses(
         epochs = np.arange(1, len(loss) + 1)
         ax.plot(epochs, loss, color=colour, linewidth=2, marker="o" if len(loss) == 1 else None, label=name)
     values = np.concatenate([loss[np.isfinite(loss)] for _, loss, _ in shown])
-    if values.size and values.min() > 0 and values.max() / values.min() > 10:
+    falls = values.size and values.min() > 0 and values.max() / values.min() > 10
+    if falls or ax.get_yscale() == "log":  # which it is already beside axes that share it
         ax.set_yscale("log")
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.yaxis.set_minor_formatter(NullFormatter())
     elif values.size and values.min() >= 0:
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(bottom=0, auto=True)
     if best is not None:
         ax.axvline(best, color=PALE, linewidth=1, linestyle=(0, (4, 3)))
         ax.annotate(

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from cli.shell import iris, refused, succeed, told
-from plaingrad.cli.table.model import TableModel
 from plaingrad.data.tables import read_frame
+from plaingrad.estimators.table import TableModel
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_categories_can_be_embedded_and_the_model_travels(
     assert told("evaluate", model, towns)["test"]["scores"]["r2"] > 0.9
     pd.DataFrame({"town": ["town 3", "Utopia", None], "size": [0.1, 0.2, 0.3]}).to_csv(tmp_path / "new.csv")
     frame = pd.read_csv(tmp_path / "new.csv")
-    values, _ = TableModel.load(model).predict(frame)
+    values = TableModel.load(model).predict(frame)["prediction"]
     assert np.isfinite(values).all()
     notes = told("export", model, tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
@@ -65,7 +65,7 @@ def test_the_network_learns_from_the_codes_that_it_is_asked_with(towns: Path, tm
     frame = read_frame(towns)
     means = frame.groupby("town")["y"].mean()
     asked = pd.DataFrame({"size": 0.0, "town": means.index})
-    values, _ = TableModel.load(out / "model.safetensors").predict(asked)
+    values = TableModel.load(out / "model.safetensors").predict(asked)["prediction"]
     assert np.corrcoef(values, means)[0, 1] > 0.97
 
 

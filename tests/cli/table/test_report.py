@@ -21,7 +21,6 @@ from plaingrad.cli.table import pictures, terminal
 from plaingrad.cli.table.grids import number
 from plaingrad.cli.table.importance import importance
 from plaingrad.cli.table.judging import Judgement
-from plaingrad.cli.table.model import TableModel
 from plaingrad.cli.table.network import Encoded, fitted
 from plaingrad.cli.table.parts import divided
 from plaingrad.cli.table.progress import EpochProgress
@@ -29,6 +28,7 @@ from plaingrad.cli.table.rows import read_rows
 from plaingrad.cli.table.scores import class_scores, judged
 from plaingrad.cli.table.settings import Settings
 from plaingrad.data.tables import Target
+from plaingrad.estimators import TableModel
 from plaingrad.train import History
 
 
@@ -36,7 +36,8 @@ def learned(path: Path, target: str, **options: object) -> tuple[TableModel, obj
     settings = Settings(target=target, epochs=15, lr=0.01, **options)  # type: ignore[arg-type]
     rows, wanted = read_rows(path, settings)
     parts = divided(rows, wanted, settings)
-    return TableModel.of(fitted(Encoded.of(parts, settings), wanted, settings), wanted, {}), parts
+    made = fitted(Encoded.of(parts, settings), wanted, settings)
+    return TableModel.of(made.estimator, made.encoder, wanted), parts
 
 
 def test_the_importance_is_scikit_learns_of_the_original_columns(tmp_path: Path) -> None:
@@ -51,8 +52,7 @@ def test_the_importance_is_scikit_learns_of_the_original_columns(tmp_path: Path)
         def fit(self) -> None: ...
 
         def score(self, frame: object, codes: np.ndarray) -> float:
-            _, probabilities = model.predict(frame)
-            exact = np.asarray(probabilities, float)
+            exact = model.predict(frame).filter(like="probability_").to_numpy(float)
             return -metrics.log_loss(codes, exact / exact.sum(1, keepdims=True), labels=[0, 1])
 
     frame = test.frame[model.columns]

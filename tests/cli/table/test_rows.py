@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from cli.shell import diabetes, iris, refused, succeed, told
-from plaingrad.cli.table.model import TableModel
 from plaingrad.cli.table.rows import read_rows
 from plaingrad.cli.table.settings import Settings
 from plaingrad.data.tables import read_frame
+from plaingrad.estimators.table import TableModel
 
 
 def test_rows_of_no_weight_teach_nothing(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_rows_of_no_weight_teach_nothing(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "t.csv", index=False)
     options = ("--target", "y", "--lr", 0.01, "--patience", 0, "--dropout", 0, "--task", "regression")
     succeed("train", tmp_path / "t.csv", *options, "--weight", "w", "-o", tmp_path / "out")
-    values, _ = TableModel.load(tmp_path / "out" / "model.safetensors").predict(frame)
+    values = TableModel.load(tmp_path / "out" / "model.safetensors").predict(frame)["prediction"]
     assert np.abs(values - frame["x"]).max() < 5
 
 

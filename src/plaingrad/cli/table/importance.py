@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import log_loss, r2_score
 
-from plaingrad.cli.table.model import TableModel
 from plaingrad.cli.table.rows import Rows
+from plaingrad.estimators.table import TableModel
 
 MOST_ROWS = 2000
 FEWEST_ROWS = 100

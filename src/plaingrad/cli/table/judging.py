@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from plaingrad.cli.table.baselines import baselines, sample_size
-from plaingrad.cli.table.model import TableModel
 from plaingrad.cli.table.parts import Parts
 from plaingrad.cli.table.scores import Predictions, judged, scores
 from plaingrad.data.tables import Target
+from plaingrad.estimators.table import TableModel
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from plaingrad.cli.table import pictures, terminal
 from plaingrad.cli.table.grids import columns_grid
 from plaingrad.cli.table.importance import importance
 from plaingrad.cli.table.judging import Judgement
-from plaingrad.cli.table.model import TableModel
 from plaingrad.cli.table.network import Encoded, Fitted, expect_fitting, fitted
 from plaingrad.cli.table.page import page
 from plaingrad.cli.table.parts import Parts, divided, folds, whole
@@ -25,6 +24,7 @@ from plaingrad.cli.table.rows import Rows, read_more, read_rows
 from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.tune import tuned
 from plaingrad.data.tables import Target
+from plaingrad.estimators.table import TableModel
 from plaingrad.files import filling
 
 Facts = dict[str, Any]
@@ -64,7 +64,7 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
         judgement = _cross_validated(rows, target, settings, voice) if settings.cv else None
         made = fitted(encoded, target, settings, [EpochProgress(voice.err)])
         voice.say(_ended(made))
-        model = TableModel.of(made, target, {})
+        model = TableModel.of(made.estimator, made.encoder, target)
         if judgement is None:
             with voice.working("training baselines"):
                 judgement = Judgement.of(model, parts, settings.seed)
@@ -109,7 +109,7 @@ def _cross_validated(rows: Rows, target: Target, settings: Settings, voice: Voic
         title = f"fold {number}/{settings.cv}, epoch"
         made = fitted(Encoded.of(parts, settings), target, settings, [EpochProgress(voice.err, title)])
         expect_uninterrupted(made)
-        found.append(Judgement.of(TableModel.of(made, target, {}), parts, settings.seed))
+        found.append(Judgement.of(TableModel.of(made.estimator, made.encoder, target), parts, settings.seed))
         told = ", ".join(
             f"{name} {value:.4g}"
             for name, value in found[-1].scores()["network"].items()
@@ -185,7 +185,7 @@ def _write(folder: Path, model: TableModel, made: Fitted, facts: Facts) -> None:
     kept = ("task", "judged_by", "rows", "network", "training", "settings")
     scores = {"scores": facts["test"]["scores"], "history": made.history.to_dict()}
     known = json.loads(json_text({**{name: facts[name] for name in kept}, **scores}))
-    TableModel(**{**vars(model), "facts": known}).save(folder / "model.safetensors")
+    replace(model, facts=known).save(folder / "model.safetensors")
     made.history.save(folder / "history.json")
     (folder / "report.json").write_text(json_text(facts) + "\n", encoding="utf-8")
 

@@ -1,18 +1,21 @@
-"""A trained network with all that it takes to predict from a table, in memory and in one file."""
+"""Trained networks with all that it takes to predict from a table, in memory and in one file."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
+import narwhals as nw
 import numpy as np
+import pandas as pd
 import torch
 
 from plaingrad import interop
-from plaingrad.cli.table.network import Fitted
 from plaingrad.data.tables import TableEncoder, Target
+from plaingrad.estimators.base import BaseMultilayerPerceptron
 from plaingrad.estimators.prediction import Predictor
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Parallel
@@ -20,11 +23,12 @@ from plaingrad.train.evaluation import outputs
 
 KIND = "table"
 ENCODER = "encoder"  # the attachment
+PREDICTION = "prediction"  # the column
 
 
 @dataclass(frozen=True)
 class TableModel:
-    """What `plaingrad train` makes.
+    """Predicts a column of a table from its other columns: what `plaingrad train` makes and `load` reads.
 
     Attributes:
         members: the networks, whose predictions are averaged.
@@ -45,20 +49,24 @@ class TableModel:
     facts: Mapping[str, Any]
 
     @classmethod
-    def of(cls, fitted: Fitted, target: Target, facts: Mapping[str, Any]) -> TableModel:
-        """The model that came of a training."""
-        made = fitted.estimator
-        classes = getattr(made, "classes_", np.empty(0))
-        weights = getattr(made, "_class_weights", None)
-        return cls(
-            made.modules_,
-            fitted.encoder,
-            target,
-            made.out_activation_,
-            classes.astype(np.int64),
-            weights,
-            facts,
-        )
+    def of(
+        cls,
+        estimator: BaseMultilayerPerceptron,
+        encoder: TableEncoder,
+        target: Target,
+        facts: Mapping[str, Any] = MappingProxyType({}),
+    ) -> TableModel:
+        """A model of its parts.
+
+        Args:
+            estimator: fitted to what ``encoder`` makes of the columns and ``target`` of its own.
+            encoder: fitted to the columns.
+            target: what was predicted.
+            facts: what is to be kept in the file besides, as JSON has it.
+        """
+        classes = getattr(estimator, "classes_", np.empty(0)).astype(np.int64)
+        weights = getattr(estimator, "_class_weights", None)
+        return cls(estimator.modules_, encoder, target, estimator.out_activation_, classes, weights, facts)
 
     @property
     def columns(self) -> list[str]:
@@ -85,23 +93,35 @@ class TableModel:
         every[:, self.classes] = found
         return every
 
-    def predict(self, frame: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    def predict(self, frame: Any) -> Any:
         """Predict from a data frame.
 
         Args:
-            frame: has the columns that are needed, in any order.
+            frame: of pandas, polars or another library that narwhals knows, with the needed columns in any
+                order; or a matrix, whose columns are called x0, x1 and so on.
 
         Returns:
-            The labels, or numbers in the target's own units, ``(rows,)``; and the probabilities
-            ``(rows, classes)``, or None for numbers.
+            A frame of the same kind and as many rows, with pandas' index: the column ``prediction`` of
+            labels, or of numbers in the target's own units; and for each class its probability, in a column
+            such as ``probability_yes``.
 
         Raises:
             ValueError: a column is missing, or a value is not what its column holds.
         """
         found = self.outputs(self.encoder.transform(frame))
         if len(self.classes):
-            return self.target.decode(self.places(found)), self.probabilities(found)
-        return self.target.undo(self.places(found)), None
+            probabilities = zip(self.target.class_names, self.probabilities(found).T)
+            columns = {f"probability_{name}": values for name, values in probabilities}
+            columns = {PREDICTION: self.target.decode(self.places(found)), **columns}
+        else:
+            columns = {PREDICTION: self.target.undo(self.places(found))}
+        if isinstance(frame, np.ndarray):
+            return pd.DataFrame(columns)
+        rows = nw.from_native(frame, eager_only=True)
+        series = [
+            nw.new_series(name, values, backend=rows.implementation) for name, values in columns.items()
+        ]
+        return rows.with_columns(*series).select(*columns).to_native()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to one file."""
