@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from cli.shell import iris, refused, succeed, told
+from plaingrad import interop
 from plaingrad.data.tables import read_frame
 from plaingrad.estimators.table import TableModel
 
@@ -67,6 +68,19 @@ def test_the_network_learns_from_the_codes_that_it_is_asked_with(towns: Path, tm
     asked = pd.DataFrame({"size": 0.0, "town": means.index})
     values = TableModel.load(out / "model.safetensors").predict(asked)["prediction"]
     assert np.corrcoef(values, means)[0, 1] > 0.97
+
+
+def test_an_embedding_of_other_codes_is_refused(towns: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    succeed("train", towns, *OPTIONS, "--epochs", 1, "-o", out)
+    file = interop.load(out / "model.safetensors")
+    encoder = json.loads(file.attachments["encoder"])
+    encoder["columns"][1]["state"]["levels"].append("Atlantis")
+    interop.save(
+        file.module, tmp_path / "m.safetensors", file.facts, {"encoder": json.dumps(encoder).encode()}
+    )
+    line = refused("predict", tmp_path / "m.safetensors", towns)
+    assert line.endswith("expected an embedding of the encoder's codes {1: 62}, got {1: 61}")
 
 
 def test_an_embedding_needs_a_category(tmp_path: Path) -> None:

@@ -62,6 +62,17 @@ def test_weights_are_told_and_kept_through_parts_and_folds(tmp_path: Path) -> No
     assert len(read_frame(tmp_path / "p.csv")) == 150
 
 
+def test_rows_of_other_tables_without_a_target_are_told(tmp_path: Path) -> None:
+    frame = pd.read_csv(iris(tmp_path / "t.csv"))
+    frame.assign(species=frame["species"].where(frame.index % 10 > 1)).iloc[:, ::-1].to_csv(
+        tmp_path / "other.csv", index=False
+    )
+    options = ("--target", "species", "--epochs", 1, "-o", tmp_path / "out")
+    for option in ("--validation", "--test"):
+        said = succeed("train", tmp_path / "t.csv", *options, option, tmp_path / "other.csv")
+        assert f"30 rows of {tmp_path / 'other.csv'} without 'species' left out\n" in said
+
+
 def test_a_class_that_was_not_known_is_told_with_its_row_in_the_file(tmp_path: Path) -> None:
     frame = pd.read_csv(iris(tmp_path / "t.csv"))
     frame.loc[[3, 40], "species"] = None

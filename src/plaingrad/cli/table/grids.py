@@ -70,7 +70,7 @@ def columns_grid(columns: Sequence[Facts]) -> Grid:
 
 
 def _more(things: Sequence[object], shown: int) -> str:
-    return f"and {len(things) - shown:,} more" if len(things) > shown else ""
+    return f"{len(things) - shown:,} more are not shown." if len(things) > shown else ""
 
 
 def scores_grid(test: Facts) -> Grid:
