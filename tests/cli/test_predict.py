@@ -160,7 +160,8 @@ def test_a_terminal_is_told_what_takes_its_time(tmp_path: Path, monkeypatch: pyt
     assert told_of[:3] == ["starting", f"reading {table}", "encoding columns"]
     told_of.clear()
     succeed("predict", out / "model.safetensors", table, "-o", tmp_path / "p.csv")
-    assert told_of == [f"reading {table}", "predicting", "writing"]
+    loading = f"loading {out / 'model.safetensors'}"
+    assert told_of == [loading, f"reading {table}", "predicting", "writing"]
     told_of.clear()
     succeed("evaluate", out / "model.safetensors", table)
-    assert told_of == [f"reading {table}", "predicting"]
+    assert told_of == [loading, f"reading {table}", "predicting"]

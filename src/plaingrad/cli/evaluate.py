@@ -30,17 +30,18 @@ def evaluate(
     Prints the scores, how each class fares and the confusion matrix, or
     for numbers how far the predictions are off.
     """
-    from plaingrad.cli.table import terminal
-    from plaingrad.cli.table.page import evaluation_page
-    from plaingrad.cli.table.pictures import of_numbers
-    from plaingrad.cli.table.rows import read_more
-    from plaingrad.cli.table.scores import Predictions, judged
-    from plaingrad.estimators.table import TableModel
-    from plaingrad.files import replacing
-
     expect_place(html)
     voice = Voice(quiet, json)
-    known = TableModel.load(model)
+    with voice.working(f"loading {model}"):
+        from plaingrad.cli.table import terminal
+        from plaingrad.cli.table.page import evaluation_page
+        from plaingrad.cli.table.pictures import of_numbers
+        from plaingrad.cli.table.rows import read_more
+        from plaingrad.cli.table.scores import Predictions, judged
+        from plaingrad.estimators.table import TableModel
+        from plaingrad.files import replacing
+
+        known = TableModel.load(model)
     target = known.target
     with voice.working(f"reading {data}"):
         rows = read_more(data, target, known.columns, format, separator)

@@ -65,15 +65,16 @@ def predict(
     for each row of DATA: the column "prediction", and for classes one
     column with the probability of each, such as "probability_yes".
     """
-    import pandas as pd
-
-    from plaingrad.cli.table.source import STANDARD
-    from plaingrad.cli.table.writing import expect_writable, write_frame
-    from plaingrad.estimators.table import TableModel
-
-    expect_writable(output, output_format)
     voice = Voice(quiet, json)
-    known = TableModel.load(model)
+    with voice.working(f"loading {model}"):
+        import pandas as pd
+
+        from plaingrad.cli.table.source import STANDARD
+        from plaingrad.cli.table.writing import expect_writable, write_frame
+        from plaingrad.estimators.table import TableModel
+
+        expect_writable(output, output_format)
+        known = TableModel.load(model)
     with voice.working(f"reading {data}"):
         frame = _read(data, known, format, separator, list(keep or []), keep_all)
     with voice.working("predicting"):
