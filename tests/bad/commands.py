@@ -33,6 +33,15 @@ def table(content: str | bytes, message: str) -> BadCommand:
     return BadCommand("train t.csv --target y -o new/out", f"t.csv: {message}", {"t.csv": content})
 
 
+def weighted(weight: str, message: str, others: str = "1") -> BadCommand:
+    lines = "".join(
+        f"{i * i % 7},{others if i != 4 else weight},{'no' if i % 2 else 'yes'}\n" for i in range(20)
+    )
+    return BadCommand(
+        "train t.csv --target y --weight w -o new/out", f"t.csv: {message}", {"t.csv": "a,w,y\n" + lines}
+    )
+
+
 def config(content: str | bytes, message: str) -> BadCommand:
     return train("--config run.toml", f"run.toml: {message}", run_toml=content)
 
@@ -63,6 +72,11 @@ TABLES = {
     "one class": table(rows(y=("no", "no")), "expected two classes or more in the target 'y', got only 'no'"),
     "one value": table("a,y\n" + "".join(f"{i},2.5\n" for i in range(20)), "expected the target 'y' to vary, got 2.5 in every row"),
     "a class with one row": table(rows("1,2,maybe"), "expected at least two rows of each class of 'y', got one of 'maybe' in row 21"),
+    "a weight of words": weighted("heavy", "column 'w': expected a number, got 'heavy' in row 5"),
+    "a negative weight": weighted("-1", "column 'w': expected a weight of at least 0, got -1.0 in row 5"),
+    "a weight that is missing": weighted("", "column 'w': expected a weight of at least 0, got nan in row 5"),
+    "an infinite weight": weighted("inf", "column 'w': expected a finite number, got inf in row 5"),
+    "weights of nothing": weighted("0", "column 'w': expected a weight above 0, got zeros alone", others="0"),
     "no feature": table("y\n" + "1\n2\n" * 20, "there is no column besides the target 'y' to predict it from"),
     "too few rows": table(rows(n=9), "too few rows: expected at least 10, got 9"),
     "too few rows with a target": table(rows(*["1,2,"] * 9, n=9), "too few rows: expected at least 10, got 9"),
@@ -90,6 +104,10 @@ OPTIONS = {
     "a misspelt option": train("--epoch 3", "No such option: --epoch"),
     "an ignored column that is not there": train("--ignore c", "good.csv: there is no column 'c'; columns: 'a', 'b', 'y'"),
     "the target ignored": train("--ignore y", "the target 'y' cannot be ignored"),
+    "a weight that is not there": train("--weight w", "good.csv: there is no column 'w'; columns: 'a', 'b', 'y'"),
+    "the target as weight": train("--weight y", "Invalid value for '--weight': expected another column than the target 'y'"),
+    "everything ignored or a weight": train("--ignore a --weight b", "good.csv: there is no column besides the target 'y'"),
+    "an embedding of numbers": train("--embedding", "Invalid value for '--embedding': expected a column with categories, and there is none"),
     "everything ignored": train("--ignore a --ignore b", "good.csv: there is no column besides the target 'y'"),
     "an unknown task": train("--task guess", "Invalid value for '--task': expected one of auto, classification, regression"),
     "regression of words": train("--task regression", "good.csv: regression needs a numeric target, got 'yes' in 'y'"),

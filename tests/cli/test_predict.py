@@ -4,6 +4,8 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pandas as pd
 import pytest
 
 from cli.shell import diabetes, iris, refused, succeed, titanic, told
+from plaingrad.cli.output import Voice
 from plaingrad.data.tables import read_frame
 from plaingrad.estimators.table import TableModel
 
@@ -141,3 +144,24 @@ def test_an_existing_output_is_kept_if_prediction_fails(trained: Path, tmp_path:
     refused("predict", trained / "iris/model.safetensors", bad, "-o", out)
     assert out.read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "out.csv"]
+
+
+def test_a_terminal_is_told_what_takes_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, out = iris(tmp_path / "iris.csv"), tmp_path / "out"
+    told_of: list[str] = []
+
+    @contextmanager
+    def working(self: Voice, on: str) -> Iterator[None]:
+        told_of.append(on)
+        yield
+
+    monkeypatch.setattr(Voice, "working", working)
+    succeed("train", table, "--target", "species", "-o", out, "--epochs", 1)
+    assert told_of[:3] == ["starting", f"reading {table}", "encoding columns"]
+    told_of.clear()
+    succeed("predict", out / "model.safetensors", table, "-o", tmp_path / "p.csv")
+    loading = f"loading {out / 'model.safetensors'}"
+    assert told_of == [loading, f"reading {table}", "predicting", "writing"]
+    told_of.clear()
+    succeed("evaluate", out / "model.safetensors", table)
+    assert told_of == [loading, f"reading {table}", "predicting"]

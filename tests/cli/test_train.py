@@ -10,8 +10,10 @@ import pytest
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
 from sklearn.metrics import log_loss
+from typer.testing import CliRunner
 
 from cli.shell import breast_cancer, diabetes, failed, iris, refused, run, succeed, titanic, told
+from plaingrad.cli import app
 from plaingrad.data.tables import read_frame
 from plaingrad.estimators.table import TableModel
 
@@ -252,6 +254,16 @@ def test_the_folder_is_named_after_the_table_by_default(
     said = succeed("train", "iris.jsonl.gz", "--target", "species", "--epochs", 1)
     assert said.endswith("are in out/iris\n")
     assert Path("out/iris/report.html").exists()
+
+
+def test_a_table_may_come_by_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = iris(tmp_path / "iris.csv")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(
+        app, ["train", "-", "--target", "species", "--epochs", "1"], input=table.read_bytes()
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout.endswith("are in out/table\n")
 
 
 def test_a_page_that_fails_costs_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,15 @@ def test_unknown_codes_share_a_vector_of_their_own() -> None:
     assert predicted[0] not in model.predict(np.array([[0.5, code] for code in range(6)]))
 
 
+def test_a_code_that_training_never_met_changes_nothing() -> None:
+    x, y = fruit()
+    model = MLPRegressor(embedding=[1], random_state=0, alpha=0.01).fit(x, y)
+    assert not model.module_[0].columns[1].weight.value[0].any()
+    x[0, 1] = -1
+    model = MLPRegressor(embedding=[1], random_state=0).fit(x, y)
+    assert model.module_[0].columns[1].weight.value[0].any()
+
+
 def test_columns_are_found_by_name_and_validation_data_are_coded_alike() -> None:
     x, y = fruit()
     frame = pd.DataFrame(x, columns=["weight", "kind"])

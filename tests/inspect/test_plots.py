@@ -60,6 +60,16 @@ def test_predictions_stand_above_their_truth() -> None:
     ax = plots.predicted_against_true(truth, predicted, "height").axes[0]
     np.testing.assert_allclose(ax.collections[0].get_offsets(), [[1, 1.5], [2, 1]])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("true height", "predicted height")
+    ax = plots.residuals(truth, predicted, "height", size=(4, 3)).axes[0]
+    np.testing.assert_allclose(ax.collections[0].get_offsets(), [[1.5, 0.5], [1, -1]])
+    assert ax.get_figure(root=True).get_size_inches().tolist() == [4, 3]
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0])
+def test_a_single_right_prediction_can_be_drawn(value: float) -> None:
+    one = torch.tensor([value])
+    low, high = plots.predicted_against_true(one, one, "height").axes[0].get_xlim()
+    assert low < value < high
 
 
 @pytest.mark.parametrize("name", ["$a_{", "x$$", "$y$", "a\\$b$c$", "_$^$"])
@@ -72,6 +82,7 @@ def test_dollars_are_no_mathematics(name: str) -> None:
         plots.decision_boundary(lambda x: (x[:, 0] > 0.3).long(), points, title=name),
         plots.confusion_matrix(truth, truth, [name, name + "a long name"], title=name),
         plots.predicted_against_true(values, values, name, title=name),
+        plots.residuals(values, values, name, title=name),
     ):
         figure.draw_without_rendering()
         drawn = [text for text in figure.findobj(Text) if name in text.get_text()]

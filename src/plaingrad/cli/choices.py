@@ -1,9 +1,8 @@
-"""What the options name: networks, losses, update rules and schedules, looked up when a command runs."""
+"""What the options name: networks, losses and schedules, looked up when a command runs."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,18 +11,13 @@ import typer
 from plaingrad.cli import kinds
 
 if TYPE_CHECKING:
-    from plaingrad.module import Module
     from plaingrad.nn import Loss, Sequential
     from plaingrad.optim import Optimizer
     from plaingrad.optim.schedule import Schedule
-    from plaingrad.parameter import Parameter
 
 T = TypeVar("T")
 
 MOST_PARAMETERS = 10**9
-
-# They mix columns, or learn, or need arguments.
-NO_ACTIVATIONS = ("GLU", "LogSoftmax", "PReLU", "Softmax", "Softmax2d", "Softmin", "Threshold")
 
 
 def sizes(text: str, option: str) -> list[int]:
@@ -33,19 +27,11 @@ def sizes(text: str, option: str) -> list[int]:
 
 def network(sizes: Sequence[int], activation: str) -> Sequential:
     """Linear layers of these sizes, with the activation between them."""
-    from plaingrad import nn
+    from plaingrad.estimators.networks import ACTIVATIONS, multilayer_perceptron
 
-    classes = {
-        name.lower(): getattr(nn.activation, name)
-        for name in nn.activation.__all__
-        if name not in NO_ACTIVATIONS and inspect.isclass(getattr(nn.activation, name))
-    }
-    kind = pick(classes, activation, "--activation")
+    name = pick({name: name for name in ACTIVATIONS}, activation, "--activation")
     expect_size(sizes)
-    modules: list[Module] = []
-    for inputs, outputs in pairwise(sizes):
-        modules += [nn.Linear(inputs, outputs), kind()]
-    return nn.Sequential(*modules[:-1])
+    return multilayer_perceptron(sizes, name)
 
 
 def expect_size(sizes: Sequence[int]) -> None:
@@ -74,25 +60,12 @@ def class_loss(name: str) -> tuple[Loss, bool]:
     return getattr(nn, kind)(), one_hot
 
 
-def optimizer(name: str, parameters: Iterable[Parameter], lr: float) -> Optimizer:
-    """An update rule with its default options but the learning rate."""
-    from plaingrad import optim
-
-    rules = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "adagrad": "Adagrad"}
-    kind = pick(rules, name, "--optimizer")
-    return getattr(optim, kind)(parameters, lr=lr)
-
-
 def schedule(name: str, optimizer: Optimizer, steps: int) -> Schedule | None:
     """How the learning rate changes over all the steps; None if it does not."""
-    from plaingrad import optim
+    from plaingrad.estimators import rules
 
-    kinds = {
-        "constant": lambda: None,
-        "linear": lambda: optim.LinearLR(optimizer, 1.0, 0.0, total_iters=steps, interval="step"),
-        "cosine": lambda: optim.CosineAnnealingLR(optimizer, T_max=steps, interval="step"),
-    }
-    return pick(kinds, name, "--schedule")()
+    names = ("constant", "linear", "cosine")
+    return rules.schedule(pick({name: name for name in names}, name, "--schedule"), optimizer, steps)
 
 
 def pick(choices: Mapping[str, T], name: str, option: str) -> T:

@@ -98,6 +98,7 @@ def _train(setting: Setting, seed: int, progress: Voice | None) -> Outcome:
     import torch
 
     from plaingrad.data import Scale, disc, standardized
+    from plaingrad.optim import SGD
     from plaingrad.train import evaluate, fit
     from plaingrad.train.callbacks import ProgressBar
 
@@ -110,7 +111,7 @@ def _train(setting: Setting, seed: int, progress: Voice | None) -> Outcome:
     if one_hot:
         train, test = train.one_hot(), test.one_hot()
     model = choices.network(setting.sizes, setting.activation)
-    optimizer = choices.optimizer("sgd", model.parameters(), setting.lr)
+    optimizer = SGD(model.parameters(), lr=setting.lr)
     steps = setting.epochs * -(-SAMPLES // setting.batch_size)
     history = fit(
         model,

@@ -30,19 +30,23 @@ def evaluate(
     Prints the scores, how each class fares and the confusion matrix, or
     for numbers how far the predictions are off.
     """
-    from plaingrad.cli.table import terminal
-    from plaingrad.cli.table.page import evaluation_page
-    from plaingrad.cli.table.pictures import of_numbers
-    from plaingrad.cli.table.rows import read_more
-    from plaingrad.cli.table.scores import Predictions, judged
-    from plaingrad.estimators.table import TableModel
-    from plaingrad.files import replacing
-
     expect_place(html)
-    known = TableModel.load(model)
+    voice = Voice(quiet, json)
+    with voice.working(f"loading {model}"):
+        from plaingrad.cli.table import terminal
+        from plaingrad.cli.table.page import evaluation_page
+        from plaingrad.cli.table.pictures import of_numbers
+        from plaingrad.cli.table.rows import read_more
+        from plaingrad.cli.table.scores import Predictions, judged
+        from plaingrad.estimators.table import TableModel
+        from plaingrad.files import replacing
+
+        known = TableModel.load(model)
     target = known.target
-    rows = read_more(data, target, known.columns, format, separator)
-    outputs = known.outputs(rows.encoded(known.encoder))
+    with voice.working(f"reading {data}"):
+        rows = read_more(data, target, known.columns, format, separator)
+    with voice.working("predicting"):
+        outputs = known.outputs(rows.encoded(known.encoder))
     probabilities = known.probabilities(outputs) if target.labels else None
     found = Predictions(known.places(outputs), probabilities)
     facts: dict[str, Any] = {
@@ -58,7 +62,6 @@ def evaluate(
         pictures = {} if target.labels else of_numbers(target, rows.codes, found.places)
         with replacing(html) as temporary:
             temporary.write_text(evaluation_page(facts, pictures), encoding="utf-8")
-    voice = Voice(quiet, json)
     voice.say(f"predictions of {target.name!r} for {len(rows):,} rows of {data}")
     if rows.lost:
         voice.say(f"{rows.lost:,} rows without {target.name!r} left out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,25 +65,29 @@ def predict(
     for each row of DATA: the column "prediction", and for classes one
     column with the probability of each, such as "probability_yes".
     """
-    import pandas as pd
+    voice = Voice(quiet, json)
+    with voice.working(f"loading {model}"):
+        import pandas as pd
 
-    from plaingrad.cli.table.source import STANDARD
-    from plaingrad.cli.table.writing import expect_writable, write_frame
-    from plaingrad.estimators.table import TableModel
+        from plaingrad.cli.table.source import STANDARD
+        from plaingrad.cli.table.writing import expect_writable, write_frame
+        from plaingrad.estimators.table import TableModel
 
-    expect_writable(output, output_format)
-    known = TableModel.load(model)
-    frame = _read(data, known, format, separator, list(keep or []), keep_all)
-    found = known.predict(frame)
+        expect_writable(output, output_format)
+        known = TableModel.load(model)
+    with voice.working(f"reading {data}"):
+        frame = _read(data, known, format, separator, list(keep or []), keep_all)
+    with voice.working("predicting"):
+        found = known.predict(frame)
     kept = list(frame.columns) if keep_all else list(keep or [])
     twice = [name for name in kept if name in found.columns]
     if twice:
         raise ValueError(f"--keep: a column {twice[0]!r} is written already; rename it")
-    voice = Voice(quiet, json)
     if json and output == STANDARD:
         voice.tell({"target": known.target.name, "rows": len(frame), **found.to_dict("list")})
         return
-    write_frame(pd.concat([frame[kept], found], axis=1), output, output_format)
+    with voice.working("writing") if output != STANDARD else nullcontext():
+        write_frame(pd.concat([frame[kept], found], axis=1), output, output_format)
     if output != STANDARD:
         voice.say(f"{len(frame):,} predictions of {known.target.name!r} are in {output}")
         voice.tell({"target": known.target.name, "rows": len(frame), "output": str(output)})

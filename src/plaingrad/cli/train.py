@@ -20,7 +20,8 @@ def train(
     data: Annotated[
         Path,
         typer.Argument(
-            metavar="DATA", help="Table: CSV, TSV, Parquet, Arrow, JSON lines or .npz, also compressed."
+            metavar="DATA",
+            help="Table: CSV, TSV, Parquet, Arrow, JSON lines or .npz, or compressed; - for standard input.",
         ),
     ],
     settings: Settings,
@@ -37,11 +38,12 @@ def train(
     """
     settings.expect_sound()
     expect_place(save_config)
-    output = settings.output or Path("out", data.name.split(".")[0])
     voice = Voice(quiet, json)
+    with voice.working("starting"):  # the libraries take a while
+        from plaingrad.cli.table.run import run
+        from plaingrad.cli.table.source import STANDARD
 
-    from plaingrad.cli.table.run import run
-
+    output = settings.output or Path("out", "table" if data == STANDARD else data.name.split(".")[0])
     facts = run(data, settings, output, voice)
     if save_config is not None:
         save_options(save_config, {"data": data}, settings)

@@ -64,10 +64,14 @@ class Codes:
     def module(
         self, features: int, random_state: np.random.RandomState, dtype: torch.dtype
     ) -> nn.ColumnEmbedding:
-        """The first layer of a network over so many columns, its vectors drawn from N(0, 1)."""
+        """The first layer of a network over so many columns, its vectors drawn from N(0, 1).
+
+        But for those of unknown codes: where training meets none, they stay 0, the mean of all others.
+        """
         made = nn.ColumnEmbedding(features, self.tables, dtype=dtype)
         for parameter in made.parameters():
             drawn = random_state.normal(size=tuple(parameter.value.shape))
+            drawn[0] = 0.0
             parameter.value = torch.from_numpy(drawn).to(dtype)
         return made
 

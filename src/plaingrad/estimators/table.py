@@ -18,7 +18,7 @@ from plaingrad.data.tables import TableEncoder, Target
 from plaingrad.estimators.base import BaseMultilayerPerceptron
 from plaingrad.estimators.prediction import Predictor
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn import Parallel
+from plaingrad.nn import ColumnEmbedding, Parallel
 from plaingrad.train.evaluation import outputs
 
 KIND = "table"
@@ -59,11 +59,13 @@ class TableModel:
         """A model of its parts.
 
         Args:
-            estimator: fitted to what ``encoder`` makes of the columns and ``target`` of its own.
+            estimator: fitted to what ``encoder`` makes of the columns and ``target`` of its own; to codes
+                for an embedding less 1, for estimators count from 0.
             encoder: fitted to the columns.
             target: what was predicted.
             facts: what is to be kept in the file besides, as JSON has it.
         """
+        _expect_codes(estimator.modules_, encoder)
         classes = getattr(estimator, "classes_", np.empty(0)).astype(np.int64)
         weights = getattr(estimator, "_class_weights", None)
         return cls(estimator.modules_, encoder, target, estimator.out_activation_, classes, weights, facts)
@@ -176,9 +178,23 @@ class TableModel:
             raise ValueError(f"expected a weight above 0 for each class, got {weights!r:.40}")
         width = len(classes) if link == "softmax" else 1
         _expect_shapes(members, len(encoder.names_), width)
+        _expect_codes(members, encoder)
         weights = None if weights is None else np.array(weights)
         rest = {**facts, "versions": file.versions}
         return cls(members, encoder, target, link, np.array(classes, np.int64), weights, rest)
+
+
+def _expect_codes(members: Sequence[Module], encoder: TableEncoder) -> None:
+    """Refuse embeddings of other columns than the encoder's codes, or of more or fewer codes."""
+    for member in members:
+        for layer in member.modules():
+            if not isinstance(layer, ColumnEmbedding):
+                continue
+            sizes = {column: table.num_embeddings for column, table in layer.columns.items()}
+            if sizes != encoder.cardinalities_:
+                raise ValueError(
+                    f"expected an embedding of the encoder's codes {encoder.cardinalities_}, got {sizes}"
+                )
 
 
 def _are(values: Any, kind: type) -> bool:

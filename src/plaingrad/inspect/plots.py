@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -121,13 +122,26 @@ def confusion_matrix(
 
 
 def predicted_against_true(
-    truth: Tensor, predicted: Tensor, name: str, *, title: str = "Predicted against true value"
+    truth: Tensor,
+    predicted: Tensor,
+    name: str,
+    *,
+    title: str = "Predicted against true value",
+    size: tuple[float, float] = (5.8, 5.8),
 ) -> Figure:
-    """A point per sample; right predictions lie on the diagonal."""
-    figure, ax = new_figure(title, (5.8, 5.8))
+    """A point per sample; right predictions lie on the diagonal.
+
+    Args:
+        truth: the true values, any shape.
+        predicted: what was predicted, in the same shape.
+        name: of what is predicted.
+        title: stands above.
+        size: width and height in inches.
+    """
+    figure, ax = new_figure(title, size)
     low = min(float(truth.min()), float(predicted.min()))
     high = max(float(truth.max()), float(predicted.max()))
-    margin = 0.04 * (high - low)
+    margin = 0.04 * (high - low) or 0.04 * abs(high) or 1.0
     ends = (low - margin, high + margin)
     ax.plot(ends, ends, color=PALE, linewidth=1, zorder=1)
     ax.annotate(
@@ -140,15 +154,29 @@ def predicted_against_true(
         ha="right",
         color=PALE,
     )
-    ax.scatter(
-        truth.numpy(),
-        predicted.numpy(),
-        s=22,
-        color=BLUE,
-        alpha=0.6 if len(truth) < 1000 else 0.25,
-        linewidths=0,
-    )
+    _points(ax, truth, predicted)
     ax.set(xlim=ends, ylim=ends, aspect="equal")
     ax.set_xlabel(f"true {name}", parse_math=False)
     ax.set_ylabel(f"predicted {name}", parse_math=False)
     return figure
+
+
+def residuals(
+    truth: Tensor,
+    predicted: Tensor,
+    name: str,
+    *,
+    title: str = "Errors of the predictions",
+    size: tuple[float, float] = (5.8, 5.8),
+) -> Figure:
+    """A point per sample: by how much its prediction is off; arguments as for `predicted_against_true`."""
+    figure, ax = new_figure(title, size)
+    ax.axhline(0, color=PALE, linewidth=1, zorder=1)
+    _points(ax, predicted, predicted - truth)
+    ax.set_xlabel(f"predicted {name}", parse_math=False)
+    ax.set_ylabel("predicted minus true")
+    return figure
+
+
+def _points(ax: Axes, x: Tensor, y: Tensor) -> None:
+    ax.scatter(x.numpy(), y.numpy(), s=16, color=BLUE, alpha=0.6 if len(x) < 300 else 0.3, linewidths=0)

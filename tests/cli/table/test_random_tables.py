@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, event, given
 from hypothesis import settings as limits
 
 from cli.shell import run
@@ -18,14 +20,21 @@ def test_any_table_can_be_learned_saved_and_predicted(
 ) -> None:
     folder = tmp_path_factory.mktemp("random")
     drawn.frame.to_csv(folder / "t.csv", index=False)
-    options = ("--target", drawn.target, "-o", folder / "out", "--epochs", 2, "--hidden", "4", "--quiet")
-    result = run("train", folder / "t.csv", *options)
+    options = ("--target", "y", "-o", folder / "out", "--epochs", 2, "--hidden", "4", "--quiet")
+    result = run("train", folder / "t.csv", *options, *drawn.options)
     if result.exit_code == 2:  # what cannot be learned from is said in one line, and leaves nothing
+        event(re.sub(r"'.*'|[\d.]+", "...", result.stderr.partition("t.csv: ")[2][:60]))
         assert result.stderr.count("\n") == 1
+        assert "fault of the program" not in result.stderr
         assert not (folder / "out").exists()
         return
+    event("learned")
     assert (result.exit_code, result.output) == (0, "")
-    out = folder / "p.csv"
-    result = run("predict", folder / "out" / "model.safetensors", folder / "t.csv", "-o", out, "--quiet")
-    assert (result.exit_code, result.output) == (0, "")
-    assert len(pd.read_csv(out)) == len(drawn.frame)
+    model = folder / "out" / "model.safetensors"
+    others = {"same": drawn.frame, "shuffled": drawn.frame.iloc[:, drawn.order], "first": drawn.frame[:1]}
+    for name, frame in others.items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+        result = run("predict", model, folder / f"{name}.csv", "-o", folder / f"{name}.out.csv", "--quiet")
+        assert (result.exit_code, result.output) == (0, "")
+        assert len(pd.read_csv(folder / f"{name}.out.csv")) == len(frame)
+    assert (folder / "same.out.csv").read_text() == (folder / "shuffled.out.csv").read_text()

@@ -9,6 +9,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from plaingrad.cli.table.network import fitted_encoder
 from plaingrad.cli.table.rows import Rows
 from plaingrad.cli.table.scores import Predictions
 from plaingrad.data.tables import TableEncoder, Target
@@ -30,16 +31,21 @@ def baselines(
         seed: of the sample.
     """
     sample = train.sample(sample_size(encoder), seed)
+    if encoder.cardinalities_:  # codes are no quantities that a linear model could use
+        encoder = fitted_encoder(sample, encoder.max_levels)
     X, y = sample.encoded(encoder), sample.codes
     X_test = test.encoded(encoder)
     if not target.labels:
         models = {"dummy": DummyRegressor(), "linear": Ridge()}
-        return {name: Predictions(model.fit(X, y).predict(X_test)) for name, model in models.items()}
+        return {
+            name: Predictions(model.fit(X, y, sample_weight=sample.weights).predict(X_test))
+            for name, model in models.items()
+        }
     found = {}
     for name, model in {"dummy": DummyClassifier(), "linear": LogisticRegression(max_iter=200)}.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(X, y)
+            model.fit(X, y, sample_weight=sample.weights)
         every = np.zeros((len(test), len(target.labels)))
         every[:, model.classes_] = model.predict_proba(X_test)
         found[name] = Predictions(model.predict(X_test), every)
@@ -48,4 +54,5 @@ def baselines(
 
 def sample_size(encoder: TableEncoder) -> int:
     """How many rows baselines are trained on, at most."""
-    return max(FEWEST_ROWS, MOST_NUMBERS // len(encoder.names_))
+    levels = sum(min(count, encoder.max_levels) for count in encoder.cardinalities_.values())
+    return max(FEWEST_ROWS, MOST_NUMBERS // (len(encoder.names_) + levels))

@@ -70,7 +70,7 @@ def columns_grid(columns: Sequence[Facts]) -> Grid:
 
 
 def _more(things: Sequence[object], shown: int) -> str:
-    return f"and {len(things) - shown:,} more" if len(things) > shown else ""
+    return f"{len(things) - shown:,} more are not shown." if len(things) > shown else ""
 
 
 def scores_grid(test: Facts) -> Grid:
@@ -205,11 +205,15 @@ def how_grid(facts: Facts) -> Grid:
         for name in ("dropout", "normalization")
         if settings[name] not in (0, "none")
     ]
+    embedded = network["embedded_columns"]
+    options += [f"{embedded} column{'s' * (embedded > 1)} embedded"] if embedded else []
     rate = f"learning rate {settings['lr']:.3g} ({settings['schedule']})"
     size = f"batch size {training['batch_size']}"
+    weighted = f"by {settings['weight']!r} in training; scores count all rows alike"
     rows = [
         ["task", f"{facts['task']}: {facts['reason']}"],
         ["rows", counts + (f"; {lost:,} without target left out" if lost else "")],
+        *([["weights", weighted]] if settings["weight"] is not None else []),
         ["network", ", ".join([sizes + many, settings["activation"], *options, parameters])],
         ["training", f"{settings['optimizer']}, {rate}, {size}"],
         ["epochs", f"{training['epochs']} ({training['stopped']}{kept})"],

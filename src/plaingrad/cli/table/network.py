@@ -13,9 +13,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 from plaingrad.cli.choices import bad, expect_size
 from plaingrad.cli.table.parts import Parts
+from plaingrad.cli.table.rows import Rows, numbered
 from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.watcher import Watcher
 from plaingrad.data.tables import TableEncoder, Target
+from plaingrad.estimators.training import batch_size
 from plaingrad.train import TrainingDiverged
 from plaingrad.train.callbacks import Callback, EarlyStopping
 
@@ -34,11 +36,13 @@ class Fitted:
         estimator: trained, with the weights of its best epoch.
         encoder: of the columns.
         best_epoch: counted from 1; None without validation.
+        batch_size: how many rows a step took.
     """
 
     estimator: MLPClassifier | MLPRegressor
     encoder: TableEncoder
     best_epoch: int | None
+    batch_size: int
 
     @property
     def history(self) -> History:
@@ -101,30 +105,41 @@ class Encoded:
         encoder: fitted to the training rows.
         train: features ``(rows, features)`` and encoded target ``(rows,)``.
         validation: the same of the rows that tell when to stop; None if nothing does.
+        weights: how much each training row counts; None if all count alike.
     """
 
     encoder: TableEncoder
     train: tuple[np.ndarray, np.ndarray]
     validation: tuple[np.ndarray, np.ndarray] | None
+    weights: np.ndarray | None
 
     @classmethod
     def of(cls, parts: Parts, settings: Settings) -> Encoded:
         """Encode the columns as the training rows ask for.
 
         Raises:
-            ValueError: a column or the batch size cannot be used.
+            ValueError: a column, the batch size or the embedding cannot be used.
         """
         rows = len(parts.train)
         if settings.batch_size is not None and settings.batch_size > rows:
             raise bad("--batch-size", f"expected at most the {rows} training rows, got {settings.batch_size}")
-        encoder = TableEncoder(max_levels=settings.max_levels)
-        with parts.train.numbered():
-            encoder.fit(_with_texts_declared(parts.train.frame))
-        pairs = [
-            None if part is None else (part.encoded(encoder), part.codes)
-            for part in (parts.train, parts.validation)
-        ]
-        return cls(encoder, *pairs)  # type: ignore[arg-type]
+        encoder = fitted_encoder(parts.train, settings.max_levels, settings.embedding)
+        if settings.embedding and not encoder.cardinalities_:
+            raise bad("--embedding", "expected a column with categories, and there is none")
+        train = parts.train.encoded(encoder), parts.train.codes
+        held_out = parts.validation
+        validation = None if held_out is None else (held_out.encoded(encoder), held_out.codes)
+        return cls(encoder, train, validation, parts.train.weights)
+
+
+def fitted_encoder(rows: Rows, max_levels: int, embedding: bool = False) -> TableEncoder:
+    """What the columns of some rows ask for; arguments as for `TableEncoder`.
+
+    Raises:
+        ValueError: a column cannot be used, or none can.
+    """
+    with numbered(rows.frame):
+        return TableEncoder(max_levels=max_levels, embedding=embedding).fit(_with_texts_declared(rows.frame))
 
 
 def _with_texts_declared(frame: pd.DataFrame) -> pd.DataFrame:
@@ -156,13 +171,14 @@ def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequ
     stopping = [EarlyStopping(patience=settings.patience, restore_best_weights=True)] if held_out else []
     for callback in callbacks:
         callback.begin(held_out, target.task, "exp" if settings.loss == "poisson" else "identity")
-    made = make_estimator(settings, target, len(X), [*callbacks, *stopping])
-    validation = {"X_val": held_out[0], "y_val": held_out[1]} if held_out else {}
+    coded = list(encoded.encoder.cardinalities_)
+    made = make_estimator(settings, target, len(X), coded, [*callbacks, *stopping])
+    validation = {"X_val": _with_codes(held_out[0], coded), "y_val": held_out[1]} if held_out else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the report tells it
         warnings.filterwarnings("ignore", "Training interrupted by user")
         try:
-            made.fit(X, y, **validation)
+            made.fit(_with_codes(X, coded), y, encoded.weights, **validation)
         except ValueError as error:
             if isinstance(error.__cause__, TrainingDiverged):
                 raise error.__cause__ from None
@@ -171,13 +187,22 @@ def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequ
     if held_out:
         losses = made.histories_[0].val_loss
         best = 1 + int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
-    return Fitted(made, encoded.encoder, best)
+    return Fitted(made, encoded.encoder, best, batch_size(made, len(X)))
+
+
+def _with_codes(X: np.ndarray, columns: list[int]) -> np.ndarray:
+    """Features with the codes in some columns as estimators count them: from 0, and -1 for unknown ones."""
+    if not columns:
+        return X
+    X = X.copy()
+    X[:, columns] -= 1
+    return X
 
 
 def make_estimator(
-    settings: Settings, target: Target, rows: int, callbacks: Sequence[Callback]
+    settings: Settings, target: Target, rows: int, coded: list[int], callbacks: Sequence[Callback]
 ) -> MLPClassifier | MLPRegressor:
-    """The estimator that the settings ask for, for so many training rows."""
+    """The estimator that the settings ask for, for so many training rows, some of their columns coded."""
     from plaingrad.estimators import MLPClassifier, MLPRegressor
 
     options: dict[str, Any] = {
@@ -186,6 +211,7 @@ def make_estimator(
         "dropout": settings.dropout,
         "normalization": None if settings.normalization == "none" else settings.normalization,
         "n_models": settings.models,
+        "embedding": coded or None,
         "solver": settings.optimizer,
         "learning_rate_init": settings.lr,
         "learning_rate": settings.schedule,

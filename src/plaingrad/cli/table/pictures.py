@@ -8,13 +8,15 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 
 from plaingrad.data.tables import Target
 from plaingrad.drawing import BLUE, INK, ORANGE, PALE, new_figure
+from plaingrad.inspect import plots
 from plaingrad.train import History
 
-SIZE = (4.6, 3.1)  # inches; letters stay legible on a phone that is about as wide
+SIZE, SQUARE = (4.6, 3.1), (4.2, 4.0)  # inches; letters stay legible on a phone that is about as wide
 MOST_POINTS = 1500
 # What takes its colour from the page, which has one for light and one for dark.
 PAGE = {
@@ -33,27 +35,6 @@ def loss_curve(history: History, best: int | None, loss: str) -> str:
     return svg(figure, "loss")
 
 
-def predicted_against_true(truth: np.ndarray, predicted: np.ndarray, name: str) -> str:
-    """A point per row; right predictions lie on the diagonal."""
-    figure, ax = new_figure("", SIZE)
-    ends = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
-    ax.plot(ends, ends, color=PALE, linewidth=1, zorder=1)
-    _points(ax, truth, predicted)
-    ax.set_xlabel(f"true {name}", parse_math=False)
-    ax.set_ylabel("predicted", parse_math=False)
-    return svg(figure, "predicted")
-
-
-def residuals(truth: np.ndarray, predicted: np.ndarray, name: str) -> str:
-    """A point per row: by how much its prediction is off."""
-    figure, ax = new_figure("", SIZE)
-    ax.axhline(0, color=PALE, linewidth=1, zorder=1)
-    _points(ax, predicted, predicted - truth)
-    ax.set_xlabel(f"predicted {name}", parse_math=False)
-    ax.set_ylabel("predicted minus true")
-    return svg(figure, "residuals")
-
-
 def of_numbers(target: Target, truth: np.ndarray, places: np.ndarray) -> dict[str, str]:
     """The pictures of predicted numbers; of a sample of the rows, if there are many.
 
@@ -63,10 +44,11 @@ def of_numbers(target: Target, truth: np.ndarray, places: np.ndarray) -> dict[st
         places: the scaled predictions, ``(rows,)``.
     """
     shown = np.random.default_rng(0).permutation(len(truth))[:MOST_POINTS]
-    true, predicted = target.undo(truth[shown]), target.undo(places[shown])
+    true, predicted = (torch.from_numpy(target.undo(values[shown])) for values in (truth, places))
+    drawings = {"predicted": plots.predicted_against_true, "residuals": plots.residuals}
     return {
-        "predicted": predicted_against_true(true, predicted, target.name),
-        "residuals": residuals(true, predicted, target.name),
+        name: svg(draw(true, predicted, target.name, title="", size=SQUARE), name)
+        for name, draw in drawings.items()
     }
 
 
@@ -83,10 +65,6 @@ def search(values: Sequence[float | None]) -> str:
     ax.set_xlabel("setting")
     ax.set_ylabel("validation loss; best so far")
     return svg(figure, "search")
-
-
-def _points(ax: mpl.axes.Axes, x: np.ndarray, y: np.ndarray) -> None:
-    ax.scatter(x, y, s=12, color=BLUE, alpha=0.6 if len(x) < 300 else 0.35, linewidths=0)
 
 
 def svg(figure: Figure, name: str) -> str:

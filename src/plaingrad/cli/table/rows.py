@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,9 @@ import pandas as pd
 from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.source import located
 from plaingrad.data.tables import TableEncoder, Target, read_frame
+from plaingrad.data.tables.column import Column, MisfitError
 from plaingrad.data.tables.errors import expect_column
+from plaingrad.data.tables.meaning import as_numbers
 
 FEWEST_ROWS = 10
 
@@ -28,18 +30,21 @@ class Rows:
         codes: the target as a network learns it: places among the classes, int64 ``(n,)``, or scaled numbers,
             float32 ``(n,)``.
         lost: how many rows were left out because they have no target.
+        weights: how much each row counts in training, float64 ``(n,)``; None if all count alike.
     """
 
     frame: pd.DataFrame
     codes: np.ndarray
     lost: int = 0
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
 
     def take(self, places: np.ndarray) -> Rows:
         """Some of the rows, in this order."""
-        return Rows(self.frame.iloc[places], self.codes[places])
+        weights = None if self.weights is None else self.weights[places]
+        return Rows(self.frame.iloc[places], self.codes[places], weights=weights)
 
     def encoded(self, encoder: TableEncoder) -> np.ndarray:
         """The features of the rows, float32 ``(rows, features)``.
@@ -47,19 +52,8 @@ class Rows:
         Raises:
             ValueError: a value is not what its column holds; told with its row in the file.
         """
-        with self.numbered():
+        with numbered(self.frame):
             return encoder.transform(self.frame)
-
-    @contextmanager
-    def numbered(self) -> Iterator[None]:
-        """Let errors about a row of these tell its number in the file."""
-        try:
-            yield
-        except ValueError as error:
-            raise ValueError(re.sub(r"(?<=in row )\d+$", self._number, str(error))) from None
-
-    def _number(self, found: re.Match[str]) -> str:
-        return str(self.frame.index[int(found[0]) - 1] + 1)
 
     def sample(self, most: int, seed: int) -> Rows:
         """At most so many of the rows, drawn at random, in their order."""
@@ -67,6 +61,16 @@ class Rows:
             return self
         drawn = np.random.default_rng(seed).choice(len(self), most, replace=False)
         return self.take(np.sort(drawn))
+
+
+@contextmanager
+def numbered(some: pd.DataFrame | pd.Series) -> Iterator[None]:
+    """Let errors about a row of these tell its number in the file, from which their index counts."""
+    try:
+        yield
+    except ValueError as error:
+        number: Callable[[re.Match[str]], str] = lambda found: str(some.index[int(found[0]) - 1] + 1)  # noqa: E731
+        raise ValueError(re.sub(r"(?<=in row )\d+$", number, str(error))) from None
 
 
 def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
@@ -79,16 +83,20 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
     with located(path, settings.format) as file:
         frame = read_frame(file, format=settings.format, separator=settings.separator)
         names = list(frame.columns)
-        for name in (settings.target, *settings.ignore):
+        weighing = [] if settings.weight is None else [settings.weight]
+        left_out = list(dict.fromkeys([settings.target, *weighing, *settings.ignore]))
+        for name in left_out:
             expect_column(name, names)
-        if len(names) == 1 + len(set(settings.ignore)):
+        if len(names) == len(left_out):
             raise ValueError(f"there is no column besides the target {settings.target!r} to predict it from")
         values = frame[settings.target]
         task = None if settings.task == "auto" else settings.task
         target = Target.of(values, settings.target, task)  # type: ignore[arg-type]
         if target.task == "regression" and settings.loss == "poisson":
             target = _as_rate(target, values)
-        rows = _with_target(frame.drop(columns=[settings.target, *settings.ignore]), values, target)
+        rows = _with_target(frame.drop(columns=left_out), values, target)
+        for name in weighing:
+            rows = replace(rows, weights=_weights(frame.loc[rows.frame.index, name], name))
         if len(rows) < FEWEST_ROWS:
             raise ValueError(f"too few rows: expected at least {FEWEST_ROWS}, got {len(rows)}")
     return rows, target
@@ -121,8 +129,29 @@ def _with_target(frame: pd.DataFrame, values: pd.Series, target: Target) -> Rows
         raise ValueError(f"the target {target.name!r} has no value")
     if lost:
         frame, values = frame[present], values[present]
-    codes = target.encode(values)
+    with numbered(values):
+        codes = target.encode(values)
     return Rows(frame, codes if codes.ndim == 1 else codes[:, 0], lost)
+
+
+def _weights(values: pd.Series, name: str) -> np.ndarray:
+    """A column as the weights of its rows.
+
+    Raises:
+        ValueError: one is no number, missing or negative, told with its row; or all are 0.
+    """
+    with numbered(values):
+        try:
+            weights = as_numbers(Column.of(values))
+            wrong = ~(weights >= 0)
+            if wrong.any():
+                row = int(wrong.argmax())
+                raise MisfitError(row, "a weight of at least 0", float(weights[row]))
+        except MisfitError as error:
+            raise error.within(name) from None
+    if not weights.any():
+        raise ValueError(f"column {name!r}: expected a weight above 0, got zeros alone")
+    return weights
 
 
 def _as_rate(target: Target, values: pd.Series) -> Target:

@@ -52,7 +52,7 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
     if lost:
         voice.say(f"{lost:,} rows without {target.name!r} left out")
     with voice.working("encoding columns"):
-        parts = _parts(rows, target, settings)
+        parts = _parts(rows, target, settings, voice)
         rows = rows if settings.cv else parts.train  # of a large table, what is not needed leaves memory
         encoded = Encoded.of(parts, settings)
     columns = [asdict(choice) for choice in encoded.encoder.choices()]
@@ -92,14 +92,18 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
     return facts
 
 
-def _parts(rows: Rows, target: Target, settings: Settings) -> Parts:
+def _parts(rows: Rows, target: Target, settings: Settings, voice: Voice) -> Parts:
     if settings.cv:
         return whole(rows, target, settings)
-    names = list(rows.frame.columns)
-    others = [
-        None if path is None else read_more(path, target, names, settings.format, settings.separator)
-        for path in (settings.validation, settings.test)
-    ]
+    others: list[Rows | None] = []
+    for path in (settings.validation, settings.test):
+        if path is None:
+            others.append(None)
+            continue
+        more = read_more(path, target, list(rows.frame.columns), settings.format, settings.separator)
+        if more.lost:
+            voice.say(f"{more.lost:,} rows of {path} without {target.name!r} left out")
+        others.append(more)
     return divided(rows, target, settings, *others)
 
 
@@ -155,14 +159,19 @@ def _how(made: Fitted, settings: Settings) -> Facts:
     sizes = [estimator.n_features_in_, *settings.hidden, estimator.n_outputs_]
     options = {field.name: getattr(settings, field.name) for field in fields(settings)}
     return {
-        "network": {"architecture": sizes, "parameters": parameters, "models": settings.models},
+        "network": {
+            "architecture": sizes,
+            "parameters": parameters,
+            "models": settings.models,
+            "embedded_columns": len(made.encoder.cardinalities_),
+        },
         "training": {
             "epochs": len(history),
             "best_epoch": made.best_epoch,
             "stopped": history.stopped,
             "engine": history.engine,
             "engine_reason": history.engine_reason,
-            "batch_size": estimator.batch_size,
+            "batch_size": made.batch_size,
             "seconds": round(history.seconds, 3),
         },
         "settings": {

@@ -51,6 +51,10 @@ class Settings:
         _choice(TABLE, "What kind of target it is; auto looks.", ("auto", "classification", "regression")),
     ] = "auto"
     ignore: Annotated[list[str], _option(TABLE, "Column to leave out; may be repeated.", None, "COLUMN")] = ()  # type: ignore[assignment]
+    weight: Annotated[
+        str | None,
+        _option(TABLE, "Column that tells how much each row counts in training.", None, "COLUMN"),
+    ] = None
     format: Annotated[str | None, _choice(TABLE, "Of the files; by default their suffix tells.", FORMATS)] = (
         None
     )
@@ -103,6 +107,10 @@ class Settings:
         tuple,
         _option(NETWORK, "Sizes of the hidden layers; '' for none.", sizes, "SIZES", show_default="64,64"),
     ] = (64, 64)
+    embedding: Annotated[
+        bool,
+        _option(NETWORK, "Learn a vector for each level of a category, in place of a feature each."),
+    ] = False
     activation: Annotated[
         str, _choice(NETWORK, "Between the layers: relu, gelu, silu, tanh...", ACTIVATIONS)
     ] = "relu"
@@ -188,6 +196,8 @@ class Settings:
         """Refuse what options say against each other."""
         if self.target in self.ignore:
             raise ValueError(f"the target {self.target!r} cannot be ignored")
+        if self.target == self.weight:
+            raise bad("--weight", f"expected another column than the target {self.target!r}")
         if self.cv is not None and (self.test is not None or self.validation is not None):
             raise bad("--cv", "expected neither --test nor --validation with it")
         if self.cv is not None and self.tune is not None:

@@ -100,7 +100,8 @@ def _study(optuna: Any, path: Path, fingerprint: str, seed: int) -> Any:
 
 def _fingerprint(encoded: Encoded, settings: Settings) -> str:
     digest = hashlib.sha256(repr([getattr(settings, name) for name in SHARED]).encode())
-    for pair in (encoded.train, encoded.validation):
+    weights = () if encoded.weights is None else (encoded.weights,)
+    for pair in (encoded.train, encoded.validation, weights):
         for array in pair or ():
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

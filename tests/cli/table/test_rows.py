@@ -1,0 +1,86 @@
+"""Rows of a table: what each of them weighs, and where an error about one of them is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cli.shell import diabetes, iris, refused, succeed, told
+from plaingrad.cli.table.rows import read_rows
+from plaingrad.cli.table.settings import Settings
+from plaingrad.data.tables import read_frame
+from plaingrad.estimators.table import TableModel
+
+
+def test_rows_of_no_weight_teach_nothing(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.arange(200) % 20, "y": np.arange(200) % 20})
+    wrong = np.arange(200) % 3 == 0
+    frame = frame.assign(w=np.where(wrong, 0, 2.5))
+    frame.loc[wrong, "y"] = 500
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    options = ("--target", "y", "--lr", 0.01, "--patience", 0, "--dropout", 0, "--task", "regression")
+    succeed("train", tmp_path / "t.csv", *options, "--weight", "w", "-o", tmp_path / "out")
+    values = TableModel.load(tmp_path / "out" / "model.safetensors").predict(frame)["prediction"]
+    assert np.abs(values - frame["x"]).max() < 5
+
+
+def test_equal_weights_change_nothing_and_are_no_feature(tmp_path: Path) -> None:
+    frame = pd.read_csv(diabetes(tmp_path / "t.csv"))
+    frame.assign(w=3).to_csv(tmp_path / "w.csv", index=False)
+    options = ("--target", "progression", "--epochs", 3, "--weight-decay", 0)
+    plain = told("train", tmp_path / "t.csv", *options, "-o", tmp_path / "a")
+    weighted = told("train", tmp_path / "w.csv", *options, "-o", tmp_path / "b", "--weight", "w")
+    assert weighted["columns"] == plain["columns"]
+    for who in ("dummy", "linear"):
+        assert weighted["test"]["baselines"][who] == pytest.approx(plain["test"]["baselines"][who], abs=1.0)
+    assert weighted["test"]["scores"] == pytest.approx(plain["test"]["scores"], rel=1e-4)
+
+
+def test_weights_are_told_and_kept_through_parts_and_folds(tmp_path: Path) -> None:
+    frame = pd.read_csv(iris(tmp_path / "t.csv")).assign(w=np.arange(150.0))
+    frame.loc[[5, 90], "species"] = None
+    frame.loc[5, "w"] = np.nan  # of no use, as the row is
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    settings = Settings(target="species", weight="w")
+    rows, _ = read_rows(tmp_path / "t.csv", settings)
+    part = rows.take(np.array([147, 5, 0]))
+    assert part.weights is not None
+    assert part.weights.tolist() == [149, 6, 0]
+    out = tmp_path / "out"
+    options = ("--target", "species", "--weight", "w", "--epochs", 2, "--cv", 3, "-o", out)
+    said = succeed("train", tmp_path / "t.csv", *options)
+    assert "by 'w' in training; scores count all rows alike" in said
+    assert "by &#x27;w&#x27; in training" in (out / "report.html").read_text()
+    assert json.loads((out / "report.json").read_text())["settings"]["weight"] == "w"
+    # A table without the weights is enough to use the model.
+    frame.drop(columns=["w", "species"]).to_csv(tmp_path / "new.csv", index=False)
+    succeed("predict", out / "model.safetensors", tmp_path / "new.csv", "-o", tmp_path / "p.csv")
+    assert len(read_frame(tmp_path / "p.csv")) == 150
+
+
+def test_rows_of_other_tables_without_a_target_are_told(tmp_path: Path) -> None:
+    frame = pd.read_csv(iris(tmp_path / "t.csv"))
+    frame.assign(species=frame["species"].where(frame.index % 10 > 1)).iloc[:, ::-1].to_csv(
+        tmp_path / "other.csv", index=False
+    )
+    options = ("--target", "species", "--epochs", 1, "-o", tmp_path / "out")
+    for option in ("--validation", "--test"):
+        said = succeed("train", tmp_path / "t.csv", *options, option, tmp_path / "other.csv")
+        assert f"30 rows of {tmp_path / 'other.csv'} without 'species' left out\n" in said
+
+
+def test_a_class_that_was_not_known_is_told_with_its_row_in_the_file(tmp_path: Path) -> None:
+    frame = pd.read_csv(iris(tmp_path / "t.csv"))
+    frame.loc[[3, 40], "species"] = None
+    frame.loc[100, "species"] = "rosa"
+    frame.to_csv(tmp_path / "other.csv", index=False)
+    options = ("--target", "species", "-o", tmp_path / "out", "--validation", tmp_path / "other.csv")
+    line = refused("train", tmp_path / "t.csv", *options)
+    assert line.endswith(
+        "other.csv: column 'species': expected one of the classes 'setosa', 'versicolor', 'virginica', "
+        "got 'rosa' in row 101"
+    )
