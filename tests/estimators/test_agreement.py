@@ -52,7 +52,7 @@ def weights_for(x: np.ndarray, options: dict[str, Any]) -> np.ndarray:
 def tells_alike(options: dict[str, Any]) -> bool:
     """Whether both report the same losses; where they do not, none shall end training.
 
-    Of weights that are penalised, scikit-learn adds the mean of the batches' penalties, and ours the last one.
+    For weights that are penalised, scikit-learn adds the mean of the batches' penalties, and ours the last.
     """
     if options["alpha"] and not options["early_stopping"]:
         options["n_iter_no_change"] = 1000
