@@ -71,6 +71,8 @@ def machine() -> str:
     """The processor and the versions, for the head of the results."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    processor = names[0] if names else platform.processor()
+    told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    processor = platform.processor()
+    if "model name" in told:
+        processor = f"{told['model name']} (family {told['cpu family']}, model {told['model']})"
     return f"{processor}, Python {platform.python_version()}, PyTorch {torch.__version__}"
