@@ -196,7 +196,8 @@ def test_every_loss_for_numbers_learns(tmp_path: Path, loss: str) -> None:
     table = diabetes(tmp_path / "diabetes.csv")
     options = ("--target", "progression", "--epochs", 80, "--lr", 0.01, "--loss", loss, "--models", 2)
     report = told("train", table, "-o", tmp_path / "out", *options)
-    assert report["test"]["scores"]["mae"] < report["test"]["baselines"]["dummy"]["mae"]
+    measure = "pinball" if loss == "quantile" else "mae"
+    assert report["test"]["scores"][measure] < report["test"]["baselines"]["dummy"][measure]
     assert report["settings"]["loss"] == loss
 
 
@@ -206,10 +207,16 @@ def test_a_quantile_lies_above_so_many_of_the_values(tmp_path: Path) -> None:
     pd.DataFrame({"x": x, "y": x + random.normal(size=2000)}).to_csv(tmp_path / "t.csv", index=False)
     out = tmp_path / "out"
     options = ("--loss", "quantile", "--quantile", 0.9, "--epochs", 30, "--lr", 0.01)
-    succeed("train", tmp_path / "t.csv", "--target", "y", "-o", out, *options)
+    test = told("train", tmp_path / "t.csv", "--target", "y", "-o", out, *options)["test"]
     frame = read_frame(tmp_path / "t.csv")
     values = TableModel.load(out / "model.safetensors").predict(frame)["prediction"]
     assert (frame["y"] < values).mean() == pytest.approx(0.9, abs=0.05)
+    assert test["scores"]["below"] == pytest.approx(0.9, abs=0.05)
+    assert test["baselines"]["dummy"]["below"] == pytest.approx(0.9, abs=0.05)
+    assert test["scores"]["pinball"] < test["baselines"]["dummy"]["pinball"]
+    assert test["scores"]["pinball"] == pytest.approx(test["baselines"]["linear"]["pinball"], rel=0.2)
+    again = told("evaluate", out / "model.safetensors", tmp_path / "t.csv")["test"]["scores"]
+    assert again["below"] == (frame["y"] <= values).mean()
 
 
 def test_training_ends_in_time(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def evaluate(
         from plaingrad.cli.table.page import evaluation_page
         from plaingrad.cli.table.pictures import of_numbers
         from plaingrad.cli.table.rows import read_more
-        from plaingrad.cli.table.scores import Predictions, judged
+        from plaingrad.cli.table.scores import Predictions, judged, quantile_of
         from plaingrad.estimators.table import TableModel
         from plaingrad.files import replacing
 
@@ -49,6 +49,8 @@ def evaluate(
         outputs = known.outputs(rows.encoded(known.encoder))
     probabilities = known.probabilities(outputs) if target.labels else None
     found = Predictions(known.places(outputs), probabilities)
+    settings = known.facts.get("settings")
+    quantile = quantile_of(settings) if isinstance(settings, dict) else None
     facts: dict[str, Any] = {
         "model": str(model),
         "data": str(data),
@@ -56,7 +58,7 @@ def evaluate(
         "target": target.name,
         "judged_by": f"{model} judged by {len(rows):,} rows of {data}.",
         "without_target": rows.lost,
-        "test": judged(target, rows.codes, found),
+        "test": judged(target, rows.codes, found, quantile),
     }
     if html is not None:
         pictures = {} if target.labels else of_numbers(target, rows.codes, found.places)

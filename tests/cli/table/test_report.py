@@ -18,7 +18,7 @@ from sklearn.inspection import permutation_importance
 from cli.shell import iris, titanic
 from plaingrad.cli.output import Voice, json_text
 from plaingrad.cli.table import pictures, terminal
-from plaingrad.cli.table.grids import number
+from plaingrad.cli.table.grids import number, scores_grid
 from plaingrad.cli.table.importance import importance
 from plaingrad.cli.table.judging import Judgement
 from plaingrad.cli.table.network import Encoded, fitted
@@ -125,7 +125,7 @@ def shown(thing: object, width: int, colour: bool) -> str:
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_tables_fit_the_terminal(tmp_path: Path, width: int) -> None:
     model, parts = learned(iris(tmp_path / "t.csv"), "species")
-    test = Judgement.of(model, parts, 0).to_dict()  # type: ignore[arg-type]
+    test = Judgement.of(model, parts, Settings(target="y")).to_dict()  # type: ignore[arg-type]
     for table in terminal.judgement(test):
         lines = shown(table, width, False).splitlines()
         assert max(map(len, lines)) <= width
@@ -180,3 +180,23 @@ def test_a_voice_is_quiet_or_speaks_to_programs(capsys: pytest.CaptureFixture[st
     first, *rest = out.splitlines()
     assert first == "[bold]text[/bold]"
     assert "\n".join(rest) == json_text({"a": [1.0, None], "b": [None, {"c": None}]})
+
+
+@pytest.mark.parametrize(
+    ("network", "linear", "note"),
+    [
+        ({"r2": 0.5}, {"r2": 0.4}, ""),
+        ({"r2": 0.5}, {"r2": 0.5}, "By R² the linear model does at least as well as the network."),
+        ({"pinball": 0.5}, {"pinball": 0.6}, ""),
+        (
+            {"pinball": 0.5},
+            {"pinball": 0.4},
+            "By pinball loss the linear model does at least as well as the network.",
+        ),
+        ({"r2": None}, {"r2": None}, ""),
+    ],
+)
+def test_a_network_that_a_simpler_model_equals_is_told_of(
+    network: dict[str, float], linear: dict[str, float], note: str
+) -> None:
+    assert scores_grid({"scores": network, "baselines": {"linear": linear}}).note == note

@@ -11,6 +11,7 @@ from plaingrad.cli.table.scores import NAMES
 MOST_COLUMNS = 40
 MOST_CLASSES = 40
 MOST_TRIALS = 10
+HEADS = {"dummy": "dummy", "linear": "linear model"}
 
 Facts = Mapping[str, Any]
 
@@ -77,20 +78,35 @@ def scores_grid(test: Facts) -> Grid:
     """The network's scores beside those of the baselines."""
     baselines = test.get("baselines", {})
     spread = _spread(test.get("folds", []))
-    heads = {"dummy": "dummy", "linear": "linear model"}
     rows = []
     for key, score in test["scores"].items():
-        name, more = NAMES[key]
         told = number(score) + (f" ± {number(spread[key])}" if key in spread else "")
-        rows.append(
-            [f"{name} {'↑' if more else '↓'}", told, *(number(each[key]) for each in baselines.values())]
-        )
-    head = ["score", "network", *(heads[name] for name in baselines)]
+        rows.append([NAMES[key], told, *(number(each[key]) for each in baselines.values())])
+    head = ["score", "network", *(HEADS[name] for name in baselines)]
     notes = ["± is the standard deviation over the folds."] if spread else []
+    notes += _verdict(test)
     if test.get("baseline_rows", 0) < test.get("training_rows", 0):
         sample = f"{test['baseline_rows']:,} of {test['training_rows']:,} training rows"
         notes += [f"The baselines were trained on {sample}, drawn at random."]
     return Grid("Scores", head, rows, range(1, len(head)), " ".join(notes))
+
+
+def _verdict(test: Facts) -> list[str]:
+    """That the network is not worth its trouble, if a baseline does as well by the first of the scores."""
+    key, score = next(iter(test["scores"].items()))
+    sign = -1 if "↓" in NAMES[key] else 1
+    baselines = test.get("baselines", {}).items()
+    found = [
+        f"the {HEADS[name]}"
+        for name, each in baselines
+        if score is not None and sign * (each[key] - score) >= 0
+    ]
+    does = "does" if len(found) == 1 else "do"
+    return (
+        [f"By {NAMES[key].rstrip(' ↑↓')} {' and '.join(found)} {does} at least as well as the network."]
+        if found
+        else []
+    )
 
 
 def _spread(folds: Sequence[Facts]) -> dict[str, float]:

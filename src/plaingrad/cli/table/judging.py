@@ -8,7 +8,8 @@ import numpy as np
 
 from plaingrad.cli.table.baselines import baselines, sample_size
 from plaingrad.cli.table.parts import Parts
-from plaingrad.cli.table.scores import Predictions, judged, scores
+from plaingrad.cli.table.scores import Predictions, judged, quantile_of, scores
+from plaingrad.cli.table.settings import Settings
 from plaingrad.data.tables import Target
 from plaingrad.estimators.table import TableModel
 
@@ -24,6 +25,7 @@ class Judgement:
         folds: the scores of each fold of a cross-validation; empty for a single split.
         baseline_rows: how many rows the baselines were trained on.
         training_rows: how many rows the network was trained on.
+        quantile: which of the target's quantiles was learned; None for its mean, or for classes.
     """
 
     target: Target
@@ -32,18 +34,19 @@ class Judgement:
     folds: list[dict[str, dict[str, float | None]]] = field(default_factory=list)
     baseline_rows: int = 0
     training_rows: int = 0
+    quantile: float | None = None
 
     @classmethod
-    def of(cls, model: TableModel, parts: Parts, seed: int) -> Judgement:
+    def of(cls, model: TableModel, parts: Parts, settings: Settings) -> Judgement:
         """Judge by the test rows of a split."""
+        quantile = quantile_of(vars(settings))
         assert parts.test is not None
         outputs = model.outputs(parts.test.encoded(model.encoder))
         probabilities = model.probabilities(outputs) if model.target.labels else None
         found = {"network": Predictions(model.places(outputs), probabilities)}
-        found |= baselines(model.encoder, parts.train, parts.test, model.target, seed)
-        rows = len(parts.train)
-        sampled = min(rows, sample_size(model.encoder))
-        return cls(model.target, parts.test.codes, found, [], sampled, rows)
+        sample = parts.train.sample(sample_size(model.encoder, quantile), settings.seed)
+        found |= baselines(model.encoder, sample, parts.test, model.target, quantile)
+        return cls(model.target, parts.test.codes, found, [], len(sample), len(parts.train), quantile)
 
     @classmethod
     def joined(cls, folds: list[Judgement]) -> Judgement:
@@ -58,15 +61,18 @@ class Judgement:
             [fold.scores() for fold in folds],
             first.baseline_rows,
             first.training_rows,
+            first.quantile,
         )
 
     def scores(self) -> dict[str, dict[str, float | None]]:
         """The scores of the network and of each baseline."""
-        return {name: scores(self.target, self.truth, found) for name, found in self.found.items()}
+        return {
+            name: scores(self.target, self.truth, found, self.quantile) for name, found in self.found.items()
+        }
 
     def to_dict(self) -> dict[str, object]:
         """All that is to be told, as plain data."""
-        facts = judged(self.target, self.truth, self.found["network"])
+        facts = judged(self.target, self.truth, self.found["network"], self.quantile)
         every = self.scores()
         return {
             **facts,

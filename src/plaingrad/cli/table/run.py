@@ -67,7 +67,7 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
         model = TableModel.of(made.estimator, made.encoder, target)
         if judgement is None:
             with voice.working("training baselines"):
-                judgement = Judgement.of(model, parts, settings.seed)
+                judgement = Judgement.of(model, parts, settings)
         with voice.working("shuffling columns to see which matter"):
             important = _importance(model, parts, settings.seed)
         facts = {
@@ -113,7 +113,7 @@ def _cross_validated(rows: Rows, target: Target, settings: Settings, voice: Voic
         title = f"fold {number}/{settings.cv}, epoch"
         made = fitted(Encoded.of(parts, settings), target, settings, [EpochProgress(voice.err, title)])
         expect_uninterrupted(made)
-        found.append(Judgement.of(TableModel.of(made.estimator, made.encoder, target), parts, settings.seed))
+        found.append(Judgement.of(TableModel.of(made.estimator, made.encoder, target), parts, settings))
         told = ", ".join(
             f"{name} {value:.4g}"
             for name, value in found[-1].scores()["network"].items()

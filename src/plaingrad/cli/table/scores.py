@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +12,17 @@ from sklearn import metrics
 
 from plaingrad.data.tables import Target
 
-# Names for people, and whether more is better.
+# Names for people, with an arrow to what is better.
 NAMES = {
-    "accuracy": ("accuracy", True),
-    "balanced_accuracy": ("balanced accuracy", True),
-    "log_loss": ("log loss", False),
-    "roc_auc": ("ROC AUC", True),
-    "r2": ("R²", True),
-    "rmse": ("RMSE", False),
-    "mae": ("MAE", False),
+    "accuracy": "accuracy ↑",
+    "balanced_accuracy": "balanced accuracy ↑",
+    "log_loss": "log loss ↓",
+    "roc_auc": "ROC AUC ↑",
+    "r2": "R² ↑",
+    "rmse": "RMSE ↓",
+    "mae": "MAE ↓",
+    "pinball": "pinball loss ↓",
+    "below": "share of values below",
 }
 
 
@@ -78,11 +81,36 @@ def number_scores(truth: np.ndarray, values: np.ndarray) -> dict[str, float | No
     }
 
 
-def scores(target: Target, truth: np.ndarray, found: Predictions) -> dict[str, float | None]:
-    """The scores that suit the task; ``truth`` is encoded as `plaingrad.cli.table.rows.Rows.codes`."""
+def quantile_scores(truth: np.ndarray, values: np.ndarray, quantile: float) -> dict[str, float | None]:
+    """The pinball loss of a predicted quantile ``(rows,)``, and the share of the values that lie below."""
+    return {
+        "pinball": float(metrics.mean_pinball_loss(truth, values, alpha=quantile)),
+        "below": float(np.mean(truth <= values)),
+    }
+
+
+def quantile_of(settings: Mapping[str, Any]) -> float | None:
+    """The quantile that a network was trained to predict; None if it was another loss that trained it."""
+    quantile = settings.get("quantile")
+    asked = settings.get("loss") == "quantile" and isinstance(quantile, float) and 0 < quantile < 1
+    return quantile if asked else None
+
+
+def scores(
+    target: Target, truth: np.ndarray, found: Predictions, quantile: float | None
+) -> dict[str, float | None]:
+    """The scores that suit what was learned.
+
+    Args:
+        target: what is predicted.
+        truth: its true values, encoded as `plaingrad.cli.table.rows.Rows.codes`.
+        found: what was predicted.
+        quantile: which of the target's quantiles was learned; None for its mean, or for classes.
+    """
     if found.probabilities is not None:
         return class_scores(truth, found.places, found.probabilities)
-    return number_scores(target.undo(truth), target.undo(found.places))
+    values = target.undo(truth), target.undo(found.places)
+    return number_scores(*values) if quantile is None else quantile_scores(*values, quantile)
 
 
 def per_class(target: Target, truth: np.ndarray, places: np.ndarray) -> dict[str, dict[str, float]]:
@@ -100,9 +128,11 @@ def confusion(target: Target, truth: np.ndarray, places: np.ndarray) -> list[lis
     return metrics.confusion_matrix(truth, places, labels=range(len(target.labels))).tolist()
 
 
-def judged(target: Target, truth: np.ndarray, found: Predictions) -> dict[str, Any]:
-    """All that is to be told of predictions, but for plots."""
-    facts: dict[str, Any] = {"rows": len(truth), "scores": scores(target, truth, found)}
+def judged(
+    target: Target, truth: np.ndarray, found: Predictions, quantile: float | None = None
+) -> dict[str, Any]:
+    """All that is to be told of predictions, but for plots; arguments as for `scores`."""
+    facts: dict[str, Any] = {"rows": len(truth), "scores": scores(target, truth, found, quantile)}
     if target.labels:
         facts["classes"] = per_class(target, truth, found.places)
         facts["confusion"] = confusion(target, truth, found.places)
