@@ -17,7 +17,7 @@ from plaingrad.estimators.objectives import LINKS
 from plaingrad.module import Module
 from plaingrad.train import CompiledPredictor, compile_predict
 
-ROWS_AT_ONCE = 512  # eagerly: what the layers make of them stays in the processor's cache
+ROWS_AT_ONCE = 1024  # eagerly: what the layers make of them stays in the processor's cache
 ROWS_PER_THREAD = 4096  # compiled: that are worth one
 NUMBERS_AT_ONCE = 1 << 23  # of a sparse matrix, zeros included
 
