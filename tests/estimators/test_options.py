@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from estimators.data import classes, numbers
 from plaingrad import nn, optim
-from plaingrad.estimators import MLPClassifier, MLPRegressor
+from plaingrad.estimators import MLPClassifier, MLPRegressor, prediction
 from plaingrad.estimators.networks import ACTIVATIONS
 from plaingrad.train.callbacks import Callback, EarlyStopping
 
@@ -269,6 +269,17 @@ def test_compiled_predictions_follow_the_weights() -> None:
     model.coefs_ = [np.zeros_like(w) for w in model.coefs_]
     assert not np.allclose(model.predict_proba(x), before)
     np.testing.assert_allclose(model.predict_proba(x), model.predict_proba(x[:1]).repeat(len(x), 0))
+
+
+@pytest.mark.parametrize(("engine", "compiles"), [("auto", True), ("eager", False)])
+def test_who_is_asked_much_compiles(monkeypatch: pytest.MonkeyPatch, engine: str, compiles: bool) -> None:
+    monkeypatch.setattr(prediction, "SECONDS_OF_PREDICTING", 0.0)
+    x, y = classes("multiclass")
+    model = MLPClassifier(max_iter=2, random_state=0, engine=engine).fit(x, y)
+    assert model.histories_[0].engine == "eager"
+    first, second = model.predict_proba(x), model.predict_proba(x)
+    assert (model._predictor._functions is not None) is compiles
+    np.testing.assert_allclose(second, first, rtol=1e-12)
 
 
 def test_weights_have_the_dtype_of_the_data_whatever_they_were_trained_in() -> None:

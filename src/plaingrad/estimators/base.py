@@ -120,7 +120,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         if not all(bool(torch.isfinite(value).all()) for value in values):
             raise ValueError(NOT_FINITE)
         native = self.solver != "lbfgs" and all(history.engine == "native" for history in self.histories_)
-        self._predictor = Predictor(self.modules_, self.out_activation_, self._codes, compiled=native)
+        compiled = native or (None if self.engine == "auto" else False)
+        self._predictor = Predictor(self.modules_, self.out_activation_, self._codes, compiled)
         return self
 
     def _training_dtype(self, own: torch.dtype, samples: int) -> torch.dtype:

@@ -1,7 +1,8 @@
-"""From rows to predictions: eagerly, or by compiled code for networks that were trained so."""
+"""From rows to predictions: eagerly, or compiled, where a network was trained so or is asked much."""
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from plaingrad.train import CompiledPredictor, compile_predict
 ROWS_AT_ONCE = 1024  # eagerly: what the layers make of them stays in the processor's cache
 ROWS_PER_THREAD = 4096  # compiled: that are worth one
 NUMBERS_AT_ONCE = 1 << 23  # of a sparse matrix, zeros included
+SECONDS_OF_PREDICTING = 2.0  # eagerly, after which a compile of less than one will soon have paid
 
 
 class Predictor:
@@ -29,13 +31,15 @@ class Predictor:
         modules: networks in evaluation mode, alike but for their parameters.
         link: a name in `LINKS`.
         codes: what becomes of the columns that hold codes.
-        compiled: whether to compile the networks when they are first asked, where that can be done.
+        compiled: whether to compile the networks when they are first asked, where that can be done; None for
+            when they have been asked so much that it pays.
     """
 
     def __init__(
-        self, modules: Sequence[Module], link: str, codes: Codes = NO_CODES, compiled: bool = False
+        self, modules: Sequence[Module], link: str, codes: Codes = NO_CODES, compiled: bool | None = None
     ) -> None:
         self.modules, self.link, self.codes, self.compiled = modules, link, codes, compiled
+        self.seconds = 0.0  # of predicting eagerly
         self._functions: list[CompiledPredictor] | None = None
         self._seen: list[tuple[int, int]] = []
 
@@ -49,7 +53,11 @@ class Predictor:
         if self.compiled and (functions := self._compile(inputs)):
             found = [link(in_parallel(function, inputs.numpy())) for function in functions]
         else:
+            begun = time.perf_counter()
             found = [eagerly(module, self.link, inputs) for module in self.modules]
+            self.seconds += time.perf_counter() - begun
+            if self.compiled is None and self.seconds > SECONDS_OF_PREDICTING:
+                self.compiled = True
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
 
     def _compile(self, inputs: Tensor) -> list[CompiledPredictor]:

@@ -55,7 +55,7 @@ class Hooks(Callback):
         """What an estimator needs to predict by the networks as they are now."""
         modules = [module.eval() for module in copy.deepcopy(self.estimator.modules_)]
         estimator = self.estimator
-        predictor = Predictor(modules, estimator.out_activation_, estimator._codes)
+        predictor = Predictor(modules, estimator.out_activation_, estimator._codes, compiled=False)
         return {"modules_": modules, "_predictor": predictor}
 
 
