@@ -104,4 +104,4 @@ def report() -> str:
         cells = [str(batch_size), *(timing.in_microseconds() for timing in timings.values())]
         cells += [f"{middle:.2f} ({low:.2f} to {high:.2f})", bar]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, ""])
