@@ -14,6 +14,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.preprocessing import StandardScaler
 
 from estimators.data import classes, numbers
@@ -260,15 +261,23 @@ def test_pickles_go_on_where_the_original_would(engine: str) -> None:
     np.testing.assert_array_equal(copy.predict_proba(x), model.predict_proba(x))
 
 
-def test_compiled_predictions_follow_the_weights() -> None:
+@pytest.mark.parametrize("engine", ["eager", "native"])
+def test_predictions_follow_weights_that_are_written_to(engine: str) -> None:
     x, y = classes("multiclass")
-    model = MLPClassifier(max_iter=5, batch_size=30, random_state=0, engine="native").fit(x, y)
-    before = model.predict_proba(x)
-    with pytest.raises(ValueError, match="read-only"):
-        model.coefs_[0][:] = 0.0
-    model.coefs_ = [np.zeros_like(w) for w in model.coefs_]
-    assert not np.allclose(model.predict_proba(x), before)
+    options: dict[str, Any] = {"max_iter": 5, "batch_size": 30, "random_state": 0}
+    model, theirs = MLPClassifier(**options, engine=engine).fit(x, y), TheirClassifier(**options).fit(x, y)
+    model.coefs_, model.intercepts_ = theirs.coefs_, theirs.intercepts_
+    kept = model.coefs_
+    np.testing.assert_allclose(model.predict_proba(x), theirs.predict_proba(x), rtol=1e-10)
+    for each in (model, theirs):
+        each.coefs_[0][1] *= -2
+        each.intercepts_[1] = np.arange(3.0)
+        each.coefs_[1] = 3 * each.coefs_[1]
+    np.testing.assert_allclose(model.predict_proba(x), theirs.predict_proba(x), rtol=1e-10)
+    kept[1][...] = 0
     np.testing.assert_allclose(model.predict_proba(x), model.predict_proba(x[:1]).repeat(len(x), 0))
+    with pytest.raises(ValueError, match=r"coefs_: expected arrays of the shapes \[\(4, 100\)\], got"):
+        model.coefs_[0] = np.zeros((4, 3))
 
 
 @pytest.mark.parametrize(("engine", "compiles"), [("auto", True), ("eager", False)])

@@ -14,16 +14,15 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from plaingrad.estimators.arrays import SharedArrays
 from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.continuity import all_or_nothing, expect_same_networks, hidden_sizes, shape
 from plaingrad.estimators.convergence import Record
 from plaingrad.estimators.networks import (
-    alike,
     initialize,
     linear_layers,
     multilayer_perceptron,
     network_from,
-    read_only,
 )
 from plaingrad.estimators.parameters import CONSTRAINTS
 from plaingrad.estimators.prediction import Predictor
@@ -257,24 +256,27 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     @property
     def coefs_(self) -> list[np.ndarray]:
-        """The weights of the linear layers, each ``(n_inputs, n_outputs)``; assign a list to change them."""
-        return [read_only(layer.weight.value).T for layer in self._layers()]
+        """The weights of the linear layers, each ``(n_inputs, n_outputs)``; they can be written to."""
+        return self._shared("coefs_", [layer.weight.value.T for layer in self._layers()])
 
     @coefs_.setter
     def coefs_(self, values: Sequence[np.ndarray]) -> None:
-        for layer, value in zip(self._layers(), alike("coefs_", values, self.coefs_)):
-            layer.weight.value = torch.from_numpy(value.T)
+        self.coefs_[:] = values
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
-        """The biases of the linear layers, each ``(n_outputs,)``; assign a list to change them."""
-        return [read_only(layer.bias.value) for layer in self._layers() if layer.bias is not None]
+        """The biases of the linear layers, each ``(n_outputs,)``; they can be written to."""
+        biased = [layer.bias.value for layer in self._layers() if layer.bias is not None]
+        return self._shared("intercepts_", biased)
 
     @intercepts_.setter
     def intercepts_(self, values: Sequence[np.ndarray]) -> None:
-        biased = [layer for layer in self._layers() if layer.bias is not None]
-        for layer, value in zip(biased, alike("intercepts_", values, self.intercepts_)):
-            layer.bias.value = torch.from_numpy(value)
+        self.intercepts_[:] = values
+
+    def _shared(self, name: str, values: Sequence[torch.Tensor]) -> SharedArrays:
+        if hasattr(self, "_predictor"):
+            self._predictor.exposed = True
+        return SharedArrays(name, [value.numpy() for value in values])
 
     def _layers(self) -> list[Any]:
         if not hasattr(self, "modules_"):

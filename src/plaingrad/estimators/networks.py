@@ -122,23 +122,3 @@ def weights_and_others(module: Module) -> tuple[list[Any], list[Any]]:
 def _weights(module: Module) -> Iterator[Any]:
     """Parameters of more than one axis: biases, and the scales of a normalisation, have one."""
     yield from (parameter for parameter in module.parameters() if parameter.value.ndim > 1)
-
-
-def alike(name: str, values: Sequence[Any], own: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Copies of arrays that are to stand for others.
-
-    Raises:
-        ValueError: they have other shapes.
-    """
-    found = [np.array(value, dtype=np.float64) for value in values]
-    expected, got = ([each.shape for each in arrays] for arrays in (own, found))
-    if got != expected:
-        raise ValueError(f"{name}: expected arrays of the shapes {expected}, got {got}")
-    return found
-
-
-def read_only(tensor: torch.Tensor) -> np.ndarray:
-    """A view that cannot be written to, for nobody would notice."""
-    view = tensor.numpy()
-    view.flags.writeable = False
-    return view

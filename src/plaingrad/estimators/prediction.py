@@ -33,12 +33,16 @@ class Predictor:
         codes: what becomes of the columns that hold codes.
         compiled: whether to compile the networks when they are first asked, where that can be done; None for
             when they have been asked so much that it pays.
+
+    Attributes:
+        exposed: whether the parameters can be written to without torch, which counts their versions, knowing.
     """
 
     def __init__(
         self, modules: Sequence[Module], link: str, codes: Codes = NO_CODES, compiled: bool | None = None
     ) -> None:
         self.modules, self.link, self.codes, self.compiled = modules, link, codes, compiled
+        self.exposed = False
         self.seconds = 0.0  # of predicting eagerly
         self._functions: list[CompiledPredictor] | None = None
         self._seen: list[tuple[int, int]] = []
@@ -72,7 +76,7 @@ class Predictor:
             self._tensors = [p for module in self.modules for p in module.parameters()]
             self._seen = self._versions()
             self._functions = functions  # last, for other threads may look
-        if self._seen != self._versions():
+        if self.exposed or self._seen != self._versions():
             for function in self._functions:
                 function.refresh()
             self._seen = self._versions()
