@@ -22,7 +22,7 @@ def _forget() -> None:
 def worth(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every run be worth a compile."""
     guess = cost.Estimate(eager=20.0, native=8.0, compile=0.8)
-    monkeypatch.setattr(cost, "estimate", lambda task, epochs: guess)
+    monkeypatch.setattr(cost, "estimate", lambda task, epochs, seconds: guess)
 
 
 def test_a_short_run_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +40,7 @@ def test_a_long_run_is_compiled_and_the_next_finds_it(monkeypatch: pytest.Monkey
         "native: saves about 12 s for a compile of 0.8 s",
     )
     guess = cost.Estimate(eager=1.0, native=0.5, compile=0.8)
-    monkeypatch.setattr(cost, "estimate", lambda task, epochs: guess)
+    monkeypatch.setattr(cost, "estimate", lambda task, epochs, seconds: guess)
     second = run(network(2, 1), plane())
     assert second.engine_reason == "native: saves about 0.5 s, compiled already"
     third = run(network(2, 3, 1), plane())
@@ -52,7 +52,7 @@ def test_short_runs_are_compiled_when_so_many_of_them_would_have_paid(
 ) -> None:
     monkeypatch.setenv("PLAINGRAD_CACHE", str(tmp_path))
     guess = cost.Estimate(eager=1.0, native=0.5, compile=0.8)
-    monkeypatch.setattr(cost, "estimate", lambda task, epochs: guess)
+    monkeypatch.setattr(cost, "estimate", lambda task, epochs, seconds: guess)
     engines = [run(network(2, 11, 1), plane()) for _ in range(5)]
     assert [history.engine for history in engines] == ["eager"] * 3 + ["native"] * 2
     assert engines[3].engine_reason == "native: would have saved about 2 s before, for a compile of 0.8 s"
@@ -61,7 +61,7 @@ def test_short_runs_are_compiled_when_so_many_of_them_would_have_paid(
 
 def test_a_network_too_large_to_gain_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     guess = cost.Estimate(eager=10.0, native=20.0, compile=0.8)
-    monkeypatch.setattr(cost, "estimate", lambda task, epochs: guess)
+    monkeypatch.setattr(cost, "estimate", lambda task, epochs, seconds: guess)
     history = run(network(2, 1), plane())
     assert history.engine_reason == "eager: compiled, it would not be faster"
 

@@ -131,9 +131,9 @@ def test_what_is_compiled_need_not_be_worth_it_for_each(monkeypatch: pytest.Monk
     asked = []
     estimate = engines.cost.estimate
 
-    def noted(task: Any, epochs: int) -> Any:
+    def noted(task: Any, epochs: int, seconds: float) -> Any:
         asked.append((len(task.model), epochs))
-        return estimate(task, epochs)
+        return estimate(task, epochs, seconds)
 
     monkeypatch.setattr(engines.cost, "estimate", noted)
     sweep([network(2, 6, 1, seed=i) for i in range(3)] + [network(2, 1)], epochs=5, workers=1)

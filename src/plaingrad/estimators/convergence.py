@@ -90,6 +90,7 @@ class Convergence(Callback):
         self.estimator, self.record, self.samples = estimator, record, samples
         self.objective, self.report_held_out = objective, report_held_out
         self.penalty, self.score, self.continued = penalty, score, continued
+        self.begun, self.seconds = time.perf_counter(), estimator.max_time or math.inf
         self.converged = self.out_of_time = False
         # Of the epochs in the engine's last call: how many are to be told of, and the slope of their penalty.
         self.left, self.slope = 0, 0.0
@@ -101,7 +102,6 @@ class Convergence(Callback):
         return own if own in ("invscaling", "adaptive") else "constant"
 
     def on_train_begin(self, logs: Logs) -> None:
-        self.begun = time.perf_counter()
         self.first_rate = self.run.optimizer.param_groups[0]["lr"]
         if self.continued and self.rates == "invscaling":
             self.first_rate *= (self.record.t + 1) ** self.estimator.power_t
@@ -142,10 +142,9 @@ class Convergence(Callback):
             self.change_rate(self.first_rate / (record.t + 1) ** self.estimator.power_t)
         if record.no_improvement > self.estimator.n_iter_no_change:
             self.end_or_slow_down()
-        limit = self.estimator.max_time
-        if limit is not None and not self.converged and time.perf_counter() - self.begun > limit:
+        if not self.converged and time.perf_counter() - self.begun > self.seconds:
             self.out_of_time = True
-            self.run.stop(f"the {limit:g} seconds of max_time have passed")
+            self.run.stop(f"the {self.seconds:g} seconds of max_time have passed")
 
     def count(self) -> None:
         """Note whether this epoch has brought an improvement."""

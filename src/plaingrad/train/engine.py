@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -62,7 +63,9 @@ class Engine(Protocol):
         ...
 
 
-def choose(name: str, task: Task, epochs: int, tell: bool = False) -> tuple[Engine, str]:
+def choose(
+    name: str, task: Task, epochs: int, seconds: float = math.inf, tell: bool = False
+) -> tuple[Engine, str]:
     """The engine of that name for that task, and why it is this one.
 
     Args:
@@ -70,6 +73,7 @@ def choose(name: str, task: Task, epochs: int, tell: bool = False) -> tuple[Engi
             were too short for it count together, if they are alike and no more than an hour apart.
         task: what to do in each epoch.
         epochs: how often.
+        seconds: after which it will be ended.
         tell: whether to print once why a run long enough to be compiled runs eagerly.
 
     Raises:
@@ -86,7 +90,7 @@ def choose(name: str, task: Task, epochs: int, tell: bool = False) -> tuple[Engi
             return NativeEngine(task, lower_training(task, threads)), f"asked for{split}"
         except (NotLoweredError, BuildError) as error:
             raise ValueError(f"engine 'native' cannot run this: {error}") from error
-    guess = cost.estimate(task, epochs * _alike.get())
+    guess = cost.estimate(task, epochs * _alike.get(), seconds)
     try:
         program = lower_training(task, threads)
         worth, reason = _worth(program.source, guess)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -153,7 +154,8 @@ def fit(
             if part is not None:
                 _try(model, part, loss, measured)
         _try_last_batch(task)
-        runner, history.engine_reason = choose(engine, task, epochs, tell=progress)
+        seconds = min((callback.seconds for callback in callbacks), default=math.inf)
+        runner, history.engine_reason = choose(engine, task, epochs, seconds, tell=progress)
         history.engine = runner.name
         interrupt = around.enter_context(Interrupt())
         for callback in callbacks:

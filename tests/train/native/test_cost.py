@@ -52,6 +52,9 @@ def test_an_estimate_grows_with_the_run_alone() -> None:
     assert one.eager == pytest.approx(3 * eager_step(work(todo)))  # 33 rows are three batches of 16
     assert many.saved == pytest.approx(100 * one.saved)
     assert many.compile == one.compile > 0
+    ended = estimate(todo, 10**9, seconds=2.0)  # whatever was asked for
+    assert ended.eager == pytest.approx(2.0)
+    assert 0 < ended.native < 2.0
 
 
 def test_small_networks_gain_most() -> None:

@@ -140,9 +140,10 @@ class Estimate:
         return self.eager - self.native
 
 
-def estimate(task: Task, epochs: int) -> Estimate:
-    """What this task would take over so many epochs."""
-    todo, steps = work(task), epochs * -(-len(task.data) // task.batch_size)
+def estimate(task: Task, epochs: int, seconds: float = math.inf) -> Estimate:
+    """What this task would take over so many epochs, or as many as are done eagerly in so many seconds."""
+    todo = work(task)
     eager = eager_step(todo, torch.get_num_threads())
+    steps = min(epochs * -(-len(task.data) // task.batch_size), seconds / eager)
     native = native_step(todo, threads_for(task))
     return Estimate(steps * eager, steps * native, compiling(todo.calls - 1))
