@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 
 from optim.rules import NAMES, Pair
 from plaingrad import Parameter, nn, optim
@@ -391,3 +392,17 @@ def test_numbers_may_be_those_of_numpy() -> None:
         ValueError, match=re.escape("SGD: expected lr to be a finite number of at least 0, got True")
     ):
         optim.SGD(parameters(2), lr=True)
+
+
+def test_with_epsilon_hat_adam_is_that_of_scikit_learn() -> None:
+    generator = torch.Generator().manual_seed(0)
+    start, *grads = torch.randn(31, 5, generator=generator, dtype=torch.float64)
+    parameter, theirs = Parameter(start.clone()), [start.numpy().copy()]
+    ours = optim.Adam([parameter], lr=0.01, eps=0.1, epsilon_hat=True)
+    other = AdamOptimizer(theirs, learning_rate_init=0.01, epsilon=0.1)
+    for grad in grads:
+        parameter.grad = grad
+        ours.step()
+        other.update_params(theirs, [grad.numpy()])
+    torch.testing.assert_close(parameter.value, torch.from_numpy(theirs[0]), rtol=1e-12, atol=0)
+    assert not torch.allclose(parameter.value, start)

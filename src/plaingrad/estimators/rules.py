@@ -41,9 +41,11 @@ def optimizer(estimator: Any, module: Module, scale: float, batch_weight: float)
         clip = None if clip is None else clip / scale
         return optim.SGD(groups, lr=lr * scale, momentum=momentum, nesterov=nesterov, clip_norm=clip)
     clip = None if clip is None else clip / scale
-    if solver in ("adam", "adamw"):
-        rule = optim.Adam if solver == "adam" else optim.AdamW
-        return rule(groups, lr=lr, betas=(estimator.beta_1, estimator.beta_2), eps=eps, clip_norm=clip)
+    betas = estimator.beta_1, estimator.beta_2
+    if solver == "adam":
+        return optim.Adam(groups, lr=lr, betas=betas, eps=eps, epsilon_hat=True, clip_norm=clip)
+    if solver == "adamw":
+        return optim.AdamW(groups, lr=lr, betas=betas, eps=eps, clip_norm=clip)
     if solver == "rmsprop":
         return optim.RMSprop(groups, lr=lr, eps=eps, clip_norm=clip)
     return optim.Adagrad(groups, lr=lr, eps=eps, clip_norm=clip)

@@ -24,6 +24,9 @@ class Adam(Optimizer):
     .. math::
         \theta \leftarrow \theta - \frac{\gamma\, r}{1 - \beta_1^t} \cdot \frac{m}{\sqrt{v} + \epsilon\, r}
 
+    Keras and scikit-learn leave out the last r; ε is then the paper's :math:`\hat\epsilon`, which counts for
+    more in the first steps.
+
     Args:
         params: the parameters, or dicts of parameters and options (see `Optimizer`).
         lr: the step size γ.
@@ -34,6 +37,7 @@ class Adam(Optimizer):
         maximize: whether to walk up instead.
         decoupled_weight_decay: whether to shrink the weights themselves, as `AdamW` does, and leave the
             gradient alone.
+        epsilon_hat: whether ``eps`` is ε̂, without r.
         clip_norm: the norm that the gradient keeps to; None leaves it alone.
 
     Raises:
@@ -49,6 +53,7 @@ class Adam(Optimizer):
         "eps": NON_NEGATIVE,
         "amsgrad": FLAG,
         "decoupled_weight_decay": FLAG,
+        "epsilon_hat": FLAG,
     }
 
     def __init__(
@@ -62,6 +67,7 @@ class Adam(Optimizer):
         *,
         maximize: bool = False,
         decoupled_weight_decay: bool = False,
+        epsilon_hat: bool = False,
         clip_norm: float | None = None,
     ) -> None:
         super().__init__(
@@ -74,6 +80,7 @@ class Adam(Optimizer):
             amsgrad=amsgrad,
             maximize=maximize,
             decoupled_weight_decay=decoupled_weight_decay,
+            epsilon_hat=epsilon_hat,
         )
 
     def decay(self, value: Vector, grad: Vector, group: dict[str, Any]) -> Vector:
@@ -93,7 +100,8 @@ class Adam(Optimizer):
             largest = accumulator(state, "max_exp_avg_sq", value)
             v = torch.maximum(largest, v, out=largest)
         r = math.sqrt(1 - beta2**t)
-        value.addcdiv_(m, v.sqrt().add_(group["eps"] * r), value=-group["lr"] * r / (1 - beta1**t))
+        eps = group["eps"] if group["epsilon_hat"] else group["eps"] * r
+        value.addcdiv_(m, v.sqrt().add_(eps), value=-group["lr"] * r / (1 - beta1**t))
 
 
 class AdamW(Adam):

@@ -244,7 +244,17 @@ RULES: tuple[tuple[Callable[..., Optimizer], dict[str, Any]], ...] = (
     (optim.SGD, {"lr": 0.02, "momentum": 0.8, "nesterov": True}),
     (optim.SGD, {"lr": 0.001, "maximize": True}),
     (optim.Adam, {"lr": 0.003}),
-    (optim.Adam, {"lr": 0.003, "betas": (0.8, 0.99), "weight_decay": 0.01, "amsgrad": True, "eps": 1e-6}),
+    (
+        optim.Adam,
+        {
+            "lr": 0.003,
+            "betas": (0.8, 0.99),
+            "weight_decay": 0.01,
+            "amsgrad": True,
+            "eps": 1e-6,
+            "epsilon_hat": True,
+        },
+    ),
     (optim.Adam, {"lr": 0.001, "maximize": True, "eps": 1e-4}),
     (optim.AdamW, {"lr": 0.003, "weight_decay": 0.1}),
     (optim.RMSprop, {"lr": 0.002, "eps": 1e-4}),

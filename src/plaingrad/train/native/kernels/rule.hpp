@@ -49,7 +49,7 @@ template <class T, class Flags> struct SGD : Rule<T, Flags> {
 
 // m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,  value <- value - lr m' / (sqrt(v') + eps)
 // with m' = m / (1 - b1^t) and v' = v / (1 - b2^t), written so that a vector needs one division and one root.
-// amsgrad divides by the largest v so far; decoupled weight decay shrinks the value itself.
+// amsgrad divides by the largest v so far; decoupled weight decay shrinks the value itself; epsilon_hat adds eps to sqrt(v).
 template <class T, class Flags> struct Adam : Rule<T, Flags> {
     static constexpr int states = 2 + Flags::amsgrad;
     static constexpr bool rests = false;
@@ -72,7 +72,8 @@ template <class T, class Flags> struct Adam : Rule<T, Flags> {
         if (++t % fresh == 0) anew();
         else power1 *= b1, power2 *= b2;
         double root = __builtin_sqrt(1 - power2);
-        this->lr = T(lr * root / (1 - power1)), epsilon = T(eps * root), shrink = T(1 - lr * decay);
+        this->lr = T(lr * root / (1 - power1)), shrink = T(1 - lr * decay);
+        epsilon = T(Flags::epsilon_hat ? eps : eps * root);
     }
     INLINE void end() {}
     INLINE void apply(Vec<T>& value, Vec<T>* state, Vec<T> g) const {

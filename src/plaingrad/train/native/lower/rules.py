@@ -73,7 +73,11 @@ def rmsprop_states(group: Group) -> dict[str, float]:
 ADAM = LoweredRule(
     "Adam",
     options=lambda group: [group["weight_decay"], *group["betas"], group["eps"]],
-    flags=lambda group: {"amsgrad": group["amsgrad"], "decoupled": group["decoupled_weight_decay"]},
+    flags=lambda group: {
+        "amsgrad": group["amsgrad"],
+        "decoupled": group["decoupled_weight_decay"],
+        "epsilon_hat": group["epsilon_hat"],
+    },
     states=adam_states,
     count=True,
 )
