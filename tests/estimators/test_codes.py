@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from bokeh_sampledata import titanic
 from sklearn.compose import make_column_transformer
@@ -91,3 +93,42 @@ def test_what_holds_no_codes_is_refused(embedding: Any, words: str) -> None:
     with pytest.raises(ValueError, match="embedding: ") as caught:
         MLPRegressor(embedding=embedding).fit(x, y)
     assert words in str(caught.value)
+
+
+def passengers() -> tuple[pd.DataFrame, pd.Series]:
+    frame = titanic.data[["class", "age", "sex"]].dropna()
+    return frame, titanic.data["survived"][frame.index]
+
+
+@pytest.mark.parametrize("kind", [str, "category"])
+def test_words_are_learned_like_the_codes_that_stand_for_them(kind: Any) -> None:
+    frame, survived = passengers()
+    words = frame.astype({"class": kind, "sex": kind})
+    codes = frame.assign(**{name: OrdinalEncoder().fit_transform(frame[[name]]) for name in ("class", "sex")})
+    options: dict[str, Any] = {"embedding": {"class": 2, 2: 3}, "max_iter": 5, "random_state": 0}
+    ours, coded = MLPClassifier(**options).fit(words, survived), MLPClassifier(**options).fit(codes, survived)
+    np.testing.assert_array_equal(ours.predict_proba(words), coded.predict_proba(codes))
+    assert list(ours.feature_names_in_) == ["class", "age", "sex"]
+    polars = pl.from_pandas(words)
+    np.testing.assert_array_equal(ours.predict_proba(polars), ours.predict_proba(words))
+    again = MLPClassifier(**options).fit(polars, survived.to_numpy())
+    np.testing.assert_array_equal(again.predict_proba(polars), ours.predict_proba(words))
+    copy = pickle.loads(pickle.dumps(ours)).partial_fit(words, survived)
+    assert copy.score(words, survived) > 0.5
+
+
+def test_words_that_training_has_not_seen_are_unknown_like_missing_ones() -> None:
+    frame, survived = passengers()
+    model = MLPClassifier(embedding=["class", "sex"], max_iter=5, random_state=0).fit(frame, survived)
+    found = [model.predict_proba(frame.head(3).assign(sex=[word] * 3)) for word in ("female", "other", None)]
+    np.testing.assert_array_equal(found[1], found[2])
+    assert (found[0] != found[1]).all()
+
+
+def test_words_that_nobody_embeds_are_refused_as_ever() -> None:
+    frame, survived = passengers()
+    with pytest.raises(ValueError, match="could not convert string to float"):
+        MLPClassifier(embedding=["class"]).fit(frame, survived)
+    model = MLPClassifier(embedding=["class", "sex"], max_iter=2).fit(frame, survived)
+    with pytest.raises(ValueError, match="Feature names seen at fit time, yet now missing"):
+        model.predict(frame.drop(columns="sex"))

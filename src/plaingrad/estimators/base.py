@@ -18,6 +18,8 @@ from plaingrad.estimators.arrays import SharedArrays
 from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.continuity import all_or_nothing, expect_same_networks, hidden_sizes, shape
 from plaingrad.estimators.convergence import Record
+from plaingrad.estimators.lbfgs import expect_plain
+from plaingrad.estimators.levels import Levels
 from plaingrad.estimators.networks import (
     initialize,
     linear_layers,
@@ -26,7 +28,6 @@ from plaingrad.estimators.networks import (
 )
 from plaingrad.estimators.parameters import CONSTRAINTS
 from plaingrad.estimators.prediction import Predictor
-from plaingrad.estimators.rules import SCHEDULES
 from plaingrad.estimators.training import NOT_FINITE, Part, batch_size, train
 from plaingrad.module import Module
 
@@ -82,10 +83,13 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation: Any, incremental: bool) -> Any:
         if self.solver == "lbfgs":
-            self._expect_plain(validation)
+            expect_plain(self, validation)
         first = not hasattr(self, "modules_") or not (self.warm_start or incremental)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
+        if first:
+            coded = self.embedding if self.module is None else None
+            self._levels = Levels.of(coded or (), X)
         X, y = given = self._checked(X, y, reset=first)
         if first:
             self._find_codes(X)
@@ -130,24 +134,10 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
             return torch.float32 if batches else own
         return torch.float32 if self.dtype == "float32" else torch.float64
 
-    def _expect_plain(self, validation: Any) -> None:
-        """Refuse what "lbfgs", which knows neither batches nor epochs, could only ignore."""
-        unused = {
-            "callbacks": bool(self.callbacks),
-            "clip_norm": self.clip_norm is not None,
-            "dropout": self.dropout > 0,
-            "engine": self.engine == "native",
-            "learning_rate": callable(self.learning_rate) or self.learning_rate in SCHEDULES,
-            "X_val": validation is not None,
-        }
-        for name, given in unused.items():
-            if given:
-                raise ValueError(f"solver 'lbfgs' takes no {name}; use 'sgd', 'adam' or another one with it")
-
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
         X, y = validate_data(
             self,
-            X,
+            self._levels.apply(X),
             y,
             accept_sparse=["csr", "csc"],
             multi_output=True,
@@ -234,6 +224,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         """The predictions of all networks, averaged, shape ``(n_samples, n_outputs)``."""
         check_is_fitted(self)
         if not self._plain(X):
+            X = self._levels.apply(X)
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         return self._predictor(X)
 

@@ -82,10 +82,10 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         module: a `plaingrad.Module` to train a copy of, or a function that makes one of the numbers of
             inputs and outputs; then ``hidden_layer_sizes``, ``activation``, ``dropout``, ``normalization``
             and ``embedding`` are not used.
-        embedding: columns of ``X``, by index or name, that hold codes 0, 1, 2... of categories, as
-            `sklearn.preprocessing.OrdinalEncoder` makes them; or a dict from them to the sizes of the vectors
-            that are learned for each code (`plaingrad.nn.ColumnEmbedding`). Negative numbers, and codes that
-            ``fit`` has not seen, share one vector of their own.
+        embedding: columns of ``X``, by index or name, that hold categories: words, in a data frame, or codes
+            0, 1, 2... as `sklearn.preprocessing.OrdinalEncoder` makes them; or a dict from them to the sizes
+            of the vectors that are learned for each category (`plaingrad.nn.ColumnEmbedding`). Missing ones,
+            negative numbers, and what ``fit`` has not seen share one vector of their own.
 
     Attributes:
         classes_: the labels.

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from plaingrad.estimators.networks import weights_and_others
 from plaingrad.estimators.objectives import Objective
+from plaingrad.estimators.rules import SCHEDULES
 from plaingrad.module import Module, flatten_parameters
 from plaingrad.train.modes import mode
 from plaingrad.train.threads import threads_for
@@ -83,3 +84,22 @@ def minimize(
     penalty = float(0.5 * (decay * flat.value).dot(flat.value))
     reported = (found.fun - penalty) / objective.scale * objective.reported + penalty + objective.constant
     return _check_optimize_result("lbfgs", found, estimator.max_iter), reported
+
+
+def expect_plain(estimator: Any, validation: Any) -> None:
+    """Refuse what "lbfgs", which knows neither batches nor epochs, could only ignore.
+
+    Raises:
+        ValueError: it has been asked for.
+    """
+    unused = {
+        "callbacks": bool(estimator.callbacks),
+        "clip_norm": estimator.clip_norm is not None,
+        "dropout": estimator.dropout > 0,
+        "engine": estimator.engine == "native",
+        "learning_rate": callable(estimator.learning_rate) or estimator.learning_rate in SCHEDULES,
+        "X_val": validation is not None,
+    }
+    for name, given in unused.items():
+        if given:
+            raise ValueError(f"solver 'lbfgs' takes no {name}; use 'sgd', 'adam' or another one with it")

@@ -1,0 +1,66 @@
+"""Columns of words, in whose place a network gets codes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from sklearn.preprocessing import OrdinalEncoder
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The levels of a data frame's categories.
+
+    Attributes:
+        columns: those of words, by name.
+        encoder: from words to codes 0, 1, 2...; -1 for missing ones and those that training has not seen.
+    """
+
+    columns: Sequence[str]
+    encoder: OrdinalEncoder
+
+    @classmethod
+    def of(cls, embedding: Collection[Any], X: Any) -> Levels:
+        """Look for the levels that there are.
+
+        Args:
+            embedding: columns by index or name, of which those of numbers hold codes already.
+            X: a data frame of any library; anything else has no columns of words.
+        """
+        encoder = OrdinalEncoder(
+            handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1
+        )
+        frame = nw.from_native(X, eager_only=True, pass_through=True) if embedding else None
+        if not isinstance(frame, nw.DataFrame):
+            return cls([], encoder)
+        names = frame.columns
+        places = dict(enumerate(names))
+        wanted = [places.get(column, column) for column in embedding]
+        columns = [name for name in wanted if name in names and not _is_number(frame.schema[name])]
+        if columns:
+            encoder.fit(_words(frame, columns))
+        return cls(columns, encoder)
+
+    def apply(self, X: Any) -> Any:
+        """The same data with codes in the place of words; what has not these columns is left as it is."""
+        frame = nw.from_native(X, eager_only=True, pass_through=True) if self.columns else None
+        if not isinstance(frame, nw.DataFrame) or not set(self.columns) <= set(frame.columns):
+            return X
+        codes = self.encoder.transform(_words(frame, self.columns))
+        series = [
+            nw.new_series(name, codes[:, i], backend=frame.implementation)
+            for i, name in enumerate(self.columns)
+        ]
+        return frame.with_columns(*series).to_native()
+
+
+def _is_number(kind: Any) -> bool:
+    return kind.is_numeric() or kind == nw.Boolean
+
+
+def _words(frame: nw.DataFrame[Any], columns: Sequence[str]) -> np.ndarray:
+    return np.stack([frame[name].to_numpy().astype(object) for name in columns], 1)
