@@ -75,21 +75,26 @@ def test_the_saved_model_predicts_what_the_estimator_predicts(
     if model.target.labels:
         np.testing.assert_array_equal(predicted, model.target.decode(estimator.predict(X)))
         np.testing.assert_allclose(found, estimator.predict_proba(X), rtol=1e-4, atol=1e-6)
+        probabilities = loaded.predict_proba(frame)
+        assert list(probabilities.columns) == model.target.class_names
+        np.testing.assert_array_equal(probabilities, found)
     else:
         np.testing.assert_allclose(predicted, model.target.undo(estimator.predict(X)), rtol=1e-4)
+        assert not hasattr(loaded, "predict_proba")
 
 
 @pytest.mark.parametrize("data", [iris, titanic, diabetes])
 def test_a_frame_of_any_kind_is_answered_in_its_own(data: Any) -> None:
     _, model = trained(data())
     frame = data()[0].sample(30, random_state=0)
-    expected = model.predict(frame)
-    assert expected.index.equals(frame.index)
-    for made in (pl.from_pandas(frame), pa.Table.from_pandas(frame, preserve_index=False)):
-        found = model.predict(made)
-        assert type(found) is type(made)
-        found = nw.from_native(found, eager_only=True).to_pandas().set_axis(frame.index)
-        pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    for predict in [model.predict, *([model.predict_proba] if model.target.labels else [])]:
+        expected = predict(frame)
+        assert expected.index.equals(frame.index)
+        for made in (pl.from_pandas(frame), pa.Table.from_pandas(frame, preserve_index=False)):
+            found = predict(made)
+            assert type(found) is type(made)
+            found = nw.from_native(found, eager_only=True).to_pandas().set_axis(frame.index)
+            pd.testing.assert_frame_equal(found, expected, check_dtype=False)
 
 
 def test_a_matrix_is_answered_in_a_pandas_frame() -> None:

@@ -12,6 +12,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.utils.metaestimators import available_if
 
 from plaingrad import interop
 from plaingrad.data.tables import TableEncoder, Target
@@ -120,13 +121,24 @@ class TableModel:
             columns = {PREDICTION: self.target.decode(self.places(found)), **columns}
         else:
             columns = {PREDICTION: self.target.undo(self.places(found))}
-        if isinstance(frame, np.ndarray):
-            return pd.DataFrame(columns)
-        rows = nw.from_native(frame, eager_only=True)
-        series = [
-            nw.new_series(name, values, backend=rows.implementation) for name, values in columns.items()
-        ]
-        return rows.with_columns(*series).select(*columns).to_native()
+        return _like(frame, columns)
+
+    @available_if(lambda model: bool(model.target.labels))
+    def predict_proba(self, frame: Any) -> Any:
+        """Predict the probability of each class, for a target of classes.
+
+        Args:
+            frame: as for `predict`.
+
+        Returns:
+            A frame as `predict` gives it, with a column for each class, which has the class's name.
+
+        Raises:
+            ValueError: as `predict` does.
+            AttributeError: the target is a number.
+        """
+        probabilities = self.probabilities(self.outputs(self.encoder.transform(frame)))
+        return _like(frame, dict(zip(self.target.class_names, probabilities.T)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to one file.
@@ -191,6 +203,15 @@ class TableModel:
         weights = None if weights is None else np.array(weights)
         rest = {**facts, "versions": file.versions}
         return cls(members, encoder, target, link, np.array(classes, np.int64), weights, rest)
+
+
+def _like(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:
+    """A frame of the same kind and rows with these columns; pandas' for a matrix."""
+    if isinstance(frame, np.ndarray):
+        return pd.DataFrame(columns)
+    rows = nw.from_native(frame, eager_only=True)
+    series = [nw.new_series(name, values, backend=rows.implementation) for name, values in columns.items()]
+    return rows.with_columns(*series).select(*columns).to_native()
 
 
 def holds_table(file: interop.ModelFile) -> bool:
