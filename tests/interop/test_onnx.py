@@ -179,6 +179,11 @@ REFUSED: dict[str, tuple[Callable[[], Module], dict[str, Any], str]] = {
         {},
         r"^Parallel\[1\] Own\(\): expected a module for which ONNX has operators$",
     ),
+    "a module of PyTorch": (
+        lambda: torch.nn.ReLU(),
+        {},
+        r"^export_onnx: expected a module of plaingrad.nn, got torch\.nn\.modules\.activation\.ReLU$",
+    ),
     "a loss": (nn.MSELoss, {}, r"^MSELoss\(\): expected a module for which ONNX has operators$"),
     "a container of one's own": (
         lambda: OwnSequence(nn.Linear(2, 2)),

@@ -83,6 +83,9 @@ def export_onnx(
         raise ImportError("export_onnx needs the package onnx: pip install plaingrad[onnx]") from error
     if output not in OUTPUTS:
         raise ValueError(f"export_onnx: expected output None, 'softmax', 'sigmoid' or 'exp', got {output!r}")
+    if not isinstance(module, Module):
+        kind = f"{type(module).__module__}.{type(module).__name__}"
+        raise ValueError(f"export_onnx: expected a module of plaingrad.nn, got {kind}")
     _expect_operators(module)
     dtype = _dtype(module, dtype)
     network = copy.deepcopy(module).to("cpu", dtype).eval()
