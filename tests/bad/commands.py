@@ -185,7 +185,7 @@ CONFIGS = {
 
 MODELS = {
     "no model": BadCommand("predict no.safetensors good.csv", "no.safetensors: No such file or directory"),
-    "a table for a model": BadCommand("predict good.csv good.csv", "good.csv: expected a safetensors file"),
+    "a table for a model": BadCommand("predict good.csv good.csv", "good.csv: expected a model file that plaingrad has written (safetensors), got 172 bytes that begin with 'a,b,y"),
     "no data to predict": BadCommand("predict classes.safetensors no.csv", "no.csv: No such file or directory"),
     "a column missing": BadCommand("predict classes.safetensors t.csv", "t.csv: there is no column 'b'; columns: 'a'", {"t.csv": "a\n1\n"}),
     "a column of another name": BadCommand("predict classes.safetensors t.csv", "t.csv: there is no column 'b'; did you mean 'B'?", {"t.csv": "a,B\n1,2\n"}),
@@ -201,12 +201,12 @@ MODELS = {
     "an unknown class": BadCommand("evaluate classes.safetensors t.csv", "t.csv: column 'y': expected one of the classes 'no', 'yes', got 'maybe' in row 1", {"t.csv": "a,b,y\n1,2,maybe\n"}),
     "a word to judge a number by": BadCommand("evaluate numbers.safetensors good.csv", "good.csv: column 'y': expected a number, got 'yes' in row 1"),
     "a page in no folder": BadCommand("evaluate classes.safetensors good.csv --html no/x.html", "no: No such file or directory"),
-    "info on a table": BadCommand("info good.csv", "good.csv: expected a safetensors file"),
+    "info on a table": BadCommand("info good.csv", "good.csv: expected a model file that plaingrad has written (safetensors), got 172 bytes that begin with 'a,b,y"),
     "info on a folder": BadCommand("info .", ".: Is a directory"),
     "info on two files": BadCommand("info classes.safetensors numbers.safetensors", "Got unexpected extra argument"),
     "a graph of another suffix": BadCommand("export classes.safetensors graph.pb", "graph.pb: expected a file with the suffix .onnx"),
     "a graph in no folder": BadCommand("export classes.safetensors no/graph.onnx", "no: No such file or directory"),
-    "a graph of a table": BadCommand("export good.csv graph.onnx", "good.csv: expected a safetensors file"),
+    "a graph of a table": BadCommand("export good.csv graph.onnx", "good.csv: expected a model file that plaingrad has written (safetensors), got 172 bytes that begin with 'a,b,y"),
 }  # fmt: skip
 
 COMMANDS = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import plaingrad
 from cli.shell import failed, refused, run, succeed
 
 COMMANDS = ["cache", "check", "demo", "evaluate", "export", "info", "predict", "train"]
@@ -15,7 +16,7 @@ SLOW_TO_IMPORT = ["torch", "numpy", "pandas", "matplotlib", "sklearn", "safetens
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--help"], *([command, "--help"] for command in COMMANDS)],
+    [[], ["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)],
 )
 def test_help_imports_nothing_slow(arguments: list[str]) -> None:
     program = (
@@ -24,12 +25,17 @@ def test_help_imports_nothing_slow(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    assert "Usage: plaingrad" in done.stdout
+    assert "plaingrad" in done.stdout
 
 
 def test_the_help_names_the_commands() -> None:
     assert all(command in succeed("--help") for command in COMMANDS)
     assert succeed() == succeed("--help")
+    assert "Example: plaingrad train " in succeed("--help")
+
+
+def test_the_version_is_told() -> None:
+    assert succeed("--version") == f"plaingrad {plaingrad.__version__}\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -2,9 +2,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.datasets import load_iris
+
+import plaingrad
 from cli.shell import succeed, titanic, told
+from interop.facts import plain
+from interop.rows import examples
 from plaingrad import nn
+from plaingrad.data.tables import TableEncoder, Target
+from plaingrad.estimators import TableModel
+from plaingrad.estimators.facts import KNOWN
+from plaingrad.estimators.table import STRUCTURE
 from plaingrad.interop import save
 
 
@@ -20,12 +34,12 @@ def test_a_model_of_a_table_tells_everything(tmp_path: Path) -> None:
     assert found["layers"][0]["shapes"]["weight"] == [8, report["network"]["architecture"][0]]
     assert found["parameters"] == report["network"]["parameters"]
     assert found["parameters"] == sum(layer["parameters"] for layer in found["layers"])
-    for name in ("columns", "settings", "rows", "training", "versions"):
-        assert found[name] == report[name]
-    assert found["scores"] == report["test"]["scores"]
-    assert (
-        found["history"]["epochs"]["loss"] == json.loads((out / "history.json").read_text())["epochs"]["loss"]
-    )
+    assert found["versions"] == report["versions"]
+    facts = found["facts"]
+    for name in ("columns", "settings", "rows", "training"):
+        assert facts[name] == report[name]
+    assert facts["scores"] == report["test"]["scores"]
+    assert facts["history"] == json.loads((out / "history.json").read_text())
     said = succeed("info", model)
     for shown in (
         "Linear(8, 5)",
@@ -38,12 +52,55 @@ def test_a_model_of_a_table_tells_everything(tmp_path: Path) -> None:
     assert succeed("info", model, "--quiet") == ""
 
 
-def test_any_other_network_is_shown_too(tmp_path: Path) -> None:
-    save(nn.Sequential(nn.Linear(3, 2), nn.Tanh()), tmp_path / "m.safetensors", {"author": "me"})
-    said = succeed("info", tmp_path / "m.safetensors")
+facts = st.dictionaries(
+    st.sampled_from([*KNOWN, *STRUCTURE, "layers", "parameters", "versions", "file"]) | st.text(max_size=5),
+    st.none() | st.just("table") | plain,
+    max_size=5,
+)
+
+
+@examples
+@given(facts=facts)
+def test_any_other_network_is_shown_with_whatever_facts(facts: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save(nn.Sequential(nn.Linear(3, 2), nn.Tanh()), path, facts)
+    said, found = succeed("info", path), told("info", path)
     assert "Sequential with 8 parameters" in said
-    assert "author" in said
-    assert told("info", tmp_path / "m.safetensors")["author"] == "me"
+    assert all(name in said for name in facts if name.isidentifier())
+    assert found.pop("facts") == facts
+    assert (found["file"], found["parameters"], len(found["layers"])) == (str(path), 8, 2)
+    assert found["versions"]["plaingrad"] == plaingrad.__version__
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"task": "classification", "columns": ["a", "b", "c"], "classes": ["no", "yes"]},
+        {"history": {"epochs": {"loss": [1.0]}}},
+        {"kind": "table"},
+        {"parameters": 10**9, "layers": "none", "versions": {"plaingrad": "99"}, "file": "another"},
+        {"author": "me [red]", "long": "x" * 1000},
+    ],
+)
+def test_facts_are_shown_as_they_are(facts: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save(nn.Linear(3, 2), path, facts)
+    shown = dict(line.split(maxsplit=1) for line in succeed("info", path).splitlines() if " " in line.strip())
+    for name, value in facts.items():
+        text = json.dumps(value)
+        assert shown[name].strip() in text if len(text) < 80 else "…" in succeed("info", path)
+
+
+def test_a_model_of_a_table_without_a_history_is_shown(tmp_path: Path) -> None:
+    frame = load_iris(as_frame=True).data
+    encoder, target = TableEncoder().fit(frame), Target.of(frame.iloc[:, 0] > 5, "long")
+    network = nn.Sequential(nn.Linear(len(encoder.names_), 1))
+    model = TableModel([network], encoder, target, "logistic", np.array([0, 1]), None, {"author": "me"})
+    model.save(tmp_path / "m.safetensors")
+    said = succeed("info", tmp_path / "m.safetensors")
+    for shown in ("classification of 'long' into False, True", "petal width (cm)", "author", '"me"'):
+        assert shown in said
+    assert "history" not in said
 
 
 def test_the_demos_network_is_shown(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ contradicts itself is refused."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from plaingrad import interop
 from plaingrad.data.tables import TableEncoder, Target
 from plaingrad.estimators import MLPClassifier, MLPRegressor, TableModel
 from plaingrad.estimators.table import ENCODER
+from plaingrad.train import History
 
 
 def iris() -> tuple[pd.DataFrame, pd.Series]:
@@ -73,21 +75,26 @@ def test_the_saved_model_predicts_what_the_estimator_predicts(
     if model.target.labels:
         np.testing.assert_array_equal(predicted, model.target.decode(estimator.predict(X)))
         np.testing.assert_allclose(found, estimator.predict_proba(X), rtol=1e-4, atol=1e-6)
+        probabilities = loaded.predict_proba(frame)
+        assert list(probabilities.columns) == model.target.class_names
+        np.testing.assert_array_equal(probabilities, found)
     else:
         np.testing.assert_allclose(predicted, model.target.undo(estimator.predict(X)), rtol=1e-4)
+        assert not hasattr(loaded, "predict_proba")
 
 
 @pytest.mark.parametrize("data", [iris, titanic, diabetes])
 def test_a_frame_of_any_kind_is_answered_in_its_own(data: Any) -> None:
     _, model = trained(data())
     frame = data()[0].sample(30, random_state=0)
-    expected = model.predict(frame)
-    assert expected.index.equals(frame.index)
-    for made in (pl.from_pandas(frame), pa.Table.from_pandas(frame, preserve_index=False)):
-        found = model.predict(made)
-        assert type(found) is type(made)
-        found = nw.from_native(found, eager_only=True).to_pandas().set_axis(frame.index)
-        pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    for predict in [model.predict, *([model.predict_proba] if model.target.labels else [])]:
+        expected = predict(frame)
+        assert expected.index.equals(frame.index)
+        for made in (pl.from_pandas(frame), pa.Table.from_pandas(frame, preserve_index=False)):
+            found = predict(made)
+            assert type(found) is type(made)
+            found = nw.from_native(found, eager_only=True).to_pandas().set_axis(frame.index)
+            pd.testing.assert_frame_equal(found, expected, check_dtype=False)
 
 
 def test_a_matrix_is_answered_in_a_pandas_frame() -> None:
@@ -129,7 +136,122 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("changed", "message"), BROKEN.values(), ids=BROKEN.keys())
+TRAINING = {
+    "epochs": 2,
+    "best_epoch": 1,
+    "stopped": "",
+    "engine": "eager",
+    "engine_reason": "",
+    "batch_size": 5,
+    "seconds": 0.5,
+}
+EPOCHS = {"loss": [0.5, 0.25], "val_loss": [0.5, float("nan")]}
+COLUMN = {"name": "a", "kind": "number", "done": "standardised", "features": 1, "missing": 0}
+
+
+def history(**changed: Any) -> dict[str, Any]:
+    return {**History(EPOCHS, 10, 0.5, "eager", "", "").to_dict(), **changed}
+
+
+BAD_FACTS: dict[str, tuple[dict[str, Any], str]] = {
+    "a task that is a number": ({"task": 7}, "facts: expected 'task' to be a string, got int"),
+    "another task": ({"task": "regression"}, "facts: task: expected 'classification', got 'regression'"),
+    "a judge that is a list": ({"judged_by": []}, "facts: expected 'judged_by' to be a string, got list"),
+    "rows that are a number": ({"rows": 150}, "facts: rows: expected an object, got int"),
+    "rows below 0": ({"rows": {"train": -1}}, "facts: rows: expected 'train' to be an integer of at least 0"),
+    "a network without sizes": ({"network": {}}, "facts: network: field 'architecture' is missing"),
+    "a network of words": ({"network": {"architecture": ["a"]}}, "'architecture' to be integers above 0"),
+    "no training": ({"training": {}}, "facts: training: field 'epochs' is missing"),
+    "training that is null": ({"training": None}, "facts: training: expected an object, got NoneType"),
+    "a best epoch too late": (
+        {"training": {**TRAINING, "best_epoch": 3}},
+        "facts: training: expected 'best_epoch' from 1 to 2, got 3",
+    ),
+    "a best epoch of words": (
+        {"training": {**TRAINING, "best_epoch": "1"}},
+        "facts: training: expected 'best_epoch' to be an integer, got str",
+    ),
+    "more epochs than in the history": (
+        {"training": {**TRAINING, "epochs": 3}, "history": history()},
+        "facts: training: epochs: expected 2, got 3",
+    ),
+    "a history of epochs alone": (
+        {"history": {"epochs": {"loss": [1.0]}}},
+        "facts: history: field 'steps' is missing",
+    ),
+    "a history that is a list": ({"history": [1.0]}, "facts: history: expected an object, got list"),
+    "a history of words": (
+        {"history": history(epochs={"loss": ["a"]})},
+        "facts: history: epochs: expected 'loss' to be finite numbers or null",
+    ),
+    "a loss that no float can be": (
+        {"history": history(epochs={"loss": [10**400]})},
+        "facts: history: epochs: expected 'loss' to be finite numbers or null",
+    ),
+    "a history of a number": (
+        {"history": history(epochs={"loss": 1.0})},
+        "facts: history: epochs: expected 'loss' to be a list, got float",
+    ),
+    "a history with a gap": (
+        {"history": history(epochs={"loss": [1.0, 0.5], "lr": [1.0]})},
+        "facts: history: epochs: expected as many values in each list, got [1, 2]",
+    ),
+    "no settings": ({"settings": {}}, "facts: settings: field 'loss' is missing"),
+    "a quantile of all": (
+        {"settings": {"loss": "quantile", "quantile": 1}},
+        "facts: settings: expected 'quantile' between 0 and 1, got 1.0",
+    ),
+    "no score": ({"scores": {}}, "facts: scores: expected at least one field, got none"),
+    "a score of words": (
+        {"scores": {"accuracy": "good"}},
+        "facts: scores: expected 'accuracy' to be a finite number, got 'good'",
+    ),
+    "columns that are a number": ({"columns": 7}, "facts: expected 'columns' to be a list, got int"),
+    "columns that are an object": ({"columns": {}}, "facts: expected 'columns' to be a list, got dict"),
+    "columns by name": ({"columns": ["a"]}, "facts: columns: expected an object, got str"),
+    "a column of words": (
+        {"columns": [{**COLUMN, "features": "1"}]},
+        "facts: columns: expected 'features' to be an integer, got str",
+    ),
+    "other columns than the encoder's": (
+        {"columns": [COLUMN]},
+        "facts: columns: expected [('sepal length (cm)', 1), ",
+    ),
+}
+
+
+def test_what_training_tells_comes_back(tmp_path: Path) -> None:
+    _, model = trained(iris())
+    facts = {
+        "training": TRAINING,
+        "history": history(),
+        "scores": {"a score of tomorrow": 1},
+        "rows": {"all": 150},
+    }
+    replace(model, facts=facts).save(tmp_path / "m.safetensors")
+    loaded = TableModel.load(tmp_path / "m.safetensors")
+    assert {name: loaded.facts[name] for name in facts} == facts
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [case for name, case in BAD_FACTS.items() if "columns" not in case[0]],
+    ids=[name for name, case in BAD_FACTS.items() if "columns" not in case[0]],
+)
+def test_facts_that_could_not_be_read_back_are_not_written(
+    tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
+    _, model = trained(iris())
+    with pytest.raises(ValueError, match=re.escape(message)):
+        replace(model, facts=changed).save(tmp_path / "m.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [*BROKEN.values(), *BAD_FACTS.values()],
+    ids=[*BROKEN, *BAD_FACTS],
+)
 def test_a_file_that_contradicts_itself_is_refused(
     tmp_path: Path, changed: dict[str, Any], message: str
 ) -> None:

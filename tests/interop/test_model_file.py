@@ -18,6 +18,7 @@ from sklearn.datasets import load_iris
 import plaingrad
 from bad.models import BAD, good
 from conformance.case import Case
+from interop.facts import keys, plain
 from interop.rows import assert_same, every_case, examples, outputs, row
 from plaingrad import nn, optim
 from plaingrad.interop import ModelFile, load, save
@@ -37,18 +38,6 @@ def test_a_module_comes_back_to_the_bit(case: Case, data: st.DataObject, tmp_pat
         found, wanted = (outputs(each.train(training), inputs) for each in (again, module))
         for y, expected in zip(found, wanted, strict=True):
             torch.testing.assert_close(y, expected, rtol=0, atol=0, equal_nan=True)
-
-
-keys = st.text(max_size=8)
-plain = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**70), 2**70)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | keys,
-    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(keys, inside, max_size=3),
-    max_leaves=10,
-)
 
 
 @examples

@@ -164,11 +164,31 @@ class Own(Module):
         return x
 
 
+class OwnSequence(nn.Sequential):
+    pass
+
+
 REFUSED: dict[str, tuple[Callable[[], Module], dict[str, Any], str]] = {
     "a class of one's own": (
         lambda: nn.Sequential(nn.Linear(2, 2), nn.Residual(Own())),
         {},
         r"^Sequential\[1\]\.Residual\[0\] Own\(\): expected a module for which ONNX has operators$",
+    ),
+    "a class of one's own, before the shape of its samples is asked for": (
+        lambda: nn.Parallel(nn.Tanh(), Own()),
+        {},
+        r"^Parallel\[1\] Own\(\): expected a module for which ONNX has operators$",
+    ),
+    "a module of PyTorch": (
+        lambda: torch.nn.ReLU(),
+        {},
+        r"^export_onnx: expected a module of plaingrad.nn, got torch\.nn\.modules\.activation\.ReLU$",
+    ),
+    "a loss": (nn.MSELoss, {}, r"^MSELoss\(\): expected a module for which ONNX has operators$"),
+    "a container of one's own": (
+        lambda: OwnSequence(nn.Linear(2, 2)),
+        {},
+        r"^OwnSequence.*: expected a module for which ONNX has operators$",
     ),
     "two outputs": (
         lambda: nn.Sequential(nn.MaxPool2d(2, return_indices=True)),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
+from typing import Annotated
 
 import typer
 
+from plaingrad._version import __version__
 from plaingrad.cli import cache, check, demo, evaluate, export, info, predict, train
 from plaingrad.cli.errors import OneLineErrors
 
@@ -14,6 +16,7 @@ app = typer.Typer(
     name="plaingrad",
     cls=OneLineErrors,
     help="Deep learning with every gradient in plain sight.",
+    epilog=train.EXAMPLE,
     context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -26,6 +29,21 @@ app.command(epilog=export.EXAMPLE)(export.export)
 app.command(epilog=info.EXAMPLE)(info.info)
 app.command(epilog=predict.EXAMPLE)(predict.predict)
 app.command(epilog=train.EXAMPLE)(train.train)
+
+
+def _told_version(asked: bool) -> None:
+    if asked:
+        print(f"plaingrad {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_told_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

@@ -49,8 +49,7 @@ def evaluate(
         outputs = known.outputs(rows.encoded(known.encoder))
     probabilities = known.probabilities(outputs) if target.labels else None
     found = Predictions(known.places(outputs), probabilities)
-    settings = known.facts.get("settings")
-    quantile = quantile_of(settings) if isinstance(settings, dict) else None
+    quantile = quantile_of(known.facts.get("settings", {}))
     facts: dict[str, Any] = {
         "model": str(model),
         "data": str(data),

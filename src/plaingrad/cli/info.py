@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
+import json as json_module
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from plaingrad.cli.output import Json, Quiet, Voice
 from plaingrad.cli.predict import Model
 
 if TYPE_CHECKING:
+    from plaingrad.cli.table.grids import Grid
+    from plaingrad.estimators.table import TableModel
     from plaingrad.interop import ModelFile
     from plaingrad.module import Module
 
 EXAMPLE = "Example: plaingrad info out/titanic/model.safetensors"
+LONGEST = 200  # characters of a fact that nothing is known of
 
 
 def info(model: Model, quiet: Quiet = False, json: Json = False) -> None:
     """Show what a model file holds: layers, shapes, parameters, columns, history and versions.
 
-    Any file that plaingrad.interop.save has written can be shown; those of
-    plaingrad train tell more.
+    Any file that plaingrad.save has written can be shown; those of
+    plaingrad train tell more. In JSON, what the file says of itself
+    stands under "facts".
     """
     from plaingrad import interop
-    from plaingrad.estimators.table import KIND, TableModel
+    from plaingrad.cli.table import terminal
+    from plaingrad.estimators.table import TableModel, holds_table
 
     file = interop.load(model)
-    facts: dict[str, Any] = {
+    found = {
         "file": str(model),
         "layers": layers(file.module),
         "parameters": sum(value.numel() for value, _ in file.module.parameters()),
         "versions": file.versions,
     }
-    if file.facts.get("kind") == KIND:
-        TableModel.load(model)  # so that nothing is told of a file that contradicts itself
-    facts |= {name: value for name, value in file.facts.items() if name != "kind"}
+    table = TableModel.load(model) if holds_table(file) else None
     voice = Voice(quiet, json)
-    voice.say(*_shown(file, facts))
-    voice.tell(facts)
+    for shown in _shown(file, found, table):
+        voice.say(shown if isinstance(shown, str) else terminal.drawn(shown))
+    voice.tell({**found, "facts": file.facts})
 
 
 def layers(module: Module) -> list[dict[str, Any]]:
@@ -55,13 +61,11 @@ def _leaves(module: Module, name: str) -> list[tuple[str, Module]]:
     return [leaf for key, child in children for leaf in _leaves(child, f"{name}.{key}" if name else key)]
 
 
-def _shapes(shapes: dict[str, list[int]]) -> str:
-    return ", ".join(f"{name} {'×'.join(map(str, shape)) or 'scalar'}" for name, shape in shapes.items())
-
-
-def _shown(file: ModelFile, facts: dict[str, Any]) -> list[Any]:
-    from plaingrad.cli.table import terminal
-    from plaingrad.cli.table.grids import Grid, columns_grid, scores_grid
+def _shown(file: ModelFile, found: Mapping[str, Any], table: TableModel | None) -> Iterator[str | Grid]:
+    """For people: what was found, and what the file says of itself."""
+    from plaingrad.cli.table.grids import Grid
+    from plaingrad.estimators.facts import KNOWN
+    from plaingrad.estimators.table import STRUCTURE
 
     rows = [
         [
@@ -70,32 +74,51 @@ def _shown(file: ModelFile, facts: dict[str, Any]) -> list[Any]:
             _shapes(each["shapes"]),
             f"{each['parameters']:,}" if each["parameters"] else "",
         ]
-        for each in facts["layers"]
+        for each in found["layers"]
     ]
-    title = f"{type(file.module).__name__} with {facts['parameters']:,} parameters"
-    shown: list[Any] = [terminal.drawn(Grid(title, ["name", "layer", "shapes", "parameters"], rows, (3,)))]
-    if "columns" in facts:
-        target = facts["target"]
-        told = f"{facts['task']} of {target['name']!r}"
-        told += f" into {', '.join(map(str, target['labels'][:20]))}" if target["labels"] else ""
-        shown += [f"\n{told}", terminal.drawn(columns_grid(facts["columns"]))]
-        shown += [terminal.drawn(scores_grid({"scores": facts["scores"]})), f" {facts['judged_by']}"]
-    if facts.get("history"):
-        shown += [terminal.drawn(_history(facts["history"], facts["training"]["best_epoch"]))]
-    rest = {
-        name: value
-        for name, value in facts.items()
-        if name not in TOLD and value is not None and not isinstance(value, (dict, list))
-    }
-    versions = [[name, version] for name, version in facts["versions"].items()]
-    shown += [terminal.drawn(Grid("Written by", ["", ""], versions + [[n, str(v)] for n, v in rest.items()]))]
-    return shown
+    title = f"{type(file.module).__name__} with {found['parameters']:,} parameters"
+    yield Grid(title, ["name", "layer", "shapes", "parameters"], rows, (3,))
+    if table is not None:
+        yield from _of_table(table)
+    told = () if table is None else (*KNOWN, *STRUCTURE)
+    others = [[_text(name)[1:-1], _brief(value)] for name, value in file.facts.items() if name not in told]
+    if others:
+        yield Grid("Facts", ["", ""], others)
+    yield Grid("Written by", ["", ""], list(file.versions.items()))
 
 
-TOLD = ("file", "layers", "parameters", "versions", "task", "judged_by", "link")
+def _shapes(shapes: dict[str, list[int]]) -> str:
+    return ", ".join(f"{name} {'×'.join(map(str, shape)) or 'scalar'}" for name, shape in shapes.items())
 
 
-def _history(history: dict[str, Any], best: int | None) -> Any:
+def _text(value: Any) -> str:
+    text = json_module.dumps(value, ensure_ascii=False)
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def _brief(value: Any) -> str:
+    text = _text(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _of_table(table: TableModel) -> Iterator[str | Grid]:
+    from dataclasses import asdict
+
+    from plaingrad.cli.table.grids import columns_grid, scores_grid
+
+    target, facts = table.target, table.facts
+    into = f" into {', '.join(target.class_names[:20])}" if target.labels else ""
+    yield f"\n{target.task} of {target.name!r}{into}"
+    yield columns_grid([asdict(choice) for choice in table.encoder.choices()])
+    if "scores" in facts:
+        yield scores_grid({"scores": facts["scores"]})
+    if "judged_by" in facts:
+        yield f" {facts['judged_by']}"
+    if "history" in facts:
+        yield _history(facts["history"], facts.get("training", {}).get("best_epoch"))
+
+
+def _history(history: Mapping[str, Any], best: int | None) -> Grid:
     from plaingrad.cli.table.grids import Grid, number
 
     columns = {name: values for name, values in history["epochs"].items() if name != "seconds"}
@@ -109,6 +132,4 @@ def _history(history: dict[str, Any], best: int | None) -> Any:
         for epoch in shown
         if count
     ]
-    return Grid(
-        "Training history", ["epoch", *columns], rows, range(1, 1 + len(columns)), history.get("stopped", "")
-    )
+    return Grid("Training history", ["epoch", *columns], rows, range(1, 1 + len(columns)), history["stopped"])

@@ -12,16 +12,19 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.utils.metaestimators import available_if
 
 from plaingrad import interop
 from plaingrad.data.tables import TableEncoder, Target
 from plaingrad.estimators.base import BaseMultilayerPerceptron
+from plaingrad.estimators.facts import expect_facts
 from plaingrad.estimators.prediction import Predictor
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn import ColumnEmbedding, Parallel
 from plaingrad.train.evaluation import outputs
 
 KIND = "table"
+STRUCTURE = ("kind", "target", "link", "classes", "class_weights")  # facts of which the model is made
 ENCODER = "encoder"  # the attachment
 PREDICTION = "prediction"  # the column
 
@@ -37,7 +40,8 @@ class TableModel:
         link: from outputs to what is predicted, a name of `plaingrad.estimators.objectives.LINKS`.
         classes: the places in ``target.labels`` of the classes that the networks know; empty for numbers.
         weights: of these classes in training; None if they counted alike.
-        facts: what else is to be known: settings, history, scores, numbers of rows.
+        facts: what else is to be known, as JSON has it. What `plaingrad train` writes (settings, history,
+            scores, numbers of rows) has names of its own, see `plaingrad.estimators.facts`.
     """
 
     members: Sequence[Module]
@@ -117,16 +121,31 @@ class TableModel:
             columns = {PREDICTION: self.target.decode(self.places(found)), **columns}
         else:
             columns = {PREDICTION: self.target.undo(self.places(found))}
-        if isinstance(frame, np.ndarray):
-            return pd.DataFrame(columns)
-        rows = nw.from_native(frame, eager_only=True)
-        series = [
-            nw.new_series(name, values, backend=rows.implementation) for name, values in columns.items()
-        ]
-        return rows.with_columns(*series).select(*columns).to_native()
+        return _like(frame, columns)
+
+    @available_if(lambda model: bool(model.target.labels))
+    def predict_proba(self, frame: Any) -> Any:
+        """Predict the probability of each class, for a target of classes.
+
+        Args:
+            frame: as for `predict`.
+
+        Returns:
+            A frame as `predict` gives it, with a column for each class, which has the class's name.
+
+        Raises:
+            ValueError: as `predict` does.
+            AttributeError: the target is a number.
+        """
+        probabilities = self.probabilities(self.outputs(self.encoder.transform(frame)))
+        return _like(frame, dict(zip(self.target.class_names, probabilities.T)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it to one file."""
+        """Write it to one file.
+
+        Raises:
+            ValueError: a fact is not what its name stands for, or nothing that JSON can hold.
+        """
         facts = {
             **self.facts,
             "kind": KIND,
@@ -136,6 +155,7 @@ class TableModel:
             "class_weights": None if self.weights is None else self.weights.tolist(),
             "columns": [asdict(choice) for choice in self.encoder.choices()],
         }
+        expect_facts(facts, self.target, self.encoder)
         module = self.members[0] if len(self.members) == 1 else Parallel(*self.members)
         interop.save(module, path, facts, {ENCODER: self.encoder.to_bytes()})
 
@@ -156,7 +176,7 @@ class TableModel:
     @classmethod
     def _from(cls, file: interop.ModelFile) -> TableModel:
         facts = file.facts
-        if facts.get("kind") != KIND or ENCODER not in file.attachments:
+        if not holds_table(file):
             raise ValueError("expected a model that plaingrad train has made, got a network without a table")
         target, encoder = (
             Target.from_dict(facts.get("target")),
@@ -179,9 +199,24 @@ class TableModel:
         width = len(classes) if link == "softmax" else 1
         _expect_shapes(members, len(encoder.names_), width)
         _expect_codes(members, encoder)
+        expect_facts(facts, target, encoder)
         weights = None if weights is None else np.array(weights)
         rest = {**facts, "versions": file.versions}
         return cls(members, encoder, target, link, np.array(classes, np.int64), weights, rest)
+
+
+def _like(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:
+    """A frame of the same kind and rows with these columns; pandas' for a matrix."""
+    if isinstance(frame, np.ndarray):
+        return pd.DataFrame(columns)
+    rows = nw.from_native(frame, eager_only=True)
+    series = [nw.new_series(name, values, backend=rows.implementation) for name, values in columns.items()]
+    return rows.with_columns(*series).select(*columns).to_native()
+
+
+def holds_table(file: interop.ModelFile) -> bool:
+    """Whether a model file is one of a table, and no other network's."""
+    return file.facts.get("kind") == KIND and ENCODER in file.attachments
 
 
 def _expect_codes(members: Sequence[Module], encoder: TableEncoder) -> None:

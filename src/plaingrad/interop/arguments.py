@@ -155,7 +155,7 @@ class Argument:
         for kind in self.kinds:
             if kind.fits(value):
                 return kind.made(value, device)
-        raise ValueError(f"{' or '.join(kind.told for kind in self.kinds)}, got {_brief(value)}")
+        raise ValueError(f"{' or '.join(kind.told for kind in self.kinds)}, got {brief(value)}")
 
 
 @cache
@@ -193,12 +193,12 @@ def check(layer: type, given: Any, device: str | None) -> dict[str, Any]:
         ValueError: there is an unknown one, one without default is missing, or one is not what it should be.
     """
     if type(given) is not dict:
-        raise ValueError(f"expected arguments by name, got {_brief(given)}")
+        raise ValueError(f"expected arguments by name, got {brief(given)}")
     known, made = arguments(layer), {}
     for name in given:
         if name not in known:
             raise ValueError(
-                f"expected arguments from {', '.join(known) or 'none at all'}; got {_brief(name)}"
+                f"expected arguments from {', '.join(known) or 'none at all'}; got {brief(name)}"
             )
     for name, argument in known.items():
         if name in given:
@@ -256,6 +256,7 @@ def _plain(value: Any) -> Any:
     return repr(value)  # of no kind, and refused as such
 
 
-def _brief(value: Any) -> str:
+def brief(value: Any) -> str:
+    """Plain data as text, for messages."""
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= 100 else f"{text[:97]}..."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plaingrad import nn
-from plaingrad.interop.arguments import check, construct
+from plaingrad.interop.arguments import brief, check, construct
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.container import Container
 
@@ -120,8 +120,11 @@ class Builder:
             module = self.make(layer, inside, arguments, self.device)
         except ModuleError as error:
             raise place.refuse(name, error.problem) from None
-        except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:
+        except (ValueError, TypeError) as error:
             raise place.refuse(name, str(error).partition("\n")[0]) from None
+        except (RuntimeError, ArithmeticError):  # PyTorch's, of sizes below 0 or beyond all memory
+            given = brief(description.get("arguments"))
+            raise place.refuse(name, f"expected sizes that tensors can have, got {given}") from None
         if not is_container:
             self._numbers += sum(value.numel() for value in module.state_dict().values())
         if self._numbers > MOST_NUMBERS:

@@ -21,6 +21,7 @@ from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.checkpoint import ENTRY, TensorFile, open_tensors, strict_json, write_tensors
 
 FORMAT = 1
+EXPECTED = "a model file that plaingrad has written (safetensors)"
 # No parameter's name begins with a dot, as no child's name is empty.
 ATTACHMENT = ".attachment."
 CHECKSUMS = ".sha256"
@@ -111,7 +112,7 @@ def load(path: str | os.PathLike[str]) -> ModelFile:
             format, or contradicts itself; the message names the file and what is wrong with it.
         OSError: the file cannot be read.
     """
-    with open_tensors(path) as file:
+    with open_tensors(path, EXPECTED) as file:
         try:
             return _loaded(file)
         except ValueError as error:
@@ -143,7 +144,7 @@ def _loaded(file: TensorFile) -> ModelFile:
 
 def _text(file: TensorFile) -> str:
     if ENTRY not in file.metadata:
-        raise ValueError(f"expected a model file of plaingrad, got safetensors without metadata {ENTRY!r}")
+        raise ValueError(f"expected {EXPECTED}, got one without metadata {ENTRY!r}")
     return file.metadata[ENTRY]
 
 
@@ -153,9 +154,7 @@ def _document(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"expected metadata as JSON, got some with {error}") from None
     if type(document) is not dict or "format" not in document:
-        raise ValueError(
-            "expected a model file of plaingrad, got parameters without an architecture, as checkpoints are"
-        )
+        raise ValueError(f"expected {EXPECTED}, got parameters without an architecture, as checkpoints are")
     number, versions = document["format"], document.get("versions")
     if type(number) is int and number > FORMAT:
         writer = versions.get("plaingrad") if type(versions) is dict else None
@@ -181,7 +180,7 @@ def _checksums(file: TensorFile) -> dict[str, str]:
         raise ValueError(f"missing tensor {CHECKSUMS!r}")
     _expect_layout(file, CHECKSUMS, "U8", None)
     try:
-        sums = strict_json(_bytes(file.tensor(CHECKSUMS)).decode("utf-8"))
+        sums = strict_json(_bytes(file.tensor(CHECKSUMS)))
     except ValueError as error:
         raise ValueError(f"altered since it was written: the checksums have {error}") from None
     if type(sums) is not dict or not all(type(each) is str for each in sums.values()):

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import struct
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from plaingrad.module import Module
 
 ENTRY = "plaingrad"
 LONGEST_HEADER = 100_000_000  # bytes, as safetensors has it
+MOST_DIGITS = sys.int_info.default_max_str_digits  # of an integer, as Python has it
 
 
 def save_model(
@@ -87,40 +89,45 @@ class TensorFile:
 
 
 @contextmanager
-def open_tensors(path: str | os.PathLike[str]) -> Iterator[TensorFile]:
+def open_tensors(path: str | os.PathLike[str], expected: str = "a safetensors file") -> Iterator[TensorFile]:
     """Open a safetensors file.
+
+    Args:
+        path: the file.
+        expected: what to call it in errors.
 
     Raises:
         ValueError: it is none, or is truncated; on entry.
         OSError: it cannot be read.
     """
     try:
-        _expect_header(Path(path))
+        _expect_header(Path(path), expected)
         with safe_open(path, framework="pt") as handle:
             yield TensorFile(list(handle.keys()), handle.metadata() or {}, handle)
     except SafetensorError as error:
         problem = " ".join(str(error).split())[:200]
-        raise ValueError(f"{os.fspath(path)}: expected a safetensors file, got {problem}") from error
+        raise ValueError(f"{os.fspath(path)}: expected {expected}, got {problem}") from error
 
 
-def _expect_header(path: Path) -> None:
+def _expect_header(path: Path, expected: str) -> None:
     """Refuse a header that is not all there or that can be read in two ways, which safetensors would not."""
     with path.open("rb") as file:
-        size, first = path.stat().st_size, file.read(8)
-        length = struct.unpack("<Q", first)[0] if len(first) == 8 else 0
+        size, first = path.stat().st_size, file.read(9)
+        if first[8:] != b"{":  # with which every header begins
+            begin = f" that begin with {str(first)[1:]}" if first else ""
+            raise ValueError(f"{path}: expected {expected}, got {size:,} bytes{begin}")
+        (length,) = struct.unpack("<Q", first[:8])
         if not 0 < length <= min(size - 8, LONGEST_HEADER):
-            raise ValueError(
-                f"{path}: expected a safetensors file, got {size:,} bytes with a header of {length:,}"
-            )
-        text = file.read(length)
+            raise ValueError(f"{path}: expected {expected}, got {size:,} bytes with a header of {length:,}")
+        text = first[8:] + file.read(length - 1)
     try:
-        strict_json(text.decode("utf-8"))
-    except ValueError as error:  # what is no UTF-8 included
-        raise ValueError(f"{path}: expected a safetensors file, got a header with {error}") from None
+        strict_json(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: expected {expected}, got a header with {error}") from None
 
 
-def strict_json(text: str) -> Any:
-    """Data from JSON that can be read in one way only.
+def strict_json(text: str | bytes) -> Any:
+    """Data from JSON, in UTF-8 if it is bytes, that can be read in one way only.
 
     Raises:
         ValueError: it is no JSON, or has a key twice, a number that is not finite or not short, or very many
@@ -128,11 +135,14 @@ def strict_json(text: str) -> Any:
     """
     try:
         return json.loads(
-            text,
+            text if isinstance(text, str) else text.decode("utf-8"),
             object_pairs_hook=_without_repetition,
+            parse_int=_short,
             parse_float=_finite,
             parse_constant=_finite,
         )
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the byte 0x{error.object[error.start]:02x}, which is no UTF-8") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"no JSON: {error}") from None
     except RecursionError:
@@ -147,6 +157,13 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _short(text: str) -> int:
+    digits = len(text.lstrip("-"))
+    if digits > MOST_DIGITS:
+        raise ValueError(f"an integer of {digits:,} digits, which is more than {MOST_DIGITS:,}")
+    return int(text)
+
+
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
@@ -157,5 +174,5 @@ def _finite(text: str) -> float:
 def _from_json(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text

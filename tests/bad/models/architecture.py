@@ -61,11 +61,22 @@ BAD: Table = {
     ),
     "a size that is a fraction": (lambda: architecture(linear(in_features=3.0)), "got 3.0"),
     "a size that is true": (lambda: architecture(linear(in_features=True)), "got True"),
-    "a size below zero": (lambda: architecture(linear(in_features=-3)), "Linear: "),
+    "a size below zero": (
+        lambda: architecture(sequential(linear(in_features=-3))),
+        "Sequential[0] Linear: expected sizes that tensors can have, got {'in_features': -3,",
+    ),
+    "a weight of a size below zero": (
+        lambda: architecture(layer("BCELoss", weight={"shape": [-1], "dtype": "float32"})),
+        "BCELoss: expected sizes that tensors can have, got {'weight': {'shape': [-1],",
+    ),
+    "a convolution of no channels": (
+        lambda: architecture(layer("Conv2d", in_channels=0, out_channels=2, kernel_size=[2, 2])),
+        "Conv2d: expected sizes that tensors can have, got {'in_channels': 0,",
+    ),
     "a size of 2^70": (lambda: architecture(linear(in_features=2**70)), "got 1180591620717411303424"),
     "a layer of 2^62 numbers": (
         lambda: architecture(linear(in_features=HUGE, out_features=HUGE)),
-        "Linear: Storage size calculation overflowed",
+        "Linear: expected sizes that tensors can have, got {'in_features': 2147483647,",
     ),
     "a layer of 10^12 numbers": (
         lambda: architecture(linear(in_features=10**6, out_features=10**6)),
@@ -81,7 +92,7 @@ BAD: Table = {
     ),
     "a norm over 2^217 numbers": (
         lambda: architecture(layer("LayerNorm", normalized_shape=[HUGE] * 7)),
-        "LayerNorm: Storage size calculation overflowed",
+        "LayerNorm: expected sizes that tensors can have, got {'normalized_shape': [2147483647,",
     ),
     "a norm over 100 axes": (
         lambda: architecture(layer("LayerNorm", normalized_shape=[1] * 100)),

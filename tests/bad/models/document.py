@@ -7,7 +7,7 @@ from bad.models.writer import Model, Table, document, header, text
 BAD: Table = {
     "no metadata": (
         lambda: header(lambda h: h.pop("__metadata__")),
-        "got safetensors without metadata 'plaingrad'",
+        "got one without metadata 'plaingrad'",
     ),
     "another program's metadata": (lambda: Model(entry="pt").content(), "without metadata 'plaingrad'"),
     "metadata that is no JSON": (
@@ -27,7 +27,10 @@ BAD: Table = {
     ),
     "1e999 in the metadata": (lambda: text('{"format": 1e999}'), "the number 1e999, which is not finite"),
     "a key twice in the metadata": (lambda: text('{"format": 1, "format": 1}'), "the key 'format' twice"),
-    "an integer of 5,000 digits": (lambda: text(f'{{"format": 1{"0" * 5000}}}'), "expected metadata as JSON"),
+    "an integer of 5,000 digits": (
+        lambda: text(f'{{"format": 1{"0" * 5000}}}'),
+        "got some with an integer of 5,001 digits, which is more than 4,300",
+    ),
     "metadata of 100,000 levels": (lambda: text("[" * 100_000), "too many levels"),
     "a newer format": (
         lambda: document(format=2, versions={"plaingrad": "9.0"}),

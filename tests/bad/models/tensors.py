@@ -63,7 +63,7 @@ BAD: Table = {
     ),
     "checksums that are no UTF-8": (
         lambda: Model(sums_text=b"\xff").content(),
-        "altered since it was written: the checksums have 'utf-8' codec",
+        "altered since it was written: the checksums have the byte 0xff, which is no UTF-8",
     ),
     "checksums that are a list": (lambda: Model(sums_text=b"[]").content(), "expected checksums by name"),
     "a checksum that is a number": (

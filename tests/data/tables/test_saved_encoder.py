@@ -95,7 +95,7 @@ def of(name: str, **fields: object) -> Callable[[dict[str, Any]], object]:
         ),
         (lambda state: column(state, "text").update(state=None), "'text': expected an object, got NoneType"),
         (lambda state: column(state, "text").update(missing=-1), "'missing' to be an integer of at least 0"),
-        (of("number", mean="1"), "column 'number': expected 'mean' to be a finite number, got 1"),
+        (of("number", mean="1"), "column 'number': expected 'mean' to be a finite number, got '1'"),
         (of("number", mean=float("nan")), "'mean' to be a finite number, got nan"),
         (of("number", mean=10**400), "'mean' to be a finite number, got 1000"),
         (of("number", deviation=0), "'deviation' to be above 0"),

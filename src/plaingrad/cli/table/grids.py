@@ -81,7 +81,7 @@ def scores_grid(test: Facts) -> Grid:
     rows = []
     for key, score in test["scores"].items():
         told = number(score) + (f" ± {number(spread[key])}" if key in spread else "")
-        rows.append([NAMES[key], told, *(number(each[key]) for each in baselines.values())])
+        rows.append([NAMES.get(key, key), told, *(number(each[key]) for each in baselines.values())])
     head = ["score", "network", *(HEADS[name] for name in baselines)]
     notes = ["± is the standard deviation over the folds."] if spread else []
     notes += _verdict(test)
@@ -94,16 +94,17 @@ def scores_grid(test: Facts) -> Grid:
 def _verdict(test: Facts) -> list[str]:
     """That the network is not worth its trouble, if a baseline does as well by the first of the scores."""
     key, score = next(iter(test["scores"].items()))
-    sign = -1 if "↓" in NAMES[key] else 1
+    name = NAMES.get(key, key)
+    sign = -1 if "↓" in name else 1
     baselines = test.get("baselines", {}).items()
     found = [
-        f"the {HEADS[name]}"
-        for name, each in baselines
+        f"the {HEADS[baseline]}"
+        for baseline, each in baselines
         if score is not None and sign * (each[key] - score) >= 0
     ]
     does = "does" if len(found) == 1 else "do"
     return (
-        [f"By {NAMES[key].rstrip(' ↑↓')} {' and '.join(found)} {does} at least as well as the network."]
+        [f"By {name.rstrip(' ↑↓')} {' and '.join(found)} {does} at least as well as the network."]
         if found
         else []
     )

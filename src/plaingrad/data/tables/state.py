@@ -38,6 +38,10 @@ class Fields:
             raise ValueError(f"{self.place}: field {name!r} is missing")
         return self.data[name]
 
+    def inside(self, name: str) -> Fields:
+        """The fields of an object in this one."""
+        return Fields(self.value(name), f"{self.place}: {name}")
+
     def text(self, name: str) -> str:
         """A string."""
         return self._of(name, str, "a string")
@@ -56,8 +60,8 @@ class Fields:
     def number(self, name: str) -> float:
         """A finite number."""
         value = self.value(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
-            raise ValueError(f"{self.place}: expected {name!r} to be a finite number, got {str(value)[:40]}")
+        if not is_number(value):
+            raise ValueError(f"{self.place}: expected {name!r} to be a finite number, got {value!r:.40}")
         return float(value)
 
     def scale(self, name: str) -> float:
@@ -101,8 +105,9 @@ def matrix_text(values: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode("ascii")
 
 
-def _finite(value: float) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it is a number, no truth value, and finite as a float."""
     try:
-        return math.isfinite(value)
+        return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
     except OverflowError:
         return False

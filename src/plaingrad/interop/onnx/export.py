@@ -28,6 +28,7 @@ DTYPES: dict[torch.dtype, np.dtype[Any]] = {
     torch.float32: np.dtype(np.float32),
     torch.float64: np.dtype(np.float64),
 }
+CONTAINERS = (nn.Sequential, nn.Residual, nn.Parallel)
 LAYERS_WITHOUT_EFFECT = (nn.Identity, nn.Dropout)
 OPERATORS = {**layers.OPERATORS, **activations.OPERATORS}
 
@@ -82,6 +83,10 @@ def export_onnx(
         raise ImportError("export_onnx needs the package onnx: pip install plaingrad[onnx]") from error
     if output not in OUTPUTS:
         raise ValueError(f"export_onnx: expected output None, 'softmax', 'sigmoid' or 'exp', got {output!r}")
+    if not isinstance(module, Module):
+        kind = f"{type(module).__module__}.{type(module).__name__}"
+        raise ValueError(f"export_onnx: expected a module of plaingrad.nn, got {kind}")
+    _expect_operators(module)
     dtype = _dtype(module, dtype)
     network = copy.deepcopy(module).to("cpu", dtype).eval()
     size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
@@ -143,23 +148,30 @@ class Value:
     example: Tensor
 
 
+def _expect_operators(module: Module) -> None:
+    """Refuse a network with a module that has no operators."""
+    if isinstance(module, Container) and type(module) in CONTAINERS:
+        for key, child in module.named_children():
+            module.at(key, _expect_operators, child)
+    elif type(module) not in OPERATORS:
+        raise ModuleError(module, "expected a module for which ONNX has operators")
+
+
 def _emit(graph: Graph, module: Module, x: Value) -> Value:
     """Add the operators of a module, and those of the modules in it."""
     kind, y = type(module), x
-    if isinstance(module, nn.Sequential) and kind in (nn.Sequential, nn.Residual):
+    if isinstance(module, nn.Sequential):
         for key, child in module.named_children():
             y = module.at(key, _emit, graph, child, y)
         if kind is nn.Sequential:
             return y
         name = graph.op("Add", x.name, y.name)
-    elif isinstance(module, nn.Parallel) and kind is nn.Parallel:
+    elif isinstance(module, nn.Parallel):
         parts = [module.at(key, _emit, graph, child, x).name for key, child in module.named_children()]
         is_sum = module.combine == "sum"
         name = graph.op("Sum", *parts) if is_sum else graph.op("Concat", *parts, axis=module.dim)
-    elif kind in OPERATORS:
-        name = OPERATORS[kind](graph, module, x.name, x.example)
     else:
-        raise ModuleError(module, "expected a module for which ONNX has operators")
+        name = OPERATORS[kind](graph, module, x.name, x.example)
     return Value(name, module.forward(x.example))
 
 
