@@ -8,15 +8,16 @@ with numbers as y) and two models, ``classes.safetensors`` and ``numbers.safeten
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class BadCommand:
-    """A command, the files that it finds, and the beginning of its one line."""
+    """A command, the files (or links to these paths) that it finds, and the beginning of its one line."""
 
     typed: str
     message: str
-    files: dict[str, str | bytes] = field(default_factory=dict)
+    files: dict[str, str | bytes | Path] = field(default_factory=dict)
 
 
 def rows(*others: str, n: int = 20, y: tuple[str, str] = ("no", "yes")) -> str:
@@ -24,7 +25,7 @@ def rows(*others: str, n: int = 20, y: tuple[str, str] = ("no", "yes")) -> str:
     return "\n".join(["a,b,y", *(f"{i * 3},{i * i % 7},{y[i % 2 == 0]}" for i in range(n)), *others]) + "\n"
 
 
-def train(options: str, message: str, **files: str | bytes) -> BadCommand:
+def train(options: str, message: str, **files: str | bytes | Path) -> BadCommand:
     named = {name.replace("_", ".", 1): content for name, content in files.items()}
     return BadCommand(f"train good.csv --target y -o new/out {options}", message, named)
 
@@ -162,6 +163,15 @@ OPTIONS = {
     "a search of nothing": train("--tune 0", "Invalid value for '--tune': expected a whole number from 1 to 100,000, got 0"),
     "an output folder that is a file": BadCommand("train good.csv --target y -o numbers.csv", "numbers.csv: not a folder"),
     "an output folder below a file": BadCommand("train good.csv --target y -o numbers.csv/below", "numbers.csv/below: Not a directory"),
+    "options over the data": train("--save-config good.csv", "Invalid value for '--save-config': expected another file than DATA, got good.csv"),
+    "options over the data, spelt otherwise": BadCommand("train good.csv --target y --save-config sub/../good.csv", "Invalid value for '--save-config': expected another file than DATA, got sub/../good.csv", {"sub/x": ""}),
+    "options over a link to the data": train("--save-config link.toml", "Invalid value for '--save-config': expected another file than DATA, got link.toml", link_toml=Path("good.csv")),
+    "options over the validation file": train("--validation v.csv --save-config v.csv", "Invalid value for '--save-config': expected another file than --validation, got v.csv", v_csv=rows()),
+    "options over the test file": train("--test v.csv --save-config v.csv", "Invalid value for '--save-config': expected another file than --test, got v.csv", v_csv=rows()),
+    "options over the report": BadCommand("train good.csv --target y -o . --save-config report.json", "Invalid value for '--save-config': expected another file than report.json of --output, got report.json"),
+    "a report over the data": BadCommand("train report.json --format jsonl --target y -o .", "Invalid value for '--output': expected another file than DATA, got report.json", {"report.json": '{"a": 1, "y": 2}\n'}),
+    "a history over the file that the data links to": BadCommand("train t.jsonl --target y -o .", "Invalid value for '--output': expected another file than DATA, got history.json", {"history.json": '{"a": 1, "y": 2}\n', "t.jsonl": Path("history.json")}),
+    "a model over the test file": BadCommand("train good.csv --test model.safetensors --format csv --target y -o .", "Invalid value for '--output': expected another file than --test, got model.safetensors", {"model.safetensors": rows()}),
     "a place for options that is not there": train("--epochs 1 --save-config no/run.toml", "no: No such file or directory"),
 }  # fmt: skip
 
@@ -197,15 +207,25 @@ MODELS = {
     "an output in no folder": BadCommand("predict classes.safetensors good.csv -o no/out.csv", "no: No such file or directory"),
     "an output that is a folder": BadCommand("predict classes.safetensors good.csv -o out.csv", "out.csv: Is a directory", {"out.csv/x": ""}),
     "an unknown output format": BadCommand("predict classes.safetensors good.csv --output-format xls", "Invalid value for '--output-format': expected one of csv"),
+    "an output over its data": BadCommand("predict classes.safetensors good.csv -o good.csv", "Invalid value for '--output': expected another file than DATA, got good.csv"),
+    "an output over what its data links to": BadCommand("predict classes.safetensors link.csv -o good.csv", "Invalid value for '--output': expected another file than DATA, got good.csv", {"link.csv": Path("good.csv")}),
+    "an output over the model": BadCommand("predict classes.safetensors good.csv -o classes.safetensors --output-format csv", "Invalid value for '--output': expected another file than MODEL, got classes.safetensors"),
     "nothing to judge by": BadCommand("evaluate classes.safetensors t.csv", "t.csv: there is no column 'y'; columns: 'a', 'b'", {"t.csv": "a,b\n1,2\n"}),
     "an unknown class": BadCommand("evaluate classes.safetensors t.csv", "t.csv: column 'y': expected one of the classes 'no', 'yes', got 'maybe' in row 1", {"t.csv": "a,b,y\n1,2,maybe\n"}),
     "a word to judge a number by": BadCommand("evaluate numbers.safetensors good.csv", "good.csv: column 'y': expected a number, got 'yes' in row 1"),
     "a page in no folder": BadCommand("evaluate classes.safetensors good.csv --html no/x.html", "no: No such file or directory"),
+    "a page over its data": BadCommand("evaluate classes.safetensors good.csv --html good.csv", "Invalid value for '--html': expected another file than DATA, got good.csv"),
+    "a page over the model": BadCommand("evaluate classes.safetensors good.csv --html classes.safetensors", "Invalid value for '--html': expected another file than MODEL, got classes.safetensors"),
     "info on a table": BadCommand("info good.csv", "good.csv: expected a safetensors file"),
     "info on a folder": BadCommand("info .", ".: Is a directory"),
     "info on two files": BadCommand("info classes.safetensors numbers.safetensors", "Got unexpected extra argument"),
     "a graph of another suffix": BadCommand("export classes.safetensors graph.pb", "graph.pb: expected a file with the suffix .onnx"),
     "a graph in no folder": BadCommand("export classes.safetensors no/graph.onnx", "no: No such file or directory"),
+    "a graph over the model": BadCommand("export model.onnx model.onnx", "Invalid value for 'FILE.onnx': expected another file than MODEL, got model.onnx", {"model.onnx": Path("classes.safetensors")}),
+    "notes of a graph over the model": BadCommand("export model.json model.onnx", "Invalid value for 'FILE.onnx': expected another file than MODEL, got model.json", {"model.json": Path("classes.safetensors")}),
+    "notes of a graph over a report": BadCommand("export classes.safetensors report.onnx", "report.json: expected what an earlier export has written, or no such file", {"report.json": '{"task": "classification", "target": "y", "columns": []}'}),
+    "notes of a graph over no JSON": BadCommand("export classes.safetensors g.onnx", "g.json: expected what an earlier export has written, or no such file", {"g.json": b"\xff"}),
+    "notes of a graph over a folder": BadCommand("export classes.safetensors g.onnx", "g.json: Is a directory", {"g.json/x": ""}),
     "a graph of a table": BadCommand("export good.csv graph.onnx", "good.csv: expected a safetensors file"),
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ def evaluate(
     model: Model,
     data: Data,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Page with the same and pictures.")
+        Path | None, typer.Option(metavar="FILE", help="Page with the same, and for numbers pictures too.")
     ] = None,
     format: Format = None,
     separator: Separator = None,
@@ -30,7 +30,7 @@ def evaluate(
     Prints the scores, how each class fares and the confusion matrix, or
     for numbers how far the predictions are off.
     """
-    expect_place(html)
+    expect_place(html, "--html", {"MODEL": model, "DATA": data})
     voice = Voice(quiet, json)
     with voice.working(f"loading {model}"):
         from plaingrad.cli.table import terminal

@@ -73,7 +73,7 @@ def predict(
         from plaingrad.cli.table.writing import expect_writable, write_frame
         from plaingrad.estimators.table import TableModel
 
-        expect_writable(output, output_format)
+        expect_writable(output, output_format, {"MODEL": model, "DATA": data})
         known = TableModel.load(model)
     with voice.working(f"reading {data}"):
         frame = _read(data, known, format, separator, list(keep or []), keep_all)

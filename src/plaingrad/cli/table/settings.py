@@ -11,6 +11,9 @@ from typer import Option
 from plaingrad.cli.choices import bad
 from plaingrad.cli.kinds import character, integer, number, one_of, sizes
 
+# What a training writes into its folder, and --tune besides.
+FILES = ("model.safetensors", "report.html", "report.json", "history.json")
+STUDY = "study.journal"
 FORMATS = ("csv", "tsv", "parquet", "arrow", "jsonl", "npz")
 # As plaingrad.estimators has them; named here because the help must not wait for torch.
 ACTIVATIONS = (
