@@ -38,6 +38,7 @@ def evaluate(
         from plaingrad.cli.table.pictures import of_numbers
         from plaingrad.cli.table.rows import read_more
         from plaingrad.cli.table.scores import Predictions, judged, quantile_of
+        from plaingrad.cli.table.source import EMPTY, mendable
         from plaingrad.estimators.table import TableModel
         from plaingrad.files import replacing
 
@@ -45,7 +46,7 @@ def evaluate(
     target = known.target
     with voice.working(f"reading {data}"):
         rows = read_more(data, target, known.columns, format, separator)
-    with voice.working("predicting"):
+    with voice.working("predicting"), mendable(EMPTY):
         outputs = known.outputs(rows.encoded(known.encoder))
     probabilities = known.probabilities(outputs) if target.labels else None
     found = Predictions(known.places(outputs), probabilities)

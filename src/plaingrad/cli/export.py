@@ -90,8 +90,8 @@ def _expect_own(path: Path) -> None:
         found = None
     if not (isinstance(found, dict) and set(TOLD) <= set(found)):
         raise ValueError(
-            f"{path}: expected what an earlier export has written, or no such file, for it would be replaced; "
-            "choose another name"
+            f"{path}: expected what an earlier export has written, or no such file, "
+            "for it would be replaced; choose another name"
         )
 
 

@@ -15,7 +15,7 @@ Files = Mapping[str, Path | None]
 
 
 def expect_place(path: Path | None, option: str, others: Files) -> None:
-    """Say before any work is done that a file could not be written, or would replace another of the command's.
+    """Say before any work is done that a file could not be written, or is another of the command's.
 
     Args:
         path: the file; None is none.

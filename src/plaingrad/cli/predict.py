@@ -69,7 +69,7 @@ def predict(
     with voice.working(f"loading {model}"):
         import pandas as pd
 
-        from plaingrad.cli.table.source import STANDARD
+        from plaingrad.cli.table.source import EMPTY, STANDARD, mendable, named
         from plaingrad.cli.table.writing import expect_writable, write_frame
         from plaingrad.estimators.table import TableModel
 
@@ -77,7 +77,7 @@ def predict(
         known = TableModel.load(model)
     with voice.working(f"reading {data}"):
         frame = _read(data, known, format, separator, list(keep or []), keep_all)
-    with voice.working("predicting"):
+    with voice.working("predicting"), mendable(EMPTY), named(data):
         found = known.predict(frame)
     kept = list(frame.columns) if keep_all else list(keep or [])
     twice = [name for name in kept if name in found.columns]
