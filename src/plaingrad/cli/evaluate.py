@@ -9,7 +9,7 @@ import typer
 
 from plaingrad.cli.output import Json, Quiet, Voice
 from plaingrad.cli.places import expect_place
-from plaingrad.cli.predict import Data, Format, Model, Separator
+from plaingrad.cli.predict import Data, Encoding, Format, Model, Separator
 
 EXAMPLE = "Example: plaingrad evaluate out/titanic/model.safetensors later.csv --html later.html"
 
@@ -22,6 +22,7 @@ def evaluate(
     ] = None,
     format: Format = None,
     separator: Separator = None,
+    encoding: Encoding = "utf-8",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -45,7 +46,7 @@ def evaluate(
         known = TableModel.load(model)
     target = known.target
     with voice.working(f"reading {data}"):
-        rows = read_more(data, target, known.columns, format, separator)
+        rows = read_more(data, target, known.columns, format, separator, encoding)
     with voice.working("predicting"), mendable(EMPTY):
         outputs = known.outputs(rows.encoded(known.encoder))
     probabilities = known.probabilities(outputs) if target.labels else None

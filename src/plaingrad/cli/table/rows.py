@@ -89,7 +89,9 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         OSError: the file cannot be read.
     """
     with located(path, settings.format) as file:
-        frame = read_frame(file, format=settings.format, separator=settings.separator)
+        frame = read_frame(
+            file, format=settings.format, separator=settings.separator, encoding=settings.encoding
+        )
         names = list(frame.columns)
         weighing = [] if settings.weight is None else [settings.weight]
         left_out = list(dict.fromkeys([settings.target, *weighing, *settings.ignore]))
@@ -116,6 +118,7 @@ def read_more(
     columns: Sequence[str],
     format: str | None = None,
     separator: str | None = None,
+    encoding: str = "utf-8",
 ) -> Rows:
     """Read another table with these columns and the same target; "-" is standard input.
 
@@ -124,7 +127,7 @@ def read_more(
         OSError: the file cannot be read.
     """
     with located(path, format) as file:
-        frame = read_frame(file, format=format, separator=separator)
+        frame = read_frame(file, format=format, separator=separator, encoding=encoding)
         for column in (target.name, *columns):
             expect_column(column, list(frame.columns))
         return _with_target(path, frame[list(columns)], frame[target.name], target)

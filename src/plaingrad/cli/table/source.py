@@ -12,7 +12,10 @@ from pathlib import Path
 
 STANDARD = Path("-")
 INPUT = "standard input"
+IN_A_ROW = r" in row \d+$"
+UNREADABLE = r" got (the byte \w+ in line \d+|utf-16)$"
 EMPTY = "mend it, or leave it empty for a missing value"
+ENCODING = "--encoding names another, such as cp1252 or utf-16"
 IGNORE = "mend it, or leave the column out with --ignore"
 
 
@@ -26,14 +29,14 @@ def located(path: Path, format: str | None) -> Iterator[Path]:
         ValueError: what the block found, with the path or "standard input" before it.
     """
     if path != STANDARD:
-        with named(path):
+        with named(path), mendable(ENCODING, UNREADABLE):
             yield path
         return
     with tempfile.TemporaryDirectory(prefix="plaingrad-") as folder:
         file = Path(folder, f"input.{format or 'csv'}")
         with file.open("wb") as stream:
             shutil.copyfileobj(sys.stdin.buffer, stream)
-        with named(path, file):
+        with named(path, file), mendable(ENCODING, UNREADABLE):
             yield file
 
 
@@ -54,10 +57,10 @@ def named(path: Path, file: Path | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def mendable(remedy: str) -> Iterator[None]:
-    """Let errors about a value in some row tell what helps."""
+def mendable(remedy: str, fault: str = IN_A_ROW) -> Iterator[None]:
+    """Let errors of this kind, by default about a value in some row, tell what helps."""
     try:
         yield
     except ValueError as error:
-        told = f"; {remedy}" if re.search(r" in row \d+$", str(error)) else ""
+        told = f"; {remedy}" if re.search(fault, str(error)) else ""
         raise ValueError(f"{error}{told}") from None
