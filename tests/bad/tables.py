@@ -232,7 +232,9 @@ TABLES: dict[str, BadTable] = {
     "objects without keys": BadTable("t.jsonl", content("{}\n{}\n"), "no object has a key"),
     "an empty key": BadTable("t.jsonl", content('{"": 1}\n'), "column 1 has no name"),
     "another encoding of JSON": BadTable(
-        "t.jsonl", content('{"a": "für"}'.encode("latin-1")), "expected text in utf-8, got the byte 0xfc in line 1"
+        "t.jsonl",
+        content('{"a": "für"}'.encode("latin-1")),
+        "expected text in utf-8, got the byte 0xfc in line 1",
     ),
     "no archive of arrays": BadTable("t.npz", content(LONG), "not an .npz archive"),
     "a truncated archive of arrays": BadTable("t.npz", content(npz_bytes()[:-200]), "not an .npz archive"),

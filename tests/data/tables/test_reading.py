@@ -113,7 +113,7 @@ def test_text_of_any_encoding_reads_as_the_same(tmp_path: Path, name: str, encod
     pd.testing.assert_frame_equal(read_frame(path, encoding=encoding), read_frame(plain))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(line=st.integers(1, 70_000), encoding=st.sampled_from(["ascii", "utf-8", "cp1252", "shift_jis"]))
 def test_a_byte_that_is_not_of_the_encoding_is_told_with_its_line(
     tmp_path: Path, line: int, encoding: str
