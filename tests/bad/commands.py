@@ -8,15 +8,16 @@ with numbers as y) and two models, ``classes.safetensors`` and ``numbers.safeten
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class BadCommand:
-    """A command, the files that it finds, and the beginning of its one line."""
+    """A command, the files (or links to these paths) that it finds, and the beginning of its one line."""
 
     typed: str
     message: str
-    files: dict[str, str | bytes] = field(default_factory=dict)
+    files: dict[str, str | bytes | Path] = field(default_factory=dict)
 
 
 def rows(*others: str, n: int = 20, y: tuple[str, str] = ("no", "yes")) -> str:
@@ -24,7 +25,7 @@ def rows(*others: str, n: int = 20, y: tuple[str, str] = ("no", "yes")) -> str:
     return "\n".join(["a,b,y", *(f"{i * 3},{i * i % 7},{y[i % 2 == 0]}" for i in range(n)), *others]) + "\n"
 
 
-def train(options: str, message: str, **files: str | bytes) -> BadCommand:
+def train(options: str, message: str, **files: str | bytes | Path) -> BadCommand:
     named = {name.replace("_", ".", 1): content for name, content in files.items()}
     return BadCommand(f"train good.csv --target y -o new/out {options}", message, named)
 
@@ -53,8 +54,9 @@ TABLES = {
     "an empty file": table("", "the file is empty"),
     "blank lines only": table("\n\n\n", "the file is empty"),
     "only a header": table("a,b,y\n", "the file has a header but no rows"),
-    "a binary file": table(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "expected text in UTF-8, got a binary file"),
-    "another encoding": table(rows("1,2,für").encode("latin-1"), "not a CSV file in UTF-8 (byte 0xfc)"),
+    "a binary file": table(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "expected text in utf-8, got a binary file"),
+    "another encoding": table(rows("1,2,für").encode("latin-1"), "expected text in utf-8, got the byte 0xfc in line 22; --encoding names another, such as cp1252 or utf-16"),
+    "UTF-16": table(rows().encode("utf-16"), "expected text in utf-8, got utf-16; --encoding names another, such as cp1252 or utf-16"),
     "an open quote": table(rows('1,2,"yes'), "line 22: "),
     "a long row": table(rows("1,2,yes,3"), "line 22: expected 3 fields as the header, got 4"),
     "a short row": table(rows("1,2"), "line 22: expected 3 fields as the header, got 2"),
@@ -87,12 +89,12 @@ TABLES = {
     ),
     "infinity": BadCommand(
         "train t.csv --target y -o new/out",
-        "column 'b': expected a finite number, got -inf in row 4",
+        "t.csv: column 'b': expected a finite number, got -inf in row 4; mend it, or leave the column out with --ignore",
         {"t.csv": rows().replace("9,2,no", "9,-inf,no")},
     ),
     "nothing but a constant": BadCommand(
         "train t.csv --target y -o new/out",
-        "no column can be used: 'a' (left out: the same value in every row)",
+        "t.csv: no column can be used: 'a' (left out: the same value in every row)",
         {"t.csv": "a,y\n" + "".join(f"1,{'no' if i % 2 else 'yes'}\n" for i in range(20))},
     ),
 }  # fmt: skip
@@ -113,6 +115,11 @@ OPTIONS = {
     "regression of words": train("--task regression", "good.csv: regression needs a numeric target, got 'yes' in 'y'"),
     "an unknown format": train("--format xls", "Invalid value for '--format': expected one of csv, tsv, parquet"),
     "another format": train("--format parquet", "good.csv: not a Parquet file, or a damaged one"),
+    "an unknown encoding": train("--encoding utf-9", "Invalid value for '--encoding': expected an encoding that Python knows, such as cp1252, got 'utf-9'"),
+    "an encoding that is none of text": train("--encoding hex", "Invalid value for '--encoding': expected an encoding that Python knows, such as cp1252, got 'hex'"),
+    "no encoding": train("--encoding ''", "Invalid value for '--encoding': expected an encoding that Python knows, such as cp1252, got ''"),
+    "another encoding than the one named": train("--encoding cp1252 --test v.csv", "v.csv: expected text in cp1252, got the byte 0x81 in line 3; --encoding names another", v_csv=b"a,b,y\n1,2,yes\n\x81,2,no\n"),
+    "an encoding of no text": train("--encoding cp1252 --test v.npz", "v.npz: encoding: expected none for an .npz archive, got 'cp1252'", v_npz=b"PK"),
     "no separator": train("--separator ''", "Invalid value for '--separator': expected one character, got ''"),
     "no levels": train("--max-levels 0", "Invalid value for '--max-levels': expected a whole number from 1 to 10,000, got 0"),
     "no test rows": train("--test-size 0", "Invalid value for '--test-size': expected a number of more than 0 and less than 1, got 0"),
@@ -123,6 +130,8 @@ OPTIONS = {
     "a validation file of other columns": train("--validation v.csv", "v.csv: there is no column 'b'; columns: 'a', 'y'", v_csv="a,y\n1,yes\n"),
     "a test file of other classes": train("--test v.csv", "v.csv: column 'y': expected one of the classes 'no', 'yes', got 'maybe' in row 2", v_csv="a,b,y\n1,2,yes\n3,4,maybe\n"),
     "a test file without targets": train("--test v.csv", "v.csv: the target 'y' has no value", v_csv="a,b,y\n1,2,\n"),
+    "infinity in the test file": train("--test v.csv", "v.csv: column 'b': expected a finite number, got inf in row 2; mend it, or leave the column out with --ignore", v_csv="a,b,y\n1,2,yes\n3,inf,no\n"),
+    "infinity in the validation file": train("--validation v.csv", "v.csv: column 'b': expected a finite number, got inf in row 2; mend it, or leave", v_csv="a,b,y\n1,2,yes\n3,inf,no\n"),
     "one fold": train("--cv 1", "Invalid value for '--cv': expected a whole number from 2 to 100, got 1"),
     "more folds than rows": train("--cv 50", "too few rows: expected at least 50 for as many folds, got 20"),
     "folds and a test file": train("--cv 3 --test good.csv", "Invalid value for '--cv': expected neither --test nor --validation with it"),
@@ -162,6 +171,15 @@ OPTIONS = {
     "a search of nothing": train("--tune 0", "Invalid value for '--tune': expected a whole number from 1 to 100,000, got 0"),
     "an output folder that is a file": BadCommand("train good.csv --target y -o numbers.csv", "numbers.csv: not a folder"),
     "an output folder below a file": BadCommand("train good.csv --target y -o numbers.csv/below", "numbers.csv/below: Not a directory"),
+    "options over the data": train("--save-config good.csv", "Invalid value for '--save-config': expected another file than DATA, got good.csv"),
+    "options over the data, spelt otherwise": BadCommand("train good.csv --target y --save-config sub/../good.csv", "Invalid value for '--save-config': expected another file than DATA, got sub/../good.csv", {"sub/x": ""}),
+    "options over a link to the data": train("--save-config link.toml", "Invalid value for '--save-config': expected another file than DATA, got link.toml", link_toml=Path("good.csv")),
+    "options over the validation file": train("--validation v.csv --save-config v.csv", "Invalid value for '--save-config': expected another file than --validation, got v.csv", v_csv=rows()),
+    "options over the test file": train("--test v.csv --save-config v.csv", "Invalid value for '--save-config': expected another file than --test, got v.csv", v_csv=rows()),
+    "options over the report": BadCommand("train good.csv --target y -o . --save-config report.json", "Invalid value for '--save-config': expected another file than report.json of --output, got report.json"),
+    "a report over the data": BadCommand("train report.json --format jsonl --target y -o .", "Invalid value for '--output': expected another file than DATA, got report.json", {"report.json": '{"a": 1, "y": 2}\n'}),
+    "a history over the file that the data links to": BadCommand("train t.jsonl --target y -o .", "Invalid value for '--output': expected another file than DATA, got history.json", {"history.json": '{"a": 1, "y": 2}\n', "t.jsonl": Path("history.json")}),
+    "a model over the test file": BadCommand("train good.csv --test model.safetensors --format csv --target y -o .", "Invalid value for '--output': expected another file than --test, got model.safetensors", {"model.safetensors": rows()}),
     "a place for options that is not there": train("--epochs 1 --save-config no/run.toml", "no: No such file or directory"),
 }  # fmt: skip
 
@@ -187,25 +205,38 @@ MODELS = {
     "no model": BadCommand("predict no.safetensors good.csv", "no.safetensors: No such file or directory"),
     "a table for a model": BadCommand("predict good.csv good.csv", "good.csv: expected a model file that plaingrad has written (safetensors), got 172 bytes that begin with 'a,b,y"),
     "no data to predict": BadCommand("predict classes.safetensors no.csv", "no.csv: No such file or directory"),
+    "an unknown encoding to predict": BadCommand("predict classes.safetensors good.csv --encoding utf-9", "Invalid value for '--encoding': expected an encoding that Python knows"),
+    "another encoding to judge by": BadCommand("evaluate classes.safetensors t.csv", "t.csv: expected text in utf-8, got the byte 0xfc in line 2; --encoding names another", {"t.csv": b"a,b,y\n1,2,\xfc\n"}),
     "a column missing": BadCommand("predict classes.safetensors t.csv", "t.csv: there is no column 'b'; columns: 'a'", {"t.csv": "a\n1\n"}),
     "a column of another name": BadCommand("predict classes.safetensors t.csv", "t.csv: there is no column 'b'; did you mean 'B'?", {"t.csv": "a,B\n1,2\n"}),
-    "a word for a number": BadCommand("predict classes.safetensors t.csv", "column 'a': expected a number, got 'x' in row 2", {"t.csv": "a,b\n1,2\nx,2\n"}),
-    "infinity": BadCommand("predict classes.safetensors t.csv", "column 'b': expected a finite number, got inf in row 1", {"t.csv": "a,b\n1,inf\n"}),
+    "a word for a number": BadCommand("predict classes.safetensors t.csv", "t.csv: column 'a': expected a number, got 'x' in row 2; mend it", {"t.csv": "a,b\n1,2\nx,2\n"}),
+    "infinity": BadCommand("predict classes.safetensors t.csv", "t.csv: column 'b': expected a finite number, got inf in row 1; mend it, or leave it empty for a missing value", {"t.csv": "a,b\n1,inf\n"}),
+    "infinity to judge by": BadCommand("evaluate classes.safetensors t.csv", "t.csv: column 'b': expected a finite number, got inf in row 2; mend it, or leave it empty for a missing value", {"t.csv": "a,b,y\n1,2,\n1,inf,no\n"}),
     "a kept column that is not there": BadCommand("predict classes.safetensors good.csv --keep id", "good.csv: there is no column 'id'"),
     "a kept column that is made": BadCommand("predict classes.safetensors t.csv --keep prediction", "--keep: a column 'prediction' is written already", {"t.csv": "a,b,prediction\n1,2,3\n"}),
     "an output of no format": BadCommand("predict classes.safetensors good.csv -o out.xlsx", "out.xlsx: expected a suffix of .csv"),
     "an output in no folder": BadCommand("predict classes.safetensors good.csv -o no/out.csv", "no: No such file or directory"),
     "an output that is a folder": BadCommand("predict classes.safetensors good.csv -o out.csv", "out.csv: Is a directory", {"out.csv/x": ""}),
     "an unknown output format": BadCommand("predict classes.safetensors good.csv --output-format xls", "Invalid value for '--output-format': expected one of csv"),
+    "an output over its data": BadCommand("predict classes.safetensors good.csv -o good.csv", "Invalid value for '--output': expected another file than DATA, got good.csv"),
+    "an output over what its data links to": BadCommand("predict classes.safetensors link.csv -o good.csv", "Invalid value for '--output': expected another file than DATA, got good.csv", {"link.csv": Path("good.csv")}),
+    "an output over the model": BadCommand("predict classes.safetensors good.csv -o classes.safetensors --output-format csv", "Invalid value for '--output': expected another file than MODEL, got classes.safetensors"),
     "nothing to judge by": BadCommand("evaluate classes.safetensors t.csv", "t.csv: there is no column 'y'; columns: 'a', 'b'", {"t.csv": "a,b\n1,2\n"}),
     "an unknown class": BadCommand("evaluate classes.safetensors t.csv", "t.csv: column 'y': expected one of the classes 'no', 'yes', got 'maybe' in row 1", {"t.csv": "a,b,y\n1,2,maybe\n"}),
     "a word to judge a number by": BadCommand("evaluate numbers.safetensors good.csv", "good.csv: column 'y': expected a number, got 'yes' in row 1"),
     "a page in no folder": BadCommand("evaluate classes.safetensors good.csv --html no/x.html", "no: No such file or directory"),
+    "a page over its data": BadCommand("evaluate classes.safetensors good.csv --html good.csv", "Invalid value for '--html': expected another file than DATA, got good.csv"),
+    "a page over the model": BadCommand("evaluate classes.safetensors good.csv --html classes.safetensors", "Invalid value for '--html': expected another file than MODEL, got classes.safetensors"),
     "info on a table": BadCommand("info good.csv", "good.csv: expected a model file that plaingrad has written (safetensors), got 172 bytes that begin with 'a,b,y"),
     "info on a folder": BadCommand("info .", ".: Is a directory"),
     "info on two files": BadCommand("info classes.safetensors numbers.safetensors", "Got unexpected extra argument"),
     "a graph of another suffix": BadCommand("export classes.safetensors graph.pb", "graph.pb: expected a file with the suffix .onnx"),
     "a graph in no folder": BadCommand("export classes.safetensors no/graph.onnx", "no: No such file or directory"),
+    "a graph over the model": BadCommand("export model.onnx model.onnx", "Invalid value for 'FILE.onnx': expected another file than MODEL, got model.onnx", {"model.onnx": Path("classes.safetensors")}),
+    "notes of a graph over the model": BadCommand("export model.json model.onnx", "Invalid value for 'FILE.onnx': expected another file than MODEL, got model.json", {"model.json": Path("classes.safetensors")}),
+    "notes of a graph over a report": BadCommand("export classes.safetensors report.onnx", "report.json: expected what an earlier export has written, or no such file", {"report.json": '{"task": "classification", "target": "y", "columns": []}'}),
+    "notes of a graph over no JSON": BadCommand("export classes.safetensors g.onnx", "g.json: expected what an earlier export has written, or no such file", {"g.json": b"\xff"}),
+    "notes of a graph over a folder": BadCommand("export classes.safetensors g.onnx", "g.json: Is a directory", {"g.json/x": ""}),
     "a graph of a table": BadCommand("export good.csv graph.onnx", "good.csv: expected a model file that plaingrad has written (safetensors), got 172 bytes that begin with 'a,b,y"),
 }  # fmt: skip
 

@@ -118,13 +118,17 @@ TABLES: dict[str, BadTable] = {
     ),
     "a picture": BadTable("t.csv", content(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), "got a binary file"),
     "a Parquet file called CSV": BadTable("t.csv", content(parquet()), "got a binary file"),
-    "UTF-16": BadTable("t.csv", content(rows().encode("utf-16")), "expected UTF-8, got UTF-16"),
+    "UTF-16": BadTable("t.csv", content(rows().encode("utf-16")), "expected text in utf-8, got utf-16"),
     "UTF-16 without a mark": BadTable("t.csv", content(rows().encode("utf-16-le")), "got a binary file"),
     "another encoding": BadTable(
-        "t.csv", content(rows("1,2,für").encode("latin-1")), "not a CSV file in UTF-8 (byte 0xfc)"
+        "t.csv",
+        content(rows("1,2,für").encode("latin-1")),
+        "expected text in utf-8, got the byte 0xfc in line 22",
     ),
     "another encoding of the header": BadTable(
-        "t.csv", content("a,größe\n1,2\n".encode("latin-1")), "not a CSV file in UTF-8 (byte 0xf6)"
+        "t.csv",
+        content("a,größe\n1,2\n".encode("latin-1")),
+        "expected text in utf-8, got the byte 0xf6 in line 1",
     ),
     "an open quote": BadTable("t.csv", content(rows('1,2,"yes')), "line 22: unexpected end of data"),
     "an open quote, more lines": BadTable(
@@ -228,7 +232,9 @@ TABLES: dict[str, BadTable] = {
     "objects without keys": BadTable("t.jsonl", content("{}\n{}\n"), "no object has a key"),
     "an empty key": BadTable("t.jsonl", content('{"": 1}\n'), "column 1 has no name"),
     "another encoding of JSON": BadTable(
-        "t.jsonl", content('{"a": "für"}'.encode("latin-1")), "not a file of JSON lines in UTF-8 (byte 0xfc)"
+        "t.jsonl",
+        content('{"a": "für"}'.encode("latin-1")),
+        "expected text in utf-8, got the byte 0xfc in line 1",
     ),
     "no archive of arrays": BadTable("t.npz", content(LONG), "not an .npz archive"),
     "a truncated archive of arrays": BadTable("t.npz", content(npz_bytes()[:-200]), "not an .npz archive"),

@@ -41,7 +41,10 @@ def test_it_is_refused(
         shutil.copy(models / name / "model.safetensors", tmp_path / f"{name}.safetensors")
     for name, content in case.files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        if isinstance(content, Path):
+            (tmp_path / name).symlink_to(content)
+        else:
+            (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     monkeypatch.chdir(tmp_path)
     before = listed(tmp_path)
     line = refused(*shlex.split(case.typed))

@@ -42,6 +42,7 @@ settings = st.builds(
     output=st.none() | st.just(Path("out/some where")),
     ignore=st.lists(texts),
     separator=st.none() | st.characters(blacklist_categories=["Cs"]),
+    encoding=st.sampled_from(["utf-8", "cp1252", "Latin-1", "utf_16"]),
     test_size=fractions,
     cv=st.none() | st.integers(2, 100),
     hidden=st.lists(st.integers(1, 10**6)).map(tuple),

@@ -54,7 +54,7 @@ def test_it_says_what_the_graph_leaves_out(tmp_path: Path) -> None:
     said = succeed("export", out / "model.safetensors", tmp_path / "m.onnx")
     assert "input 'features': float32 (batch, 10), the encoded columns" in said
     assert "left out of the graph: the encoding of the columns, and the target's own units" in said
-    assert succeed("export", out / "model.safetensors", tmp_path / "m.onnx", "--quiet") == ""
+    assert succeed("export", out / "model.safetensors", tmp_path / "m.onnx", "--quiet") == ""  # over its own
 
 
 def test_an_average_of_rates_has_no_graph(tmp_path: Path) -> None:

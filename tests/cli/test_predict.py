@@ -165,3 +165,15 @@ def test_a_terminal_is_told_what_takes_its_time(tmp_path: Path, monkeypatch: pyt
     told_of.clear()
     succeed("evaluate", out / "model.safetensors", table)
     assert told_of == [loading, f"reading {table}", "predicting"]
+
+
+def test_the_file_that_standard_input_is_read_from_is_not_replaced(trained: Path, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_bytes((trained / "iris.csv").read_bytes())
+    command = [sys.executable, "-c", "from plaingrad.cli import main; main()", "predict"]
+    with table.open("rb") as stream:
+        arguments = [trained / "iris/model.safetensors", "-", "-o", table]
+        done = subprocess.run([*command, *arguments], stdin=stream, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "'--output': expected another file than DATA, got" in done.stderr
+    assert table.read_bytes() == (trained / "iris.csv").read_bytes()

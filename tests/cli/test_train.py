@@ -72,6 +72,7 @@ def test_values_are_learned_and_reported_in_their_own_units(tmp_path: Path) -> N
     scores, baselines = report["test"]["scores"], report["test"]["baselines"]
     assert 30 < scores["rmse"] < baselines["dummy"]["rmse"] < 120
     assert 0 < scores["r2"] < 1
+    assert report["importance"]["measure"] == "drop of R²"
     assert sum(report["test"]["errors"]["counts"]) == report["rows"]["test"] == 40
     page = (out / "report.html").read_text()
     assert page.count("<svg") == 3

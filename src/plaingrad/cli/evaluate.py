@@ -9,7 +9,7 @@ import typer
 
 from plaingrad.cli.output import Json, Quiet, Voice
 from plaingrad.cli.places import expect_place
-from plaingrad.cli.predict import Data, Format, Model, Separator
+from plaingrad.cli.predict import Data, Encoding, Format, Model, Separator
 
 EXAMPLE = "Example: plaingrad evaluate out/titanic/model.safetensors later.csv --html later.html"
 
@@ -18,10 +18,11 @@ def evaluate(
     model: Model,
     data: Data,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Page with the same and pictures.")
+        Path | None, typer.Option(metavar="FILE", help="Page with the same, and for numbers pictures too.")
     ] = None,
     format: Format = None,
     separator: Separator = None,
+    encoding: Encoding = "utf-8",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -30,7 +31,7 @@ def evaluate(
     Prints the scores, how each class fares and the confusion matrix, or
     for numbers how far the predictions are off.
     """
-    expect_place(html)
+    expect_place(html, "--html", {"MODEL": model, "DATA": data})
     voice = Voice(quiet, json)
     with voice.working(f"loading {model}"):
         from plaingrad.cli.table import terminal
@@ -38,14 +39,15 @@ def evaluate(
         from plaingrad.cli.table.pictures import of_numbers
         from plaingrad.cli.table.rows import read_more
         from plaingrad.cli.table.scores import Predictions, judged, quantile_of
+        from plaingrad.cli.table.source import EMPTY, mendable
         from plaingrad.estimators.table import TableModel
         from plaingrad.files import replacing
 
         known = TableModel.load(model)
     target = known.target
     with voice.working(f"reading {data}"):
-        rows = read_more(data, target, known.columns, format, separator)
-    with voice.working("predicting"):
+        rows = read_more(data, target, known.columns, format, separator, encoding)
+    with voice.working("predicting"), mendable(EMPTY):
         outputs = known.outputs(rows.encoded(known.encoder))
     probabilities = known.probabilities(outputs) if target.labels else None
     found = Predictions(known.places(outputs), probabilities)

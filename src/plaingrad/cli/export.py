@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: plaingrad export out/titanic/model.safetensors titanic.onnx"
 INPUT = "features"
+TOLD = ("task", "target", "input", "output", "columns", "preprocessing")
 
 
 def export(
@@ -26,7 +28,7 @@ def export(
         Path, typer.Argument(metavar="FILE.onnx", help="ONNX file; FILE.json tells how to use it.")
     ],
     quiet: Quiet = False,
-    json: Json = False,
+    as_json: Json = False,
 ) -> None:
     """Write a model as an ONNX graph, and beside it what a caller must know.
 
@@ -36,9 +38,10 @@ def export(
     """
     if output.suffix.lower() != ".onnx":
         raise ValueError(f"{output}: expected a file with the suffix .onnx")
-    expect_place(output)
-
-    import json as json_module
+    beside = output.with_suffix(".json")
+    for path in (output, beside):
+        expect_place(path, "FILE.onnx", {"MODEL": model})
+    _expect_own(beside)
 
     from plaingrad import interop
     from plaingrad.estimators.table import TableModel
@@ -51,7 +54,6 @@ def export(
         "target": known.target.name,
         "classes": known.target.class_names,
     }
-    beside = output.with_suffix(".json")
     with replacing(output) as temporary, replacing(beside) as told:
         try:
             interop.export_onnx(
@@ -65,9 +67,9 @@ def export(
             )
         except ImportError:
             raise MissingExtra("export", "onnx", "onnx") from None
-        facts = _told(known, name, json_module.loads(known.encoder.to_bytes()))
+        facts = _told(known, name, json.loads(known.encoder.to_bytes()))
         told.write_text(json_text(facts) + "\n", encoding="utf-8")
-    voice = Voice(quiet, json)
+    voice = Voice(quiet, as_json)
     voice.say(
         f"input {INPUT!r}: float32 (batch, {len(known.encoder.names_)}), the encoded columns",
         f"output {name!r}: {facts['output']['is']}",
@@ -76,6 +78,21 @@ def export(
         f"the graph is {output}; how to use it tells {beside}",
     )
     voice.tell({"graph": str(output), "beside": str(beside), **facts})
+
+
+def _expect_own(path: Path) -> None:
+    """Refuse to replace a file that export has not written."""
+    if not path.exists():
+        return
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        found = None
+    if not (isinstance(found, dict) and set(TOLD) <= set(found)):
+        raise ValueError(
+            f"{path}: expected what an earlier export has written, or no such file, "
+            "for it would be replaced; choose another name"
+        )
 
 
 def _graph(model: TableModel) -> tuple[Module, str | None, str]:

@@ -106,3 +106,13 @@ def character(text: Any) -> str:
     if len(text) != 1:
         raise refused(f"expected one character, got {text!r}")
     return text
+
+
+def encoding(text: Any) -> str:
+    """An encoding of text that Python knows."""
+    if text != "utf-8":  # the default shall not wait for the libraries
+        from plaingrad.data.tables.encoding import canonical
+
+        if canonical(text) is None:
+            raise refused(f"expected an encoding that Python knows, such as cp1252, got {text!r}")
+    return str(text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plaingrad.cli.kinds import character, one_of
+from plaingrad.cli.kinds import character, encoding, one_of
 from plaingrad.cli.output import Json, Quiet, Voice
 from plaingrad.cli.table.settings import FORMATS
 
@@ -40,6 +40,9 @@ Separator = Annotated[
     str | None,
     Option(help="What stands between two fields; by default found.", parser=character, metavar="CHARACTER"),
 ]
+Encoding = Annotated[
+    str, Option(help="Of the table, if it is text, such as cp1252.", parser=encoding, metavar="NAME")
+]
 
 
 def predict(
@@ -56,6 +59,7 @@ def predict(
     format: Format = None,
     output_format: Annotated[str | None, _format("Of the output, whatever its suffix.")] = None,
     separator: Separator = None,
+    encoding: Encoding = "utf-8",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -69,15 +73,15 @@ def predict(
     with voice.working(f"loading {model}"):
         import pandas as pd
 
-        from plaingrad.cli.table.source import STANDARD
+        from plaingrad.cli.table.source import EMPTY, STANDARD, mendable, named
         from plaingrad.cli.table.writing import expect_writable, write_frame
         from plaingrad.estimators.table import TableModel
 
-        expect_writable(output, output_format)
+        expect_writable(output, output_format, {"MODEL": model, "DATA": data})
         known = TableModel.load(model)
     with voice.working(f"reading {data}"):
-        frame = _read(data, known, format, separator, list(keep or []), keep_all)
-    with voice.working("predicting"):
+        frame = _read(data, known, format, separator, encoding, list(keep or []), keep_all)
+    with voice.working("predicting"), mendable(EMPTY), named(data):
         found = known.predict(frame)
     kept = list(frame.columns) if keep_all else list(keep or [])
     twice = [name for name in kept if name in found.columns]
@@ -94,14 +98,20 @@ def predict(
 
 
 def _read(
-    path: Path, model: TableModel, format: str | None, separator: str | None, keep: list[str], keep_all: bool
+    path: Path,
+    model: TableModel,
+    format: str | None,
+    separator: str | None,
+    encoding: str,
+    keep: list[str],
+    keep_all: bool,
 ) -> pd.DataFrame:
     from plaingrad.cli.table.source import located
     from plaingrad.data.tables import read_frame
     from plaingrad.data.tables.errors import expect_column
 
     with located(path, format) as file:
-        frame = read_frame(file, format=format, separator=separator)
+        frame = read_frame(file, format=format, separator=separator, encoding=encoding)
         for name in (*model.columns, *keep):
             expect_column(name, list(frame.columns))
         return frame if keep_all else frame[list(dict.fromkeys([*model.columns, *keep]))]

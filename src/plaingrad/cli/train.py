@@ -9,8 +9,9 @@ import typer
 
 from plaingrad.cli.config import Config, SaveConfig, save_options, with_options
 from plaingrad.cli.output import Json, Quiet, Voice
-from plaingrad.cli.places import expect_place
-from plaingrad.cli.table.settings import Settings
+from plaingrad.cli.places import expect_other, expect_place
+from plaingrad.cli.table.settings import FILES, STUDY, Settings
+from plaingrad.cli.table.source import STANDARD
 
 EXAMPLE = "Example: plaingrad train titanic.csv --target survived -o out/titanic"
 
@@ -37,14 +38,23 @@ def train(
     a page (report.html) and for programs (report.json), and the history.
     """
     settings.expect_sound()
-    expect_place(save_config)
+    output = settings.output or Path("out", "table" if data == STANDARD else data.name.split(".")[0])
+    _expect_places(data, settings, output, config, save_config)
     voice = Voice(quiet, json)
     with voice.working("starting"):  # the libraries take a while
         from plaingrad.cli.table.run import run
-        from plaingrad.cli.table.source import STANDARD
-
-    output = settings.output or Path("out", "table" if data == STANDARD else data.name.split(".")[0])
     facts = run(data, settings, output, voice)
     if save_config is not None:
         save_options(save_config, {"data": data}, settings)
     voice.tell({**facts, "output": str(output)})
+
+
+def _expect_places(
+    data: Path, settings: Settings, output: Path, config: Path | None, save_config: Path | None
+) -> None:
+    """Refuse to write over what is read, or twice to the same file."""
+    reads = {"DATA": data, "--validation": settings.validation, "--test": settings.test}
+    written = {f"{name} of --output": output / name for name in (*FILES, STUDY)}
+    expect_place(save_config, "--save-config", {**reads, **written})
+    for path in written.values():
+        expect_other(path, "--output", {**reads, "--config": config})

@@ -18,7 +18,7 @@ from sklearn.inspection import permutation_importance
 from cli.shell import iris, titanic
 from plaingrad.cli.output import Voice, json_text
 from plaingrad.cli.table import pictures, terminal
-from plaingrad.cli.table.grids import number, scores_grid
+from plaingrad.cli.table.grids import number, scores_grid, search_grid
 from plaingrad.cli.table.importance import importance
 from plaingrad.cli.table.judging import Judgement
 from plaingrad.cli.table.network import Encoded, fitted
@@ -131,6 +131,23 @@ def test_tables_fit_the_terminal(tmp_path: Path, width: int) -> None:
         assert max(map(len, lines)) <= width
         assert "\x1b" not in "".join(lines)
     assert "\x1b[" in shown(table, width, True)
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_table_of_a_search_breaks_no_word(width: int) -> None:
+    settings = {
+        "hidden": (500, 411, 389, 499),
+        "activation": "silu",
+        "dropout": 0.4567,
+        "normalization": "layer",
+        "lr": 1.2345e-5,
+        "weight_decay": 1.2345e-7,
+        "batch_size": 2048,
+    }
+    trial = {"number": 12344, "state": "complete", "value": 0.4567, "settings": settings}
+    grid = search_grid({"best": settings, "trials": [trial]})
+    words = shown(terminal.drawn(grid), width, False).split()
+    assert set(" ".join([*grid.head, *grid.rows[0]]).split()) <= set(words)
 
 
 def test_pictures_are_svg_that_follows_the_page() -> None:

@@ -84,3 +84,14 @@ def test_a_class_that_was_not_known_is_told_with_its_row_in_the_file(tmp_path: P
         "other.csv: column 'species': expected one of the classes 'setosa', 'versicolor', 'virginica', "
         "got 'rosa' in row 101"
     )
+
+
+def test_a_value_that_cannot_be_used_costs_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.read_csv(diabetes(tmp_path / "t.csv"))
+    frame.assign(bmi=np.inf).head(20).to_csv(tmp_path / "other.csv", index=False)
+    monkeypatch.setattr("plaingrad.cli.table.run.fitted", lambda *_: pytest.fail("trained"))
+    options = ("--target", "progression", "-o", tmp_path / "out", "--test", tmp_path / "other.csv")
+    line = refused("train", tmp_path / "t.csv", *options)
+    assert "other.csv: column 'bmi': expected a finite number, got inf in row 1; mend it" in line

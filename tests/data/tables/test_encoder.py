@@ -368,3 +368,20 @@ def test_text_is_what_scikit_learn_makes_of_it() -> None:
     expected /= np.sqrt(expected.var(0).mean())
     np.testing.assert_allclose(matrix[:, :5], expected[:, :5], atol=1e-2)
     np.testing.assert_allclose(matrix.var(0).mean(), 1, rtol=1e-3)
+
+
+def test_a_second_feature_for_missing_values_is_told() -> None:
+    frame = pd.DataFrame(
+        {
+            "number": [28.0, 28, 30, None],
+            "truth": pd.array([True, False, None, True], "boolean"),
+            "day": pd.to_datetime(["2026-01-01", "2026-02-03", None, "2026-02-03"]),
+            "same": [1.5, None, 1.5, 1.5],
+            "yes": pd.array([True, True, None, True], "boolean"),
+        }
+    )
+    told = {choice.name: (choice.done, choice.features) for choice in TableEncoder().fit(frame).choices()}
+    assert told["number"] == ("standardised, median 28 where missing, which one more feature tells", 2)
+    assert told["truth"] == ("1 and -1, 0 where missing, which one more feature tells", 2)
+    assert told["day"][0].endswith(", 0 where missing, which one more feature tells")
+    assert told["same"] == told["yes"] == ("whether it is missing", 1)

@@ -95,6 +95,39 @@ def test_each_format_gives_the_same_matrix(tmp_path: Path, name: str) -> None:
         assert encoded(frame).tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "UTF8", "utf-8-sig", "cp1252", "latin1", "utf-16", "utf-16-be", "gb18030"]
+)
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv.gz", "t.jsonl"])
+def test_text_of_any_encoding_reads_as_the_same(tmp_path: Path, name: str, encoding: str) -> None:
+    frame = FRAME.rename(columns={"größe, ☂": "größe, §"})
+    path = tmp_path / name
+    if name == "t.jsonl":
+        text = frame.to_json(orient="records", lines=True, date_format="iso", force_ascii=False)
+        path.write_text(text, encoding=encoding)
+    else:
+        frame.to_csv(path, index=False, encoding=encoding, sep="\t" if ".tsv" in name else ",")
+    plain = tmp_path / f"plain-{name.removesuffix('.gz')}"
+    data = gzip.decompress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes()
+    plain.write_text(data.decode(encoding), encoding="utf-8", newline="")
+    pd.testing.assert_frame_equal(read_frame(path, encoding=encoding), read_frame(plain))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(line=st.integers(1, 70_000), encoding=st.sampled_from(["ascii", "utf-8", "cp1252", "shift_jis"]))
+def test_a_byte_that_is_not_of_the_encoding_is_told_with_its_line(
+    tmp_path: Path, line: int, encoding: str
+) -> None:
+    lines = [b"a,some words", *[b"1,some more words"] * 70_000]
+    lines[line] = b"1,some \x81\xff"
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"\n".join(lines))
+    with pytest.raises(
+        ValueError, match=rf"expected text in {encoding}, got the byte 0x81 in line {line + 1}$"
+    ):
+        read_frame(path, encoding=encoding)
+
+
 @pytest.mark.parametrize("suffix", COMPRESS)
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.arrows", "t.jsonl", "t.npz"])
 def test_a_compressed_file_reads_as_what_was_compressed(tmp_path: Path, name: str, suffix: str) -> None:
@@ -131,6 +164,12 @@ def test_the_format_can_be_named(tmp_path: Path) -> None:
         read_frame(tmp_path / "data.txt", format="xls")
     with pytest.raises(ValueError, match="separator: expected one character, got '::'"):
         read_frame(tmp_path / "data.txt", format="csv", separator="::")
+    with pytest.raises(
+        ValueError, match="encoding: expected one that Python knows, such as cp1252, got 'utf-9'"
+    ):
+        read_frame(tmp_path / "data.txt", format="csv", encoding="utf-9")
+    with pytest.raises(ValueError, match="encoding: expected none for a Parquet file, got 'cp1252'"):
+        read_frame(tmp_path / "data.txt", format="parquet", encoding="cp1252")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,12 @@ MOST_COLUMNS = 40
 MOST_CLASSES = 40
 MOST_TRIALS = 10
 HEADS = {"dummy": "dummy", "linear": "linear model"}
+SHORT = {
+    "activation": "act.",
+    "normalization": "norm",
+    "weight_decay": "weight decay",
+    "batch_size": "batch size",
+}
 
 Facts = Mapping[str, Any]
 
@@ -183,28 +189,29 @@ def search_grid(search: Facts) -> Grid:
         [
             str(trial["number"] + 1),
             number(trial["value"]),
-            *(_setting(trial["settings"].get(name)) for name in names),
+            *(_setting(trial["settings"].get(name), digits=2) for name in names),
         ]
         for trial in best
     ]
     states = [trial["state"] for trial in search["trials"]]
     note = (
         f"{len(states):,} settings searched: {states.count('complete'):,} trained to the end, "
-        f"{states.count('pruned'):,} given up early, {states.count('fail'):,} failed."
+        f"{states.count('pruned'):,} given up early, {states.count('fail'):,} failed. "
+        "The loss is that of the validation rows."
     )
     return Grid(
         "Search",
-        ["trial", "validation loss", *(name.replace("_", " ") for name in names)],
+        ["trial", "loss", *(SHORT.get(name, name) for name in names)],  # nine columns, for 80 characters
         rows,
         (0, 1),
         note,
     )
 
 
-def _setting(value: Any) -> str:
+def _setting(value: Any, digits: int = 3) -> str:
     if isinstance(value, (list, tuple)):
-        return ",".join(map(str, value)) or "none"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 def how_grid(facts: Facts) -> Grid:

@@ -62,7 +62,7 @@ def importance(model: TableModel, rows: Rows, seed: int) -> Importance:
         found = permutation_importance(
             judge, places, sample.codes, scoring=_Judge.score, n_repeats=REPEATS, random_state=seed
         )
-    measure = "growth of the log loss" if model.target.labels else "loss of R²"
+    measure = "growth of the log loss" if model.target.labels else "drop of R²"
     each = sorted(
         zip(found.importances_mean, found.importances_std, model.columns), key=lambda c: (-c[0], c[2])
     )

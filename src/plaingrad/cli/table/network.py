@@ -13,8 +13,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from plaingrad.cli.choices import bad, expect_size
 from plaingrad.cli.table.parts import Parts
-from plaingrad.cli.table.rows import Rows, numbered
+from plaingrad.cli.table.rows import Rows
 from plaingrad.cli.table.settings import Settings
+from plaingrad.cli.table.source import IGNORE, mendable
 from plaingrad.cli.table.watcher import Watcher
 from plaingrad.data.tables import TableEncoder, Target
 from plaingrad.estimators.training import batch_size
@@ -123,12 +124,15 @@ class Encoded:
         rows = len(parts.train)
         if settings.batch_size is not None and settings.batch_size > rows:
             raise bad("--batch-size", f"expected at most the {rows} training rows, got {settings.batch_size}")
-        encoder = fitted_encoder(parts.train, settings.max_levels, settings.embedding)
-        if settings.embedding and not encoder.cardinalities_:
-            raise bad("--embedding", "expected a column with categories, and there is none")
-        train = parts.train.encoded(encoder), parts.train.codes
-        held_out = parts.validation
-        validation = None if held_out is None else (held_out.encoded(encoder), held_out.codes)
+        with mendable(IGNORE):
+            encoder = fitted_encoder(parts.train, settings.max_levels, settings.embedding)
+            if settings.embedding and not encoder.cardinalities_:
+                raise bad("--embedding", "expected a column with categories, and there is none")
+            train = parts.train.encoded(encoder), parts.train.codes
+            held_out = parts.validation
+            validation = None if held_out is None else (held_out.encoded(encoder), held_out.codes)
+            if parts.test is not None:
+                parts.test.encoded(encoder)  # a value that cannot be used shall cost no training
         return cls(encoder, train, validation, parts.train.weights)
 
 
@@ -138,7 +142,7 @@ def fitted_encoder(rows: Rows, max_levels: int, embedding: bool = False) -> Tabl
     Raises:
         ValueError: a column cannot be used, or none can.
     """
-    with numbered(rows.frame):
+    with rows.located():
         return TableEncoder(max_levels=max_levels, embedding=embedding).fit(_with_texts_declared(rows.frame))
 
 

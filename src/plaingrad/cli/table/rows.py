@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from plaingrad.cli.table.settings import Settings
-from plaingrad.cli.table.source import located
+from plaingrad.cli.table.source import located, named
 from plaingrad.data.tables import TableEncoder, Target, read_frame
 from plaingrad.data.tables.column import Column, MisfitError
 from plaingrad.data.tables.errors import expect_column
@@ -29,12 +29,14 @@ class Rows:
         frame: the columns to predict from; its index has the places of the rows in the file, from 0.
         codes: the target as a network learns it: places among the classes, int64 ``(n,)``, or scaled numbers,
             float32 ``(n,)``.
+        source: the table that they are from.
         lost: how many rows were left out because they have no target.
         weights: how much each row counts in training, float64 ``(n,)``; None if all count alike.
     """
 
     frame: pd.DataFrame
     codes: np.ndarray
+    source: Path
     lost: int = 0
     weights: np.ndarray | None = None
 
@@ -44,16 +46,22 @@ class Rows:
     def take(self, places: np.ndarray) -> Rows:
         """Some of the rows, in this order."""
         weights = None if self.weights is None else self.weights[places]
-        return Rows(self.frame.iloc[places], self.codes[places], weights=weights)
+        return replace(self, frame=self.frame.iloc[places], codes=self.codes[places], lost=0, weights=weights)
 
     def encoded(self, encoder: TableEncoder) -> np.ndarray:
         """The features of the rows, float32 ``(rows, features)``.
 
         Raises:
-            ValueError: a value is not what its column holds; told with its row in the file.
+            ValueError: a value is not what its column holds; told with the file and its row.
         """
-        with numbered(self.frame):
+        with self.located():
             return encoder.transform(self.frame)
+
+    @contextmanager
+    def located(self) -> Iterator[None]:
+        """Let errors about a row of these tell the file and its number there."""
+        with named(self.source), numbered(self.frame):
+            yield
 
     def sample(self, most: int, seed: int) -> Rows:
         """At most so many of the rows, drawn at random, in their order."""
@@ -81,7 +89,9 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         OSError: the file cannot be read.
     """
     with located(path, settings.format) as file:
-        frame = read_frame(file, format=settings.format, separator=settings.separator)
+        frame = read_frame(
+            file, format=settings.format, separator=settings.separator, encoding=settings.encoding
+        )
         names = list(frame.columns)
         weighing = [] if settings.weight is None else [settings.weight]
         left_out = list(dict.fromkeys([settings.target, *weighing, *settings.ignore]))
@@ -94,7 +104,7 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         target = Target.of(values, settings.target, task)  # type: ignore[arg-type]
         if target.task == "regression" and settings.loss == "poisson":
             target = _as_rate(target, values)
-        rows = _with_target(frame.drop(columns=left_out), values, target)
+        rows = _with_target(path, frame.drop(columns=left_out), values, target)
         for name in weighing:
             rows = replace(rows, weights=_weights(frame.loc[rows.frame.index, name], name))
         if len(rows) < FEWEST_ROWS:
@@ -108,6 +118,7 @@ def read_more(
     columns: Sequence[str],
     format: str | None = None,
     separator: str | None = None,
+    encoding: str = "utf-8",
 ) -> Rows:
     """Read another table with these columns and the same target; "-" is standard input.
 
@@ -116,13 +127,13 @@ def read_more(
         OSError: the file cannot be read.
     """
     with located(path, format) as file:
-        frame = read_frame(file, format=format, separator=separator)
+        frame = read_frame(file, format=format, separator=separator, encoding=encoding)
         for column in (target.name, *columns):
             expect_column(column, list(frame.columns))
-        return _with_target(frame[list(columns)], frame[target.name], target)
+        return _with_target(path, frame[list(columns)], frame[target.name], target)
 
 
-def _with_target(frame: pd.DataFrame, values: pd.Series, target: Target) -> Rows:
+def _with_target(path: Path, frame: pd.DataFrame, values: pd.Series, target: Target) -> Rows:
     present = target.present(values)
     lost = int((~present).sum())
     if lost == len(frame):
@@ -131,7 +142,7 @@ def _with_target(frame: pd.DataFrame, values: pd.Series, target: Target) -> Rows
         frame, values = frame[present], values[present]
     with numbered(values):
         codes = target.encode(values)
-    return Rows(frame, codes if codes.ndim == 1 else codes[:, 0], lost)
+    return Rows(frame, codes if codes.ndim == 1 else codes[:, 0], path, lost)
 
 
 def _weights(values: pd.Series, name: str) -> np.ndarray:

@@ -100,7 +100,9 @@ def _parts(rows: Rows, target: Target, settings: Settings, voice: Voice) -> Part
         if path is None:
             others.append(None)
             continue
-        more = read_more(path, target, list(rows.frame.columns), settings.format, settings.separator)
+        more = read_more(
+            path, target, list(rows.frame.columns), settings.format, settings.separator, settings.encoding
+        )
         if more.lost:
             voice.say(f"{more.lost:,} rows of {path} without {target.name!r} left out")
         others.append(more)

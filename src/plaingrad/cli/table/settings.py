@@ -9,8 +9,11 @@ from typing import Annotated, Any
 from typer import Option
 
 from plaingrad.cli.choices import bad
-from plaingrad.cli.kinds import character, integer, number, one_of, sizes
+from plaingrad.cli.kinds import character, encoding, integer, number, one_of, sizes
 
+# What a training writes into its folder, and --tune besides.
+FILES = ("model.safetensors", "report.html", "report.json", "history.json")
+STUDY = "study.journal"
 FORMATS = ("csv", "tsv", "parquet", "arrow", "jsonl", "npz")
 # As plaingrad.estimators has them; named here because the help must not wait for torch.
 ACTIVATIONS = (
@@ -62,6 +65,9 @@ class Settings:
         str | None,
         _option(TABLE, "What stands between two fields; by default found.", character, "CHARACTER"),
     ] = None
+    encoding: Annotated[
+        str, _option(TABLE, "Of the files, if they are text, such as cp1252.", encoding, "NAME")
+    ] = "utf-8"
     max_levels: Annotated[
         int,
         _option(

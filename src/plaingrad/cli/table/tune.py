@@ -15,13 +15,12 @@ from plaingrad.cli.errors import MissingExtra
 from plaingrad.cli.output import Voice
 from plaingrad.cli.table.network import Encoded, fitted
 from plaingrad.cli.table.progress import EpochProgress
-from plaingrad.cli.table.settings import Settings
+from plaingrad.cli.table.settings import STUDY, Settings
 from plaingrad.cli.table.watcher import Watcher
 from plaingrad.data.tables import Target
 from plaingrad.train import TrainingDiverged
 from plaingrad.train.callbacks.callback import Logs
 
-STUDY = "study.journal"
 WIDTHS = [16, 32, 64, 128, 256]
 BATCH_SIZES = [16, 32, 64, 128, 256, 512, 1024, 2048]
 SEARCHED = ("hidden", "activation", "dropout", "normalization", "lr", "weight_decay", "batch_size")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 
-from plaingrad.cli.places import expect_place
+from plaingrad.cli.places import Files, expect_place
 from plaingrad.cli.table.source import STANDARD
 from plaingrad.data.tables.reading import SUFFIXES
 from plaingrad.files import replacing
@@ -23,17 +23,22 @@ COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 ROWS_AT_ONCE = 100_000
 
 
-def expect_writable(path: Path, format: str | None) -> None:
+def expect_writable(path: Path, format: str | None, reads: Files) -> None:
     """Say before any work is done what could not be written.
 
+    Args:
+        path: the file.
+        format: whatever its suffix.
+        reads: files that it must not replace, by the options that name them.
+
     Raises:
-        ValueError: the suffix names no format.
+        ValueError: the suffix names no format, or the file is one of those that are read.
         OSError: there is no such folder, or the path is one.
     """
     if path == STANDARD:
         return
     _format(path, format)
-    expect_place(path)
+    expect_place(path, "--output", reads)
 
 
 def write_frame(frame: pd.DataFrame, path: Path, format: str | None = None) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from plaingrad.data.tables.column import Column
 from plaingrad.data.tables.dateformat import FORMATS, ISO
 from plaingrad.data.tables.meaning import as_dates
-from plaingrad.data.tables.numeric import Standard
+from plaingrad.data.tables.numeric import TELLS, Standard
 from plaingrad.data.tables.state import Fields
 
 
@@ -65,7 +65,7 @@ class DateEncoder:
     def told(self) -> str:
         """What is done, in words."""
         cycles = f", place in the {', '.join(self.cycles)}" if self.cycles else ""
-        return f"seconds standardised{cycles}" + (", 0 where missing" if self.indicator else "")
+        return f"seconds standardised{cycles}" + (f", 0 where missing{TELLS}" if self.indicator else "")
 
     def suffixes(self) -> list[str]:
         """What the features are named after the column's name."""

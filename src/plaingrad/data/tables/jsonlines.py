@@ -11,16 +11,16 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from plaingrad.data.tables.column import text_of
-from plaingrad.data.tables.compression import opened
+from plaingrad.data.tables.encoding import opened_text
 from plaingrad.data.tables.errors import expect_column, expect_names
 
 BATCH = 50_000
 
 
-def read_json_lines(path: Path, columns: list[str] | None) -> pa.Table:
+def read_json_lines(path: Path, encoding: str, columns: list[str] | None) -> pa.Table:
     """The keys of all objects are the columns; a key that an object lacks is a missing value."""
     batches: list[dict[str, pa.Array]] = []
-    with opened(path) as stream:
+    with opened_text(path, encoding) as stream:
         rows = _rows(stream)
         while batch := list(islice(rows, BATCH)):
             keys = dict.fromkeys(key for _, row in batch for key in row)

@@ -14,6 +14,7 @@ from plaingrad.data.tables.meaning import as_numbers, as_truth_values
 from plaingrad.data.tables.state import Fields
 
 LARGEST = 1e6
+TELLS = ", which one more feature tells"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,9 @@ class NumberEncoder:
     @property
     def told(self) -> str:
         """What is done, in words."""
-        return "standardised" + (f", median {self.median:.4g} where missing" if self.indicator else "")
+        if not self.varies:
+            return "whether it is missing"
+        return "standardised" + (f", median {self.median:.4g} where missing{TELLS}" if self.indicator else "")
 
     def suffixes(self) -> list[str]:
         """What the features are named after the column's name."""
@@ -127,7 +130,9 @@ class BooleanEncoder:
     @property
     def told(self) -> str:
         """What is done, in words."""
-        return "1 and -1" + (", 0 where missing" if self.indicator else "")
+        if not self.varies:
+            return "whether it is missing"
+        return "1 and -1" + (f", 0 where missing{TELLS}" if self.indicator else "")
 
     def suffixes(self) -> list[str]:
         """What the features are named after the column's name."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 from plaingrad.data.tables.arrays import read_arrays
 from plaingrad.data.tables.columnar import read_arrow, read_parquet
 from plaingrad.data.tables.compression import COMPRESSIONS, member
+from plaingrad.data.tables.encoding import UTF_8, canonical
 from plaingrad.data.tables.errors import naming
 from plaingrad.data.tables.inference import typed
 from plaingrad.data.tables.jsonlines import read_json_lines
@@ -39,6 +40,7 @@ FORMATS = {
     "jsonl": "a file of JSON lines",
     "npz": "an .npz archive",
 }
+TEXTS = ("csv", "tsv", "jsonl")
 
 
 def read_frame(
@@ -46,6 +48,7 @@ def read_frame(
     *,
     format: str | None = None,
     separator: str | None = None,
+    encoding: str = UTF_8,
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Read a table.
@@ -61,6 +64,8 @@ def read_frame(
         separator: what stands between two fields of a text file; by default a tab for TSV, and for CSV
             whichever of ``, ; | tab`` the first line has most of. Decimal commas are understood where it is
             not a comma.
+        encoding: in which a file of CSV, TSV or JSON lines was written; any that Python knows, such as
+            "cp1252".
         columns: the columns to read, in this order; by default all.
 
     Raises:
@@ -77,12 +82,18 @@ def read_frame(
         raise ValueError(f"format: expected one of {', '.join(FORMATS)}, got {format!r}")
     if separator is not None and len(separator) != 1:
         raise ValueError(f"separator: expected one character, got {separator!r}")
+    if canonical(encoding) is None:
+        raise ValueError(f"encoding: expected one that Python knows, such as cp1252, got {encoding!r}")
     wanted = None if columns is None else list(columns)
     with naming(path, FORMATS[format]):
         if not path.stat().st_size:
             raise ValueError("the file is empty")
+        if format not in TEXTS and canonical(encoding) != UTF_8:
+            raise ValueError(f"encoding: expected none for {FORMATS[format]}, got {encoding!r}")
         if format in ("csv", "tsv"):
-            table = read_separated(path, separator or ("\t" if format == "tsv" else None), wanted)
+            table = read_separated(path, encoding, separator or ("\t" if format == "tsv" else None), wanted)
+        elif format == "jsonl":
+            table = read_json_lines(path, encoding, wanted)
         elif format == "npz":
             return read_arrays(path, wanted)
         else:
@@ -92,7 +103,7 @@ def read_frame(
         return _frame(table)
 
 
-_READERS = {"parquet": read_parquet, "arrow": read_arrow, "jsonl": read_json_lines}
+_READERS = {"parquet": read_parquet, "arrow": read_arrow}
 
 
 def _format(path: Path) -> str:

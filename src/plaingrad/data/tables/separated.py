@@ -11,7 +11,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.csv
 
-from plaingrad.data.tables.compression import opened
+from plaingrad.data.tables.encoding import opened_text
 from plaingrad.data.tables.errors import expect_column, expect_names
 from plaingrad.data.tables.inference import typed
 
@@ -19,22 +19,23 @@ SEPARATORS = ",;\t|"
 BLOCK = 1 << 23
 
 
-def read_separated(path: Path, separator: str | None, columns: list[str] | None) -> pa.Table:
+def read_separated(path: Path, encoding: str, separator: str | None, columns: list[str] | None) -> pa.Table:
     """A table of which the first line names the columns.
 
     Args:
-        path: the file, in UTF-8.
+        path: the file.
+        encoding: in which it was written.
         separator: what stands between two fields; None: whichever of , ; tab | the header has most of.
         columns: the columns to read.
     """
-    with opened(path) as stream:
+    with opened_text(path, encoding) as stream:
         start = stream.read(4096)
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise ValueError("expected UTF-8, got UTF-16")
+        raise ValueError("expected text in utf-8, got utf-16")
     if b"\0" in start:
-        raise ValueError("expected text in UTF-8, got a binary file")
+        raise ValueError(f"expected text in {encoding}, got a binary file")
     separator = separator or _separator(start)
-    with opened(path) as stream:
+    with opened_text(path, encoding) as stream:
         names = _header(stream, separator)
         quotes = _CountingQuotes(stream)
         for name in columns or ():
@@ -51,12 +52,12 @@ def read_separated(path: Path, separator: str | None, columns: list[str] | None)
         except pa.ArrowInvalid as error:
             if "Empty CSV" in str(error):
                 raise ValueError("the file has a header but no rows") from None
-            _find_fault(path, separator, len(names))
+            _find_fault(path, encoding, separator, len(names))
             raise
     if not len(text):
         raise ValueError("the file has a header but no rows")
     if quotes.count % 2:  # perhaps one that nobody closed, which has swallowed all lines after it
-        _find_fault(path, separator, len(names))
+        _find_fault(path, encoding, separator, len(names))
     return _typed(text, "," if separator in ";\t|" else ".")
 
 
@@ -108,9 +109,9 @@ def _header(stream: BinaryIO, separator: str) -> list[str]:
     return names
 
 
-def _find_fault(path: Path, separator: str, fields: int) -> None:
+def _find_fault(path: Path, encoding: str, separator: str, fields: int) -> None:
     """Name the line that could not be read."""
-    with opened(path) as stream:
+    with opened_text(path, encoding) as stream:
         for line, found in _records(stream, separator):
             if len(found) != fields:
                 raise ValueError(f"line {line}: expected {fields} fields as the header, got {len(found)}")
