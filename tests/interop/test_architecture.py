@@ -40,6 +40,10 @@ def test_the_calls_read_as_people_write_them() -> None:
     assert repr(build(describe(network))) == repr(network)
 
 
+def test_one_quantile_for_each_column_stays_one_for_each() -> None:
+    assert build(describe(nn.QuantileLoss((0.5, 0.5)))).quantile == (0.5, 0.5)
+
+
 def test_a_description_is_as_the_page_of_the_format_says() -> None:
     shared = nn.Linear(2, 2, dtype=torch.float64)
     network = nn.Sequential({"in": shared, "skip": nn.Residual(shared, nn.Dropout(0.1))})

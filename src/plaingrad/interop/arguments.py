@@ -157,6 +157,12 @@ class Argument:
                 return kind.made(value, device)
         raise ValueError(f"{' or '.join(kind.told for kind in self.kinds)}, got {brief(value)}")
 
+    def is_default(self, value: Any) -> bool:
+        """Whether a constructor makes the same of this value as of none."""
+        pairs = KINDS[tuple[int, int]] in self.kinds
+        same = (self.default, (self.default, self.default)) if pairs else (self.default,)
+        return not isinstance(value, Tensor) and value in same
+
 
 @cache
 def arguments(layer: type) -> dict[str, Argument]:
@@ -224,7 +230,7 @@ def construct(layer: type, maker: Callable[..., Any], given: Mapping[str, Any], 
     for name, argument in arguments(layer).items():
         if argument.default is inspect.Parameter.empty:
             positional.append(given[name])
-        elif name in given and not _is_default(given[name], argument.default):
+        elif name in given and not argument.is_default(given[name]):
             keywords[name] = given[name]
     if "device" in inspect.signature(maker).parameters:
         keywords["device"] = device
@@ -232,10 +238,6 @@ def construct(layer: type, maker: Callable[..., Any], given: Mapping[str, Any], 
         size = (given["num_embeddings"], given["embedding_dim"])
         keywords["_weight"] = torch.zeros(size, dtype=given.get("dtype"), device=device)
     return maker(*positional, **keywords)
-
-
-def _is_default(value: Any, default: Any) -> bool:
-    return not isinstance(value, Tensor) and value in (default, (default, default))
 
 
 def _plain(value: Any) -> Any:
