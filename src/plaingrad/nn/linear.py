@@ -70,9 +70,9 @@ class Linear(Module):
         if x.ndim == 0 or x.shape[-1] != self.in_features or x.dtype != weight.dtype:
             expected = f"input (*, {self.in_features}) of {weight.dtype}"
             raise ModuleError(self, f"expected {expected}, got {shape(x)} of {x.dtype}")
-        y = x @ weight.T
-        if self.bias is not None:
-            y = y + self.bias.value
+        rows = as_matrix(x)
+        y = rows @ weight.T if self.bias is None else self.bias.value.addmm(rows, weight.T)
+        y = y.view(*x.shape[:-1], self.out_features)
         self.save(x, y)
         return y
 
