@@ -23,7 +23,7 @@ from benchmarks.measure import Timing, in_turn, ratio
 from plaingrad.estimators import MLPClassifier
 
 FIT_BAR, SMALL_BATCH_BAR, SEARCH_BAR, PREDICT_BAR = 5.0, 20.0, 5.0, 1.0
-REPETITIONS = 5
+REPETITIONS = 7
 SMALL_BATCHES = {1: 10, 8: 200, 32: 200}  # with so many epochs at most, for scikit-learn takes its time
 ROWS = (1, 10, 100, 1000, 100_000)
 GRID = {

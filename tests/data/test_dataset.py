@@ -59,3 +59,17 @@ def test_what_is_no_number_for_torch_is_told_by_name(kind: Any) -> None:
 def test_rows_that_differ_are_told() -> None:
     with pytest.raises(ValueError, match="data: expected inputs in rows of one length, got rows that differ"):
         Dataset.of(([[1.0, 2.0], [3.0]], [0, 1]))
+
+
+def test_large_numbers_are_finite() -> None:
+    large = torch.full((3, 2), torch.finfo(torch.float32).max)
+    assert len(Dataset(large, large)) == 3
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_one_number_that_is_not_finite_is_told_with_its_place(value: float) -> None:
+    inputs = torch.randn(50, 4)
+    inputs[0, 0] = -torch.finfo(torch.float32).max
+    inputs[31, 2] = value
+    with pytest.raises(ValueError, match=rf"expected finite inputs, got {value} at \[31, 2\] \(1 in all\)"):
+        Dataset(inputs, torch.zeros(50))

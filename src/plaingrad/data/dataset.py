@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from plaingrad.data.finite import all_finite
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -37,8 +39,8 @@ class Dataset:
             got = len(self.targets) if self.targets.ndim else "a single number"
             raise ValueError(f"data: expected one target for each of {len(self.inputs)} inputs, got {got}")
         for name, tensor in (("inputs", self.inputs), ("targets", self.targets)):
-            bad = (~torch.isfinite(tensor)).nonzero()
-            if len(bad):
+            if not all_finite(tensor):
+                bad = (~torch.isfinite(tensor)).nonzero()
                 place = ", ".join(str(i) for i in bad[0].tolist())
                 value = tensor[tuple(bad[0])].item()
                 raise ValueError(

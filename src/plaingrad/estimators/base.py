@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from plaingrad.data.finite import all_finite
 from plaingrad.estimators.arrays import SharedArrays
 from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.continuity import all_or_nothing, expect_same_networks, hidden_sizes, shape
@@ -41,8 +42,9 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
 
     def _keep(self, arguments: Mapping[str, Any]) -> None:
         """Store the constructor's arguments under their names, as scikit-learn expects."""
-        for name in self._get_param_names():
-            setattr(self, name, arguments[name])
+        for name, value in arguments.items():
+            if name != "self":
+                setattr(self, name, value)
 
     @all_or_nothing
     @with_callbacks
@@ -119,8 +121,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         finally:
             for module in self.modules_:
                 module.to(own)
-        values = [v.value for module in self.modules_ for v in module.parameters()]
-        if not all(bool(torch.isfinite(value).all()) for value in values):
+        if not all(all_finite(value) for module in self.modules_ for value, _ in module.parameters()):
             raise ValueError(NOT_FINITE)
         native = self.solver != "lbfgs" and all(history.engine == "native" for history in self.histories_)
         compiled = native or (None if self.engine == "auto" else False)

@@ -193,7 +193,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         known = hasattr(self, "classes_")
         if not known or not (self.warm_start or incremental):
             self._binarizer = LabelBinarizer()
-            self._binarizer.fit(y)
+            plain = y.ndim == 1 and y.dtype.kind in "biuU"
+            self._binarizer.fit(np.unique(y) if plain else y)
             self.classes_ = self._binarizer.classes_
         else:
             self._expect_known(unique_labels(y), incremental)

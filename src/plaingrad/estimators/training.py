@@ -136,7 +136,9 @@ def run(
 ) -> list[History]:
     """Train the networks: one by `plaingrad.fit`, several by `plaingrad.fit_many`."""
     state, optimizers, schedules = estimator._random_state, estimator._optimizers, estimator._schedules
-    seed = int(copy.deepcopy(state).randint(2**31))  # of dropout; the state itself stays with the orders
+    before = state.get_state()
+    seed = int(state.randint(2**31))  # of dropout
+    state.set_state(before)  # which the orders come from, as scikit-learn's
     own = list(estimator.callbacks or [])
     samples = len(data[0])
     if len(runs) == 1:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from plaingrad.data.finite import all_finite
 from plaingrad.module import Module, ModuleError
 from plaingrad.parameter import Buffer
 from plaingrad.train.eager import EagerEngine
@@ -92,9 +93,9 @@ def finite(task: Task, before: Snapshot, loss: float) -> bool:
     if not math.isfinite(loss):
         return False
     values = [*(storage.value for storage in task.optimizer.storages), *(field.value for field in task.loose)]
-    if all(math.isfinite(value.sum().item()) for value in values):  # no sum hides NaN or infinity
+    if all(all_finite(value) for value in values):
         return True
-    return all(_is_finite(field.value) or not _is_finite(old) for field, old in before.pairs())
+    return all(all_finite(field.value) or not all_finite(old) for field, old in before.pairs())
 
 
 def find(task: Task, order: Tensor | None) -> Finding | None:
@@ -123,7 +124,7 @@ class _Watch:
             buffer
             for module, _ in self.places
             for _, buffer in _own_buffers(module)
-            if not _is_finite(buffer.value)
+            if not all_finite(buffer.value)
         ]
 
     def begin(self, batch: int, logs: dict[str, float]) -> None:
@@ -217,10 +218,6 @@ def _own_parameters(module: Module) -> Iterator[tuple[str, Any]]:
 
 def _own_buffers(module: Module) -> Iterator[tuple[str, Buffer]]:
     return ((name, field) for name, field in vars(module).items() if isinstance(field, Buffer))
-
-
-def _is_finite(value: Tensor) -> bool:
-    return bool(torch.isfinite(value).all())
 
 
 def _tensors(values: Any) -> list[Tensor]:
