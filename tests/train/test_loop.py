@@ -39,8 +39,16 @@ def test_learns_a_disc() -> None:
     assert history["accuracy"][-1] > 0.95
 
 
+DECAY = 0.3
+
+
 def by_hand(
-    weights: dict[str, Tensor], data: tuple[Tensor, Tensor], orders: list[Tensor], size: int, reduction: str
+    weights: dict[str, Tensor],
+    data: tuple[Tensor, Tensor],
+    orders: list[Tensor],
+    size: int,
+    reduction: str,
+    decay_per: str,
 ) -> tuple[dict[str, Tensor], list[float]]:
     """The same training with torch.nn, autograd and torch.optim."""
     model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1)).double()
@@ -51,8 +59,9 @@ def by_hand(
         total = 0.0
         for rows in order.split(size):
             loss = torch.nn.MSELoss(reduction=reduction)(model(data[0][rows]), data[1][rows])
+            squares = sum(value.square().sum() for value in model.parameters())
             optimizer.zero_grad()
-            loss.backward()
+            (loss + 0.5 * DECAY * squares / (len(rows) if decay_per == "sample" else 1)).backward()
             optimizer.step()
             total += loss.item() * (len(rows) if reduction == "mean" else 1)
         losses.append(total / len(data[0]))
@@ -66,17 +75,27 @@ def by_hand(
     seed=st.integers(0, 2**63 - 1),
     shuffle=st.booleans(),
     reduction=st.sampled_from(["mean", "sum"]),
+    decay_per=st.sampled_from(["batch", "sample"]),
 )
 def test_equals_a_loop_written_with_torch(
-    n: int, size: int, seed: int, shuffle: bool, reduction: str
+    n: int, size: int, seed: int, shuffle: bool, reduction: str, decay_per: Any
 ) -> None:
     data, model, size = plane(n), network(2, 3, 1, seed=n), min(n, size)
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     generator = torch.Generator().manual_seed(seed)
     orders = [torch.randperm(n, generator=generator) if shuffle else torch.arange(n) for _ in range(3)]
-    loss = nn.MSELoss(reduction=reduction)
-    history = run(model, data, epochs=3, batch_size=size, seed=seed, shuffle=shuffle, loss=loss)
-    expected, losses = by_hand(weights, data, orders, size, reduction)
+    history = run(
+        model,
+        data,
+        epochs=3,
+        batch_size=size,
+        seed=seed,
+        shuffle=shuffle,
+        loss=nn.MSELoss(reduction=reduction),
+        optimizer=optim.SGD(model.parameters(), lr=0.05, weight_decay=DECAY),
+        weight_decay_per=decay_per,
+    )
+    expected, losses = by_hand(weights, data, orders, size, reduction, decay_per)
     for name, value in model.state_dict().items():
         torch.testing.assert_close(value, expected[name], rtol=1e-10, atol=1e-12)
     assert history.loss == pytest.approx(losses, rel=1e-10)
@@ -304,6 +323,10 @@ STRANGER = optim.SGD(network(2, 1).parameters())
         ({"seed": -1}, "seed: expected None or an integer from 0"),
         ({"seed": "x"}, "seed: expected None or an integer from 0"),
         ({"engine": "warp"}, "engine: expected 'auto', 'eager' or 'native', got 'warp'"),
+        (
+            {"weight_decay_per": "sampel"},
+            "weight_decay_per: expected 'batch' or 'sample', got 'sampel'",
+        ),
         ({"metrics": ["f1"]}, "metrics: expected a callable or one of accuracy, .* got 'f1'"),
         ({"metrics": "mse"}, "metrics: expected a list of names or callables, got the string 'mse'"),
         ({"loss": nn.MSELoss}, "loss: expected a Loss such as nn.MSELoss"),

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from plaingrad import nn
+from plaingrad import nn, optim
+from plaingrad.module import Module
 from plaingrad.nn import Loss
-from plaingrad.train import TrainingDiverged
+from plaingrad.train import History, TrainingDiverged
 from plaingrad.train.weighting import Weighted
 from train.small import network, plane, run, values
 from train.test_diagnose import Faulty
@@ -114,9 +115,16 @@ def test_a_weighted_epoch_is_one_of_repeated_samples(reduction: str) -> None:
     x, t = plane()
     often = torch.arange(20) % 3
     rows = torch.arange(20).repeat_interleave(often)
-    model, other, loss = network(2, 3, 1), network(2, 3, 1), nn.MSELoss(reduction)
-    history = run(model, (x, t), batch_size=20, lr=0.01, loss=loss, sample_weight=often.tolist())
-    repeated = run(other, (x[rows], t[rows]), batch_size=len(rows), lr=0.01, loss=loss)
+    model, other = network(2, 3, 1), network(2, 3, 1)
+
+    def trained(model: Module, data: tuple[Tensor, Tensor], **options: Any) -> History:
+        rule = optim.SGD(model.parameters(), lr=0.01, weight_decay=0.3)
+        loss, size = nn.MSELoss(reduction), len(data[0])
+        options |= {"loss": loss, "optimizer": rule, "batch_size": size, "weight_decay_per": "sample"}
+        return run(model, data, **options)
+
+    history = trained(model, (x, t), sample_weight=often.tolist())
+    repeated = trained(other, (x[rows], t[rows]))
     of_each = [reduced * (1 if reduction == "mean" else len(rows) / len(x)) for reduced in repeated.loss]
     assert history.loss == pytest.approx(of_each, rel=1e-12)
     for a, b in zip(values(model), values(other)):

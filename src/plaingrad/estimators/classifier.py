@@ -91,8 +91,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         classes_: the labels.
         loss_: the last loss.
         best_loss_: the smallest loss; None with early stopping.
-        loss_curve_: the loss of each epoch: the mean over the samples of the losses of their batches, and the
-            penalty of the weights at its end.
+        loss_curve_: the loss of each epoch: the mean over the samples of the losses of their batches, penalty
+            included.
         validation_loss_curve_: the loss on the validation data after each epoch, NaN for one of a call
             without such data; None if there never were.
         validation_scores_: the accuracy on them, NaN for an epoch before early stopping was switched on; None

@@ -67,7 +67,6 @@ class Convergence(Callback):
         samples: that an epoch visits.
         objective: what is minimised, and what scikit-learn would report for the loss of an epoch.
         report_held_out: what scikit-learn would report for the loss on the validation data.
-        penalty: what large weights add to the loss of an epoch.
         score: of the model on validation data, larger is better; None without early stopping.
         continued: whether the optimizer has been at work before.
 
@@ -83,17 +82,14 @@ class Convergence(Callback):
         samples: int,
         objective: Objective,
         report_held_out: Callable[[float], float],
-        penalty: Callable[[], float],
         score: Callable[[], float] | None,
         continued: bool = False,
     ) -> None:
         self.estimator, self.record, self.samples = estimator, record, samples
         self.objective, self.report_held_out = objective, report_held_out
-        self.penalty, self.score, self.continued = penalty, score, continued
+        self.score, self.continued = score, continued
         self.begun, self.seconds = time.perf_counter(), estimator.max_time or math.inf
         self.converged = self.out_of_time = False
-        # Of the epochs in the engine's last call: how many are to be told of, and the slope of their penalty.
-        self.left, self.slope = 0, 0.0
 
     @property
     def rates(self) -> str:
@@ -105,35 +101,19 @@ class Convergence(Callback):
         self.first_rate = self.run.optimizer.param_groups[0]["lr"]
         if self.continued and self.rates == "invscaling":
             self.first_rate *= (self.record.t + 1) ** self.estimator.power_t
-        self.begun_epochs, self.last_penalty = 0, self.penalty()
-
-    def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
-        self.begun_epochs += 1
 
     def look_away(self) -> float:
         """As long as nothing can end training, unless something has to be measured or changed."""
-        moving = abs(self.slope) > self.estimator.tol
-        if self.score is not None or self.rates == "invscaling" or moving:
+        if self.score is not None or self.rates == "invscaling":
             return 1
         return max(1, self.estimator.n_iter_no_change + 1 - self.record.no_improvement)
-
-    def penalised(self, loss: float) -> float:
-        """An epoch's loss with its penalty, which is known after the last of several epochs in one call.
-
-        In between it is taken to have moved evenly.
-        """
-        if not self.left:
-            self.left, self.begun_epochs = self.begun_epochs, 0
-            self.slope = (self.penalty() - self.last_penalty) / self.left
-        self.left -= 1
-        self.last_penalty += self.slope
-        return self.objective.report(loss) + self.last_penalty
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         record = self.record
         record.n_iter += 1
         record.t += self.samples
-        record.loss_curve.append(self.penalised(logs["loss"]))
+        penalty = logs.get("penalty", 0.0) * self.objective.scale
+        record.loss_curve.append(self.objective.report(logs["loss"]) + penalty)
         self.tell(f"Iteration {record.n_iter}, loss = {record.loss_curve[-1]:.8f}")
         if record.validation_loss_curve is not None:
             record.validation_loss_curve.append(self.report_held_out(logs.get("val_loss", math.nan)))

@@ -17,7 +17,7 @@ SGD_RATES = ("adaptive", "constant", "invscaling")
 SCHEDULES = ("cosine", "linear", "one_cycle")
 
 
-def optimizer(estimator: Any, module: Module, scale: float, batch_weight: float) -> Optimizer:
+def optimizer(estimator: Any, module: Module, scale: float) -> Optimizer:
     """The update rule that an estimator's parameters ask for.
 
     Args:
@@ -25,14 +25,12 @@ def optimizer(estimator: Any, module: Module, scale: float, batch_weight: float)
         module: the network.
         scale: by what scikit-learn's gradient is larger than the loss's (`Objective.scale`). What is not
             indifferent to that is scaled instead.
-        batch_weight: the weights of a batch's samples, summed; by default their number. The harmonic mean,
-            where batches differ.
     """
     solver, lr, clip = estimator.solver, estimator.learning_rate_init, estimator.clip_norm
     if callable(solver):
         return made("solver", solver, module.parameters(), Optimizer)
     penalised, others = weights_and_others(module)
-    groups = [{"params": penalised, "weight_decay": decay(estimator, scale, batch_weight)}]
+    groups = [{"params": penalised, "weight_decay": decay(estimator, scale)}]
     groups += [{"params": others}] if others else []
     eps = estimator.epsilon / scale
     if solver == "sgd":
@@ -65,9 +63,14 @@ def made(name: str, function: Callable[[Any], Any], argument: Any, kind: type[An
     return found
 
 
-def decay(estimator: Any, scale: float, batch_weight: float) -> float:
-    """The weight decay that ``alpha`` asks for; see `optimizer`."""
-    return estimator.alpha if estimator.solver == "adamw" else estimator.alpha / (batch_weight * scale)
+def penalises(estimator: Any) -> bool:
+    """Whether ``alpha`` adds to the loss; "adamw" and a rule of the caller's shrink weights by themselves."""
+    return not callable(estimator.solver) and estimator.solver != "adamw"
+
+
+def decay(estimator: Any, scale: float) -> float:
+    """The weight decay that ``alpha`` asks for; for one sample, where it penalises. See `optimizer`."""
+    return estimator.alpha / scale if penalises(estimator) else estimator.alpha
 
 
 def schedule(learning_rate: Any, optimizer: Optimizer, steps: int) -> Schedule | None:

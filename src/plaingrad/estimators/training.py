@@ -20,7 +20,6 @@ from plaingrad.estimators.lbfgs import minimize
 from plaingrad.estimators.prediction import dense, eagerly
 from plaingrad.estimators.protocol import Hooks, whole_task
 from plaingrad.module import Module
-from plaingrad.optim import Optimizer
 from plaingrad.train import History, TrainingDiverged, fit, fit_many
 
 NOT_FINITE = (
@@ -80,18 +79,15 @@ def train(
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
             stacklevel=2,
         )
-    each_weight = 1.0 if whole.weights is None else float(whole.weights.mean())
-    batches, usual_size = batches_of(len(whole), size)
-    batch_weight = each_weight * usual_size
     continued = incremental and bool(estimator._optimizers)
     if continued and not callable(estimator.solver):
         for each in estimator._optimizers:
-            each.param_groups[0]["weight_decay"] = rules.decay(estimator, objective.scale, batch_weight)
+            each.param_groups[0]["weight_decay"] = rules.decay(estimator, objective.scale)
     if not continued:
         estimator._optimizers = [
-            rules.optimizer(estimator, each, objective.scale, batch_weight) for each in estimator.modules_
+            rules.optimizer(estimator, each, objective.scale) for each in estimator.modules_
         ]
-        steps = estimator.max_iter * batches
+        steps = estimator.max_iter * -(-len(whole) // size)
         estimator._schedules = [
             rules.schedule(estimator.learning_rate, each, steps) for each in estimator._optimizers
         ]
@@ -102,17 +98,17 @@ def train(
             len(whole),
             objective,
             estimator._objective(held_out or whole).report,
-            penalty_of(optimizer, estimator, batches / (len(whole) * each_weight)),
             scorer(estimator, each, held_out) if held_out and estimator.early_stopping else None,
             continued,
         )
-        for each, record, optimizer in zip(estimator.modules_, estimator._records, estimator._optimizers)
+        for each, record in zip(estimator.modules_, estimator._records)
     ]
     options = {
         "loss": objective.loss,
         "epochs": 1 if incremental else estimator.max_iter,
         "batch_size": size,
         "sample_weight": weights,
+        "weight_decay_per": "sample" if rules.penalises(estimator) else "batch",
         "engine": estimator.engine,
         "progress": False,
     }
@@ -213,34 +209,6 @@ def batch_size(estimator: Any, samples: int) -> int:
     while estimator.normalization == "batch" and 1 < size < samples and samples % size == 1:
         size += 1
     return size
-
-
-def batches_of(samples: int, size: int) -> tuple[int, float]:
-    """How many batches an epoch has, and the harmonic mean of their sizes."""
-    whole, rest = divmod(samples, size)
-    batches = whole + (rest > 0)
-    return batches, batches / (whole / size + (1 / rest if rest else 0))
-
-
-def penalty_of(optimizer: Optimizer, estimator: Any, share: float) -> Callable[[], float]:
-    """What scikit-learn adds to the loss for large weights, as they are now.
-
-    Nothing for a rule that shrinks the weights apart from the loss, or that the caller has made.
-
-    Args:
-        optimizer: holds the weights in its first group.
-        estimator: has ``alpha`` and ``solver``.
-        share: batches per weight of the samples.
-    """
-    strength = 0.5 * estimator.alpha * share
-    if callable(estimator.solver) or estimator.solver == "adamw" or not strength:
-        return lambda: 0.0
-
-    def penalty() -> float:
-        weights = optimizer.storages[0].value
-        return strength * float(weights.dot(weights))
-
-    return penalty
 
 
 def scorer(estimator: Any, module: Module, held_out: Part) -> Callable[[], float]:

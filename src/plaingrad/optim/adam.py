@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -82,6 +83,9 @@ class Adam(Optimizer):
             decoupled_weight_decay=decoupled_weight_decay,
             epsilon_hat=epsilon_hat,
         )
+
+    def penalty_factor(self, group: Mapping[str, Any]) -> float:
+        return 0.0 if group["decoupled_weight_decay"] else super().penalty_factor(group)
 
     def decay(self, value: Vector, grad: Vector, group: dict[str, Any]) -> Vector:
         if not group["decoupled_weight_decay"]:

@@ -92,13 +92,35 @@ class Optimizer:
         """The gradient with that of the penalty on large weights."""
         return grad.add(value, alpha=group["weight_decay"])
 
+    def penalty_factor(self, group: Mapping[str, Any]) -> float:
+        """The λ of what the weight decay of a group adds to the loss, ½ λ ‖θ‖²; see `penalty`."""
+        return group["weight_decay"]
+
+    def penalty(self, samples: float = 1.0) -> Tensor:
+        """What the weight decay adds to the loss, ½ λ / samples ‖θ‖² summed over the groups, shape ``()``.
+
+        Args:
+            samples: as for `step`.
+        """
+        squares = [
+            self.penalty_factor(group) * storage.value.dot(storage.value)
+            for storage, group in zip(self.storages, self.param_groups)
+            if self.penalty_factor(group)
+        ]
+        return sum(squares, torch.zeros(())) / (2 * samples)
+
     def check(self, where: str, group: Mapping[str, Any]) -> None:
         """Refuse options that are out of range; a rule whose options depend on each other adds to this."""
         for name, expected in self.expected.items():
             expect(where, name, expected, group[name])
 
-    def step(self) -> None:
-        """Update every parameter once."""
+    def step(self, samples: float = 1.0) -> None:
+        """Update every parameter once.
+
+        Args:
+            samples: by what the weight decay is divided: where it is meant for one sample, the number of
+                samples in the batch.
+        """
         storages = self.storages
         if self.clip_norm is not None:
             grads = [storage.grad for storage in storages]
@@ -108,7 +130,8 @@ class Optimizer:
             if group["maximize"]:
                 grad = -grad
             if group["weight_decay"]:
-                grad = self.decay(value, grad, group)
+                decay = group["weight_decay"] / samples
+                grad = self.decay(value, grad, {**group, "weight_decay": decay})
             self.update(value, grad, state, group)
 
     def zero_grad(self) -> None:

@@ -57,6 +57,12 @@ def expect_loss(loss: Any) -> None:
         raise ValueError(f"loss: expected reduction 'mean' or 'sum', got {loss!r}")
 
 
+def expect_weight_decay_per(what: Any) -> None:
+    """Refuse what is neither "batch" nor "sample"."""
+    if what not in ("batch", "sample"):
+        raise ValueError(f"weight_decay_per: expected 'batch' or 'sample', got {what!r}")
+
+
 def expect_optimizer(optimizer: Any, model: Module) -> None:
     """Refuse what is no optimizer, or updates something else than the model."""
     if not isinstance(optimizer, Optimizer):

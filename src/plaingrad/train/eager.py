@@ -9,7 +9,7 @@ from torch import Tensor
 
 from plaingrad.nn import Loss
 from plaingrad.train.evaluation import BATCH_SIZE, outputs, weight
-from plaingrad.train.task import Task
+from plaingrad.train.task import EpochLoss, Task
 from plaingrad.train.weighting import Weighted
 
 
@@ -21,15 +21,15 @@ class EagerEngine:
     def __init__(self, task: Task) -> None:
         self.task = task
 
-    def run_epochs(self, orders: Tensor | None, count: int) -> list[float]:
+    def run_epochs(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
         """See `Engine.run_epochs`."""
-        losses: list[float] = []
-        while len(losses) < count and all(map(math.isfinite, losses[-1:])):
-            losses.append(self.run_epoch(None if orders is None else orders[len(losses)]))
-        return losses
+        done: list[EpochLoss] = []
+        while len(done) < count and all(math.isfinite(epoch.loss) for epoch in done[-1:]):
+            done.append(self.run_epoch(None if orders is None else orders[len(done)]))
+        return done
 
-    def run_epoch(self, order: Tensor | None) -> float:
-        """Train once on all the data and return the epoch's loss.
+    def run_epoch(self, order: Tensor | None) -> EpochLoss:
+        """Train once on all the data.
 
         Args:
             order: a permutation of the samples, shape ``(n,)``; None for the data's own order.
@@ -43,22 +43,27 @@ class EagerEngine:
         inputs, targets, *weights = (each.split(size) for each in data)
         if weights:
             loss, targets = Weighted(task.loss), tuple(zip(targets, weights[0]))
+        samples = [1.0] * len(inputs)
+        if task.decay_per_sample:
+            samples = [w.sum().item() or math.inf for w in weights[0]] if weights else list(map(len, inputs))
         counts = [weight(task.loss, len(x)) for x in inputs]
-        total = torch.zeros((), dtype=torch.float64, device=task.data.inputs.device)
+        total, penalty = torch.zeros(2, dtype=torch.float64, device=task.data.inputs.device)
         with task.masks.drawn():
             for i, (x, t, count) in enumerate(zip(inputs, targets, counts)):
                 for begin in task.batch_begin:
                     begin(i, {})
                 value = loss.forward(model.forward(x), t)
                 model.backward(loss.backward())
-                optimizer.step()
+                if task.decay_per_sample:
+                    penalty.add_(optimizer.penalty(samples[i]), alpha=len(x))
+                optimizer.step(samples[i])
                 optimizer.zero_grad()
                 if schedule is not None:
                     schedule.step(*(value,) if schedule.needs_metric else ())
                 total.add_(value, alpha=count)
                 for end in task.batch_end:
                     end(i, {"loss": value.item()})
-        return total.item() / len(task.data)
+        return EpochLoss(total.item() / len(task.data), penalty.item() / len(task.data))
 
     def outputs(self, inputs: Tensor) -> Tensor:
         """See `Engine.outputs`."""

@@ -18,7 +18,7 @@ from plaingrad.train.native.builder import BuildError
 from plaingrad.train.native.cache import cached, wanted
 from plaingrad.train.native.engine import NativeEngine
 from plaingrad.train.native.lower import NotLoweredError, lower_training
-from plaingrad.train.task import Task
+from plaingrad.train.task import EpochLoss, Task
 
 _alike: ContextVar[int] = ContextVar("_alike", default=1)
 
@@ -42,7 +42,7 @@ class Engine(Protocol):
 
     name: str
 
-    def run_epochs(self, orders: Tensor | None, count: int) -> list[float]:
+    def run_epochs(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
         """Train for some epochs, or up to the first whose loss is not finite.
 
         Args:
@@ -50,7 +50,7 @@ class Engine(Protocol):
             count: how many.
 
         Returns:
-            The mean over the samples of the losses of their batches, for each epoch that was run.
+            What each epoch that was run came to.
         """
         ...
 

@@ -44,7 +44,9 @@ class Epochs:
     watched: bool
 
     def __iter__(self) -> Iterator[tuple[int, Logs]]:
-        """Run epochs until the run is stopped; for each its number, from 0, and its loss, lr and seconds.
+        """Run epochs until the run is stopped; for each its number, from 0, and what is known of it by then.
+
+        That is its loss, its penalty if the weight decay is meant for one sample, lr and seconds.
 
         Raises:
             TrainingDiverged: an epoch met NaN or infinity.
@@ -59,16 +61,16 @@ class Epochs:
             start = time.perf_counter()
             rate = float(self.run.optimizer.param_groups[0]["lr"])
             orders, before = self.orders(count), Snapshot(self.task)
-            losses = self.engine.run_epochs(orders, count)
+            passed = self.engine.run_epochs(orders, count)
             self.run.history.engine = self.engine.name
-            seconds = (time.perf_counter() - start) / len(losses)
-            healthy = finite(self.task, before, losses[-1])
-            for loss in losses if healthy else losses[:-1]:
-                yield done, {"loss": loss, "lr": rate, "seconds": seconds}
+            seconds = (time.perf_counter() - start) / len(passed)
+            healthy = finite(self.task, before, passed[-1].loss)
+            for epoch_loss in passed if healthy else passed[:-1]:
+                yield done, {**epoch_loss._asdict(), "lr": rate, "seconds": seconds}
                 done += 1
             if not healthy:
                 self.run.history.stopped = f"diverged in epoch {done + 1}"
-                self.explain(orders, before, len(losses) - 1, done + 1)
+                self.explain(orders, before, len(passed) - 1, done + 1)
             if not self.watched:
                 most = min(int(SECONDS_AT_ONCE / seconds), SAMPLES_AT_ONCE // len(self.task.data))
                 count = int(max(1, min([most, *(callback.look_away() for callback in self.callbacks)])))

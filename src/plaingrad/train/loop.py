@@ -45,6 +45,7 @@ def fit(
     batch_size: int,
     schedule: Schedule | None = None,
     sample_weight: Any = None,
+    weight_decay_per: Literal["batch", "sample"] = "batch",
     validation: Dataset | tuple[Any, Any] | None = None,
     metrics: Sequence[str | Metric] = (),
     shuffle: Shuffle = True,
@@ -82,6 +83,10 @@ def fit(
             loss and gradient of its batch (`plaingrad.train.weighting` has the equation). The loss of an
             epoch is the mean of these over the samples, as in scikit-learn and Keras. Metrics and validation
             count all samples alike.
+        weight_decay_per: what the optimizer's ``weight_decay`` is meant for. "batch" takes it as it is, in
+            each step, as PyTorch does. "sample" divides it by the number of samples in the batch, or their
+            summed weights, as the loss is: it is then the ``alpha`` of scikit-learn's networks, and the
+            history has a column ``penalty`` with what it added to the loss.
         validation: data as in ``train`` to measure after each epoch.
         metrics: what to measure besides the loss: "accuracy" and "error" (fractions), "mse", "mae", "r2", or
             callables ``(prediction, target) -> number`` over all the data.
@@ -117,6 +122,7 @@ def fit(
     checks.expect_loss(loss)
     checks.expect_optimizer(optimizer, model)
     weights = None if sample_weight is None else expect_weights(sample_weight, data, model)
+    checks.expect_weight_decay_per(weight_decay_per)
     steps_per_epoch = -(-len(data) // batch_size)
     checks.expect_schedule(schedule, optimizer, epochs, steps_per_epoch)
     checks.expect_callbacks(callbacks)
@@ -126,6 +132,7 @@ def fit(
     history = History()
     columns = ["loss", *measured]
     columns += [f"val_{name}" for name in columns] if held_out is not None else []
+    columns += ["penalty"] if weight_decay_per == "sample" else []
     run = Run(model, optimizer, history, epochs, [*columns, "lr", "seconds"])
 
     begun = time.perf_counter()
@@ -146,6 +153,7 @@ def fit(
             batch_size,
             Masks(model, mask_seed),
             weights,
+            weight_decay_per == "sample",
             schedule=schedule if schedule is not None and schedule.interval == "step" else None,
             batch_begin=[c.on_train_batch_begin for c in callbacks if c.overrides("on_train_batch_begin")],
             batch_end=[c.on_train_batch_end for c in callbacks if c.overrides("on_train_batch_end")],

@@ -46,6 +46,7 @@ def fit_many(
     batch_size: int | Sequence[int],
     schedules: Sequence[Schedule | None] | None = None,
     sample_weight: Any = None,
+    weight_decay_per: Literal["batch", "sample"] = "batch",
     validation: Dataset | tuple[Any, Any] | None = None,
     metrics: Sequence[str | Metric] = (),
     shuffle: Shuffle | Sequence[Shuffle] = True,
@@ -76,6 +77,7 @@ def fit_many(
         batch_size: one number for all, or one for each.
         schedules: one or None for each; None for none at all.
         sample_weight: as for `plaingrad.fit`.
+        weight_decay_per: as for `plaingrad.fit`.
         validation: as for `plaingrad.fit`.
         metrics: as for `plaingrad.fit`; callables may be called by several threads at once.
         shuffle: as for `plaingrad.fit`, one for all or one for each; a callable gives the orders of one.
@@ -103,6 +105,7 @@ def fit_many(
         "validation": None if validation is None else Dataset.of(validation),
         "metrics": metrics,
         "sample_weight": sample_weight,
+        "weight_decay_per": weight_decay_per,
         "engine": engine,
     }
     own: dict[str, list[Any]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -16,6 +17,18 @@ from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.masks import Masks
 
 BatchHook = Callable[[int, dict[str, float]], None]
+
+
+class EpochLoss(NamedTuple):
+    """What the batches of an epoch came to, as means over its samples.
+
+    Attributes:
+        loss: of the batches, as they were met.
+        penalty: what the weight decay added to that; 0 for a task without ``decay_per_sample``.
+    """
+
+    loss: float
+    penalty: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,7 @@ class Task:
         batch_size: at most ``len(data)``; the last batch is smaller if it must be.
         masks: what the model's dropout is to draw.
         weights: how much each sample counts, shape ``(n,)``, in the model's dtype; None if all count alike.
+        decay_per_sample: whether the optimizer's weight decay is divided by the weights of a batch.
         schedule: to be stepped after every update; None if it is stepped after epochs, or if there is none.
         batch_begin: to be called before each batch with its number, counted from 0, and an empty dict.
         batch_end: to be called after each batch with its number and its ``{"loss": number}``.
@@ -42,6 +56,7 @@ class Task:
     batch_size: int
     masks: Masks
     weights: Tensor | None = None
+    decay_per_sample: bool = False
     schedule: Schedule | None = None
     batch_begin: Sequence[BatchHook] = ()
     batch_end: Sequence[BatchHook] = ()

@@ -42,6 +42,7 @@ class Training:
         groups: options of each of the optimizer's groups, among which the parameters are dealt out in turn.
         seed: of parameters, data and order.
         weighted: whether samples count differently.
+        decay_per: what the optimizer's weight decay is meant for, "batch" or "sample".
         zeros: the share of the inputs that are 0.
         codes: columns of the inputs that hold codes, each with the number of these.
         threads: over which each batch is split natively.
@@ -60,6 +61,7 @@ class Training:
     groups: tuple[dict[str, Any], ...] = ({},)
     seed: int = 0
     weighted: bool = False
+    decay_per: str = "batch"
     zeros: float = 0.0
     codes: tuple[tuple[int, int], ...] = ()
     threads: int = 1
@@ -118,6 +120,7 @@ class Training:
                 engine=engine,
                 progress=False,
                 sample_weight=weights if self.weighted else None,
+                weight_decay_per=self.decay_per,
             )
         return Outcome(model, optimizer, history)
 
@@ -144,7 +147,8 @@ class Outcome:
             for i, state in enumerate(optimizer.state)
             for name, entry in state.items()
         }
-        found["loss", "of each epoch"] = torch.tensor(history.loss, dtype=torch.float64)
+        for name in history.epochs.keys() & {"loss", "penalty"}:
+            found[name, "of each epoch"] = torch.tensor(history[name], dtype=torch.float64)
         self.tensors = {key: tensor.double() for key, tensor in found.items() if tensor.is_floating_point()}
         self.counts = {key: tensor.item() for key, tensor in found.items() if not tensor.is_floating_point()}
         self.counts["steps", ""] = history.steps
@@ -332,6 +336,7 @@ def random_training(seed: int) -> tuple[Training, torch.dtype]:
         groups=draw.choice((({},), ({}, varied))),
         seed=seed,
         weighted=draw.random() < 0.3,
+        decay_per=draw.choice(("batch", "sample")),
         zeros=draw.choice((0.0, 0.5, 0.9)),
         codes=codes,
         threads=threads,

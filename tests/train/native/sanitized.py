@@ -133,6 +133,7 @@ def runs(few: bool) -> list[Callable[[], object]]:
                 loss=loss.to(dtype),
                 optimizer=rules[number % len(rules)](model.parameters()),
                 sample_weight=torch.rand(len(x)) if number % 2 else None,
+                weight_decay_per=("batch", "sample")[number // 2 % 2],
                 validation=(x[1:].clone(), t[1:].clone()),
                 engine="native",
             )

@@ -76,6 +76,27 @@ def test_rules(rule: tuple[type[optim.Optimizer], dict[str, object]]) -> None:
     expect_parity(training, torch.float64)
 
 
+@pytest.mark.parametrize("rule", [rule for rule in RULES if "weight_decay" in rule[1]])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_weight_decay_per_sample(
+    rule: tuple[type[optim.Optimizer], dict[str, object]], weighted: bool
+) -> None:
+    """With a last batch that is smaller, and a batch without any weight if samples count differently."""
+    kind, options = rule
+    for size in (1, 7):
+        training = Training(
+            dense(3, 17, 2),
+            3,
+            2,
+            optimizer=partial(kind, **options),
+            schedule=partial(optim.StepLR, step_size=3, gamma=0.7, interval="step"),
+            batch_size=size,
+            weighted=weighted,
+            decay_per="sample",
+        )
+        expect_parity(training, torch.float64)
+
+
 def test_clipping_at_full_optimisation(monkeypatch: pytest.MonkeyPatch) -> None:
     """The norm takes whole vectors: what the compiler leaves in lanes beyond the last column would count."""
     monkeypatch.delenv("CXX")

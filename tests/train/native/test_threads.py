@@ -53,6 +53,7 @@ NUMBERS = Training(
     schedule=partial(optim.StepLR, step_size=5, gamma=0.8, interval="step"),
     groups=({"lr": 0.01}, {"lr": 0.03}),
     held=6,
+    decay_per="sample",
 )
 SLOW = partial(optim.SGD, lr=0.001)
 SUM = Training(dense(5, 33, 3), 5, 3, loss=partial(nn.MSELoss, reduction="sum"), optimizer=SLOW)

@@ -34,6 +34,7 @@ class Call(ctypes.Structure):
         ("keys", POINTER),
         ("draws", POINTER),
         ("losses", POINTER),
+        ("penalties", POINTER),
         ("outputs", POINTER),
     ]
 

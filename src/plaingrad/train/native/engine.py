@@ -18,7 +18,7 @@ from plaingrad.train.native.cache import library
 from plaingrad.train.native.call import WHOLE, Array, Call, workspace
 from plaingrad.train.native.lower import NotLoweredError, Program, lower_training
 from plaingrad.train.native.lower.rules import OPTIONS, lower_rule
-from plaingrad.train.task import Task
+from plaingrad.train.task import EpochLoss, Task
 
 SECONDS_PER_CALL = 0.2  # after which Ctrl-C is heard
 
@@ -60,7 +60,7 @@ class NativeEngine:
         self.numbers = Array(program.numbers, float)
         self.known: Any = None
 
-    def run_epochs(self, orders: Tensor | None, count: int) -> list[float]:
+    def run_epochs(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
         """See `Engine.run_epochs`.
 
         Eagerly, if an option has become one that the kernels do not know, or if the network or its loss is
@@ -76,7 +76,7 @@ class NativeEngine:
             rates, options = self._plan(count)
         except (BuildError, NotLoweredError):
             return self._eagerly(orders, count)
-        losses = np.zeros(count)
+        losses, penalties = np.zeros((2, count))
         call = Call(
             inputs=self.inputs.data_ptr(),
             targets=self.targets.data_ptr(),
@@ -91,6 +91,7 @@ class NativeEngine:
             clip_norm=optimizer.clip_norm or 0.0,
             keys=self.keys.address,
             losses=losses.ctypes.data,
+            penalties=penalties.ctypes.data,
         )
         done, goal = 0, count * self.steps
         while done < goal:
@@ -98,9 +99,10 @@ class NativeEngine:
             done = self._call(call, done, wanted)
             if done < wanted:  # an epoch's loss was not finite
                 break
-        return [float(loss) / len(self.inputs) for loss in losses[: -(-done // self.steps)]]
+        sums = np.stack([losses, penalties], 1)[: -(-done // self.steps)]
+        return [EpochLoss(*means) for means in (sums / len(self.inputs)).tolist()]
 
-    def _eagerly(self, orders: Tensor | None, count: int) -> list[float]:
+    def _eagerly(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
         self.name = "native and eager"
         return EagerEngine(self.task).run_epochs(orders, count)
 

@@ -7,8 +7,9 @@
 namespace plaingrad {
 
 // What all the layers of a network agree on is a struct, named by the generated source: the element type T, the number
-// of rows in a batch, the update Rule, and whether updates are `deferred` until all gradients are known (to clip their
-// norm, or to add up those of several threads); else each vector of a parameter is updated as soon as its gradient is there.
+// of rows in a batch, the update Rule, whether its weight decay is meant for one sample, and whether updates are `deferred`
+// until all gradients are known (to clip their norm, or to add up those of several threads); else each vector of a parameter
+// is updated as soon as its gradient is there.
 
 // The group of the optimizer that a parameter belongs to, unless it is one of these. What is `tracked` is no parameter:
 // the layer itself changes it, as running statistics, and Python gets it back.
@@ -20,6 +21,9 @@ template <class Setting> struct Learner {
 
     INLINE void start(const double* options, const long* taken) {
         for (int g = 0; g < Setting::groups; ++g) rule[g].start(options + g * Setting::options, taken[g]);
+    }
+    INLINE void share(double samples) {
+        for (auto& each : rule) each.share(samples);
     }
     INLINE void begin(const double* rates) {
         for (int g = 0; g < Setting::groups; ++g) rule[g].begin(rates[g]);
@@ -64,12 +68,30 @@ template <class Setting, class Layout, int Group> struct Parameter {
         for (int s = 0; s < states; ++s) store(remembered + s * lanes<T>, memory[s]);
     }
 
+    // What the weight decay adds to the loss: decay / 2 |value|^2
+    double penalty(const Learner<Setting>& learner) const {
+        if constexpr (learned && Rule::penalises)
+            if (const double decay = learner.rule[Group].decay) return decay / 2 * squares_of(value.at);
+        return 0;
+    }
+    // Several sums side by side, for each addition waits for the one before it.
+    static double squares_of(const T* numbers) {
+        constexpr int sides = 4, whole = Layout::size / (sides * lanes<T>) * sides * lanes<T>;
+        Vec<T> sums[sides] = {};
+        for (int i = 0; i < whole; i += sides * lanes<T>)
+            for (int j = 0; j < sides; ++j) sums[j] += square_at(numbers + i + j * lanes<T>);
+        for (int i = whole; i < Layout::size; i += lanes<T>) sums[0] += square_at(numbers + i);
+        return double(sum<T>(sums[0] + sums[1] + (sums[2] + sums[3])));
+    }
+    INLINE static Vec<T> square_at(const T* place) {
+        const Vec<T> x = load(place);
+        return x * x;
+    }
+
     // With deferred updates: the sum of the gradient's squares, and the update of all vectors with it, scaled.
     double squares() const {
-        Vec<T> sums = zero<T>();
-        if constexpr (learned)
-            for (int i = 0; i < Layout::size; i += lanes<T>) sums += load(gradient.at + i) * load(gradient.at + i);
-        return double(sum<T>(sums));
+        if constexpr (learned) return squares_of(gradient.at);
+        return 0;
     }
     void update_all(const Learner<Setting>& learner, T scale) {
         if constexpr (learned)
@@ -118,6 +140,14 @@ private:
 
 template <class Setting, class Layout> struct Parameter<Setting, Layout, absent> {};
 
+// What the weight decay adds to the loss, of all parameters of a network.
+template <class Network, class Setting> double penalty(Network& network, const Learner<Setting>& learner) {
+    double sum = 0;
+    auto add = [&](auto& parameter) { sum += parameter.penalty(learner); };
+    network.each(add);
+    return sum;
+}
+
 // Copy all parameters of a network from Python's tensors, and back: of each parameter in order its value and its states.
 template <class Network, class T> void read_parameters(Network& network, T* const* tensors) {
     auto read = [&](auto& parameter) { parameter.read(tensors), tensors += 1 + parameter.states; };
@@ -134,6 +164,7 @@ template <class T> struct Counter {
     long value;
 
     double squares() const { return 0; }
+    template <class Learner> double penalty(const Learner&) const { return 0; }
     template <class Learner> void update_all(const Learner&, T) {}
     void read(T* const* tensors) { __builtin_memcpy(&value, tensors[0], sizeof value); }
     void write(T* const* tensors) const { __builtin_memcpy(tensors[0], &value, sizeof value); }

@@ -8,13 +8,18 @@ namespace plaingrad {
 
 // Every rule is a struct over the element type and a tag of flags, which say at compile time what it can leave out.
 // `start` gets the options, in the order of the rule's list in Python, and how many steps it has taken before;
-// `begin` starts the next step; `apply` changes one vector of a parameter's value and of each of its states, and leaves
-// all of them as they are where the gradient is 0, if the rule `rests`.
+// `share` divides the weight decay by the weight of a batch's samples, if it is meant for one; `begin` starts the next
+// step; `apply` changes one vector of a parameter's value and of each of its states, and leaves all of them as they are
+// where the gradient is 0, if the rule `rests`.
 
 // What rules share: g <- -g to maximize, g <- g + weight_decay value
 template <class T, class Flags> struct Rule {
     T lr, weight_decay;
+    double decay, given;
+    static constexpr bool penalises = true;  // or the weight decay is none that a loss would have as its gradient
 
+    INLINE void decays(double option) { decay = given = option, weight_decay = T(decay); }
+    INLINE void share(double samples) { decay = samples ? given / samples : 0, weight_decay = T(decay); }
     INLINE Vec<T> decayed(Vec<T> value, Vec<T> g) const {
         if constexpr (Flags::maximize) g = -g;
         if constexpr (Flags::weight_decay) g += weight_decay * value;
@@ -30,7 +35,7 @@ template <class T, class Flags> struct SGD : Rule<T, Flags> {
     T momentum, keep, add, undamped;
 
     void start(const double* options, long taken) {
-        this->weight_decay = T(options[0]), momentum = T(options[1]), undamped = T(1 - options[2]);
+        this->decays(options[0]), momentum = T(options[1]), undamped = T(1 - options[2]);
         keep = taken ? momentum : T(0), add = taken ? undamped : T(1);
     }
     INLINE void begin(double lr) { this->lr = T(lr); }
@@ -52,14 +57,14 @@ template <class T, class Flags> struct SGD : Rule<T, Flags> {
 // amsgrad divides by the largest v so far; decoupled weight decay shrinks the value itself; epsilon_hat adds eps to sqrt(v).
 template <class T, class Flags> struct Adam : Rule<T, Flags> {
     static constexpr int states = 2 + Flags::amsgrad;
-    static constexpr bool rests = false;
-    double decay, b1, b2, eps, power1, power2;
+    static constexpr bool rests = false, penalises = !Flags::decoupled;
+    double b1, b2, eps, power1, power2;
     long t;
     T add1, keep2, add2, epsilon, shrink;
 
     void start(const double* options, long taken) {
-        decay = options[0], b1 = options[1], b2 = options[2], eps = options[3];
-        this->weight_decay = T(decay), add1 = T(1 - b1), keep2 = T(b2), add2 = T(1 - b2);
+        this->decays(options[0]), b1 = options[1], b2 = options[2], eps = options[3];
+        add1 = T(1 - b1), keep2 = T(b2), add2 = T(1 - b2);
         t = taken - taken % fresh;
         for (anew(); t < taken; ++t) power1 *= b1, power2 *= b2;
     }
@@ -72,7 +77,7 @@ template <class T, class Flags> struct Adam : Rule<T, Flags> {
         if (++t % fresh == 0) anew();
         else power1 *= b1, power2 *= b2;
         double root = __builtin_sqrt(1 - power2);
-        this->lr = T(lr * root / (1 - power1)), shrink = T(1 - lr * decay);
+        this->lr = T(lr * root / (1 - power1)), shrink = T(1 - lr * this->decay);
         epsilon = T(Flags::epsilon_hat ? eps : eps * root);
     }
     INLINE void end() {}
@@ -98,7 +103,7 @@ template <class T, class Flags> struct RMSprop : Rule<T, Flags> {
     T keep, add, epsilon, momentum;
 
     void start(const double* options, long) {
-        this->weight_decay = T(options[0]), keep = T(options[1]), add = T(1 - options[1]);
+        this->decays(options[0]), keep = T(options[1]), add = T(1 - options[1]);
         epsilon = T(options[2]), momentum = T(options[3]);
     }
     INLINE void begin(double lr) { this->lr = T(lr); }
@@ -125,7 +130,7 @@ template <class T, class Flags> struct Adagrad : Rule<T, Flags> {
     T epsilon;
 
     void start(const double* options, long taken) {
-        this->weight_decay = T(options[0]), lr_decay = options[1], epsilon = T(options[2]), t = double(taken);
+        this->decays(options[0]), lr_decay = options[1], epsilon = T(options[2]), t = double(taken);
     }
     INLINE void begin(double lr) { this->lr = T(lr / (1 + t * lr_decay)); }
     INLINE void end() { t += 1; }

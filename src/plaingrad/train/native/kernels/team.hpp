@@ -104,10 +104,12 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
         Course at(call, Rows);
         for (bool finite = true; finite && at.step < call.end; at.next()) {
             const long left = call.samples - at.from;
-            begin_at(learner, call, at.step);
             const Batch<Setting> whole{learner, call.targets, static_cast<const T*>(call.weights),
                                        call.order, at.place(), left < Rows ? int(left) : Rows,
                                        0, call, at.step - call.begin, 0};
+            plaingrad::begin(learner, whole);
+            if constexpr (Setting::decay_per_sample)
+                if (number == 0) call.penalties[at.epoch] += whole.rows * penalty(slices[0].network, learner);
             for (int t = number; t < Slices; t += threads) {
                 Batch<Setting> batch = whole.part(t * Setting::rows);
                 found[t].loss = slices[t].once(call, batch, whole);

@@ -25,6 +25,7 @@ struct Call {
     const unsigned long* keys;  // of the layers that draw random numbers
     const long* draws;          // how often they have drawn before `begin`
     double* losses;             // of each epoch, the sum over its samples; added to
+    double* penalties;          // of each epoch, the same of what the weight decay adds; if it is meant for one sample
     void* outputs;              // of the samples in evaluation mode, to be written; null in training
 };
 
@@ -69,11 +70,6 @@ template <class Setting> NOINLINE void start_at(Learner<Setting>& learner, const
     for (int g = 0; g < Setting::groups; ++g) taken[g] = call.taken[g] + step - call.begin;
     learner.start(call.options + step * call.options_apart, taken);
 }
-template <class Setting> INLINE void begin_at(Learner<Setting>& learner, const Call& call, long step) {
-    if (call.options_apart) start_at(learner, call, step);
-    learner.begin(call.rates + step * call.rates_apart);
-}
-
 // What the layers and the loss are told of the batch.
 template <class Setting> struct Batch {
     typedef typename Setting::T T;
@@ -107,6 +103,14 @@ template <class Setting> struct Batch {
     }
 };
 
+template <class Setting> INLINE void begin(Learner<Setting>& learner, const Batch<Setting>& batch) {
+    const Call& call = batch.call;
+    const long step = call.begin + batch.step;
+    if (call.options_apart) start_at(learner, call, step);
+    if constexpr (Setting::decay_per_sample) learner.share(batch.weight_of_all());
+    learner.begin(call.rates + step * call.rates_apart);
+}
+
 template <class Setting, class Network, class Loss> struct Trainer {
     typedef typename Setting::T T;
     typedef typename Network::Input Input;
@@ -126,12 +130,13 @@ template <class Setting, class Network, class Loss> struct Trainer {
         Course at(call, Setting::rows);
         for (bool finite = true; finite && at.step < call.end; at.next()) {
             const long left = call.samples - at.from;
-            begin_at(learner, call, at.step);
             const int rows = left < Setting::rows ? int(left) : Setting::rows;
             Batch<Setting> batch{learner,    call.targets, static_cast<const T*>(call.weights),
                                  call.order, at.place(),   rows,
                                  0,          call,         at.step - call.begin,
                                  0};
+            begin(learner, batch);
+            if constexpr (Setting::decay_per_sample) call.penalties[at.epoch] += rows * penalty(network, learner);
             call.losses[at.epoch] += once(call, batch, batch);
             if constexpr (Setting::deferred) update_clipped(call.clip_norm);
             learner.end();

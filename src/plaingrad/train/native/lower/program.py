@@ -67,11 +67,13 @@ def lower_training(task: Task, threads: int = 1) -> Program:
     types, columns = lower_network(task.model, tuple(data.inputs.shape[1:]), source)
     loss = lower_loss(task.loss, data, columns, source)
     clipped = optimizer.clip_norm is not None
+    decay_per_sample = task.decay_per_sample and flags["weight_decay"]
     setting = [
         f"typedef {element} T;",
         f"static constexpr int rows = {-(-task.batch_size // threads)};",
         f"static constexpr int groups = {len(optimizer.param_groups)}, options = {OPTIONS};",
         f"static constexpr bool training = true, deferred = {str(clipped or threads > 1).lower()};",
+        f"static constexpr bool decay_per_sample = {str(decay_per_sample).lower()};",
         f"typedef {source.instance(rule.name, element, source.numbers(flags))} Rule;",
     ]
     title = f"{type(task.loss).__name__}, {type(optimizer).__name__}, {element}, batches of {task.batch_size}"
