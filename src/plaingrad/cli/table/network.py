@@ -143,7 +143,8 @@ def fitted_encoder(rows: Rows, max_levels: int, embedding: bool = False) -> Tabl
         ValueError: a column cannot be used, or none can.
     """
     with rows.located():
-        return TableEncoder(max_levels=max_levels, embedding=embedding).fit(_with_texts_declared(rows.frame))
+        encoder = TableEncoder(max_levels=max_levels, embedding=embedding)
+        return encoder.fit(_with_texts_declared(rows.frame), formats=rows.formats)
 
 
 def _with_texts_declared(frame: pd.DataFrame) -> pd.DataFrame:
