@@ -95,3 +95,11 @@ def test_a_value_that_cannot_be_used_costs_no_training(
     options = ("--target", "progression", "-o", tmp_path / "out", "--test", tmp_path / "other.csv")
     line = refused("train", tmp_path / "t.csv", *options)
     assert "other.csv: column 'bmi': expected a finite number, got inf in row 1; mend it" in line
+
+
+def test_counts_may_be_zero(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.arange(60) % 12, "y": [0, 0, 1, 0, 3, 1] * 10})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    options = ("--target", "y", "--task", "regression", "--loss", "poisson", "--epochs", 1)
+    report = told("train", tmp_path / "t.csv", *options, "-o", tmp_path / "out")
+    assert report["task"] == "regression"
