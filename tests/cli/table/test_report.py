@@ -22,7 +22,7 @@ from plaingrad.cli.table.grids import number, scores_grid, search_grid
 from plaingrad.cli.table.importance import importance
 from plaingrad.cli.table.judging import Judgement
 from plaingrad.cli.table.network import Encoded, fitted
-from plaingrad.cli.table.parts import divided
+from plaingrad.cli.table.parts import Parts, divided
 from plaingrad.cli.table.progress import EpochProgress
 from plaingrad.cli.table.rows import read_rows
 from plaingrad.cli.table.scores import class_scores, judged
@@ -32,17 +32,20 @@ from plaingrad.estimators import TableModel
 from plaingrad.train import History
 
 
-def learned(path: Path, target: str, **options: object) -> tuple[TableModel, object]:
+def learned(path: Path, target: str, **options: object) -> tuple[TableModel, Parts, Encoded]:
     settings = Settings(target=target, epochs=15, lr=0.01, **options)  # type: ignore[arg-type]
     rows, wanted = read_rows(path, settings)
     parts = divided(rows, wanted, settings)
-    made = fitted(Encoded.of(parts, settings), wanted, settings)
-    return TableModel.of(made.estimator, made.encoder, wanted), parts
+    encoded = Encoded.of(parts, settings)
+    made = fitted(encoded, wanted, settings)
+    return TableModel.of(made.estimator, made.encoder, wanted), parts, encoded
 
 
 def test_the_importance_is_scikit_learns_of_the_original_columns(tmp_path: Path) -> None:
-    model, parts = learned(titanic(tmp_path / "t.csv"), "survived")
-    test = parts.test  # type: ignore[attr-defined]
+    model, parts, encoded = learned(titanic(tmp_path / "t.csv"), "survived")
+    test = parts.test
+    assert test is not None
+    assert encoded.test is not None
 
     class Whole:
         """Encodes and predicts anew for every shuffled table."""
@@ -59,7 +62,7 @@ def test_the_importance_is_scikit_learns_of_the_original_columns(tmp_path: Path)
     theirs = permutation_importance(
         Whole(), frame, test.codes, scoring=Whole.score, n_repeats=5, random_state=7
     )
-    ours = importance(model, test, 7)
+    ours = importance(model, encoded.test, 7)
     assert ours.rows == len(test)
     for name, mean, deviation in zip(model.columns, theirs.importances_mean, theirs.importances_std):
         assert ours.columns[name] == pytest.approx((mean, deviation), abs=1e-5)
@@ -124,8 +127,8 @@ def shown(thing: object, width: int, colour: bool) -> str:
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_tables_fit_the_terminal(tmp_path: Path, width: int) -> None:
-    model, parts = learned(iris(tmp_path / "t.csv"), "species")
-    test = Judgement.of(model, parts, Settings(target="y")).to_dict()  # type: ignore[arg-type]
+    model, _, encoded = learned(iris(tmp_path / "t.csv"), "species")
+    test = Judgement.of(model, encoded, Settings(target="y")).to_dict()
     for table in terminal.judgement(test):
         lines = shown(table, width, False).splitlines()
         assert max(map(len, lines)) <= width

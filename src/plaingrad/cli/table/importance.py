@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import log_loss, r2_score
 
-from plaingrad.cli.table.rows import Rows
+from plaingrad.cli.table.rows import Samples
 from plaingrad.estimators.table import TableModel
 
 MOST_ROWS = 2000
@@ -41,26 +41,26 @@ class Importance:
         return {"measure": self.measure, "rows": self.rows, "columns": columns}
 
 
-def importance(model: TableModel, rows: Rows, seed: int) -> Importance:
+def importance(model: TableModel, unseen: Samples, seed: int) -> Importance:
     """Measure scikit-learn's `permutation_importance` of the original columns.
 
-    Shuffling a column and encoding it is the same as encoding it and shuffling all its features together, so
-    the rows are encoded once. What scikit-learn shuffles are the places of the rows.
+    Shuffling a column and encoding it is the same as encoding it and shuffling all its features together.
+    What scikit-learn shuffles are the places of the rows.
 
     Args:
         model: what predicts.
-        rows: some that it was not trained on; a sample is taken if there are many.
+        unseen: rows that it was not trained on; a sample is taken if there are many.
         seed: of sample and shuffling.
     """
     parameters = sum(value.numel() for member in model.members for value, _ in member.parameters())
     per_row = max(1, parameters) * len(model.columns) * REPEATS
-    sample = rows.sample(min(MOST_ROWS, max(FEWEST_ROWS, WORK // per_row)), seed)
-    judge = _Judge(model, sample.encoded(model.encoder))
+    sample = unseen.sample(min(MOST_ROWS, max(FEWEST_ROWS, WORK // per_row)), seed)
+    judge = _Judge(model, sample.X)
     places = np.tile(np.arange(len(sample))[:, None], (1, len(model.columns)))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "R.* score is not well-defined")
         found = permutation_importance(
-            judge, places, sample.codes, scoring=_Judge.score, n_repeats=REPEATS, random_state=seed
+            judge, places, sample.y, scoring=_Judge.score, n_repeats=REPEATS, random_state=seed
         )
     measure = "growth of the log loss" if model.target.labels else "drop of R²"
     each = sorted(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column
 from sklearn.metrics import r2_score
 
+from plaingrad.cli.table.rows import Samples
+from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.watcher import Watcher
+from plaingrad.data.tables import Target
 from plaingrad.estimators.objectives import LINKS
 from plaingrad.train.callbacks.callback import Logs
 from plaingrad.train.evaluation import BATCH_SIZE, outputs
@@ -50,7 +52,7 @@ class EpochProgress(Watcher):
             transient=True,
         )
         self.task: Any = None
-        self.held_out: tuple[torch.Tensor, np.ndarray] | None = None
+        self.held_out: Samples | None = None
         self.score, self.link = "", LINKS["identity"]
 
     def __deepcopy__(self, memo: Any) -> EpochProgress:
@@ -58,9 +60,9 @@ class EpochProgress(Watcher):
         copied.__dict__.update(self.__dict__)
         return copied
 
-    def begin(self, held_out: tuple[np.ndarray, np.ndarray] | None, task: str, link: str) -> None:
-        self.held_out = None if held_out is None else (torch.from_numpy(held_out[0]), held_out[1])
-        self.score, self.link = SCORES[task], LINKS[link]
+    def begin(self, held_out: Samples | None, target: Target, settings: Settings) -> None:
+        self.held_out, self.score = held_out, SCORES[target.task]
+        self.link = LINKS["exp" if settings.loss == "poisson" else "identity"]
 
     def on_train_begin(self, logs: Logs) -> None:
         self.task = self.display.add_task("", total=self.run.epochs, title=self.title)
@@ -90,8 +92,8 @@ class EpochProgress(Watcher):
 
     def _score(self) -> float:
         assert self.held_out is not None
-        inputs, truth = self.held_out
-        found = outputs(self.run.model, inputs, BATCH_SIZE)
+        truth = self.held_out.y
+        found = outputs(self.run.model, torch.from_numpy(self.held_out.X), BATCH_SIZE)
         if self.score == "accuracy":
             codes = found.argmax(1) if found.shape[1] > 1 else (found[:, 0] > 0).long()
             return float((codes.numpy() == truth).mean())
