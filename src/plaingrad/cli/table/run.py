@@ -23,6 +23,7 @@ from plaingrad.cli.table.page import page
 from plaingrad.cli.table.parts import Parts, divided, folds, whole
 from plaingrad.cli.table.progress import EpochProgress
 from plaingrad.cli.table.rows import Rows, read_more, read_rows
+from plaingrad.cli.table.scores import quantile_of
 from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.tune import tuned
 from plaingrad.data.tables import Target
@@ -74,7 +75,7 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
             with voice.working("training baselines"):
                 judgement = Judgement.of(model, encoded, settings)
         with voice.working("shuffling columns to see which matter"):
-            important = _importance(model, encoded, settings.seed)
+            important = _importance(model, encoded, settings)
         facts = {
             "data": str(data),
             "task": target.task,
@@ -155,9 +156,11 @@ def _judged_by(judgement: Judgement, settings: Settings) -> str:
     return f"Judged by {count:,} rows{where} that were not seen in training."
 
 
-def _importance(model: TableModel, encoded: Encoded, seed: int) -> Facts:
+def _importance(model: TableModel, encoded: Encoded, settings: Settings) -> Facts:
     unseen = encoded.test or encoded.validation
-    return importance(model, unseen, seed).to_dict() if unseen else {"measure": "", "rows": 0, "columns": []}
+    if unseen is None:
+        return {"measure": "", "rows": 0, "columns": []}
+    return importance(model, unseen, settings.seed, quantile_of(vars(settings))).to_dict()
 
 
 def _how(made: Fitted, settings: Settings) -> Facts:
