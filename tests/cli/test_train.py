@@ -140,12 +140,11 @@ def test_the_baselines_are_scikit_learns_on_the_same_split(tmp_path: Path) -> No
     report = told("train", table, "--target", "progression", "-o", tmp_path / "out", "--epochs", 1)
     settings = Settings(target="progression")
     rows, target = read_rows(table, settings)
-    parts = divided(rows, target, settings)
-    encoded = Encoded.of(parts, settings)
-    assert parts.test is not None
+    encoded = Encoded.of(divided(rows, target, settings), settings)
+    assert encoded.test is not None
     for name, model in (("dummy", DummyRegressor()), ("linear", Ridge())):
-        values = target.undo(model.fit(*encoded.train).predict(parts.test.encoded(encoded.encoder)))
-        rmse = np.sqrt(np.mean((values - target.undo(parts.test.codes)) ** 2))
+        values = target.undo(model.fit(encoded.train.X, encoded.train.y).predict(encoded.test.X))
+        rmse = np.sqrt(np.mean((values - target.undo(encoded.test.y)) ** 2))
         assert report["test"]["baselines"][name]["rmse"] == pytest.approx(rmse, rel=1e-5)
 
 

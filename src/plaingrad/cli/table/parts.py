@@ -29,18 +29,6 @@ class Parts:
     validation: Rows | None
     test: Rows | None
 
-    def told(self) -> str:
-        """How many rows each part has."""
-        counts = [f"{len(self.train):,} rows to train"]
-        counts += [f"{len(self.validation):,} to validate"] if self.validation else []
-        counts += [f"{len(self.test):,} to test"] if self.test else []
-        return ", ".join(counts)
-
-    def counts(self) -> dict[str, int]:
-        """The same for a program."""
-        named = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: len(rows) for name, rows in named.items() if rows is not None}
-
 
 def divided(
     rows: Rows, target: Target, settings: Settings, validation: Rows | None = None, test: Rows | None = None
