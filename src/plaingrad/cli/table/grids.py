@@ -148,10 +148,14 @@ def importance_grid(importance: Facts, most: int = 15) -> Grid:
     columns = importance["columns"]
     shown = columns[:most]
     largest = max((each["mean"] for each in shown), default=0.0)
-    rows = [[each["name"], f"{number(each['mean'])} ± {number(each['deviation'])}"] for each in shown]
+    repeats = importance["repeats"]
+    spread = [f" ± {number(each['deviation'])}" if repeats > 1 else "" for each in shown]
+    rows = [[each["name"], number(each["mean"]) + more] for each, more in zip(shown, spread)]
     lengths = [max(0.0, each["mean"] / largest) if largest > 0 else 0.0 for each in shown]
-    where = f"on {importance['rows']:,} rows that the network was not trained on"
-    note = f"The {importance['measure']} when a column is shuffled, {where}."
+    drawn = f" of the {importance['of_rows']:,}" if importance["rows"] < importance["of_rows"] else ""
+    where = f"on {importance['rows']:,}{drawn} rows that the network was not trained on"
+    often = "once" if repeats == 1 else f"{repeats} times"
+    note = f"The {importance['measure']} when a column is shuffled, {often}, {where}."
     more = _more(columns, most)
     return Grid(
         "Most important columns",

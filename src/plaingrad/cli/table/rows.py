@@ -202,7 +202,7 @@ def _weights(values: pd.Series, name: str) -> np.ndarray:
 
 def _as_rate(target: Target, values: pd.Series) -> Target:
     """The target as multiples of its mean, for a loss whose predictions are never negative."""
-    least = float(np.nanmin(as_numbers(Column.of(values))))
+    least = float(np.nanmin(as_numbers(Column.of(values), target.format)))
     if least < 0:
         raise ValueError(f"the loss poisson needs a target of at least 0, got {least:.6g} in {target.name!r}")
     return replace(target, mean=0.0, deviation=target.mean)

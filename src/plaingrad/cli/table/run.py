@@ -21,7 +21,7 @@ from plaingrad.cli.table.judging import Judgement
 from plaingrad.cli.table.network import Encoded, Fitted, expect_fitting, fitted
 from plaingrad.cli.table.page import page
 from plaingrad.cli.table.parts import Parts, divided, folds, whole
-from plaingrad.cli.table.progress import EpochProgress
+from plaingrad.cli.table.progress import EpochProgress, counted
 from plaingrad.cli.table.rows import Rows, read_more, read_rows
 from plaingrad.cli.table.scores import quantile_of
 from plaingrad.cli.table.settings import Settings
@@ -74,8 +74,7 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
         if judgement is None:
             with voice.working("training baselines"):
                 judgement = Judgement.of(model, encoded, settings)
-        with voice.working("shuffling columns to see which matter"):
-            important = _importance(model, encoded, settings)
+        important = _importance(model, encoded, settings, voice)
         facts = {
             "data": str(data),
             "task": target.task,
@@ -156,11 +155,12 @@ def _judged_by(judgement: Judgement, settings: Settings) -> str:
     return f"Judged by {count:,} rows{where} that were not seen in training."
 
 
-def _importance(model: TableModel, encoded: Encoded, settings: Settings) -> Facts:
+def _importance(model: TableModel, encoded: Encoded, settings: Settings, voice: Voice) -> Facts:
     unseen = encoded.test or encoded.validation
-    if unseen is None:
-        return {"measure": "", "rows": 0, "columns": []}
-    return importance(model, unseen, settings.seed, quantile_of(vars(settings))).to_dict()
+    if unseen is None or not settings.importance:
+        return {"measure": "", "rows": 0, "of_rows": 0, "repeats": 0, "columns": []}
+    with counted(voice.err, "shuffling columns to see which matter") as progress:
+        return importance(model, unseen, settings.seed, quantile_of(vars(settings)), progress).to_dict()
 
 
 def _how(made: Fitted, settings: Settings) -> Facts:

@@ -108,6 +108,10 @@ class Settings:
             "FOLDS",
         ),
     ] = None
+    importance: Annotated[
+        bool,
+        _option(PARTS, "Report which columns matter, by shuffling each among rows held out."),
+    ] = True
 
     hidden: Annotated[
         tuple,
