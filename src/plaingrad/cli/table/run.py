@@ -80,7 +80,7 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
             "task": target.task,
             "reason": target.reason,
             "target": target.name,
-            "judged_by": _judged_by(judgement, settings),
+            "judged_by": _judged_by(judgement, encoded, settings),
             "rows": {**encoded.counts(), "without_target": lost},
             "test": judgement.to_dict(),
             "importance": important,
@@ -146,11 +146,13 @@ def _ended(made: Fitted) -> str:
     return f"{len(history)} epochs{many} in {time}: {history.stopped}{kept}"
 
 
-def _judged_by(judgement: Judgement, settings: Settings) -> str:
+def _judged_by(judgement: Judgement, encoded: Encoded, settings: Settings) -> str:
     count = len(judgement.truth)
     if settings.cv:
         folds = f"cross-validation with {settings.cv} folds"
-        return f"Judged by {folds} over all {count:,} rows; the model is trained on all."
+        held_out = f", {len(encoded.validation):,} others tell when to stop" if encoded.validation else ""
+        trained = f"the model is trained on {len(encoded.train):,} of them{held_out}"
+        return f"Judged by {folds} over all {count:,} rows; {trained}."
     where = f" of {settings.test}" if settings.test else ""
     return f"Judged by {count:,} rows{where} that were not seen in training."
 
