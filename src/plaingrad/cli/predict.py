@@ -67,7 +67,9 @@ def predict(
 
     Columns are found by their names, in any order. The output has a row
     for each row of DATA: the column "prediction", and for classes one
-    column with the probability of each, such as "probability_yes".
+    column with the probability of each, such as "probability_yes". Of a
+    model with class weights the prediction follows the weights, and need
+    not be the most probable class.
     """
     voice = Voice(quiet, json)
     with voice.working(f"loading {model}"):

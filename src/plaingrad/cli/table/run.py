@@ -84,6 +84,7 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
             "rows": {**encoded.counts(), "without_target": lost},
             "test": judgement.to_dict(),
             "importance": important,
+            "class_weights": model.class_weights,
             **_how(made, settings),
             "columns": columns,
             "search": search,
