@@ -206,6 +206,21 @@ def test_every_loss_for_numbers_learns(tmp_path: Path, loss: str) -> None:
     assert report["settings"]["loss"] == loss
 
 
+def test_a_rate_stays_finite_whatever_it_is_asked_of(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=300)
+    frame = pd.DataFrame({"x": x, "y": random.poisson(np.exp(x / 2))})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    far = frame.head(40).assign(x=np.where(np.arange(40) == 7, 1e6, x[:40]))
+    far.to_csv(tmp_path / "far.csv", index=False)
+    others = ("--validation", tmp_path / "far.csv", "--test", tmp_path / "far.csv")
+    options = ("--target", "y", "--task", "regression", "--loss", "poisson", "--epochs", 3)
+    report = told("train", tmp_path / "t.csv", *others, *options, "-o", tmp_path / "out")
+    assert report["test"]["scores"]["mae"] > 1e30
+    values = TableModel.load(tmp_path / "out" / "model.safetensors").predict(far)["prediction"]
+    assert np.isfinite(values).all()
+
+
 def test_a_quantile_lies_above_so_many_of_the_values(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     x = random.uniform(size=2000)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -108,8 +107,7 @@ class EpochProgress(Watcher):
     def _score(self, held_out: Samples) -> tuple[str, float]:
         found = outputs(self.run.model, torch.from_numpy(held_out.X), BATCH_SIZE).numpy()
         if not self.target.labels:
-            with np.errstate(over="ignore"):
-                places = self.link(found[:, 0])
+            places = self.link(found[:, 0])
         else:
             places = found.argmax(1) if found.shape[1] > 1 else found[:, 0] > 0
         return first_score(self.target, held_out.y, places, self.quantile)
