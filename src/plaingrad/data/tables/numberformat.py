@@ -111,15 +111,16 @@ def number_format(texts: pa.Array | pa.ChunkedArray) -> NumberFormat | None:
     Args:
         texts: text without blanks around it.
     """
-    values = without_words(texts).drop_null()
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    if not len(values):
-        return None
-    for part in (values.slice(0, FIRST_LOOK), values):
-        found = _fitting(part)
-        if not found:
+    found: list[tuple[NumberFormat, np.ndarray]] = []
+    for part in (texts.slice(0, FIRST_LOOK), texts):  # most texts are none, and shall not be copied to see it
+        values = without_words(part).drop_null()
+        if isinstance(values, pa.ChunkedArray):
+            values = values.combine_chunks()
+        found = _fitting(values) if len(values) else []
+        if len(values) and not found:
             return None
+    if not found:
+        return None
     first, numbers = found[0]
     if any((other != numbers).any() for _, other in found[1:]) or not np.isfinite(numbers).all():
         return None
