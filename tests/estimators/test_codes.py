@@ -125,6 +125,18 @@ def test_words_that_training_has_not_seen_are_unknown_like_missing_ones() -> Non
     assert (found[0] != found[1]).all()
 
 
+def test_missing_words_are_unknown_whatever_a_library_calls_them() -> None:
+    frame, survived = passengers()
+    frame.loc[frame.index[:5], "sex"] = None
+    nulls = pl.from_pandas(frame)
+    options: dict[str, Any] = {"embedding": ["class", "sex"], "max_iter": 2, "random_state": 0}
+    ours, theirs = (MLPClassifier(**options).fit(each, survived.to_numpy()) for each in (frame, nulls))
+    np.testing.assert_array_equal(theirs.predict_proba(nulls), ours.predict_proba(frame))
+    unknown = frame.head(5).assign(sex="other")
+    np.testing.assert_array_equal(ours.predict_proba(unknown), ours.predict_proba(frame.head(5)))
+    np.testing.assert_array_equal(ours.predict_proba(unknown), theirs.predict_proba(nulls.head(5)))
+
+
 def test_words_that_nobody_embeds_are_refused_as_ever() -> None:
     frame, survived = passengers()
     with pytest.raises(ValueError, match="could not convert string to float"):

@@ -28,12 +28,12 @@ from plaingrad.estimators.networks import (
     network_from,
 )
 from plaingrad.estimators.parameters import CONSTRAINTS
-from plaingrad.estimators.prediction import Predictor
-from plaingrad.estimators.training import NOT_FINITE, Part, batch_size, train
+from plaingrad.estimators.saved import SaveMixin
+from plaingrad.estimators.training import NOT_FINITE, Part, batch_size, predictor, train
 from plaingrad.module import Module
 
 
-class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
+class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin, BaseEstimator):
     """What `MLPClassifier` and `MLPRegressor` share; use one of them."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
@@ -123,9 +123,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
                 module.to(own)
         if not all(all_finite(value) for module in self.modules_ for value, _ in module.parameters()):
             raise ValueError(NOT_FINITE)
-        native = self.solver != "lbfgs" and all(history.engine == "native" for history in self.histories_)
-        compiled = native or (None if self.engine == "auto" else False)
-        self._predictor = Predictor(self.modules_, self.out_activation_, self._codes, compiled)
+        self._predictor = predictor(self)
         return self
 
     def _training_dtype(self, own: torch.dtype, samples: int) -> torch.dtype:

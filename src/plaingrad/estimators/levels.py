@@ -31,19 +31,17 @@ class Levels:
             embedding: columns by index or name, of which those of numbers hold codes already.
             X: a data frame of any library; anything else has no columns of words.
         """
-        encoder = OrdinalEncoder(
-            handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1
-        )
+        made = encoder()
         frame = nw.from_native(X, eager_only=True, pass_through=True) if embedding else None
         if not isinstance(frame, nw.DataFrame):
-            return cls([], encoder)
+            return cls([], made)
         names = frame.columns
         places = dict(enumerate(names))
         wanted = [places.get(column, column) for column in embedding]
         columns = [name for name in wanted if name in names and not _is_number(frame.schema[name])]
         if columns:
-            encoder.fit(_words(frame, columns))
-        return cls(columns, encoder)
+            made.fit(_words(frame, columns))
+        return cls(columns, made)
 
     def apply(self, X: Any) -> Any:
         """The same data with codes in the place of words; what has not these columns is left as it is."""
@@ -58,9 +56,23 @@ class Levels:
         return frame.with_columns(*series).to_native()
 
 
+def encoder(categories: Any = "auto") -> OrdinalEncoder:
+    """From words to codes: those of each column, or as they are found."""
+    return OrdinalEncoder(
+        categories=categories,
+        handle_unknown="use_encoded_value",
+        unknown_value=-1,
+        encoded_missing_value=-1,
+    )
+
+
 def _is_number(kind: Any) -> bool:
     return kind.is_numeric() or kind == nw.Boolean
 
 
 def _words(frame: nw.DataFrame[Any], columns: Sequence[str]) -> np.ndarray:
-    return np.stack([frame[name].to_numpy().astype(object) for name in columns], 1)
+    """The words ``(n_samples, n_columns)``; NaN for missing ones, whatever a library calls them."""
+    found = np.stack([frame[name].to_numpy().astype(object) for name in columns], 1)
+    for i, name in enumerate(columns):
+        found[frame[name].is_null().to_numpy(), i] = np.nan
+    return found

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from plaingrad import nn
-from plaingrad.module import Module
+from plaingrad.module import Module, ModuleError
 from plaingrad.train.evaluation import outputs
 
 # They mix the columns of a layer, or need arguments.
@@ -122,3 +122,29 @@ def weights_and_others(module: Module) -> tuple[list[Any], list[Any]]:
 def _weights(module: Module) -> Iterator[Any]:
     """Parameters of more than one axis: biases, and the scales of a normalisation, have one."""
     yield from (parameter for parameter in module.parameters() if parameter.value.ndim > 1)
+
+
+def expect_outputs(members: Sequence[Module], features: int, width: int, owner: str = "") -> None:
+    """Refuse networks that do not make this many outputs of this many features.
+
+    Args:
+        members: the networks.
+        features: columns of their input.
+        width: columns of their output.
+        owner: whose features they are, for errors, such as "the encoder's ".
+
+    Raises:
+        ValueError: one does not.
+    """
+    for member in members:
+        if not member.parameters():
+            raise ValueError("expected a network with parameters, got one without")
+        try:
+            zeros = torch.zeros(2, features, dtype=member.parameters()[0].value.dtype)
+            shape = tuple(outputs(member, zeros, 2).shape)
+        except (ModuleError, RuntimeError, IndexError) as error:
+            raise ValueError(f"expected a network for {owner}{features} features: {error}") from None
+        if shape != (2, width):
+            raise ValueError(
+                f"expected a network with {width} outputs for a row, got shape {shape} for 2 rows"
+            )

@@ -11,17 +11,17 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.utils.metaestimators import available_if
 
 from plaingrad import interop
 from plaingrad.data.tables import TableEncoder, Target
 from plaingrad.estimators.base import BaseMultilayerPerceptron
 from plaingrad.estimators.facts import expect_facts
+from plaingrad.estimators.networks import expect_outputs
 from plaingrad.estimators.prediction import Predictor
-from plaingrad.module import Module, ModuleError
+from plaingrad.estimators.saved import holds_estimator
+from plaingrad.module import Module
 from plaingrad.nn import ColumnEmbedding, Parallel
-from plaingrad.train.evaluation import outputs
 
 KIND = "table"
 STRUCTURE = ("kind", "target", "link", "classes", "class_weights")  # facts of which the model is made
@@ -177,7 +177,10 @@ class TableModel:
     def _from(cls, file: interop.ModelFile) -> TableModel:
         facts = file.facts
         if not holds_table(file):
-            raise ValueError("expected a model that plaingrad train has made, got a network without a table")
+            got = "a network without a table"
+            if holds_estimator(file):
+                got = f"an {file.facts.get('estimator')!s:.40}, which is for Python (its class method load)"
+            raise ValueError(f"expected a model that plaingrad train has made, got {got}")
         target, encoder = (
             Target.from_dict(facts.get("target")),
             TableEncoder.from_bytes(file.attachments[ENCODER]),
@@ -197,7 +200,7 @@ class TableModel:
         ):
             raise ValueError(f"expected a weight above 0 for each class, got {weights!r:.40}")
         width = len(classes) if link == "softmax" else 1
-        _expect_shapes(members, len(encoder.names_), width)
+        expect_outputs(members, len(encoder.names_), width, "the encoder's ")
         _expect_codes(members, encoder)
         expect_facts(facts, target, encoder)
         weights = None if weights is None else np.array(weights)
@@ -234,16 +237,3 @@ def _expect_codes(members: Sequence[Module], encoder: TableEncoder) -> None:
 
 def _are(values: Any, kind: type) -> bool:
     return type(values) is list and all(type(value) is kind for value in values)
-
-
-def _expect_shapes(members: Sequence[Module], features: int, width: int) -> None:
-    """Refuse networks that the encoder's features do not fit, or whose outputs do not fit the target."""
-    for member in members:
-        try:
-            shape = tuple(outputs(member, torch.zeros(2, features), 2).shape)
-        except (ModuleError, RuntimeError, IndexError) as error:
-            raise ValueError(f"expected a network for the encoder's {features} features: {error}") from None
-        if shape != (2, width):
-            raise ValueError(
-                f"expected a network with {width} outputs for a row, got shape {shape} for 2 rows"
-            )
