@@ -110,7 +110,8 @@ def fitted(name: str) -> tuple[Any, Any, Any]:
     kind, options, data = CASES[name]
     x, y = data()
     rows = min(len(x), len(y))
-    return kind(**{**SMALL, **options}).fit(x[:rows], y[:rows]), x, y
+    small = {key: value for key, value in SMALL.items() if "module" not in options or key[0] != "h"}
+    return kind(**{**small, **options}).fit(x[:rows], y[:rows]), x, y
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -183,7 +184,7 @@ def test_what_cannot_be_saved_is_refused(tmp_path: Path) -> None:
         """Not of plaingrad.nn."""
 
     with pytest.raises(ValueError, match=r"expected a class of plaingrad\.nn, got one of your own"):
-        clone(model).set_params(module=Own).fit(x, y).save(path)
+        MLPClassifier(module=Own, max_iter=1).fit(x, y).save(path)
     dates = passengers()[0].assign(day=pd.to_datetime("2020-02-02"))
     with pytest.raises(ValueError, match="embedding: column 'day': expected numbers, strings"):
         MLPClassifier(embedding=["day", "sex", "class"], max_iter=1).fit(dates, passengers()[1]).save(path)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 from sklearn.preprocessing import OrdinalEncoder
+
+from plaingrad.estimators.codes import position
 
 
 @dataclass(frozen=True)
@@ -30,15 +33,17 @@ class Levels:
         Args:
             embedding: columns by index or name, of which those of numbers hold codes already.
             X: a data frame of any library; anything else has no columns of words.
+
+        Raises:
+            ValueError: there is no such column in a frame.
         """
         made = encoder()
         frame = nw.from_native(X, eager_only=True, pass_through=True) if embedding else None
         if not isinstance(frame, nw.DataFrame):
             return cls([], made)
         names = frame.columns
-        places = dict(enumerate(names))
-        wanted = [places.get(column, column) for column in embedding]
-        columns = [name for name in wanted if name in names and not _is_number(frame.schema[name])]
+        wanted = [names[position(column, len(names), names)] for column in embedding]
+        columns = [name for name in wanted if not _is_number(frame.schema[name])]
         if columns:
             made.fit(_words(frame, columns))
         return cls(columns, made)
@@ -54,6 +59,35 @@ class Levels:
             for i, name in enumerate(self.columns)
         ]
         return frame.with_columns(*series).to_native()
+
+
+@contextmanager
+def naming_words(X: Any) -> Iterator[None]:
+    """Name the column of a data frame whose words stand where numbers are expected.
+
+    Raises:
+        ValueError: scikit-learn has refused a word.
+    """
+    try:
+        yield
+    except ValueError as error:
+        frame = nw.from_native(X, eager_only=True, pass_through=True)
+        if "could not convert string to float" not in str(error) or not isinstance(frame, nw.DataFrame):
+            raise
+        for name in frame.columns:
+            for value in frame[name].to_list() if not _is_number(frame.schema[name]) else ():
+                if isinstance(value, str) and not _is_numeral(value):
+                    told = f"column {name!r}: expected numbers, got {value!r:.60}"
+                    raise ValueError(f"{told}; add it to embedding, or encode it") from None
+        raise
+
+
+def _is_numeral(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def encoder(categories: Any = "auto") -> OrdinalEncoder:

@@ -92,11 +92,12 @@ def network_from(
     Raises:
         ValueError: it is no network, or does not give as many outputs for as many inputs.
     """
+    _expect_maker(given)
     with torch.random.fork_rng([]):
         torch.manual_seed(int(random_state.randint(2**31)))
         made = copy.deepcopy(given) if isinstance(given, Module) else given(inputs, columns)
     if not isinstance(made, Module):
-        raise ValueError(f"module: expected a function that returns a plaingrad Module, got {made!r}")
+        raise ValueError(f"module: expected a function that returns a plaingrad Module, got {_told(made)}")
     if not made.parameters():
         raise ValueError(f"module: expected a network with parameters to train, got {made!r}")
     made.to(dtype)
@@ -105,6 +106,30 @@ def network_from(
         expected = f"outputs (2, {columns}) for inputs (2, {inputs})"
         raise ValueError(f"module: expected a network with {expected}, got {shape}")
     return made
+
+
+def _expect_maker(given: Any) -> None:
+    """Refuse what is neither a network nor a function of the numbers of inputs and outputs."""
+    if isinstance(given, Module):
+        return
+    if isinstance(given, torch.nn.Module):
+        raise ValueError(f"module: expected a plaingrad Module or a function, got {_told(given)}")
+    try:
+        signature = inspect.signature(given)
+    except (TypeError, ValueError):  # which some functions in C do not have
+        return
+    try:
+        signature.bind(1, 1)
+    except TypeError:
+        expected = "a function of the numbers of inputs and outputs that returns a plaingrad Module"
+        raise ValueError(f"module: expected {expected}, got one of {signature}") from None
+
+
+def _told(made: Any) -> str:
+    """A value that is no network of plaingrad, for messages."""
+    if isinstance(made, torch.nn.Module):
+        return f"torch.nn's {type(made).__name__}, of which plaingrad.interop.from_torch makes one"
+    return f"{made!r:.100}"
 
 
 def linear_layers(modules: Any) -> list[nn.Linear]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor
 
 from plaingrad.estimators import rules
@@ -233,3 +234,8 @@ def scorer(estimator: Any, module: Module, held_out: Part) -> Callable[[], float
         return float(estimator._score(found, held_out)) if np.isfinite(found).all() else math.nan
 
     return score
+
+
+def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
+    """A weight of at least 0 for each sample, or None."""
+    return None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
