@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from bokeh_sampledata import titanic
 from sklearn.compose import make_column_transformer
@@ -125,10 +126,50 @@ def test_words_that_training_has_not_seen_are_unknown_like_missing_ones() -> Non
     assert (found[0] != found[1]).all()
 
 
-def test_words_that_nobody_embeds_are_refused_as_ever() -> None:
+def test_missing_words_are_unknown_whatever_a_library_calls_them() -> None:
     frame, survived = passengers()
-    with pytest.raises(ValueError, match="could not convert string to float"):
-        MLPClassifier(embedding=["class"]).fit(frame, survived)
+    frame.loc[frame.index[:5], "sex"] = None
+    nulls = pl.from_pandas(frame)
+    options: dict[str, Any] = {"embedding": ["class", "sex"], "max_iter": 2, "random_state": 0}
+    ours, theirs = (MLPClassifier(**options).fit(each, survived.to_numpy()) for each in (frame, nulls))
+    np.testing.assert_array_equal(theirs.predict_proba(nulls), ours.predict_proba(frame))
+    unknown = frame.head(5).assign(sex="other")
+    np.testing.assert_array_equal(ours.predict_proba(unknown), ours.predict_proba(frame.head(5)))
+    np.testing.assert_array_equal(ours.predict_proba(unknown), theirs.predict_proba(nulls.head(5)))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_words_that_nobody_embeds_are_refused_with_their_column(library: str) -> None:
+    frame, survived = passengers()
+    makers: dict[str, Any] = {
+        "pandas": pd.DataFrame,
+        "polars": pl.from_pandas,
+        "pyarrow": pa.Table.from_pandas,
+    }
+    make, wrong = makers[library], "column 'sex': expected numbers, got 'female'; add it to embedding"
+    for options in ({"embedding": ["class"]}, {"embedding": ["class"], "n_models": 2}):
+        model = MLPClassifier(max_iter=1, **options)
+        with pytest.raises(ValueError, match=wrong):
+            model.fit(make(frame), survived)
+    with pytest.raises(ValueError, match="column 'class': expected numbers, got '1st'; add it to embedding"):
+        MLPClassifier().fit(make(frame), survived)
+    numerals = frame.assign(sex="1.5")  # which scikit-learn takes for numbers
+    model = MLPClassifier(embedding=["class"], max_iter=1).fit(make(numerals), survived)
+    with pytest.raises(ValueError, match=wrong):
+        model.predict(make(frame))
+    with pytest.raises(ValueError, match="X_val, y_val: column 'sex': expected numbers, got 'female'"):
+        model.fit(make(numerals), survived, X_val=make(frame), y_val=survived)
+
+
+@pytest.mark.parametrize("wrong", ["sexx", 3])
+def test_columns_that_are_not_there_are_refused_before_what_is_in_them(wrong: Any) -> None:
+    frame, survived = passengers()
+    with pytest.raises(ValueError, match=f"an index below 3 or one of class, age, sex, got {wrong!r}"):
+        MLPClassifier(embedding=[wrong]).fit(frame, survived)
+
+
+def test_frames_lack_no_column_later() -> None:
+    frame, survived = passengers()
     model = MLPClassifier(embedding=["class", "sex"], max_iter=2).fit(frame, survived)
     with pytest.raises(ValueError, match="Feature names seen at fit time, yet now missing"):
         model.predict(frame.drop(columns="sex"))

@@ -60,6 +60,27 @@ def test_axes_that_share_their_scale_show_every_curve_whole() -> None:
     plt.close(figure)
 
 
+def test_lines_are_drawn_as_wished() -> None:
+    display = LossCurveDisplay(loss_curve=[3, 2], validation_loss_curve=[3, 1])
+    first = display.plot(curve_kwargs={"linestyle": "--", "lw": 5}).ax_.lines
+    assert [(line.get_linestyle(), line.get_linewidth()) for line in first[:2]] == [("--", 5)] * 2
+    second = display.plot(curve_kwargs=[{"c": "red", "label": "mine"}, {"alpha": 0.5}]).ax_
+    assert [(line.get_color(), line.get_alpha()) for line in second.lines[:2]] == [
+        ("red", None),
+        (first[1].get_color(), 0.5),
+    ]
+    assert (second.texts[0].get_text(), second.texts[0].get_color()) == ("mine", "red")
+    x, y = classes("binary")
+    network = MLPClassifier(max_iter=5).fit(x, y)
+    assert (
+        LossCurveDisplay.from_estimator(network, curve_kwargs={"ls": ":"}).ax_.lines[0].get_linestyle() == ":"
+    )
+    for wrong in ("red", [{}], [{}, "red"]):
+        with pytest.raises(ValueError, match="curve_kwargs: expected a dict, or a list of two for"):
+            display.plot(curve_kwargs=wrong)
+    plt.close("all")
+
+
 def test_what_has_no_curve_is_refused() -> None:
     with pytest.raises(NotFittedError):
         LossCurveDisplay.from_estimator(MLPClassifier())

@@ -191,7 +191,8 @@ def test_callbacks_are_called_and_may_end_training() -> None:
 
 def test_time_can_run_out() -> None:
     x, y = load_digits(return_X_y=True)
-    model = MLPClassifier(max_time=0.2, max_iter=10_000, tol=0, n_iter_no_change=10_000)
+    # Of a size that no other test has had compiled.
+    model = MLPClassifier((83,), max_time=0.2, max_iter=10_000, tol=0, n_iter_no_change=10_000)
     begun = time.perf_counter()
     with pytest.warns(ConvergenceWarning, match=r"Maximum time \(0.2 s\) reached"):
         model.fit(x, y)
@@ -202,7 +203,7 @@ def test_time_can_run_out() -> None:
 
 def test_several_networks_are_averaged() -> None:
     x, y = classes("multiclass")
-    several = MLPClassifier((6,), n_models=4, max_iter=30, random_state=0).fit(x, y)
+    several = MLPClassifier((6,), n_models=4, max_iter=30, random_state=0, engine="eager").fit(x, y)
     assert len(several.modules_) == len(several.histories_) == 4
     alone = [np.exp(module.forward(several_input(x)).numpy()) for module in several.modules_]
     mean = np.mean([p / p.sum(1, keepdims=True) for p in alone], axis=0)
@@ -230,7 +231,8 @@ def test_any_network_that_fits_can_be_trained(as_function: bool) -> None:
 
     own = made if as_function else made(4, 3)
     before = None if as_function else own[0][0].weight.value.clone()
-    model = MLPClassifier(module=own, max_iter=200, learning_rate_init=0.01, random_state=0).fit(x, y)
+    options: dict[str, Any] = {"learning_rate_init": 0.01, "random_state": 0, "engine": "eager"}
+    model = MLPClassifier(module=own, max_iter=200, **options).fit(x, y)
     assert model.score(x, y) > 0.95
     assert kinds_of(model.module_) == ["Residual", "LayerNorm", "Linear"]
     if not as_function:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from sklearn.callback import ProgressBar
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.neural_network import MLPRegressor as TheirRegressor
 
@@ -120,6 +122,42 @@ OWN: dict[str, tuple[Callable[[], Any], str]] = {
     "n_models": (lambda: MLPClassifier(n_models=0).fit(X, Y), "'n_models' parameter"),
     "max_time": (lambda: MLPClassifier(max_time=0).fit(X, Y), "'max_time' parameter"),
     "callbacks": (lambda: MLPClassifier(callbacks=[print]).fit(X, Y), "expected instances of Callback, got"),
+    "callbacks of scikit-learn": (
+        lambda: MLPClassifier(callbacks=[ProgressBar()]).fit(X, Y),
+        "callbacks: expected instances of plaingrad.train.callbacks.Callback, got ProgressBar; set_callbacks",
+    ),
+    "a network of torch": (
+        lambda: MLPClassifier(module=torch.nn.Linear(4, 3)).fit(X, Y),
+        "module: expected a plaingrad Module or a function, got torch.nn's Linear, of which "
+        "plaingrad.interop.from_torch makes one",
+    ),
+    "a class of torch": (
+        lambda: MLPClassifier(module=torch.nn.Linear).fit(X, Y),
+        "returns a plaingrad Module, got torch.nn's Linear, of which plaingrad.interop.from_torch makes one",
+    ),
+    "a function of nothing": (
+        lambda: MLPClassifier(module=lambda: nn.Linear(4, 3)).fit(X, Y),
+        r"module: expected a function of the numbers of inputs and outputs that returns a plaingrad Module, "
+        r"got one of \(\)",
+    ),
+    **{
+        f"a rule of torch {i}": (
+            partial(lambda solver: MLPClassifier(solver=solver).fit(X, Y), solver),
+            f"solver: expected a function that returns a plaingrad Optimizer, such as one of .*, got {got}",
+        )
+        for i, (solver, got) in enumerate(
+            [
+                (torch.optim.Adam, "torch.optim.adam.Adam"),
+                (partial(torch.optim.SGD, lr=0.1), "torch.optim.sgd.SGD"),
+                (lambda parameters: torch.optim.Adam(parameters), "one of torch's"),
+            ]
+        )
+    },
+    "a schedule of torch": (
+        lambda: MLPClassifier(learning_rate=partial(torch.optim.lr_scheduler.StepLR, step_size=1)).fit(X, Y),
+        "learning_rate: expected a function that returns a plaingrad Schedule, such as one of .*, "
+        "got torch.optim.lr_scheduler.StepLR",
+    ),
     "class_weight": (lambda: MLPClassifier(class_weight={"rose": 2}).fit(X, Y), "not in class_weight"),
     "balanced in parts": (
         lambda: MLPClassifier(class_weight="balanced").partial_fit(X, Y, classes=np.unique(Y)),

@@ -76,8 +76,8 @@ def test_the_saved_model_predicts_what_the_estimator_predicts(
         np.testing.assert_array_equal(predicted, model.target.decode(estimator.predict(X)))
         np.testing.assert_allclose(found, estimator.predict_proba(X), rtol=1e-4, atol=1e-6)
         probabilities = loaded.predict_proba(frame)
-        assert list(probabilities.columns) == model.target.class_names
-        np.testing.assert_array_equal(probabilities, found)
+        pd.testing.assert_frame_equal(probabilities, found[list(probabilities.columns)])
+        assert list(probabilities.columns) == [f"probability_{name}" for name in model.target.class_names]
     else:
         np.testing.assert_allclose(predicted, model.target.undo(estimator.predict(X)), rtol=1e-4)
         assert not hasattr(loaded, "predict_proba")

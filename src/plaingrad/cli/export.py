@@ -97,20 +97,11 @@ def _expect_own(path: Path) -> None:
 
 def _graph(model: TableModel) -> tuple[Module, str | None, str]:
     """The network, what its graph makes of its outputs, and the name of that."""
-    from plaingrad import nn
+    from plaingrad.estimators.graph import averaged
 
     name = "probabilities" if model.target.labels else "prediction"
-    link = {"identity": None, "logistic": "sigmoid"}.get(model.link, model.link)
-    if len(model.members) == 1:
-        return model.members[0], link, name
-    if link == "exp":
-        raise ValueError("expected one network for a Poisson loss, got several, whose average has no graph")
-    last = {"softmax": lambda: nn.Softmax(1), "sigmoid": nn.Sigmoid, None: nn.Identity}[link]
-    branches = [nn.Sequential(member, last()) for member in model.members]
-    width = len(model.classes) if link == "softmax" else 1
-    mean = nn.Linear(width, width, bias=False)
-    mean.weight.value.zero_().fill_diagonal_(1 / len(branches))
-    return nn.Sequential(nn.Parallel(*branches), mean), None, name
+    width = len(model.classes) if model.link == "softmax" else 1
+    return *averaged(model.members, model.link, width), name
 
 
 def _told(model: TableModel, name: str, encoder: Any) -> dict[str, Any]:

@@ -28,6 +28,8 @@ def info(model: Model, quiet: Quiet = False, json: Json = False) -> None:
     """
     from plaingrad import interop
     from plaingrad.cli.table import terminal
+    from plaingrad.estimators import MLPClassifier, MLPRegressor
+    from plaingrad.estimators.saved import holds_estimator
     from plaingrad.estimators.table import TableModel, holds_table
 
     file = interop.load(model)
@@ -37,9 +39,12 @@ def info(model: Model, quiet: Quiet = False, json: Json = False) -> None:
         "parameters": sum(value.numel() for value, _ in file.module.parameters()),
         "versions": file.versions,
     }
-    table = TableModel.load(model) if holds_table(file) else None
+    owner: Any = TableModel.load(model) if holds_table(file) else None
+    if holds_estimator(file):
+        kinds: dict[Any, Any] = {each._class: each for each in (MLPClassifier, MLPRegressor)}
+        owner = kinds.get(str(file.facts.get("estimator")), MLPClassifier).load(model)
     voice = Voice(quiet, json)
-    for shown in _shown(file, found, table):
+    for shown in _shown(file, found, owner):
         voice.say(shown if isinstance(shown, str) else terminal.drawn(shown))
     voice.tell({**found, "facts": file.facts})
 
@@ -61,11 +66,12 @@ def _leaves(module: Module, name: str) -> list[tuple[str, Module]]:
     return [leaf for key, child in children for leaf in _leaves(child, f"{name}.{key}" if name else key)]
 
 
-def _shown(file: ModelFile, found: Mapping[str, Any], table: TableModel | None) -> Iterator[str | Grid]:
+def _shown(file: ModelFile, found: Mapping[str, Any], owner: Any) -> Iterator[str | Grid]:
     """For people: what was found, and what the file says of itself."""
     from plaingrad.cli.table.grids import Grid
     from plaingrad.estimators.facts import KNOWN
-    from plaingrad.estimators.table import STRUCTURE
+    from plaingrad.estimators.saved import FACTS
+    from plaingrad.estimators.table import STRUCTURE, TableModel
 
     rows = [
         [
@@ -78,9 +84,13 @@ def _shown(file: ModelFile, found: Mapping[str, Any], table: TableModel | None) 
     ]
     title = f"{type(file.module).__name__} with {found['parameters']:,} parameters"
     yield Grid(title, ["name", "layer", "shapes", "parameters"], rows, (3,))
-    if table is not None:
-        yield from _of_table(table)
-    told = () if table is None else (*KNOWN, *STRUCTURE)
+    told: tuple[str, ...] = ()
+    if isinstance(owner, TableModel):
+        told = (*KNOWN, *STRUCTURE)
+        yield from _of_table(owner)
+    elif owner is not None:
+        told = FACTS
+        yield from _of_estimator(owner, file.facts)
     others = [[_text(name)[1:-1], _brief(value)] for name, value in file.facts.items() if name not in told]
     if others:
         yield Grid("Facts", ["", ""], others)
@@ -119,6 +129,31 @@ def _of_table(table: TableModel) -> Iterator[str | Grid]:
         yield f" {facts['judged_by']}"
     if "history" in facts:
         yield _history(facts["history"], facts.get("training", {}).get("best_epoch"))
+
+
+def _of_estimator(estimator: Any, facts: Mapping[str, Any]) -> Iterator[str | Grid]:
+    from plaingrad.cli.table.grids import Grid
+
+    into = ""
+    if hasattr(estimator, "classes_"):
+        names = [_text(each).strip('"') for each in facts["classes"]["values"][:20]]
+        into = f" into {', '.join(names)}"
+    yield f"\n{facts['estimator']} of {facts['features']:,} columns{into}"
+    if facts["feature_names"] is not None:
+        yield f" {_brief(facts['feature_names'])[1:-1]}"
+    defaults = type(estimator)().get_params()
+    given = {name: value for name, value in estimator.get_params().items() if value != defaults[name]}
+    if given:
+        yield Grid("Parameters", ["", ""], [[name, _brief_value(value)] for name, value in given.items()])
+    if facts["not_kept"]:
+        yield f" not kept: {_brief(facts['not_kept'])[1:-1]}"
+    if facts["histories"]:
+        yield _history(facts["histories"][0], None)
+
+
+def _brief_value(value: Any) -> str:
+    text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in repr(value))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _history(history: Mapping[str, Any], best: int | None) -> Grid:

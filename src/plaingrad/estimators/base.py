@@ -12,15 +12,21 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from plaingrad.data.finite import all_finite
 from plaingrad.estimators.arrays import SharedArrays
 from plaingrad.estimators.codes import NO_CODES, Codes
-from plaingrad.estimators.continuity import all_or_nothing, expect_same_networks, hidden_sizes, shape
+from plaingrad.estimators.continuity import (
+    all_or_nothing,
+    expect_heeded,
+    expect_same_networks,
+    hidden_sizes,
+    shape,
+)
 from plaingrad.estimators.convergence import Record
 from plaingrad.estimators.lbfgs import expect_plain
-from plaingrad.estimators.levels import Levels
+from plaingrad.estimators.levels import Levels, naming_words
 from plaingrad.estimators.networks import (
     initialize,
     linear_layers,
@@ -28,12 +34,13 @@ from plaingrad.estimators.networks import (
     network_from,
 )
 from plaingrad.estimators.parameters import CONSTRAINTS
-from plaingrad.estimators.prediction import Predictor
-from plaingrad.estimators.training import NOT_FINITE, Part, batch_size, train
+from plaingrad.estimators.protocol import expect_own
+from plaingrad.estimators.saved import SaveMixin
+from plaingrad.estimators.training import NOT_FINITE, Part, batch_size, checked_weights, predictor, train
 from plaingrad.module import Module
 
 
-class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
+class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin, BaseEstimator):
     """What `MLPClassifier` and `MLPRegressor` share; use one of them."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
@@ -86,12 +93,14 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation: Any, incremental: bool) -> Any:
         if self.solver == "lbfgs":
             expect_plain(self, validation)
+        expect_own(self.callbacks)
         first = not hasattr(self, "modules_") or not (self.warm_start or incremental)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if first:
+            expect_heeded(self)
             coded = self.embedding if self.module is None else None
-            self._levels = Levels.of(coded or (), X)
+            self._levels = Levels.of(() if coded is None else coded, X)
         X, y = given = self._checked(X, y, reset=first)
         if first:
             self._find_codes(X)
@@ -123,9 +132,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
                 module.to(own)
         if not all(all_finite(value) for module in self.modules_ for value, _ in module.parameters()):
             raise ValueError(NOT_FINITE)
-        native = self.solver != "lbfgs" and all(h.engine.endswith("native") for h in self.histories_)
-        compiled = native or (None if self.engine == "auto" else False)
-        self._predictor = Predictor(self.modules_, self.out_activation_, self._codes, compiled)
+        self._predictor = predictor(self)
         return self
 
     def _training_dtype(self, own: torch.dtype, samples: int) -> torch.dtype:
@@ -136,16 +143,18 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         return torch.float32 if self.dtype == "float32" else torch.float64
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
-        X, y = validate_data(
-            self,
-            self._levels.apply(X),
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=self._numeric_targets,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
+        X = self._levels.apply(X)
+        with naming_words(X):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse=["csr", "csc"],
+                multi_output=True,
+                y_numeric=self._numeric_targets,
+                dtype=(np.float64, np.float32),
+                reset=reset,
+            )
         return X, column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
 
     def _validation(self, X: Any, y: Any, sample_weight: Any) -> Part:
@@ -226,7 +235,9 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         if not self._plain(X):
             X = self._levels.apply(X)
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+            with naming_words(X):
+                kinds = (np.float64, np.float32)
+                X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=kinds, reset=False)
         return self._predictor(X)
 
     def _plain(self, X: Any) -> bool:
@@ -286,8 +297,3 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
-    """A weight of at least 0 for each sample, or None."""
-    return None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)

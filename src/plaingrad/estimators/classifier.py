@@ -116,6 +116,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     Source: D. Rumelhart, G. Hinton, R. Williams, "Learning representations by back-propagating errors", 1986.
     """
 
+    _class = "MLPClassifier"
     _numeric_targets = False
     _stratifies = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {

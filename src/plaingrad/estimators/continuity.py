@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from functools import wraps
 from operator import index
 from typing import Any
 
 import numpy as np
+
+# Parameters that shape a multilayer perceptron, and their defaults.
+SHAPING: dict[str, Any] = {
+    "hidden_layer_sizes": (100,),
+    "activation": "relu",
+    "dropout": 0.0,
+    "normalization": None,
+    "embedding": None,
+}
 
 
 def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,6 +57,23 @@ def hidden_sizes(estimator: Any) -> list[int]:
     if np.any(np.array(sizes) <= 0):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
     return [index(size) for size in sizes]
+
+
+def expect_heeded(estimator: Any) -> None:
+    """Warn of parameters that a network of the caller's own leaves without effect."""
+    if estimator.module is None:
+        return
+    ignored = [name for name, default in SHAPING.items() if not _same(getattr(estimator, name), default)]
+    if ignored:
+        told = f"{', '.join(ignored)} {'has' if len(ignored) == 1 else 'have'} no effect"
+        warnings.warn(f"module is trained as it is: {told}", UserWarning, stacklevel=2)
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether it is the default, also as a number, list or array of sizes."""
+    if isinstance(default, tuple):
+        return np.array_equal(np.ravel(value), default)
+    return value is default or (default is not None and bool(value == default))
 
 
 def expect_same_networks(estimator: Any) -> None:

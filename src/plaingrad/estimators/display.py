@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Styles = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
 class LossCurveDisplay:
@@ -41,7 +43,12 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, ax: Axes | None = None, name: str | None = None
+        cls,
+        estimator: Any,
+        *,
+        ax: Axes | None = None,
+        name: str | None = None,
+        curve_kwargs: Styles = None,
     ) -> LossCurveDisplay:
         """Draw the curves of an estimator that has been fitted.
 
@@ -50,6 +57,8 @@ class LossCurveDisplay:
                 that ends in one.
             ax: where to draw; None makes a new figure.
             name: stands in the title; None for the name of its class.
+            curve_kwargs: for matplotlib's ``plot``, such as ``{"linestyle": "--"}``; or a list of two such
+                dicts, for the training and the validation.
 
         Raises:
             NotFittedError: it has not been fitted.
@@ -66,24 +75,35 @@ class LossCurveDisplay:
             best_epoch=None if scores is None else int(np.nanargmax(scores)) + 1,
             estimator_name=type(last).__name__ if name is None else name,
         )
-        return display.plot(ax=ax)
+        return display.plot(ax=ax, curve_kwargs=curve_kwargs)
 
-    def plot(self, ax: Axes | None = None, *, name: str | None = None) -> LossCurveDisplay:
+    def plot(
+        self, ax: Axes | None = None, *, name: str | None = None, curve_kwargs: Styles = None
+    ) -> LossCurveDisplay:
         """Draw the curves.
 
         Args:
             ax: where to; None makes a new figure.
             name: stands in the title; None for ``estimator_name``.
+            curve_kwargs: as for `from_estimator`.
+
+        Raises:
+            ValueError: ``curve_kwargs`` is none of these.
         """
         from plaingrad.drawing import dress
         from plaingrad.train.curve import draw_losses
 
+        given: Sequence[Any] = curve_kwargs if isinstance(curve_kwargs, list | tuple) else [curve_kwargs] * 2
+        if len(given) != 2 or not all(each is None or isinstance(each, Mapping) for each in given):
+            expected = "a dict, or a list of two for the training and the validation"
+            raise ValueError(f"curve_kwargs: expected {expected}, got {curve_kwargs!r:.60}")
+        styles = [dict(each or {}) for each in given]
         if ax is None:
             import matplotlib.pyplot as plt
 
             ax = plt.figure(figsize=(7, 4.2), layout="constrained").subplots()
             name = self.estimator_name if name is None else name
             dress(ax, "Loss during training" if name is None else f"{name}: loss during training")
-        draw_losses(ax, self.loss_curve, self.validation_loss_curve or (), self.best_epoch)
+        draw_losses(ax, self.loss_curve, self.validation_loss_curve or (), self.best_epoch, styles=styles)
         self.ax_, self.figure_ = ax, ax.get_figure(root=True)
         return self

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import Any
 
 import numpy as np
 import scipy.optimize
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.optimize import _check_optimize_result
 from torch import Tensor
 
@@ -54,10 +56,12 @@ def minimize(
     loss = objective.loss if weights is None else Weighted(objective.loss)
     wanted: Any = targets if weights is None else (targets, weights)
 
-    begun = time.perf_counter()
+    begun, out_of_time = time.perf_counter(), False
 
     def end_in_time(_: Any) -> None:
+        nonlocal out_of_time
         if estimator.max_time is not None and time.perf_counter() - begun > estimator.max_time:
+            out_of_time = True
             raise StopIteration
 
     def value_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:
@@ -83,6 +87,14 @@ def minimize(
         module.zero_grad()
     penalty = float(0.5 * (decay * flat.value).dot(flat.value))
     reported = (found.fun - penalty) / objective.scale * objective.reported + penalty + objective.constant
+    if out_of_time:
+        warnings.warn(
+            f"lbfgs: Maximum time ({estimator.max_time:g} s) reached and the optimization "
+            "hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+        return int(found.nit), reported
     return _check_optimize_result("lbfgs", found, estimator.max_iter), reported
 
 

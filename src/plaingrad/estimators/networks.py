@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from plaingrad import nn
-from plaingrad.module import Module
+from plaingrad.module import Module, ModuleError
 from plaingrad.train.evaluation import outputs
 
 # They mix the columns of a layer, or need arguments.
@@ -92,11 +92,12 @@ def network_from(
     Raises:
         ValueError: it is no network, or does not give as many outputs for as many inputs.
     """
+    _expect_maker(given)
     with torch.random.fork_rng([]):
         torch.manual_seed(int(random_state.randint(2**31)))
         made = copy.deepcopy(given) if isinstance(given, Module) else given(inputs, columns)
     if not isinstance(made, Module):
-        raise ValueError(f"module: expected a function that returns a plaingrad Module, got {made!r}")
+        raise ValueError(f"module: expected a function that returns a plaingrad Module, got {_told(made)}")
     if not made.parameters():
         raise ValueError(f"module: expected a network with parameters to train, got {made!r}")
     made.to(dtype)
@@ -105,6 +106,30 @@ def network_from(
         expected = f"outputs (2, {columns}) for inputs (2, {inputs})"
         raise ValueError(f"module: expected a network with {expected}, got {shape}")
     return made
+
+
+def _expect_maker(given: Any) -> None:
+    """Refuse what is neither a network nor a function of the numbers of inputs and outputs."""
+    if isinstance(given, Module):
+        return
+    if isinstance(given, torch.nn.Module):
+        raise ValueError(f"module: expected a plaingrad Module or a function, got {_told(given)}")
+    try:
+        signature = inspect.signature(given)
+    except (TypeError, ValueError):  # which some functions in C do not have
+        return
+    try:
+        signature.bind(1, 1)
+    except TypeError:
+        expected = "a function of the numbers of inputs and outputs that returns a plaingrad Module"
+        raise ValueError(f"module: expected {expected}, got one of {signature}") from None
+
+
+def _told(made: Any) -> str:
+    """A value that is no network of plaingrad, for messages."""
+    if isinstance(made, torch.nn.Module):
+        return f"torch.nn's {type(made).__name__}, of which plaingrad.interop.from_torch makes one"
+    return f"{made!r:.100}"
 
 
 def linear_layers(modules: Any) -> list[nn.Linear]:
@@ -122,3 +147,29 @@ def weights_and_others(module: Module) -> tuple[list[Any], list[Any]]:
 def _weights(module: Module) -> Iterator[Any]:
     """Parameters of more than one axis: biases, and the scales of a normalisation, have one."""
     yield from (parameter for parameter in module.parameters() if parameter.value.ndim > 1)
+
+
+def expect_outputs(members: Sequence[Module], features: int, width: int, owner: str = "") -> None:
+    """Refuse networks that do not make this many outputs of this many features.
+
+    Args:
+        members: the networks.
+        features: columns of their input.
+        width: columns of their output.
+        owner: whose features they are, for errors, such as "the encoder's ".
+
+    Raises:
+        ValueError: one does not.
+    """
+    for member in members:
+        if not member.parameters():
+            raise ValueError("expected a network with parameters, got one without")
+        try:
+            zeros = torch.zeros(2, features, dtype=member.parameters()[0].value.dtype)
+            shape = tuple(outputs(member, zeros, 2).shape)
+        except (ModuleError, RuntimeError, IndexError) as error:
+            raise ValueError(f"expected a network for {owner}{features} features: {error}") from None
+        if shape != (2, width):
+            raise ValueError(
+                f"expected a network with {width} outputs for a row, got shape {shape} for 2 rows"
+            )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from sklearn.callback import FitCallback
 
 from plaingrad.estimators.prediction import Predictor
 from plaingrad.train.callbacks import Callback
@@ -57,6 +59,21 @@ class Hooks(Callback):
         estimator = self.estimator
         predictor = Predictor(modules, estimator.out_activation_, estimator._codes, compiled=False)
         return {"modules_": modules, "_predictor": predictor}
+
+
+def expect_own(callbacks: Iterable[Any] | None) -> None:
+    """Refuse scikit-learn's callbacks where plaingrad's are expected.
+
+    Raises:
+        ValueError: there is one.
+    """
+    for callback in () if callbacks is None else callbacks:
+        if isinstance(callback, FitCallback) and not isinstance(callback, Callback | type):
+            kind = type(callback).__name__
+            expected = "instances of plaingrad.train.callbacks.Callback"
+            raise ValueError(
+                f"callbacks: expected {expected}, got {kind}; set_callbacks takes scikit-learn's"
+            )
 
 
 @contextmanager

@@ -47,6 +47,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         ValueError: a parameter is out of range.
     """
 
+    _class = "MLPRegressor"
     _numeric_targets = True
     _stratifies = False
     _parameter_constraints: ClassVar[dict[str, Any]] = {

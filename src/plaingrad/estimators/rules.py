@@ -55,11 +55,19 @@ def made(name: str, function: Callable[[Any], Any], argument: Any, kind: type[An
     Raises:
         ValueError: it is of another kind.
     """
-    found = function(argument)
+    expected = f"{name}: expected a function that returns a plaingrad {kind.__name__}"
+    maker = getattr(function, "func", function)  # of a partial
+    if str(getattr(maker, "__module__", "")).partition(".")[0] == "torch":
+        told = f"{maker.__module__}.{maker.__qualname__}"
+        raise ValueError(f"{expected}, such as one of plaingrad.optim, got {told}")
+    try:
+        found = function(argument)
+    except TypeError as error:
+        if "plaingrad.parameter.Parameter" not in str(error):  # which torch's rules say of ours
+            raise
+        raise ValueError(f"{expected}, such as one of plaingrad.optim, got one of torch's") from None
     if not isinstance(found, kind):
-        raise ValueError(
-            f"{name}: expected a function that returns a plaingrad {kind.__name__}, got {found!r}"
-        )
+        raise ValueError(f"{expected}, got {found!r}")
     return found
 
 

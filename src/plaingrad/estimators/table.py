@@ -11,17 +11,18 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from plaingrad import interop
 from plaingrad.data.tables import TableEncoder, Target
 from plaingrad.estimators.base import BaseMultilayerPerceptron
 from plaingrad.estimators.facts import expect_facts
+from plaingrad.estimators.networks import expect_outputs
 from plaingrad.estimators.prediction import Predictor
-from plaingrad.module import Module, ModuleError
+from plaingrad.estimators.saved import holds_estimator
+from plaingrad.module import Module
 from plaingrad.nn import ColumnEmbedding, Parallel
-from plaingrad.train.evaluation import outputs
 
 KIND = "table"
 STRUCTURE = ("kind", "target", "link", "classes", "class_weights")  # facts of which the model is made
@@ -29,7 +30,7 @@ ENCODER = "encoder"  # the attachment
 PREDICTION = "prediction"  # the column
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TableModel:
     """Predicts a column of a table from its other columns: what `plaingrad train` makes and `load` reads.
 
@@ -68,11 +69,32 @@ class TableModel:
             encoder: fitted to the columns.
             target: what was predicted.
             facts: what is to be kept in the file besides, as JSON has it.
+
+        Raises:
+            ValueError: a part is of another kind, or does not fit the others.
         """
+        kinds = {"estimator": BaseMultilayerPerceptron, "encoder": TableEncoder, "target": Target}
+        for (name, kind), part in zip(kinds.items(), (estimator, encoder, target)):
+            if not isinstance(part, kind):
+                made = "; Target.of(values) makes one of the column" if kind is Target else ""
+                raise ValueError(f"{name}: expected a {kind.__name__}, got {part!r:.60}{made}")
+            if kind is not Target:
+                check_is_fitted(part)
         _expect_codes(estimator.modules_, encoder)
         classes = getattr(estimator, "classes_", np.empty(0)).astype(np.int64)
         weights = getattr(estimator, "_class_weights", None)
         return cls(estimator.modules_, encoder, target, estimator.out_activation_, classes, weights, facts)
+
+    def __repr__(self) -> str:
+        """What it predicts from what, and with how much."""
+        sizes = [sum(value.numel() for value, _ in member.parameters()) for member in self.members]
+        several = f"{len(sizes)} networks" if len(sizes) > 1 else "a network"
+        parts = [
+            f"{self.target.task} of {self.target.name!r:.60}{_into(self.target.class_names)}",
+            f"from {len(self.columns)} columns ({_some(self.columns)})",
+            f"by {several} with {sum(sizes):,} parameters",
+        ]
+        return f"{type(self).__name__}({' '.join(parts)})"
 
     @property
     def columns(self) -> list[str]:
@@ -124,9 +146,7 @@ class TableModel:
         """
         found = self.outputs(self.encoder.transform(frame))
         if len(self.classes):
-            probabilities = zip(self.target.class_names, self.probabilities(found).T)
-            columns = {f"probability_{name}": values for name, values in probabilities}
-            columns = {PREDICTION: self.target.decode(self.places(found)), **columns}
+            columns = {PREDICTION: self.target.decode(self.places(found)), **self._named(found)}
         else:
             columns = {PREDICTION: self.target.undo(self.places(found))}
         return _like(frame, columns)
@@ -139,14 +159,20 @@ class TableModel:
             frame: as for `predict`.
 
         Returns:
-            A frame as `predict` gives it, with a column for each class, which has the class's name.
+            A frame as `predict` gives it, without the labels: for each class its probability, in a column
+            such as ``probability_yes``.
 
         Raises:
             ValueError: as `predict` does.
             AttributeError: the target is a number.
         """
-        probabilities = self.probabilities(self.outputs(self.encoder.transform(frame)))
-        return _like(frame, dict(zip(self.target.class_names, probabilities.T)))
+        found = self.outputs(self.encoder.transform(frame))
+        return _like(frame, self._named(found))
+
+    def _named(self, found: np.ndarray) -> dict[str, np.ndarray]:
+        """The probabilities as columns."""
+        pairs = zip(self.target.class_names, self.probabilities(found).T)
+        return {f"probability_{name}": values for name, values in pairs}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to one file.
@@ -185,7 +211,10 @@ class TableModel:
     def _from(cls, file: interop.ModelFile) -> TableModel:
         facts = file.facts
         if not holds_table(file):
-            raise ValueError("expected a model that plaingrad train has made, got a network without a table")
+            got = "a network without a table"
+            if holds_estimator(file):
+                got = f"an {file.facts.get('estimator')!s:.40}, which is for Python (its class method load)"
+            raise ValueError(f"expected a model that plaingrad train has made, got {got}")
         target, encoder = (
             Target.from_dict(facts.get("target")),
             TableEncoder.from_bytes(file.attachments[ENCODER]),
@@ -205,7 +234,7 @@ class TableModel:
         ):
             raise ValueError(f"expected a weight above 0 for each class, got {weights!r:.40}")
         width = len(classes) if link == "softmax" else 1
-        _expect_shapes(members, len(encoder.names_), width)
+        expect_outputs(members, len(encoder.names_), width, "the encoder's ")
         _expect_codes(members, encoder)
         expect_facts(facts, target, encoder)
         weights = None if weights is None else np.array(weights)
@@ -220,6 +249,16 @@ def _like(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:
     rows = nw.from_native(frame, eager_only=True)
     series = [nw.new_series(name, values, backend=rows.implementation) for name, values in columns.items()]
     return rows.with_columns(*series).select(*columns).to_native()
+
+
+def _into(classes: Sequence[str]) -> str:
+    return f" into {_some(classes)}" if classes else ""
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, each not too long."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(f"{name:.30}" for name in names[:most]) + more
 
 
 def holds_table(file: interop.ModelFile) -> bool:
@@ -242,16 +281,3 @@ def _expect_codes(members: Sequence[Module], encoder: TableEncoder) -> None:
 
 def _are(values: Any, kind: type) -> bool:
     return type(values) is list and all(type(value) is kind for value in values)
-
-
-def _expect_shapes(members: Sequence[Module], features: int, width: int) -> None:
-    """Refuse networks that the encoder's features do not fit, or whose outputs do not fit the target."""
-    for member in members:
-        try:
-            shape = tuple(outputs(member, torch.zeros(2, features), 2).shape)
-        except (ModuleError, RuntimeError, IndexError) as error:
-            raise ValueError(f"expected a network for the encoder's {features} features: {error}") from None
-        if shape != (2, width):
-            raise ValueError(
-                f"expected a network with {width} outputs for a row, got shape {shape} for 2 rows"
-            )

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor
 
 from plaingrad.estimators import rules
 from plaingrad.estimators.convergence import Convergence, orders
 from plaingrad.estimators.lbfgs import minimize
-from plaingrad.estimators.prediction import dense, eagerly
+from plaingrad.estimators.prediction import Predictor, dense, eagerly
 from plaingrad.estimators.protocol import Hooks, whole_task
 from plaingrad.module import Module
 from plaingrad.train import History, TrainingDiverged, fit, fit_many
@@ -173,13 +174,9 @@ def tell(estimator: Any, runs: list[Convergence], incremental: bool) -> None:
     if estimator.early_stopping:
         for module, record in zip(estimator.modules_, estimator._records):
             module.load_state_dict(record.best_weights or module.state_dict())
+    set_curves(estimator)
     record = estimator._records[0]
-    estimator.loss_curve_, estimator.loss_ = record.loss_curve, record.loss_curve[-1]
-    estimator.validation_loss_curve_ = record.validation_loss_curve
-    estimator.validation_scores_ = record.validation_scores
-    estimator.best_loss_ = record.best_loss
-    estimator.best_validation_score_ = record.best_validation_score
-    estimator.n_iter_, estimator.t_ = record.n_iter, record.t
+    estimator.loss_, estimator.n_iter_, estimator.t_ = record.loss_curve[-1], record.n_iter, record.t
     if any(history.stopped.startswith("interrupted") for history in estimator.histories_):
         warnings.warn("Training interrupted by user.", stacklevel=2)
     elif any(each.out_of_time for each in runs):
@@ -198,6 +195,25 @@ def tell(estimator: Any, runs: list[Convergence], incremental: bool) -> None:
             ConvergenceWarning,
             stacklevel=2,
         )
+
+
+def set_curves(estimator: Any) -> None:
+    """Set what an estimator tells of the training of its first network."""
+    record = estimator._records[0]
+    estimator.loss_curve_ = record.loss_curve
+    estimator.validation_loss_curve_ = record.validation_loss_curve
+    estimator.validation_scores_ = record.validation_scores
+    estimator.best_loss_ = record.best_loss
+    estimator.best_validation_score_ = record.best_validation_score
+
+
+def predictor(estimator: Any) -> Predictor:
+    """What a trained estimator predicts with: compiled, where it was trained so."""
+    native = estimator.solver != "lbfgs" and all(
+        each.engine.endswith("native") for each in estimator.histories_
+    )
+    compiled = native or (None if estimator.engine == "auto" else False)
+    return Predictor(estimator.modules_, estimator.out_activation_, estimator._codes, compiled)
 
 
 def batch_size(estimator: Any, samples: int) -> int:
@@ -220,3 +236,8 @@ def scorer(estimator: Any, module: Module, held_out: Part) -> Callable[[], float
         return float(estimator._score(found, held_out)) if np.isfinite(found).all() else math.nan
 
     return score
+
+
+def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
+    """A weight of at least 0 for each sample, or None."""
+    return None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)

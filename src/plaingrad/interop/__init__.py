@@ -2,8 +2,20 @@
 
 from plaingrad.interop.architecture import describe
 from plaingrad.interop.builder import build
+from plaingrad.interop.holder import Graph, Holder
 from plaingrad.interop.model_file import ModelFile, load, save
 from plaingrad.interop.onnx import export_onnx
 from plaingrad.interop.torch import from_torch, to_torch
 
-__all__ = ["ModelFile", "build", "describe", "export_onnx", "from_torch", "load", "save", "to_torch"]
+__all__ = [
+    "Graph",
+    "Holder",
+    "ModelFile",
+    "build",
+    "describe",
+    "export_onnx",
+    "from_torch",
+    "load",
+    "save",
+    "to_torch",
+]

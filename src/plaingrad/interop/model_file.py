@@ -16,6 +16,7 @@ from torch import Tensor
 from plaingrad._version import __version__
 from plaingrad.interop.architecture import describe, fields, first_names
 from plaingrad.interop.builder import build
+from plaingrad.interop.holder import Holder
 from plaingrad.module import Module
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.checkpoint import ENTRY, TensorFile, open_tensors, strict_json, write_tensors
@@ -54,7 +55,7 @@ class ModelFile:
 
 
 def save(
-    module: Module,
+    module: Module | Holder,
     path: str | os.PathLike[str],
     facts: Mapping[str, Any] | None = None,
     attachments: Mapping[str, bytes] | None = None,
@@ -64,7 +65,8 @@ def save(
     The same network, facts and attachments give the same bytes.
 
     Args:
-        module: made of the classes of `plaingrad.nn`. Gradients and saved state are not kept.
+        module: made of the classes of `plaingrad.nn`, whose gradients and saved state are not kept; or a
+            trained estimator, which its class method ``load`` makes again of the file.
         path: the file, by custom ``*.safetensors``; its folder must exist.
         facts: anything that JSON can hold, such as the task, the columns, preprocessing and history. Tuples
             come back as lists, and keys as strings.
@@ -75,10 +77,16 @@ def save(
             or has state of a dtype that the format does not know; or a fact is nothing that JSON can hold.
         TypeError: an attachment is not bytes.
     """
+    own: dict[str, Any] = {}
+    if isinstance(module, Holder):
+        module, own = module._contents()
+    both = sorted(own.keys() & (facts or {}).keys())
+    if both:
+        raise ValueError(f"save: expected facts under names that the estimator leaves free, got {both[0]!r}")
     document = {
         "format": FORMAT,
         "architecture": describe(module),
-        "facts": dict(facts or {}),
+        "facts": {**own, **(facts or {})},
         "versions": {
             "plaingrad": __version__,
             "python": platform.python_version(),

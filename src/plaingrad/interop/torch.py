@@ -11,6 +11,7 @@ from torch import Tensor
 from plaingrad.interop.architecture import OURS, Library, describe, describe_in
 from plaingrad.interop.arguments import construct
 from plaingrad.interop.builder import CLASSES, Builder, build
+from plaingrad.interop.holder import Holder
 from plaingrad.module import Module
 
 
@@ -109,7 +110,7 @@ def from_torch(module: torch.nn.Module) -> Module:
     return made
 
 
-def to_torch(module: Module) -> torch.nn.Module:
+def to_torch(module: Module | Holder) -> torch.nn.Module:
     """The network of `torch.nn` that computes what one of `plaingrad.nn` does.
 
     Parameters, buffers, dtypes, names and the mode of each module are as they were; the numbers are copies,
@@ -117,12 +118,15 @@ def to_torch(module: Module) -> torch.nn.Module:
     torch.nn does not have, become small modules of this file.
 
     Args:
-        module: made of classes of `plaingrad.nn` that `torch.nn` has too, of residuals and of branches.
+        module: made of classes of `plaingrad.nn` that `torch.nn` has too, of residuals and of branches; or a
+            trained estimator of one such network, whose outputs are scores before they are probabilities.
 
     Raises:
         ValueError: there is a module of another class, or one that was changed since it was made; the message
             names its place.
     """
+    if isinstance(module, Holder):
+        module = module._single()
     made: torch.nn.Module = Builder(_make, None).network(describe(module))
     made.load_state_dict(module.state_dict())
     ours = _walk(OURS, module)

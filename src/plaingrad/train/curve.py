@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cbook import normalize_kwargs
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from plaingrad.drawing import BLUE, ORANGE, PALE
@@ -17,6 +20,7 @@ def draw_losses(
     validation: Sequence[float] = (),
     best: int | None = None,
     ylabel: str = "loss",
+    styles: Sequence[Mapping[str, Any]] = ({}, {}),
 ) -> None:
     """Draw the loss of each epoch; on a logarithmic axis if it falls by more than a factor of ten.
 
@@ -28,13 +32,18 @@ def draw_losses(
         validation: the same on validation data.
         best: the epoch, counted from 1, whose network was kept.
         ylabel: which loss it is.
+        styles: options of ``ax.plot`` for either.
     """
     curves = [("training", training, BLUE), ("validation", validation, ORANGE)]
-    arrays = [(name, np.asarray(loss, float), colour) for name, loss, colour in curves]
-    shown = [(name, loss, colour) for name, loss, colour in arrays if np.isfinite(loss).any()]
-    for name, loss, colour in shown:
-        epochs = np.arange(1, len(loss) + 1)
-        ax.plot(epochs, loss, color=colour, linewidth=2, marker="o" if len(loss) == 1 else None, label=name)
+    shown = []
+    for (name, curve, colour), style in zip(curves, styles):
+        loss = np.asarray(curve, float)
+        if not np.isfinite(loss).any():
+            continue
+        own = {"color": colour, "linewidth": 2, "marker": "o" if len(loss) == 1 else None, "label": name}
+        given = normalize_kwargs(dict(style), Line2D)
+        (line,) = ax.plot(np.arange(1, len(loss) + 1), loss, **{**own, **given})
+        shown.append((str(line.get_label()), loss, line.get_color()))
     values = np.concatenate([np.empty(0), *(loss[np.isfinite(loss)] for _, loss, _ in shown)])
     falls = values.size and values.min() > 0 and values.max() / values.min() > 10
     if falls or ax.get_yscale() == "log":  # which it is already beside axes that share it
@@ -64,7 +73,7 @@ def draw_losses(
     _label_ends(ax, shown)
 
 
-def _label_ends(ax: Axes, curves: list[tuple[str, np.ndarray, str]]) -> None:
+def _label_ends(ax: Axes, curves: Sequence[tuple[str, np.ndarray, Any]]) -> None:
     """Name each curve where it ends, and keep two names apart."""
     figure = ax.get_figure(root=True)
     assert figure is not None

@@ -93,9 +93,9 @@ def fit(
         shuffle: whether each epoch has a new random order; or a callable that gives the order of the next
             epoch: an array or tensor with the index of each sample once. It is called once for each epoch,
             in their order, but for several epochs at once where several go into one call of the engine.
-        seed: the same seed gives the same bits on the same machine, and leaves torch's global random state
-            as it was. Without it, one is drawn from that state. The masks of dropout are counted random
-            numbers of the seed (`plaingrad.train.masks`), the same in every engine.
+        seed: the same seed gives the same bits on the same machine from the same engine, and leaves torch's
+            global random state as it was. Without it, one is drawn from that state. The masks of dropout are
+            counted random numbers of the seed (`plaingrad.train.masks`), the same in every engine.
         engine: "eager" runs the modules as they are written, "native" compiles the whole epoch; "auto" takes
             the one that will be done first, as far as that can be guessed, looks at what the epochs take, and
             goes on compiled if that will pay after all; the history says why.

@@ -51,7 +51,7 @@ class MeasuredEngine:
 
     def run_epochs(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
         """See `Engine.run_epochs`."""
-        if self.done and not self.decided:
+        if self.done > 1 and not self.decided:  # a single epoch may have met a hiccup
             self.reconsider()
         begun = time.perf_counter()
         passed = self.engine.run_epochs(orders, count)

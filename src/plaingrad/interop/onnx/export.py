@@ -16,6 +16,7 @@ from torch import Tensor
 from plaingrad import nn
 from plaingrad._version import __version__
 from plaingrad.files import replacing
+from plaingrad.interop.holder import Holder
 from plaingrad.interop.onnx import activations, layers
 from plaingrad.interop.onnx.graph import Graph
 from plaingrad.module import Module, ModuleError
@@ -42,7 +43,7 @@ OUTPUTS: dict[str | None, Callable[[Graph, str], str]] = {
 
 
 def export_onnx(
-    module: Module,
+    module: Module | Holder,
     path: str | os.PathLike[str],
     sample_shape: Sequence[int] | None = None,
     *,
@@ -58,7 +59,9 @@ def export_onnx(
     parameters keep their names. ONNX holds a few constants, eps among them, in single precision.
 
     Args:
-        module: made of the classes of `plaingrad.nn`, without losses.
+        module: made of the classes of `plaingrad.nn`, without losses; or a trained estimator of them, whose
+            graph gives what it predicts with (probabilities, or numbers) of its columns, and whose metadata
+            tell of these and of the classes.
         path: the file, by custom ``*.onnx``; its folder must exist.
         sample_shape: the shape of one sample, without the batch; None if the first layer tells it, as
             `plaingrad.nn.Linear` does.
@@ -83,6 +86,14 @@ def export_onnx(
         raise ImportError("export_onnx needs the package onnx: pip install plaingrad[onnx]") from error
     if output not in OUTPUTS:
         raise ValueError(f"export_onnx: expected output None, 'softmax', 'sigmoid' or 'exp', got {output!r}")
+    if isinstance(module, Holder):
+        if output is not None or sample_shape is not None:
+            raise ValueError(
+                "export_onnx: expected no output and no sample_shape for an estimator, which has its own"
+            )
+        graph_of = module._graph()
+        module, output, sample_shape = graph_of.network, graph_of.output, graph_of.sample_shape
+        metadata = {**graph_of.metadata, **(metadata or {})}
     if not isinstance(module, Module):
         kind = f"{type(module).__module__}.{type(module).__name__}"
         raise ValueError(f"export_onnx: expected a module of plaingrad.nn, got {kind}")
