@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cli.shell import diabetes, iris, refused, succeed, titanic, told
+from cli.shell import diabetes, failed, iris, refused, succeed, titanic, told
+from disk import limited
 from plaingrad.cli.output import Voice
 from plaingrad.data.tables import read_frame
 from plaingrad.estimators.table import TableModel
@@ -144,6 +145,17 @@ def test_an_existing_output_is_kept_if_prediction_fails(trained: Path, tmp_path:
     refused("predict", trained / "iris/model.safetensors", bad, "-o", out)
     assert out.read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "out.csv"]
+
+
+def test_a_full_disk_names_the_output(trained: Path, tmp_path: Path) -> None:
+    model = trained / "iris/model.safetensors"
+    with limited(1000):
+        line = failed("predict", model, trained / "iris.csv", "-o", tmp_path / "out.csv")
+    assert line == f"plaingrad predict: {tmp_path / 'out.csv'}: File too large"
+    with limited(1000):
+        line = failed("export", model, tmp_path / "out.onnx")
+    assert line == f"plaingrad export: {tmp_path / 'out.onnx'}: File too large"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_terminal_is_told_what_takes_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from plaingrad.files import NO_SPACE
+
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 TRACEBACK = "PLAINGRAD_TRACEBACK"  # set, faults of the program show where they are
 
@@ -49,7 +51,7 @@ class OneLineErrors(TyperGroup):
 
 
 def _is_bad_input(error: Exception) -> bool:
-    named = isinstance(error, OSError) and error.filename is not None  # and not a disk that is full
+    named = isinstance(error, OSError) and error.filename is not None and error.errno not in NO_SPACE
     return named or (isinstance(error, ValueError) and not _diverged(error)) or _from_options(error)
 
 

@@ -83,11 +83,11 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
             "columns": columns,
             "search": search,
         }
+        voice.say(*terminal.report(facts))  # before the files, for which the disk may have no room
         _write(folder, model, made, facts)
     with filling(output) as folder:  # of its own, so that a plot that fails costs no training
         drawn = _pictures(made, judgement, facts)
         (folder / "report.html").write_text(page(facts, drawn), encoding="utf-8")
-    voice.say(*terminal.report(facts))
     voice.say(f"model.safetensors, report.html, report.json and history.json are in {output}")
     return facts
 
