@@ -34,6 +34,11 @@ def test_the_help_names_the_commands() -> None:
     assert "Example: plaingrad train " in succeed("--help")
 
 
+def test_python_runs_the_package_as_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "plaingrad", "no"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, refused("no") + "\n")
+
+
 def test_the_version_is_told() -> None:
     assert succeed("--version") == f"plaingrad {plaingrad.__version__}\n"
 
