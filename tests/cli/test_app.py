@@ -1,16 +1,20 @@
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 import plaingrad
 from cli.shell import failed, refused, run, succeed
+from plaingrad.cli import app
 
-COMMANDS = ["cache", "check", "demo", "evaluate", "export", "info", "predict", "train"]
+COMMANDS = ["train", "predict", "evaluate", "info", "export", "check", "cache", "demo"]
 SLOW_TO_IMPORT = ["torch", "numpy", "pandas", "matplotlib", "sklearn", "safetensors"]
 
 
@@ -29,7 +33,8 @@ def test_help_imports_nothing_slow(arguments: list[str]) -> None:
 
 
 def test_the_help_names_the_commands() -> None:
-    assert all(command in succeed("--help") for command in COMMANDS)
+    listed = succeed("--help").partition("Commands")[2]
+    assert re.findall(r"^│ (\w+) ", listed, flags=re.MULTILINE) == COMMANDS
     assert succeed() == succeed("--help")
     assert "Example: plaingrad train " in succeed("--help")
 
@@ -49,6 +54,27 @@ def test_every_command_has_an_example_and_speaks_to_programs(command: str) -> No
     assert f"Example: plaingrad {command} " in said
     assert "--quiet" in said
     assert "--json" in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_fits_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    said = succeed(command, "--help")
+    assert "<bool>" not in said
+    assert max(map(len, said.splitlines())) == 80
+    group: Any = typer.main.get_command(app)
+    assert all((param.metavar or "") in said for param in group.commands[command].params)  # none is broken
+
+
+def test_completion_is_for_the_shell_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert succeed("--show-completion", "zsh").startswith("#compdef plaingrad\n")
+    assert "complete --command plaingrad" in succeed("--show-completion", "fish")
+    assert "complete -o default -F _plaingrad_completion plaingrad" in succeed("--show-completion", "bash")
+    assert "expected one of bash, zsh, fish" in refused("--show-completion", "zhs")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "completion for fish is in" in succeed("--install-completion", "fish")
+    assert list(tmp_path.rglob("plaingrad.fish"))
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -9,13 +9,14 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from plaingrad.cli.help import PlainFlags, completed
 from plaingrad.files import NO_SPACE
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 TRACEBACK = "PLAINGRAD_TRACEBACK"  # set, faults of the program show where they are
 
 
-class OneLineErrors(TyperGroup):
+class OneLineErrors(PlainFlags, TyperGroup):  # type: ignore[misc]
     """Commands whose errors are told in one line.
 
     The exit code is 2 for what the user can put right: what the command line itself refuses, files that are
@@ -32,7 +33,7 @@ class OneLineErrors(TyperGroup):
         command = f"plaingrad {args[0]}" if args[0] in self.commands else "plaingrad"
         options["prog_name"] = "plaingrad"
         try:
-            code = super().main(args, standalone_mode=False, **options)
+            code = 0 if completed(args) else super().main(args, standalone_mode=False, **options)
         except KeyboardInterrupt:
             code = INTERRUPTED
         except BrokenPipeError:  # whoever read our output has had enough

@@ -29,8 +29,13 @@ Data = Annotated[
 
 
 def _format(help: str) -> Any:
-    metavar, names = "|".join(FORMATS), list(FORMATS)
-    return Option(help=help, parser=one_of(*FORMATS), metavar=metavar, autocompletion=lambda: names)
+    names = list(FORMATS)
+    return Option(
+        help=f"{help} One of {', '.join(names)}.",
+        parser=one_of(*FORMATS),
+        metavar="NAME",
+        autocompletion=lambda: names,
+    )
 
 
 Format = Annotated[
