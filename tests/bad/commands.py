@@ -147,6 +147,8 @@ OPTIONS = {
     "a misspelt optimizer": train("--optimizer adan", "Invalid value for '--optimizer': expected one of adam, adamw, sgd, rmsprop, adagrad; got 'adan'; did you mean 'adam'?"),
     "a negative learning rate": train("--lr -0.1", "Invalid value for '--lr': expected a number of more than 0, got -0.1"),
     "an infinite learning rate": train("--lr inf", "Invalid value for '--lr': expected a number of more than 0, got inf"),
+    "a huge learning rate": train("--lr 1e300", "Adam: expected options that float32 can hold, got lr=1e+300"),
+    "a huge penalty": train("--weight-decay 1e300", "Adam: expected options that float32 can hold, got weight_decay=1e+300"),
     "a schedule of another rule": train("--schedule adaptive", "Invalid value for '--schedule': expected --optimizer sgd with adaptive, got adam"),
     "a negative penalty": train("--weight-decay -1", "Invalid value for '--weight-decay': expected a number of at least 0, got -1"),
     "nothing of the gradient": train("--clip-norm 0", "Invalid value for '--clip-norm': expected a number of more than 0, got 0"),
