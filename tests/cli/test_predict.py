@@ -101,7 +101,7 @@ def test_it_works_in_a_pipe(trained: Path) -> None:
     done = subprocess.run([*command, *arguments], input=b"a,b\n1,2\n", capture_output=True)
     assert done.returncode == 2
     assert done.stderr.startswith(
-        b"plaingrad predict: standard input: there is no column 'sepal length (cm)'"
+        b"plaingrad predict: standard input: there are no columns 'sepal length (cm)', 'sepal width (cm)', "
     )
     assert done.stderr.count(b"\n") == 1
 
@@ -145,6 +145,44 @@ def test_an_existing_output_is_kept_if_prediction_fails(trained: Path, tmp_path:
     refused("predict", trained / "iris/model.safetensors", bad, "-o", out)
     assert out.read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "out.csv"]
+
+
+def test_a_header_alone_gives_a_header_alone(trained: Path, tmp_path: Path) -> None:
+    model, table = trained / "iris/model.safetensors", tmp_path / "empty.csv"
+    header = (trained / "iris.csv").read_text().partition("\n")[0]
+    names = "prediction,probability_setosa,probability_versicolor,probability_virginica"
+    for text in (header, f"{header}\n"):
+        table.write_text(text)
+        assert succeed("predict", model, table) == names + "\n"
+        assert succeed("predict", model, table, "--keep", "species") == f"species,{names}\n"
+    found = told("predict", model, table, "-o", tmp_path / "out.parquet")
+    assert found["rows"] == 0
+    assert list(pd.read_parquet(tmp_path / "out.parquet").columns) == names.split(",")
+    number = trained / "diabetes/model.safetensors"
+    table.write_text((trained / "diabetes.csv").read_text().partition("\n")[0])
+    assert succeed("predict", number, table) == "prediction\n"
+    read_frame(trained / "iris.csv").head(0).to_parquet(tmp_path / "empty.parquet")
+    assert succeed("predict", model, tmp_path / "empty.parquet") == names + "\n"
+
+
+def test_the_folder_of_an_output_is_made(trained: Path, tmp_path: Path) -> None:
+    model, table = trained / "iris/model.safetensors", trained / "iris.csv"
+    succeed("predict", model, table, "-o", tmp_path / "a/b/out.csv")
+    succeed("evaluate", model, table, "--html", tmp_path / "c/page.html")
+    succeed("export", model, tmp_path / "d/m.onnx")
+    options = ("--epochs", 1, "-o", tmp_path / "out", "--save-config", tmp_path / "e/run.toml")
+    succeed("train", table, "--target", "species", *options)
+    made = ["a/b/out.csv", "c/page.html", "d/m.onnx", "d/m.json", "e/run.toml"]
+    assert all((tmp_path / name).is_file() for name in made)
+
+
+def test_a_shell_may_give_pipes_for_files(trained: Path) -> None:
+    program = f"{sys.executable} -m plaingrad predict {trained}/iris/model.safetensors"
+    typed = f"{program} <(cat {trained}/iris.csv) -o /dev/stdout --output-format tsv | cat"
+    done = subprocess.run(["bash", "-c", typed], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith("prediction\tprobability_setosa\t")
+    assert "150 predictions of 'species' are in /dev/stdout" in done.stdout
 
 
 def test_a_full_disk_names_the_output(trained: Path, tmp_path: Path) -> None:

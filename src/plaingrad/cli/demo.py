@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plaingrad.cli import choices
-from plaingrad.cli.kinds import number
+from plaingrad.cli.kinds import number, place
 from plaingrad.cli.output import Json, Quiet, Voice, json_text
 from plaingrad.files import filling
 
@@ -38,7 +38,9 @@ def demo(
     batch_size: Annotated[int, Option(min=1, max=SAMPLES, help="Samples per step.")] = 1,
     seed: Annotated[int, Option(min=0, help="Of data, weights and order.")] = 0,
     engine: Annotated[str, Option(help="auto or eager.")] = "auto",
-    output: Annotated[Path, Option("--output", "-o", help="Folder for what is made.")] = Path("out/demo"),
+    output: Annotated[
+        Path, Option("--output", "-o", parser=place, metavar="FOLDER", help="Folder for what is made.")
+    ] = Path("out/demo"),
     rounds: Annotated[int, Option(min=1, help="Repeat with as many seeds, and tell how errors spread.")] = 1,
     quiet: Quiet = False,
     as_json: Json = False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plaingrad.cli.kinds import character, encoding, one_of
+from plaingrad.cli.kinds import character, encoding, one_of, place
 from plaingrad.cli.output import Json, Quiet, Voice
 from plaingrad.cli.table.settings import FORMATS
 
@@ -20,8 +20,18 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: plaingrad predict out/titanic/model.safetensors new.csv -o predictions.csv"
 
 Option = typer.Option
+
+
+def _model(path: Path) -> Path:
+    inside = path / "model.safetensors"
+    if inside.is_file():
+        raise typer.BadParameter(f"{path} is a folder; did you mean {inside}?")
+    return path
+
+
 Model = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="model.safetensors that plaingrad train has made.")
+    Path,
+    typer.Argument(metavar="MODEL", callback=_model, help="model.safetensors that plaingrad train has made."),
 ]
 Data = Annotated[
     Path, typer.Argument(metavar="DATA", help="Table with the columns of the training; - for standard input.")
@@ -55,7 +65,13 @@ def predict(
     data: Data,
     output: Annotated[
         Path,
-        Option("--output", "-o", help="File, whose suffix tells the format; - for standard output, as CSV."),
+        Option(
+            "--output",
+            "-o",
+            parser=place,
+            metavar="FILE",
+            help="File, whose suffix tells the format; - for standard output, as CSV.",
+        ),
     ] = Path("-"),
     keep: Annotated[
         list[str] | None, Option(metavar="COLUMN", help="Column of DATA to write as well; may be repeated.")
@@ -111,12 +127,13 @@ def _read(
     keep: list[str],
     keep_all: bool,
 ) -> pd.DataFrame:
-    from plaingrad.cli.table.source import located
+    from plaingrad.cli.table.source import located, repeated
     from plaingrad.data.tables import read_frame
-    from plaingrad.data.tables.errors import expect_column
+    from plaingrad.data.tables.errors import expect_columns
 
     with located(path, format) as file:
-        frame = read_frame(file, format=format, separator=separator, encoding=encoding)
-        for name in (*model.columns, *keep):
-            expect_column(name, list(frame.columns))
+        frame = read_frame(file, format=format, separator=separator, encoding=encoding, empty=True)
+        expect_columns(model.columns, list(frame.columns))
+        with repeated("--keep", keep, list(frame.columns)):
+            expect_columns(keep, list(frame.columns))
         return frame if keep_all else frame[list(dict.fromkeys([*model.columns, *keep]))]

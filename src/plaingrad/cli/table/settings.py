@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from typer import Option
 
 from plaingrad.cli.choices import bad
-from plaingrad.cli.kinds import character, encoding, integer, number, one_of, sizes
+from plaingrad.cli.kinds import character, encoding, integer, number, one_of, place, sizes
 
 # What a training writes into its folder, and --tune besides.
 FILES = ("model.safetensors", "report.html", "report.json", "history.json")
@@ -53,7 +53,7 @@ class Settings:
     target: Annotated[str, _option(TABLE, "Column to predict.", None, "COLUMN")]
     output: Annotated[
         Path | None,
-        _option(TABLE, "Folder for what is made; out/DATA by default.", None, None, "--output", "-o"),
+        _option(TABLE, "Folder for what is made; out/DATA by default.", place, "FOLDER", "--output", "-o"),
     ] = None
     task: Annotated[
         str,
