@@ -118,6 +118,17 @@ def test_a_fault_of_the_program_shows_its_traceback_only_if_asked(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_warning_is_one_line_without_its_place_in_the_source(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n" + "1,no\n2,yes\n" * 20)
+    command = [sys.executable, "-m", "plaingrad", "train", "t.csv", "--target", "y", "--epochs", "1"]
+    environment = {**os.environ, "PLAINGRAD_CACHE": str(tmp_path / "t.csv" / "cache")}
+    options = ["--engine", "native", "-o", "out"]
+    done = subprocess.run([*command, *options], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert re.match(r"warning: .*t\.csv/cache", line)
+
+
 def test_interruption_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cli.shell import diabetes, failed, iris, refused, succeed, titanic, told
+from cli.shell import diabetes, failed, iris, refused, run, succeed, titanic, told
 from disk import limited
 from plaingrad.cli.output import Voice
 from plaingrad.data.tables import read_frame
@@ -86,7 +86,8 @@ def test_programs_get_the_predictions_as_one_object(trained: Path, tmp_path: Pat
     assert found["prediction"] == table["prediction"].tolist()
     assert found["probability_setosa"] == pytest.approx(table["probability_setosa"].tolist())
     out = tmp_path / "out.csv"
-    assert told("predict", model, data, "-o", out) == {"target": "species", "rows": 150, "output": str(out)}
+    facts = {"target": "species", "rows": 150, "unseen": [], "output": str(out)}
+    assert told("predict", model, data, "-o", out) == facts
 
 
 def test_it_works_in_a_pipe(trained: Path) -> None:
@@ -132,10 +133,39 @@ def test_missing_values_and_unknown_levels_are_no_error(tmp_path: Path) -> None:
     table = titanic(tmp_path / "titanic.csv")
     succeed("train", table, "--target", "survived", "-o", tmp_path / "out", "--epochs", 2, "--quiet")
     (tmp_path / "new.csv").write_text("sex,class,age,name\nfemale,4th,,\n,,,\nmale,1st,40,Someone Else\n")
-    said = succeed("predict", tmp_path / "out/model.safetensors", tmp_path / "new.csv")
-    found = pd.read_csv(io.StringIO(said))
+    result = run("predict", tmp_path / "out/model.safetensors", tmp_path / "new.csv")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        f"warning: {UNSEEN.format('class: 1 of 3 values was', '4th')}\n",
+    )
+    found = pd.read_csv(io.StringIO(result.stdout))
     assert np.isfinite(found.to_numpy(float)).all()
     assert len(found) == 3
+
+
+UNSEEN = "{} not seen in training ('{}')"
+
+
+def test_values_that_training_has_not_seen_are_told(tmp_path: Path) -> None:
+    table, model, new = titanic(tmp_path / "t.csv"), tmp_path / "out/model.safetensors", tmp_path / "new.csv"
+    succeed("train", table, "--target", "survived", "-o", tmp_path / "out", "--epochs", 1, "--quiet")
+    new.write_text(table.read_text().replace(",female,", ",femme,").replace("1st", "first"))
+    count = new.read_text().count(",femme,")
+    for command in (["predict", model, new, "-o", tmp_path / "p.csv"], ["evaluate", model, new]):
+        told_lines = run(*command).stderr.splitlines()
+        assert f"warning: {UNSEEN.format(f'sex: {count} of 1,313 values were', 'femme')}" in told_lines
+        assert len(told_lines) == 2  # not the names, which are text
+        assert succeed(*command, "--quiet") == ""
+        unseen = told(*command)["unseen"]
+        assert {"column": "sex", "count": count, "rows": 1313, "values": ["femme"]} in unseen
+
+
+def test_rare_levels_of_training_and_new_ones_share_a_feature(tmp_path: Path) -> None:
+    table, model, new = titanic(tmp_path / "t.csv"), tmp_path / "out/model.safetensors", tmp_path / "new.csv"
+    options = ("--target", "survived", "--max-levels", 2, "--ignore", "name", "--epochs", 1, "--quiet")
+    succeed("train", table, "-o", tmp_path / "out", *options)
+    new.write_text("sex,class,age\nfemale,9th,30\n")
+    succeed("predict", model, new)
 
 
 def test_an_existing_output_is_kept_if_prediction_fails(trained: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +33,7 @@ class OneLineErrors(PlainFlags, TyperGroup):  # type: ignore[misc]
         args = list(sys.argv[1:] if args is None else args) or ["--help"]
         command = f"plaingrad {args[0]}" if args[0] in self.commands else "plaingrad"
         options["prog_name"] = "plaingrad"
+        told, warnings.formatwarning = warnings.formatwarning, _warning
         try:
             code = 0 if completed(args) else super().main(args, standalone_mode=False, **options)
         except KeyboardInterrupt:
@@ -44,11 +46,18 @@ class OneLineErrors(PlainFlags, TyperGroup):  # type: ignore[misc]
                 raise
             print(f"{command}: {_message(error)}", file=sys.stderr)
             code = BAD_INPUT if _is_bad_input(error) else FAILED
+        finally:
+            warnings.formatwarning = told
         if code == INTERRUPTED:
             print(f"{command}: interrupted", file=sys.stderr)
         if standalone_mode:
             sys.exit(code)
         return code
+
+
+def _warning(message: Warning | str, *_: Any, **__: Any) -> str:
+    """A warning in one line, without the place in the source."""
+    return f"warning: {' '.join(str(message).split())}\n"
 
 
 def _is_bad_input(error: Exception) -> bool:

@@ -42,6 +42,7 @@ def evaluate(
         from plaingrad.cli.table.rows import read_more
         from plaingrad.cli.table.scores import Predictions, judged, quantile_of
         from plaingrad.cli.table.source import EMPTY, mendable
+        from plaingrad.cli.table.unseen import warned
         from plaingrad.estimators.table import TableModel
 
         known = TableModel.load(model)
@@ -60,6 +61,7 @@ def evaluate(
         "target": target.name,
         "judged_by": f"{model} judged by {len(rows):,} rows of {data}.",
         "without_target": rows.lost,
+        "unseen": warned(known.encoder, rows.frame, voice),
         "test": judged(target, rows.codes, found, quantile),
     }
     if html is not None:

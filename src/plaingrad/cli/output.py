@@ -55,6 +55,11 @@ class Voice:
             else:
                 out.print(thing)
 
+    def warn(self, text: str) -> None:
+        """Print a line to standard error, whatever its width."""
+        if not (self.quiet or self.json):
+            print(f"warning: {text}", file=sys.stderr)
+
     @contextmanager
     def working(self, on: str) -> Iterator[None]:
         """Show on a terminal, while the block runs, what takes its time."""

@@ -95,6 +95,7 @@ def predict(
         import pandas as pd
 
         from plaingrad.cli.table.source import EMPTY, STANDARD, mendable, named
+        from plaingrad.cli.table.unseen import warned
         from plaingrad.cli.table.writing import expect_writable, write_frame
         from plaingrad.estimators.table import TableModel
 
@@ -104,18 +105,20 @@ def predict(
         frame = _read(data, known, format, separator, encoding, list(keep or []), keep_all)
     with voice.working("predicting"), mendable(EMPTY), named(data):
         found = known.predict(frame)
+    strange = warned(known.encoder, frame, voice)
     kept = list(frame.columns) if keep_all else list(keep or [])
     twice = [name for name in kept if name in found.columns]
     if twice:
         raise ValueError(f"--keep: a column {twice[0]!r} is written already; rename it")
+    facts = {"target": known.target.name, "rows": len(frame), "unseen": strange}
     if json and output == STANDARD:
-        voice.tell({"target": known.target.name, "rows": len(frame), **found.to_dict("list")})
+        voice.tell({**facts, **found.to_dict("list")})
         return
     with voice.working("writing") if output != STANDARD else nullcontext():
         write_frame(pd.concat([frame[kept], found], axis=1), output, output_format)
     if output != STANDARD:
         voice.say(f"{len(frame):,} predictions of {known.target.name!r} are in {output}")
-        voice.tell({"target": known.target.name, "rows": len(frame), "output": str(output)})
+        voice.tell({**facts, "output": str(output)})
 
 
 def _read(
