@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from cli.shell import breast_cancer, diabetes, failed, iris, refused, run, succeed, titanic, told
 from disk import limited
 from plaingrad.cli import app
+from plaingrad.cli.output import duration
 from plaingrad.data.tables import read_frame
 from plaingrad.estimators.table import TableModel
 
@@ -263,6 +264,16 @@ def test_the_folder_is_named_after_the_table_by_default(
     said = succeed("train", "iris.jsonl.gz", "--target", "species", "--epochs", 1)
     assert said.endswith("are in out/iris\n")
     assert Path("out/iris/report.html").exists()
+
+
+def test_one_is_not_told_as_many_and_no_time_as_none(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("a,y\n" + "".join(f"{i},{'no' if i % 2 else 'yes'}\n" for i in range(20)) + "3,\n")
+    said = succeed("train", table, "--target", "y", "-o", tmp_path / "out", "--epochs", 1)
+    assert "\n1 row without 'y' left out\n" in said
+    assert re.search(r"\n1 epoch in [1-9]\d* ms \(", said)
+    assert duration(0.0421) == "42 ms"
+    assert (duration(0.9996), duration(61.26)) == ("1.0 s", "61.3 s")
 
 
 def test_a_table_may_come_by_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,16 @@ class Voice:
             print(json_text(facts))
 
 
+def counted(count: int, name: str) -> str:
+    """A number of things, in the singular if it is one."""
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time, in milliseconds if it is less than a second."""
+    return f"{seconds:.1f} s" if seconds >= 0.9995 else f"{1000 * seconds:.0f} ms"
+
+
 def json_text(facts: Any) -> str:
     """JSON of any facts; numbers that JSON lacks are null."""
     return json.dumps(_finite(facts), indent=2, allow_nan=False)

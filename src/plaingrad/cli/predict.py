@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plaingrad.cli.kinds import character, encoding, one_of, place
-from plaingrad.cli.output import Json, Quiet, Voice
+from plaingrad.cli.output import Json, Quiet, Voice, counted
 from plaingrad.cli.table.settings import FORMATS
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ def predict(
     with voice.working("writing") if output != STANDARD else nullcontext():
         write_frame(pd.concat([frame[kept], found], axis=1), output, output_format)
     if output != STANDARD:
-        voice.say(f"{len(frame):,} predictions of {known.target.name!r} are in {output}")
+        are = "is" if len(frame) == 1 else "are"
+        voice.say(f"{counted(len(frame), 'prediction')} of {known.target.name!r} {are} in {output}")
         voice.tell({**facts, "output": str(output)})
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from plaingrad.cli.output import counted, duration
 from plaingrad.cli.table.scores import NAMES
 
 MOST_COLUMNS = 40
@@ -18,6 +19,8 @@ SHORT = {
     "weight_decay": "weight decay",
     "batch_size": "batch size",
 }
+
+NUMBERS = ("dropout", "lr", "weight_decay", "batch_size")  # of a setting
 
 Facts = Mapping[str, Any]
 
@@ -150,7 +153,7 @@ def importance_grid(importance: Facts, most: int = 15) -> Grid:
     largest = max((each["mean"] for each in shown), default=0.0)
     rows = [[each["name"], f"{number(each['mean'])} ± {number(each['deviation'])}"] for each in shown]
     lengths = [max(0.0, each["mean"] / largest) if largest > 0 else 0.0 for each in shown]
-    where = f"on {importance['rows']:,} rows that the network was not trained on"
+    where = f"on {counted(importance['rows'], 'row')} that the network was not trained on"
     note = f"The {importance['measure']} when a column is shuffled, {where}."
     more = _more(columns, most)
     return Grid(
@@ -203,7 +206,7 @@ def search_grid(search: Facts) -> Grid:
         "Search",
         ["trial", "loss", *(SHORT.get(name, name) for name in names)],  # nine columns, for 80 characters
         rows,
-        (0, 1),
+        (0, 1, *(2 + i for i, name in enumerate(names) if name in NUMBERS)),
         note,
     )
 
@@ -241,7 +244,7 @@ def how_grid(facts: Facts) -> Grid:
         ["network", ", ".join([sizes + many, settings["activation"], *options, parameters])],
         ["training", f"{settings['optimizer']}, {rate}, {size}"],
         ["epochs", f"{training['epochs']} ({training['stopped']}{kept})"],
-        ["time", f"{training['seconds']:.1f} s, {training['engine']} engine"],
+        ["time", f"{duration(training['seconds'])}, {training['engine']} engine"],
         ["seed", str(settings["seed"])],
         ["versions", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())],
     ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from plaingrad.cli.output import counted
 from plaingrad.cli.table.rows import Rows
 from plaingrad.cli.table.settings import Settings
 from plaingrad.data import Dataset, split
@@ -31,7 +32,7 @@ class Parts:
 
     def told(self) -> str:
         """How many rows each part has."""
-        counts = [f"{len(self.train):,} rows to train"]
+        counts = [f"{counted(len(self.train), 'row')} to train"]
         counts += [f"{len(self.validation):,} to validate"] if self.validation else []
         counts += [f"{len(self.test):,} to test"] if self.test else []
         return ", ".join(counts)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from plaingrad import __version__
-from plaingrad.cli.output import Voice, json_text
+from plaingrad.cli.output import Voice, counted, duration, json_text
 from plaingrad.cli.table import pictures, terminal
 from plaingrad.cli.table.grids import columns_grid
 from plaingrad.cli.table.importance import importance
@@ -50,7 +50,7 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
     lost = rows.lost
     voice.say(f"{target.task}: {target.reason}")
     if lost:
-        voice.say(f"{lost:,} rows without {target.name!r} left out")
+        voice.say(f"{counted(lost, 'row')} without {target.name!r} left out")
     with voice.working("encoding columns"):
         parts = _parts(rows, target, settings, voice)
         rows = rows if settings.cv else parts.train  # of a large table, what is not needed leaves memory
@@ -104,7 +104,7 @@ def _parts(rows: Rows, target: Target, settings: Settings, voice: Voice) -> Part
             path, target, list(rows.frame.columns), settings.format, settings.separator, settings.encoding
         )
         if more.lost:
-            voice.say(f"{more.lost:,} rows of {path} without {target.name!r} left out")
+            voice.say(f"{counted(more.lost, 'row')} of {path} without {target.name!r} left out")
         others.append(more)
     return divided(rows, target, settings, *others)
 
@@ -136,8 +136,8 @@ def _ended(made: Fitted) -> str:
     kept = f"; epoch {made.best_epoch} kept" if made.best_epoch else ""
     count = len(made.estimator.modules_)
     many = f" for the first of {count} networks" if count > 1 else ""
-    time = f"{history.seconds:.1f} s ({history.engine} engine)"
-    return f"{len(history)} epochs{many} in {time}: {history.stopped}{kept}"
+    time = f"{duration(history.seconds)} ({history.engine} engine)"
+    return f"{counted(len(history), 'epoch')}{many} in {time}: {history.stopped}{kept}"
 
 
 def _judged_by(judgement: Judgement, settings: Settings) -> str:
@@ -146,7 +146,8 @@ def _judged_by(judgement: Judgement, settings: Settings) -> str:
         folds = f"cross-validation with {settings.cv} folds"
         return f"Judged by {folds} over all {count:,} rows; the model is trained on all."
     where = f" of {settings.test}" if settings.test else ""
-    return f"Judged by {count:,} rows{where} that were not seen in training."
+    were = "was" if count == 1 else "were"
+    return f"Judged by {counted(count, 'row')}{where} that {were} not seen in training."
 
 
 def _importance(model: TableModel, parts: Parts, seed: int) -> Facts:
