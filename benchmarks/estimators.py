@@ -59,8 +59,12 @@ def report() -> str:
                 fits,
             ),
             "A search over 24 settings in 5 folds by `GridSearchCV` with `n_jobs=2`, processes started and,",
-            "for plaingrad, all networks compiled before:",
-            table(["plaingrad", "scikit-learn", "faster / bar", "best scores", "the first time"], [search]),
+            "for plaingrad, all networks compiled before; and the very first one of each, in which processes",
+            'load PyTorch and `engine="auto"` has networks compiled that are asked for often enough:',
+            table(
+                ["plaingrad", "scikit-learn", "faster / bar", "best scores", "the first one of both"],
+                [search],
+            ),
             "`predict_proba` by the networks of the defaults, rows at once, microseconds a call. After a",
             "compiled fit predictions are compiled too; after one that was too short for it they are not:",
             table(
@@ -101,14 +105,17 @@ def _search(x: np.ndarray, y: np.ndarray) -> list[str]:
         name: GridSearchCV(kind(random_state=0, max_iter=100), GRID, cv=5, n_jobs=2)
         for name, kind in (("ours", MLPClassifier), ("theirs", TheirClassifier))
     }
-    begun = time.perf_counter()
+    first = []
+    for search in searches.values():
+        begun = time.perf_counter()
+        search.fit(x, y)
+        first.append(f"{time.perf_counter() - begun:.1f}")
     searches["ours"].set_params(estimator__engine="native").fit(x, y)
-    first = f"{time.perf_counter() - begun:.1f}"
     searches["ours"].set_params(estimator__engine="auto")
     work = {name: (lambda search=search: search.fit(x, y)) for name, search in searches.items()}
     timings = in_turn(work, 1, 3)
     scores = " / ".join(f"{search.best_score_:.4f}" for search in searches.values())
-    return [*_compared(timings, Timing.in_seconds, SEARCH_BAR), scores, first]
+    return [*_compared(timings, Timing.in_seconds, SEARCH_BAR), scores, " / ".join(first)]
 
 
 def _predict(x: np.ndarray, y: np.ndarray, rows: int) -> list[str]:

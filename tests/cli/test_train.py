@@ -142,12 +142,11 @@ def test_the_baselines_are_scikit_learns_on_the_same_split(tmp_path: Path) -> No
     report = told("train", table, "--target", "progression", "-o", tmp_path / "out", "--epochs", 1)
     settings = Settings(target="progression")
     rows, target = read_rows(table, settings)
-    parts = divided(rows, target, settings)
-    encoded = Encoded.of(parts, settings)
-    assert parts.test is not None
+    encoded = Encoded.of(divided(rows, target, settings), settings)
+    assert encoded.test is not None
     for name, model in (("dummy", DummyRegressor()), ("linear", Ridge())):
-        values = target.undo(model.fit(*encoded.train).predict(parts.test.encoded(encoded.encoder)))
-        rmse = np.sqrt(np.mean((values - target.undo(parts.test.codes)) ** 2))
+        values = target.undo(model.fit(encoded.train.X, encoded.train.y).predict(encoded.test.X))
+        rmse = np.sqrt(np.mean((values - target.undo(encoded.test.y)) ** 2))
         assert report["test"]["baselines"][name]["rmse"] == pytest.approx(rmse, rel=1e-5)
 
 
@@ -202,6 +201,21 @@ def test_every_loss_for_numbers_learns(tmp_path: Path, loss: str) -> None:
     measure = "pinball" if loss == "quantile" else "mae"
     assert report["test"]["scores"][measure] < report["test"]["baselines"]["dummy"][measure]
     assert report["settings"]["loss"] == loss
+
+
+def test_a_rate_stays_finite_whatever_it_is_asked_of(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=300)
+    frame = pd.DataFrame({"x": x, "y": random.poisson(np.exp(x / 2))})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    far = frame.head(40).assign(x=np.where(np.arange(40) == 7, 1e6, x[:40]))
+    far.to_csv(tmp_path / "far.csv", index=False)
+    others = ("--validation", tmp_path / "far.csv", "--test", tmp_path / "far.csv")
+    options = ("--target", "y", "--task", "regression", "--loss", "poisson", "--epochs", 3)
+    report = told("train", tmp_path / "t.csv", *others, *options, "-o", tmp_path / "out")
+    assert report["test"]["scores"]["mae"] > 1e30
+    values = TableModel.load(tmp_path / "out" / "model.safetensors").predict(far)["prediction"]
+    assert np.isfinite(values).all()
 
 
 def test_a_quantile_lies_above_so_many_of_the_values(tmp_path: Path) -> None:

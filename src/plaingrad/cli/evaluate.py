@@ -50,7 +50,7 @@ def evaluate(
     with voice.working(f"reading {data}"):
         rows = read_more(data, target, known.columns, format, separator, encoding)
     with voice.working("predicting"), mendable(EMPTY):
-        outputs = known.outputs(rows.encoded(known.encoder))
+        outputs = known.outputs(rows.encoded(known.encoder).X)
     probabilities = known.probabilities(outputs) if target.labels else None
     found = Predictions(known.places(outputs), probabilities)
     quantile = quantile_of(known.facts.get("settings", {}))

@@ -123,7 +123,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator):
                 module.to(own)
         if not all(all_finite(value) for module in self.modules_ for value, _ in module.parameters()):
             raise ValueError(NOT_FINITE)
-        native = self.solver != "lbfgs" and all(history.engine == "native" for history in self.histories_)
+        native = self.solver != "lbfgs" and all(h.engine.endswith("native") for h in self.histories_)
         compiled = native or (None if self.engine == "auto" else False)
         self._predictor = Predictor(self.modules_, self.out_activation_, self._codes, compiled)
         return self

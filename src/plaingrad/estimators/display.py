@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from sklearn.utils.validation import check_is_fitted
 
-from plaingrad.drawing import dress
-from plaingrad.train.curve import draw_losses
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class LossCurveDisplay:
@@ -77,7 +75,12 @@ class LossCurveDisplay:
             ax: where to; None makes a new figure.
             name: stands in the title; None for ``estimator_name``.
         """
+        from plaingrad.drawing import dress
+        from plaingrad.train.curve import draw_losses
+
         if ax is None:
+            import matplotlib.pyplot as plt
+
             ax = plt.figure(figsize=(7, 4.2), layout="constrained").subplots()
             name = self.estimator_name if name is None else name
             dress(ax, "Loss during training" if name is None else f"{name}: loss during training")

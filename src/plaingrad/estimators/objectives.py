@@ -21,10 +21,15 @@ def softmax(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(found.T)
 
 
+def exp(x: np.ndarray) -> np.ndarray:
+    """Powers of e, which stay finite: the largest that there are, where they would not."""
+    return np.exp(np.minimum(x, np.floor(np.log(np.finfo(x.dtype).max))))
+
+
 # From the network's outputs to what is predicted, by scikit-learn's names of output activations.
 LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "identity": lambda x: x,
-    "exp": np.exp,
+    "exp": exp,
     "logistic": expit,
     "softmax": softmax,
 }

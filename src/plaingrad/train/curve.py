@@ -20,6 +20,8 @@ def draw_losses(
 ) -> None:
     """Draw the loss of each epoch; on a logarithmic axis if it falls by more than a factor of ten.
 
+    A curve without any finite loss is left out.
+
     Args:
         ax: where to draw.
         training: the loss of each epoch on the training data.
@@ -28,11 +30,12 @@ def draw_losses(
         ylabel: which loss it is.
     """
     curves = [("training", training, BLUE), ("validation", validation, ORANGE)]
-    shown = [(name, np.asarray(loss, float), colour) for name, loss, colour in curves if len(loss)]
+    arrays = [(name, np.asarray(loss, float), colour) for name, loss, colour in curves]
+    shown = [(name, loss, colour) for name, loss, colour in arrays if np.isfinite(loss).any()]
     for name, loss, colour in shown:
         epochs = np.arange(1, len(loss) + 1)
         ax.plot(epochs, loss, color=colour, linewidth=2, marker="o" if len(loss) == 1 else None, label=name)
-    values = np.concatenate([loss[np.isfinite(loss)] for _, loss, _ in shown])
+    values = np.concatenate([np.empty(0), *(loss[np.isfinite(loss)] for _, loss, _ in shown)])
     falls = values.size and values.min() > 0 and values.max() / values.min() > 10
     if falls or ax.get_yscale() == "log":  # which it is already beside axes that share it
         ax.set_yscale("log")
@@ -87,6 +90,5 @@ def _label_ends(ax: Axes, curves: list[tuple[str, np.ndarray, str]]) -> None:
 
 def _end(loss: np.ndarray) -> tuple[int, float]:
     """The last epoch with a loss that can be seen, and this loss."""
-    last = np.flatnonzero(np.isfinite(loss))[-1:]
-    place = int(last[0]) if len(last) else len(loss) - 1
-    return place + 1, float(loss[place])
+    last = int(np.flatnonzero(np.isfinite(loss))[-1])
+    return last + 1, float(loss[last])

@@ -18,8 +18,8 @@ class EagerEngine:
 
     name = "eager"
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
+    def __init__(self, task: Task, reason: str = "") -> None:
+        self.task, self.reason = task, reason
 
     def run_epochs(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
         """See `Engine.run_epochs`."""

@@ -13,9 +13,11 @@ from rich.console import Console
 from torch import Tensor
 
 from plaingrad.train.eager import EagerEngine
+from plaingrad.train.measured import MeasuredEngine
 from plaingrad.train.native import cost
 from plaingrad.train.native.builder import BuildError
 from plaingrad.train.native.cache import cached, wanted
+from plaingrad.train.native.cost import told
 from plaingrad.train.native.engine import NativeEngine
 from plaingrad.train.native.lower import NotLoweredError, lower_training
 from plaingrad.train.task import EpochLoss, Task
@@ -38,9 +40,11 @@ class Engine(Protocol):
 
     Attributes:
         name: what the history calls it.
+        reason: why it is this one.
     """
 
     name: str
+    reason: str
 
     def run_epochs(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
         """Train for some epochs, or up to the first whose loss is not finite.
@@ -63,10 +67,8 @@ class Engine(Protocol):
         ...
 
 
-def choose(
-    name: str, task: Task, epochs: int, seconds: float = math.inf, tell: bool = False
-) -> tuple[Engine, str]:
-    """The engine of that name for that task, and why it is this one.
+def choose(name: str, task: Task, epochs: int, seconds: float = math.inf, tell: bool = False) -> Engine:
+    """The engine of that name for that task.
 
     Args:
         name: "eager", "native", or "auto" for the one that will be done first, compiling included. Runs that
@@ -82,47 +84,41 @@ def choose(
     if name not in ("auto", "eager", "native"):
         raise ValueError(f"engine: expected 'auto', 'eager' or 'native', got {name!r}")
     if name == "eager":
-        return EagerEngine(task), "asked for"
+        return EagerEngine(task, "asked for")
     threads = cost.threads_for(task)
     split = f", on {threads} threads" if threads > 1 else ""
     if name == "native":
         try:
-            return NativeEngine(task, lower_training(task, threads)), f"asked for{split}"
+            return NativeEngine(task, lower_training(task, threads), f"asked for{split}")
         except (NotLoweredError, BuildError) as error:
             raise ValueError(f"engine 'native' cannot run this: {error}") from error
-    guess = cost.estimate(task, epochs * _alike.get(), seconds)
+    runs = _alike.get()
+    guess = cost.estimate(task, epochs * runs, seconds)
     try:
         program = lower_training(task, threads)
         worth, reason = _worth(program.source, guess)
         if worth:
-            return NativeEngine(task, program), f"native: {reason}{split}"
+            return NativeEngine(task, program, f"native: {reason}{split}")
+        return MeasuredEngine(task, program, guess, epochs, runs, seconds, f"eager: {reason}")
     except (NotLoweredError, BuildError) as error:
-        reason = str(error)
         if tell and guess.saved > cost.MARGIN * guess.compile:
-            _tell_once(f"training eagerly, not compiled: {reason}")
-    return EagerEngine(task), f"eager: {reason}"
+            _tell_once(f"training eagerly, not compiled: {error}")
+        return EagerEngine(task, f"eager: {error}")
 
 
 def _worth(source: str, guess: cost.Estimate) -> tuple[bool, str]:
     """Whether the run is done earlier compiled than eagerly, in a few words."""
     if guess.saved <= 0:
         return False, "compiled, it would not be faster"
-    saved, compiling = _seconds(guess.saved), _seconds(guess.compile)
     if guess.saved > cost.LOADING and cached(source):
-        return True, f"saves about {saved}, compiled already"
+        return True, f"saves about {told(guess.saved)}, compiled already"
     if guess.saved > cost.MARGIN * guess.compile:
-        return True, f"saves about {saved} for a compile of {compiling}"
+        return True, str(guess)
     # Who trains the same again and again does not say so, but has been seen to.
     earlier = wanted(source, guess.saved) if guess.saved > cost.LOADING else 0.0
     if earlier + guess.saved > cost.MARGIN * guess.compile:
-        return True, f"would have saved about {_seconds(earlier)} before, for a compile of {compiling}"
-    return False, f"compiling would take {compiling} and save {saved}"
-
-
-def _seconds(seconds: float) -> str:
-    if seconds < 0.01:
-        return "less than 0.01 s"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1g} s"
+        return True, f"would have saved about {told(earlier)} before, for a compile of {told(guess.compile)}"
+    return False, f"compiling would take {told(guess.compile)} and save {told(guess.saved)}"
 
 
 @functools.cache

@@ -62,7 +62,7 @@ class Epochs:
             rate = float(self.run.optimizer.param_groups[0]["lr"])
             orders, before = self.orders(count), Snapshot(self.task)
             passed = self.engine.run_epochs(orders, count)
-            self.run.history.engine = self.engine.name
+            self.run.history.engine, self.run.history.engine_reason = self.engine.name, self.engine.reason
             seconds = (time.perf_counter() - start) / len(passed)
             healthy = finite(self.task, before, passed[-1].loss)
             for epoch_loss in passed if healthy else passed[:-1]:

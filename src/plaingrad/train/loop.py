@@ -97,7 +97,8 @@ def fit(
             as it was. Without it, one is drawn from that state. The masks of dropout are counted random
             numbers of the seed (`plaingrad.train.masks`), the same in every engine.
         engine: "eager" runs the modules as they are written, "native" compiles the whole epoch; "auto" takes
-            the one that will be done first, and the history says why.
+            the one that will be done first, as far as that can be guessed, looks at what the epochs take, and
+            goes on compiled if that will pay after all; the history says why.
         callbacks: instances of `plaingrad.train.callbacks.Callback`, called in this order.
         progress: whether to show a progress bar, if the output is a terminal.
 
@@ -163,8 +164,8 @@ def fit(
                 _try(model, part, loss, measured)
         _try_last_batch(task)
         seconds = min((callback.seconds for callback in callbacks), default=math.inf)
-        runner, history.engine_reason = choose(engine, task, epochs, seconds, tell=progress)
-        history.engine = runner.name
+        runner = choose(engine, task, epochs, seconds, tell=progress)
+        history.engine, history.engine_reason = runner.name, runner.reason
         interrupt = around.enter_context(Interrupt())
         for callback in callbacks:
             callback.run = run

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,34 +16,36 @@ from rich.console import Console
 from sklearn import metrics
 from sklearn.inspection import permutation_importance
 
-from cli.shell import iris, titanic
+from cli.shell import iris, titanic, told
 from plaingrad.cli.output import Voice, json_text
 from plaingrad.cli.table import pictures, terminal
 from plaingrad.cli.table.grids import number, scores_grid, search_grid
 from plaingrad.cli.table.importance import importance
 from plaingrad.cli.table.judging import Judgement
 from plaingrad.cli.table.network import Encoded, fitted
-from plaingrad.cli.table.parts import divided
-from plaingrad.cli.table.progress import EpochProgress
+from plaingrad.cli.table.parts import Parts, divided
 from plaingrad.cli.table.rows import read_rows
-from plaingrad.cli.table.scores import class_scores, judged
+from plaingrad.cli.table.scores import Predictions, class_scores, judged
 from plaingrad.cli.table.settings import Settings
 from plaingrad.data.tables import Target
 from plaingrad.estimators import TableModel
 from plaingrad.train import History
 
 
-def learned(path: Path, target: str, **options: object) -> tuple[TableModel, object]:
+def learned(path: Path, target: str, **options: object) -> tuple[TableModel, Parts, Encoded]:
     settings = Settings(target=target, epochs=15, lr=0.01, **options)  # type: ignore[arg-type]
     rows, wanted = read_rows(path, settings)
     parts = divided(rows, wanted, settings)
-    made = fitted(Encoded.of(parts, settings), wanted, settings)
-    return TableModel.of(made.estimator, made.encoder, wanted), parts
+    encoded = Encoded.of(parts, settings)
+    made = fitted(encoded, wanted, settings)
+    return TableModel.of(made.estimator, made.encoder, wanted), parts, encoded
 
 
 def test_the_importance_is_scikit_learns_of_the_original_columns(tmp_path: Path) -> None:
-    model, parts = learned(titanic(tmp_path / "t.csv"), "survived")
-    test = parts.test  # type: ignore[attr-defined]
+    model, parts, encoded = learned(titanic(tmp_path / "t.csv"), "survived")
+    test = parts.test
+    assert test is not None
+    assert encoded.test is not None
 
     class Whole:
         """Encodes and predicts anew for every shuffled table."""
@@ -59,7 +62,7 @@ def test_the_importance_is_scikit_learns_of_the_original_columns(tmp_path: Path)
     theirs = permutation_importance(
         Whole(), frame, test.codes, scoring=Whole.score, n_repeats=5, random_state=7
     )
-    ours = importance(model, test, 7)
+    ours = importance(model, encoded.test, 7)
     assert ours.rows == len(test)
     for name, mean, deviation in zip(model.columns, theirs.importances_mean, theirs.importances_std):
         assert ours.columns[name] == pytest.approx((mean, deviation), abs=1e-5)
@@ -83,8 +86,6 @@ def test_scores_are_those_of_scikit_learn(classes: int, rows: int, seed: int) ->
 
 
 def test_errors_of_numbers_are_all_counted() -> None:
-    from plaingrad.cli.table.scores import Predictions
-
     random = np.random.default_rng(0)
     truth = random.normal(size=1000)
     target = Target("y", "regression", "", [], 3.0, 2.0, 0)
@@ -124,8 +125,8 @@ def shown(thing: object, width: int, colour: bool) -> str:
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_tables_fit_the_terminal(tmp_path: Path, width: int) -> None:
-    model, parts = learned(iris(tmp_path / "t.csv"), "species")
-    test = Judgement.of(model, parts, Settings(target="y")).to_dict()  # type: ignore[arg-type]
+    model, _, encoded = learned(iris(tmp_path / "t.csv"), "species")
+    test = Judgement.of(model, encoded, Settings(target="y")).to_dict()
     for table in terminal.judgement(test):
         lines = shown(table, width, False).splitlines()
         assert max(map(len, lines)) <= width
@@ -171,21 +172,19 @@ def test_pictures_are_svg_that_follows_the_page() -> None:
     assert drawn[2].count("<use") < 2 * pictures.MOST_POINTS
 
 
-def test_a_terminal_sees_the_epochs_with_their_scores(tmp_path: Path) -> None:
-    console = Console(file=io.StringIO(), force_terminal=True, width=120)
-    settings = Settings(target="species", epochs=5, models=2)
-    rows, target = read_rows(iris(tmp_path / "t.csv"), settings)
-    made = fitted(
-        Encoded.of(divided(rows, target, settings), settings),
-        target,
-        settings,
-        [EpochProgress(console, "training")],
+def test_columns_matter_for_a_quantile_by_its_pinball_loss(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x, noise = random.uniform(size=(2, 400))
+    pd.DataFrame({"x": x, "noise": noise, "y": 9 * x + random.normal(size=400)}).to_csv(
+        tmp_path / "t.csv", index=False
     )
-    said = console.file.getvalue()  # type: ignore[attr-defined]
-    for part in ("training", "/5", "loss", "val_loss", "val_accuracy"):
-        assert part in said
-    for history in made.estimator.histories_:
-        assert len(history["val_accuracy"]) == len(history["val_loss"]) == 5
+    options = ("--target", "y", "--loss", "quantile", "--quantile", 0.9, "--lr", 0.01, "--epochs", 40)
+    report = told("train", tmp_path / "t.csv", *options, "-o", tmp_path / "out")
+    found = report["importance"]
+    assert found["measure"] == "growth of the pinball loss"
+    assert [each["name"] for each in found["columns"]] == ["x", "noise"]
+    assert found["columns"][0]["mean"] > report["test"]["scores"]["pinball"]
+    assert abs(found["columns"][1]["mean"]) < 0.2 * report["test"]["scores"]["pinball"]
 
 
 def test_a_voice_is_quiet_or_speaks_to_programs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from cli.shell import diabetes, iris, refused, succeed, told
-from plaingrad.cli.table.rows import read_rows
+from plaingrad.cli.table.network import Fitted, fitted
+from plaingrad.cli.table.parts import Parts, divided
+from plaingrad.cli.table.rows import Rows, read_rows
 from plaingrad.cli.table.settings import Settings
-from plaingrad.data.tables import read_frame
+from plaingrad.data.tables import TableEncoder, read_frame
 from plaingrad.estimators.table import TableModel
 
 
@@ -95,3 +100,65 @@ def test_a_value_that_cannot_be_used_costs_no_training(
     options = ("--target", "progression", "-o", tmp_path / "out", "--test", tmp_path / "other.csv")
     line = refused("train", tmp_path / "t.csv", *options)
     assert "other.csv: column 'bmi': expected a finite number, got inf in row 1; mend it" in line
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--embedding"],
+        ["--loss", "quantile"],
+        ["--patience", 0],
+        ["--cv", 3],
+        ["--cv", 3, "--embedding"],
+        ["--tune", 2],
+    ],
+    ids=lambda options: " ".join(map(str, options)),
+)
+def test_each_row_is_encoded_once_for_a_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[object]
+) -> None:
+    random = np.random.default_rng(0)
+    town = random.integers(0, 5, 200)
+    frame = pd.DataFrame({"size": random.normal(size=200), "town": [f"town {k}" for k in town]})
+    frame.assign(y=town + frame["size"]).to_csv(tmp_path / "t.csv", index=False)
+    counts = np.zeros(200, int)
+    transform = TableEncoder.transform
+
+    def counting(encoder: TableEncoder, frame: pd.DataFrame) -> np.ndarray:
+        counts[frame.index] += 1
+        return transform(encoder, frame)
+
+    monkeypatch.setattr(TableEncoder, "transform", counting)
+    told("train", tmp_path / "t.csv", "--target", "y", "--epochs", 1, *options, "-o", tmp_path / "out")
+    assert set(counts) == {4 if "--cv" in options else 1}  # each fold has an encoder of its own
+
+
+def test_the_table_leaves_memory_before_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames: list[weakref.ref[pd.DataFrame]] = []
+
+    def remembered(rows: Rows, *arguments: Any) -> Parts:
+        parts = divided(rows, *arguments)
+        frames.extend(
+            weakref.ref(each.frame) for each in (rows, parts.train, parts.validation, parts.test) if each
+        )
+        return parts
+
+    def gone(*arguments: Any) -> Fitted:
+        gc.collect()
+        assert len(frames) == 4
+        assert all(each() is None for each in frames)
+        return fitted(*arguments)
+
+    monkeypatch.setattr("plaingrad.cli.table.run.divided", remembered)
+    monkeypatch.setattr("plaingrad.cli.table.run.fitted", gone)
+    table = iris(tmp_path / "t.csv")
+    succeed("train", table, "--target", "species", "--epochs", 1, "-o", tmp_path / "out")
+
+
+def test_counts_may_be_zero(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.arange(60) % 12, "y": [0, 0, 1, 0, 3, 1] * 10})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    options = ("--target", "y", "--task", "regression", "--loss", "poisson", "--epochs", 1)
+    report = told("train", tmp_path / "t.csv", *options, "-o", tmp_path / "out")
+    assert report["task"] == "regression"

@@ -6,35 +6,37 @@ import warnings
 from typing import Any
 
 import numpy as np
+from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge
+from sklearn.preprocessing import OneHotEncoder
 
-from plaingrad.cli.table.network import fitted_encoder
-from plaingrad.cli.table.rows import Rows
+from plaingrad.cli.table.rows import Samples
 from plaingrad.cli.table.scores import Predictions
-from plaingrad.data.tables import TableEncoder, Target
+from plaingrad.data.tables import Target
 
 MOST_NUMBERS = 5_000_000  # in the matrix that they are trained on: more change little and take long
 FEWEST_ROWS = 1000  # which is also enough for a linear program
 
 
 def baselines(
-    encoder: TableEncoder, train: Rows, test: Rows, target: Target, quantile: float | None
+    train: Samples, X_test: np.ndarray, coded: list[int], target: Target, quantile: float | None
 ) -> dict[str, Predictions]:
     """The predictions of scikit-learn's dummy and of a linear model, trained on the network's rows.
 
     Args:
-        encoder: fitted to the training rows.
         train: the training rows, or a sample of them.
-        test: what to predict.
+        X_test: what to predict, ``(rows, features)``.
+        coded: the features that are codes for an embedding.
         target: what is predicted.
         quantile: which of the target's quantiles; None for its mean, or for classes.
     """
-    if encoder.cardinalities_:  # codes are no quantities that a linear model could use
-        encoder = fitted_encoder(train, encoder.max_levels)
-    X, y = train.encoded(encoder), train.codes
-    X_test = test.encoded(encoder)
+    X, y = train.X, train.y
+    if coded:  # codes are no quantities that a linear model could use
+        levels = OneHotEncoder(handle_unknown="ignore", dtype=np.float32)
+        features = make_column_transformer((levels, coded), remainder="passthrough")
+        X, X_test = features.fit_transform(X), features.transform(X_test)
     if not target.labels:
         models = _of_numbers(quantile)
         return {
@@ -46,7 +48,7 @@ def baselines(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(X, y, sample_weight=train.weights)
-        every = np.zeros((len(test), len(target.labels)))
+        every = np.zeros((X_test.shape[0], len(target.labels)))
         every[:, model.classes_] = model.predict_proba(X_test)
         found[name] = Predictions(model.predict(X_test), every)
     return found
@@ -61,9 +63,6 @@ def _of_numbers(quantile: float | None) -> dict[str, Any]:
     }
 
 
-def sample_size(encoder: TableEncoder, quantile: float | None) -> int:
-    """How many rows baselines are trained on, at most."""
-    if quantile is not None:
-        return FEWEST_ROWS
-    levels = sum(min(count, encoder.max_levels) for count in encoder.cardinalities_.values())
-    return max(FEWEST_ROWS, MOST_NUMBERS // (len(encoder.names_) + levels))
+def sample_size(features: int, quantile: float | None) -> int:
+    """How many rows of so many features baselines are trained on, at most."""
+    return FEWEST_ROWS if quantile is not None else max(FEWEST_ROWS, MOST_NUMBERS // features)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from plaingrad.cli.table.baselines import baselines, sample_size
-from plaingrad.cli.table.parts import Parts
+from plaingrad.cli.table.network import Encoded
 from plaingrad.cli.table.scores import Predictions, judged, quantile_of, scores
 from plaingrad.cli.table.settings import Settings
 from plaingrad.data.tables import Target
@@ -37,16 +37,16 @@ class Judgement:
     quantile: float | None = None
 
     @classmethod
-    def of(cls, model: TableModel, parts: Parts, settings: Settings) -> Judgement:
+    def of(cls, model: TableModel, encoded: Encoded, settings: Settings) -> Judgement:
         """Judge by the test rows of a split."""
-        quantile = quantile_of(vars(settings))
-        assert parts.test is not None
-        outputs = model.outputs(parts.test.encoded(model.encoder))
+        train, test, quantile = encoded.train, encoded.test, quantile_of(vars(settings))
+        assert test is not None
+        outputs = model.outputs(test.X)
         probabilities = model.probabilities(outputs) if model.target.labels else None
         found = {"network": Predictions(model.places(outputs), probabilities)}
-        sample = parts.train.sample(sample_size(model.encoder, quantile), settings.seed)
-        found |= baselines(model.encoder, sample, parts.test, model.target, quantile)
-        return cls(model.target, parts.test.codes, found, [], len(sample), len(parts.train), quantile)
+        sample = train.sample(sample_size(train.X.shape[1], quantile), settings.seed)
+        found |= baselines(sample, test.X, list(model.encoder.cardinalities_), model.target, quantile)
+        return cls(model.target, test.y, found, [], len(sample), len(train), quantile)
 
     @classmethod
     def joined(cls, folds: list[Judgement]) -> Judgement:

@@ -12,8 +12,9 @@ import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
 from plaingrad.cli.choices import bad, expect_size
+from plaingrad.cli.output import counted
 from plaingrad.cli.table.parts import Parts
-from plaingrad.cli.table.rows import Rows
+from plaingrad.cli.table.rows import Rows, Samples
 from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.source import IGNORE, mendable
 from plaingrad.cli.table.watcher import Watcher
@@ -104,15 +105,15 @@ class Encoded:
 
     Attributes:
         encoder: fitted to the training rows.
-        train: features ``(rows, features)`` and encoded target ``(rows,)``.
-        validation: the same of the rows that tell when to stop; None if nothing does.
-        weights: how much each training row counts; None if all count alike.
+        train: what the network is trained on.
+        validation: what tells when to stop; None if nothing does.
+        test: what the network is judged by; None if it has been judged before.
     """
 
     encoder: TableEncoder
-    train: tuple[np.ndarray, np.ndarray]
-    validation: tuple[np.ndarray, np.ndarray] | None
-    weights: np.ndarray | None
+    train: Samples
+    validation: Samples | None
+    test: Samples | None
 
     @classmethod
     def of(cls, parts: Parts, settings: Settings) -> Encoded:
@@ -128,12 +129,24 @@ class Encoded:
             encoder = fitted_encoder(parts.train, settings.max_levels, settings.embedding)
             if settings.embedding and not encoder.cardinalities_:
                 raise bad("--embedding", "expected a column with categories, and there is none")
-            train = parts.train.encoded(encoder), parts.train.codes
-            held_out = parts.validation
-            validation = None if held_out is None else (held_out.encoded(encoder), held_out.codes)
-            if parts.test is not None:
-                parts.test.encoded(encoder)  # a value that cannot be used shall cost no training
-        return cls(encoder, train, validation, parts.train.weights)
+            train = parts.train.encoded(encoder)
+            # What is tested is encoded now as well: a value that cannot be used shall cost no training.
+            validation, test = (
+                None if rows is None else rows.encoded(encoder) for rows in (parts.validation, parts.test)
+            )
+        return cls(encoder, train, validation, test)
+
+    def told(self) -> str:
+        """How many rows each part has."""
+        counts = [f"{counted(len(self.train), 'row')} to train"]
+        counts += [f"{len(self.validation):,} to validate"] if self.validation else []
+        counts += [f"{len(self.test):,} to test"] if self.test else []
+        return ", ".join(counts)
+
+    def counts(self) -> dict[str, int]:
+        """The same for a program."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: len(rows) for name, rows in named.items() if rows is not None}
 
 
 def fitted_encoder(rows: Rows, max_levels: int, embedding: bool = False) -> TableEncoder:
@@ -170,19 +183,19 @@ def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequ
         ValueError: an option cannot be used.
         TrainingDiverged: the parameters became infinite.
     """
-    (X, y), held_out = encoded.train, encoded.validation
-    expect_size([X.shape[1], *settings.hidden, max(1, len(target.labels))])
+    train, held_out = encoded.train, encoded.validation
+    expect_size([train.X.shape[1], *settings.hidden, max(1, len(target.labels))])
     stopping = [EarlyStopping(patience=settings.patience, restore_best_weights=True)] if held_out else []
     for callback in callbacks:
-        callback.begin(held_out, target.task, "exp" if settings.loss == "poisson" else "identity")
+        callback.begin(held_out, target, settings)
     coded = list(encoded.encoder.cardinalities_)
-    made = make_estimator(settings, target, len(X), coded, [*callbacks, *stopping])
-    validation = {"X_val": _with_codes(held_out[0], coded), "y_val": held_out[1]} if held_out else {}
+    made = make_estimator(settings, target, len(train), coded, [*callbacks, *stopping])
+    validation = {"X_val": _with_codes(held_out.X, coded), "y_val": held_out.y} if held_out else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the report tells it
         warnings.filterwarnings("ignore", "Training interrupted by user")
         try:
-            made.fit(_with_codes(X, coded), y, encoded.weights, **validation)
+            made.fit(_with_codes(train.X, coded), train.y, train.weights, **validation)
         except ValueError as error:
             if isinstance(error.__cause__, TrainingDiverged):
                 raise error.__cause__ from None
@@ -191,7 +204,7 @@ def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequ
     if held_out:
         losses = made.histories_[0].val_loss
         best = 1 + int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
-    return Fitted(made, encoded.encoder, best, batch_size(made, len(X)))
+    return Fitted(made, encoded.encoder, best, batch_size(made, len(train)))
 
 
 def _with_codes(X: np.ndarray, columns: list[int]) -> np.ndarray:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from plaingrad.cli.output import counted
 from plaingrad.cli.table.rows import Rows
 from plaingrad.cli.table.settings import Settings
 from plaingrad.data import Dataset, split
@@ -29,18 +28,6 @@ class Parts:
     train: Rows
     validation: Rows | None
     test: Rows | None
-
-    def told(self) -> str:
-        """How many rows each part has."""
-        counts = [f"{counted(len(self.train), 'row')} to train"]
-        counts += [f"{len(self.validation):,} to validate"] if self.validation else []
-        counts += [f"{len(self.test):,} to test"] if self.test else []
-        return ", ".join(counts)
-
-    def counts(self) -> dict[str, int]:
-        """The same for a program."""
-        named = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: len(rows) for name, rows in named.items() if rows is not None}
 
 
 def divided(

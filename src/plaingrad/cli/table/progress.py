@@ -5,25 +5,26 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column
-from sklearn.metrics import r2_score
 
+from plaingrad.cli.table.rows import Samples
+from plaingrad.cli.table.scores import first_score, quantile_of
+from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.watcher import Watcher
+from plaingrad.data.tables import Target
 from plaingrad.estimators.objectives import LINKS
 from plaingrad.train.callbacks.callback import Logs
 from plaingrad.train.evaluation import BATCH_SIZE, outputs
 
 WIDE = 90  # characters of a terminal that has room for a bar
 INTERVAL = 0.1  # seconds between updates
-SCORES = {"classification": "accuracy", "regression": "r2"}
 
 
 class EpochProgress(Watcher):
-    """A bar with epoch, losses and score, and the score of each epoch in the history.
+    """A bar with epoch, losses and the first score of the report, which the history gets for each epoch too.
 
     Networks of an ensemble are trained side by side, each with a copy; the copies share the display and have
     a line each.
@@ -50,17 +51,16 @@ class EpochProgress(Watcher):
             transient=True,
         )
         self.task: Any = None
-        self.held_out: tuple[torch.Tensor, np.ndarray] | None = None
-        self.score, self.link = "", LINKS["identity"]
+        self.held_out: Samples | None = None
 
     def __deepcopy__(self, memo: Any) -> EpochProgress:
         copied = EpochProgress.__new__(EpochProgress)
         copied.__dict__.update(self.__dict__)
         return copied
 
-    def begin(self, held_out: tuple[np.ndarray, np.ndarray] | None, task: str, link: str) -> None:
-        self.held_out = None if held_out is None else (torch.from_numpy(held_out[0]), held_out[1])
-        self.score, self.link = SCORES[task], LINKS[link]
+    def begin(self, held_out: Samples | None, target: Target, settings: Settings) -> None:
+        self.held_out, self.target, self.quantile = held_out, target, quantile_of(vars(settings))
+        self.link = LINKS["exp" if settings.loss == "poisson" else "identity"]
 
     def on_train_begin(self, logs: Logs) -> None:
         self.task = self.display.add_task("", total=self.run.epochs, title=self.title)
@@ -69,8 +69,9 @@ class EpochProgress(Watcher):
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self.held_out is not None:
-            logs = {**logs, f"val_{self.score}": self._score()}
-            self.run.history.append({f"val_{self.score}": logs[f"val_{self.score}"]})
+            name, score = self._score(self.held_out)
+            self.run.history.append({f"val_{name}": score})
+            logs = {**logs, f"val_{name}": score}
         if time.monotonic() >= self.due:
             self._tell(epoch + 1, logs)
             self.due = time.monotonic() + INTERVAL
@@ -84,15 +85,14 @@ class EpochProgress(Watcher):
             self.display.stop()
 
     def _tell(self, epochs: int, logs: Logs) -> None:
-        shown = [name for name in ("loss", "val_loss", f"val_{self.score}") if name in logs]
+        shown = [name for name in logs if name == "loss" or name.startswith("val_")]
         told = "  ".join(f"{name} {logs[name]:.4g}" for name in shown)
         self.display.update(self.task, completed=epochs, description=told)
 
-    def _score(self) -> float:
-        assert self.held_out is not None
-        inputs, truth = self.held_out
-        found = outputs(self.run.model, inputs, BATCH_SIZE)
-        if self.score == "accuracy":
-            codes = found.argmax(1) if found.shape[1] > 1 else (found[:, 0] > 0).long()
-            return float((codes.numpy() == truth).mean())
-        return float(r2_score(truth, self.link(found[:, 0].numpy()))) if len(truth) > 1 else float("nan")
+    def _score(self, held_out: Samples) -> tuple[str, float]:
+        found = outputs(self.run.model, torch.from_numpy(held_out.X), BATCH_SIZE).numpy()
+        if not self.target.labels:
+            places = self.link(found[:, 0])
+        else:
+            places = found.argmax(1) if found.shape[1] > 1 else found[:, 0] > 0
+        return first_score(self.target, held_out.y, places, self.quantile)

@@ -22,6 +22,31 @@ FEWEST_ROWS = 10
 
 
 @dataclass(frozen=True)
+class Samples:
+    """Rows as a network gets them.
+
+    Attributes:
+        X: their features, float32 ``(rows, features)``.
+        y: their target, as in `Rows`.
+        weights: how much each counts in training, as in `Rows`.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def sample(self, most: int, seed: int) -> Samples:
+        """At most so many of them, drawn at random, in their order."""
+        if len(self) <= most:
+            return self
+        drawn = np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))
+        return Samples(self.X[drawn], self.y[drawn], None if self.weights is None else self.weights[drawn])
+
+
+@dataclass(frozen=True)
 class Rows:
     """Rows with their target.
 
@@ -48,27 +73,20 @@ class Rows:
         weights = None if self.weights is None else self.weights[places]
         return replace(self, frame=self.frame.iloc[places], codes=self.codes[places], lost=0, weights=weights)
 
-    def encoded(self, encoder: TableEncoder) -> np.ndarray:
-        """The features of the rows, float32 ``(rows, features)``.
+    def encoded(self, encoder: TableEncoder) -> Samples:
+        """The rows as a network gets them.
 
         Raises:
             ValueError: a value is not what its column holds; told with the file and its row.
         """
         with self.located():
-            return encoder.transform(self.frame)
+            return Samples(encoder.transform(self.frame), self.codes, self.weights)
 
     @contextmanager
     def located(self) -> Iterator[None]:
         """Let errors about a row of these tell the file and its number there."""
         with named(self.source), numbered(self.frame):
             yield
-
-    def sample(self, most: int, seed: int) -> Rows:
-        """At most so many of the rows, drawn at random, in their order."""
-        if len(self) <= most:
-            return self
-        drawn = np.random.default_rng(seed).choice(len(self), most, replace=False)
-        return self.take(np.sort(drawn))
 
 
 @contextmanager
@@ -167,7 +185,7 @@ def _weights(values: pd.Series, name: str) -> np.ndarray:
 
 def _as_rate(target: Target, values: pd.Series) -> Target:
     """The target as multiples of its mean, for a loss whose predictions are never negative."""
-    least = float(target.undo(target.encode(values[target.present(values)])).min())
+    least = float(np.nanmin(as_numbers(Column.of(values))))
     if least < 0:
         raise ValueError(f"the loss poisson needs a target of at least 0, got {least:.6g} in {target.name!r}")
     return replace(target, mean=0.0, deviation=target.mean)

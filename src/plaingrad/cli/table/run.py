@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import torch
 
 from plaingrad import __version__
@@ -21,6 +23,7 @@ from plaingrad.cli.table.page import page
 from plaingrad.cli.table.parts import Parts, divided, folds, whole
 from plaingrad.cli.table.progress import EpochProgress
 from plaingrad.cli.table.rows import Rows, read_more, read_rows
+from plaingrad.cli.table.scores import quantile_of
 from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.tune import tuned
 from plaingrad.data.tables import Target
@@ -53,30 +56,33 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
         voice.say(f"{counted(lost, 'row')} without {target.name!r} left out")
     with voice.working("encoding columns"):
         parts = _parts(rows, target, settings, voice)
-        rows = rows if settings.cv else parts.train  # of a large table, what is not needed leaves memory
+        folded = folds(rows, target, settings) if settings.cv else None
+        del rows  # of a large table, what is not needed leaves memory
         encoded = Encoded.of(parts, settings)
+        del parts
+        pa.default_memory_pool().release_unused()
     columns = [asdict(choice) for choice in encoded.encoder.choices()]
-    voice.say(terminal.drawn(columns_grid(columns)), parts.told())
+    voice.say(terminal.drawn(columns_grid(columns)), encoded.told())
     with filling(output) as folder:
         search = None
         if settings.tune:
             settings, search = tuned(encoded, target, settings, output, voice)
-        judgement = _cross_validated(rows, target, settings, voice) if settings.cv else None
+        judgement = _cross_validated(folded, target, settings, voice) if folded else None
         made = fitted(encoded, target, settings, [EpochProgress(voice.err)])
         voice.say(_ended(made))
         model = TableModel.of(made.estimator, made.encoder, target)
         if judgement is None:
             with voice.working("training baselines"):
-                judgement = Judgement.of(model, parts, settings)
+                judgement = Judgement.of(model, encoded, settings)
         with voice.working("shuffling columns to see which matter"):
-            important = _importance(model, parts, settings.seed)
+            important = _importance(model, encoded, settings)
         facts = {
             "data": str(data),
             "task": target.task,
             "reason": target.reason,
             "target": target.name,
             "judged_by": _judged_by(judgement, settings),
-            "rows": {**parts.counts(), "without_target": lost},
+            "rows": {**encoded.counts(), "without_target": lost},
             "test": judgement.to_dict(),
             "importance": important,
             **_how(made, settings),
@@ -109,13 +115,14 @@ def _parts(rows: Rows, target: Target, settings: Settings, voice: Voice) -> Part
     return divided(rows, target, settings, *others)
 
 
-def _cross_validated(rows: Rows, target: Target, settings: Settings, voice: Voice) -> Judgement:
+def _cross_validated(folded: Iterator[Parts], target: Target, settings: Settings, voice: Voice) -> Judgement:
     found = []
-    for number, parts in enumerate(folds(rows, target, settings), 1):
+    for number, parts in enumerate(folded, 1):
         title = f"fold {number}/{settings.cv}, epoch"
-        made = fitted(Encoded.of(parts, settings), target, settings, [EpochProgress(voice.err, title)])
+        encoded = Encoded.of(parts, settings)
+        made = fitted(encoded, target, settings, [EpochProgress(voice.err, title)])
         expect_uninterrupted(made)
-        found.append(Judgement.of(TableModel.of(made.estimator, made.encoder, target), parts, settings))
+        found.append(Judgement.of(TableModel.of(made.estimator, made.encoder, target), encoded, settings))
         told = ", ".join(
             f"{name} {value:.4g}"
             for name, value in found[-1].scores()["network"].items()
@@ -150,9 +157,11 @@ def _judged_by(judgement: Judgement, settings: Settings) -> str:
     return f"Judged by {counted(count, 'row')}{where} that {were} not seen in training."
 
 
-def _importance(model: TableModel, parts: Parts, seed: int) -> Facts:
-    unseen = parts.test or parts.validation
-    return importance(model, unseen, seed).to_dict() if unseen else {"measure": "", "rows": 0, "columns": []}
+def _importance(model: TableModel, encoded: Encoded, settings: Settings) -> Facts:
+    unseen = encoded.test or encoded.validation
+    if unseen is None:
+        return {"measure": "", "rows": 0, "columns": []}
+    return importance(model, unseen, settings.seed, quantile_of(vars(settings))).to_dict()
 
 
 def _how(made: Fitted, settings: Settings) -> Facts:

@@ -96,6 +96,18 @@ def quantile_of(settings: Mapping[str, Any]) -> float | None:
     return quantile if asked else None
 
 
+def first_score(
+    target: Target, truth: np.ndarray, places: np.ndarray, quantile: float | None
+) -> tuple[str, float]:
+    """Name and value of the first of `scores`, without the cost of the others; nan of a single number."""
+    if target.labels:
+        return "accuracy", float(np.mean(places == truth))
+    values = target.undo(truth), target.undo(places)
+    if quantile is not None:
+        return "pinball", float(metrics.mean_pinball_loss(*values, alpha=quantile))
+    return "r2", float(metrics.r2_score(*values)) if len(truth) > 1 else np.nan
+
+
 def scores(
     target: Target, truth: np.ndarray, found: Predictions, quantile: float | None
 ) -> dict[str, float | None]:

@@ -60,7 +60,7 @@ def tuned(
         if done:
             voice.say(f"{done} settings searched before in {output / STUDY}")
         else:
-            study.enqueue_trial(_as_parameters(settings, len(encoded.train[0])), skip_if_exists=True)
+            study.enqueue_trial(_as_parameters(settings, len(encoded.train)), skip_if_exists=True)
         assert settings.tune is not None
         for number in range(done + 1, settings.tune + 1):
             title = f"setting {number}/{settings.tune}"
@@ -99,9 +99,10 @@ def _study(optuna: Any, path: Path, fingerprint: str, seed: int) -> Any:
 
 def _fingerprint(encoded: Encoded, settings: Settings) -> str:
     digest = hashlib.sha256(repr([getattr(settings, name) for name in SHARED]).encode())
-    weights = () if encoded.weights is None else (encoded.weights,)
-    for pair in (encoded.train, encoded.validation, weights):
-        for array in pair or ():
+    assert encoded.validation is not None
+    train, held_out = encoded.train, encoded.validation
+    for array in (train.X, train.y, held_out.X, held_out.y, train.weights):
+        if array is not None:
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
@@ -118,7 +119,7 @@ def _try(
 ) -> str:
     """Train with the next setting, and tell how it went."""
     trial = study.ask()
-    chosen = _suggested(trial, settings, len(encoded.train[0]))
+    chosen = _suggested(trial, settings, len(encoded.train))
     pruning = Pruning(trial)
     state = optuna.trial.TrialState
     try:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from plaingrad.cli.table.rows import Samples
+from plaingrad.cli.table.settings import Settings
+from plaingrad.data.tables import Target
 from plaingrad.train.callbacks import Callback
 
 
 class Watcher(Callback):
     """A callback that may look at the validation data itself."""
 
-    def begin(self, held_out: tuple[np.ndarray, np.ndarray] | None, task: str, link: str) -> None:
+    def begin(self, held_out: Samples | None, target: Target, settings: Settings) -> None:
         """Be told before training begins.
 
         Args:
-            held_out: features and encoded target of the validation rows, if there are any.
-            task: "classification" or "regression".
-            link: how outputs become scaled numbers, "identity" or "exp".
+            held_out: the validation rows, if there are any.
+            target: what is predicted.
+            settings: of network and training.
         """

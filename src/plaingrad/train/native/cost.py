@@ -139,6 +139,16 @@ class Estimate:
     def saved(self) -> float:
         return self.eager - self.native
 
+    def __str__(self) -> str:
+        return f"saves about {told(self.saved)} for a compile of {told(self.compile)}"
+
+
+def told(seconds: float) -> str:
+    """A duration, as exact as it is known."""
+    if seconds < 0.01:
+        return "less than 0.01 s"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1g} s"
+
 
 def estimate(task: Task, epochs: int, seconds: float = math.inf) -> Estimate:
     """What this task would take over so many epochs, or as many as are done eagerly in so many seconds."""

@@ -29,14 +29,15 @@ class NativeEngine:
     Args:
         task: what to do.
         program: what `lower_training` makes of the task, if that is known.
+        reason: why it is this engine.
 
     Raises:
         NotLoweredError: something in it is not known to the kernels.
         BuildError: the program cannot be compiled.
     """
 
-    def __init__(self, task: Task, program: Program | None = None) -> None:
-        self.name = "native"
+    def __init__(self, task: Task, program: Program | None = None, reason: str = "") -> None:
+        self.name, self.reason = "native", reason
         self.task = task
         self.inputs, self.targets = task.data.inputs.contiguous(), task.data.targets.contiguous()
         self.weights = None if task.weights is None else task.weights.contiguous()
