@@ -15,6 +15,7 @@ from cli.shell import succeed, titanic, told
 from interop.facts import plain
 from interop.rows import examples
 from plaingrad import nn
+from plaingrad.cli.table.grids import loss_rows
 from plaingrad.data.tables import TableEncoder, Target
 from plaingrad.estimators import TableModel
 from plaingrad.estimators.facts import KNOWN
@@ -50,6 +51,34 @@ def test_a_model_of_a_table_tells_everything(tmp_path: Path) -> None:
     ):
         assert shown in said
     assert succeed("info", model, "--quiet") == ""
+
+
+def test_the_loss_and_what_the_classes_counted_are_told(tmp_path: Path) -> None:
+    table, out = titanic(tmp_path / "titanic.csv"), tmp_path / "out"
+    options = ("--epochs", 2, "--class-weight", "0=0.5", "--class-weight", "1=2", "--label-smoothing", 0.1)
+    said = succeed("train", table, "--target", "survived", "-o", out, *options)
+    report = json.loads((out / "report.json").read_text())
+    assert report["class_weights"] == {"0": 0.5, "1": 2.0}
+    for each in (said, succeed("info", out / "model.safetensors"), (out / "report.html").read_text()):
+        each = " ".join(each.split())
+        assert "How it was made" in each
+        assert "log_loss, label smoothing 0.1" in each
+        assert "0: 0.5, 1: 2; predictions follow them" in each
+        assert "need not be the most probable class" in each
+    assert "need not be the most probable class" in " ".join(succeed("predict", "--help").split())
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "told"),
+    [
+        ("regression", {"loss": "auto", "quantile": 0.5}, "squared_error"),
+        ("regression", {"loss": "quantile", "quantile": 0.9}, "quantile 0.9"),
+        ("regression", {"loss": "huber", "quantile": 0.5, "label_smoothing": 0.0}, "huber"),
+        ("classification", {"loss": "auto", "quantile": 0.5, "label_smoothing": "?"}, "log_loss"),
+    ],
+)
+def test_the_loss_in_words(task: str, settings: dict[str, Any], told: str) -> None:
+    assert loss_rows(task, settings, None) == [["loss", told]]
 
 
 facts = st.dictionaries(

@@ -117,7 +117,7 @@ def test_other_tables_validate_and_test(tmp_path: Path) -> None:
     assert report["rows"] == {"train": 72, "validation": 20, "test": 18, "without_target": 0}
 
 
-def test_cross_validation_judges_by_all_rows_and_trains_on_all(tmp_path: Path) -> None:
+def test_cross_validation_judges_by_all_rows_and_trains_on_those_that_do_not_validate(tmp_path: Path) -> None:
     table, out = diabetes(tmp_path / "diabetes.csv"), tmp_path / "out"
     said = succeed(
         "train", table, "--target", "progression", "-o", out, "--cv", 4, "--epochs", 20, "--lr", 0.01
@@ -130,6 +130,11 @@ def test_cross_validation_judges_by_all_rows_and_trains_on_all(tmp_path: Path) -
     means = [fold["rmse"] ** 2 for fold in report["test"]["folds"]]
     assert report["test"]["scores"]["rmse"] == pytest.approx(np.mean(means) ** 0.5)
     assert "±" in said
+    folds = "Judged by cross-validation with 4 folds over all 200 rows; the model is trained on"
+    assert report["judged_by"] == f"{folds} 160 of them, 40 others tell when to stop."
+    options = ("--target", "progression", "-o", out, "--cv", 4, "--epochs", 2, "--patience", 0)
+    report = told("train", table, *options)
+    assert (report["rows"]["train"], report["judged_by"]) == (200, f"{folds} 200 of them.")
 
 
 def test_the_baselines_are_scikit_learns_on_the_same_split(tmp_path: Path) -> None:

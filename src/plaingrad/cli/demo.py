@@ -12,7 +12,7 @@ import typer
 
 from plaingrad.cli import choices
 from plaingrad.cli.kinds import number, place
-from plaingrad.cli.output import Json, Quiet, Voice, counted, json_text
+from plaingrad.cli.output import Json, Quiet, Voice, json_text, plural
 from plaingrad.files import filling
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _show(setting: Setting, seed: int, folder: Path, voice: Voice) -> dict[str, 
     points = f"{SAMPLES:,} training and {SAMPLES:,} test points of the disc"
     voice.say(f"network {name} ({setting.activation}) on {points}")
     voice.say(
-        f"{counted(setting.epochs, 'epoch')}, batch {setting.batch_size}, SGD, {rate}, "
+        f"{plural(setting.epochs, 'epoch')}, batch {setting.batch_size}, SGD, {rate}, "
         f"{setting.loss} loss, seed {seed}"
     )
     outcome = _train(setting, seed, progress=voice)

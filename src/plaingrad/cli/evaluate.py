@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from plaingrad.cli.kinds import place
-from plaingrad.cli.output import Json, Quiet, Voice, counted
+from plaingrad.cli.output import Json, Quiet, Voice, plural
 from plaingrad.cli.places import expect_place, placed
 from plaingrad.cli.predict import Data, Encoding, Format, Model, Separator
 
@@ -59,7 +59,7 @@ def evaluate(
         "data": str(data),
         "task": target.task,
         "target": target.name,
-        "judged_by": f"{model} judged by {counted(len(rows), 'row')} of {data}.",
+        "judged_by": f"{model} judged by {plural(len(rows), 'row')} of {data}.",
         "without_target": rows.lost,
         "unseen": warned(known.encoder, rows.frame, voice),
         "test": judged(target, rows.codes, found, quantile),
@@ -68,9 +68,9 @@ def evaluate(
         pictures = {} if target.labels else of_numbers(target, rows.codes, found.places)
         with placed(html) as temporary:
             temporary.write_text(evaluation_page(facts, pictures), encoding="utf-8")
-    voice.say(f"predictions of {target.name!r} for {counted(len(rows), 'row')} of {data}")
+    voice.say(f"predictions of {target.name!r} for {plural(len(rows), 'row')} of {data}")
     if rows.lost:
-        voice.say(f"{counted(rows.lost, 'row')} without {target.name!r} left out")
+        voice.say(f"{plural(rows.lost, 'row')} without {target.name!r} left out")
     voice.say(*terminal.judgement(facts["test"]))
     if html is not None:
         voice.say(f"the page is {html}")

@@ -104,12 +104,15 @@ def _brief(value: Any) -> str:
 def _of_table(table: TableModel) -> Iterator[str | Grid]:
     from dataclasses import asdict
 
-    from plaingrad.cli.table.grids import columns_grid, scores_grid
+    from plaingrad.cli.table.grids import Grid, columns_grid, loss_rows, scores_grid
 
     target, facts = table.target, table.facts
     into = f" into {', '.join(target.class_names[:20])}" if target.labels else ""
     yield f"\n{target.task} of {target.name!r}{into}"
     yield columns_grid([asdict(choice) for choice in table.encoder.choices()])
+    if "settings" in facts:
+        how = loss_rows(target.task, facts["settings"], table.class_weights)
+        yield Grid("How it was made", ["", ""], how)
     if "scores" in facts:
         yield scores_grid({"scores": facts["scores"]})
     if "judged_by" in facts:

@@ -78,7 +78,7 @@ class Voice:
             print(json_text(facts))
 
 
-def counted(count: int, name: str) -> str:
+def plural(count: int, name: str) -> str:
     """A number of things, in the singular if it is one."""
     return f"{count:,} {name}{'' if count == 1 else 's'}"
 

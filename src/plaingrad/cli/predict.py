@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plaingrad.cli.kinds import character, encoding, one_of, place
-from plaingrad.cli.output import Json, Quiet, Voice, counted
+from plaingrad.cli.output import Json, Quiet, Voice, plural
 from plaingrad.cli.table.settings import FORMATS
 
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ def predict(
 
     Columns are found by their names, in any order. The output has a row
     for each row of DATA: the column "prediction", and for classes one
-    column with the probability of each, such as "probability_yes".
+    column with the probability of each, such as "probability_yes". Of a
+    model with class weights the prediction follows the weights, and need
+    not be the most probable class.
     """
     voice = Voice(quiet, json)
     with voice.working(f"loading {model}"):
@@ -118,7 +120,7 @@ def predict(
         write_frame(pd.concat([frame[kept], found], axis=1), output, output_format)
     if output != STANDARD:
         are = "is" if len(frame) == 1 else "are"
-        voice.say(f"{counted(len(frame), 'prediction')} of {known.target.name!r} {are} in {output}")
+        voice.say(f"{plural(len(frame), 'prediction')} of {known.target.name!r} {are} in {output}")
         voice.tell({**facts, "output": str(output)})
 
 

@@ -79,6 +79,14 @@ class TableModel:
         """The columns that it needs, by name."""
         return list(self.encoder.used_)
 
+    @property
+    def class_weights(self) -> dict[str, float] | None:
+        """The weights by class; None if they counted alike."""
+        if self.weights is None:
+            return None
+        names = (self.target.class_names[place] for place in self.classes)
+        return dict(zip(names, self.weights.tolist()))
+
     def outputs(self, X: np.ndarray) -> np.ndarray:
         """The averaged predictions for encoded rows: a column for each class, or one of scaled numbers."""
         found = Predictor(self.members, self.link)(X)

@@ -8,19 +8,16 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from sklearn import metrics
-from sklearn.inspection import permutation_importance
 
-from cli.shell import iris, titanic, told
+from cli.shell import iris
 from plaingrad.cli.output import Voice, json_text
 from plaingrad.cli.table import pictures, terminal
 from plaingrad.cli.table.grids import number, scores_grid, search_grid
-from plaingrad.cli.table.importance import importance
 from plaingrad.cli.table.judging import Judgement
 from plaingrad.cli.table.network import Encoded, fitted
 from plaingrad.cli.table.parts import Parts, divided
@@ -39,35 +36,6 @@ def learned(path: Path, target: str, **options: object) -> tuple[TableModel, Par
     encoded = Encoded.of(parts, settings)
     made = fitted(encoded, wanted, settings)
     return TableModel.of(made.estimator, made.encoder, wanted), parts, encoded
-
-
-def test_the_importance_is_scikit_learns_of_the_original_columns(tmp_path: Path) -> None:
-    model, parts, encoded = learned(titanic(tmp_path / "t.csv"), "survived")
-    test = parts.test
-    assert test is not None
-    assert encoded.test is not None
-
-    class Whole:
-        """Encodes and predicts anew for every shuffled table."""
-
-        classes_ = np.arange(2)
-
-        def fit(self) -> None: ...
-
-        def score(self, frame: object, codes: np.ndarray) -> float:
-            exact = model.predict(frame).filter(like="probability_").to_numpy(float)
-            return -metrics.log_loss(codes, exact / exact.sum(1, keepdims=True), labels=[0, 1])
-
-    frame = test.frame[model.columns]
-    theirs = permutation_importance(
-        Whole(), frame, test.codes, scoring=Whole.score, n_repeats=5, random_state=7
-    )
-    ours = importance(model, encoded.test, 7)
-    assert ours.rows == len(test)
-    for name, mean, deviation in zip(model.columns, theirs.importances_mean, theirs.importances_std):
-        assert ours.columns[name] == pytest.approx((mean, deviation), abs=1e-5)
-    assert list(ours.columns) == sorted(ours.columns, key=lambda name: -ours.columns[name][0])
-    assert {"sex", "class"} <= set(list(ours.columns)[:3])
 
 
 @given(st.integers(2, 5), st.integers(20, 60), st.integers(0, 1000))
@@ -170,21 +138,6 @@ def test_pictures_are_svg_that_follows_the_page() -> None:
         assert "<metadata" not in text
     assert "a $x_1 &lt;b&gt;" in drawn[2]
     assert drawn[2].count("<use") < 2 * pictures.MOST_POINTS
-
-
-def test_columns_matter_for_a_quantile_by_its_pinball_loss(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    x, noise = random.uniform(size=(2, 400))
-    pd.DataFrame({"x": x, "noise": noise, "y": 9 * x + random.normal(size=400)}).to_csv(
-        tmp_path / "t.csv", index=False
-    )
-    options = ("--target", "y", "--loss", "quantile", "--quantile", 0.9, "--lr", 0.01, "--epochs", 40)
-    report = told("train", tmp_path / "t.csv", *options, "-o", tmp_path / "out")
-    found = report["importance"]
-    assert found["measure"] == "growth of the pinball loss"
-    assert [each["name"] for each in found["columns"]] == ["x", "noise"]
-    assert found["columns"][0]["mean"] > report["test"]["scores"]["pinball"]
-    assert abs(found["columns"][1]["mean"]) < 0.2 * report["test"]["scores"]["pinball"]
 
 
 def test_a_voice_is_quiet_or_speaks_to_programs(capsys: pytest.CaptureFixture[str]) -> None:

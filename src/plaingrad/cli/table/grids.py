@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from plaingrad.cli.output import counted, duration
+from plaingrad.cli.output import duration, plural
 from plaingrad.cli.table.scores import NAMES
 
 MOST_COLUMNS = 40
 MOST_CLASSES = 40
 MOST_TRIALS = 10
+WEIGHTED = (
+    "predictions follow them, probabilities are those of the classes as they occur in the data, so that a "
+    "prediction need not be the most probable class"
+)
 HEADS = {"dummy": "dummy", "linear": "linear model"}
 SHORT = {
     "activation": "act.",
@@ -72,7 +76,7 @@ def columns_grid(columns: Sequence[Facts]) -> Grid:
     ]
     return Grid(
         "Columns",
-        ["column", "kind", "what is done", "features", "missing"],
+        ["column", "kind", "what is done", "features", "missing in training"],
         rows,
         (3, 4),
         _more(columns, MOST_COLUMNS),
@@ -151,10 +155,16 @@ def importance_grid(importance: Facts, most: int = 15) -> Grid:
     columns = importance["columns"]
     shown = columns[:most]
     largest = max((each["mean"] for each in shown), default=0.0)
-    rows = [[each["name"], f"{number(each['mean'])} ± {number(each['deviation'])}"] for each in shown]
+    repeats = importance["repeats"]
+    spread = [f" ± {number(each['deviation'])}" if repeats > 1 else "" for each in shown]
+    rows = [[each["name"], number(each["mean"]) + more] for each, more in zip(shown, spread)]
     lengths = [max(0.0, each["mean"] / largest) if largest > 0 else 0.0 for each in shown]
-    where = f"on {counted(importance['rows'], 'row')} that the network was not trained on"
-    note = f"The {importance['measure']} when a column is shuffled, {where}."
+    rows_told = plural(importance["rows"], "row")
+    if importance["rows"] < importance["of_rows"]:
+        rows_told = f"{importance['rows']:,} of the {plural(importance['of_rows'], 'row')}"
+    where = f"on {rows_told} that the network was not trained on"
+    often = "once" if repeats == 1 else f"{repeats} times"
+    note = f"The {importance['measure']} when a column is shuffled, {often}, {where}."
     more = _more(columns, most)
     return Grid(
         "Most important columns",
@@ -217,6 +227,29 @@ def _setting(value: Any, digits: int = 3) -> str:
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
+def loss_rows(task: str, settings: Facts, weights: Mapping[str, float] | None) -> list[list[str]]:
+    """What was made small, and what the classes counted.
+
+    Args:
+        task: "classification" or "regression".
+        settings: of the training, of which no more than "loss" need be there.
+        weights: by class; None if they counted alike.
+    """
+    automatic = "log_loss" if task == "classification" else "squared_error"
+    loss = automatic if settings["loss"] == "auto" else settings["loss"]
+    more = [name for name in ("quantile",) if loss == name] + ["label_smoothing"]
+    told = [f"{name.replace('_', ' ')} {settings[name]:.3g}" for name in more if _is_set(settings.get(name))]
+    rows = [["loss", ", ".join([told[0]] if loss == "quantile" and told else [loss, *told])]]
+    if weights is not None:
+        each = ", ".join(f"{name}: {weight:.3g}" for name, weight in list(weights.items())[:MOST_CLASSES])
+        rows.append(["class weights", f"{each}; {WEIGHTED}"])
+    return rows
+
+
+def _is_set(value: Any) -> bool:
+    return isinstance(value, float) and value != 0
+
+
 def how_grid(facts: Facts) -> Grid:
     """How the network was made."""
     network, training, settings = facts["network"], facts["training"], facts["settings"]
@@ -242,6 +275,7 @@ def how_grid(facts: Facts) -> Grid:
         ["rows", counts + (f"; {lost:,} without target left out" if lost else "")],
         *([["weights", weighted]] if settings["weight"] is not None else []),
         ["network", ", ".join([sizes + many, settings["activation"], *options, parameters])],
+        *loss_rows(facts["task"], settings, facts["class_weights"]),
         ["training", f"{settings['optimizer']}, {rate}, {size}"],
         ["epochs", f"{training['epochs']} ({training['stopped']}{kept})"],
         ["time", f"{duration(training['seconds'])}, {training['engine']} engine"],

@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
 from plaingrad.cli.choices import bad, expect_size
-from plaingrad.cli.output import counted
+from plaingrad.cli.output import plural
 from plaingrad.cli.table.parts import Parts
 from plaingrad.cli.table.rows import Rows, Samples
 from plaingrad.cli.table.settings import Settings
@@ -138,7 +138,7 @@ class Encoded:
 
     def told(self) -> str:
         """How many rows each part has."""
-        counts = [f"{counted(len(self.train), 'row')} to train"]
+        counts = [f"{plural(len(self.train), 'row')} to train"]
         counts += [f"{len(self.validation):,} to validate"] if self.validation else []
         counts += [f"{len(self.test):,} to test"] if self.test else []
         return ", ".join(counts)
@@ -156,7 +156,8 @@ def fitted_encoder(rows: Rows, max_levels: int, embedding: bool = False) -> Tabl
         ValueError: a column cannot be used, or none can.
     """
     with rows.located():
-        return TableEncoder(max_levels=max_levels, embedding=embedding).fit(_with_texts_declared(rows.frame))
+        encoder = TableEncoder(max_levels=max_levels, embedding=embedding)
+        return encoder.fit(_with_texts_declared(rows.frame), formats=rows.formats)
 
 
 def _with_texts_declared(frame: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -23,6 +25,32 @@ WIDE = 90  # characters of a terminal that has room for a bar
 INTERVAL = 0.1  # seconds between updates
 
 
+@contextmanager
+def counted(console: Console, title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal while the block runs, which tells how much is done, and of how much."""
+    with _display(console) as display:
+        task = display.add_task("", total=None, title=title)
+        yield lambda done, total: display.update(task, completed=done, total=total)
+
+
+def _display(console: Console) -> Progress:
+    """A line with title, count, bar, time and what is told; nothing if the console is no terminal."""
+    slack = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # is shortened where a terminal is narrow
+    bar = [BarColumn(bar_width=20)] if console.width >= WIDE else []
+    return Progress(
+        TextColumn("{task.fields[title]}"),
+        MofNCompleteColumn(),
+        *bar,
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False, table_column=slack),
+        expand=True,
+        console=console,
+        disable=console.quiet or not console.is_terminal,
+        refresh_per_second=8,
+        transient=True,
+    )
+
+
 class EpochProgress(Watcher):
     """A bar with epoch, losses and the first score of the report, which the history gets for each epoch too.
 
@@ -36,20 +64,7 @@ class EpochProgress(Watcher):
 
     def __init__(self, console: Console, title: str = "epoch") -> None:
         self.title = title
-        slack = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # is shortened where a terminal is narrow
-        bar = [BarColumn(bar_width=20)] if console.width >= WIDE else []
-        self.display = Progress(
-            TextColumn("{task.fields[title]}"),
-            MofNCompleteColumn(),
-            *bar,
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False, table_column=slack),
-            expand=True,
-            console=console,
-            disable=console.quiet or not console.is_terminal,
-            refresh_per_second=8,
-            transient=True,
-        )
+        self.display = _display(console)
         self.task: Any = None
         self.held_out: Samples | None = None
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.source import located, named, repeated
@@ -17,6 +18,7 @@ from plaingrad.data.tables import TableEncoder, Target, read_frame
 from plaingrad.data.tables.column import Column, MisfitError
 from plaingrad.data.tables.errors import expect_column, expect_columns
 from plaingrad.data.tables.meaning import as_numbers
+from plaingrad.data.tables.numberformat import NumberFormat, number_format
 
 FEWEST_ROWS = 10
 
@@ -57,6 +59,7 @@ class Rows:
         source: the table that they are from.
         lost: how many rows were left out because they have no target.
         weights: how much each row counts in training, float64 ``(n,)``; None if all count alike.
+        formats: how the table writes the numbers in some columns, which are numbers in the frame.
     """
 
     frame: pd.DataFrame
@@ -64,6 +67,7 @@ class Rows:
     source: Path
     lost: int = 0
     weights: np.ndarray | None = None
+    formats: Mapping[str, NumberFormat] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -123,7 +127,8 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         target = Target.of(values, settings.target, task)  # type: ignore[arg-type]
         if target.task == "regression" and settings.loss == "poisson":
             target = _as_rate(target, values)
-        rows = _with_target(path, frame.drop(columns=left_out), values, target)
+        columns, formats = _read_as_written(frame.drop(columns=left_out))
+        rows = replace(_with_target(path, columns, values, target), formats=formats)
         for name in weighing:
             rows = replace(rows, weights=_weights(frame.loc[rows.frame.index, name], name))
         if len(rows) < FEWEST_ROWS:
@@ -149,6 +154,18 @@ def read_more(
         frame = read_frame(file, format=format, separator=separator, encoding=encoding)
         expect_columns((target.name, *columns), list(frame.columns))
         return _with_target(path, frame[list(columns)], frame[target.name], target)
+
+
+def _read_as_written(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, NumberFormat]]:
+    """Text as numbers where all rows write them in one way; a part of the rows might not tell which."""
+    found = {}
+    for name, kind in frame.dtypes.items():
+        if pd.api.types.is_string_dtype(kind) and not pd.api.types.is_object_dtype(kind):
+            format = number_format(pa.array(frame[name], pa.large_string(), from_pandas=True))
+            if format is not None:
+                found[str(name)] = format
+    numbers = {name: as_numbers(Column.of(frame[name]), format) for name, format in found.items()}
+    return frame.assign(**numbers) if found else frame, found
 
 
 def _with_target(path: Path, frame: pd.DataFrame, values: pd.Series, target: Target) -> Rows:
@@ -185,7 +202,7 @@ def _weights(values: pd.Series, name: str) -> np.ndarray:
 
 def _as_rate(target: Target, values: pd.Series) -> Target:
     """The target as multiples of its mean, for a loss whose predictions are never negative."""
-    least = float(np.nanmin(as_numbers(Column.of(values))))
+    least = float(np.nanmin(as_numbers(Column.of(values), target.format)))
     if least < 0:
         raise ValueError(f"the loss poisson needs a target of at least 0, got {least:.6g} in {target.name!r}")
     return replace(target, mean=0.0, deviation=target.mean)

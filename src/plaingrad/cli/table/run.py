@@ -13,7 +13,7 @@ import pyarrow as pa
 import torch
 
 from plaingrad import __version__
-from plaingrad.cli.output import Voice, counted, duration, json_text
+from plaingrad.cli.output import Voice, duration, json_text, plural
 from plaingrad.cli.table import pictures, terminal
 from plaingrad.cli.table.grids import columns_grid
 from plaingrad.cli.table.importance import importance
@@ -21,7 +21,7 @@ from plaingrad.cli.table.judging import Judgement
 from plaingrad.cli.table.network import Encoded, Fitted, expect_fitting, fitted
 from plaingrad.cli.table.page import page
 from plaingrad.cli.table.parts import Parts, divided, folds, whole
-from plaingrad.cli.table.progress import EpochProgress
+from plaingrad.cli.table.progress import EpochProgress, counted
 from plaingrad.cli.table.rows import Rows, read_more, read_rows
 from plaingrad.cli.table.scores import quantile_of
 from plaingrad.cli.table.settings import Settings
@@ -53,7 +53,7 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
     lost = rows.lost
     voice.say(f"{target.task}: {target.reason}")
     if lost:
-        voice.say(f"{counted(lost, 'row')} without {target.name!r} left out")
+        voice.say(f"{plural(lost, 'row')} without {target.name!r} left out")
     with voice.working("encoding columns"):
         parts = _parts(rows, target, settings, voice)
         folded = folds(rows, target, settings) if settings.cv else None
@@ -74,17 +74,17 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
         if judgement is None:
             with voice.working("training baselines"):
                 judgement = Judgement.of(model, encoded, settings)
-        with voice.working("shuffling columns to see which matter"):
-            important = _importance(model, encoded, settings)
+        important = _importance(model, encoded, settings, voice)
         facts = {
             "data": str(data),
             "task": target.task,
             "reason": target.reason,
             "target": target.name,
-            "judged_by": _judged_by(judgement, settings),
+            "judged_by": _judged_by(judgement, encoded, settings),
             "rows": {**encoded.counts(), "without_target": lost},
             "test": judgement.to_dict(),
             "importance": important,
+            "class_weights": model.class_weights,
             **_how(made, settings),
             "columns": columns,
             "search": search,
@@ -110,7 +110,7 @@ def _parts(rows: Rows, target: Target, settings: Settings, voice: Voice) -> Part
             path, target, list(rows.frame.columns), settings.format, settings.separator, settings.encoding
         )
         if more.lost:
-            voice.say(f"{counted(more.lost, 'row')} of {path} without {target.name!r} left out")
+            voice.say(f"{plural(more.lost, 'row')} of {path} without {target.name!r} left out")
         others.append(more)
     return divided(rows, target, settings, *others)
 
@@ -144,24 +144,27 @@ def _ended(made: Fitted) -> str:
     count = len(made.estimator.modules_)
     many = f" for the first of {count} networks" if count > 1 else ""
     time = f"{duration(history.seconds)} ({history.engine} engine)"
-    return f"{counted(len(history), 'epoch')}{many} in {time}: {history.stopped}{kept}"
+    return f"{plural(len(history), 'epoch')}{many} in {time}: {history.stopped}{kept}"
 
 
-def _judged_by(judgement: Judgement, settings: Settings) -> str:
+def _judged_by(judgement: Judgement, encoded: Encoded, settings: Settings) -> str:
     count = len(judgement.truth)
     if settings.cv:
         folds = f"cross-validation with {settings.cv} folds"
-        return f"Judged by {folds} over all {count:,} rows; the model is trained on all."
+        held_out = f", {len(encoded.validation):,} others tell when to stop" if encoded.validation else ""
+        trained = f"the model is trained on {len(encoded.train):,} of them{held_out}"
+        return f"Judged by {folds} over all {count:,} rows; {trained}."
     where = f" of {settings.test}" if settings.test else ""
     were = "was" if count == 1 else "were"
-    return f"Judged by {counted(count, 'row')}{where} that {were} not seen in training."
+    return f"Judged by {plural(count, 'row')}{where} that {were} not seen in training."
 
 
-def _importance(model: TableModel, encoded: Encoded, settings: Settings) -> Facts:
+def _importance(model: TableModel, encoded: Encoded, settings: Settings, voice: Voice) -> Facts:
     unseen = encoded.test or encoded.validation
-    if unseen is None:
-        return {"measure": "", "rows": 0, "columns": []}
-    return importance(model, unseen, settings.seed, quantile_of(vars(settings))).to_dict()
+    if unseen is None or not settings.importance:
+        return {"measure": "", "rows": 0, "of_rows": 0, "repeats": 0, "columns": []}
+    with counted(voice.err, "shuffling columns to see which matter") as progress:
+        return importance(model, unseen, settings.seed, quantile_of(vars(settings)), progress).to_dict()
 
 
 def _how(made: Fitted, settings: Settings) -> Facts:

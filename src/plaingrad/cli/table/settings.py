@@ -109,11 +109,15 @@ class Settings:
         int | None,
         _option(
             PARTS,
-            "Report on all rows by cross-validation with so many folds, then train on all.",
+            "Report by cross-validation over all rows, then train on all that do not tell when to stop.",
             integer(2, 100),
             "FOLDS",
         ),
     ] = None
+    importance: Annotated[
+        bool,
+        _option(PARTS, "Report which columns matter, by shuffling each among rows held out."),
+    ] = True
 
     hidden: Annotated[
         tuple,

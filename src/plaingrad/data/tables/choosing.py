@@ -16,6 +16,7 @@ from plaingrad.data.tables.date import DateEncoder
 from plaingrad.data.tables.dateformat import ISO, date_format
 from plaingrad.data.tables.inference import typed
 from plaingrad.data.tables.meaning import as_numbers, as_truth_values
+from plaingrad.data.tables.numberformat import PLAIN, NumberFormat, number_format
 from plaingrad.data.tables.numeric import BooleanEncoder, NumberEncoder
 from plaingrad.data.tables.text import TextEncoder
 
@@ -48,7 +49,9 @@ class LeftOut:
     told: str
 
 
-def chosen(column: Column, name: str, max_levels: int, embedding: bool) -> ColumnEncoder | LeftOut:
+def chosen(
+    column: Column, name: str, max_levels: int, embedding: bool, format: NumberFormat | None = None
+) -> ColumnEncoder | LeftOut:
     """The encoder for a column, fitted to it.
 
     Args:
@@ -56,23 +59,37 @@ def chosen(column: Column, name: str, max_levels: int, embedding: bool) -> Colum
         name: its name.
         max_levels: how many levels get a feature each, at most; a column of more levels is text.
         embedding: whether categories become codes.
+        format: how numbers in it are known to be written; None: as it is found.
 
     Raises:
         MisfitError: a number is infinite.
     """
-    column = _meant(column)
+    format = format or _format(column)
+    column = _meant(column, format)
     if column.missing().all():
         return LeftOut("empty", "left out: no value")
     if _is_identifier(column, name):
         return LeftOut("identifier", "left out: another value in every row")
-    encoder = _encoder(column, max_levels, embedding)
+    if column.form == "number":
+        encoder: ColumnEncoder = NumberEncoder.of(column, format)
+    else:
+        encoder = _encoder(column, max_levels, embedding)
     if not _varies(encoder, column):
         return LeftOut(encoder.kind, "left out: the same value in every row")
     return encoder
 
 
-def _meant(column: Column) -> Column:
+def _format(column: Column) -> NumberFormat:
+    """How text writes numbers, if it does so everywhere, and as programs do not."""
+    if column.form != "text" or column.declared:
+        return PLAIN
+    return number_format(column.levels) or PLAIN
+
+
+def _meant(column: Column, format: NumberFormat) -> Column:
     """Text that says numbers, truth values or dates everywhere is taken for these."""
+    if format != PLAIN:
+        return Column("number", as_numbers(column, format), column.levels)
     if column.form != "text" or column.declared or not len(column.levels):
         return column
     found = typed(pa.chunked_array([column.levels])).type
@@ -84,8 +101,6 @@ def _meant(column: Column) -> Column:
 
 
 def _encoder(column: Column, max_levels: int, embedding: bool) -> ColumnEncoder:
-    if column.form == "number":
-        return NumberEncoder.of(column)
     if column.form == "boolean":
         return BooleanEncoder.of(column)
     format = ISO if column.form == "date" else date_format(column.levels)

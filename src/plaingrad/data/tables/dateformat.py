@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plaingrad.data.tables.inference import ISO_DATE, without_words
+from plaingrad.data.tables.inference import ISO_DATE
+from plaingrad.data.tables.missing import without_words
 
 ISO = "ISO8601"
 DAYS = [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import narwhals as nw
@@ -17,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from plaingrad.data.tables.choosing import ENCODERS, ColumnEncoder, LeftOut, chosen
 from plaingrad.data.tables.column import Column, MisfitError
 from plaingrad.data.tables.errors import expect_names, listed
+from plaingrad.data.tables.numberformat import NumberFormat
 from plaingrad.data.tables.state import Fields
 
 FORMAT = 1
@@ -48,6 +50,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     What a column is, is found from its values:
 
     - numbers and durations are standardised, the median stands for missing ones, told by one more feature;
+      so are numbers in text, also with signs and marks, if all are written so: 1,234.50, $1,234 or 12,5 %;
     - truth values become 1 and -1;
     - categories become one feature for each frequent level, one for all rare ones, one for missing ones;
     - dates (also as text, if day and month can be told apart) become standardised seconds, and sine and
@@ -71,12 +74,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.max_levels = max_levels
         self.embedding = embedding
 
-    def fit(self, frame: Any, y: object = None) -> TableEncoder:
+    def fit(
+        self, frame: Any, y: object = None, *, formats: Mapping[str, NumberFormat] = MappingProxyType({})
+    ) -> TableEncoder:
         """Find what the columns are, and measure them.
 
         Args:
             frame: pandas or polars data frame, or a matrix.
             y: ignored.
+            formats: by column, how other tables write numbers that have been read already here.
 
         Raises:
             ValueError: a column cannot be used, or none can; one line that names column and row.
@@ -91,7 +97,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for name in columns.names:
             try:
                 column = columns.column(name)
-                encoders[name] = chosen(column, name, self.max_levels, self.embedding)
+                encoders[name] = chosen(column, name, self.max_levels, self.embedding, formats.get(name))
             except MisfitError as error:
                 raise error.within(name) from None
             missing[name] = int(column.missing().sum())

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-MISSING = ["", "#N/A", "<NA>", "?", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
+from plaingrad.data.tables.missing import without_words
+from plaingrad.data.tables.numberformat import number_format
+
 FIRST_LOOK = 1000
 ROWS_PER_LEVEL = 2  # at least, on average, for a column of levels instead of texts
 LOOK_AT_LEVELS = 100_000
@@ -22,7 +24,8 @@ def typed(text: pa.ChunkedArray, decimal: str = ".") -> pa.ChunkedArray:
 
     Words such as NA are missing values among numbers, truth values and dates, and words among words.
     Numbers with leading zeros are no numbers but names (postal codes). Text with few distinct values becomes
-    a dictionary array.
+    a dictionary array, unless it is numbers written in another way (see `number_format`), which stay text:
+    other rows have to be read in the way in which the first ones were written, which is not known here.
 
     Args:
         text: strings.
@@ -39,12 +42,7 @@ def typed(text: pa.ChunkedArray, decimal: str = ".") -> pa.ChunkedArray:
             found = reading(values)
             if found is not None:
                 return found
-    return _levels(trimmed)
-
-
-def without_words(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text in which words for missing values are missing."""
-    return pc.if_else(pc.is_in(text, pa.array(MISSING, text.type)), pa.scalar(None, text.type), text)
+    return trimmed if number_format(trimmed) else _levels(trimmed)
 
 
 Reading = Callable[[pa.ChunkedArray], "pa.ChunkedArray | None"]

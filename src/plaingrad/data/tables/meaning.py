@@ -9,18 +9,31 @@ import pyarrow.compute as pc
 
 from plaingrad.data.tables.column import Column, MisfitError, text_of
 from plaingrad.data.tables.dateformat import parsed
-from plaingrad.data.tables.inference import without_words
+from plaingrad.data.tables.missing import without_words
+from plaingrad.data.tables.numberformat import PLAIN, NumberFormat
 
 
-def as_numbers(column: Column) -> np.ndarray:
+def as_numbers(column: Column, format: NumberFormat = PLAIN) -> np.ndarray:
     """float64, nan where a value is missing.
+
+    Args:
+        column: numbers, or text.
+        format: how text writes numbers; such as programs write them are always read.
 
     Raises:
         MisfitError: a value is no number, or infinite.
     """
     if column.form == "date":
         raise _misfit(column, "a number")
-    values = _from_levels(column, _number, "a number") if column.form == "text" else column.values
+    if column.form != "text":
+        values = column.values
+    elif format == PLAIN:
+        values = _from_levels(column, _number, "a number")
+    else:
+        levels = without_words(column.levels)
+        found = format.numbers(levels)
+        _expect_all(column, np.isnan(found) & ~_nulls(levels), f"a number (such as {format})")
+        values = np.append(found, np.nan)[column.values]
     infinite = np.isinf(values)
     if infinite.any():
         row = int(infinite.argmax())

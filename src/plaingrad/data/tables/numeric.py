@@ -11,6 +11,7 @@ import torch
 from plaingrad.data.scale import Scale
 from plaingrad.data.tables.column import Column
 from plaingrad.data.tables.meaning import as_numbers, as_truth_values
+from plaingrad.data.tables.numberformat import PLAIN, NumberFormat
 from plaingrad.data.tables.state import Fields
 
 LARGEST = 1e6
@@ -46,6 +47,7 @@ class NumberEncoder:
         median: what stands for a missing value.
         varies: whether the present values differ; otherwise only the second feature is made.
         indicator: whether there is the second feature.
+        format: how text writes these numbers.
     """
 
     kind: ClassVar[str] = "number"
@@ -54,22 +56,26 @@ class NumberEncoder:
     median: float
     varies: bool
     indicator: bool
+    format: NumberFormat = PLAIN
 
     @classmethod
-    def of(cls, column: Column) -> NumberEncoder:
+    def of(cls, column: Column, format: NumberFormat = PLAIN) -> NumberEncoder:
         """Measure a column."""
-        values = as_numbers(column)
+        values = as_numbers(column, format)
         present = values[~np.isnan(values)]
         standard = Standard.of(present)
         varies = bool(present.min() < present.max())
-        return cls(standard.mean, standard.deviation, _median(present), varies, len(present) < len(values))
+        indicator = len(present) < len(values)
+        return cls(standard.mean, standard.deviation, _median(present), varies, indicator, format)
 
     @property
     def told(self) -> str:
         """What is done, in words."""
         if not self.varies:
             return "whether it is missing"
-        return "standardised" + (f", median {self.median:.4g} where missing{TELLS}" if self.indicator else "")
+        written = "" if self.format == PLAIN else f"numbers written as {self.format}, "
+        missing = f", median {self.median:.4g} where missing{TELLS}" if self.indicator else ""
+        return f"{written}standardised{missing}"
 
     def suffixes(self) -> list[str]:
         """What the features are named after the column's name."""
@@ -77,7 +83,7 @@ class NumberEncoder:
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the features of a column into ``out`` of shape ``(rows, features)``."""
-        values = as_numbers(column)
+        values = as_numbers(column, self.format)
         missing = np.isnan(values)
         if self.varies:
             standard = Standard(self.mean, self.deviation)
@@ -86,19 +92,23 @@ class NumberEncoder:
             out[:, -1] = missing
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
+        """As plain data; the format is left out where numbers are as programs write them."""
+        fields = asdict(self)
+        if self.format == PLAIN:
+            del fields["format"]
+        return fields
 
     @classmethod
     def from_dict(cls, fields: Fields) -> NumberEncoder:
         """From plain data."""
-        fields.expect_only("mean", "deviation", "median", "varies", "indicator")
+        fields.expect_only("mean", "deviation", "median", "varies", "indicator", "format")
         return cls(
             fields.number("mean"),
             fields.scale("deviation"),
             fields.number("median"),
             fields.truth("varies"),
             fields.truth("indicator"),
+            NumberFormat.from_dict(fields.inside("format")) if "format" in fields.data else PLAIN,
         )
 
 

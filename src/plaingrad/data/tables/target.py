@@ -14,6 +14,7 @@ from plaingrad.data.tables.column import Column, MisfitError, text_of
 from plaingrad.data.tables.dateformat import date_format
 from plaingrad.data.tables.inference import typed
 from plaingrad.data.tables.meaning import as_numbers, as_texts, as_truth_values
+from plaingrad.data.tables.numberformat import PLAIN, NumberFormat, number_format
 from plaingrad.data.tables.numeric import Standard
 from plaingrad.data.tables.state import Fields
 
@@ -38,6 +39,7 @@ class Target:
         mean: of the values, for regression.
         deviation: of the values, for regression.
         missing: in how many rows it is missing; they are of no use.
+        format: how text writes the values, for regression.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Target:
     mean: float
     deviation: float
     missing: int
+    format: NumberFormat = PLAIN
 
     @classmethod
     def of(cls, values: Any, name: str | None = None, task: Task | None = None) -> Target:
@@ -65,6 +68,9 @@ class Target:
             raise ValueError(f"task: expected 'classification' or 'regression', got {task!r}")
         name = name or _name(values)
         column = _column(values, name)
+        format = PLAIN
+        if task != "classification":
+            column, format = _written(column, name, task)
         missing = column.missing()
         if missing.all():
             raise ValueError(f"the target {name!r} has no value")
@@ -82,7 +88,7 @@ class Target:
         if decided == "classification":
             return cls(name, decided, reason, _labels(column, name), 0.0, 1.0, lost)
         standard = _measured(present, name)
-        return cls(name, decided, reason, [], standard.mean, standard.deviation, lost)
+        return cls(name, decided, reason, [], standard.mean, standard.deviation, lost, format)
 
     @property
     def class_names(self) -> list[str]:
@@ -113,7 +119,7 @@ class Target:
         try:
             if self.task == "classification":
                 return self._codes(column)
-            numbers = as_numbers(column)
+            numbers = as_numbers(column, self.format)
         except MisfitError as error:
             raise error.within(self.name) from None
         return Standard(self.mean, self.deviation).apply(numbers).astype(np.float32)[:, None]
@@ -143,8 +149,11 @@ class Target:
         return values.astype(np.float64) * self.deviation + self.mean
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
+        """As plain data; the format is left out where numbers are as programs write them."""
+        fields = asdict(self)
+        if self.format == PLAIN:
+            del fields["format"]
+        return fields
 
     @classmethod
     def from_dict(cls, data: Any) -> Target:
@@ -173,6 +182,7 @@ class Target:
             fields.number("mean"),
             fields.scale("deviation"),
             fields.count("missing"),
+            NumberFormat.from_dict(fields.inside("format")) if "format" in fields.data else PLAIN,
         )
 
 
@@ -196,6 +206,21 @@ def _column(values: Any, name: str) -> Column:
         if pa.types.is_integer(kind) or pa.types.is_floating(kind):
             return Column("number", _numbers(column, name), column.levels)
     return column
+
+
+def _written(column: Column, name: str, task: Task | None) -> tuple[Column, NumberFormat]:
+    """Text as the numbers that it writes in one of the ways of `number_format`, and which.
+
+    Few distinct ones are classes, as they are among other numbers, and stay as they are written.
+    """
+    format = number_format(column.levels) if column.form == "text" and not column.declared else None
+    if format is None:
+        return column, PLAIN
+    found = Column("number", as_numbers(column, format), column.levels)
+    present = found.values[~found.missing()]
+    if task is None and _decided(found, present, name)[0] == "classification":
+        return column, PLAIN
+    return found, format
 
 
 def _numbers(column: Column, name: str) -> np.ndarray:
