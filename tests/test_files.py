@@ -1,9 +1,17 @@
+import errno
+import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+import plaingrad
+from disk import limited
+from plaingrad import interop, nn
 from plaingrad.files import filling, replacing
+from plaingrad.train.checkpoint import save_model
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -55,3 +63,52 @@ def test_what_cannot_be_a_folder_is_refused_at_once(tmp_path: Path, place: str) 
     with pytest.raises(NotADirectoryError), filling(tmp_path / place):
         raise AssertionError("entered")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def write_arrow(path: Path) -> None:
+    with replacing(path) as temporary, pa.output_stream(str(temporary)) as stream:
+        stream.write(b"0" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: plaingrad.save(nn.Linear(100, 100), path),
+        lambda path: save_model(nn.Linear(100, 100), path),
+        lambda path: interop.export_onnx(nn.Linear(100, 100), path, (100,)),
+        write_arrow,
+    ],
+    ids=["save", "save_model", "export_onnx", "arrow"],
+)
+def test_a_full_disk_and_a_missing_folder_name_the_file(
+    tmp_path: Path, write: Callable[[Path], object]
+) -> None:
+    (tmp_path / "file").touch()
+    for name, kind in (("no/x.bin", FileNotFoundError), ("file/x.bin", NotADirectoryError)):
+        with pytest.raises(kind) as caught:
+            write(tmp_path / name)
+        assert caught.value.filename == str(tmp_path / name)
+    with pytest.raises(OSError) as full, limited(8000):  # noqa: PT011, its number is looked at below
+        write(tmp_path / "x.bin")
+    assert (full.value.errno, full.value.filename) == (errno.EFBIG, str(tmp_path / "x.bin"))
+    assert full.value.strerror == os.strerror(errno.EFBIG)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_files_that_a_folder_has_no_room_for_are_named_as_asked(tmp_path: Path) -> None:
+    place = tmp_path / "new"
+    with pytest.raises(OSError, match="File too large") as caught, filling(place) as folder, limited(10):
+        (folder / "a").write_text("1" * 100)
+    assert caught.value.filename == str(tmp_path / "new")
+    with pytest.raises(FileNotFoundError) as missing, filling(tmp_path / "new") as folder:
+        (folder / "sub" / "a").write_text("1")
+    assert missing.value.filename == str(tmp_path / "new" / "sub" / "a")
+
+
+def test_errors_about_other_files_stay_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, replacing(tmp_path / "a"):
+        (tmp_path / "other").read_text()
+    assert caught.value.filename == str(tmp_path / "other")
+    with pytest.raises(OSError, match="fork") as nameless, filling(tmp_path / "new"):
+        raise OSError(errno.ENOMEM, "fork")
+    assert nameless.value.filename is None

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+# How a disk is full: altogether, for a user, for a file.
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -21,17 +24,47 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Yields:
         The temporary path, with the same suffix, to write to.
+
+    Raises:
+        OSError: the file cannot be made, or not be written to the end, as on a full disk; it names ``path``.
     """
     target = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+    with _told_as(target):
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes the file readable by its owner alone
-        temporary.replace(target)
+        with _told_as(target, temporary):
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())  # mkstemp makes the file readable by its owner alone
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told_as(target: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Let errors of the operating system name what was asked for, where they name what stands in for it.
+
+    A disk that is full while a file is open names none.
+
+    Args:
+        target: what was asked for.
+        temporary: what stands in for it; None if that has no name yet.
+    """
+    try:
+        yield
+    except OSError as error:
+        named = Path(error.filename) if isinstance(error.filename, (str, os.PathLike)) else None
+        if temporary is None:
+            below = Path()
+        elif named is not None and named.is_relative_to(temporary):
+            below = named.relative_to(temporary)
+        elif named is None and error.errno in NO_SPACE:
+            below = Path()
+        else:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno or 0), str(target / below)) from error
 
 
 def _umask() -> int:
@@ -54,7 +87,8 @@ def filling(folder: str | os.PathLike[str]) -> Iterator[Path]:
         A temporary folder inside, to write to.
 
     Raises:
-        OSError: the folder cannot be made or written to; said on entry, before any work is done.
+        OSError: the folder cannot be made or written to; said on entry, before any work is done. Or a file
+            in it cannot be written to the end; it names the file as it was to be called, or the folder.
     """
     target = Path(folder)
     made = [path for path in (target, *target.parents) if not path.exists()]
@@ -62,7 +96,9 @@ def filling(folder: str | os.PathLike[str]) -> Iterator[Path]:
         if target.exists() and not target.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(target))
         target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=target) as temporary:
+        with _told_as(target):
+            unfinished = tempfile.TemporaryDirectory(prefix=".unfinished-", dir=target)
+        with unfinished as temporary, _told_as(target, Path(temporary)):
             yield Path(temporary)
             for path in sorted(Path(temporary).iterdir()):
                 path.replace(target / path.name)

@@ -1,16 +1,20 @@
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 import plaingrad
 from cli.shell import failed, refused, run, succeed
+from plaingrad.cli import app
 
-COMMANDS = ["cache", "check", "demo", "evaluate", "export", "info", "predict", "train"]
+COMMANDS = ["train", "predict", "evaluate", "info", "export", "check", "cache", "demo"]
 SLOW_TO_IMPORT = ["torch", "numpy", "pandas", "matplotlib", "sklearn", "safetensors"]
 
 
@@ -29,9 +33,15 @@ def test_help_imports_nothing_slow(arguments: list[str]) -> None:
 
 
 def test_the_help_names_the_commands() -> None:
-    assert all(command in succeed("--help") for command in COMMANDS)
+    listed = succeed("--help").partition("Commands")[2]
+    assert re.findall(r"^│ (\w+) ", listed, flags=re.MULTILINE) == COMMANDS
     assert succeed() == succeed("--help")
     assert "Example: plaingrad train " in succeed("--help")
+
+
+def test_python_runs_the_package_as_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "plaingrad", "no"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, refused("no") + "\n")
 
 
 def test_the_version_is_told() -> None:
@@ -44,6 +54,27 @@ def test_every_command_has_an_example_and_speaks_to_programs(command: str) -> No
     assert f"Example: plaingrad {command} " in said
     assert "--quiet" in said
     assert "--json" in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_fits_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    said = succeed(command, "--help")
+    assert "<bool>" not in said
+    assert max(map(len, said.splitlines())) == 80
+    group: Any = typer.main.get_command(app)
+    assert all((param.metavar or "") in said for param in group.commands[command].params)  # none is broken
+
+
+def test_completion_is_for_the_shell_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert succeed("--show-completion", "zsh").startswith("#compdef plaingrad\n")
+    assert "complete --command plaingrad" in succeed("--show-completion", "fish")
+    assert "complete -o default -F _plaingrad_completion plaingrad" in succeed("--show-completion", "bash")
+    assert "expected one of bash, zsh, fish" in refused("--show-completion", "zhs")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "completion for fish is in" in succeed("--install-completion", "fish")
+    assert list(tmp_path.rglob("plaingrad.fish"))
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -85,6 +116,17 @@ def test_a_fault_of_the_program_shows_its_traceback_only_if_asked(
     result = run("demo", "-o", tmp_path / "out")
     assert isinstance(result.exception, RuntimeError)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_warning_is_one_line_without_its_place_in_the_source(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n" + "1,no\n2,yes\n" * 20)
+    command = [sys.executable, "-m", "plaingrad", "train", "t.csv", "--target", "y", "--epochs", "1"]
+    environment = {**os.environ, "PLAINGRAD_CACHE": str(tmp_path / "t.csv" / "cache")}
+    options = ["--engine", "native", "-o", "out"]
+    done = subprocess.run([*command, *options], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert re.match(r"warning: .*t\.csv/cache", line)
 
 
 def test_interruption_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cli.shell import diabetes, iris, refused, succeed, titanic, told
+from cli.shell import diabetes, failed, iris, refused, run, succeed, titanic, told
+from disk import limited
 from plaingrad.cli.output import Voice
 from plaingrad.data.tables import read_frame
 from plaingrad.estimators.table import TableModel
@@ -85,7 +86,8 @@ def test_programs_get_the_predictions_as_one_object(trained: Path, tmp_path: Pat
     assert found["prediction"] == table["prediction"].tolist()
     assert found["probability_setosa"] == pytest.approx(table["probability_setosa"].tolist())
     out = tmp_path / "out.csv"
-    assert told("predict", model, data, "-o", out) == {"target": "species", "rows": 150, "output": str(out)}
+    facts = {"target": "species", "rows": 150, "unseen": [], "output": str(out)}
+    assert told("predict", model, data, "-o", out) == facts
 
 
 def test_it_works_in_a_pipe(trained: Path) -> None:
@@ -100,7 +102,7 @@ def test_it_works_in_a_pipe(trained: Path) -> None:
     done = subprocess.run([*command, *arguments], input=b"a,b\n1,2\n", capture_output=True)
     assert done.returncode == 2
     assert done.stderr.startswith(
-        b"plaingrad predict: standard input: there is no column 'sepal length (cm)'"
+        b"plaingrad predict: standard input: there are no columns 'sepal length (cm)', 'sepal width (cm)', "
     )
     assert done.stderr.count(b"\n") == 1
 
@@ -131,10 +133,39 @@ def test_missing_values_and_unknown_levels_are_no_error(tmp_path: Path) -> None:
     table = titanic(tmp_path / "titanic.csv")
     succeed("train", table, "--target", "survived", "-o", tmp_path / "out", "--epochs", 2, "--quiet")
     (tmp_path / "new.csv").write_text("sex,class,age,name\nfemale,4th,,\n,,,\nmale,1st,40,Someone Else\n")
-    said = succeed("predict", tmp_path / "out/model.safetensors", tmp_path / "new.csv")
-    found = pd.read_csv(io.StringIO(said))
+    result = run("predict", tmp_path / "out/model.safetensors", tmp_path / "new.csv")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        f"warning: {UNSEEN.format('class: 1 of 3 values was', '4th')}\n",
+    )
+    found = pd.read_csv(io.StringIO(result.stdout))
     assert np.isfinite(found.to_numpy(float)).all()
     assert len(found) == 3
+
+
+UNSEEN = "{} not seen in training ('{}')"
+
+
+def test_values_that_training_has_not_seen_are_told(tmp_path: Path) -> None:
+    table, model, new = titanic(tmp_path / "t.csv"), tmp_path / "out/model.safetensors", tmp_path / "new.csv"
+    succeed("train", table, "--target", "survived", "-o", tmp_path / "out", "--epochs", 1, "--quiet")
+    new.write_text(table.read_text().replace(",female,", ",femme,").replace("1st", "first"))
+    count = new.read_text().count(",femme,")
+    for command in (["predict", model, new, "-o", tmp_path / "p.csv"], ["evaluate", model, new]):
+        told_lines = run(*command).stderr.splitlines()
+        assert f"warning: {UNSEEN.format(f'sex: {count} of 1,313 values were', 'femme')}" in told_lines
+        assert len(told_lines) == 2  # not the names, which are text
+        assert succeed(*command, "--quiet") == ""
+        unseen = told(*command)["unseen"]
+        assert {"column": "sex", "count": count, "rows": 1313, "values": ["femme"]} in unseen
+
+
+def test_rare_levels_of_training_and_new_ones_share_a_feature(tmp_path: Path) -> None:
+    table, model, new = titanic(tmp_path / "t.csv"), tmp_path / "out/model.safetensors", tmp_path / "new.csv"
+    options = ("--target", "survived", "--max-levels", 2, "--ignore", "name", "--epochs", 1, "--quiet")
+    succeed("train", table, "-o", tmp_path / "out", *options)
+    new.write_text("sex,class,age\nfemale,9th,30\n")
+    succeed("predict", model, new)
 
 
 def test_an_existing_output_is_kept_if_prediction_fails(trained: Path, tmp_path: Path) -> None:
@@ -144,6 +175,55 @@ def test_an_existing_output_is_kept_if_prediction_fails(trained: Path, tmp_path:
     refused("predict", trained / "iris/model.safetensors", bad, "-o", out)
     assert out.read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "out.csv"]
+
+
+def test_a_header_alone_gives_a_header_alone(trained: Path, tmp_path: Path) -> None:
+    model, table = trained / "iris/model.safetensors", tmp_path / "empty.csv"
+    header = (trained / "iris.csv").read_text().partition("\n")[0]
+    names = "prediction,probability_setosa,probability_versicolor,probability_virginica"
+    for text in (header, f"{header}\n"):
+        table.write_text(text)
+        assert succeed("predict", model, table) == names + "\n"
+        assert succeed("predict", model, table, "--keep", "species") == f"species,{names}\n"
+    found = told("predict", model, table, "-o", tmp_path / "out.parquet")
+    assert found["rows"] == 0
+    assert list(pd.read_parquet(tmp_path / "out.parquet").columns) == names.split(",")
+    number = trained / "diabetes/model.safetensors"
+    table.write_text((trained / "diabetes.csv").read_text().partition("\n")[0])
+    assert succeed("predict", number, table) == "prediction\n"
+    read_frame(trained / "iris.csv").head(0).to_parquet(tmp_path / "empty.parquet")
+    assert succeed("predict", model, tmp_path / "empty.parquet") == names + "\n"
+
+
+def test_the_folder_of_an_output_is_made(trained: Path, tmp_path: Path) -> None:
+    model, table = trained / "iris/model.safetensors", trained / "iris.csv"
+    succeed("predict", model, table, "-o", tmp_path / "a/b/out.csv")
+    succeed("evaluate", model, table, "--html", tmp_path / "c/page.html")
+    succeed("export", model, tmp_path / "d/m.onnx")
+    options = ("--epochs", 1, "-o", tmp_path / "out", "--save-config", tmp_path / "e/run.toml")
+    succeed("train", table, "--target", "species", *options)
+    made = ["a/b/out.csv", "c/page.html", "d/m.onnx", "d/m.json", "e/run.toml"]
+    assert all((tmp_path / name).is_file() for name in made)
+
+
+def test_a_shell_may_give_pipes_for_files(trained: Path) -> None:
+    program = f"{sys.executable} -m plaingrad predict {trained}/iris/model.safetensors"
+    typed = f"{program} <(cat {trained}/iris.csv) -o /dev/stdout --output-format tsv | cat"
+    done = subprocess.run(["bash", "-c", typed], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith("prediction\tprobability_setosa\t")
+    assert "150 predictions of 'species' are in /dev/stdout" in done.stdout
+
+
+def test_a_full_disk_names_the_output(trained: Path, tmp_path: Path) -> None:
+    model = trained / "iris/model.safetensors"
+    with limited(1000):
+        line = failed("predict", model, trained / "iris.csv", "-o", tmp_path / "out.csv")
+    assert line == f"plaingrad predict: {tmp_path / 'out.csv'}: File too large"
+    with limited(1000):
+        line = failed("export", model, tmp_path / "out.onnx")
+    assert line == f"plaingrad export: {tmp_path / 'out.onnx'}: File too large"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_terminal_is_told_what_takes_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

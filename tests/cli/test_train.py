@@ -13,7 +13,9 @@ from sklearn.metrics import log_loss
 from typer.testing import CliRunner
 
 from cli.shell import breast_cancer, diabetes, failed, iris, refused, run, succeed, titanic, told
+from disk import limited
 from plaingrad.cli import app
+from plaingrad.cli.output import duration
 from plaingrad.data.tables import read_frame
 from plaingrad.estimators.table import TableModel
 
@@ -283,6 +285,16 @@ def test_the_folder_is_named_after_the_table_by_default(
     assert Path("out/iris/report.html").exists()
 
 
+def test_one_is_not_told_as_many_and_no_time_as_none(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("a,y\n" + "".join(f"{i},{'no' if i % 2 else 'yes'}\n" for i in range(20)) + "3,\n")
+    said = succeed("train", table, "--target", "y", "-o", tmp_path / "out", "--epochs", 1)
+    assert "\n1 row without 'y' left out\n" in said
+    assert re.search(r"\n1 epoch in [1-9]\d* ms \(", said)
+    assert duration(0.0421) == "42 ms"
+    assert (duration(0.9996), duration(61.26)) == ("1.0 s", "61.3 s")
+
+
 def test_a_table_may_come_by_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = iris(tmp_path / "iris.csv")
     monkeypatch.chdir(tmp_path)
@@ -293,6 +305,17 @@ def test_a_table_may_come_by_standard_input(tmp_path: Path, monkeypatch: pytest.
     assert result.stdout.endswith("are in out/table\n")
 
 
+def test_a_model_that_finds_no_room_has_been_reported(tmp_path: Path) -> None:
+    table, out = iris(tmp_path / "iris.csv"), tmp_path / "out"
+    with limited(8000):
+        result = run("train", table, "--target", "species", "-o", out, "--epochs", 1, "--engine", "eager")
+    line = f"plaingrad train: {out / 'model.safetensors'}: File too large\n"
+    assert (result.exit_code, result.stderr) == (1, line)
+    assert "accuracy" in result.stdout
+    assert "Confusion" in result.stdout
+    assert not out.exists()
+
+
 def test_a_page_that_fails_costs_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -300,7 +323,7 @@ def test_a_page_that_fails_costs_no_training(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("plaingrad.cli.table.run.page", fail)
     table, out = iris(tmp_path / "iris.csv"), tmp_path / "out"
     line = failed("train", table, "--target", "species", "-o", out, "--epochs", 1)
-    assert line == "plaingrad train: No space left on device"
+    assert line == f"plaingrad train: {out}: No space left on device"
     assert sorted(path.name for path in out.iterdir()) == ["history.json", "model.safetensors", "report.json"]
 
 

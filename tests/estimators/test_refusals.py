@@ -254,3 +254,13 @@ def test_progress_is_printed_in_the_same_words(
     assert "Setting learning rate to" in printed[0]
     assert "Learning rate too small" in printed[0]
     assert printed[0] == printed[1]
+
+
+@pytest.mark.parametrize("engine", ["eager", "native"])
+@pytest.mark.parametrize(("parameter", "option"), [("learning_rate_init", "lr"), ("alpha", "weight_decay")])
+def test_a_rate_or_a_penalty_that_float32_cannot_hold(engine: str, parameter: str, option: str) -> None:
+    model = MLPRegressor(engine=engine, max_iter=2, **{parameter: 1e300})
+    with pytest.raises(
+        ValueError, match=rf"^Adam: expected options that float32 can hold, got {option}=[12]e\+300$"
+    ):
+        model.fit(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.float32))

@@ -406,3 +406,17 @@ def test_with_epsilon_hat_adam_is_that_of_scikit_learn() -> None:
         other.update_params(theirs, [grad.numpy()])
     torch.testing.assert_close(parameter.value, torch.from_numpy(theirs[0]), rtol=1e-12, atol=0)
     assert not torch.allclose(parameter.value, start)
+
+
+RATES = [(rule, "lr") for rule in ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad")]
+PENALTIES = [(rule, "weight_decay") for rule in ("SGD", "Adam", "RMSprop", "Adagrad")]
+
+
+@pytest.mark.parametrize(("rule", "option"), RATES + PENALTIES)
+def test_what_the_dtype_cannot_hold_is_told_by_name(rule: str, option: str) -> None:
+    optimizer = getattr(optim, rule)([Parameter(torch.ones(3))], **{option: 1e300})
+    told = f"{rule}: expected options that float32 can hold, got {option}=1e+300"
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        optimizer.step()
+    double = Parameter(torch.ones(3, dtype=torch.float64))
+    getattr(optim, rule)([double], **{option: 1e300}).step()

@@ -11,6 +11,7 @@ import typer
 from plaingrad._version import __version__
 from plaingrad.cli import cache, check, demo, evaluate, export, info, predict, train
 from plaingrad.cli.errors import OneLineErrors
+from plaingrad.cli.help import Command
 
 app = typer.Typer(
     name="plaingrad",
@@ -21,14 +22,18 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-app.command(epilog=cache.EXAMPLE)(cache.cache)
-app.command(epilog=check.EXAMPLE)(check.check)
-app.command(epilog=demo.EXAMPLE)(demo.demo)
-app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
-app.command(epilog=export.EXAMPLE)(export.export)
-app.command(epilog=info.EXAMPLE)(info.info)
-app.command(epilog=predict.EXAMPLE)(predict.predict)
-app.command(epilog=train.EXAMPLE)(train.train)
+# As they are needed one after another, and then what is about the machinery.
+for _module, _command in (
+    (train, train.train),
+    (predict, predict.predict),
+    (evaluate, evaluate.evaluate),
+    (info, info.info),
+    (export, export.export),
+    (check, check.check),
+    (cache, cache.cache),
+    (demo, demo.demo),
+):
+    app.command(cls=Command, epilog=_module.EXAMPLE)(_command)
 
 
 def _told_version(asked: bool) -> None:

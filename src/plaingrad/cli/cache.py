@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from plaingrad.cli.output import Json, Quiet, Voice
+from plaingrad.cli.output import Json, Quiet, Voice, plural
 
 EXAMPLE = "Example: plaingrad cache --clear"
 
@@ -46,7 +46,7 @@ def cache(
 
 
 def _networks(count: int) -> str:
-    return f"{count:,} compiled network{'' if count == 1 else 's'}"
+    return plural(count, "compiled network")
 
 
 def _size(count: int) -> str:

@@ -13,7 +13,8 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from plaingrad.files import replacing
+from plaingrad.cli.kinds import place
+from plaingrad.cli.places import placed
 
 # What a file of options cannot say: it is about the call itself.
 NOT_IN_FILES = ("config", "save_config", "quiet", "json", "help")
@@ -37,7 +38,9 @@ Config = Annotated[
 ]
 SaveConfig = Annotated[
     Path | None,
-    typer.Option("--save-config", metavar="FILE", help="Write all options to a TOML file, for --config."),
+    typer.Option(
+        "--save-config", parser=place, metavar="FILE", help="Write all options to a TOML file, for --config."
+    ),
 ]
 
 
@@ -139,7 +142,7 @@ def save_options(path: Path, arguments: dict[str, Any], settings: Any) -> None:
     lines = [
         f"{name.replace('_', '-')} = {_toml(value)}" for name, value in values.items() if value is not None
     ]
-    with replacing(path) as temporary:
+    with placed(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plaingrad.cli import choices
-from plaingrad.cli.kinds import number
-from plaingrad.cli.output import Json, Quiet, Voice, json_text
+from plaingrad.cli.kinds import number, place
+from plaingrad.cli.output import Json, Quiet, Voice, json_text, plural
 from plaingrad.files import filling
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def demo(
     batch_size: Annotated[int, Option(min=1, max=SAMPLES, help="Samples per step.")] = 1,
     seed: Annotated[int, Option(min=0, help="Of data, weights and order.")] = 0,
     engine: Annotated[str, Option(help="auto or eager.")] = "auto",
-    output: Annotated[Path, Option("--output", "-o", help="Folder for what is made.")] = Path("out/demo"),
+    output: Annotated[
+        Path, Option("--output", "-o", parser=place, metavar="FOLDER", help="Folder for what is made.")
+    ] = Path("out/demo"),
     rounds: Annotated[int, Option(min=1, help="Repeat with as many seeds, and tell how errors spread.")] = 1,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -140,7 +142,8 @@ def _show(setting: Setting, seed: int, folder: Path, voice: Voice) -> dict[str, 
     points = f"{SAMPLES:,} training and {SAMPLES:,} test points of the disc"
     voice.say(f"network {name} ({setting.activation}) on {points}")
     voice.say(
-        f"{setting.epochs} epochs, batch {setting.batch_size}, SGD, {rate}, {setting.loss} loss, seed {seed}"
+        f"{plural(setting.epochs, 'epoch')}, batch {setting.batch_size}, SGD, {rate}, "
+        f"{setting.loss} loss, seed {seed}"
     )
     outcome = _train(setting, seed, progress=voice)
     for part, found in (("train", outcome.train), ("test ", outcome.test)):

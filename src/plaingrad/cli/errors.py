@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from typer.core import TyperGroup
 
+from plaingrad.cli.help import PlainFlags, completed
+from plaingrad.files import NO_SPACE
+
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 TRACEBACK = "PLAINGRAD_TRACEBACK"  # set, faults of the program show where they are
 
 
-class OneLineErrors(TyperGroup):
+class OneLineErrors(PlainFlags, TyperGroup):  # type: ignore[misc]
     """Commands whose errors are told in one line.
 
     The exit code is 2 for what the user can put right: what the command line itself refuses, files that are
@@ -29,8 +33,9 @@ class OneLineErrors(TyperGroup):
         args = list(sys.argv[1:] if args is None else args) or ["--help"]
         command = f"plaingrad {args[0]}" if args[0] in self.commands else "plaingrad"
         options["prog_name"] = "plaingrad"
+        told, warnings.formatwarning = warnings.formatwarning, _warning
         try:
-            code = super().main(args, standalone_mode=False, **options)
+            code = 0 if completed(args) else super().main(args, standalone_mode=False, **options)
         except KeyboardInterrupt:
             code = INTERRUPTED
         except BrokenPipeError:  # whoever read our output has had enough
@@ -41,6 +46,8 @@ class OneLineErrors(TyperGroup):
                 raise
             print(f"{command}: {_message(error)}", file=sys.stderr)
             code = BAD_INPUT if _is_bad_input(error) else FAILED
+        finally:
+            warnings.formatwarning = told
         if code == INTERRUPTED:
             print(f"{command}: interrupted", file=sys.stderr)
         if standalone_mode:
@@ -48,8 +55,13 @@ class OneLineErrors(TyperGroup):
         return code
 
 
+def _warning(message: Warning | str, *_: Any, **__: Any) -> str:
+    """A warning in one line, without the place in the source."""
+    return f"warning: {' '.join(str(message).split())}\n"
+
+
 def _is_bad_input(error: Exception) -> bool:
-    named = isinstance(error, OSError) and error.filename is not None  # and not a disk that is full
+    named = isinstance(error, OSError) and error.filename is not None and error.errno not in NO_SPACE
     return named or (isinstance(error, ValueError) and not _diverged(error)) or _from_options(error)
 
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from plaingrad.cli.output import Json, Quiet, Voice
-from plaingrad.cli.places import expect_place
+from plaingrad.cli.kinds import place
+from plaingrad.cli.output import Json, Quiet, Voice, plural
+from plaingrad.cli.places import expect_place, placed
 from plaingrad.cli.predict import Data, Encoding, Format, Model, Separator
 
 EXAMPLE = "Example: plaingrad evaluate out/titanic/model.safetensors later.csv --html later.html"
@@ -18,7 +19,8 @@ def evaluate(
     model: Model,
     data: Data,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Page with the same, and for numbers pictures too.")
+        Path | None,
+        typer.Option(parser=place, metavar="FILE", help="Page with the same, and for numbers pictures too."),
     ] = None,
     format: Format = None,
     separator: Separator = None,
@@ -40,8 +42,8 @@ def evaluate(
         from plaingrad.cli.table.rows import read_more
         from plaingrad.cli.table.scores import Predictions, judged, quantile_of
         from plaingrad.cli.table.source import EMPTY, mendable
+        from plaingrad.cli.table.unseen import warned
         from plaingrad.estimators.table import TableModel
-        from plaingrad.files import replacing
 
         known = TableModel.load(model)
     target = known.target
@@ -57,17 +59,18 @@ def evaluate(
         "data": str(data),
         "task": target.task,
         "target": target.name,
-        "judged_by": f"{model} judged by {len(rows):,} rows of {data}.",
+        "judged_by": f"{model} judged by {plural(len(rows), 'row')} of {data}.",
         "without_target": rows.lost,
+        "unseen": warned(known.encoder, rows.frame, voice),
         "test": judged(target, rows.codes, found, quantile),
     }
     if html is not None:
         pictures = {} if target.labels else of_numbers(target, rows.codes, found.places)
-        with replacing(html) as temporary:
+        with placed(html) as temporary:
             temporary.write_text(evaluation_page(facts, pictures), encoding="utf-8")
-    voice.say(f"predictions of {target.name!r} for {len(rows):,} rows of {data}")
+    voice.say(f"predictions of {target.name!r} for {plural(len(rows), 'row')} of {data}")
     if rows.lost:
-        voice.say(f"{rows.lost:,} rows without {target.name!r} left out")
+        voice.say(f"{plural(rows.lost, 'row')} without {target.name!r} left out")
     voice.say(*terminal.judgement(facts["test"]))
     if html is not None:
         voice.say(f"the page is {html}")

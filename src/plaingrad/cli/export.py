@@ -10,7 +10,7 @@ import typer
 
 from plaingrad.cli.errors import MissingExtra
 from plaingrad.cli.output import Json, Quiet, Voice, json_text
-from plaingrad.cli.places import expect_place
+from plaingrad.cli.places import expect_place, placed
 from plaingrad.cli.predict import Model
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ def export(
 
     from plaingrad import interop
     from plaingrad.estimators.table import TableModel
-    from plaingrad.files import replacing
 
     known = TableModel.load(model)
     network, link, name = _graph(known)
@@ -54,7 +53,7 @@ def export(
         "target": known.target.name,
         "classes": known.target.class_names,
     }
-    with replacing(output) as temporary, replacing(beside) as told:
+    with placed(output) as temporary, placed(beside) as told:
         try:
             interop.export_onnx(
                 network,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -98,6 +99,13 @@ def sizes(text: Any) -> tuple[int, ...]:
     if any(size > LARGEST_SIZE for size in found):
         raise refused(f"expected sizes of at most {LARGEST_SIZE:,}, got {text!r}")
     return found
+
+
+def place(text: Any) -> Path:
+    """The path of what is to be written."""
+    if not str(text):  # which pathlib takes for the folder that one is in
+        raise refused("expected a path, got ''")
+    return Path(text)
 
 
 def character(text: Any) -> str:

@@ -55,6 +55,11 @@ class Voice:
             else:
                 out.print(thing)
 
+    def warn(self, text: str) -> None:
+        """Print a line to standard error, whatever its width."""
+        if not (self.quiet or self.json):
+            print(f"warning: {text}", file=sys.stderr)
+
     @contextmanager
     def working(self, on: str) -> Iterator[None]:
         """Show on a terminal, while the block runs, what takes its time."""
@@ -71,6 +76,16 @@ class Voice:
         """Print the facts, if a program asked for them."""
         if self.json:
             print(json_text(facts))
+
+
+def plural(count: int, name: str) -> str:
+    """A number of things, in the singular if it is one."""
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time, in milliseconds if it is less than a second."""
+    return f"{seconds:.1f} s" if seconds >= 0.9995 else f"{1000 * seconds:.0f} ms"
 
 
 def json_text(facts: Any) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plaingrad.cli.kinds import character, encoding, one_of
-from plaingrad.cli.output import Json, Quiet, Voice
+from plaingrad.cli.kinds import character, encoding, one_of, place
+from plaingrad.cli.output import Json, Quiet, Voice, plural
 from plaingrad.cli.table.settings import FORMATS
 
 if TYPE_CHECKING:
@@ -20,8 +20,18 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: plaingrad predict out/titanic/model.safetensors new.csv -o predictions.csv"
 
 Option = typer.Option
+
+
+def _model(path: Path) -> Path:
+    inside = path / "model.safetensors"
+    if inside.is_file():
+        raise typer.BadParameter(f"{path} is a folder; did you mean {inside}?")
+    return path
+
+
 Model = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="model.safetensors that plaingrad train has made.")
+    Path,
+    typer.Argument(metavar="MODEL", callback=_model, help="model.safetensors that plaingrad train has made."),
 ]
 Data = Annotated[
     Path, typer.Argument(metavar="DATA", help="Table with the columns of the training; - for standard input.")
@@ -29,8 +39,13 @@ Data = Annotated[
 
 
 def _format(help: str) -> Any:
-    metavar, names = "|".join(FORMATS), list(FORMATS)
-    return Option(help=help, parser=one_of(*FORMATS), metavar=metavar, autocompletion=lambda: names)
+    names = list(FORMATS)
+    return Option(
+        help=f"{help} One of {', '.join(names)}.",
+        parser=one_of(*FORMATS),
+        metavar="NAME",
+        autocompletion=lambda: names,
+    )
 
 
 Format = Annotated[
@@ -50,7 +65,13 @@ def predict(
     data: Data,
     output: Annotated[
         Path,
-        Option("--output", "-o", help="File, whose suffix tells the format; - for standard output, as CSV."),
+        Option(
+            "--output",
+            "-o",
+            parser=place,
+            metavar="FILE",
+            help="File, whose suffix tells the format; - for standard output, as CSV.",
+        ),
     ] = Path("-"),
     keep: Annotated[
         list[str] | None, Option(metavar="COLUMN", help="Column of DATA to write as well; may be repeated.")
@@ -76,6 +97,7 @@ def predict(
         import pandas as pd
 
         from plaingrad.cli.table.source import EMPTY, STANDARD, mendable, named
+        from plaingrad.cli.table.unseen import warned
         from plaingrad.cli.table.writing import expect_writable, write_frame
         from plaingrad.estimators.table import TableModel
 
@@ -85,18 +107,21 @@ def predict(
         frame = _read(data, known, format, separator, encoding, list(keep or []), keep_all)
     with voice.working("predicting"), mendable(EMPTY), named(data):
         found = known.predict(frame)
+    strange = warned(known.encoder, frame, voice)
     kept = list(frame.columns) if keep_all else list(keep or [])
     twice = [name for name in kept if name in found.columns]
     if twice:
         raise ValueError(f"--keep: a column {twice[0]!r} is written already; rename it")
+    facts = {"target": known.target.name, "rows": len(frame), "unseen": strange}
     if json and output == STANDARD:
-        voice.tell({"target": known.target.name, "rows": len(frame), **found.to_dict("list")})
+        voice.tell({**facts, **found.to_dict("list")})
         return
     with voice.working("writing") if output != STANDARD else nullcontext():
         write_frame(pd.concat([frame[kept], found], axis=1), output, output_format)
     if output != STANDARD:
-        voice.say(f"{len(frame):,} predictions of {known.target.name!r} are in {output}")
-        voice.tell({"target": known.target.name, "rows": len(frame), "output": str(output)})
+        are = "is" if len(frame) == 1 else "are"
+        voice.say(f"{plural(len(frame), 'prediction')} of {known.target.name!r} {are} in {output}")
+        voice.tell({**facts, "output": str(output)})
 
 
 def _read(
@@ -108,12 +133,13 @@ def _read(
     keep: list[str],
     keep_all: bool,
 ) -> pd.DataFrame:
-    from plaingrad.cli.table.source import located
+    from plaingrad.cli.table.source import located, repeated
     from plaingrad.data.tables import read_frame
-    from plaingrad.data.tables.errors import expect_column
+    from plaingrad.data.tables.errors import expect_columns
 
     with located(path, format) as file:
-        frame = read_frame(file, format=format, separator=separator, encoding=encoding)
-        for name in (*model.columns, *keep):
-            expect_column(name, list(frame.columns))
+        frame = read_frame(file, format=format, separator=separator, encoding=encoding, empty=True)
+        expect_columns(model.columns, list(frame.columns))
+        with repeated("--keep", keep, list(frame.columns)):
+            expect_columns(keep, list(frame.columns))
         return frame if keep_all else frame[list(dict.fromkeys([*model.columns, *keep]))]

@@ -12,6 +12,7 @@ from plaingrad.cli.output import Json, Quiet, Voice
 from plaingrad.cli.places import expect_other, expect_place
 from plaingrad.cli.table.settings import FILES, STUDY, Settings
 from plaingrad.cli.table.source import STANDARD
+from plaingrad.files import filling
 
 EXAMPLE = "Example: plaingrad train titanic.csv --target survived -o out/titanic"
 
@@ -43,7 +44,8 @@ def train(
     voice = Voice(quiet, json)
     with voice.working("starting"):  # the libraries take a while
         from plaingrad.cli.table.run import run
-    facts = run(data, settings, output, voice)
+    with filling(output):  # said before the table is read, if that is no place for it
+        facts = run(data, settings, output, voice)
     if save_config is not None:
         save_options(save_config, {"data": data}, settings)
     voice.tell({**facts, "output": str(output)})
@@ -52,7 +54,10 @@ def train(
 def _expect_places(
     data: Path, settings: Settings, output: Path, config: Path | None, save_config: Path | None
 ) -> None:
-    """Refuse to write over what is read, or twice to the same file."""
+    """Refuse to judge by what is trained on, to write over what is read, or twice to the same file."""
+    for option, path in (("--validation", settings.validation), ("--test", settings.test)):
+        if path is not None:
+            expect_other(path, option, {"DATA": data})
     reads = {"DATA": data, "--validation": settings.validation, "--test": settings.test}
     written = {f"{name} of --output": output / name for name in (*FILES, STUDY)}
     expect_place(save_config, "--save-config", {**reads, **written})

@@ -76,6 +76,7 @@ def save(
         ValueError: the network has a module of another class, or was changed since it was made (`describe`),
             or has state of a dtype that the format does not know; or a fact is nothing that JSON can hold.
         TypeError: an attachment is not bytes.
+        OSError: the file cannot be written, or not to the end, as on a full disk.
     """
     own: dict[str, Any] = {}
     if isinstance(module, Holder):

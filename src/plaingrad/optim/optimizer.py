@@ -120,6 +120,9 @@ class Optimizer:
         Args:
             samples: by what the weight decay is divided: where it is meant for one sample, the number of
                 samples in the batch.
+
+        Raises:
+            ValueError: an option is too large for the parameters' dtype.
         """
         storages = self.storages
         if self.clip_norm is not None:
@@ -129,10 +132,15 @@ class Optimizer:
             value, grad = storage.value, storage.grad
             if group["maximize"]:
                 grad = -grad
-            if group["weight_decay"]:
-                decay = group["weight_decay"] / samples
-                grad = self.decay(value, grad, {**group, "weight_decay": decay})
-            self.update(value, grad, state, group)
+            try:
+                if group["weight_decay"]:
+                    decay = group["weight_decay"] / samples
+                    grad = self.decay(value, grad, {**group, "weight_decay": decay})
+                self.update(value, grad, state, group)
+            except RuntimeError as error:
+                if "without overflow" not in str(error):
+                    raise
+                raise ValueError(self._too_large(value, group)) from error
 
     def zero_grad(self) -> None:
         """Set all gradients to zero."""
@@ -225,6 +233,14 @@ class Optimizer:
         complete = {**defaults, **group, "params": params}
         self.check(where, complete)
         return complete
+
+    def _too_large(self, value: Vector, group: Mapping[str, Any]) -> str:
+        """Which options the parameters' dtype cannot hold, or what the rule makes of them."""
+        suspected = torch.finfo(value.dtype).max ** 0.5
+        numbers = {name: each for name, each in group.items() if isinstance(each, (int, float))}
+        told = ", ".join(f"{name}={each:g}" for name, each in numbers.items() if abs(each) > suspected)
+        dtype = str(value.dtype).removeprefix("torch.")
+        return f"{type(self).__name__}: expected options that {dtype} can hold, got {told or dict(numbers)}"
 
     def __repr__(self) -> str:
         lines = []

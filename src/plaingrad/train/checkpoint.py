@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import struct
 import sys
 from collections import Counter
@@ -35,6 +36,9 @@ def save_model(
         model: the model.
         path: the file, by custom ``*.safetensors``; its folder must exist.
         metadata: anything that JSON can hold, to be found again by `load_state`.
+
+    Raises:
+        OSError: the file cannot be written, or not to the end, as on a full disk.
     """
     write_tensors(path, model.state_dict(), json.dumps(dict(metadata or {}), sort_keys=True))
 
@@ -56,12 +60,22 @@ def load_state(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[st
 
 
 def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], text: str) -> None:
-    """Write a safetensors file with one entry of metadata; it is either whole or not there."""
+    """Write a safetensors file with one entry of metadata; it is either whole or not there.
+
+    Raises:
+        OSError: it cannot be written, or not to the end.
+    """
     # Copies, since safetensors refuses tensors that share memory. One entry of metadata, for the order in
     # which safetensors writes several is left to chance.
     copies = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
-        save_file(copies, temporary, metadata={ENTRY: text})
+        try:
+            save_file(copies, temporary, metadata={ENTRY: text})
+        except SafetensorError as error:  # its way to say what the operating system has said
+            found = re.search(r"\(os error (\d+)\)", str(error))
+            if found is None:
+                raise
+            raise OSError(number := int(found[1]), os.strerror(number)) from error
 
 
 @dataclass(frozen=True)

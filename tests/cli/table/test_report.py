@@ -117,6 +117,8 @@ def test_the_table_of_a_search_breaks_no_word(width: int) -> None:
     grid = search_grid({"best": settings, "trials": [trial]})
     words = shown(terminal.drawn(grid), width, False).split()
     assert set(" ".join([*grid.head, *grid.rows[0]]).split()) <= set(words)
+    numbers = {grid.head[i] for i in grid.numbers}  # which no page breaks
+    assert numbers == {"trial", "loss", "dropout", "lr", "weight decay", "batch size"}
 
 
 def test_pictures_are_svg_that_follows_the_page() -> None:

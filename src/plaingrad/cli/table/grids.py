@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from plaingrad.cli.output import duration, plural
 from plaingrad.cli.table.scores import NAMES
 
 MOST_COLUMNS = 40
@@ -22,6 +23,8 @@ SHORT = {
     "weight_decay": "weight decay",
     "batch_size": "batch size",
 }
+
+NUMBERS = ("dropout", "lr", "weight_decay", "batch_size")  # of a setting
 
 Facts = Mapping[str, Any]
 
@@ -156,8 +159,10 @@ def importance_grid(importance: Facts, most: int = 15) -> Grid:
     spread = [f" ± {number(each['deviation'])}" if repeats > 1 else "" for each in shown]
     rows = [[each["name"], number(each["mean"]) + more] for each, more in zip(shown, spread)]
     lengths = [max(0.0, each["mean"] / largest) if largest > 0 else 0.0 for each in shown]
-    drawn = f" of the {importance['of_rows']:,}" if importance["rows"] < importance["of_rows"] else ""
-    where = f"on {importance['rows']:,}{drawn} rows that the network was not trained on"
+    rows_told = plural(importance["rows"], "row")
+    if importance["rows"] < importance["of_rows"]:
+        rows_told = f"{importance['rows']:,} of the {plural(importance['of_rows'], 'row')}"
+    where = f"on {rows_told} that the network was not trained on"
     often = "once" if repeats == 1 else f"{repeats} times"
     note = f"The {importance['measure']} when a column is shuffled, {often}, {where}."
     more = _more(columns, most)
@@ -211,7 +216,7 @@ def search_grid(search: Facts) -> Grid:
         "Search",
         ["trial", "loss", *(SHORT.get(name, name) for name in names)],  # nine columns, for 80 characters
         rows,
-        (0, 1),
+        (0, 1, *(2 + i for i, name in enumerate(names) if name in NUMBERS)),
         note,
     )
 
@@ -273,7 +278,7 @@ def how_grid(facts: Facts) -> Grid:
         *loss_rows(facts["task"], settings, facts["class_weights"]),
         ["training", f"{settings['optimizer']}, {rate}, {size}"],
         ["epochs", f"{training['epochs']} ({training['stopped']}{kept})"],
-        ["time", f"{training['seconds']:.1f} s, {training['engine']} engine"],
+        ["time", f"{duration(training['seconds'])}, {training['engine']} engine"],
         ["seed", str(settings["seed"])],
         ["versions", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())],
     ]

@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
 from plaingrad.cli.choices import bad, expect_size
+from plaingrad.cli.output import plural
 from plaingrad.cli.table.parts import Parts
 from plaingrad.cli.table.rows import Rows, Samples
 from plaingrad.cli.table.settings import Settings
@@ -137,7 +138,7 @@ class Encoded:
 
     def told(self) -> str:
         """How many rows each part has."""
-        counts = [f"{len(self.train):,} rows to train"]
+        counts = [f"{plural(len(self.train), 'row')} to train"]
         counts += [f"{len(self.validation):,} to validate"] if self.validation else []
         counts += [f"{len(self.test):,} to test"] if self.test else []
         return ", ".join(counts)

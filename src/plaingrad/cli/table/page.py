@@ -30,7 +30,12 @@ h1 { font-size: 1.6rem; line-height: 1.2; margin: 1rem 0 .3rem; overflow-wrap: a
 h2 { font-size: 1.15rem; margin: 2.2rem 0 .4rem; }
 p { margin: .3rem 0; max-width: 42rem; }
 p.note, figcaption { color: var(--pale); font-size: .87rem; }
-.scroll { overflow-x: auto; }
+/* A shadow at an edge beyond which there is more: the covers scroll with the table, the shadows stay. */
+.scroll { overflow-x: auto; background: linear-gradient(to right, var(--paper) 30%, transparent) left,
+  linear-gradient(to left, var(--paper) 30%, transparent) right,
+  linear-gradient(to right, #0004, transparent) left, linear-gradient(to left, #0004, transparent) right;
+  background-size: 2.5rem 100%, 2.5rem 100%, .7rem 100%, .7rem 100%; background-repeat: no-repeat;
+  background-attachment: local, local, scroll, scroll; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem 2rem; }
 figure { margin: .5rem 0; flex: 1 1 19rem; max-width: 30rem; min-width: 0; }
 figure svg { display: block; width: 100%; height: auto; fill: currentColor; }
@@ -39,6 +44,7 @@ th { text-align: left; font-weight: 600; border-bottom: 1px solid var(--ink); ve
 th, td { padding: .22rem .8rem .22rem 0; }
 td { border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; }
 th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.n { white-space: normal; }
 td.bar { width: 14rem; min-width: 6rem; vertical-align: middle; }
 td.bar i { display: block; height: .8rem; background: var(--blue); border-radius: 2px; min-width: 1px; }
 table.scores td:nth-child(2) { font-weight: 600; background: var(--best); padding-left: .6rem; }
@@ -46,6 +52,7 @@ table.confusion td { text-align: center; border: 1px solid var(--line); padding:
 table.confusion th { padding: .2rem .6rem; border: 0; font-weight: 400; text-align: center; }
 table.confusion tbody th { text-align: right; }
 table.confusion .strong { color: #fff; }
+@media (max-width: 40rem) { table { font-size: .8rem; } th, td { padding-right: .45rem; } }
 """
 
 

@@ -13,10 +13,10 @@ import pandas as pd
 import pyarrow as pa
 
 from plaingrad.cli.table.settings import Settings
-from plaingrad.cli.table.source import located, named
+from plaingrad.cli.table.source import located, named, repeated
 from plaingrad.data.tables import TableEncoder, Target, read_frame
 from plaingrad.data.tables.column import Column, MisfitError
-from plaingrad.data.tables.errors import expect_column
+from plaingrad.data.tables.errors import expect_column, expect_columns
 from plaingrad.data.tables.meaning import as_numbers
 from plaingrad.data.tables.numberformat import NumberFormat, number_format
 
@@ -117,8 +117,9 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         names = list(frame.columns)
         weighing = [] if settings.weight is None else [settings.weight]
         left_out = list(dict.fromkeys([settings.target, *weighing, *settings.ignore]))
-        for name in left_out:
-            expect_column(name, names)
+        with repeated("--ignore", settings.ignore, names):
+            for name in left_out:
+                expect_column(name, names)
         if len(names) == len(left_out):
             raise ValueError(f"there is no column besides the target {settings.target!r} to predict it from")
         values = frame[settings.target]
@@ -151,8 +152,7 @@ def read_more(
     """
     with located(path, format) as file:
         frame = read_frame(file, format=format, separator=separator, encoding=encoding)
-        for column in (target.name, *columns):
-            expect_column(column, list(frame.columns))
+        expect_columns((target.name, *columns), list(frame.columns))
         return _with_target(path, frame[list(columns)], frame[target.name], target)
 
 

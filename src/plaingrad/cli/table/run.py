@@ -13,7 +13,7 @@ import pyarrow as pa
 import torch
 
 from plaingrad import __version__
-from plaingrad.cli.output import Voice, json_text
+from plaingrad.cli.output import Voice, duration, json_text, plural
 from plaingrad.cli.table import pictures, terminal
 from plaingrad.cli.table.grids import columns_grid
 from plaingrad.cli.table.importance import importance
@@ -53,7 +53,7 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
     lost = rows.lost
     voice.say(f"{target.task}: {target.reason}")
     if lost:
-        voice.say(f"{lost:,} rows without {target.name!r} left out")
+        voice.say(f"{plural(lost, 'row')} without {target.name!r} left out")
     with voice.working("encoding columns"):
         parts = _parts(rows, target, settings, voice)
         folded = folds(rows, target, settings) if settings.cv else None
@@ -89,11 +89,11 @@ def run(data: Path, settings: Settings, output: Path, voice: Voice) -> Facts:
             "columns": columns,
             "search": search,
         }
+        voice.say(*terminal.report(facts))  # before the files, for which the disk may have no room
         _write(folder, model, made, facts)
     with filling(output) as folder:  # of its own, so that a plot that fails costs no training
         drawn = _pictures(made, judgement, facts)
         (folder / "report.html").write_text(page(facts, drawn), encoding="utf-8")
-    voice.say(*terminal.report(facts))
     voice.say(f"model.safetensors, report.html, report.json and history.json are in {output}")
     return facts
 
@@ -110,7 +110,7 @@ def _parts(rows: Rows, target: Target, settings: Settings, voice: Voice) -> Part
             path, target, list(rows.frame.columns), settings.format, settings.separator, settings.encoding
         )
         if more.lost:
-            voice.say(f"{more.lost:,} rows of {path} without {target.name!r} left out")
+            voice.say(f"{plural(more.lost, 'row')} of {path} without {target.name!r} left out")
         others.append(more)
     return divided(rows, target, settings, *others)
 
@@ -143,8 +143,8 @@ def _ended(made: Fitted) -> str:
     kept = f"; epoch {made.best_epoch} kept" if made.best_epoch else ""
     count = len(made.estimator.modules_)
     many = f" for the first of {count} networks" if count > 1 else ""
-    time = f"{history.seconds:.1f} s ({history.engine} engine)"
-    return f"{len(history)} epochs{many} in {time}: {history.stopped}{kept}"
+    time = f"{duration(history.seconds)} ({history.engine} engine)"
+    return f"{plural(len(history), 'epoch')}{many} in {time}: {history.stopped}{kept}"
 
 
 def _judged_by(judgement: Judgement, encoded: Encoded, settings: Settings) -> str:
@@ -155,7 +155,8 @@ def _judged_by(judgement: Judgement, encoded: Encoded, settings: Settings) -> st
         trained = f"the model is trained on {len(encoded.train):,} of them{held_out}"
         return f"Judged by {folds} over all {count:,} rows; {trained}."
     where = f" of {settings.test}" if settings.test else ""
-    return f"Judged by {count:,} rows{where} that were not seen in training."
+    were = "was" if count == 1 else "were"
+    return f"Judged by {plural(count, 'row')}{where} that {were} not seen in training."
 
 
 def _importance(model: TableModel, encoded: Encoded, settings: Settings, voice: Voice) -> Facts:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from typer import Option
 
 from plaingrad.cli.choices import bad
-from plaingrad.cli.kinds import character, encoding, integer, number, one_of, sizes
+from plaingrad.cli.kinds import character, encoding, integer, number, one_of, place, sizes
 
 # What a training writes into its folder, and --tune besides.
 FILES = ("model.safetensors", "report.html", "report.json", "history.json")
@@ -25,6 +25,9 @@ OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad")
 SCHEDULES = ("constant", "cosine", "linear", "one_cycle", "invscaling", "adaptive")
 LOSSES = ("auto", "log_loss", "squared_error", "absolute_error", "huber", "quantile", "poisson")
 
+WIDEST = 20  # characters of the names that fit beside an option
+MOST_NAMES = 7
+
 TABLE, PARTS, NETWORK, TRAINING, SEARCH = "Table", "Parts", "Network", "Training", "Search"
 
 
@@ -35,8 +38,11 @@ def _option(
 
 
 def _choice(panel: str, help: str, names: tuple[str, ...]) -> Any:
-    # Short lists of names are shown in the help, and all of them are completed by the shell.
-    metavar = "|".join(names) if len(names) <= 7 else "NAME"
+    # Few names are shown in the help, longer ones where they can be broken; the shell completes all of them.
+    metavar = "|".join(names)
+    if len(metavar) > WIDEST:
+        metavar = "NAME"
+        help += f" One of {', '.join(names)}." if len(names) <= MOST_NAMES else ""
     return _option(panel, help, one_of(*names), metavar, autocompletion=lambda: list(names))
 
 
@@ -47,7 +53,7 @@ class Settings:
     target: Annotated[str, _option(TABLE, "Column to predict.", None, "COLUMN")]
     output: Annotated[
         Path | None,
-        _option(TABLE, "Folder for what is made; out/DATA by default.", None, None, "--output", "-o"),
+        _option(TABLE, "Folder for what is made; out/DATA by default.", place, "FOLDER", "--output", "-o"),
     ] = None
     task: Annotated[
         str,
@@ -138,9 +144,9 @@ class Settings:
     lr: Annotated[
         float, _option(TRAINING, "Learning rate at the start.", number(0, above=True), "NUMBER")
     ] = 1e-3
-    schedule: Annotated[str, _choice(TRAINING, "How it changes; the last two with sgd alone.", SCHEDULES)] = (
-        "constant"
-    )
+    schedule: Annotated[
+        str, _choice(TRAINING, "How it changes; invscaling and adaptive with sgd alone.", SCHEDULES)
+    ] = "constant"
     weight_decay: Annotated[
         float, _option(TRAINING, "Penalty on large weights (scikit-learn's alpha).", number(0), "NUMBER")
     ] = 1e-4

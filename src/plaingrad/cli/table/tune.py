@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from plaingrad.cli.errors import MissingExtra
-from plaingrad.cli.output import Voice
+from plaingrad.cli.output import Voice, plural
 from plaingrad.cli.table.network import Encoded, fitted
 from plaingrad.cli.table.progress import EpochProgress
 from plaingrad.cli.table.settings import STUDY, Settings
@@ -133,7 +133,7 @@ def _try(
         raise KeyboardInterrupt
     if pruning.pruned:
         study.tell(trial, state=state.PRUNED)
-        return f"given up after {len(made.history)} epochs, validation loss {pruning.best:.4g}"
+        return f"given up after {plural(len(made.history), 'epoch')}, validation loss {pruning.best:.4g}"
     if not np.isfinite(pruning.best):
         study.tell(trial, state=state.FAIL)
         return "validation loss never finite"

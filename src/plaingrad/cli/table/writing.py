@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 
-from plaingrad.cli.places import Files, expect_place
+from plaingrad.cli.places import Files, expect_place, placed
 from plaingrad.cli.table.source import STANDARD
 from plaingrad.data.tables.reading import SUFFIXES
-from plaingrad.files import replacing
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+OPTION = "--output-format tells the format whatever the suffix"
 ROWS_AT_ONCE = 100_000
 
 
@@ -33,11 +33,13 @@ def expect_writable(path: Path, format: str | None, reads: Files) -> None:
 
     Raises:
         ValueError: the suffix names no format, or the file is one of those that are read.
-        OSError: there is no such folder, or the path is one.
+        OSError: the path is a folder, or its folder cannot be made or written to.
     """
     if path == STANDARD:
         return
     _format(path, format)
+    if _is_stream(path):
+        return
     expect_place(path, "--output", reads)
 
 
@@ -53,10 +55,19 @@ def write_frame(frame: pd.DataFrame, path: Path, format: str | None = None) -> N
         _WRITERS[format or "csv"](frame, sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
-    with replacing(path) as temporary:
+    if _is_stream(path):
+        with path.open("wb") as pipe:
+            _WRITERS[_format(path, format)](frame, pipe)
+        return
+    with placed(path) as temporary:
         compression = COMPRESSIONS.get(path.suffix.lower())
         with pa.output_stream(str(temporary), compression=compression) as stream:
             _WRITERS[_format(path, format)](frame, stream)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path is a pipe, a terminal or the like, such as /dev/stdout, which no file may replace."""
+    return (path.exists() and not path.is_file() and not path.is_dir()) or path.parts[:2] == ("/", "dev")
 
 
 def _format(path: Path, format: str | None) -> str:
@@ -65,7 +76,7 @@ def _format(path: Path, format: str | None) -> str:
     if format is None and suffix.lower() not in SUFFIXES:
         after = f"perhaps with one of {' '.join(COMPRESSIONS)} after it"
         got = repr(suffix) if suffix else "none"
-        raise ValueError(f"{path}: expected a suffix of {' '.join(SUFFIXES)}, {after}, got {got}")
+        raise ValueError(f"{path}: expected a suffix of {' '.join(SUFFIXES)}, {after}, got {got}; {OPTION}")
     return format or SUFFIXES[suffix.lower()]
 
 

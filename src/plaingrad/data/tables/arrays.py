@@ -15,7 +15,7 @@ from plaingrad.data.tables.errors import expect_column, expect_names
 MATRICES = ("X", "data")
 
 
-def read_arrays(path: Path, columns: list[str] | None) -> pd.DataFrame:
+def read_arrays(path: Path, columns: list[str] | None, empty: bool = False) -> pd.DataFrame:
     """An ``.npz`` archive of columns ``(rows,)``, and perhaps a matrix ``(rows, columns)`` named X or data.
 
     The columns of the matrix are named x0, x1, ... Nothing that would need unpickling is read.
@@ -37,7 +37,7 @@ def read_arrays(path: Path, columns: list[str] | None) -> pd.DataFrame:
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name!r} {length}" for name, length in lengths.items())
         raise ValueError(f"expected arrays of one length, got {told}")
-    if not found or not len(next(iter(found.values()))):
+    if not found or not (len(next(iter(found.values()))) or empty):
         raise ValueError("the file has no rows")
     for name in columns or ():
         expect_column(name, names)

@@ -70,6 +70,15 @@ def expect_column(name: str, columns: list[str]) -> None:
     raise ValueError(f"there is no column {name!r}; {suggestion}columns: {listed(columns)}")
 
 
+def expect_columns(needed: Iterable[str], columns: list[str]) -> None:
+    """Refuse a table that lacks some of the columns, of which up to five are told."""
+    lacking = [name for name in needed if name not in columns]
+    if len(lacking) == 1:
+        expect_column(lacking[0], columns)
+    if lacking:
+        raise ValueError(f"there are no columns {listed(lacking, 5)}; columns: {listed(columns)}")
+
+
 def expect_names(names: list[str]) -> None:
     """Refuse columns without a name, and names that stand twice."""
     for i, name in enumerate(names):

@@ -50,6 +50,7 @@ def read_frame(
     separator: str | None = None,
     encoding: str = UTF_8,
     columns: Sequence[str] | None = None,
+    empty: bool = False,
 ) -> pd.DataFrame:
     """Read a table.
 
@@ -68,6 +69,7 @@ def read_frame(
         encoding: in which a file of CSV, TSV or JSON lines was written; any that Python knows, such as
             "cp1252".
         columns: the columns to read, in this order; by default all.
+        empty: whether there may be no rows, as in a file of text with a header alone.
 
     Raises:
         ValueError: something in the file cannot be used; one line that says what and where.
@@ -92,14 +94,15 @@ def read_frame(
         if format not in TEXTS and canonical(encoding) != UTF_8:
             raise ValueError(f"encoding: expected none for {FORMATS[format]}, got {encoding!r}")
         if format in ("csv", "tsv"):
-            table = read_separated(path, encoding, separator or ("\t" if format == "tsv" else None), wanted)
+            separator = separator or ("\t" if format == "tsv" else None)
+            table = read_separated(path, encoding, separator, wanted, empty)
         elif format == "jsonl":
             table = read_json_lines(path, encoding, wanted)
         elif format == "npz":
-            return read_arrays(path, wanted)
+            return read_arrays(path, wanted, empty)
         else:
             table = _READERS[format](path, wanted)
-        if not len(table):
+        if not len(table) and not empty:
             raise ValueError("the file has no rows")
         return _frame(table)
 

@@ -19,7 +19,9 @@ SEPARATORS = ",;\t|"
 BLOCK = 1 << 23
 
 
-def read_separated(path: Path, encoding: str, separator: str | None, columns: list[str] | None) -> pa.Table:
+def read_separated(
+    path: Path, encoding: str, separator: str | None, columns: list[str] | None, empty: bool = False
+) -> pa.Table:
     """A table of which the first line names the columns.
 
     Args:
@@ -27,6 +29,7 @@ def read_separated(path: Path, encoding: str, separator: str | None, columns: li
         encoding: in which it was written.
         separator: what stands between two fields; None: whichever of , ; tab | the header has most of.
         columns: the columns to read.
+        empty: whether there may be a header alone.
     """
     with opened_text(path, encoding) as stream:
         start = stream.read(4096)
@@ -51,14 +54,20 @@ def read_separated(path: Path, encoding: str, separator: str | None, columns: li
             )
         except pa.ArrowInvalid as error:
             if "Empty CSV" in str(error):
-                raise ValueError("the file has a header but no rows") from None
+                return _without_rows(columns or names, empty)
             _find_fault(path, encoding, separator, len(names))
             raise
     if not len(text):
-        raise ValueError("the file has a header but no rows")
+        return _without_rows(text.column_names, empty)
     if quotes.count % 2:  # perhaps one that nobody closed, which has swallowed all lines after it
         _find_fault(path, encoding, separator, len(names))
     return _typed(text, "," if separator in ";\t|" else ".")
+
+
+def _without_rows(names: list[str], allowed: bool) -> pa.Table:
+    if not allowed:
+        raise ValueError("the file has a header but no rows")
+    return pa.table({name: pa.array([], pa.string()) for name in names})
 
 
 class _CountingQuotes(io.RawIOBase):
