@@ -25,7 +25,7 @@ def test_the_documentation_builds_and_shows_its_results(tmp_path: Path) -> None:
     for page in (ROOT / "docs").glob("*.md"):
         assert (html / f"{page.stem}.html").exists()
     doors = re.findall(r'<a href="([^"]+)"><strong>', (html / "index.html").read_text())
-    assert len(doors) == 4
+    assert len(doors) == 6
     assert all((html / door).exists() for door in doors)
 
     assert "epoch: 10 , loss=" in (html / "paper.html").read_text()
