@@ -1,4 +1,4 @@
-"""From rows to predictions: eagerly, or compiled, where a network was trained so or is asked much."""
+"""From rows to predictions: eagerly, or compiled, where that is asked for or a network is asked much."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from plaingrad.train import CompiledPredictor, compile_predict
 ROWS_AT_ONCE = 1024  # eagerly: what the layers make of them stays in the processor's cache
 ROWS_PER_THREAD = 4096  # compiled: that are worth one
 NUMBERS_AT_ONCE = 1 << 23  # of a sparse matrix, zeros included
-SECONDS_OF_PREDICTING = 2.0  # eagerly, after which a compile of less than one will soon have paid
+SECONDS_OF_PREDICTING = 0.5  # eagerly, as long as a compiler takes: who asks so much will ask more
 
 
 class Predictor:

@@ -208,11 +208,8 @@ def set_curves(estimator: Any) -> None:
 
 
 def predictor(estimator: Any) -> Predictor:
-    """What a trained estimator predicts with: compiled, where it was trained so."""
-    native = estimator.solver != "lbfgs" and all(
-        each.engine.endswith("native") for each in estimator.histories_
-    )
-    compiled = native or (None if estimator.engine == "auto" else False)
+    """What a trained estimator predicts with."""
+    compiled = {"native": True, "eager": False, "auto": None}[estimator.engine]
     return Predictor(estimator.modules_, estimator.out_activation_, estimator._codes, compiled)
 
 

@@ -114,9 +114,9 @@ def _worth(source: str, guess: cost.Estimate) -> tuple[bool, str]:
         return True, f"saves about {told(guess.saved)}, compiled already"
     if guess.saved > cost.MARGIN * guess.compile:
         return True, str(guess)
-    # Who trains the same again and again does not say so, but has been seen to.
+    # Who trains the same again and again does not say so, but has been seen to: that is no guess any more.
     earlier = wanted(source, guess.saved) if guess.saved > cost.LOADING else 0.0
-    if earlier + guess.saved > cost.MARGIN * guess.compile:
+    if earlier + guess.saved > guess.compile:
         return True, f"would have saved about {told(earlier)} before, for a compile of {told(guess.compile)}"
     return False, f"compiling would take {told(guess.compile)} and save {told(guess.saved)}"
 
