@@ -65,8 +65,9 @@ def report() -> str:
                 ["plaingrad", "scikit-learn", "faster / bar", "best scores", "the first one of both"],
                 [search],
             ),
-            "`predict_proba` by the networks of the defaults, rows at once, microseconds a call. After a",
-            "compiled fit predictions are compiled too; after one that was too short for it they are not:",
+            "`predict_proba` by the networks of the defaults, rows at once, microseconds a call. With",
+            '`engine="native"` it is compiled at once; with `"auto"`, once it has taken half a second, and',
+            "it is eager before:",
             table(
                 ["rows", "compiled", "eager", "scikit-learn", "compiled / bar", "eager / bar"], predictions
             ),

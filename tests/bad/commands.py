@@ -234,7 +234,6 @@ MODELS = {
     "an output of no format": BadCommand("predict classes.safetensors good.csv -o out.xlsx", "out.xlsx: expected a suffix of .csv"),
     "an output below a file": BadCommand("predict classes.safetensors good.csv -o good.csv/out.csv", "good.csv/out.csv: Not a directory"),
     "an output without a name": BadCommand("predict classes.safetensors good.csv -o ''", "Invalid value for '--output' / '-o': expected a path, got ''"),
-    "an output of no format to a stream": BadCommand("predict classes.safetensors good.csv -o /dev/stdout", "/dev/stdout: expected a suffix of .csv .tsv .tab .parquet .pq .arrow .arrows .feather .jsonl .ndjson .npz, perhaps with one of .gz .bz2 .zst after it, got none; --output-format tells"),
     "an output that is a folder": BadCommand("predict classes.safetensors good.csv -o out.csv", "out.csv: Is a directory", {"out.csv/x": ""}),
     "an unknown output format": BadCommand("predict classes.safetensors good.csv --output-format xls", "Invalid value for '--output-format': expected one of csv"),
     "an output over its data": BadCommand("predict classes.safetensors good.csv -o good.csv", "Invalid value for '--output': expected another file than DATA, got good.csv"),

@@ -69,6 +69,7 @@ def test_the_help_fits_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch,
 
 def test_completion_is_for_the_shell_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert succeed("--show-completion", "zsh").startswith("#compdef plaingrad\n")
+    assert succeed("--show-completion=zsh") == succeed("--show-completion", "zsh")
     assert "complete --command plaingrad" in succeed("--show-completion", "fish")
     assert "complete -o default -F _plaingrad_completion plaingrad" in succeed("--show-completion", "bash")
     assert "expected one of bash, zsh, fish" in refused("--show-completion", "zhs")

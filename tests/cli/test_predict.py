@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -212,7 +214,25 @@ def test_a_shell_may_give_pipes_for_files(trained: Path) -> None:
     done = subprocess.run(["bash", "-c", typed], capture_output=True, text=True)
     assert done.stderr == ""
     assert done.stdout.startswith("prediction\tprobability_setosa\t")
-    assert "150 predictions of 'species' are in /dev/stdout" in done.stdout
+    assert len(done.stdout.splitlines()) == 151  # and no word about it
+    typed = f"{program} {trained}/iris.csv -o >(cat) | cat"
+    done = subprocess.run(["bash", "-c", typed], capture_output=True, text=True)
+    assert done.stdout.count("setosa") > 40
+    assert "prediction,probability_setosa," in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no such folder")
+def test_a_file_of_a_device_folder_is_a_file(trained: Path) -> None:
+    with TemporaryDirectory(dir="/dev/shm") as name:
+        table = Path(name) / "iris.csv"
+        shutil.copy(trained / "iris.csv", table)
+        before = table.read_bytes()
+        model = trained / "iris/model.safetensors"
+        line = refused("predict", model, table, "-o", table)
+        assert "expected another file than DATA" in line
+        assert table.read_bytes() == before
+        succeed("predict", model, table, "-o", Path(name) / "new/out.csv.gz")
+        assert len(pd.read_csv(Path(name) / "new/out.csv.gz")) == 150
 
 
 def test_a_full_disk_names_the_output(trained: Path, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "a module": (parameter(module="os.system"), "facts: parameters: unknown field 'module'"),
     "an impossible value": (parameter(dropout=2), "'dropout' parameter of MLPClassifier must be a float"),
     "code for a solver": (parameter(solver="os.system"), "'solver' parameter of MLPClassifier must be"),
+    "callbacks": (parameter(callbacks=[None]), "parameters: callbacks: expected none in a file, got"),
     "an object of no kind": (
         parameter(alpha={"eval": "1"}),
         "facts: parameters: alpha: expected a number, a",

@@ -173,3 +173,13 @@ def test_frames_lack_no_column_later() -> None:
     model = MLPClassifier(embedding=["class", "sex"], max_iter=2).fit(frame, survived)
     with pytest.raises(ValueError, match="Feature names seen at fit time, yet now missing"):
         model.predict(frame.drop(columns="sex"))
+
+
+@pytest.mark.parametrize("embedding", [["class", "class"], ["class", 0], {"class": 2, 0: 3}])
+def test_a_column_is_embedded_once(embedding: Any) -> None:
+    frame, survived = passengers()
+    with pytest.raises(ValueError, match="embedding: expected each column once, got 'class' more often"):
+        MLPClassifier(embedding=embedding).fit(frame, survived)
+    codes = frame.assign(**{name: OrdinalEncoder().fit_transform(frame[[name]]) for name in ("class", "sex")})
+    with pytest.raises(ValueError, match="embedding: expected each column once, got"):
+        MLPClassifier(embedding=embedding).fit(codes, survived)

@@ -37,6 +37,7 @@ def completed(arguments: Sequence[str]) -> bool:
     Raises:
         ValueError: there is no completion for this shell.
     """
+    arguments = [word for argument in arguments for word in argument.split("=", 1)]
     if len(arguments) != 2 or arguments[0] not in COMPLETION:
         return False
     from typer.completion import get_completion_script, install

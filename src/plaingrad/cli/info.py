@@ -133,11 +133,11 @@ def _of_table(table: TableModel) -> Iterator[str | Grid]:
 
 def _of_estimator(estimator: Any, facts: Mapping[str, Any]) -> Iterator[str | Grid]:
     from plaingrad.cli.table.grids import Grid
+    from plaingrad.estimators.table import some
 
     into = ""
     if hasattr(estimator, "classes_"):
-        names = [_text(each).strip('"') for each in facts["classes"]["values"][:20]]
-        into = f" into {', '.join(names)}"
+        into = f" into {some([str(each) for each in facts['classes']['values']], 20)}"
     yield f"\n{facts['estimator']} of {facts['features']:,} columns{into}"
     if facts["feature_names"] is not None:
         yield f" {_brief(facts['feature_names'])[1:-1]}"

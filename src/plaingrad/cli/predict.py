@@ -98,9 +98,10 @@ def predict(
 
         from plaingrad.cli.table.source import EMPTY, STANDARD, mendable, named
         from plaingrad.cli.table.unseen import warned
-        from plaingrad.cli.table.writing import expect_writable, write_frame
+        from plaingrad.cli.table.writing import expect_writable, standard, write_frame
         from plaingrad.estimators.table import TableModel
 
+        output = standard(output)
         expect_writable(output, output_format, {"MODEL": model, "DATA": data})
         known = TableModel.load(model)
     with voice.working(f"reading {data}"):

@@ -44,6 +44,8 @@ class Codes:
         tables: dict[int, tuple[int, int]] = {}
         for column, size in sizes.items():
             index = position(column, X.shape[1], names)
+            if index in tables:
+                raise ValueError(f"embedding: expected each column once, got {column!r} more often")
             last = last_code(column, X[:, index])
             if size is not None and not (isinstance(size, Integral) and int(size) > 0):
                 raise ValueError(f"embedding: expected positive sizes, got {size!r} for column {column!r}")

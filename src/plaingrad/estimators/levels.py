@@ -43,6 +43,9 @@ class Levels:
             return cls([], made)
         names = frame.columns
         wanted = [names[position(column, len(names), names)] for column in embedding]
+        twice = [name for name in names if wanted.count(name) > 1] if len(set(wanted)) < len(wanted) else []
+        if twice:
+            raise ValueError(f"embedding: expected each column once, got {twice[0]!r} more often")
         columns = [name for name in wanted if not _is_number(frame.schema[name])]
         if columns:
             made.fit(_words(frame, columns))

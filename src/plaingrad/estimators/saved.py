@@ -166,6 +166,8 @@ def _arguments(cls: Any, given: Fields) -> dict[str, Any]:
             found[name] = interop.build(given.inside("loss").value("loss"))
         else:
             found[name] = restored(data, f"{given.place}: {name}")
+    if found.get("callbacks"):
+        raise ValueError(f"{given.place}: callbacks: expected none in a file, got {found['callbacks']!r:.60}")
     return found
 
 

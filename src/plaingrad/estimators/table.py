@@ -91,7 +91,7 @@ class TableModel:
         several = f"{len(sizes)} networks" if len(sizes) > 1 else "a network"
         parts = [
             f"{self.target.task} of {self.target.name!r:.60}{_into(self.target.class_names)}",
-            f"from {len(self.columns)} columns ({_some(self.columns)})",
+            f"from {len(self.columns)} columns ({some(self.columns)})",
             f"by {several} with {sum(sizes):,} parameters",
         ]
         return f"{type(self).__name__}({' '.join(parts)})"
@@ -252,10 +252,10 @@ def _like(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:
 
 
 def _into(classes: Sequence[str]) -> str:
-    return f" into {_some(classes)}" if classes else ""
+    return f" into {some(classes)}" if classes else ""
 
 
-def _some(names: Sequence[str], most: int = 5) -> str:
+def some(names: Sequence[str], most: int = 5) -> str:
     """The first few names, each not too long."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(f"{name:.30}" for name in names[:most]) + more

@@ -45,6 +45,14 @@ def test_equal_weights_change_nothing_and_are_no_feature(tmp_path: Path) -> None
     assert weighted["test"]["scores"] == pytest.approx(plain["test"]["scores"], rel=1e-4)
 
 
+def test_weights_may_be_written_with_marks(tmp_path: Path) -> None:
+    frame = read_frame(iris(tmp_path / "t.csv"))
+    frame.assign(w=[f"${1000 + i:,}.50" for i in range(len(frame))]).to_csv(tmp_path / "t.csv", index=False)
+    rows, _ = read_rows(tmp_path / "t.csv", Settings(target="species", weight="w"))
+    assert rows.weights is not None
+    assert rows.weights.tolist() == [1000.5 + i for i in range(len(frame))]
+
+
 def test_weights_are_told_and_kept_through_parts_and_folds(tmp_path: Path) -> None:
     frame = pd.read_csv(iris(tmp_path / "t.csv")).assign(w=np.arange(150.0))
     frame.loc[[5, 90], "species"] = None

@@ -18,7 +18,7 @@ from plaingrad.data.tables import TableEncoder, Target, read_frame
 from plaingrad.data.tables.column import Column, MisfitError
 from plaingrad.data.tables.errors import expect_column, expect_columns
 from plaingrad.data.tables.meaning import as_numbers
-from plaingrad.data.tables.numberformat import NumberFormat, number_format
+from plaingrad.data.tables.numberformat import PLAIN, NumberFormat, number_format
 
 FEWEST_ROWS = 10
 
@@ -159,13 +159,19 @@ def read_more(
 def _read_as_written(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, NumberFormat]]:
     """Text as numbers where all rows write them in one way; a part of the rows might not tell which."""
     found = {}
-    for name, kind in frame.dtypes.items():
-        if pd.api.types.is_string_dtype(kind) and not pd.api.types.is_object_dtype(kind):
-            format = number_format(pa.array(frame[name], pa.large_string(), from_pandas=True))
-            if format is not None:
-                found[str(name)] = format
+    for name in frame.columns:
+        format = _format_of(frame[name])
+        if format is not None:
+            found[str(name)] = format
     numbers = {name: as_numbers(Column.of(frame[name]), format) for name, format in found.items()}
     return frame.assign(**numbers) if found else frame, found
+
+
+def _format_of(values: pd.Series) -> NumberFormat | None:
+    """How a column of text writes numbers; None for one that does not, or as programs do."""
+    if not pd.api.types.is_string_dtype(values.dtype) or pd.api.types.is_object_dtype(values.dtype):
+        return None
+    return number_format(pa.array(values, pa.large_string(), from_pandas=True))
 
 
 def _with_target(path: Path, frame: pd.DataFrame, values: pd.Series, target: Target) -> Rows:
@@ -188,7 +194,7 @@ def _weights(values: pd.Series, name: str) -> np.ndarray:
     """
     with numbered(values):
         try:
-            weights = as_numbers(Column.of(values))
+            weights = as_numbers(Column.of(values), _format_of(values) or PLAIN)
             wrong = ~(weights >= 0)
             if wrong.any():
                 row = int(wrong.argmax())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 
-from plaingrad.cli.places import Files, expect_place, placed
+from plaingrad.cli.places import Files, expect_other, expect_place, placed
 from plaingrad.cli.table.source import STANDARD
 from plaingrad.data.tables.reading import SUFFIXES
 
@@ -39,8 +40,9 @@ def expect_writable(path: Path, format: str | None, reads: Files) -> None:
         return
     _format(path, format)
     if _is_stream(path):
-        return
-    expect_place(path, "--output", reads)
+        expect_other(path, "--output", reads)
+    else:
+        expect_place(path, "--output", reads)
 
 
 def write_frame(frame: pd.DataFrame, path: Path, format: str | None = None) -> None:
@@ -55,22 +57,27 @@ def write_frame(frame: pd.DataFrame, path: Path, format: str | None = None) -> N
         _WRITERS[format or "csv"](frame, sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
-    if _is_stream(path):
-        with path.open("wb") as pipe:
-            _WRITERS[_format(path, format)](frame, pipe)
-        return
-    with placed(path) as temporary:
-        compression = COMPRESSIONS.get(path.suffix.lower())
-        with pa.output_stream(str(temporary), compression=compression) as stream:
-            _WRITERS[_format(path, format)](frame, stream)
+    compression = COMPRESSIONS.get(path.suffix.lower())
+    with (
+        nullcontext(path) if _is_stream(path) else placed(path) as place,
+        pa.output_stream(str(place), compression=compression) as stream,
+    ):
+        _WRITERS[_format(path, format)](frame, stream)
+
+
+def standard(path: Path) -> Path:
+    """The path of an output, by "-" where it is one of the other names of standard output."""
+    return STANDARD if str(path) in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else path
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether a path is a pipe, a terminal or the like, such as /dev/stdout, which no file may replace."""
-    return (path.exists() and not path.is_file() and not path.is_dir()) or path.parts[:2] == ("/", "dev")
+    """Whether a path is a pipe, a terminal or the like, which no file may replace."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _format(path: Path, format: str | None) -> str:
+    if format is None and not path.suffix and _is_stream(path):
+        return "csv"
     name = PurePath(path.name)
     suffix = PurePath(name.stem).suffix if name.suffix.lower() in COMPRESSIONS else name.suffix
     if format is None and suffix.lower() not in SUFFIXES:
