@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import polars as pl
 import pytest
@@ -208,10 +209,9 @@ def test_networks_go_to_torch(tmp_path: Path) -> None:
     ["binary", "multilabel", "three networks", "words for three", "counts", "several numbers", "a network"],
 )
 def test_graphs_predict_what_estimators_do(name: str, tmp_path: Path) -> None:
-    runtime = pytest.importorskip("onnxruntime")
     model, x, _ = fitted(name)
     interop.export_onnx(model, tmp_path / "m.onnx", metadata={"note": "mine"})
-    session = runtime.InferenceSession(tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     inputs = model._codes.apply(np.asarray(model._levels.apply(x), dtype=np.float64))
     (found,) = session.run(None, {"input": inputs})
     wanted = model.predict_proba(x) if hasattr(model, "classes_") else model.predict(x)

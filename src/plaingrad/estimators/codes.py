@@ -38,14 +38,10 @@ class Codes:
             names: of the columns, if they have.
 
         Raises:
-            ValueError: there is no such column, or it holds something else than codes.
+            ValueError: there is no such column, one is given twice, or it holds something else than codes.
         """
-        sizes = dict(embedding) if isinstance(embedding, Mapping) else dict.fromkeys(embedding)
         tables: dict[int, tuple[int, int]] = {}
-        for column, size in sizes.items():
-            index = position(column, X.shape[1], names)
-            if index in tables:
-                raise ValueError(f"embedding: expected each column once, got {column!r} more often")
+        for index, (column, size) in asked(embedding, X.shape[1], names).items():
             last = last_code(column, X[:, index])
             if size is not None and not (isinstance(size, Integral) and int(size) > 0):
                 raise ValueError(f"embedding: expected positive sizes, got {size!r} for column {column!r}")
@@ -79,6 +75,28 @@ class Codes:
 
 
 NO_CODES = Codes({})
+
+
+def asked(embedding: Any, count: int, names: Sequence[str] | None) -> dict[int, tuple[Any, Any]]:
+    """The columns of ``embedding`` by their index: as they are given, and the size of their vectors or None.
+
+    Args:
+        embedding: columns by index or name; or a mapping from these to the size of their vectors.
+        count: how many columns there are.
+        names: of the columns, if they have.
+
+    Raises:
+        ValueError: there is no such column, or one is given twice.
+    """
+    pairs = embedding.items() if isinstance(embedding, Mapping) else ((each, None) for each in embedding)
+    found: dict[int, tuple[Any, Any]] = {}
+    for column, size in pairs:
+        index = position(column, count, names)
+        if index in found:
+            told = column if names is None else names[index]
+            raise ValueError(f"embedding: expected each column once, got {told!r} more often")
+        found[index] = column, size
+    return found
 
 
 def position(column: Any, count: int, names: Sequence[str] | None) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 
 from plaingrad import interop, nn
 from plaingrad.data.tables.state import Fields, is_number
-from plaingrad.estimators.codes import NO_CODES, Codes, position, usual_size
+from plaingrad.estimators.codes import NO_CODES, Codes, asked, position, usual_size
 from plaingrad.estimators.continuity import hidden_sizes, shape
 from plaingrad.estimators.convergence import Record
 from plaingrad.estimators.facts import KNOWN
@@ -122,9 +121,9 @@ def _codes(estimator: Any) -> Codes:
         for layer in layers
         for column, table in layer.columns.items()
     }
-    embedding, names = estimator.embedding or (), getattr(estimator, "feature_names_in_", None)
-    sizes = dict(embedding) if isinstance(embedding, Mapping) else dict.fromkeys(embedding)
-    places = {position(each, estimator.n_features_in_, names): size for each, size in sizes.items()}
+    names = getattr(estimator, "feature_names_in_", None)
+    given = asked(estimator.embedding or (), estimator.n_features_in_, names)
+    places = {column: size for column, (_, size) in given.items()}
     got = {column: size for column, (_, size) in tables.items()}
     wanted = {c: places[c] or usual_size(tables[c][0] - 1) if c in tables else 0 for c in sorted(places)}
     if got != wanted:

@@ -11,7 +11,7 @@ import narwhals as nw
 import numpy as np
 from sklearn.preprocessing import OrdinalEncoder
 
-from plaingrad.estimators.codes import position
+from plaingrad.estimators.codes import asked
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,14 @@ class Levels:
             X: a data frame of any library; anything else has no columns of words.
 
         Raises:
-            ValueError: there is no such column in a frame.
+            ValueError: there is no such column in a frame, or one is given twice.
         """
         made = encoder()
         frame = nw.from_native(X, eager_only=True, pass_through=True) if embedding else None
         if not isinstance(frame, nw.DataFrame):
             return cls([], made)
         names = frame.columns
-        wanted = [names[position(column, len(names), names)] for column in embedding]
-        twice = [name for name in names if wanted.count(name) > 1] if len(set(wanted)) < len(wanted) else []
-        if twice:
-            raise ValueError(f"embedding: expected each column once, got {twice[0]!r} more often")
+        wanted = [names[index] for index in asked(embedding, len(names), names)]
         columns = [name for name in wanted if not _is_number(frame.schema[name])]
         if columns:
             made.fit(_words(frame, columns))

@@ -111,7 +111,10 @@ class TableModel:
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
         """The averaged predictions for encoded rows: a column for each class, or one of scaled numbers."""
-        found = Predictor(self.members, self.link)(X)
+        return self.complete(Predictor(self.members, self.link)(X))
+
+    def complete(self, found: np.ndarray) -> np.ndarray:
+        """Predictions with a column for each class, also for two, of which networks predict the second."""
         return np.hstack([1 - found, found]) if len(self.classes) == 2 else found
 
     def places(self, found: np.ndarray) -> np.ndarray:

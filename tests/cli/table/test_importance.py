@@ -15,23 +15,10 @@ from sklearn import metrics
 from sklearn.inspection import permutation_importance
 
 from cli.shell import diabetes, iris, titanic, told
+from cli.table.models import learned
 from plaingrad.cli.table.grids import importance_grid
 from plaingrad.cli.table.importance import affordable, importance
-from plaingrad.cli.table.network import Encoded, fitted
-from plaingrad.cli.table.parts import Parts, divided
 from plaingrad.cli.table.progress import counted
-from plaingrad.cli.table.rows import read_rows
-from plaingrad.cli.table.settings import Settings
-from plaingrad.estimators import TableModel
-
-
-def learned(path: Path, target: str, **options: object) -> tuple[TableModel, Parts, Encoded]:
-    asked = Settings(target=target, epochs=15, lr=0.01, **options)  # type: ignore[arg-type]
-    rows, wanted = read_rows(path, asked)
-    parts = divided(rows, wanted, asked)
-    encoded = Encoded.of(parts, asked)
-    made = fitted(encoded, wanted, asked)
-    return TableModel.of(made.estimator, made.encoder, wanted), parts, encoded
 
 
 @pytest.mark.parametrize(

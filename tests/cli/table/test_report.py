@@ -15,27 +15,15 @@ from rich.console import Console
 from sklearn import metrics
 
 from cli.shell import iris
+from cli.table.models import learned
 from plaingrad.cli.output import Voice, json_text
 from plaingrad.cli.table import pictures, terminal
 from plaingrad.cli.table.grids import number, scores_grid, search_grid
 from plaingrad.cli.table.judging import Judgement
-from plaingrad.cli.table.network import Encoded, fitted
-from plaingrad.cli.table.parts import Parts, divided
-from plaingrad.cli.table.rows import read_rows
 from plaingrad.cli.table.scores import Predictions, class_scores, judged
 from plaingrad.cli.table.settings import Settings
 from plaingrad.data.tables import Target
-from plaingrad.estimators import TableModel
 from plaingrad.train import History
-
-
-def learned(path: Path, target: str, **options: object) -> tuple[TableModel, Parts, Encoded]:
-    settings = Settings(target=target, epochs=15, lr=0.01, **options)  # type: ignore[arg-type]
-    rows, wanted = read_rows(path, settings)
-    parts = divided(rows, wanted, settings)
-    encoded = Encoded.of(parts, settings)
-    made = fitted(encoded, wanted, settings)
-    return TableModel.of(made.estimator, made.encoder, wanted), parts, encoded
 
 
 @given(st.integers(2, 5), st.integers(20, 60), st.integers(0, 1000))

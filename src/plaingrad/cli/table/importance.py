@@ -187,8 +187,7 @@ class _Network:
             for module in rest:
                 value = module.forward(value)
             found.append(LINKS[self.model.link](value.numpy()))
-        mean = found[0] if len(found) == 1 else np.mean(found, 0)
-        return np.hstack([1 - mean, mean]) if len(self.model.classes) == 2 else mean
+        return self.model.complete(found[0] if len(found) == 1 else np.mean(found, 0))
 
 
 def _after_linear(member: Module) -> tuple[Linear, list[Module]] | None:

@@ -40,7 +40,7 @@ def located(path: Path, format: str | None) -> Iterator[Path]:
     Raises:
         ValueError: what the block found, with the path or "standard input" before it.
     """
-    if path != STANDARD and not _flows(path):
+    if path != STANDARD and not is_stream(path):
         with named(path), _optioned(path):
             yield path
         return
@@ -56,8 +56,8 @@ def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
     return nullcontext(sys.stdin.buffer) if path == STANDARD else path.open("rb")
 
 
-def _flows(path: Path) -> bool:
-    """Whether a path is a pipe or the like, such as a shell's ``<(zcat t.csv.gz)``, to be read once."""
+def is_stream(path: Path) -> bool:
+    """Whether a path is a pipe, a terminal or the like, such as a shell's ``<(zcat t.csv.gz)``."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 

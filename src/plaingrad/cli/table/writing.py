@@ -16,7 +16,7 @@ import pyarrow.feather
 import pyarrow.parquet
 
 from plaingrad.cli.places import Files, expect_other, expect_place, placed
-from plaingrad.cli.table.source import STANDARD
+from plaingrad.cli.table.source import STANDARD, is_stream
 from plaingrad.data.tables.reading import SUFFIXES
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
@@ -39,7 +39,7 @@ def expect_writable(path: Path, format: str | None, reads: Files) -> None:
     if path == STANDARD:
         return
     _format(path, format)
-    if _is_stream(path):
+    if is_stream(path):
         expect_other(path, "--output", reads)
     else:
         expect_place(path, "--output", reads)
@@ -59,7 +59,7 @@ def write_frame(frame: pd.DataFrame, path: Path, format: str | None = None) -> N
         return
     compression = COMPRESSIONS.get(path.suffix.lower())
     with (
-        nullcontext(path) if _is_stream(path) else placed(path) as place,
+        nullcontext(path) if is_stream(path) else placed(path) as place,
         pa.output_stream(str(place), compression=compression) as stream,
     ):
         _WRITERS[_format(path, format)](frame, stream)
@@ -70,13 +70,8 @@ def standard(path: Path) -> Path:
     return STANDARD if str(path) in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else path
 
 
-def _is_stream(path: Path) -> bool:
-    """Whether a path is a pipe, a terminal or the like, which no file may replace."""
-    return path.exists() and not path.is_file() and not path.is_dir()
-
-
 def _format(path: Path, format: str | None) -> str:
-    if format is None and not path.suffix and _is_stream(path):
+    if format is None and not path.suffix and is_stream(path):
         return "csv"
     name = PurePath(path.name)
     suffix = PurePath(name.stem).suffix if name.suffix.lower() in COMPRESSIONS else name.suffix

@@ -15,8 +15,8 @@ from plaingrad.data.tables.column import Column
 from plaingrad.data.tables.date import DateEncoder
 from plaingrad.data.tables.dateformat import ISO, date_format
 from plaingrad.data.tables.inference import typed
-from plaingrad.data.tables.meaning import as_numbers, as_truth_values
-from plaingrad.data.tables.numberformat import PLAIN, NumberFormat, number_format
+from plaingrad.data.tables.meaning import as_numbers, as_truth_values, written
+from plaingrad.data.tables.numberformat import PLAIN, NumberFormat
 from plaingrad.data.tables.numeric import BooleanEncoder, NumberEncoder
 from plaingrad.data.tables.text import TextEncoder
 
@@ -64,7 +64,7 @@ def chosen(
     Raises:
         MisfitError: a number is infinite.
     """
-    format = format or _format(column)
+    format = format or written(column)
     column = _meant(column, format)
     if column.missing().all():
         return LeftOut("empty", "left out: no value")
@@ -77,13 +77,6 @@ def chosen(
     if not _varies(encoder, column):
         return LeftOut(encoder.kind, "left out: the same value in every row")
     return encoder
-
-
-def _format(column: Column) -> NumberFormat:
-    """How text writes numbers, if it does so everywhere, and as programs do not."""
-    if column.form != "text" or column.declared:
-        return PLAIN
-    return number_format(column.levels) or PLAIN
 
 
 def _meant(column: Column, format: NumberFormat) -> Column:

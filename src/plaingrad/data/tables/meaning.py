@@ -10,7 +10,14 @@ import pyarrow.compute as pc
 from plaingrad.data.tables.column import Column, MisfitError, text_of
 from plaingrad.data.tables.dateformat import parsed
 from plaingrad.data.tables.missing import without_words
-from plaingrad.data.tables.numberformat import PLAIN, NumberFormat
+from plaingrad.data.tables.numberformat import PLAIN, NumberFormat, number_format
+
+
+def written(column: Column) -> NumberFormat:
+    """How text writes numbers, if it does so everywhere, and as programs do not; `PLAIN` for all else."""
+    if column.form != "text" or column.declared:
+        return PLAIN
+    return number_format(column.levels) or PLAIN
 
 
 def as_numbers(column: Column, format: NumberFormat = PLAIN) -> np.ndarray:

@@ -13,8 +13,8 @@ import pyarrow as pa
 from plaingrad.data.tables.column import Column, MisfitError, text_of
 from plaingrad.data.tables.dateformat import date_format
 from plaingrad.data.tables.inference import typed
-from plaingrad.data.tables.meaning import as_numbers, as_texts, as_truth_values
-from plaingrad.data.tables.numberformat import PLAIN, NumberFormat, number_format
+from plaingrad.data.tables.meaning import as_numbers, as_texts, as_truth_values, written
+from plaingrad.data.tables.numberformat import PLAIN, NumberFormat
 from plaingrad.data.tables.numeric import Standard
 from plaingrad.data.tables.state import Fields
 
@@ -213,8 +213,8 @@ def _written(column: Column, name: str, task: Task | None) -> tuple[Column, Numb
 
     Few distinct ones are classes, as they are among other numbers, and stay as they are written.
     """
-    format = number_format(column.levels) if column.form == "text" and not column.declared else None
-    if format is None:
+    format = written(column)
+    if format == PLAIN:
         return column, PLAIN
     found = Column("number", as_numbers(column, format), column.levels)
     present = found.values[~found.missing()]
