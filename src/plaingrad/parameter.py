@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -17,12 +17,45 @@ class Parameter:
 
     Args:
         value: the initial value, any shape. The gradient starts at zero.
+
+    Attributes:
+        frozen: whether the parameter stays as it is: its gradient is zero whatever a backward adds to it,
+            and no update rule changes it, weight decay included.
+        has_grad: whether a backward may have added to the gradient since it was last set to zero: whether
+            anybody has asked for ``grad``. Update rules leave alone what has none, as PyTorch's do.
     """
 
-    __slots__ = ("_grad", "_value", "storage")
+    __slots__ = ("_grad", "_value", "frozen", "has_grad", "storage")
+
+    _value: Tensor
+    _grad: Tensor
 
     def __init__(self, value: Tensor) -> None:
         self.storage: FlatStorage | None = None
+        self.frozen = self.has_grad = False
+        self.bind(value.detach(), torch.zeros_like(value))
+
+    @classmethod
+    def unshaped(cls) -> Parameter:
+        """A parameter without a shape, for a layer that learns its sizes from its first input.
+
+        `Module.parameters`, `Module.state_dict` and with them optimizers refuse it by name until `shape_as`
+        or a loaded state has given it one.
+        """
+        parameter = cls.__new__(cls)
+        parameter.storage = None
+        parameter.frozen = parameter.has_grad = False
+        return parameter
+
+    @property
+    def is_shaped(self) -> bool:
+        """Whether there are a value and a gradient; False for one that `unshaped` made, until it has a shape."""
+        return hasattr(self, "_value")
+
+    def shape_as(self, value: Tensor) -> None:
+        """Take this tensor for the value of a parameter that has no shape yet, with a gradient of zero."""
+        if self.is_shaped:
+            raise ValueError(f"expected a parameter without a shape, got one of {shape(self._value)}")
         self.bind(value.detach(), torch.zeros_like(value))
 
     def bind(self, value: Tensor, grad: Tensor, storage: FlatStorage | None = None) -> None:
@@ -33,7 +66,10 @@ class Parameter:
 
     @property
     def value(self) -> Tensor:
-        return self._value
+        try:
+            return self._value
+        except AttributeError:
+            raise ValueError("this parameter has no shape yet; a first forward gives it one") from None
 
     @value.setter
     def value(self, new: Tensor) -> None:
@@ -42,12 +78,31 @@ class Parameter:
 
     @property
     def grad(self) -> Tensor:
+        if self.frozen:
+            return torch.zeros_like(self._value)  # what is added to it is lost
+        self.has_grad = True
         return self._grad
 
     @grad.setter
     def grad(self, new: Tensor) -> None:
-        if new is not self._grad:
+        if new is not self._grad and not self.frozen:
             self._grad.copy_(self._fitting(new).detach())
+            self.has_grad = True
+
+    @property
+    def requires_grad(self) -> bool:
+        """PyTorch's word for not being `frozen`; may be assigned."""
+        return not self.frozen
+
+    @requires_grad.setter
+    def requires_grad(self, learned: bool) -> None:
+        self.frozen = not learned
+
+    def zero_grad(self) -> None:
+        """Set the gradient to zero, and note that no backward has added to it since."""
+        if self.is_shaped:
+            self._grad.zero_()
+        self.has_grad = False
 
     def _fitting(self, new: Tensor) -> Tensor:
         if new.shape != self._value.shape:
@@ -57,15 +112,19 @@ class Parameter:
         return new
 
     def __iter__(self) -> Iterator[Tensor]:
-        yield self._value
-        yield self._grad
+        yield self.value
+        yield self.grad
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy or a pickle holds its own tensors, not a view with the whole buffer behind it."""
-        return type(self), (self._value.clone(),), (None, {"_grad": self._grad.clone()})
+        fields = {"frozen": self.frozen, "has_grad": self.has_grad}
+        if not self.is_shaped:
+            return type(self).unshaped, (), (None, fields)
+        return type(self), (self._value.clone(),), (None, fields | {"_grad": self._grad.clone()})
 
     def __repr__(self) -> str:
-        return f"Parameter{shape(self._value)}"
+        size = str(shape(self._value)) if self.is_shaped else "(without a shape)"
+        return f"Parameter{size}" + (" frozen" if self.frozen else "")
 
 
 class Buffer:
@@ -104,7 +163,7 @@ class FlatStorage:
         parameters = list(dict.fromkeys(parameters))
         if not parameters:
             raise ValueError("there are no parameters to flatten")
-        kinds = {(value.dtype, value.device) for value, _ in parameters}
+        kinds = {(parameter.value.dtype, parameter.value.device) for parameter in parameters}
         if len(kinds) > 1:
             found = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
             raise ValueError(f"parameters that share a buffer need one dtype and one device, got {found}")
@@ -116,17 +175,28 @@ class FlatStorage:
     def __init__(self, parameters: list[Parameter]) -> None:
         self.parameters = parameters
         self.abandoned = False
-        self.value = torch.cat([value.reshape(-1) for value, _ in parameters])
-        self.grad = torch.cat([grad.reshape(-1) for _, grad in parameters])
+        self.value = torch.cat([parameter._value.reshape(-1) for parameter in parameters])
+        self.grad = torch.cat([parameter._grad.reshape(-1) for parameter in parameters])
         start = 0
         for parameter in parameters:
             size, stop = parameter.value.shape, start + parameter.value.numel()
             parameter.bind(self.value[start:stop].view(size), self.grad[start:stop].view(size), self)
             start = stop
 
+    def zero_grad(self) -> None:
+        """Set all gradients to zero, and note that no backward has added to them since."""
+        self.grad.zero_()
+        for parameter in self.parameters:
+            parameter.has_grad = False
+
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy is made of the copied parameters, which become views into it."""
         return type(self), (self.parameters,)
+
+
+def learned(parameter: Parameter | None) -> TypeGuard[Parameter]:
+    """Whether there is a parameter and it is not frozen, so that its gradient is worth computing."""
+    return parameter is not None and not parameter.frozen
 
 
 def shape(tensor: Tensor) -> tuple[int, ...]:
