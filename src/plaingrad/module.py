@@ -2,85 +2,90 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from contextlib import contextmanager
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
-from plaingrad.parameter import Buffer, FlatStorage, Parameter, shape
+from plaingrad.contract.fields import expect_reachable
+from plaingrad.contract.guard import Watcher, guarded_backward, guarded_forward, serials
+from plaingrad.contract.nest import mapped, mismatch, outline, versions
+from plaingrad.contract.tree import Tree
+from plaingrad.errors import ModuleError
+from plaingrad.parameter import FlatStorage, Parameter, shape
 
 M = TypeVar("M", bound="Module")
 
-
-class ModuleError(ValueError):
-    """Something a module cannot use, told with the module's place in the network.
-
-    Containers add their own position on the way out, so the message of an error deep inside reads
-    ``Sequential[2] Linear(5, 4): expected input (*, 5), got (8, 2)``.
-
-    Attributes:
-        module: the module that complained.
-        path: the positions of the containers around it, outermost first; empty at the top.
-        problem: what was expected and what came.
-    """
-
-    def __init__(self, module: Module, problem: str) -> None:
-        super().__init__(module, problem)  # all arguments, so that it can be pickled between processes
-        self.module = module
-        self.path: list[str] = []
-        self.problem = problem
-
-    def inside(self, container: Module, name: str) -> None:
-        """Note that the module is the child ``name`` of ``container``."""
-        self.path.insert(0, f"{type(container).__name__}[{name}]")
-
-    def __str__(self) -> str:
-        place = ".".join(self.path) + " " if self.path else ""
-        return f"{place}{self.module.signature()}: {self.problem}"
+MANY_STATES = 10_000  # of one module that no backward has taken: somebody has forgotten about them
 
 
-class Module:
+Saved = tuple[int, int, int, Any, Any, Any]
+"""What a forward has left for its backward, a plain tuple since one is made in every call.
+
+Its own number among all that are saved; that of the forward that saved it, so that whatever modules inside have
+saved for it is numbered in between; how many arguments that forward had; the state; the outline of the outputs;
+and how often each tensor of the state had been changed in place by then.
+"""
+
+MARK = object()  # the state of a composite that saves nothing itself
+
+
+class Module(Tree):
     """A differentiable function with a hand-written derivative.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` fields in ``__init__`` (there is nothing
     to call first) and writes two methods:
 
-    - ``forward(*inputs)`` returns a tensor or a tuple of tensors, and hands what its backward will need
-      to `save`.
+    - ``forward(*inputs, **options)`` returns a tensor, or a nest of tensors and None in tuples, and hands what
+      its backward will need to `save`, together with what it returns.
     - ``backward(*grad_outputs)`` gets the gradient of the loss with respect to each output, takes that
-      state back with `restore`, **adds** to the gradients of the parameters, and returns the gradient
-      with respect to each input (``None`` for an integer input).
+      state back with `restore`, **adds** to the gradients of the parameters, and returns one entry for each
+      argument that forward was given, in its structure: its gradient, or None where there is none (integers,
+      masks, options). Of a single argument it returns the gradient itself, of a loss the gradients of its
+      differentiable arguments only. Gradients of outputs that nothing used are None; if all are, the state is
+      dropped and backward is not called.
 
     The first axis of every input is the batch. Saved state is a stack, so a module that is used twice in
     one network is walked back in reverse order, as it should be.
 
     Attributes:
-        training: whether layers such as dropout behave as they do in training.
-        saving: whether a forward keeps what its backward needs; follows ``training`` unless
-            ``eval(saving=True)`` asked for gradients of the network as it is in evaluation.
+        differentiable: the names of the arguments of forward that have gradients; None for every
+            floating-point tensor.
     """
 
-    training: bool
-    saving: bool
-    _arguments: tuple[list[str], dict[str, str]]
-    _saved: list[tuple[Any, list[tuple[torch.Size, torch.dtype]]]]
+    differentiable: ClassVar[tuple[str, ...] | None] = None
+
+    _arguments: tuple[list[Any], dict[str, Any]]
+    _saved: list[Saved]
+    _watchers: tuple[Watcher, ...]
+    _examined: int  # how many fields there were when they were looked at; -1 before
+    _is_composite: bool
+    _begun: int  # the number of the forward or backward that is running, else 0
+    _inputs: int  # how many arguments the latest forward had
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, guarded in (("forward", guarded_forward), ("backward", guarded_backward)):
+            function = cls.forward if name == "forward" else cls.backward
+            if not hasattr(function, "_is_guarded") and function is not vars(Module)[name]:
+                setattr(cls, name, guarded(function))
 
     def __new__(cls: type[M], *args: Any, **kwargs: Any) -> M:
         # Here and not in __init__, so that a subclass has nothing to call first.
         module = super().__new__(cls)
-        module._arguments = (
-            [_short(value) for value in args],
-            {name: _short(value) for name, value in kwargs.items() if name not in ("device", "dtype")},
-        )
-        module._saved = []
+        module._arguments = ([_kept(value) for value in args], {name: _kept(kwargs[name]) for name in kwargs})
+        module._saved, module._watchers = [], ()
+        module._begun, module._inputs, module._examined, module._is_composite = 0, 0, -1, False
         module.training = module.saving = True
         return module
 
     def __init__(self) -> None:
         """Refuse arguments, where a subclass takes none."""
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output; see the class for what a subclass owes."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
@@ -88,182 +93,132 @@ class Module:
         """Compute the gradient with respect to the inputs; see the class for what a subclass owes."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
-    def __call__(self, *inputs: Any) -> Any:
-        return self.forward(*inputs)
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        return self.forward(*inputs, **options)
 
     # What a forward leaves for its backward
 
-    def save(self, state: Any, *outputs: Tensor) -> None:
-        """Push what backward will need; ``outputs`` are what forward is about to return.
+    def save(self, state: Any, outputs: Any = (), *more: Any) -> None:
+        """Push what backward will need.
 
-        Only the outputs' shapes and dtypes are kept, for `restore` to hold the gradients against.
-        """
-        if self.saving:
-            self._saved.append((state, [(y.shape, y.dtype) for y in outputs]))
-
-    def restore(self, *grad_outputs: Tensor | None) -> Any:
-        """Pop what the matching forward saved, after checking one gradient per output of that forward.
-
-        A gradient of None is not checked: an output that nothing used, or a loss's own implicit 1.
+        Args:
+            state: tensors, in tuples, lists or dicts if there are several, and anything else.
+            outputs: what forward is about to return, as it returns it. Only shapes and dtypes are kept, for
+                `restore` to hold the gradients against.
 
         Raises:
-            ModuleError: there is no forward left to undo, or a gradient differs from its output in shape
-                or dtype.
+            ModuleError: the outputs are given one by one.
+        """
+        if more:
+            raise ModuleError(self, "expected save(state, outputs) with all outputs as one tuple, got several")
+        if not self.saving:
+            return
+        if torch.is_grad_enabled():  # what PyTorch may have recorded is of no use here, and holds memory
+            state = mapped(Tensor.detach, state)
+        expected = outline(outputs)
+        self._saved.append((next(serials), self._begun, self._inputs, state, expected, versions(state)))
+        if len(self._saved) == MANY_STATES:
+            text = f"{self.signature()}: {MANY_STATES:,} forwards were saved without a backward; eval() saves none"
+            warnings.warn(text, RuntimeWarning, stacklevel=3)
+
+    def restore(self, *grad_outputs: Any) -> Any:
+        """Pop what the matching forward saved, after checking one gradient per output of that forward.
+
+        A gradient of None is not checked: an output that nothing used, or a loss's own implicit 1. Those of
+        the last outputs may be missing.
+
+        Raises:
+            ModuleError: there is no forward left to undo, a gradient differs from its output in shape or
+                dtype, or a saved tensor has been changed in place since.
         """
         if not self._saved:
             why = "none is left" if self.saving else "eval() saves nothing; eval(saving=True) does"
             raise ModuleError(self, f"backward needs the state of a forward: {why}")
-        state, outputs = self._saved[-1]
-        if len(grad_outputs) != len(outputs):
-            raise ModuleError(self, f"expected {len(outputs)} output gradients, got {len(grad_outputs)}")
-        for dy, (y_shape, y_dtype) in zip(grad_outputs, outputs):
-            if dy is not None and (dy.shape != y_shape or dy.dtype != y_dtype):
-                raise ModuleError(
-                    self,
-                    f"expected output gradient {tuple(y_shape)} of {y_dtype}, got {shape(dy)} of {dy.dtype}",
-                )
+        _, _, _, state, outputs, before = self._saved[-1]
+        problem = mismatch(grad_outputs, outputs)
+        if problem:
+            raise ModuleError(self, problem)
         self._saved.pop()
-        return _untracked(state) if torch.is_grad_enabled() else state
+        if versions(state) != before:
+            raise ModuleError(self, "expected the saved state as forward left it, got a tensor changed in place")
+        return state
 
-    # Walking the tree
+    def _mark(self, begun: int) -> None:
+        """Note the forward of a composite that has saved nothing itself."""
+        if not self._saved or self._saved[-1][0] < begun:
+            self._saved.append((next(serials), begun, self._inputs, MARK, None, None))
 
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules directly inside, by the names under which they are held."""
-        for name, field in vars(self).items():
-            if isinstance(field, Module):
-                yield name, field
+    def _unmark(self, saved: Saved | None) -> None:
+        if saved is not None and saved[3] is MARK and self._saved and self._saved[-1] is saved:
+            self._saved.pop()
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all below it, with dotted paths; a shared module appears at each of its places."""
-        yield prefix, self
-        for name, child in self.named_children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
-
-    def modules(self) -> Iterator[Module]:
-        """This module and all below it, each once."""
-        yield from {id(module): module for _, module in self.named_modules()}.values()
-
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter once, with its dotted path as in torch.nn."""
-        seen: set[int] = set()
-        for name, field in self._named_state():
-            if isinstance(field, Parameter) and id(field) not in seen:
-                seen.add(id(field))
-                yield name, field
-
-    def parameters(self) -> list[Parameter]:
-        """Every parameter once, as pairs ``(value, grad)``; empty for a module without any."""
-        return [parameter for _, parameter in self.named_parameters()]
-
-    def _named_state(self) -> Iterator[tuple[str, Parameter | Buffer]]:
-        for path, module in self.named_modules():
-            for name, field in vars(module).items():
-                if isinstance(field, (Parameter, Buffer)):
-                    yield f"{path}.{name}" if path else name, field
-
-    # Changing the whole tree
-
-    def train(self: M, mode: bool = True) -> M:
-        """Behave as in training, and save state for backward."""
-        return self._set_mode(training=mode, saving=mode)
-
-    def eval(self: M, saving: bool = False) -> M:
-        """Behave as in evaluation; save state for backward only if ``saving``."""
-        return self._set_mode(training=False, saving=saving)
-
-    def _set_mode(self: M, training: bool, saving: bool) -> M:
+    def _drop(self) -> Any:
+        """Forget the latest forward, of which no output was used; None for each of its arguments."""
+        serial, begun, inputs, *_ = self._saved.pop()
         for module in self.modules():
-            module.training, module.saving = training, saving
-        return self
+            module._saved[:] = [saved for saved in module._saved if not begun < saved[0] < serial]
+        return None if inputs == 1 else (None,) * inputs
+
+    def _forget_since(self, begun: int) -> None:
+        """Forget what a forward saved, here and below, that has failed."""
+        for module in self.modules():
+            module._saved[:] = [saved for saved in module._saved if saved[0] < begun]
 
     def zero_grad(self) -> None:
         """Set all gradients to zero and forget state that no backward has taken."""
         for module in self.modules():
             module._saved.clear()
-        for parameter in self.parameters():
-            parameter.grad.zero_()
+        for _, parameter in self.named_parameters():
+            parameter.zero_grad()
 
-    def to(
-        self: M,
-        *targets: torch.device | torch.dtype | str | None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> M:
-        """Move to a device, convert floating-point state to a dtype, or both. Forgets saved state.
+    @contextmanager
+    def watched(self, watcher: Watcher) -> Iterator[None]:
+        """Have a watcher called in place of each forward and backward of this module and of all below it.
 
         Args:
-            targets: devices and dtypes, in any order.
-            device: a device, by keyword.
-            dtype: a dtype, by keyword.
-
-        Raises:
-            ModuleError: a dtype is not one of floating-point numbers.
+            watcher: called as ``watcher(module, "forward" or "backward", run, *arguments, **options)``; returns
+                what ``run(*arguments, **options)`` does.
         """
-        given = [target for target in (*targets, device, dtype) if target is not None]
-        dtypes = [target for target in given if isinstance(target, torch.dtype)]
-        devices = [target for target in given if not isinstance(target, torch.dtype)]
-        for each in dtypes:
-            if not each.is_floating_point:
-                raise ModuleError(self, f"expected a floating-point dtype, got {each}")
+        before = [(module, module._watchers) for module in self.modules()]
+        try:
+            for module, others in before:
+                module._watchers = (*others, watcher)
+            yield
+        finally:
+            for module, others in before:
+                module._watchers = others
 
-        def moved(tensor: Tensor) -> Tensor:
-            for device in devices:
-                tensor = tensor.to(device)
-            for each in dtypes if tensor.is_floating_point() else []:
-                tensor = tensor.to(each)
-            return tensor
+    def _examine(self) -> None:
+        """Refuse what would not be trained (`expect_reachable`), before the first use and for new fields."""
+        if self._examined != len(vars(self)):
+            for module in expect_reachable(self):
+                module._examined = len(vars(module))
+                module._is_composite = any(True for _ in module.named_children())
 
-        for module in self.modules():
-            module._saved.clear()
-        for field in {id(field): field for _, field in self._named_state()}.values():
-            if isinstance(field, Parameter):
-                field.bind(moved(field.value), moved(field.grad))
-            else:
-                field.value = moved(field.value)
-        return self
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy is made from: nobody watches it, and it draws from PyTorch's global generator."""
+        return {**vars(self), "_watchers": (), "_generator": None, "_begun": 0}
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """All parameters and buffers under torch.nn's names. The tensors are the module's own, not copies."""
-        return {name: field.value for name, field in self._named_state()}
-
-    def load_state_dict(self, state: dict[str, Tensor], strict: bool = True) -> None:
-        """Copy values in, by name. Either all of them fit or nothing is changed.
-
-        Args:
-            state: tensors by torch.nn's names.
-            strict: whether every name must occur on both sides.
-
-        Raises:
-            ModuleError: names are missing or unexpected (if ``strict``), or a shape differs.
-        """
-        own = dict(self._named_state())
-        problems = []
-        if strict:
-            problems += [f"missing {name!r}" for name in own if name not in state]
-            problems += [f"unexpected {name!r}" for name in state if name not in own]
-        common = [name for name in own if name in state]
-        for name in common:
-            given = state[name]
-            if not isinstance(given, Tensor) or given.shape != own[name].value.shape:
-                got = shape(given) if isinstance(given, Tensor) else type(given).__name__
-                problems.append(f"{name!r}: expected shape {shape(own[name].value)}, got {got}")
-        if problems:
-            raise ModuleError(self, "state does not fit: " + "; ".join(problems))
-        for name in common:
-            own[name].value.copy_(state[name].detach())
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._saved = [(*saved[:-1], versions(saved[3])) for saved in self._saved]
 
     # What it looks like
 
     def signature(self) -> str:
         """The constructor call that made this module, on one line and without what is inside it."""
-        args, _ = self._arguments
-        return f"{type(self).__name__}({', '.join([*args, *self._options()])})"
+        return f"{type(self).__name__}({', '.join([*map(repr, self._arguments[0]), *self._options()])})"
 
     def _options(self) -> list[str]:
-        return [f"{name}={value}" for name, value in self._arguments[1].items()]
+        left = ("device", "dtype")
+        return [f"{name}={value!r}" for name, value in self._arguments[1].items() if name not in left]
 
     def __repr__(self) -> str:
-        return self.signature()
+        children = [f"({name}): {module!r}" for name, module in self.named_children()]
+        if not children:
+            return self.signature()
+        inside = "".join(f"\n{line}".replace("\n", "\n  ") for line in [*children, *self._options()])
+        return f"{type(self).__name__}({inside}\n)"
 
 
 def flatten_parameters(model: Module | Iterable[Parameter]) -> FlatStorage:
@@ -276,21 +231,32 @@ def flatten_parameters(model: Module | Iterable[Parameter]) -> FlatStorage:
         model: a module, or some parameters; repeated ones count once.
 
     Raises:
-        ValueError: there are no parameters, or their dtypes or devices differ.
+        ValueError: there are no parameters, one has no shape yet, or their dtypes or devices differ.
     """
     return FlatStorage.of(model.parameters() if isinstance(model, Module) else model)
 
 
-def _untracked(state: Any) -> Any:
-    """The state without what PyTorch's autograd, which nothing here needs, may have recorded for it."""
-    if isinstance(state, Tensor):
-        return state.detach()
-    return tuple(map(_untracked, state)) if type(state) is tuple else state
+class Looks:
+    """What a constructor argument that is no plain value looks like."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
 
 
-def _short(value: Any) -> str:
+PLAIN = (bool, int, float, complex, str, torch.dtype, torch.device, type(None))
+
+
+def _kept(value: Any) -> Any:
+    """A constructor argument as it is kept: plain values and collections of them as they are."""
+    if isinstance(value, PLAIN):
+        return value
+    if type(value) in (tuple, list):
+        return type(value)(map(_kept, value))
+    if type(value) is dict:
+        return {key: _kept(entry) for key, entry in value.items()}
     if isinstance(value, Tensor):
-        return f"tensor{shape(value)}"
-    if isinstance(value, Module):
-        return f"{type(value).__name__}(...)"
-    return repr(value)
+        return Looks(f"tensor{shape(value)}")
+    return Looks(f"{type(value).__name__}(...)" if isinstance(value, Module) else repr(value))

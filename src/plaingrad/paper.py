@@ -66,6 +66,9 @@ class linear(Module):
         self.in_features = in_features
         self.core = nn.Linear(in_features, out_features)
 
+    def __repr__(self) -> str:
+        return self.signature()
+
     @property
     def weight(self) -> Pair:
         """The weight w and its gradient, both ``(out_features, in_features)``."""
@@ -170,8 +173,8 @@ class sequential(Container):
         """Compute and return the linear results s(l) and the activation results x(l)."""
         linear_result: list[Tensor] = []
         activation_result: list[Tensor] = []
-        for name, operation in self.named_children():
-            x = self.at(name, operation.forward, x)
+        for operation in self:
+            x = operation.forward(x)
             (linear_result if isinstance(operation, linear) else activation_result).append(x)
         self.linear_result, self.activation_result = linear_result, activation_result
         return linear_result, activation_result
@@ -189,8 +192,8 @@ class sequential(Container):
 
     def backward(self, grad: Float[Tensor, "outputs n"]) -> Float[Tensor, "features n"]:
         """Add to the parameters' gradients, given that of the output; return that of the input."""
-        for name, operation in reversed(list(self.named_children())):
-            grad = self.at(name, operation.backward, grad)
+        for operation in reversed(list(self)):
+            grad = operation.backward(grad)
         self.differentiated = True
         return grad
 

@@ -166,7 +166,7 @@ class Gather(Module):
 
     def forward(self, x: Tensor, rows: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
         y, total = x[rows] * factor, x.sum()
-        self.save((x, rows, factor), y, total)
+        self.save((x, rows, factor), (y, total))
         return y, total
 
     def backward(self, dy: Tensor, dtotal: Tensor) -> Any:

@@ -17,7 +17,11 @@ MOST_MODULES = 10_000
 MOST_NUMBERS = 10**9  # in all parameters and buffers together
 
 # The classes that a description may name; nothing else is ever called.
-CLASSES: dict[str, type[Module]] = {name: getattr(nn, name) for name in nn.__all__ if name != "Loss"}
+CLASSES: dict[str, type[Module]] = {
+    name: layer
+    for name in nn.__all__
+    if (layer := getattr(nn, name)).forward is not Module.forward  # neither Loss nor a mere collection
+}
 
 
 def build(description: Any, device: str | None = None) -> Module:

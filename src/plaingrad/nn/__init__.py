@@ -31,6 +31,7 @@ from plaingrad.nn.activation import (
     Threshold,
 )
 from plaingrad.nn.batchnorm import BatchNorm1d
+from plaingrad.nn.collections import ModuleDict, ModuleList, ParameterDict, ParameterList
 from plaingrad.nn.column_embedding import ColumnEmbedding
 from plaingrad.nn.conv import Conv2d
 from plaingrad.nn.dropout import Dropout
@@ -87,9 +88,13 @@ __all__ = [
     "MSELoss",
     "MaxPool2d",
     "Mish",
+    "ModuleDict",
+    "ModuleList",
     "NLLLoss",
     "PReLU",
     "Parallel",
+    "ParameterDict",
+    "ParameterList",
     "PoissonNLLLoss",
     "QuantileLoss",
     "RReLU",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from plaingrad.module import Module, ModuleError
@@ -31,14 +31,7 @@ class Container(Module):
         if not isinstance(module, Module):
             raise ModuleError(self, f"expected a Module at position {name}, got {module!r}")
         self._children[name] = module
-
-    def at(self, name: str, method: Callable[..., Any], *tensors: Any) -> Any:
-        """Call a method of the child ``name``; if it complains, its position is added."""
-        try:
-            return method(*tensors)
-        except ModuleError as error:
-            error.inside(self, name)
-            raise
+        self._examined = -1
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         yield from self._children.items()
@@ -56,8 +49,3 @@ class Container(Module):
     def signature(self) -> str:
         inside = [type(module).__name__ for module in self] + self._options()
         return f"{type(self).__name__}({', '.join(inside)})"
-
-    def __repr__(self) -> str:
-        lines = [f"({name}): {module!r}" for name, module in self._children.items()] + self._options()
-        inside = "".join(f"\n{line}".replace("\n", "\n  ") for line in lines)
-        return f"{type(self).__name__}({inside}\n)" if lines else self.signature()

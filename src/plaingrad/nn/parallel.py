@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from plaingrad.contract.nest import added
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.container import Container
 from plaingrad.parameter import shape
@@ -44,24 +46,26 @@ class Parallel(Container):
         self.combine = combine
         self.dim = dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        parts = [self.at(name, branch.forward, x) for name, branch in self._children.items()]
+    def forward(self, x: Tensor, **options: Any) -> Tensor:
+        parts = [branch.forward(x, **options) for branch in self]
         self._expect_alike(parts)
         y = sum(parts[1:], parts[0]) if self.combine == "sum" else torch.cat(parts, self.dim)
         self.save([part.shape for part in parts], y)
         return y
 
-    def backward(self, dy: Tensor) -> Tensor | None:
+    def backward(self, dy: Tensor) -> Any:
         shapes = self.restore(dy)
         if self.combine == "sum":
             parts = [dy] * len(shapes)
         else:
             parts = list(dy.split([size[self.dim] for size in shapes], self.dim))
         dx = None
-        for (name, branch), part in reversed(list(zip(self._children.items(), parts))):
-            change = self.at(name, branch.backward, part)
-            dx = change if dx is None else dx + change
+        for branch, part in reversed(list(zip(self, parts))):
+            dx = added(dx, branch.backward(part))
         return dx
+
+    def input_layers(self) -> list[Any]:
+        return [layer for branch in self for layer in branch.input_layers()]
 
     def _expect_alike(self, parts: list[Tensor]) -> None:
         first = parts[0]

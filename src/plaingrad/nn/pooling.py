@@ -75,15 +75,15 @@ class MaxPool2d(Module):
         choice = torch.where(y.isnan(), last, first).unsqueeze(-1)
         indices = places.expand_as(windows).gather(-1, choice).squeeze(-1)
         if self.return_indices:
-            self.save((x.shape, indices), y, indices)
+            self.save((x.shape, indices), (y, indices))
             return y, indices
         self.save((x.shape, indices), y)
         return y
 
     def backward(
-        self, dy: Float[Tensor, "*batch new_rows new_columns"], *dindices: Tensor | None
+        self, dy: Float[Tensor, "*batch new_rows new_columns"], dindices: Tensor | None = None
     ) -> Float[Tensor, "*batch rows columns"]:
-        size, indices = self.restore(dy, *dindices)
+        size, indices = self.restore(dy)
         dx = dy.new_zeros(size).flatten(-2)
         return dx.scatter_add_(-1, indices.flatten(-2), dy.flatten(-2)).view(size)
 

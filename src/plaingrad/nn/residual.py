@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from plaingrad.module import ModuleError
@@ -28,12 +30,16 @@ class Residual(Sequential):
     Source: K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image recognition", 2016.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        change = super().forward(x)
+    def forward(self, x: Tensor, **options: Any) -> Tensor:
+        change = super().forward(x, **options)
         if change.shape != x.shape or change.dtype != x.dtype:
             kept, came = f"{shape(x)} of {x.dtype}", f"{shape(change)} of {change.dtype}"
             raise ModuleError(self, f"expected its modules to keep the input's {kept}, got {came}")
         return x + change
 
-    def backward(self, dy: Tensor) -> Tensor:
-        return dy + super().backward(dy)
+    def backward(self, dy: Tensor) -> Any:
+        dx = super().backward(dy)
+        return (dy + dx[0], *dx[1:]) if isinstance(dx, tuple) else dy + dx
+
+    def input_layers(self) -> list[Any]:
+        return [self]

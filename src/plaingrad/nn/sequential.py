@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, overload
 
-from torch import Tensor
-
 from plaingrad.module import Module
 from plaingrad.nn.container import Container
 
@@ -19,7 +17,7 @@ class Sequential(Container):
         \frac{\partial \ell}{\partial x} = f_1'\big(\dots f_n'\big(\tfrac{\partial \ell}{\partial y}\big)\big)
 
     Behaves as a list: index, slice, iterate, ``append``. A slice is a `Sequential` that shares its modules,
-    and their names, with the original.
+    and their names, with the original. Keywords of forward go to the first module.
 
     Args:
         modules: the modules in order, or one mapping from names to modules.
@@ -28,15 +26,19 @@ class Sequential(Container):
         ModuleError: an argument is no module; or a module inside complains, with its position added.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        for name, module in self._children.items():
-            x = self.at(name, module.forward, x)
+    def forward(self, x: Any, **options: Any) -> Any:
+        for module in self._children.values():
+            x = module.forward(x, **options)
+            options = {}
         return x
 
-    def backward(self, dy: Tensor) -> Any:  # None if the first module takes integers
-        for name, module in reversed(self._children.items()):
-            dy = self.at(name, module.backward, dy)
+    def backward(self, dy: Any) -> Any:  # None if the first module takes integers
+        for module in reversed(self._children.values()):
+            dy = module.backward(dy)
         return dy
+
+    def input_layers(self) -> list[Any]:
+        return next((module.input_layers() for module in self), [self])
 
     def append(self, module: Module) -> Sequential:
         """Add a module at the end, named by its position or the next free number, and return self."""

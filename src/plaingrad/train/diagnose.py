@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from plaingrad.contract.nest import tensors
 from plaingrad.data.finite import all_finite
 from plaingrad.module import Module, ModuleError
-from plaingrad.parameter import Buffer
+from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.eager import EagerEngine
 from plaingrad.train.history import History
 from plaingrad.train.snapshot import Snapshot
@@ -117,8 +118,9 @@ class _FoundError(Exception):
 
 class _Watch:
     def __init__(self, task: Task) -> None:
+        self.task, self.loss = task, task.loss
         self.places = [*_walk(task.model, ()), (task.loss, ())]
-        self.loss = task.loss
+        self.chains = {id(module): chain for module, chain in self.places}
         self.step = self.updates = 0
         self.infinite = [  # a mask's -inf, for instance
             buffer
@@ -141,44 +143,28 @@ class _Watch:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Have each module's forward and backward checked."""
-        watched = {id(module): (module, chain) for module, chain in self.places}.values()
-        try:
-            for module, chain in watched:
-                vars(module).update(
-                    forward=self.checked_forward(module, chain), backward=self.checked_backward(module, chain)
-                )
+        with self.task.model.watched(self.checked), self.loss.watched(self.checked):
             yield
-        finally:
-            for module, _ in watched:
-                for name in ("forward", "backward"):
-                    vars(module).pop(name, None)
 
-    def checked_forward(self, module: Module, chain: Chain) -> Any:
-        original, leaf = module.forward, not any(module.named_children())
-
-        def forward(*inputs: Any) -> Any:
-            if leaf:  # what a container gets, the first module inside gets too, and is the better name
-                self.check(module, chain, "input", "its input", inputs)
-            self.check_parameters(module, chain)
-            y = original(*inputs)
-            cause = f" from inputs up to {_size(inputs)}"
-            self.check(module, chain, "output", "its output", y, cause)
-            self.check_buffers(module, chain, cause)
-            return y
-
-        return forward
-
-    def checked_backward(self, module: Module, chain: Chain) -> Any:
-        original = module.backward
-
-        def backward(*dys: Any) -> Any:
-            dx = original(*dys)
-            for name, parameter in _own_parameters(module):
-                self.check(module, chain, "gradient", f"the gradient of its {name}", parameter.grad)
+    def checked(self, module: Module, name: str, run: Callable[..., Any], *given: Any, **options: Any) -> Any:
+        """Run a forward or a backward, and look at everything that goes in and comes out."""
+        chain = self.chains[id(module)]
+        if name == "backward":
+            dx = run(*given)
+            for field, parameter in _own_parameters(module):
+                if parameter.has_grad:
+                    self.check(module, chain, "gradient", f"the gradient of its {field}", parameter.grad)
             self.check(module, chain, "gradient", "the gradient of its input", dx)
             return dx
-
-        return backward
+        if not any(module.named_children()):
+            # what a container gets, the first module inside gets too, and is the better name
+            self.check(module, chain, "input", "its input", given)
+        self.check_parameters(module, chain)
+        y = run(*given, **options)
+        cause = f" from inputs up to {_size(given)}"
+        self.check(module, chain, "output", "its output", y, cause)
+        self.check_buffers(module, chain, cause)
+        return y
 
     def check_parameters(self, module: Module, chain: Chain) -> None:
         for name, parameter in _own_parameters(module):
@@ -192,7 +178,7 @@ class _Watch:
     def check(
         self, module: Module, chain: Chain, kind: str, subject: str, values: Any, cause: str = ""
     ) -> None:
-        for value in _tensors(values):
+        for value in tensors(values):
             bad = ~torch.isfinite(value)
             if bad.any():
                 place = bad.nonzero()[0].tolist()
@@ -213,18 +199,14 @@ def _walk(module: Module, chain: Chain) -> Iterator[tuple[Module, Chain]]:
 
 
 def _own_parameters(module: Module) -> Iterator[tuple[str, Any]]:
-    return ((name, parameter) for name, parameter in module.named_parameters() if "." not in name)
+    return ((name, field) for name, field in module.named_fields() if isinstance(field, Parameter))
 
 
 def _own_buffers(module: Module) -> Iterator[tuple[str, Buffer]]:
-    return ((name, field) for name, field in vars(module).items() if isinstance(field, Buffer))
-
-
-def _tensors(values: Any) -> list[Tensor]:
-    values = values if isinstance(values, (tuple, list)) else (values,)
-    return [value for value in values if isinstance(value, Tensor) and value.is_floating_point()]
+    return ((name, field) for name, field in module.named_fields() if isinstance(field, Buffer))
 
 
 def _size(values: Any) -> str:
-    largest = max((float(value.abs().max()) for value in _tensors(values) if value.numel()), default=0.0)
+    sizes = [float(x.abs().max()) for x in tensors(values) if x.is_floating_point() and x.numel()]
+    largest = max(sizes, default=0.0)
     return f"{largest:.1e}"

@@ -8,16 +8,15 @@ from torch import Tensor
 from plaingrad.inspect.gradients.subject import Subject, Upstream, doubled
 
 
-def autograd(subject: Subject, count: int, dys: Upstream) -> list[Tensor]:
-    """Gradients with respect to the first ``count`` inputs that are real-valued, and to each parameter.
+def autograd(subject: Subject, dys: Upstream) -> list[Tensor]:
+    """Gradients with respect to each differentiable input and to each parameter.
 
     Raises:
         RuntimeError: autograd cannot follow the forward.
     """
     inputs = doubled(subject.inputs)
-    wanted = [x.requires_grad_() for x in inputs[:count] if isinstance(x, Tensor) and x.is_floating_point()]
-    parameters = subject.parameters.values()
-    before = [(parameter, parameter.value, parameter.grad) for parameter in parameters]
+    wanted = [x.requires_grad_() for x, real in zip(inputs, subject.differentiable) if real]
+    before = [(parameter, parameter.value, parameter.grad) for parameter in subject.parameters.values()]
     try:
         for parameter, value, grad in before:
             leaf = value.clone().requires_grad_()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -15,12 +15,13 @@ from plaingrad.inspect.gradients.differences import Differences
 from plaingrad.inspect.gradients.hints import hint
 from plaingrad.inspect.gradients.report import Report, Row, place
 from plaingrad.inspect.gradients.subject import Subject, Upstream, alone, device_of, first_forward
-from plaingrad.module import Module
+from plaingrad.module import Module, ModuleError
 
 
 def check_gradients(
     module: Module,
     *inputs: Any,
+    options: Mapping[str, Any] | None = None,
     loss: tuple[Any, ...] | None = None,
     training: bool | None = None,
     seed: int = 0,
@@ -42,7 +43,9 @@ def check_gradients(
 
     Args:
         module: a layer, a network, or a loss; a loss is given its prediction and its target.
-        inputs: what its forward takes. Real-valued tensors have gradients (of a loss: the prediction alone).
+        inputs: what its forward takes: tensors, nests of them, or anything else. Floating-point tensors have
+            gradients, or those among them that the class names as ``differentiable``.
+        options: keywords for its forward.
         loss: a loss and its target, ``(nn.MSELoss(), target)``, to check the module together with it.
         training: True or False for training or evaluation mode; None for the mode the module is in.
         seed: of the upstream gradients, of dropout and of what is sampled.
@@ -59,8 +62,8 @@ def check_gradients(
     Raises:
         ValueError: the module is no `Module`, or its forward cannot use the inputs.
     """
-    with alone(device_of(inputs)):
-        subject = Subject(module, inputs, loss, training, seed)
+    with alone(device_of([*inputs, *(options or {}).values()])):
+        subject = Subject(module, inputs, options or {}, loss, training, seed)
         report = Report(subject.name, subject.module.training, seed)
         outputs = first_forward(subject)
         conduct = Conduct(subject, report.findings)
@@ -86,16 +89,16 @@ def _rows(
     limits: Limits,
     notes: list[str],
 ) -> list[Row]:
-    names = [*conduct.input_names(len(dxs)), *subject.parameters]
-    tensors = [*subject.inputs[: len(dxs)], *(p.value for p in subject.parameters.values())]
+    names = [*subject.names, *subject.parameters]
+    tensors = [*subject.inputs, *(p.value for p in subject.parameters.values())]
     found = [*dxs, *conduct.gradients.values()]
     wanted = [(n, x, g) for n, x, g in zip(names, tensors, found) if g is not None]
 
     def traced(upstream: Upstream) -> list[Tensor] | None:
         try:
-            return autograd(subject, len(dxs), upstream)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
+            return autograd(subject, upstream)
+        except (RuntimeError, ModuleError) as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
             notes.append(f"autograd cannot follow the forward, so only differences were taken: {reason}")
             return None
 
@@ -152,6 +155,6 @@ def _hint(
         places = torch.tensor(list(comparison.central))
         right = torch.tensor(list(comparison.central.values()), dtype=ours.dtype)
         ours = ours.reshape(-1).cpu()[places]
-    first = next((x for x in subject.inputs if isinstance(x, Tensor) and x.ndim), None)
+    first = next((x for x in subject.inputs if x.ndim), None)
     guess = hint(ours, right, alternative, 1 if first is None else len(first))
     return f" ({guess})" if guess else ""

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from plaingrad.inspect.gradients.hints import hint_for_shape
-from plaingrad.inspect.gradients.subject import Subject, Tensors, Upstream, doubled
+from plaingrad.contract.nest import tensors
+from plaingrad.inspect.gradients.subject import Subject, Tensors, Upstream, as_tuple, doubled, reason
 from plaingrad.parameter import shape
 
 
@@ -35,7 +36,7 @@ class Conduct:
         subject = self.subject
         inputs, before = doubled(subject.inputs), {n: p.value.clone() for n, p in subject.parameters.items()}
         again = subject.forward(inputs)
-        for x, was, name in zip(inputs, subject.inputs, self.input_names(len(inputs))):
+        for x, was, name in zip(inputs, subject.inputs, subject.names):
             if not _same(x, was):
                 self._note(f"forward changes its {name} in place")
         for name, parameter in subject.parameters.items():
@@ -62,12 +63,12 @@ class Conduct:
         except Exception as error:
             batched = "broadcast" in str(error) or "doesn't match" in str(error)
             why = " (not summed over the batch?)" if batched else ""
-            self._note(f"backward raised {type(error).__name__}: {error}{why}")
+            self._note(f"backward raised {reason(error)}{why}")
             return None
         for dy, was in zip(given, dys):
             if not _same(dy, was):
                 self._note("backward changes the upstream gradient in place")
-        for x, was, name in zip(inputs, subject.inputs, self.input_names(len(inputs))):
+        for x, was, name in zip(inputs, subject.inputs, subject.names):
             if not _same(x, was):
                 self._note(f"backward changes its {name} in place")
         for name, parameter in subject.parameters.items():
@@ -80,31 +81,58 @@ class Conduct:
         subject.zero_grad()
         return found
 
-    def _fitting(self, returned: Sequence[Any]) -> list[Tensor | None] | None:
-        """The returned gradients if their number, types and shapes are right."""
-        inputs, before = self.subject.inputs, len(self.findings)
-        expected = len(inputs)
-        if self.subject.is_loss and 1 <= len(returned) < expected:
-            expected = len(returned)
-        if len(returned) != expected:
-            came = _count(len(returned), "gradient")
-            self._note(f"backward returns {came} for {_count(expected, 'input')}")
+    def _fitting(self, returned: Any) -> list[Tensor | None] | None:
+        """The returned gradients, one for each input tensor, if their number, types and shapes are right."""
+        subject, before = self.subject, len(self.findings)
+        entries = subject.with_entries(len(as_tuple(returned)))
+        single = len(entries) == 1 and not isinstance(subject.arguments[entries[0]], Tensor)
+        grads = (returned,) if single else as_tuple(returned)
+        if len(entries) == len(grads) == 1 and not single and isinstance(returned, tuple):
+            self._note("backward returns a tuple of one gradient, expected the gradient itself")
+        elif len(grads) != len(entries):
+            came = _count(len(grads), "gradient")
+            self._note(f"backward returns {came} for {_count(len(entries), 'input')}")
             return None
-        for x, dx, name in zip(inputs, returned, self.input_names(expected)):
-            if not _real(x):
-                if dx is not None:
-                    self._note(f"backward returns a gradient for {name}, which has none; expected None")
-            elif not isinstance(dx, Tensor):
-                self._note(f"backward returns {type(dx).__name__} for {name}, expected a tensor {shape(x)}")
-            elif dx.shape != x.shape:
-                guess = hint_for_shape(shape(dx), shape(x))
-                self._note(
-                    f"{name}: backward gives a gradient of shape {shape(dx)}, expected {shape(x)}"
-                    + (f" ({guess})" if guess else "")
-                )
-            elif dx.dtype != x.dtype:
-                self._note(f"{name}: backward gives a gradient of {dx.dtype}, expected {x.dtype}")
-        return list(returned) if len(self.findings) == before else None
+        by_argument = dict(zip(entries, grads))
+        fitted = [
+            gradient
+            for argument, value in subject.arguments.items()
+            for gradient in self._matched(argument, value, by_argument.get(argument))
+        ]
+        return fitted if len(self.findings) == before else None
+
+    def _matched(self, name: str, value: Any, grad: Any) -> list[Tensor | None]:
+        """A gradient for each tensor of an argument, from the entry for it; what does not fit is noted."""
+        if isinstance(value, Tensor):
+            self._expect_gradient(name, value, grad)
+            return [grad]
+        entries = _entries(value)
+        if entries and (grad is None or (isinstance(grad, tuple) and len(grad) == len(entries))):
+            each = grad or (None,) * len(entries)
+            matched = [self._matched(f"{name}[{key}]", x, dx) for (key, x), dx in zip(entries, each)]
+            return [gradient for gradients in matched for gradient in gradients]
+        if entries:
+            self._note(f"backward returns {_brief(grad)} for {name}, expected a tuple of {len(entries)}")
+        elif grad is not None:
+            self._note(f"backward returns a gradient for {name}, which has none; expected None")
+        return [None for _ in tensors(value)]
+
+    def _expect_gradient(self, name: str, x: Tensor, dx: Any) -> None:
+        """Note what is wrong with a gradient beside its numbers."""
+        subject = self.subject
+        if not subject.differentiable[subject.names.index(name)]:
+            if dx is not None:
+                self._note(f"backward returns a gradient for {name}, which has none; expected None")
+        elif not isinstance(dx, Tensor):
+            self._note(f"backward returns {type(dx).__name__} for {name}, expected a tensor {shape(x)}")
+        elif dx.shape != x.shape:
+            guess = hint_for_shape(shape(dx), shape(x))
+            self._note(
+                f"{name}: backward gives a gradient of shape {shape(dx)}, expected {shape(x)}"
+                + (f" ({guess})" if guess else "")
+            )
+        elif dx.dtype != x.dtype:
+            self._note(f"{name}: backward gives a gradient of {dx.dtype}, expected {x.dtype}")
 
     def accumulation(self, dys: Upstream) -> None:
         """Whether backward adds to gradients that are already there."""
@@ -131,25 +159,26 @@ class Conduct:
         except (ValueError, RuntimeError, LookupError):
             return  # the module accepts no other input of this kind
         other_dys = subject.upstream(outputs, subject.seed + 2)
-        other_dxs = subject.backward(doubled(other_dys))
+        other_dxs = self._gradients(subject.backward(doubled(other_dys)))
         alone = {name: p.grad.clone() for name, p in subject.parameters.items()}
         subject.zero_grad()
         subject.forward(doubled(subject.inputs))
         subject.forward(doubled(others), another=1)
         problem = "two forwards, then two backwards in reverse order"
         try:
-            second = subject.backward(doubled(other_dys))
-            first = subject.backward(doubled(dys))
+            second = self._gradients(subject.backward(doubled(other_dys)))
+            first = self._gradients(subject.backward(doubled(dys)))
         except Exception as error:
-            self._note(f"{problem}: raised {type(error).__name__}: {error}")
+            self._note(f"{problem}: raised {reason(error)}")
             return
         finally:
             grads = {name: p.grad.clone() for name, p in subject.parameters.items()}
             subject.zero_grad()
-        names = self.input_names(len(subject.inputs))
+        names = [name for name, real in zip(subject.names, subject.differentiable) if real]
+        alone_dxs = [dx for dx in dxs if dx is not None]
         wrong = [
             f"the gradient of {name}"
-            for name, *pairs in zip(names, first, dxs, second, other_dxs)
+            for name, *pairs in zip(names, first, alone_dxs, second, other_dxs)
             if not (_alike(pairs[0], pairs[1]) and _alike(pairs[2], pairs[3]))
         ]
         wrong += [
@@ -161,6 +190,10 @@ class Conduct:
             differ = "differs from what it is" if len(wrong) == 1 else "differ from what they are"
             self._note(f"{problem}: {_listed(wrong)} {differ} for each alone (stale state?)")
 
+    def _gradients(self, returned: Any) -> list[Tensor]:
+        """The gradients in what backward returned, in order."""
+        return list(tensors(list(as_tuple(returned))))
+
     def _other_inputs(self) -> tuple[tuple[Any, ...], Tensors]:
         """Inputs of the same kind with other values, and the outputs for them.
 
@@ -168,14 +201,14 @@ class Conduct:
         Integers move only if the module accepts that. If it accepts neither, the samples change places.
         """
 
-        def moved(x: Any) -> Any:
-            return x.roll(1) if isinstance(x, Tensor) and not _real(x) else numbers_moved(x)
+        def moved(x: Tensor) -> Tensor:
+            return numbers_moved(x) if x.is_floating_point() else x.roll(1)
 
-        def numbers_moved(x: Any) -> Any:
-            return x.roll(1) * 0.7 if _real(x) else x
+        def numbers_moved(x: Tensor) -> Tensor:
+            return x.roll(1) * 0.7 if x.is_floating_point() else x
 
-        def samples_moved(x: Any) -> Any:
-            return x.roll(1, 0) if isinstance(x, Tensor) and x.ndim else x
+        def samples_moved(x: Tensor) -> Tensor:
+            return x.roll(1, 0) if x.ndim else x
 
         for change in (moved, numbers_moved, samples_moved):
             others = tuple(map(change, self.subject.inputs))
@@ -185,15 +218,16 @@ class Conduct:
                 self.subject.zero_grad()
         raise ValueError("no other input of this kind is accepted")
 
-    def input_names(self, count: int) -> list[str]:
-        """What the inputs are called."""
-        if self.subject.is_loss:
-            return ["prediction", *(["target"] if count == 2 else [f"input {k}" for k in range(1, count)])]
-        return ["input"] if len(self.subject.inputs) == 1 else [f"input {k}" for k in range(count)]
+
+def _entries(nest: Any) -> list[tuple[Any, Any]]:
+    """The entries directly in a collection, with their indices or keys; none of what is no collection."""
+    if isinstance(nest, dict):
+        return [(repr(key), entry) for key, entry in nest.items()]
+    return list(enumerate(nest)) if isinstance(nest, (tuple, list)) else []
 
 
-def _real(x: Any) -> bool:
-    return isinstance(x, Tensor) and x.is_floating_point()
+def _brief(value: Any) -> str:
+    return f"a tensor {shape(value)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from plaingrad.contract.nest import filled, mapped, outline, tensors
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
-from plaingrad.parameter import Buffer, shape
+from plaingrad.parameter import shape
 
 Tensors = tuple[Tensor, ...]
 Upstream = tuple[Tensor | None, ...]
@@ -27,21 +28,27 @@ class Subject:
 
     Args:
         module: the module to copy.
-        inputs: its inputs; integers and what is no tensor stay as they are.
+        arguments: the positional arguments of its forward: tensors, nests of them, anything else.
+        options: its keywords.
         loss: a loss and its targets, through which the module is looked at; or None.
         training: True or False for training or evaluation mode, None for the mode the module is in.
         seed: for everything random.
 
     Attributes:
-        inputs: the copies of the inputs.
-        parameters: the copy's parameters by name.
-        is_loss: whether only the first inputs have gradients, as with a prediction and its target.
+        arguments: copies of all arguments by name, keywords last.
+        inputs: the tensors among them, in order.
+        names: what each of these is called.
+        differentiable: whether each of these has a gradient.
+        parameters: the copy's parameters that are not frozen, by name.
+        outputs: the outline of what the latest forward returned.
+        is_loss: whether only some arguments have entries in what backward returns.
     """
 
     def __init__(
         self,
         module: Module,
-        inputs: Sequence[Any],
+        arguments: Sequence[Any],
+        options: Mapping[str, Any],
         loss: tuple[Any, ...] | None,
         training: bool | None,
         seed: int,
@@ -55,43 +62,87 @@ class Subject:
             for child in part.modules():
                 child.training = child.training if training is None else training
                 child.saving = True
-        self.inputs = doubled(inputs)
         self.seed = seed
-        self.device = device_of(inputs)
-        self.parameters = dict(self.module.named_parameters())
+        self.device = device_of((*arguments, *options.values()))
+        self.parameters = {n: p for n, p in self.module.named_parameters() if not p.frozen}
         self.name = self.module.signature() + (f" under {self.loss.signature()}" if self.loss else "")
-        self._buffers = [(b, b.value) for part in self._parts() for b in _fields(part, Buffer)]
+        self._buffers = [(buffer, buffer.value) for part in self._parts() for buffer in part.buffers()]
         self.takes_upstream = _takes_upstream(self._parts()[-1])
         self.is_loss = isinstance(self.module, Loss) or not (self.takes_upstream or self.loss)
+        self._positional = len(arguments)
+        self.arguments: dict[str, Any] = dict(zip(self._argument_names(len(arguments)), doubled(arguments)))
+        self.arguments |= dict(zip(options, doubled(list(options.values()))))
+        entries = [entry for item in self.arguments.items() for entry in leaves(*item)]
+        self.names = [name for name, _ in entries]
+        self.inputs: Tensors = tuple(x for _, x in entries)
+        with_gradients = set(self.with_entries()) & set(self._declared())
+        self.differentiable = [
+            x.is_floating_point() and argument in with_gradients
+            for argument, value in self.arguments.items()
+            for x in tensors(value)
+        ]
+
+    def _argument_names(self, count: int) -> list[str]:
+        if self.is_loss:
+            return _parameter_names(self.module.forward, count)
+        return ["input"] if count == 1 else [f"input {k}" for k in range(count)]
+
+    def _declared(self) -> list[str]:
+        """The arguments that the module's class names as differentiable; all if it names none."""
+        declared, own = type(self.module).differentiable, list(self.arguments)
+        if declared is None:
+            return own
+        names = [*_parameter_names(self.module.forward, self._positional), *own[self._positional :]]
+        return [argument for argument, name in zip(own, names) if name in declared]
+
+    def with_entries(self, count: int | None = None) -> list[str]:
+        """The arguments for which backward returns an entry: all, but of a loss.
+
+        Args:
+            count: how many entries a loss returned that names no differentiable arguments.
+        """
+        if not self.is_loss:
+            return list(self.arguments)
+        declared = type(self.module).differentiable
+        return self._declared() if declared is not None else list(self.arguments)[:count]
 
     def _parts(self) -> list[Module]:
         return [self.module] if self.loss is None else [self.module, self.loss]
 
-    def forward(self, inputs: Sequence[Any] | None = None, another: int = 0) -> Tensors:
-        """The outputs, or the loss if there is one.
+    def forward(self, inputs: Sequence[Tensor] | None = None, another: int = 0) -> Tensors:
+        """The tensors among the outputs, or the loss if there is one.
 
         Args:
-            inputs: other inputs than the subject's own.
+            inputs: other tensors than the subject's own.
             another: 0 for the random state of every other forward, else for another one.
         """
         for buffer, value in self._buffers:
             buffer.value = value.clone()
         self._seed(self.seed + another)
-        given = self.inputs if inputs is None else inputs
-        outputs = as_tuple(self.module.forward(*given))
-        return outputs if self.loss is None else as_tuple(self.loss.forward(*outputs, *self.targets))
+        outputs = self._call(self.inputs if inputs is None else inputs)
+        if self.loss is not None:
+            outputs = self.loss.forward(*as_tuple(outputs), *self.targets)
+        self.outputs = outline(outputs)
+        return tuple(tensors(outputs))
+
+    def _call(self, inputs: Sequence[Tensor]) -> Any:
+        each = iter(inputs)
+        values = {name: mapped(lambda _: next(each), value) for name, value in self.arguments.items()}
+        keywords = {name: values.pop(name) for name in list(values)[self._positional :]}
+        return self.module.forward(*values.values(), **keywords)
 
     def _seed(self, seed: int) -> None:
         if self.device.type == "cuda":
             torch.cuda.manual_seed(seed)
         torch.default_generator.manual_seed(seed)  # torch.manual_seed asks every kind of device first
 
-    def backward(self, dys: Upstream) -> tuple[Any, ...]:
-        """What the module's backward returns for these upstream gradients, as a tuple."""
-        dys = dys if self.takes_upstream else ()
+    def backward(self, dys: Upstream) -> Any:
+        """What the module's backward returns for these upstream gradients, one for each tensor of the outputs."""
+        each = iter(dys)
+        grads = as_tuple(filled(self.outputs, lambda: next(each))) if self.takes_upstream else ()
         if self.loss is not None:
-            dys = as_tuple(self.loss.backward(*dys))
-        return as_tuple(self.module.backward(*dys))
+            grads = as_tuple(self.loss.backward(*grads))
+        return self.module.backward(*grads)
 
     def upstream(self, outputs: Tensors, seed: int) -> Upstream:
         """Random gradients for the outputs, none near 0; None for an integer output.
@@ -122,21 +173,31 @@ def as_tuple(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
 
+def leaves(name: str, nest: Any) -> Iterator[tuple[str, Tensor]]:
+    """The tensors in a nest, each with its name: that of the nest, and its indices in it."""
+    if isinstance(nest, Tensor):
+        yield name, nest
+    elif isinstance(nest, (tuple, list)):
+        for k, entry in enumerate(nest):
+            yield from leaves(f"{name}[{k}]", entry)
+    elif isinstance(nest, dict):
+        for key, entry in nest.items():
+            yield from leaves(f"{name}[{key!r}]", entry)
+
+
 def doubled(values: Sequence[Any]) -> tuple[Any, ...]:
     """Contiguous copies of tensors, real ones in double precision; anything else as it is."""
 
-    def copied(value: Any) -> Any:
-        if not isinstance(value, Tensor):
-            return value
+    def copied(value: Tensor) -> Tensor:
         own = value.detach().clone(memory_format=torch.contiguous_format)
         return own.double() if own.is_floating_point() else own
 
-    return tuple(copied(value) for value in values)
+    return tuple(mapped(copied, value) for value in values)
 
 
 def device_of(inputs: Sequence[Any]) -> torch.device:
     """The device of the first tensor."""
-    return next((x.device for x in inputs if isinstance(x, Tensor)), torch.device("cpu"))
+    return next((x.device for x in tensors(list(inputs))), torch.device("cpu"))
 
 
 @contextmanager
@@ -164,42 +225,54 @@ def _private(module: Module) -> Module:
     own = copy.deepcopy(module, {id(child._saved): [] for child in module.modules()})
     own.to(torch.float64)
     for _, parameter in own.named_parameters():
-        parameter.bind(*doubled(tuple(parameter)))
-        parameter.grad.zero_()
+        parameter.bind(*doubled((parameter.value, parameter.grad)))
+        parameter.zero_grad()
     for child in own.modules():
-        for name, field in vars(child).items():
+        for name, field in child.held().items():
             if isinstance(field, Tensor):  # a constant that the class keeps by itself
                 setattr(child, name, doubled([field])[0])
     return own
-
-
-def _fields(module: Module, kind: type) -> list[Any]:
-    return [field for child in module.modules() for field in vars(child).values() if isinstance(field, kind)]
 
 
 def _takes_upstream(module: Module) -> bool:
     return bool(inspect.signature(module.backward).parameters)
 
 
-def described(inputs: Sequence[Any]) -> str:
-    """Shapes of the inputs, for a message."""
-    return ", ".join(str(shape(x)) if isinstance(x, Tensor) else repr(x) for x in inputs)
+def _parameter_names(function: Callable[..., Any], count: int) -> list[str]:
+    """The names of the first positional parameters of a function; numbers where it takes any."""
+    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = [name for name, each in inspect.signature(function).parameters.items() if each.kind in kinds]
+    return [names[k] if k < len(names) else f"input {k}" for k in range(count)]
+
+
+def reason(error: Exception) -> str:
+    """An exception in a line; of one that a module passed on, the original."""
+    original = error.__cause__ if isinstance(error, ModuleError) and error.__cause__ else error
+    return f"{type(original).__name__}: {original}"
 
 
 def first_forward(subject: Subject) -> Tensors:
-    """The outputs, with an error that tells what the module was given if it cannot use it.
+    """The outputs, with an error that says what the module was given if it cannot use it.
 
     Raises:
-        ValueError: forward raised, or returned something else than tensors.
+        ValueError: forward raised, or returned no tensors.
     """
-    given = f"forward of input {described(subject.inputs)}"
+    shapes = ", ".join(f"{shape(x)}" if isinstance(x, Tensor) else repr(x) for x in subject.arguments.values())
+    call = f"forward of input {shapes}"
     try:
         outputs = subject.forward(doubled(subject.inputs))
-    except ModuleError:
-        raise
     except Exception as error:
-        raise ValueError(f"{subject.name}: {given} raised {type(error).__name__}: {error}") from error
-    for y in outputs:
-        if not isinstance(y, Tensor):
-            raise ValueError(f"{subject.name}: {given} returned {type(y).__name__}, expected tensors")
+        if isinstance(error, ModuleError) and error.__cause__ is None:
+            raise
+        raise ValueError(f"{subject.name}: {call} raised {reason(error)}") from error
+    strange = _strange(subject.outputs)
+    if strange or not outputs:
+        raise ValueError(f"{subject.name}: {call} returned {strange or 'none'}, expected tensors")
     return outputs
+
+
+def _strange(outline: Any) -> str | None:
+    """The type of the first output that is no tensor, None or tuple of these."""
+    if type(outline) is list:
+        return next((strange for each in outline if (strange := _strange(each))), None)
+    return None if outline is None or isinstance(outline, tuple) else type(outline).__name__

@@ -163,9 +163,18 @@ def _expect_operators(module: Module) -> None:
     """Refuse a network with a module that has no operators."""
     if isinstance(module, Container) and type(module) in CONTAINERS:
         for key, child in module.named_children():
-            module.at(key, _expect_operators, child)
+            _at(module, key, _expect_operators, child)
     elif type(module) not in OPERATORS:
         raise ModuleError(module, "expected a module for which ONNX has operators")
+
+
+def _at(parent: Module, key: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function for the child of this name; if it refuses something, the name is added."""
+    try:
+        return function(*arguments)
+    except ModuleError as error:
+        error.inside(parent, key)
+        raise
 
 
 def _emit(graph: Graph, module: Module, x: Value) -> Value:
@@ -173,12 +182,12 @@ def _emit(graph: Graph, module: Module, x: Value) -> Value:
     kind, y = type(module), x
     if isinstance(module, nn.Sequential):
         for key, child in module.named_children():
-            y = module.at(key, _emit, graph, child, y)
+            y = _at(module, key, _emit, graph, child, y)
         if kind is nn.Sequential:
             return y
         name = graph.op("Add", x.name, y.name)
     elif isinstance(module, nn.Parallel):
-        parts = [module.at(key, _emit, graph, child, x).name for key, child in module.named_children()]
+        parts = [_at(module, key, _emit, graph, child, x).name for key, child in module.named_children()]
         is_sum = module.combine == "sum"
         name = graph.op("Sum", *parts) if is_sum else graph.op("Concat", *parts, axis=module.dim)
     else:

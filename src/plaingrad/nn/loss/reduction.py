@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -24,6 +25,8 @@ class Loss(Module):
     Raises:
         ModuleError: the reduction is none of these.
     """
+
+    differentiable: ClassVar[tuple[str, ...] | None] = ("prediction",)
 
     def __init__(self, reduction: str = "mean") -> None:
         if reduction not in ("mean", "sum", "none"):

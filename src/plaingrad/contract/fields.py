@@ -1,0 +1,80 @@
+"""Fields of modules that look as if they were trained, and would not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+from plaingrad.contract.tree import Tree
+from plaingrad.errors import ModuleError
+from plaingrad.parameter import Buffer, Parameter
+
+
+def expect_reachable(root: Tree) -> list[Tree]:
+    """Refuse a tree in which something to be trained is held where nobody looks for it.
+
+    That is a module or parameter in a list, tuple, set or dict that no field and no container holds besides, a
+    parameter or module of PyTorch, a tensor for which PyTorch records gradients, or a module that holds one of
+    those around it.
+
+    Returns:
+        Every module of the tree once.
+
+    Raises:
+        ModuleError: there is one; the message names the field, and what to write instead.
+    """
+    reached: set[int] = set()
+    walked = list(_walk(root, "", (), reached))
+    for path, module in walked:
+        for name, field in module.held().items():
+            for value in _within(field):
+                problem = _problem(value, value is field, reached)
+                if problem:
+                    error = ModuleError(module, f"field {name!r} holds {problem}")
+                    if path:
+                        error.inside(root, path)
+                    raise error
+    return [module for _, module in walked]
+
+
+def _walk(module: Tree, path: str, above: tuple[Tree, ...], reached: set[int]) -> Iterator[tuple[str, Tree]]:
+    """Every module once, with its path, noting it and what it holds as reached."""
+    if id(module) in reached:
+        return
+    reached.add(id(module))
+    reached.update(id(field) for _, field in module.named_fields())
+    yield path, module
+    for name, child in module.named_children():
+        if child is module or child in above:
+            raise ModuleError(module, f"field {name!r} holds a module around it, which then has no end")
+        yield from _walk(child, f"{path}.{name}" if path else name, (*above, module), reached)
+
+
+def _within(field: Any) -> Iterator[Any]:
+    """The field itself, or what is in it if it is a collection, at any depth."""
+    if isinstance(field, dict):
+        field = list(field.values())
+    if isinstance(field, (list, tuple, set, frozenset)):
+        for value in field:
+            yield from _within(value)
+    else:
+        yield field
+
+
+def _problem(value: Any, is_field: bool, reached: set[int]) -> str | None:
+    kind = type(value).__name__
+    if isinstance(value, (Tree, Parameter, Buffer)):
+        if is_field or id(value) in reached:
+            return None
+        lists = "ModuleList or ModuleDict" if isinstance(value, Tree) else "ParameterList or ParameterDict"
+        return f"a {kind} in a plain collection, where it would not be trained or saved; use nn.{lists}"
+    origin = {base.__module__.partition(".modules")[0] + "." + base.__name__ for base in type(value).__mro__}
+    if "torch.nn.Module" in origin:
+        return f"a {kind} of torch.nn, whose gradients PyTorch alone knows; use plaingrad.interop.from_torch"
+    if "torch.nn.parameter.Parameter" in origin:
+        return "a parameter of torch.nn, which nothing here would train; use plaingrad.Parameter"
+    if isinstance(value, Tensor) and value.requires_grad:
+        return "a tensor that requires grad, which nothing here would train; use plaingrad.Parameter"
+    return None

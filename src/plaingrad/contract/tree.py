@@ -1,0 +1,278 @@
+"""A tree of modules: finding its modules, parameters and buffers, and changing all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from plaingrad.errors import ModuleError
+from plaingrad.parameter import Buffer, Parameter, shape
+
+T = TypeVar("T", bound="Tree")
+
+CONTRACT = {"_arguments", "_saved", "_watchers", "_generator"}  # fields that Module makes for itself
+
+
+class Tree:
+    """What holds parameters, buffers and further trees in its fields; the half of `Module` that torch.nn shares.
+
+    Attributes:
+        training: whether layers such as dropout behave as they do in training.
+        saving: whether a forward keeps what its backward needs; follows ``training`` unless
+            ``eval(saving=True)`` asked for gradients of the network as it is in evaluation.
+        needs_input_grad: whether anybody wants the gradient with respect to the input. Where it is False, a
+            layer may leave it out and return None (see `input_layers`).
+    """
+
+    training: bool
+    saving: bool
+    needs_input_grad: bool = True
+    _generator: torch.Generator | None = None
+
+    # Walking
+
+    def held(self) -> dict[str, Any]:
+        """The fields of this module by name, without those that belong to the contract itself."""
+        return {name: field for name, field in vars(self).items() if name not in CONTRACT}
+
+    def named_children(self) -> Iterator[tuple[str, Any]]:
+        """The modules directly inside, by the names under which they are held."""
+        for name, field in vars(self).items():
+            if isinstance(field, Tree):
+                yield name, field
+
+    def named_fields(self) -> Iterator[tuple[str, Parameter | Buffer]]:
+        """The parameters and buffers of this module itself, without those of its children."""
+        for name, field in vars(self).items():
+            if isinstance(field, (Parameter, Buffer)):
+                yield name, field
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """This module and all below it, with dotted paths; a shared module appears at each of its positions."""
+        self._examine()
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def modules(self) -> Iterator[Any]:
+        """This module and all below it, each once."""
+        yield from {id(module): module for _, module in self.named_modules()}.values()
+
+    def get_submodule(self, target: str) -> Any:
+        """The module at a dotted path.
+
+        Raises:
+            ModuleError: there is none; the message names those that there are.
+        """
+        module: Any = self
+        for name in target.split(".") if target else ():
+            children = dict(module.named_children())
+            if name not in children:
+                raise ModuleError(module, f"expected a child from {list(children)}, got {name!r} of {target!r}")
+            module = children[name]
+        return module
+
+    def _named_state(self) -> Iterator[tuple[str, Parameter | Buffer]]:
+        for path, module in self.named_modules():
+            for name, field in module.named_fields():
+                yield f"{path}.{name}" if path else name, field
+
+    def _named(self, kind: type) -> Iterator[tuple[str, Any]]:
+        """Every field of this kind once."""
+        seen: set[int] = set()
+        for name, field in self._named_state():
+            if isinstance(field, kind) and id(field) not in seen:
+                seen.add(id(field))
+                yield name, field
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter once, with its dotted path as in torch.nn."""
+        return self._named(Parameter)
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Every buffer once, with its dotted path as in torch.nn."""
+        return self._named(Buffer)
+
+    def parameters(self) -> list[Parameter]:
+        """Every parameter once, as pairs ``(value, grad)``; empty for a module without any.
+
+        Raises:
+            ModuleError: a parameter has no shape yet.
+        """
+        named = dict(self.named_parameters())
+        self._expect_shaped(named)
+        return list(named.values())
+
+    def buffers(self) -> list[Buffer]:
+        """Every buffer once."""
+        return [buffer for _, buffer in self.named_buffers()]
+
+    def num_parameters(self, only_learned: bool = False) -> int:
+        """The number of elements of all parameters, each parameter counted once.
+
+        Args:
+            only_learned: whether to leave out those that are frozen.
+        """
+        counted = [p for p in self.parameters() if not (only_learned and p.frozen)]
+        return sum(parameter.value.numel() for parameter in counted)
+
+    def input_layers(self) -> list[Any]:
+        """The modules whose input is this module's own: itself, and in a container the first one inside.
+
+        Whoever needs no gradient with respect to the input sets their ``needs_input_grad`` to False.
+        """
+        return [self]
+
+    # Changing
+
+    def apply(self: T, function: Callable[[Any], Any]) -> T:
+        """Call the function with every module, the innermost first, and return self."""
+        for _, child in self.named_children():
+            child.apply(function)
+        function(self)
+        return self
+
+    def train(self: T, mode: bool = True) -> T:
+        """Behave as in training, and save state for backward."""
+        return self._set_mode(training=mode, saving=mode)
+
+    def eval(self: T, saving: bool = False) -> T:
+        """Behave as in evaluation; save state for backward only if ``saving``."""
+        return self._set_mode(training=False, saving=saving)
+
+    def _set_mode(self: T, training: bool, saving: bool) -> T:
+        for module in self.modules():
+            module.training, module.saving = training, saving
+        return self
+
+    def freeze(self: T) -> T:
+        """Keep every parameter as it is: no gradient, no update, no weight decay. Return self."""
+        return self._set_frozen(True)
+
+    def unfreeze(self: T) -> T:
+        """Let every parameter be learned again, and return self."""
+        return self._set_frozen(False)
+
+    def _set_frozen(self: T, frozen: bool) -> T:
+        for _, parameter in self.named_parameters():
+            parameter.frozen = frozen
+        return self
+
+    @property
+    def generator(self) -> torch.Generator | None:
+        """Where random numbers come from; None for PyTorch's global generator.
+
+        Assigning one gives it to every module below as well.
+        """
+        return self._generator
+
+    @generator.setter
+    def generator(self, generator: torch.Generator | None) -> None:
+        for module in self.modules():
+            module._generator = generator
+
+    def to(
+        self: T,
+        *targets: torch.device | torch.dtype | str | None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> T:
+        """Move to a device, convert floating-point state to a dtype, or both. Forgets saved state.
+
+        Args:
+            targets: devices and dtypes, in any order.
+            device: a device, by keyword.
+            dtype: a dtype, by keyword.
+
+        Raises:
+            ModuleError: a dtype is not one of floating-point numbers, or a parameter has no shape yet.
+        """
+        all_targets = [target for target in (*targets, device, dtype) if target is not None]
+        dtypes = [target for target in all_targets if isinstance(target, torch.dtype)]
+        devices = [target for target in all_targets if not isinstance(target, torch.dtype)]
+        for each in dtypes:
+            if not each.is_floating_point:
+                raise ModuleError(self, f"expected a floating-point dtype, got {each}")
+
+        def moved(tensor: Tensor) -> Tensor:
+            for device in devices:
+                tensor = tensor.to(device)
+            for each in dtypes if tensor.is_floating_point() else []:
+                tensor = tensor.to(each)
+            return tensor
+
+        for module in self.modules():
+            module._saved.clear()
+        state = dict(self._named_state())
+        self._expect_shaped(state)
+        for field in {id(field): field for field in state.values()}.values():
+            if isinstance(field, Parameter):
+                field.bind(moved(field.value), moved(field._grad))
+            else:
+                field.value = moved(field.value)
+        return self
+
+    # State dicts
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All parameters and buffers under torch.nn's names. The tensors are the module's own, not copies.
+
+        Raises:
+            ModuleError: a parameter has no shape yet.
+        """
+        state = dict(self._named_state())
+        self._expect_shaped(state)
+        return {name: field.value for name, field in state.items()}
+
+    def load_state_dict(self, state: dict[str, Tensor], strict: bool = True) -> None:
+        """Copy values in, by name. Either all of them fit or nothing is changed.
+
+        A parameter that has no shape yet takes that of its value.
+
+        Args:
+            state: tensors by torch.nn's names.
+            strict: whether every name must occur on both sides.
+
+        Raises:
+            ModuleError: names are missing or unexpected (if ``strict``), or a shape differs.
+        """
+        own = dict(self._named_state())
+        problems = []
+        if strict:
+            problems += [f"missing {name!r}" for name in own if name not in state]
+            problems += [f"unexpected {name!r}" for name in state if name not in own]
+        common = [name for name in own if name in state]
+        for name in common:
+            value, field = state[name], own[name]
+            if not isinstance(value, Tensor):
+                problems.append(f"{name!r}: expected {_size(field)}, got {type(value).__name__}")
+            elif _is_shaped(field) and value.shape != field.value.shape:
+                problems.append(f"{name!r}: expected {_size(field)}, got {shape(value)}")
+        if problems:
+            raise ModuleError(self, "state does not fit: " + "; ".join(problems))
+        for name in common:
+            value, field = state[name].detach(), own[name]
+            if isinstance(field, Parameter) and not field.is_shaped:
+                field.shape_as(value.clone())
+            else:
+                field.value.copy_(value)
+
+    def _expect_shaped(self, fields: dict[str, Any]) -> None:
+        unshaped = [name for name, field in fields.items() if not _is_shaped(field)]
+        if unshaped:
+            names = ", ".join(map(repr, unshaped))
+            raise ModuleError(self, f"{names} have no shape yet; a first forward or a state dict gives them one")
+
+    def _examine(self) -> None:
+        """Look at the tree before its first use; `Module` does."""
+
+
+def _is_shaped(field: Parameter | Buffer) -> bool:
+    return isinstance(field, Buffer) or field.is_shaped
+
+
+def _size(field: Parameter | Buffer) -> str:
+    return f"shape {shape(field.value)}" if _is_shaped(field) else "a tensor"

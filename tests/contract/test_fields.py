@@ -1,0 +1,172 @@
+"""What would not be trained is refused at the first use, by the name of its field."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from plaingrad import Buffer, Module, ModuleError, Parameter, nn
+
+
+class Holding(Module):
+    """Holds something in a field."""
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+class Sharing(Module):
+    """Holds modules in fields, and lists of them besides."""
+
+    def __init__(self) -> None:
+        self.a, self.b, self.scale = nn.Linear(2, 2), nn.Linear(2, 2), Parameter(torch.ones(2))
+        self.both, self.parameters_by_name = [self.a, (self.b,)], {"scale": self.scale}
+
+
+USES = {
+    "forward": lambda module: module.forward(torch.zeros(1)),
+    "parameters": lambda module: module.parameters(),
+    "state_dict": lambda module: module.state_dict(),
+    "zero_grad": lambda module: module.zero_grad(),
+    "train": lambda module: module.train(),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize(
+    ("field", "problem"),
+    [
+        ([nn.Linear(2, 2)], "a Linear in a plain collection, where it would not be trained or saved; use nn.Mod"),
+        ({"a": (nn.ReLU(),)}, "a ReLU in a plain collection"),
+        ((Parameter(torch.ones(1)),), "a Parameter in a plain collection, .*; use nn.ParameterList or Param"),
+        ([Buffer(torch.ones(1))], "a Buffer in a plain collection"),
+        (torch.nn.Parameter(torch.ones(1)), "a parameter of torch.nn, .* use plaingrad.Parameter"),
+        (torch.nn.Parameter(torch.ones(1), requires_grad=False), "a parameter of torch.nn"),
+        ([torch.nn.Linear(2, 2)], "a Linear of torch.nn, .* use plaingrad.interop.from_torch"),
+        (torch.ones(1, requires_grad=True), "a tensor that requires grad"),
+    ],
+)
+def test_what_would_not_be_trained_is_refused(field: Any, problem: str, use: Any) -> None:
+    with pytest.raises(ModuleError, match=rf"^Holding\(.*\): field 'field' holds {problem}"):
+        use(Holding(field))
+    inside = nn.Sequential(nn.Identity(), Holding(field))
+    with pytest.raises(ModuleError, match=rf"^Sequential\[1\] Holding\(.*\): field 'field' holds {problem}"):
+        use(inside)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [[1, "a", None], torch.ones(2), [torch.ones(2)], {1: torch.ones(1)}, nn.ModuleList([nn.ReLU()]), Buffer(torch.ones(1))],
+)
+def test_anything_else_is_taken(field: Any) -> None:
+    for use in USES.values():
+        use(Holding(field))
+
+
+def test_a_list_of_what_fields_hold_is_taken() -> None:
+    model = nn.Sequential(Sharing())
+    assert [name for name, _ in model.named_parameters()] == [
+        "0.scale",
+        "0.a.weight",
+        "0.a.bias",
+        "0.b.weight",
+        "0.b.bias",
+    ]
+
+
+def test_a_field_that_comes_later_is_looked_at_too() -> None:
+    module = Holding(None)
+    module.parameters()
+    module.late = [nn.Linear(2, 2)]
+    with pytest.raises(ModuleError, match="field 'late' holds"):
+        module.parameters()
+
+
+def test_a_module_that_holds_one_around_it_is_refused() -> None:
+    child = Holding(None)
+    parent = Holding(child)
+    child.parent = parent
+    with pytest.raises(ModuleError, match="field 'parent' holds a module around it"):
+        parent.parameters()
+
+
+# Collections
+
+
+class Net(Module):
+    def __init__(self) -> None:
+        self.layers = nn.ModuleList([nn.Linear(2, 3), nn.Linear(3, 1)])
+        self.heads = nn.ModuleDict({"a": nn.Linear(1, 1, bias=False)})
+        self.scales = nn.ParameterList([Parameter(torch.ones(1)), Parameter(torch.ones(2))])
+        self.named = nn.ParameterDict({"shift": Parameter(torch.zeros(1))})
+
+
+def test_lists_and_dicts_belong_to_the_network() -> None:
+    class Theirs(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = torch.nn.ModuleList([torch.nn.Linear(2, 3), torch.nn.Linear(3, 1)])
+            self.heads = torch.nn.ModuleDict({"a": torch.nn.Linear(1, 1, bias=False)})
+            self.scales = torch.nn.ParameterList([torch.ones(1), torch.ones(2)])
+            self.named = torch.nn.ParameterDict({"shift": torch.zeros(1)})
+
+    ours, theirs = Net(), Theirs()
+    ours.load_state_dict(theirs.state_dict())
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert [n for n, _ in ours.named_modules()] == [n for n, _ in theirs.named_modules()]
+    assert pickle.loads(pickle.dumps(ours)).layers[1].out_features == 1
+    assert "(scales): ParameterList(\n    (0): Parameter(1,)" in repr(ours)
+
+
+def test_a_module_list_is_a_list() -> None:
+    a, b, c, d = (nn.Linear(1, size) for size in (1, 2, 3, 4))
+    layers, plain = nn.ModuleList([a, b]), [a, b]
+    for change in (
+        lambda each: each.append(c),
+        lambda each: each.insert(1, d),
+        lambda each: each.__setitem__(0, c),
+        lambda each: each.pop(),
+        lambda each: each.extend([a, b]),
+        lambda each: each.__delitem__(slice(1, 3)),
+        lambda each: each.__iadd__([d]),
+    ):
+        change(layers)
+        change(plain)
+        assert list(layers) == plain
+        assert [name for name, _ in layers.named_children()] == [str(i) for i in range(len(plain))]
+    assert list(layers[1:]) == plain[1:]
+    assert layers[-1] is plain[-1]
+    assert list(layers + [a]) == [*plain, a]
+
+
+def test_a_module_dict_is_a_dict() -> None:
+    a, b = nn.ReLU(), nn.Tanh()
+    layers = nn.ModuleDict([("a", a)])
+    layers["b"] = b
+    assert list(layers) == ["a", "b"]
+    assert "b" in layers
+    assert layers.pop("a") is a
+    assert list(layers.items()) == [("b", b)]
+    layers.clear()
+    assert len(layers) == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: nn.ModuleList().append(torch.nn.ReLU()),
+        lambda: nn.ModuleDict({"a.b": nn.ReLU()}),
+        lambda: nn.ParameterList().append(torch.ones(1)),
+        lambda: nn.ParameterDict({"": Parameter(torch.ones(1))}),
+    ],
+)
+def test_a_collection_refuses_what_does_not_belong_in_it(wrong: Any) -> None:
+    with pytest.raises(ModuleError, match="expected a"):
+        wrong()

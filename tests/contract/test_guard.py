@@ -1,0 +1,358 @@
+"""What is done around every forward and backward."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import threading
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from plaingrad import Module, ModuleError, Parameter, nn
+
+
+class Product(Module):
+    """The product of two inputs, either of which may be given by keyword."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        y = a * b
+        self.save((a, b), y)
+        return y
+
+    def backward(self, dy: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = self.restore(dy)
+        return dy * b, dy * a
+
+
+class Nested(Module):
+    """An output, and a state of two parts, one of them absent."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, None]]:
+        y = (2 * x, (3 * x, None))
+        self.save(None, y)
+        return y
+
+    def backward(self, dy: Tensor | None, dstate: tuple[Tensor | None, None]) -> Tensor:
+        self.restore(dy, dstate)
+        dh, _ = dstate
+        zero = torch.zeros(2, dtype=torch.float64)
+        return 2 * (zero if dy is None else dy) + 3 * (zero if dh is None else dh)
+
+
+class Block(Module):
+    """A composite with fields, which saves nothing itself."""
+
+    def __init__(self) -> None:
+        self.first, self.second = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second.forward(self.first.forward(x))
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return self.first.backward(self.second.backward(dy))
+
+
+class Skipping(Block):
+    """The same with a way around, so that its backward cannot do without a gradient."""
+
+    def __init__(self) -> None:
+        self.first, self.second = nn.Linear(3, 4), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + super().forward(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy + super().backward(dy)
+
+
+class Failing(Module):
+    """Goes through a layer, and then fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self.inner, self.error = nn.Linear(3, 3), error
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.save(x, self.inner.forward(x))
+        raise self.error
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return self.inner.backward(self.restore(dy))
+
+
+def leftovers(model: Module) -> int:
+    return sum(len(module._saved) for module in model.modules())
+
+
+def normal(*size: int) -> Tensor:
+    return torch.randn(*size, dtype=torch.float64)
+
+
+# Outputs and their gradients
+
+
+def test_missing_gradients_of_outputs_are_none() -> None:
+    for grads, expected in [
+        ((torch.ones(2).double(),), 2.0),
+        ((torch.ones(2).double(), None), 2.0),
+        ((None, (torch.ones(2).double(), None)), 3.0),
+        ((None, (torch.ones(2).double(),)), 3.0),
+        ((torch.ones(2).double(), (torch.ones(2).double(), None)), 5.0),
+    ]:
+        module = Nested()
+        module.forward(normal(2))
+        assert module.backward(*grads).tolist() == [expected, expected], grads
+
+
+@pytest.mark.parametrize(
+    ("grads", "problem"),
+    [
+        ((torch.ones(3).double(),), "expected output gradient (2,) of torch.float64, got (3,)"),
+        ((None, (torch.ones(2),)), "expected output gradient (2,) of torch.float64, got (2,) of torch.float32"),
+        ((None, (None, torch.ones(2))), "expected no gradient for an output that is none, got (2,)"),
+        ((None, torch.ones(2)), "expected 2 output gradients, got (2,)"),
+        ((None, None, torch.ones(2)), "expected 2 output gradients, got 3"),
+    ],
+)
+def test_gradients_of_another_structure_are_refused(grads: Any, problem: str) -> None:
+    module = Nested()
+    module.forward(normal(2))
+    with pytest.raises(ModuleError) as caught:
+        module.restore(*grads)
+    assert problem in str(caught.value)
+    assert leftovers(module) == 1
+
+
+def test_the_old_form_of_save_says_what_to_write() -> None:
+    module = Nested()
+    with pytest.raises(ModuleError, match=r"save\(state, outputs\) with all outputs as one tuple"):
+        module.save(None, normal(2), normal(2))
+
+
+@pytest.mark.parametrize("kind", [Block, Skipping, lambda: nn.Residual(nn.Linear(3, 3), nn.Tanh())])
+def test_without_any_gradient_the_state_is_dropped_and_nothing_is_added(kind: Any) -> None:
+    model, x = kind(), torch.randn(5, 3)
+    y = model.forward(x)
+    once = leftovers(model)
+    model.forward(x)
+    assert model.backward(None) is None
+    assert leftovers(model) == once
+    assert not any(parameter._grad.any() for parameter in model.parameters())
+    assert model.backward(torch.ones_like(y)).shape == x.shape
+    assert leftovers(model) == 0
+
+
+def test_what_is_dropped_is_none_for_each_argument() -> None:
+    product = Product()
+    product.forward(normal(2), b=normal(2))
+    assert product.backward(None) == (None, None)
+
+
+def test_a_network_that_begins_with_integers_can_go_backward() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Embedding(5, 2))
+    y = model.forward(torch.randint(5, (4, 3)))
+    assert model.backward(torch.ones_like(y)) is None
+    assert leftovers(model) == 0
+
+
+def test_keywords_reach_forward() -> None:
+    product, a, b = Product(), normal(2), normal(2)
+    assert torch.equal(product(a, b=b), a * b)
+    chained = nn.Sequential(Product(), nn.Identity())
+    assert torch.equal(chained(a, b=b), a * b)
+    da, db = chained.backward(torch.ones(2).double())
+    assert torch.equal(da, b)
+    assert torch.equal(db, a)
+
+
+# Errors
+
+
+def test_an_error_names_every_module_around_it() -> None:
+    model = nn.Sequential(nn.Identity(), Block())
+    with pytest.raises(ModuleError) as caught:
+        model.forward(torch.zeros(8, 2))
+    assert str(caught.value).startswith("Sequential[1].Block[first] Linear(3, 4): expected input (*, 3)")
+    model.forward(torch.zeros(8, 3))
+    with pytest.raises(ModuleError) as caught:
+        model.backward(torch.zeros(8, 3))
+    assert str(caught.value).startswith("Sequential[1].Block[second] Linear(4, 2): expected output gradient")
+
+
+def test_an_error_of_pytorch_names_the_module() -> None:
+    with pytest.raises(ModuleError, match=r"^Sequential\[0\] Product\(\): The size of tensor a \(3\) must match"):
+        nn.Sequential(Product()).forward(torch.zeros(3), b=torch.zeros(2))
+
+
+def test_a_module_used_twice_is_named_by_both_positions() -> None:
+    layer = nn.Linear(3, 4)
+    with pytest.raises(ModuleError, match=r"^Sequential\[0 or 2\] Linear"):
+        nn.Sequential(layer, nn.Identity(), layer).forward(torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), RuntimeError("no"), KeyboardInterrupt()])
+def test_a_failed_forward_leaves_no_state(error: Any) -> None:
+    model = nn.Sequential(nn.Linear(3, 3), Failing(error))
+    model[0].forward(torch.zeros(2, 3))
+    with pytest.raises((ValueError, KeyboardInterrupt)):
+        model.forward(torch.zeros(2, 3))
+    assert [len(module._saved) for module in model.modules()] == [0, 1, 0, 0]
+
+
+# PyTorch's recording
+
+
+def test_pytorch_does_not_record_a_backward_nor_keep_a_graph() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.PReLU(), Block().second)
+    x = torch.randn(5, 3, requires_grad=True)
+    y = model.forward(x)
+    assert y.requires_grad is x.requires_grad  # forward leaves the caller's mode alone
+    dx = model.backward(torch.randn(5, 2, requires_grad=True))
+    assert not dx.requires_grad
+    assert not any(tensor.requires_grad for pair in model.parameters() for tensor in pair)
+
+
+class Listing(Module):
+    """Keeps its state in collections."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x * x
+        self.save([x, {"y": y}, ("text", [y])], y)
+        return y
+
+    def backward(self, dy: Tensor) -> Tensor:
+        x, named, (_, (y,)) = self.restore(dy)
+        assert not any(tensor.requires_grad for tensor in (x, named["y"], y))
+        return 2 * x * dy
+
+
+def test_state_in_collections_is_detached_and_watched_for_changes() -> None:
+    module, x = Listing(), normal(3).requires_grad_()
+    assert module.forward(x).requires_grad
+    assert module.backward(normal(3)).shape == (3,)
+    y = module.forward(x.detach())
+    y.mul_(2)
+    with pytest.raises(ModuleError, match="got a tensor changed in place"):
+        module.backward(normal(3))
+
+
+@pytest.mark.parametrize("change", [lambda x: x.add_(1), lambda x: x[0].zero_(), lambda x: x.t().mul_(2)])
+def test_a_saved_tensor_that_was_changed_is_refused(change: Any) -> None:
+    layer, x = nn.Linear(3, 2), torch.randn(5, 3)
+    y = layer.forward(x)
+    change(x)
+    with pytest.raises(ModuleError, match=r"^Linear\(3, 2\): expected the saved state as forward left it"):
+        layer.backward(torch.ones_like(y))
+
+
+def test_tensors_of_inference_mode_are_taken() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
+    with torch.inference_mode():
+        x = torch.randn(2, 3)
+        y = model.forward(x)
+        assert model.backward(torch.ones_like(y)).shape == (2, 3)
+    y = model.forward(x)
+    assert model.backward(torch.ones_like(y)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_takes_its_own_state_for_unchanged(copied: Any) -> None:
+    layer, x = nn.Linear(3, 2), torch.randn(5, 3)
+    x += 1
+    layer.forward(x)
+    twin = copied(layer)
+    x += 1
+    assert twin.backward(torch.ones(5, 2)).shape == (5, 3)
+
+
+def test_forwards_that_are_never_undone_are_told_in_the_end() -> None:
+    layer = nn.Identity()
+    with pytest.warns(RuntimeWarning, match=r"Identity\(\): 10,000 forwards were saved without a backward"):
+        for _ in range(10_000):
+            layer.forward(torch.zeros(1))
+
+
+# Watching
+
+
+def test_a_watcher_sees_every_call_once_and_in_order() -> None:
+    model, seen = nn.Sequential(nn.SELU(), Skipping()), []
+
+    def watcher(module: Module, name: str, run: Any, *arguments: Any, **options: Any) -> Any:
+        seen.append((type(module).__name__, name))
+        return run(*arguments, **options)
+
+    with model.watched(watcher):
+        model.backward(model.forward(torch.randn(2, 3)))
+    inside = ["Skipping", "Linear", "Linear"]
+    assert [name for name, call in seen if call == "forward"] == ["Sequential", "SELU", *inside]
+    assert [name for name, call in seen if call == "backward"] == ["Sequential", *inside, "SELU"]
+    model.backward(model.forward(torch.randn(2, 3)))
+    assert len(seen) == 10
+
+
+def test_watchers_nest_and_may_change_what_passes() -> None:
+    layer = nn.Identity()
+
+    def adding(module: Module, name: str, run: Any, x: Tensor) -> Tensor:
+        return run(x) + 1
+
+    def doubling(module: Module, name: str, run: Any, x: Tensor) -> Tensor:
+        return 2 * run(x)
+
+    with layer.watched(adding), layer.watched(doubling):
+        assert layer.forward(torch.tensor(3.0)) == 8
+        assert copy.deepcopy(layer).forward(torch.tensor(3.0)) == 3
+    assert layer.forward(torch.tensor(3.0)) == 3
+
+
+def test_a_module_that_calls_itself_is_one_call() -> None:
+    class Halving(Module):
+        def forward(self, x: Tensor, times: int) -> Tensor:
+            return x if times == 0 else self.forward(x / 2, times - 1)
+
+    seen = []
+    module = Halving()
+    with module.watched(lambda module, name, run, *given: seen.append(name) or run(*given)):
+        assert module.forward(torch.tensor(8.0), 3) == 1
+    assert seen == ["forward"]
+
+
+def test_threads_may_predict_with_one_module() -> None:
+    model, x = nn.Sequential(nn.Linear(3, 3), nn.Tanh()).eval(), torch.randn(4, 3)
+    expected, found = model.forward(x), []
+
+    def predict() -> None:
+        found.extend(model.forward(x) for _ in range(50))
+
+    threads = [threading.Thread(target=predict) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 200
+    assert all(torch.equal(y, expected) for y in found)
+
+
+def test_a_frozen_parameter_gets_no_gradient_whatever_a_backward_adds() -> None:
+    class Scale(Module):
+        def __init__(self) -> None:
+            self.factor = Parameter(torch.tensor(2.0))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.save(x, x)
+            return x * self.factor.value
+
+        def backward(self, dy: Tensor) -> Tensor:
+            self.factor.grad += (self.restore(dy) * dy).sum()
+            return dy * self.factor.value
+
+    scale = Scale()
+    assert scale.freeze() is scale
+    scale.backward(scale.forward(torch.ones(3)))
+    assert scale.factor.grad == 0
+    scale.unfreeze()
+    scale.backward(scale.forward(torch.ones(3)))
+    assert scale.factor.grad == 6
