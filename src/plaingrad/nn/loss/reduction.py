@@ -56,7 +56,9 @@ class Loss(Module):
             return losses
         if self.reduction == "sum":
             return losses.sum()
-        return losses.mean() if count in (None, losses.numel()) else losses.sum() / (count or math.nan)
+        if count in (None, losses.numel()):
+            return losses.mean()
+        return (wide(losses).sum() / (count or math.nan)).to(losses.dtype)
 
     def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
         """What the loss of each element counts for in a mean, whose divisor is their sum: one for each."""
@@ -73,6 +75,21 @@ class Loss(Module):
         if self.reduction == "mean":
             share = 1 / count if count else 0.0
         return share if dloss is None else dloss * share
+
+
+def weighed(weight: Tensor | None, x: Tensor) -> Tensor:
+    """``weight * x``, where 0 times anything is 0; None stands for a weight of 1."""
+    return x if weight is None else (weight * x).masked_fill_(weight == 0, 0)
+
+
+def wide(x: Tensor) -> Tensor:
+    """``x`` itself, or in float32 if its own precision is too low for sums."""
+    return x.float() if x.element_size() < 4 else x
+
+
+def total(x: Tensor) -> float:
+    """The sum of all values, as a number."""
+    return wide(x).sum().item()
 
 
 def within(x: Tensor, low: int | float, high: int | float) -> bool:
