@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from plaingrad.parameter import Buffer
 from plaingrad.train.eager import EagerEngine
 from plaingrad.train.history import History
 from plaingrad.train.snapshot import Snapshot
-from plaingrad.train.task import Task
+from plaingrad.train.task import EpochLoss, Task
 
 Chain = tuple[tuple[Module, str], ...]
 
@@ -88,9 +87,9 @@ def diverged(
     return TrainingDiverged(epoch, finding, history, float(task.optimizer.param_groups[0]["lr"]))
 
 
-def finite(task: Task, before: Snapshot, loss: float) -> bool:
+def finite(task: Task, before: Snapshot, loss: EpochLoss) -> bool:
     """Whether an epoch's loss is finite, and all parameters and buffers that were so before it."""
-    if not math.isfinite(loss):
+    if not loss.finite:
         return False
     values = [*(storage.value for storage in task.optimizer.storages), *(field.value for field in task.loose)]
     if all(all_finite(value) for value in values):
@@ -120,6 +119,7 @@ class _Watch:
         self.places = [*_walk(task.model, ()), (task.loss, ())]
         self.loss = task.loss
         self.step = self.updates = 0
+        self.learning = False  # whether the batch counts for something, and so is learned from
         self.infinite = [  # a mask's -inf, for instance
             buffer
             for module, _ in self.places
@@ -132,8 +132,8 @@ class _Watch:
 
     def end(self, batch: int, logs: dict[str, float]) -> None:
         # The mean by sample weights is taken outside the loss.
-        self.check(self.loss, (), "output", "its mean over the weights", torch.tensor(logs["loss"]))
-        self.updates = batch + 1
+        self.check(self.loss, (), "output", "its mean over the weights", torch.tensor(logs["loss"], dtype=torch.float64))
+        self.updates, self.learning = self.updates + self.learning, False
         for module, chain in self.places:
             self.check_parameters(module, chain)
             self.check_buffers(module, chain)
@@ -161,6 +161,8 @@ class _Watch:
                 self.check(module, chain, "input", "its input", inputs)
             self.check_parameters(module, chain)
             y = original(*inputs)
+            if module is self.loss and not self.loss.shares(*inputs).sum():
+                return y  # a mean of nothing is NaN, but nothing follows from it
             cause = f" from inputs up to {_size(inputs)}"
             self.check(module, chain, "output", "its output", y, cause)
             self.check_buffers(module, chain, cause)
@@ -172,6 +174,7 @@ class _Watch:
         original = module.backward
 
         def backward(*dys: Any) -> Any:
+            self.learning = True
             dx = original(*dys)
             for name, parameter in _own_parameters(module):
                 self.check(module, chain, "gradient", f"the gradient of its {name}", parameter.grad)

@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import ModuleError
-from plaingrad.nn.loss.reduction import Loss, wide
+from plaingrad.nn.common.half import wide
+from plaingrad.nn.loss.reduction import Loss
 from plaingrad.parameter import Buffer, shape
 
 

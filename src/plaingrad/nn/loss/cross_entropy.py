@@ -7,8 +7,9 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from plaingrad.module import ModuleError
+from plaingrad.nn.common.half import wide
 from plaingrad.nn.loss.classes import ClassLoss, sum_of
-from plaingrad.nn.loss.reduction import weighed, wide
+from plaingrad.nn.loss.reduction import weighed
 from plaingrad.parameter import shape
 
 
@@ -32,7 +33,8 @@ class CrossEntropyLoss(ClassLoss):
 
     Args:
         weight: a constant factor for each class, shape ``(classes,)``.
-        ignore_index: indices with this value count for nothing. If all do, the mean is NaN, its gradient 0.
+        ignore_index: indices with this value count for nothing, whatever their logits: loss and gradient are
+            0. If all are ignored, the mean is NaN, its gradient 0.
         reduction: ``"mean"``, divided by n; ``"sum"``, or ``"none"``.
         label_smoothing: the share of the target's mass that is spread evenly over all classes.
 

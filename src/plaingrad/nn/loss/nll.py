@@ -26,7 +26,8 @@ class NLLLoss(ClassLoss):
 
     Args:
         weight: a constant factor for each class, shape ``(classes,)``.
-        ignore_index: targets with this value count for nothing. If all do, the mean is NaN, its gradient 0.
+        ignore_index: targets with this value count for nothing, whatever their prediction: loss and gradient
+            are 0. If all are ignored, the mean is NaN, its gradient 0.
         reduction: ``"mean"``, divided by the weights of the targets; ``"sum"``, or ``"none"``.
 
     Raises:

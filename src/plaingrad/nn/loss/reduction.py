@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import wide
 from plaingrad.parameter import shape
 
 
@@ -80,11 +81,6 @@ class Loss(Module):
 def weighed(weight: Tensor | None, x: Tensor) -> Tensor:
     """``weight * x``, where 0 times anything is 0; None stands for a weight of 1."""
     return x if weight is None else (weight * x).masked_fill_(weight == 0, 0)
-
-
-def wide(x: Tensor) -> Tensor:
-    """``x`` itself, or in float32 if its own precision is too low for sums."""
-    return x.float() if x.element_size() < 4 else x
 
 
 def total(x: Tensor) -> float:
