@@ -1,4 +1,4 @@
-"""Batches that count for nothing: all targets ignored, or all weights 0. They change nothing, in any engine."""
+"""Batches that count for nothing, as all targets are ignored or all weights 0, change nothing in any engine."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_divergence_elsewhere_is_still_found(engine: str) -> None:
         run(network(2, 3), (x, t), lr=1e200, loss=loss, batch_size=2, shuffle=False, engine=engine)
     assert caught.value.epoch == 1
     assert caught.value.finding is not None
-    assert (caught.value.finding.step, caught.value.finding.updates) == (2, 0)
+    assert (caught.value.finding.step, caught.value.finding.updates) == (2, 1)
     assert caught.value.finding.kind == "parameter"
 
 

@@ -132,7 +132,8 @@ class _Watch:
 
     def end(self, batch: int, logs: dict[str, float]) -> None:
         # The mean by sample weights is taken outside the loss.
-        self.check(self.loss, (), "output", "its mean over the weights", torch.tensor(logs["loss"], dtype=torch.float64))
+        loss = torch.tensor(logs["loss"], dtype=torch.float64)
+        self.check(self.loss, (), "output", "its mean over the weights", loss)
         self.updates, self.learning = self.updates + self.learning, False
         for module, chain in self.places:
             self.check_parameters(module, chain)

@@ -34,8 +34,8 @@ def evaluate(
     Args:
         model: the network.
         data: a data set, or a pair of tensors or arrays.
-        loss: reported as ``"loss"``: that over all the data, however they are batched; of a sum, its mean over
-            the samples. If nothing in the data counts, as all targets are ignored, the mean is NaN.
+        loss: reported as ``"loss"``: that over all the data, however they are batched; of a sum, its mean
+            over the samples. If nothing in the data counts, as all targets are ignored, the mean is NaN.
         metrics: names ("accuracy", "error": fractions; "mse", "mae", "r2"), or callables
             ``(prediction, target) -> number``, which get all samples at once. For a single column of
             predictions, accuracy needs the loss to tell logits from probabilities; without one they are

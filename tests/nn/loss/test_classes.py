@@ -40,7 +40,9 @@ def theirs(name: str, x: Tensor, t: Tensor, dloss: Tensor | None, **arguments: A
 
 @settings(max_examples=100, deadline=None)
 @given(data=st.data(), name=st.sampled_from(LOSSES), seed=st.integers(0, 2**32 - 1))
-def test_an_ignored_row_counts_for_nothing_whatever_it_holds(data: st.DataObject, name: str, seed: int) -> None:
+def test_an_ignored_row_counts_for_nothing_whatever_it_holds(
+    data: st.DataObject, name: str, seed: int
+) -> None:
     """Loss and gradient are those of the other rows, and its own gradient is exactly 0."""
     generator = torch.Generator().manual_seed(seed)
     samples, classes = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 4))
