@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
 
-from plaingrad import ModuleError, evaluate, nn, predict
-from train.small import Noise, network, plane
+from plaingrad import ModuleError, evaluate, nn, optim, predict
+from train.small import Noise, network, plane, run
 
 
 @pytest.mark.parametrize("size", [1, 3, 20, 99])
@@ -59,3 +64,59 @@ def test_what_cannot_be_used_is_told() -> None:
         evaluate(model, (x, t), loss=nn.ReLU())  # type: ignore[arg-type]
     with pytest.raises(ModuleError, match=r"Sequential\[0\] Linear"):
         evaluate(model, (x[:, :1], t))
+
+
+W = torch.tensor([0.5, 2.0, 0.0], dtype=torch.float64)
+LOSSES: list[Callable[[str], nn.Loss]] = [
+    nn.MSELoss,
+    nn.L1Loss,
+    nn.HuberLoss,
+    nn.SmoothL1Loss,
+    lambda reduction: nn.QuantileLoss((0.1, 0.5, 0.8), reduction),
+    lambda reduction: nn.BCEWithLogitsLoss(reduction=reduction),
+    lambda reduction: nn.BCEWithLogitsLoss(W, reduction),
+    lambda reduction: nn.PoissonNLLLoss(reduction=reduction),
+    lambda reduction: nn.CrossEntropyLoss(reduction=reduction),
+    lambda reduction: nn.CrossEntropyLoss(W, 1, reduction),
+    lambda reduction: nn.CrossEntropyLoss(W, reduction=reduction, label_smoothing=0.2),
+    lambda reduction: nn.NLLLoss(W, reduction=reduction),
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    make=st.sampled_from(LOSSES),
+    reduction=st.sampled_from(["mean", "sum"]),
+    size=st.integers(1, 12),
+    seed=st.integers(0, 2**32 - 1),
+    ignored=st.sampled_from([0.0, 0.5, 1.0]),
+)
+def test_the_loss_is_that_over_all_the_data_however_they_are_batched(
+    make: Callable[[str], nn.Loss], reduction: str, size: int, seed: int, ignored: float
+) -> None:
+    loss, generator = make(reduction), torch.Generator().manual_seed(seed)
+    model, x = network(2, 3, seed=seed), torch.randn(11, 2, generator=generator, dtype=torch.float64)
+    t = torch.rand(11, 3, generator=generator, dtype=torch.float64)
+    if isinstance(loss, (nn.CrossEntropyLoss, nn.NLLLoss)):
+        t = torch.randint(3, (11,), generator=generator)
+        t[torch.rand(11, generator=generator) < ignored] = loss.ignore_index
+    expected = loss.eval().forward(model.eval().forward(x), t).item() / (11 if reduction == "sum" else 1)
+    found = evaluate(model, (x, t), loss=loss, batch_size=size)["loss"]
+    assert found == pytest.approx(expected, rel=1e-12, nan_ok=True)
+    rule = optim.SGD(model.parameters(), lr=0.0)
+    options = {"loss": loss, "optimizer": rule, "engine": "eager", "epochs": 1, "validation": (x, t)}
+    history = run(model, (x, t), batch_size=size % 11 + 1, **options)
+    assert history.val_loss == [pytest.approx(found, nan_ok=True)]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_loss_without_elements_is_a_mean_over_the_samples_of_their_batches(reduction: str) -> None:
+    class Worst(nn.MSELoss):
+        def reduce(self, losses: Tensor, count: float | None = None) -> Tensor:
+            return losses.max()
+
+    model, (x, t) = network(2, 3, 1), plane()
+    found = evaluate(model, (x, t), loss=Worst(reduction), batch_size=8)["loss"]
+    errors = (model.eval().forward(x) - t).square().split(8)
+    expected = sum(e.max() * (len(e) if reduction == "mean" else 1) for e in errors) / 20
+    assert found == pytest.approx(float(expected), rel=1e-12)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -163,14 +164,18 @@ def test_divergence_is_found_with_weights_too() -> None:
     assert (caught.value.epoch, caught.value.finding.step, caught.value.finding.kind) == (2, 3, "output")
 
 
-@pytest.mark.parametrize("engine", ["eager", "native"])
-def test_a_weighted_mean_of_nothing_is_the_losss(engine: Any) -> None:
-    """No sample of the second batch is of a class that counts."""
-    data, loss = (plane()[0], torch.arange(20) // 4 % 2), nn.CrossEntropyLoss(ignore_index=1)
-    with pytest.raises(TrainingDiverged, match=r"epoch 1, step 2: CrossEntropyLoss.*became nan") as caught:
-        run(network(2, 2), data, loss=loss, shuffle=False, engine=engine, sample_weight=torch.ones(20))
-    assert caught.value.finding is not None
-    assert caught.value.finding.path == "loss"
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("make", [nn.MSELoss, nn.BCEWithLogitsLoss, nn.CrossEntropyLoss])
+def test_a_sample_without_weight_counts_for_nothing_whatever_it_holds(make: Any, reduction: str) -> None:
+    loss, x, t = Weighted(make(reduction=reduction)), torch.rand(3, 2, dtype=D), torch.rand(3, 2, dtype=D)
+    weight = torch.tensor([2.0, 0.0, 1.0], dtype=D)
+    expected, dx = both(loss, x[::2], (t[::2], weight[::2]))
+    for bad in (math.inf, -math.inf, math.nan):
+        x[1] = bad
+        value, gradient = both(loss, x, (t, weight))
+        torch.testing.assert_close(value, expected)
+        torch.testing.assert_close(gradient[::2], dx)
+        assert not gradient[1].any()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.eager import EagerEngine
 from plaingrad.train.history import History
 from plaingrad.train.snapshot import Snapshot
-from plaingrad.train.task import Task
+from plaingrad.train.task import EpochLoss, Task
 
 Chain = tuple[tuple[Module, str], ...]
 
@@ -89,9 +88,9 @@ def diverged(
     return TrainingDiverged(epoch, finding, history, float(task.optimizer.param_groups[0]["lr"]))
 
 
-def finite(task: Task, before: Snapshot, loss: float) -> bool:
+def finite(task: Task, before: Snapshot, loss: EpochLoss) -> bool:
     """Whether an epoch's loss is finite, and all parameters and buffers that were so before it."""
-    if not math.isfinite(loss):
+    if not loss.finite:
         return False
     values = [*(storage.value for storage in task.optimizer.storages), *(field.value for field in task.loose)]
     if all(all_finite(value) for value in values):
@@ -122,6 +121,7 @@ class _Watch:
         self.places = [*_walk(task.model, ()), (task.loss, ())]
         self.chains = {id(module): chain for module, chain in self.places}
         self.step = self.updates = 0
+        self.learning = False  # whether the batch counts for something, and so is learned from
         self.infinite = [  # a mask's -inf, for instance
             buffer
             for module, _ in self.places
@@ -134,8 +134,9 @@ class _Watch:
 
     def end(self, batch: int, logs: dict[str, float]) -> None:
         # The mean by sample weights is taken outside the loss.
-        self.check(self.loss, (), "output", "its mean over the weights", torch.tensor(logs["loss"]))
-        self.updates = batch + 1
+        loss = torch.tensor(logs["loss"], dtype=torch.float64)
+        self.check(self.loss, (), "output", "its mean over the weights", loss)
+        self.updates, self.learning = self.updates + self.learning, False
         for module, chain in self.places:
             self.check_parameters(module, chain)
             self.check_buffers(module, chain)
@@ -150,6 +151,7 @@ class _Watch:
         """Run a forward or a backward, and look at everything that goes in and comes out."""
         chain = self.chains[id(module)]
         if name == "backward":
+            self.learning = True
             dx = run(*given)
             for field, parameter in _own_parameters(module):
                 if parameter.has_grad:
@@ -161,6 +163,8 @@ class _Watch:
             self.check(module, chain, "input", "its input", given)
         self.check_parameters(module, chain)
         y = run(*given, **options)
+        if module is self.loss and not self.loss.shares(*given).sum():
+            return y  # a mean of nothing is NaN, but nothing follows from it
         cause = f" from inputs up to {_size(given)}"
         self.check(module, chain, "output", "its output", y, cause)
         self.check_buffers(module, chain, cause)

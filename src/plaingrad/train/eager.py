@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from plaingrad.nn import Loss
-from plaingrad.train.evaluation import BATCH_SIZE, outputs, weight
+from plaingrad.train.evaluation import BATCH_SIZE, outputs
 from plaingrad.train.task import EpochLoss, Task
 from plaingrad.train.weighting import Weighted
 
@@ -24,7 +24,7 @@ class EagerEngine:
     def run_epochs(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
         """See `Engine.run_epochs`."""
         done: list[EpochLoss] = []
-        while len(done) < count and all(math.isfinite(epoch.loss) for epoch in done[-1:]):
+        while len(done) < count and all(epoch.finite for epoch in done[-1:]):
             done.append(self.run_epoch(None if orders is None else orders[len(done)]))
         return done
 
@@ -45,26 +45,40 @@ class EagerEngine:
             loss, targets = Weighted(task.loss), tuple(zip(targets, weights[0]))
         samples = [1.0] * len(inputs)
         if task.decay_per_sample:
-            samples = [w.sum().item() or math.inf for w in weights[0]] if weights else list(map(len, inputs))
-        counts = [weight(task.loss, len(x)) for x in inputs]
-        total, penalty = torch.zeros(2, dtype=torch.float64, device=task.data.inputs.device)
+            samples = [w.sum().item() for w in weights[0]] if weights else list(map(len, inputs))
+        total, penalty, counted = 0.0, 0.0, 0
         with task.masks.drawn():
-            for i, (x, t, count) in enumerate(zip(inputs, targets, counts)):
+            for i, (x, t) in enumerate(zip(inputs, targets)):
                 for begin in task.batch_begin:
                     begin(i, {})
-                value = loss.forward(model.forward(x), t)
-                model.backward(loss.backward())
-                if task.decay_per_sample:
-                    penalty.add_(optimizer.penalty(samples[i]), alpha=len(x))
-                optimizer.step(samples[i])
-                optimizer.zero_grad()
-                if schedule is not None:
+                y = model.forward(x)
+                value = loss.forward(y, t).item()
+                counts = counts_for_something(loss, value, y, t)
+                if counts:
+                    model.backward(loss.backward())
+                    if task.decay_per_sample:
+                        penalty += optimizer.penalty(samples[i]).item() * len(x)
+                    optimizer.step(samples[i])
+                    optimizer.zero_grad()
+                    total += value * (len(x) if task.loss.reduction == "mean" else 1)
+                    counted += len(x)
+                else:
+                    model.zero_grad()
+                    loss.zero_grad()
+                    value = 0.0
+                if schedule is not None and (counts or not schedule.needs_metric):
                     schedule.step(*(value,) if schedule.needs_metric else ())
-                total.add_(value, alpha=count)
                 for end in task.batch_end:
-                    end(i, {"loss": value.item()})
-        return EpochLoss(total.item() / len(task.data), penalty.item() / len(task.data))
+                    end(i, {"loss": value})
+        return EpochLoss.of(total, penalty, counted)
 
     def outputs(self, inputs: Tensor) -> Tensor:
         """See `Engine.outputs`."""
         return outputs(self.task.model, inputs, BATCH_SIZE)
+
+
+def counts_for_something(loss: Loss | Weighted, value: float, prediction: Tensor, target: Any) -> bool:
+    """Whether any element of a batch has a share in its loss."""
+    if value and not math.isnan(value):  # nothing comes to 0, or as a mean to NaN
+        return True
+    return bool(loss.shares(prediction, target).sum())

@@ -64,7 +64,7 @@ class Epochs:
             passed = self.engine.run_epochs(orders, count)
             self.run.history.engine, self.run.history.engine_reason = self.engine.name, self.engine.reason
             seconds = (time.perf_counter() - start) / len(passed)
-            healthy = finite(self.task, before, passed[-1].loss)
+            healthy = finite(self.task, before, passed[-1])
             for epoch_loss in passed if healthy else passed[:-1]:
                 yield done, {**epoch_loss._asdict(), "lr": rate, "seconds": seconds}
                 done += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from plaingrad.nn import Loss
 from plaingrad.train.checks import as_trained, expect_loss, expect_model, expect_positive
 from plaingrad.train.metrics import Metric, named
 from plaingrad.train.modes import mode
+from plaingrad.train.weighting import apart
 
 BATCH_SIZE = 1024  # large enough to be fast, small enough for any memory
 
@@ -32,7 +34,8 @@ def evaluate(
     Args:
         model: the network.
         data: a data set, or a pair of tensors or arrays.
-        loss: reported as ``"loss"``: the mean over the samples of the losses of their batches.
+        loss: reported as ``"loss"``: that over all the data, however they are batched; of a sum, its mean
+            over the samples. If nothing in the data counts, as all targets are ignored, the mean is NaN.
         metrics: names ("accuracy", "error": fractions; "mse", "mae", "r2"), or callables
             ``(prediction, target) -> number``, which get all samples at once. For a single column of
             predictions, accuracy needs the loss to tell logits from probabilities; without one they are
@@ -94,10 +97,10 @@ def scores(
     found: dict[str, float] = {}
     if loss is not None:
         with mode(False, loss), torch.no_grad():
-            total = torch.zeros((), dtype=torch.float64, device=prediction.device)
-            for p, t in zip(prediction.split(batch_size), targets.split(batch_size)):
-                total.add_(loss.forward(p, t), alpha=weight(loss, len(t)))
-        found["loss"] = total.item() / len(targets)
+            batches = zip(prediction.split(batch_size), targets.split(batch_size))
+            totals, shares = zip(*(total_and_shares(loss, p, t) for p, t in batches))
+        count = sum(shares) if loss.reduction == "mean" else len(targets)
+        found["loss"] = sum(totals) / (count or math.nan)
     return found | {name: float(metric(prediction, targets)) for name, metric in metrics.items()}
 
 
@@ -110,6 +113,13 @@ def outputs(model: Module, inputs: Tensor, batch_size: int) -> Tensor:
     return torch.cat(found)
 
 
-def weight(loss: Loss, samples: int) -> int:
-    """By what a batch's loss counts in a sum over samples: a mean stands for each of them, a sum for all."""
-    return samples if loss.reduction == "mean" else 1
+def total_and_shares(loss: Loss, prediction: Tensor, target: Tensor) -> tuple[float, float]:
+    """The losses of a batch's elements, summed, and what a mean divides such sums by."""
+    with apart(loss):
+        losses = loss.forward(prediction, target)
+    shares = loss.shares(prediction, target)
+    count = shares.sum(dtype=torch.float64).item()
+    if losses.shape == shares.shape:
+        return losses.sum(dtype=torch.float64).item(), count
+    value = loss.forward(prediction, target).item()  # a loss that has no elements
+    return value * count if loss.reduction == "mean" else value, count

@@ -61,6 +61,11 @@ def fit(
     samples of the losses of their batches as they were met; metrics, and everything on the validation data,
     are measured after the epoch in evaluation mode.
 
+    A batch whose targets are all ignored, or whose weights are all 0, counts for nothing: it goes forward
+    only (running statistics see it), parameters and optimizer stay as they are, and the epoch's loss leaves
+    out its samples; it is NaN if no batch counts. A schedule of steps still goes on, unless it watches the
+    loss.
+
     Ctrl-C lets the current epoch finish and returns the history so far; a second Ctrl-C interrupts at once.
     During training torch uses as many threads as the size of the network is worth
     (`plaingrad.train.threads`), and each module is in training mode; afterwards both are as they were

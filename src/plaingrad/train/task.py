@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,15 +21,27 @@ BatchHook = Callable[[int, dict[str, float]], None]
 
 
 class EpochLoss(NamedTuple):
-    """What the batches of an epoch came to, as means over its samples.
+    """What the batches of an epoch came to, as means over the samples of those that count for something.
 
     Attributes:
-        loss: of the batches, as they were met.
+        loss: of the batches, as they were met; NaN if none counts.
         penalty: what the weight decay added to that; 0 for a task without ``decay_per_sample``.
+        samples: in the batches that count.
     """
 
     loss: float
-    penalty: float = 0.0
+    penalty: float
+    samples: int
+
+    @classmethod
+    def of(cls, loss: float, penalty: float, samples: int) -> EpochLoss:
+        """The means of these sums."""
+        return cls(loss / (samples or math.nan), penalty / (samples or math.nan), samples)
+
+    @property
+    def finite(self) -> bool:
+        """Whether the loss is finite, or nothing has counted."""
+        return math.isfinite(self.loss) or not self.samples
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from plaingrad.data import Dataset
 from plaingrad.data.dataset import as_tensor
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
+from plaingrad.nn.loss.reduction import weighed
 from plaingrad.parameter import shape
 
 
@@ -26,8 +28,8 @@ class Weighted(Module):
         \ell = \frac{\sum_{ik} w_i\, \ell_{ik}}{\sum_{ik} w_i\, s_{ik}} \quad \text{for a mean}, \qquad
         \ell = \sum_{ik} w_i\, \ell_{ik} \quad \text{for a sum}
 
-    So a weight of 2 stands for the sample given twice, and 0 for none; a batch whose weights are all 0 has
-    loss and gradient 0.
+    So a weight of 2 stands for the sample given twice, and 0 for none, whatever its loss; a batch whose
+    weights are all 0 has loss and gradient 0, a mean of shares that are all 0 is NaN, its gradient 0.
 
     Args:
         loss: with reduction "mean" or "sum".
@@ -41,26 +43,32 @@ class Weighted(Module):
 
     def forward(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
         """The loss for a pair of target and weights ``(batch,)``."""
-        wanted, weight = target
-        with _apart(self.loss):
-            losses, shares = self.loss.forward(prediction, wanted), self.loss.shares(prediction, wanted)
+        target, weight = target
+        with apart(self.loss):
+            losses, shares = self.loss.forward(prediction, target), self.loss.shares(prediction, target)
         if losses.shape != shares.shape:
             expected = f"losses {shape(shares)} with reduction 'none', for sample weights"
             raise ModuleError(self.loss, f"expected {expected}, got {shape(losses)}")
-        spread = weight.view(-1, *[1] * (losses.ndim - 1)).expand_as(losses)
-        value = (losses * spread).sum()
+        spread = along(weight, losses).expand_as(losses)
+        value = weighed(spread, losses).sum()
         if self.loss.reduction == "mean" and weight.any():
-            count = (shares * spread).sum()
-            value = value / count
+            count = (shares * spread).sum().item()
+            value = value / (count or math.nan)
             spread = spread / count if count else torch.zeros_like(spread)
-        self.save(spread, value)
+        self.save((spread, weight), value)
         return value
 
     def backward(self) -> Any:
         """The gradient with respect to the prediction."""
-        spread = self.restore(None)
-        with _apart(self.loss):
-            return self.loss.backward(spread)
+        spread, weight = self.restore(None)
+        with apart(self.loss):
+            dx = self.loss.backward(spread)
+        return dx.masked_fill(along(weight, dx) == 0, 0)
+
+    def shares(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
+        """What the loss of each element counts for in a mean, as in `Loss`."""
+        shares = self.loss.shares(prediction, target[0])
+        return along(target[1], shares) * shares
 
 
 def expect_weights(weights: Any, data: Dataset, model: Module) -> Tensor:
@@ -83,8 +91,13 @@ def expect_weights(weights: Any, data: Dataset, model: Module) -> Tensor:
     return values
 
 
+def along(weight: Tensor, x: Tensor) -> Tensor:
+    """A weight for each sample, spread along the first axis of ``x``."""
+    return weight.view(-1, *[1] * (x.ndim - 1))
+
+
 @contextmanager
-def _apart(loss: Loss) -> Iterator[None]:
+def apart(loss: Loss) -> Iterator[None]:
     """Let a loss keep the losses of its elements apart."""
     reduction = loss.reduction
     loss.reduction = "none"

@@ -163,14 +163,6 @@ def test_a_second_moment_that_overflows_stops_the_weight() -> None:
     assert torch.equal(*both)
 
 
-def test_a_mean_of_nothing_is_seen() -> None:
-    """Eagerly it is NaN, for which training stops."""
-    loss = partial(nn.CrossEntropyLoss, ignore_index=0)
-    for engine in ("native", "eager"):
-        with pytest.raises(TrainingDiverged, match="epoch 1, step 1: CrossEntropyLoss"):
-            Training(dense(3, 1), 3, 1, loss=loss).run(engine, torch.float64, 1)
-
-
 @pytest.mark.parametrize("weighted", [False, True])
 def test_what_is_no_probability_is_refused(weighted: bool) -> None:
     """In the epoch in which it comes up, and the rows of the last batch that hold no sample are no matter."""

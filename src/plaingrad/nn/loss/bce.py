@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import ModuleError
+from plaingrad.nn.common.half import wide
 from plaingrad.nn.loss.reduction import Loss
 from plaingrad.parameter import Buffer, shape
 
@@ -70,8 +71,9 @@ class BCELoss(BinaryLoss):
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
         prediction, target = self.restore(dloss)
-        slope = (prediction - target) / (prediction * (1 - prediction)).clamp(min=1e-12)
-        return self.weigh(slope, self.weight) * self.upstream(dloss, slope.numel())
+        p = wide(prediction)  # half precision has no 1e-12
+        slope = (p - target) / (p * (1 - p)).clamp(min=1e-12) * self.upstream(dloss, p.numel())
+        return self.weigh(slope.to(prediction.dtype), self.weight)
 
 
 class BCEWithLogitsLoss(BinaryLoss):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.module import ModuleError
-from plaingrad.nn.loss.reduction import Loss, within
+from plaingrad.nn.loss.reduction import Loss, total, within
 from plaingrad.parameter import Buffer, shape
 
 
@@ -40,11 +40,20 @@ class ClassLoss(Loss):
             )
         return min(1, prediction.ndim - 1)
 
-    def one_hot(self, prediction: Tensor, target: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-        """A one at each target's class and zeros elsewhere, for each class; and a 1 for each target kept.
+    def class_weight(self, prediction: Tensor, axis: int) -> Tensor | None:
+        """The weight of each class, once it is known to fit the prediction; None if there are no weights."""
+        if self.weight is None:
+            return None
+        weight = self.weight.value
+        if weight.shape != prediction.shape[axis : axis + 1] or weight.dtype != prediction.dtype:
+            expected = f"weight ({prediction.shape[axis]},) of {prediction.dtype} as the prediction"
+            raise ModuleError(self, f"expected {expected}, got {shape(weight)} of {weight.dtype}")
+        return weight
 
-        The first is shaped as the prediction, the second as a prediction with a single class. A target that
-        is ignored has no one in the first, and 0 in the second.
+    def indices(self, prediction: Tensor, target: Tensor, axis: int) -> tuple[Tensor, Tensor | None]:
+        """The index of each target's class, and its weight: 0 for an ignored target; None if all are 1.
+
+        Both are shaped as a prediction with a single class, or with none if the prediction has none.
         """
         expected = prediction.shape[:axis] + prediction.shape[axis + 1 :]
         if target.shape != expected or target.dtype != torch.int64:
@@ -54,30 +63,26 @@ class ClassLoss(Loss):
                 f"for a prediction {shape(prediction)}, got {shape(target)} of {target.dtype}",
             )
         last = prediction.shape[axis] - 1
-        index, ones = target, torch.ones_like(target, dtype=prediction.dtype)
+        index, kept = target.unsqueeze(axis), None
         if 0 <= self.ignore_index <= last or not within(target, 0, last):
-            kept = target != self.ignore_index
-            index, ones = target * kept, ones * kept
-            self.expect_within("class index", index, 0, last)
-        ones = ones.unsqueeze(axis)
-        return torch.zeros_like(prediction).scatter_(axis, index.unsqueeze(axis), ones), ones
-
-    def weigh_classes(self, x: Tensor, axis: int) -> Tensor:
-        """``x`` times the weight of each class, or ``x`` itself if there are no weights."""
-        if self.weight is None:
-            return x
-        weight = self.weight.value
-        if weight.shape != x.shape[axis : axis + 1] or weight.dtype != x.dtype:
-            expected = f"weight ({x.shape[axis]},) of {x.dtype} as the prediction"
-            raise ModuleError(self, f"expected {expected}, got {shape(weight)} of {weight.dtype}")
-        return x * weight.view([-1] + [1] * (x.ndim - axis - 1))
+            mask = target != self.ignore_index
+            self.expect_within("class index", target * mask, 0, max(last, 0))
+            index, kept = index * mask.unsqueeze(axis), mask.unsqueeze(axis).to(prediction.dtype)
+            if last < 0:  # no class has an index
+                index, kept = index.narrow(axis, 0, 0), kept.narrow(axis, 0, 0)
+        weight = self.class_weight(prediction, axis)
+        if weight is None:
+            return index, kept
+        of_target = weight[index]
+        return index, of_target if kept is None else of_target * kept
 
     def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
         """The weight of each target's class, none for one that is ignored; one for class probabilities."""
         axis = self.class_axis(prediction)
         if target.is_floating_point():
-            return torch.ones_like(prediction.select(axis, 0))
-        return self.weigh_classes(self.one_hot(prediction, target, axis)[0], axis).sum(axis)
+            return prediction.new_ones(prediction.shape[:axis] + prediction.shape[axis + 1 :])
+        index, weight = self.indices(prediction, target, axis)
+        return (torch.ones_like(index, dtype=prediction.dtype) if weight is None else weight).sum(axis)
 
     def upstream(self, dloss: Tensor | None, count: int | float) -> Tensor | float:
         """As in `Loss`, for each sample; with an axis for the classes where there is one for samples."""
@@ -86,6 +91,6 @@ class ClassLoss(Loss):
         return super().upstream(dloss, count)
 
 
-def cross_entropy(mass: Tensor, log_p: Tensor, axis: int) -> Tensor:
-    """The sum of -mass * log_p over the classes, where 0 * -inf is 0."""
-    return -(mass * torch.where(mass.bool(), log_p, mass)).sum(axis)
+def sum_of(weight: Tensor | None, index: Tensor) -> int | float:
+    """The weights of the targets, summed: what a mean divides by."""
+    return index.numel() if weight is None else total(weight)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float, Num
 from torch import Tensor
 
 from plaingrad.module import ModuleError
-from plaingrad.nn.loss.classes import ClassLoss, cross_entropy
+from plaingrad.nn.common.half import wide
+from plaingrad.nn.loss.classes import ClassLoss, sum_of
+from plaingrad.nn.loss.reduction import weighed
 from plaingrad.parameter import shape
 
 
@@ -30,7 +33,8 @@ class CrossEntropyLoss(ClassLoss):
 
     Args:
         weight: a constant factor for each class, shape ``(classes,)``.
-        ignore_index: indices with this value count for nothing. If all do, the mean is NaN, its gradient 0.
+        ignore_index: indices with this value count for nothing, whatever their logits: loss and gradient are
+            0. If all are ignored, the mean is NaN, its gradient 0.
         reduction: ``"mean"``, divided by n; ``"sum"``, or ``"none"``.
         label_smoothing: the share of the target's mass that is spread evenly over all classes.
 
@@ -57,31 +61,43 @@ class CrossEntropyLoss(ClassLoss):
 
     def forward(self, prediction: Float[Tensor, ...], target: Num[Tensor, ...]) -> Float[Tensor, ...]:
         axis = self.class_axis(prediction)
-        mass, total = self.mass(prediction, target, axis)
-        z = prediction - prediction.amax(axis, keepdim=True)
+        x, index = wide(prediction), None
+        z = x - x.amax(axis, keepdim=True) if x.shape[axis] else x
         exp_z = z.exp()
         sum_z = exp_z.sum(axis, keepdim=True)
-        loss = self.reduce(cross_entropy(mass, z - sum_z.log(), axis), total)
-        self.save((exp_z / sum_z, mass, total, axis), loss)
+        if target.is_floating_point() or self.label_smoothing:
+            mass, count = self.mass(prediction, target, axis)
+        else:  # the mass of a sample is on one class alone
+            index, mass = self.indices(prediction, target, axis)
+            count, z = sum_of(mass, index), z.gather(axis, index)
+        losses = weighed(mass, sum_z.log() - z).sum(axis)
+        loss = self.reduce(losses.to(prediction.dtype), count)
+        self.save((exp_z, sum_z, index, mass, count, axis, prediction.dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        p, mass, total, axis = self.restore(dloss)
-        return (p * mass.sum(axis, keepdim=True) - mass) * self.upstream(dloss, total)
+        exp_z, sum_z, index, mass, count, axis, dtype = self.restore(dloss)
+        dmass = weighed(mass, torch.ones_like(sum_z) * self.upstream(dloss, count))
+        dmass_sum = dmass if mass is None else dmass.sum(axis, keepdim=True)
+        dx = exp_z * (dmass_sum / sum_z)
+        if mass is not None:
+            dx.masked_fill_(dmass_sum == 0, 0)
+        dx = dx.sub_(dmass) if index is None else dx.scatter_add_(axis, index, -dmass)
+        return dx.to(dtype)
 
-    def mass(self, prediction: Tensor, target: Tensor, axis: int) -> tuple[Tensor, float]:
+    def mass(self, prediction: Tensor, target: Tensor, axis: int) -> tuple[Tensor, int | float]:
         """The mass m that the target puts on each class, and the n of a mean."""
-        q: Tensor
-        kept: Tensor | float
+        e, classes = self.label_smoothing, max(1, prediction.shape[axis])
         if target.is_floating_point():
             self.expect_probabilities(prediction, target)
-            q, kept, total = target, 1.0, prediction.numel() / max(1, prediction.shape[axis])
+            mass, count = (1 - e) * target + e / classes, prediction.numel() / classes
         else:
-            q, kept = self.one_hot(prediction, target, axis)
-            total = self.weigh_classes(q, axis).sum().item()
-        if self.label_smoothing:
-            q = (1 - self.label_smoothing) * q + kept * (self.label_smoothing / prediction.shape[axis])
-        return self.weigh_classes(q, axis), total
+            index, weight = self.indices(prediction, target, axis)
+            kept = (target != self.ignore_index).unsqueeze(axis)
+            q = torch.zeros_like(prediction).scatter_(axis, index, 1.0)
+            mass, count = kept * ((1 - e) * q + e / classes), sum_of(weight, index)
+        weight = self.class_weight(prediction, axis)
+        return mass if weight is None else mass * weight.view([-1] + [1] * (mass.ndim - axis - 1)), count
 
     def expect_probabilities(self, prediction: Tensor, target: Tensor) -> None:
         """Refuse class probabilities that do not fit the logits or the arguments."""

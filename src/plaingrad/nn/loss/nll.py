@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from plaingrad.nn.loss.classes import ClassLoss, cross_entropy
+from plaingrad.nn.loss.classes import ClassLoss, sum_of
+from plaingrad.nn.loss.reduction import weighed
 
 
 class NLLLoss(ClassLoss):
@@ -24,7 +26,8 @@ class NLLLoss(ClassLoss):
 
     Args:
         weight: a constant factor for each class, shape ``(classes,)``.
-        ignore_index: targets with this value count for nothing. If all do, the mean is NaN, its gradient 0.
+        ignore_index: targets with this value count for nothing, whatever their prediction: loss and gradient
+            are 0. If all are ignored, the mean is NaN, its gradient 0.
         reduction: ``"mean"``, divided by the weights of the targets; ``"sum"``, or ``"none"``.
 
     Raises:
@@ -33,12 +36,13 @@ class NLLLoss(ClassLoss):
 
     def forward(self, prediction: Float[Tensor, ...], target: Int[Tensor, ...]) -> Float[Tensor, ...]:
         axis = self.class_axis(prediction)
-        mass = self.weigh_classes(self.one_hot(prediction, target, axis)[0], axis)
-        total = mass.sum().item()
-        loss = self.reduce(cross_entropy(mass, prediction, axis), total)
-        self.save((mass, total), loss)
+        index, weight = self.indices(prediction, target, axis)
+        count = sum_of(weight, index)
+        loss = self.reduce(-weighed(weight, prediction.gather(axis, index)).sum(axis), count)
+        self.save((prediction, index, weight, count, axis), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        mass, total = self.restore(dloss)
-        return -mass * self.upstream(dloss, total)
+        prediction, index, weight, count, axis = self.restore(dloss)
+        dx_target = weighed(weight, prediction.new_ones(index.shape) * self.upstream(dloss, count))
+        return torch.zeros_like(prediction).scatter_(axis, index, -dx_target)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import wide
 from plaingrad.parameter import shape
 
 
@@ -59,7 +60,9 @@ class Loss(Module):
             return losses
         if self.reduction == "sum":
             return losses.sum()
-        return losses.mean() if count in (None, losses.numel()) else losses.sum() / (count or math.nan)
+        if count in (None, losses.numel()):
+            return losses.mean()
+        return (wide(losses).sum() / (count or math.nan)).to(losses.dtype)
 
     def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
         """What the loss of each element counts for in a mean, whose divisor is their sum: one for each."""
@@ -76,6 +79,16 @@ class Loss(Module):
         if self.reduction == "mean":
             share = 1 / count if count else 0.0
         return share if dloss is None else dloss * share
+
+
+def weighed(weight: Tensor | None, x: Tensor) -> Tensor:
+    """``weight * x``, where 0 times anything is 0; None stands for a weight of 1."""
+    return x if weight is None else (weight * x).masked_fill_(weight == 0, 0)
+
+
+def total(x: Tensor) -> float:
+    """The sum of all values, as a number."""
+    return wide(x).sum().item()
 
 
 def within(x: Tensor, low: int | float, high: int | float) -> bool:

@@ -69,7 +69,7 @@ class Callback:
         """Called before each batch; ``logs`` is empty."""
 
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
-        """Called after each batch with its ``loss``."""
+        """Called after each batch with its ``loss``; 0 of a batch that counts for nothing."""
 
     def look_away(self) -> float:
         """How many epochs from here on may go into one call of the engine: infinity for any number."""

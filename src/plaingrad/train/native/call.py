@@ -35,7 +35,9 @@ class Call(ctypes.Structure):
         ("draws", POINTER),
         ("losses", POINTER),
         ("penalties", POINTER),
+        ("counted", POINTER),
         ("outputs", POINTER),
+        ("updates", WHOLE),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,7 @@ class NativeEngine:
         except (BuildError, NotLoweredError):
             return self._eagerly(orders, count)
         losses, penalties = np.zeros((2, count))
+        counted = np.zeros(count, np.int64)
         call = Call(
             inputs=self.inputs.data_ptr(),
             targets=self.targets.data_ptr(),
@@ -93,6 +95,7 @@ class NativeEngine:
             keys=self.keys.address,
             losses=losses.ctypes.data,
             penalties=penalties.ctypes.data,
+            counted=counted.ctypes.data,
         )
         done, goal = 0, count * self.steps
         while done < goal:
@@ -100,8 +103,8 @@ class NativeEngine:
             done = self._call(call, done, wanted)
             if done < wanted:  # an epoch's loss was not finite
                 break
-        sums = np.stack([losses, penalties], 1)[: -(-done // self.steps)]
-        return [EpochLoss(*means) for means in (sums / len(self.inputs)).tolist()]
+        sums = zip(losses.tolist(), penalties.tolist(), counted.tolist())
+        return [EpochLoss.of(*each) for each in islice(sums, -(-done // self.steps))]
 
     def _eagerly(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
         self.name = "native and eager"
@@ -133,6 +136,7 @@ class NativeEngine:
     def _call(self, call: Call, begin: int, end: int) -> int:
         """Do these steps, or those up to the end of an epoch whose loss is not finite; the last one done."""
         task, states = self.task, self.task.optimizer.state
+        before = [dict(state) for state in states]
         call.tensors, taken = self._tensors()
         draws = Array([task.masks.draws[j] for j in self.drawn], np.int64)
         counts = Array(taken, np.int64)
@@ -143,9 +147,12 @@ class NativeEngine:
         self.steps_per_call = max(1, int((done - begin) * SECONDS_PER_CALL / max(seconds, 1e-9)))
         for j in self.drawn:
             task.masks.draws[j] += done - begin
-        if self.program.rule.count:
-            for state in states:
-                state["step"] = state.get("step", 0) + done - begin
+        for state, entries in zip(states, before):
+            if not call.updates:  # a rule remembers nothing before its first update
+                state.clear()
+                state.update(entries)
+            elif self.program.rule.count:
+                state["step"] = state.get("step", 0) + call.updates
         return done
 
     def _plan(self, count: int) -> tuple[np.ndarray, np.ndarray]:

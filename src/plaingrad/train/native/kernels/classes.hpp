@@ -10,7 +10,8 @@ namespace plaingrad {
 // With the mass m_c = w_c ((1 - e) q_c + e / C) that a target puts on the classes, q being 1 at its index:
 //     -sum of m_c log p_c,   with the slope  p_c sum of m - m_c  by logits, whose p is their softmax (Logits),
 //     -sum of m_c x_c,       with the slope  -m_c                by logarithms of probabilities x.
-// A mean divides by the weights of the targets' classes, summed. A target equal to `ignored` has no mass.
+// A mean divides by the weights of the targets' classes, summed. A target equal to `ignored` has no mass. Where there is no
+// mass, loss and slope are 0, whatever the prediction.
 template <class Setting, int Classes, class Constants, bool Logits, bool Mean> struct OfClasses {
     typedef typename Setting::T T;
     typedef long Target;
@@ -30,32 +31,37 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
     template <class Batch> INLINE long target(const Batch& batch, long sample) const {
         return static_cast<const Target*>(batch.targets)[sample];
     }
+    static constexpr T even = T(Constants::smoothing / Classes), own = T(1 - Constants::smoothing);
+
+    // What a target that is not ignored puts on all classes.
+    INLINE T mass(long target) const { return own * weight.at[target] + even * weight_of_all; }
+
+    // What a mean divides by; of a sum, all mass, without which a batch counts for nothing.
     template <class Batch> INLINE double total(const Batch& batch) const {
         double sum = 0;
         for (int i = 0; i < batch.rows; ++i) {
-            long t = target(batch, batch.sample(i));
-            if (t != Constants::ignored) sum += batch.weight(i) * double(weight.at[t]);
+            const long t = target(batch, batch.sample(i));
+            if (t != Constants::ignored) sum += batch.weight(i) * double(Mean ? weight.at[t] : mass(t));
         }
         return sum;
     }
 
     template <class Batch> INLINE double operator()(const Prediction& p, Prediction& dp, const Batch& batch) {
-        const T share = T(!Mean ? 1 : batch.total ? 1 / batch.total : 0);
+        const double share = Mean ? 1 / batch.total : 1;
         Vec<T> losses = zero<T>();
-        for (int top = 0; top < rows; top += samples) losses += along(top, p, dp, marks(top, batch), share);
-        const double found = double(sum<T>(losses));
-        return Mean && batch.weight_of_all() ? found / batch.total : found * double(share);  // a mean of nothing is NaN
+        for (int top = 0; top < rows; top += samples) losses += along(top, p, dp, marks(top, batch), T(share));
+        return double(sum<T>(losses)) * share;
     }
 
     // Of some samples, one to a lane: their targets, their weights, and those of their targets' classes. A row without a
-    // sample, or whose target is ignored, has the target -1, which no class has.
+    // sample, or without mass, has the target -1, which no class has.
     struct Marks { Vec<Int<T>> target; Vec<T> weight, of_target; };
 
     template <class Batch> INLINE Marks marks(int top, const Batch& batch) const {
         Marks found = {Vec<Int<T>>{} - 1, zero<T>(), zero<T>()};
         for (int i = 0; i < samples && top + i < batch.rows; ++i) {
             const long t = target(batch, batch.sample(top + i));
-            if (t == Constants::ignored) continue;
+            if (t == Constants::ignored || batch.weight(top + i) * double(mass(t)) == 0) continue;
             found.target[i] = Int<T>(t), found.weight[i] = T(batch.weight(top + i)), found.of_target[i] = weight.at[t];
         }
         return found;
@@ -63,7 +69,6 @@ template <class Setting, int Classes, class Constants, bool Logits, bool Mean> s
 
     // The losses of these samples, and their gradients times `share`. The classes lie one after another, each with the samples along its lanes.
     INLINE Vec<T> along(int top, const Prediction& p, Prediction& dp, const Marks& marks, T share) {
-        constexpr T even = T(Constants::smoothing / Classes), own = T(1 - Constants::smoothing);
         const Vec<Int<T>> counts = marks.target >= 0;
         const Vec<T> at_target = marks.weight * own * marks.of_target, all = at_target + marks.weight * even * weight_of_all;
         // The same for the gradient. One class alone then has a slope of exactly 0, of which Adam would make much.

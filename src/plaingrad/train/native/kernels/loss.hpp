@@ -8,7 +8,8 @@
 namespace plaingrad {
 
 // A loss is called with the predictions of a batch and writes their gradient, which is 0 in rows that hold no sample.
-// `total` is what a mean divides by: the weights of the batch's samples, summed. Without weights each counts as 1.
+// `total` is what a mean divides by: the weights of the batch's samples, summed. Without weights each counts as 1. A batch
+// whose total is 0 counts for nothing, and no loss is called with it.
 
 // sum over rows i of w_i times the mean over columns of error(p, t), divided by the sum of w  (Mean; else neither)
 // Errors.at(j) is the error of a vector of columns from j on: its value, and its slope by p.
@@ -24,12 +25,13 @@ template <class Setting, int Columns, class Errors, bool Mean> struct OfElements
     template <class Batch> INLINE double total(const Batch& batch) const { return batch.weight_of_all(); }
 
     template <class Batch> INLINE double operator()(const Prediction& p, Prediction& dp, const Batch& batch) const {
-        const double share = !Mean ? 1 : batch.total ? 1 / (batch.total * Columns) : 0;
+        const double share = Mean ? 1 / (batch.total * Columns) : 1;
         Vec<T> losses = zero<T>();
         for (int i = 0; i < Setting::rows; ++i) {
-            const bool live = i < batch.rows;
-            const Target* target = static_cast<const Target*>(batch.targets) + (live ? batch.sample(i) : 0) * Columns;
-            const T weight = live ? T(batch.weight(i)) : T(0);
+            const bool filled = i < batch.rows;
+            const Target* target = static_cast<const Target*>(batch.targets) + (filled ? batch.sample(i) : 0) * Columns;
+            const T weight = filled ? T(batch.weight(i)) : T(0);
+            const bool live = filled && weight != 0;  // whatever its error, a sample without weight has none
             for (int j = 0; j < Columns; j += lanes<T>) {
                 const auto error = errors.at(j);
                 Vec<T> x = load(p.row(i) + j), t = load_some<T>(target + j, Columns - j);

@@ -51,24 +51,24 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
     Slice slices[Slices];
     Found found[Slices];
     Barrier barrier;
-    const Call* call;
+    Call* call;
     long done;
     int threads;  // 0 until it is known how many there are
 
-    long run(const Call& given) {
+    long run(Call& given) {
         T* const* tensors = slices[0].read(given);
         for (auto& slice : slices) slice.loss.read(given.numbers);
         together(given);
         write_parameters(slices[0].network, tensors);
         return done;
     }
-    void evaluate(const Call& given) {
+    void evaluate(Call& given) {
         slices[0].read(given);
         together(given);
     }
 
     // Let the threads do what the call asks for.
-    void together(const Call& given) {
+    void together(Call& given) {
         each_parameter([&](auto& parameter) {
             for (int t = 1; t < Slices; ++t) in_slice(t, parameter).value = parameter.value;
         });
@@ -100,29 +100,34 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
     void train(int number) {
         const Call& call = *this->call;
         Learner<Setting> learner;
-        start_at(learner, call, call.begin);
+        long updates = 0;
+        start_at(learner, call, call.begin, updates);
         Course at(call, Rows);
         for (bool finite = true; finite && at.step < call.end; at.next()) {
             const long left = call.samples - at.from;
-            const Batch<Setting> whole{learner, call.targets, static_cast<const T*>(call.weights),
+            Batch<Setting> whole{learner, call.targets, static_cast<const T*>(call.weights),
                                        call.order, at.place(), left < Rows ? int(left) : Rows,
                                        0, call, at.step - call.begin, 0};
-            plaingrad::begin(learner, whole);
-            if constexpr (Setting::decay_per_sample)
-                if (number == 0) call.penalties[at.epoch] += whole.rows * penalty(slices[0].network, learner);
-            for (int t = number; t < Slices; t += threads) {
-                Batch<Setting> batch = whole.part(t * Setting::rows);
-                found[t].loss = slices[t].once(call, batch, whole);
-            }
-            barrier.wait(threads);
-            if (number == 0)
-                for (const Found& each : found) call.losses[at.epoch] += each.loss;
-            update(learner, number);
-            barrier.wait(threads);
-            learner.end();
+            whole.total = slices[0].loss.total(whole);
+            if (whole.total) {
+                plaingrad::begin(learner, whole, updates++);
+                if constexpr (Setting::decay_per_sample)
+                    if (number == 0) call.penalties[at.epoch] += whole.rows * penalty(slices[0].network, learner);
+                for (int t = number; t < Slices; t += threads)
+                    found[t].loss = slices[t].once(call, whole.part(t * Setting::rows), whole);
+                barrier.wait(threads);
+                if (number == 0) {
+                    for (const Found& each : found) call.losses[at.epoch] += each.loss;
+                    call.counted[at.epoch] += whole.rows;
+                }
+                update(learner, number);
+                barrier.wait(threads);
+                learner.end();
+            } else
+                for (int t = number; t < Slices; t += threads) slices[t].pass(call, whole.part(t * Setting::rows));
             finite = left > Rows || call.losses[at.epoch] - call.losses[at.epoch] == 0;
         }
-        if (number == 0) done = at.step;
+        if (number == 0) done = at.step, this->call->updates = updates;
     }
 
     // The gradients of all slices summed, their norm bounded if it is to be, and then the rule.

@@ -24,9 +24,11 @@ struct Call {
     double clip_norm;
     const unsigned long* keys;  // of the layers that draw random numbers
     const long* draws;          // how often they have drawn before `begin`
-    double* losses;             // of each epoch, the sum over its samples; added to
+    double* losses;             // of each epoch, the sum over the samples of those batches that count for something; added to
     double* penalties;          // of each epoch, the same of what the weight decay adds; if it is meant for one sample
+    long* counted;              // of each epoch, the samples in the batches that count; added to
     void* outputs;              // of the samples in evaluation mode, to be written; null in training
+    long updates;               // made since `begin`, to be written
 };
 
 // Let numbers below the smallest that has all its digits count as 0, and return how it was before. Where gradients have
@@ -64,10 +66,11 @@ struct Course {
     INLINE long place() const { return call.order ? epoch * call.samples + from : from; }
 };
 
-// The rules of all groups go on to this step. Where a schedule changes their options too, they start anew in each.
-template <class Setting> NOINLINE void start_at(Learner<Setting>& learner, const Call& call, long step) {
+// The rules of all groups go on to this step, after so many updates of this call. Where a schedule changes their options
+// too, they start anew in each.
+template <class Setting> NOINLINE void start_at(Learner<Setting>& learner, const Call& call, long step, long updates) {
     long taken[Setting::groups];
-    for (int g = 0; g < Setting::groups; ++g) taken[g] = call.taken[g] + step - call.begin;
+    for (int g = 0; g < Setting::groups; ++g) taken[g] = call.taken[g] + updates;
     learner.start(call.options + step * call.options_apart, taken);
 }
 // What the layers and the loss are told of the batch.
@@ -79,7 +82,7 @@ template <class Setting> struct Batch {
     const long* order;
     long from;         // the batch's first place in the order
     int rows;          // that hold samples
-    double total = 0;  // what a mean divides by
+    double total;      // what a mean divides by; 0 if the batch counts for nothing
     const Call& call;
     long step;         // since `begin`
     int first;         // of the rows within a batch that several threads share
@@ -103,10 +106,11 @@ template <class Setting> struct Batch {
     }
 };
 
-template <class Setting> INLINE void begin(Learner<Setting>& learner, const Batch<Setting>& batch) {
+// An update begins. A batch that counts for nothing has none, though the schedule goes on.
+template <class Setting> INLINE void begin(Learner<Setting>& learner, const Batch<Setting>& batch, long updates) {
     const Call& call = batch.call;
     const long step = call.begin + batch.step;
-    if (call.options_apart) start_at(learner, call, step);
+    if (call.options_apart) start_at(learner, call, step, updates);
     if constexpr (Setting::decay_per_sample) learner.share(batch.weight_of_all());
     learner.begin(call.rates + step * call.rates_apart);
 }
@@ -123,10 +127,11 @@ template <class Setting, class Network, class Loss> struct Trainer {
     Output y, dy;
 
     // Do the steps of the call, or those up to the end of an epoch whose loss is not finite; the last one done.
-    long run(const Call& call) {
+    long run(Call& call) {
         T* const* tensors = read(call);
         loss.read(call.numbers);
-        start_at(learner, call, call.begin);
+        start_at(learner, call, call.begin, 0);
+        call.updates = 0;
         Course at(call, Setting::rows);
         for (bool finite = true; finite && at.step < call.end; at.next()) {
             const long left = call.samples - at.from;
@@ -135,11 +140,15 @@ template <class Setting, class Network, class Loss> struct Trainer {
                                  call.order, at.place(),   rows,
                                  0,          call,         at.step - call.begin,
                                  0};
-            begin(learner, batch);
-            if constexpr (Setting::decay_per_sample) call.penalties[at.epoch] += rows * penalty(network, learner);
-            call.losses[at.epoch] += once(call, batch, batch);
-            if constexpr (Setting::deferred) update_clipped(call.clip_norm);
-            learner.end();
+            batch.total = loss.total(batch);
+            if (batch.total) {
+                begin(learner, batch, call.updates++);
+                if constexpr (Setting::decay_per_sample) call.penalties[at.epoch] += rows * penalty(network, learner);
+                call.losses[at.epoch] += once(call, batch, batch);
+                call.counted[at.epoch] += rows;
+                if constexpr (Setting::deferred) update_clipped(call.clip_norm);
+                learner.end();
+            } else pass(call, batch);
             finite = left > Setting::rows || call.losses[at.epoch] - call.losses[at.epoch] == 0;
         }
         write_parameters(network, tensors);
@@ -171,10 +180,14 @@ template <class Setting, class Network, class Loss> struct Trainer {
     }
     NOINLINE void forward(const Batch<Setting>& batch) { network.forward(x, y, batch); }
 
-    // The loss and all gradients of a batch, or of the rows of the whole one that are this thread's.
-    INLINE double once(const Call& call, Batch<Setting>& batch, const Batch<Setting>& whole) {
+    // Forward alone, of a batch that counts for nothing: running statistics take note of it.
+    NOINLINE void pass(const Call& call, const Batch<Setting>& batch) {
         gather(static_cast<const typename Input::Element*>(call.inputs), batch);
-        batch.total = loss.total(whole);
+        forward(batch);
+    }
+    // The loss and all gradients of a batch, or of the rows of the whole one that are this thread's.
+    INLINE double once(const Call& call, const Batch<Setting>& batch, const Batch<Setting>& whole) {
+        gather(static_cast<const typename Input::Element*>(call.inputs), batch);
         forward(batch);
         const double value = loss(y, dy, batch);
         network.template backward<false>(x, y, dy, nullptr, batch);

@@ -138,13 +138,13 @@ using Network = {chained(types)};
 using Run = {run};
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
-extern "C" long train(void* memory, const Call* call) {{
+extern "C" long train(void* memory, Call* call) {{
     const unsigned before = flush_subnormals();
     const long done = in<Run>(memory).run(*call);
     keep_subnormals(before);
     return done;
 }}
-extern "C" void evaluate(void* memory, const Call* call) {{ in<Run>(memory).evaluate(*call); }}
+extern "C" void evaluate(void* memory, Call* call) {{ in<Run>(memory).evaluate(*call); }}
 """
 
 
