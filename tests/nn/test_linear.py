@@ -39,7 +39,7 @@ def test_no_input_features_leave_the_bias_alone() -> None:
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(400, 4), (4, 400)])
 def test_weight_and_bias_are_drawn_up_to_a_bound_that_the_inputs_set(inputs: int, outputs: int) -> None:
-    draws = [nn.Linear(inputs, outputs).bias.value for _ in range(4000 // outputs)]  # type: ignore[union-attr]
+    draws = [nn.Linear(inputs, outputs).state_dict()["bias"] for _ in range(4000 // outputs)]
     bound = 1 / math.sqrt(inputs)
     assert 0.99 * bound < torch.cat(draws).abs().max() <= bound
     assert nn.Linear(inputs, outputs).weight.value.abs().max() <= bound

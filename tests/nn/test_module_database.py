@@ -18,8 +18,8 @@ CLOSE: dict[torch.dtype, dict[str, Any]] = {
     torch.float32: {"rtol": 1e-4, "atol": 1e-5, "equal_nan": True},
 }
 
-# Deliberate differences: the classes whose second argument, the target, has a gradient in torch alone, because a
-# loss is differentiable in its prediction. The documentation lists them.
+# Deliberate differences, which the documentation lists: the classes whose second argument, the target, has a
+# gradient in torch alone, because a loss is differentiable in its prediction.
 TARGET_WITHOUT_GRADIENT = {"CrossEntropyLoss", "HuberLoss", "L1Loss", "SmoothL1Loss"}
 
 
