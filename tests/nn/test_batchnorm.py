@@ -75,7 +75,7 @@ def test_statistics_share_no_memory_with_parameters() -> None:
     assert len(set(places)) == 5
 
 
-@pytest.mark.parametrize("size", [(1, 3), (1, 3, 1), (0, 3)])
+@pytest.mark.parametrize("size", [(1, 3), (1, 3, 1)])
 def test_one_value_per_channel_has_no_variance(size: tuple[int, ...]) -> None:
     expected = re.escape(
         f"Sequential[0] BatchNorm1d(3): expected more than one value per channel, got {size}"
@@ -110,3 +110,39 @@ def test_running_statistics_remember_no_graph() -> None:
     norm = nn.BatchNorm1d(3)
     norm(torch.randn(4, 3, requires_grad=True))
     assert not any(tensor.requires_grad for tensor in norm.state_dict().values())
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_running_statistics_keep_infinities_as_in_torch(momentum: float | None) -> None:
+    ours, theirs = nn.BatchNorm1d(3, momentum=momentum), torch.nn.BatchNorm1d(3, momentum=momentum)
+    x = torch.randn(5, 3)
+    x[1, 0] = float("inf")
+    x[:, 1] *= 1e25
+    for _ in range(3):
+        ours(x), theirs(x)
+    for name, value in theirs.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], value, equal_nan=True)
+    assert ours.running_mean.value[0] == ours.running_var.value[1] == float("inf")  # type: ignore[union-attr]
+
+
+def test_an_empty_batch_is_counted_and_changes_no_statistics() -> None:
+    norm = nn.BatchNorm1d(2)
+    assert norm(torch.zeros(0, 2)).shape == norm.backward(torch.zeros(0, 2)).shape == (0, 2)
+    assert norm.num_batches_tracked.value == 1  # type: ignore[union-attr]
+    assert norm.running_mean.value.tolist() == [0, 0]  # type: ignore[union-attr]
+    assert norm.running_var.value.tolist() == [1, 1]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("value", [0.1, 123.456, 1e6 + 0.3])
+@pytest.mark.parametrize("count", [3, 7, 100, 256])
+def test_numbers_that_are_alike_become_0(value: float, count: int) -> None:
+    y = nn.BatchNorm1d(2)(torch.full((count, 2), value))
+    assert y.abs().max() < 1e-6
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.int64, torch.bool])
+def test_only_real_numbers_have_a_mean_and_a_variance(dtype: torch.dtype) -> None:
+    norm = nn.BatchNorm1d(3, affine=False, track_running_stats=False)
+    with pytest.raises(ModuleError, match=f"of floating-point numbers, got \\(4, 3\\) of {dtype}"):
+        norm(torch.ones(4, 3, dtype=dtype))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -82,3 +83,44 @@ def test_it_takes_views_of_any_strides() -> None:
         found = conv.backward(torch.ones_like(y))
         torch.testing.assert_close(y, conv(x.contiguous()))
         torch.testing.assert_close(found, conv.backward(torch.ones_like(y)))
+
+
+@pytest.mark.parametrize(("size", "dilation"), [(2, 1), (4, 1), (2, 3), (3, 1)])
+def test_same_padding_adds_the_odd_one_after_the_image(size: int, dilation: int) -> None:
+    """A kernel of ones that sees a single 1 shows where the windows stand."""
+    conv = nn.Conv2d(1, 1, size, padding="same", dilation=dilation, bias=False)
+    conv.weight.value.fill_(1)
+    x = torch.zeros(1, 1, 13, 13)
+    x[..., 6, 6] = 1
+    before = dilation * (size - 1) // 2
+    rows = [6 + before - dilation * i for i in range(size)]
+    y = conv(x)
+    assert sorted(y[0, 0].sum(1).nonzero().flatten().tolist()) == sorted(rows)
+    assert sorted(y[0, 0].sum(0).nonzero().flatten().tolist()) == sorted(rows)
+    dy = torch.randn_like(y)
+    leaf = x.clone().requires_grad_()
+    weight = torch.ones(1, 1, size, size)
+    right = torch.nn.functional.conv2d(leaf, weight, padding="same", dilation=dilation)
+    torch.testing.assert_close(conv.backward(dy), torch.autograd.grad(right, leaf, dy)[0])
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_the_bias_is_drawn_up_to_a_bound_that_one_output_s_inputs_set(groups: int) -> None:
+    layers = [nn.Conv2d(8, 400, (3, 2), groups=groups) for _ in range(10)]
+    draws = [layer.state_dict()["bias"] for layer in layers]
+    bound = 1 / math.sqrt(8 // groups * 3 * 2)
+    assert 0.99 * bound < torch.cat(draws).abs().max() <= bound
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_rounded_once(dtype: torch.dtype) -> None:
+    """Each pixel's gradient has 7 * 7 terms for each output; so many roundings would be seen."""
+    conv, x = nn.Conv2d(2, 3, 7, dtype=dtype), torch.randn(2, 2, 20, 20).to(dtype)
+    exact = nn.Conv2d(2, 3, 7, dtype=torch.float64)
+    exact.load_state_dict(conv.state_dict())
+    dy = torch.randn(2, 3, 14, 14).to(dtype)
+    close = {"rtol": torch.finfo(dtype).eps, "atol": 1e-5}
+    torch.testing.assert_close(conv(x).double(), exact(x.double()), **close)
+    torch.testing.assert_close(conv.backward(dy).double(), exact.backward(dy.double()), **close)
+    for parameter, right in zip(conv.parameters(), exact.parameters()):
+        torch.testing.assert_close(parameter.grad.double(), right.grad, **close)

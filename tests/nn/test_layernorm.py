@@ -49,3 +49,16 @@ def test_parameters_can_be_reset() -> None:
         norm.reset_parameters()
         for name, value in norm.state_dict().items():
             assert torch.equal(value, torch.ones(3) if name == "weight" else torch.zeros(3))
+
+
+@pytest.mark.parametrize("value", [0.1, 123.456, 1e6 + 0.3])
+@pytest.mark.parametrize("count", [3, 7, 100, 256])
+def test_numbers_that_are_alike_become_0(value: float, count: int) -> None:
+    assert nn.LayerNorm(count)(torch.full((2, count), value)).abs().max() < 1e-6
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.int64, torch.bool])
+def test_only_real_numbers_have_a_mean_and_a_variance(dtype: torch.dtype) -> None:
+    with pytest.raises(ModuleError, match=f"of floating-point numbers, got \\(4, 3\\) of {dtype}"):
+        nn.LayerNorm(3, elementwise_affine=False)(torch.ones(4, 3, dtype=dtype))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -34,3 +35,11 @@ def test_no_input_features_leave_the_bias_alone() -> None:
     assert layer.backward(torch.ones(3, 2)).shape == (3, 0)
     assert layer.bias is not None
     assert layer.bias.grad.tolist() == [3, 3]
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(400, 4), (4, 400)])
+def test_weight_and_bias_are_drawn_up_to_a_bound_that_the_inputs_set(inputs: int, outputs: int) -> None:
+    draws = [nn.Linear(inputs, outputs).state_dict()["bias"] for _ in range(4000 // outputs)]
+    bound = 1 / math.sqrt(inputs)
+    assert 0.99 * bound < torch.cat(draws).abs().max() <= bound
+    assert nn.Linear(inputs, outputs).weight.value.abs().max() <= bound

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import wide
 from plaingrad.parameter import Buffer, Parameter, shape
 
 
@@ -25,6 +26,7 @@ class BatchNorm1d(Module):
 
     where bars and sums go over the n values of a channel. In evaluation the running mean and variance stand
     for those of the batch; they do not depend on x, and only :math:`w / \sigma` remains of the last equation.
+    An empty batch leaves the running statistics alone. Half precision is computed in float32.
 
     Shapes: ``(batch, num_features)`` or ``(batch, num_features, length)``, kept.
 
@@ -46,7 +48,7 @@ class BatchNorm1d(Module):
         num_batches_tracked: how many batches the running statistics have seen; or None.
 
     Raises:
-        ModuleError: the input's shape or dtype does not fit, or there is one value per channel to normalise.
+        ModuleError: the input's shape or dtype does not fit, or a channel has a single value to normalise.
 
     Source: S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by reducing
     internal covariate shift", 2015.
@@ -102,48 +104,60 @@ class BatchNorm1d(Module):
         self._expect(x)
         channels = (1, -1, 1)[: x.ndim]
         axes = (0, 2)[: x.ndim - 1]
+        exact = wide(x)
         if self.training or self.running_mean is None or self.running_var is None:
             count = x.shape[0] * x.shape[2:].numel()
-            if count < 2:
+            if count == 1:
                 raise ModuleError(self, f"expected more than one value per channel, got {shape(x)}")
-            variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
-            self._track(mean.flatten(), variance.flatten() * (count / (count - 1)))
+            mean = exact.mean(axes, keepdim=True)
+            centred = exact - mean
+            centred -= centred.mean(axes, keepdim=True)  # what rounding has missed
+            variance = centred.square().mean(axes, keepdim=True)
+            self._track(mean.flatten(), variance.flatten(), count)
         else:
             count = None  # the statistics come from elsewhere
-            mean, variance = self.running_mean.value.view(channels), self.running_var.value.view(channels)
+            centred = exact - self.running_mean.value.view(channels)
+            variance = wide(self.running_var.value).view(channels)
         inverse = (variance + self.eps).rsqrt()
-        normal = y = (x - mean) * inverse
+        normal = y = centred * inverse
         if self.weight is not None:
             y = y * self.weight.value.view(channels)
         if self.bias is not None:
             y = y + self.bias.value.view(channels)
+        y = y.to(x.dtype)
         self.save((normal, inverse, count), y)
         return y
 
     def backward(self, dy: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         normal, inverse, count = self.restore(dy)
         axes = (0, 2)[: dy.ndim - 1]
-        dweight = (dy * normal).sum(axes, keepdim=True)
-        dbias = dy.sum(axes, keepdim=True)
-        dx = dy if count is None else dy - dbias / count - normal * (dweight / count)
+        dx = exact = wide(dy)
+        dweight = (exact * normal).sum(axes, keepdim=True)
+        dbias = exact.sum(axes, keepdim=True)
+        if count:
+            dx = torch.addcmul(exact - dbias / count, normal, dweight, value=-1 / count)
         if self.bias is not None:
             self.bias.grad.add_(dbias.flatten())
         if self.weight is not None:
             self.weight.grad.add_(dweight.flatten())
             inverse = inverse * self.weight.value.view(inverse.shape)
-        return dx * inverse
+        return (dx * inverse).to(dy.dtype)
 
     def _expect(self, x: Tensor) -> None:
         own = self.weight or self.running_mean
-        dtype = x.dtype if own is None else own.value.dtype
-        if x.ndim not in (2, 3) or x.shape[1] != self.num_features or x.dtype != dtype:
+        dtype = "floating-point numbers" if own is None else own.value.dtype
+        fits = x.is_floating_point() if own is None else x.dtype == dtype
+        if x.ndim not in (2, 3) or x.shape[1] != self.num_features or not fits:
             sizes = f"(batch, {self.num_features}) or (batch, {self.num_features}, length)"
             raise ModuleError(self, f"expected input {sizes} of {dtype}, got {shape(x)} of {x.dtype}")
 
-    def _track(self, mean: Tensor, variance: Tensor) -> None:
+    def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         seen = self.num_batches_tracked.value.add_(1)
+        if not count:
+            return
         share = seen.to(mean.dtype).reciprocal() if self.momentum is None else self.momentum
-        self.running_mean.value.lerp_(mean.detach(), share)
-        self.running_var.value.lerp_(variance.detach(), share)
+        newest = (self.running_mean, mean), (self.running_var, variance * (count / (count - 1)))
+        for running, statistic in newest:  # as a sum of products, for a difference of infinities is NaN
+            running.value.copy_(share * statistic.detach() + (1 - share) * wide(running.value))

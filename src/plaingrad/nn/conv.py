@@ -10,6 +10,7 @@ from torch import Tensor
 
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import wide
 from plaingrad.nn.padding import SOURCE, Margin
 from plaingrad.nn.window import pair
 from plaingrad.parameter import Parameter, shape
@@ -28,6 +29,7 @@ class Conv2d(Module):
 
     with stride s, dilation d, :math:`\tilde x` the padded input, and sums over the batch understood. With
     groups, the channels c and o are split into as many parts, and each part of y sees its part of x alone.
+    Half precision is computed in float32.
 
     Shapes: ``(*batch, in_channels, rows, columns)`` to ``(*batch, out_channels, new rows, new columns)`` with
     ``new = (old + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1`` and one or no batch axis.
@@ -97,20 +99,21 @@ class Conv2d(Module):
         """Draw weight and bias anew."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
-            rows, columns = self.kernel_size
-            bound = 1 / math.sqrt(self.in_channels // self.groups * rows * columns)
+            weights = self.weight.value.shape[1:].numel()  # of one output
+            bound = 1 / math.sqrt(weights) if weights else 0.0
             init.uniform_(self.bias, -bound, bound)
 
     def forward(
         self, x: Float[Tensor, "*batch channels rows columns"]
     ) -> Float[Tensor, "*batch out_channels new_rows new_columns"]:
         self._expect(x)
-        padded = x
+        padded = wide(x)
         for margin in self.margins:
             padded = margin.forward(padded)
         y = torch.einsum("...gchwij,gocij->...gohw", self._windows(padded), self._kernels()).flatten(-4, -3)
         if self.bias is not None:
             y = y + self.bias.value.view(-1, 1, 1)
+        y = y.to(x.dtype)
         self.save(padded, y)
         return y
 
@@ -118,12 +121,12 @@ class Conv2d(Module):
         self, dy: Float[Tensor, "*batch out_channels new_rows new_columns"]
     ) -> Float[Tensor, "*batch channels rows columns"]:
         padded = self.restore(dy)
-        dy = dy.unflatten(-3, (self.groups, -1))
-        dweight = torch.einsum("...gchwij,...gohw->gocij", self._windows(padded), dy)
+        exact = wide(dy).unflatten(-3, (self.groups, self.out_channels // self.groups))
+        dweight = torch.einsum("...gchwij,...gohw->gocij", self._windows(padded), exact)
         self.weight.grad.add_(dweight.flatten(0, 1))
         if self.bias is not None:
-            self.bias.grad.add_(torch.einsum("...gohw->go", dy).flatten())
-        dwindows = torch.einsum("...gohw,gocij->ij...gchw", dy, self._kernels())
+            self.bias.grad.add_(torch.einsum("...gohw->go", exact).flatten())
+        dwindows = torch.einsum("...gohw,gocij->ij...gchw", exact, self._kernels())
         dx = torch.zeros_like(padded)
         places = self._windows(dx)
         for i in range(self.kernel_size[0]):
@@ -131,16 +134,16 @@ class Conv2d(Module):
                 places[..., i, j].add_(dwindows[i, j])
         for margin in reversed(self.margins):
             dx = margin.backward(dx)
-        return dx
+        return dx.to(dy.dtype)
 
     def _kernels(self) -> Float[Tensor, "g o c i j"]:
-        return self.weight.value.unflatten(0, (self.groups, -1))
+        return wide(self.weight.value).unflatten(0, (self.groups, self.out_channels // self.groups))
 
     def _windows(
         self, x: Float[Tensor, "*batch channels rows columns"]
     ) -> Float[Tensor, "*batch g c h w i j"]:
         """All windows of the padded input, as a view into it."""
-        windows = x.unflatten(-3, (self.groups, -1))
+        windows = x.unflatten(-3, (self.groups, self.in_channels // self.groups))
         for extent, stride in zip(self.extent, self.stride):
             windows = windows.unfold(-2, extent, stride)
         return windows[..., :: self.dilation[0], :: self.dilation[1]]
@@ -163,6 +166,8 @@ class Conv2d(Module):
         if x.ndim not in (3, 4) or x.shape[-3] != self.in_channels or x.dtype != dtype:
             sizes = f"(batch, {self.in_channels}, rows, columns) or ({self.in_channels}, rows, columns)"
             raise ModuleError(self, f"expected input {sizes} of {dtype}, got {shape(x)} of {x.dtype}")
+        if 0 in x.shape[-2:] and x.shape[:-2].numel():
+            raise ModuleError(self, f"expected input of at least one row and one column, got {shape(x)}")
         size = list(x.shape)
         for margin in self.margins:
             most, wanted = margin.most(size[margin.axis]), max(margin.before, margin.after)

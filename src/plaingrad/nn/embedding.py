@@ -8,6 +8,7 @@ from torch import Tensor
 
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import wide
 from plaingrad.parameter import Buffer, Parameter, shape
 
 
@@ -115,19 +116,14 @@ class Embedding(Module):
     def forward(self, x: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch embedding_dim"]:
         if x.dtype not in (torch.int64, torch.int32):
             raise ModuleError(self, f"expected indices of torch.int64 or torch.int32, got {x.dtype}")
-        weight, rows = self.weight.value, x.reshape(-1).long()
-        try:
-            found = weight.index_select(0, rows)
-        except IndexError:
-            wrong = rows[(rows < 0) | (rows >= self.num_embeddings)][0]
-            raise ModuleError(
-                self, f"expected indices from 0 to {self.num_embeddings - 1}, got {wrong}"
-            ) from None
-        if self.max_norm is not None:
-            norms = torch.linalg.vector_norm(found, self.norm_type, -1, keepdim=True)
-            found = torch.where(norms > self.max_norm, found * (self.max_norm / (norms + 1e-7)), found)
-            weight.index_copy_(0, rows, found)
-        y = found.view(*x.shape, self.embedding_dim)
+        rows = x.reshape(-1).long()
+        vectors = self._look_up(rows)
+        if self.max_norm is not None and vectors.numel():
+            norms = wide(torch.linalg.vector_norm(vectors, self.norm_type, -1, keepdim=True))
+            shorter = wide(vectors) * (self.max_norm / (norms + 1e-7))
+            vectors = torch.where(norms > self.max_norm, shorter, vectors).to(vectors.dtype)
+            self.weight.value.index_copy_(0, rows, vectors)
+        y = vectors.view(*x.shape, self.embedding_dim)
         self.save(rows, y)
         return y
 
@@ -135,9 +131,19 @@ class Embedding(Module):
         rows = self.restore(dy)
         if isinstance(self.weight, Buffer):
             return
-        drows = dy.reshape(-1, self.embedding_dim)
+        drows = dy.reshape(len(rows), self.embedding_dim)
         if self.padding_idx is not None:
             drows = drows.masked_fill((rows == self.padding_idx).unsqueeze(-1), 0)
         if self.scale_grad_by_freq:
             drows = drows / rows.bincount(minlength=self.num_embeddings)[rows].unsqueeze(-1)
         self.weight.grad.index_add_(0, rows, drows)
+
+    def _look_up(self, rows: Int[Tensor, " rows"]) -> Float[Tensor, "rows embedding_dim"]:
+        try:
+            return self.weight.value.index_select(0, rows)
+        except (IndexError, RuntimeError):  # the latter if the table is empty
+            outside = rows[(rows < 0) | (rows >= self.num_embeddings)]
+            if not len(outside):
+                raise
+            expected = f"indices from 0 to {self.num_embeddings - 1}"
+            raise ModuleError(self, f"expected {expected}, got {outside[0]}") from None

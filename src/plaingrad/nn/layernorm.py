@@ -10,6 +10,7 @@ from torch import Tensor
 
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import wide
 from plaingrad.parameter import Parameter, shape
 
 
@@ -25,7 +26,7 @@ class LayerNorm(Module):
         \frac{\partial \ell}{\partial w} &= \sum_{\text{batch}} \frac{\partial \ell}{\partial y} \odot \hat x,
             \qquad \frac{\partial \ell}{\partial b} = \sum_{\text{batch}} \frac{\partial \ell}{\partial y}
 
-    where a bar is the mean over the normalised axes.
+    where a bar is the mean over the normalised axes. Half precision is computed in float32.
 
     Shapes: ``(*batch, *normalized_shape)``, kept.
 
@@ -78,27 +79,39 @@ class LayerNorm(Module):
             init.zeros_(self.bias)
 
     def forward(self, x: Float[Tensor, "*batch_and_features"]) -> Float[Tensor, "*batch_and_features"]:
-        dtype = x.dtype if self.weight is None else self.weight.value.dtype
-        if x.shape[-len(self.axes) :] != self.normalized_shape or x.dtype != dtype:
-            expected = f"input (*, {', '.join(map(str, self.normalized_shape))}) of {dtype}"
-            raise ModuleError(self, f"expected {expected}, got {shape(x)} of {x.dtype}")
-        centred = x - x.mean(self.axes, keepdim=True)
+        self._expect(x)
+        centred = wide(x)
+        centred = centred - centred.mean(self.axes, keepdim=True)
+        centred -= centred.mean(self.axes, keepdim=True)  # what rounding has missed
         inverse = (centred.square().mean(self.axes, keepdim=True) + self.eps).rsqrt()
         normal = y = centred * inverse
         if self.weight is not None:
             y = y * self.weight.value
         if self.bias is not None:
             y = y + self.bias.value
+        y = y.to(x.dtype)
         self.save((normal, inverse), y)
         return y
 
     def backward(self, dy: Float[Tensor, "*batch_and_features"]) -> Float[Tensor, "*batch_and_features"]:
         normal, inverse = self.restore(dy)
-        g = dy
+        g = exact = wide(dy)
         if self.weight is not None:
-            self.weight.grad.add_((dy * normal).reshape(-1, *self.normalized_shape).sum(0))
-            g = dy * self.weight.value
+            self.weight.grad.add_(self._sum_over_batch(exact * normal))
+            g = exact * self.weight.value
         if self.bias is not None:
-            self.bias.grad.add_(dy.reshape(-1, *self.normalized_shape).sum(0))
+            self.bias.grad.add_(self._sum_over_batch(exact))
         along = (g * normal).mean(self.axes, keepdim=True)
-        return (g - g.mean(self.axes, keepdim=True) - normal * along) * inverse
+        dx = (g - g.mean(self.axes, keepdim=True) - normal * along) * inverse
+        return dx.to(dy.dtype)
+
+    def _sum_over_batch(self, x: Float[Tensor, "*batch_and_features"]) -> Float[Tensor, "*features"]:
+        samples = x.shape[: x.ndim - len(self.axes)].numel()
+        return x.reshape(samples, *self.normalized_shape).sum(0)
+
+    def _expect(self, x: Tensor) -> None:
+        dtype = "floating-point numbers" if self.weight is None else self.weight.value.dtype
+        fits = x.is_floating_point() if self.weight is None else x.dtype == dtype
+        if x.shape[-len(self.axes) :] != self.normalized_shape or not fits:
+            expected = f"input (*, {', '.join(map(str, self.normalized_shape))}) of {dtype}"
+            raise ModuleError(self, f"expected {expected}, got {shape(x)} of {x.dtype}")

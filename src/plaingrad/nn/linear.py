@@ -87,4 +87,4 @@ class Linear(Module):
 
 def as_matrix(x: Tensor) -> Tensor:
     """All axes but the last as one axis of rows."""
-    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    return x if x.ndim == 2 else x.reshape(x.shape[:-1].numel(), x.shape[-1])

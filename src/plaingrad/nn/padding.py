@@ -38,8 +38,9 @@ class Margin:
 
     def most(self, size: int) -> int:
         """How many elements this mode can add to one end of an axis of this size."""
-        limits = {"reflect": size - 1, "circular": size}
-        return limits.get(self.mode, self.before + self.after)
+        any_number = self.before + self.after
+        limits = {"reflect": max(size - 1, 0), "replicate": any_number if size else 0, "circular": size}
+        return limits.get(self.mode, any_number)
 
     def forward(self, x: Tensor) -> Tensor:
         size = x.shape[self.axis]
@@ -58,6 +59,8 @@ class Margin:
     def copies(self, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Which elements are copied, and to which places; both as indices."""
         source = SOURCE[self.mode]
-        found = [(source(i, size), i + self.before) for i in range(-self.before, size + self.after)]
-        elements, places = zip(*[(element, place) for element, place in found if 0 <= element < size])
-        return torch.tensor(elements, device=device), torch.tensor(places, device=device)
+        positions = range(-self.before, size + self.after) if size else []
+        pairs = [(source(i, size), i + self.before) for i in positions]
+        copied = [pair for pair in pairs if 0 <= pair[0] < size]
+        elements, places = torch.tensor(copied, dtype=torch.int64, device=device).view(-1, 2).unbind(1)
+        return elements, places

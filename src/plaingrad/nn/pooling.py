@@ -98,7 +98,7 @@ class MaxPool2d(Module):
         count = (room + (stride - 1 if self.ceil_mode else 0)) // stride + 1
         if self.ceil_mode and (count - 1) * stride >= size + padding:  # the last one would begin outside
             count -= 1
-        if size == 0 or count < 1:
+        if count < 1 or 0 in x.shape[-3:]:
             raise ModuleError(self, f"expected input of at least one window, got {shape(x)}")
         windows = []
         for start in range(-padding, count * stride - padding, stride):

@@ -50,13 +50,13 @@ struct BatchNorm {
             }
             // By how much rounding has missed the mean (T. Chan, G. Golub, R. LeVeque, 1983): what is alike becomes 0.
             drift /= count;
-            mean += drift;
             variance = at_least(T(0), variance / count - drift * drift);
             if constexpr (tracks) {
                 const T share = Constants::cumulative ? 1 / T(batches.value) : T(Constants::momentum);
                 track(running_mean.value.at + j, mean, share);
                 track(running_var.value.at + j, variance * (count / (count - 1)), share);
             }
+            mean += drift;
             const Vec<T> scale = 1 / sqrt(variance + T(Constants::eps));
             store(inverse.at + j, scale);
             for (int i = 0; i < Setting::rows; ++i) {
@@ -101,8 +101,9 @@ struct BatchNorm {
         }
     }
 
+    // As a sum of products, for a difference of infinities is NaN.
     static INLINE void track(T* running, Vec<T> newest, T share) {
-        store(running, load(running) + share * (newest - load(running)));
+        store(running, share * newest + (1 - share) * load(running));
     }
 };
 

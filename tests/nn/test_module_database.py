@@ -1,0 +1,88 @@
+"""Every case of PyTorch's own module database, for each class that both libraries have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing._internal.common_modules import ModuleInfo, ModuleInput, module_db
+
+from plaingrad import nn
+
+INFOS = [info for info in module_db if info.name.removeprefix("nn.") in nn.__all__]
+CLOSE: dict[torch.dtype, dict[str, Any]] = {
+    torch.float64: {"rtol": 1e-9, "atol": 1e-10, "equal_nan": True},
+    torch.float32: {"rtol": 1e-4, "atol": 1e-5, "equal_nan": True},
+}
+
+# Deliberate differences, which the documentation lists: the classes whose second argument, the target, has a
+# gradient in torch alone, because a loss is differentiable in its prediction.
+TARGET_WITHOUT_GRADIENT = {"CrossEntropyLoss", "HuberLoss", "L1Loss", "SmoothL1Loss"}
+
+
+def drawn(info: ModuleInfo, dtype: torch.dtype, training: bool) -> list[ModuleInput]:
+    """The cases of a class; the database draws them from the global generator."""
+    torch.manual_seed(0)
+    options = {"device": "cpu", "dtype": dtype, "requires_grad": True, "training": training}
+    return list(info.module_inputs_func(info, **options))
+
+
+def rows() -> Iterator[Any]:
+    for info in INFOS:
+        for dtype in CLOSE:
+            for training in (True, False):
+                for index, case in enumerate(drawn(info, dtype, training)):
+                    name, mode = info.name.removeprefix("nn."), "train" if training else "eval"
+                    words = [name, str(index), case.desc, str(dtype).removeprefix("torch."), mode]
+                    yield pytest.param(name, case, dtype, training, id="-".join(filter(None, words)))
+
+
+def differentiable(tensors: list[Any]) -> list[Tensor]:
+    return [x for x in tensors if isinstance(x, Tensor) and x.requires_grad]
+
+
+def detached(x: Any) -> Any:
+    return x.detach().clone() if isinstance(x, Tensor) else x
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def test_the_database_knows_these_classes() -> None:
+    assert len(INFOS) >= 41
+
+
+@pytest.mark.usefixtures("without_annotations")  # beartype takes no 1 for a float, which Python does
+@pytest.mark.parametrize(("name", "case", "dtype", "training"), rows())
+def test_forward_and_gradients_equal_those_of_torch(
+    name: str, case: ModuleInput, dtype: torch.dtype, training: bool
+) -> None:
+    arguments, options = case.constructor_input.args, case.constructor_input.kwargs
+    theirs = getattr(torch.nn, name)(*arguments, **options).to(dtype).train(training)
+    ours = getattr(nn, name)(*arguments, **options).to(dtype)
+    ours = ours.train() if training else ours.eval(saving=True)
+    ours.load_state_dict(theirs.state_dict())
+    inputs = [*case.forward_input.args, *case.forward_input.kwargs.values()]
+
+    expected = as_tuple(theirs(*inputs))
+    outputs = as_tuple(ours.forward(*map(detached, inputs)))
+    assert len(outputs) == len(expected)
+    for y, right in zip(outputs, expected):
+        torch.testing.assert_close(y, right.detach(), **CLOSE[dtype])
+    for key, right in theirs.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[key], right, **CLOSE[dtype], msg=key)
+
+    dys = [torch.randn_like(y) if y.is_floating_point() else None for y in outputs]
+    leaves, parameters = differentiable(inputs), list(theirs.parameters())
+    gradients = torch.autograd.grad(expected[0], leaves + parameters, dys[0])
+    returned = [dx for dx in as_tuple(ours.backward(*dys)) if dx is not None]
+    without = len(leaves) == 2 and name in TARGET_WITHOUT_GRADIENT
+    assert len(returned) == len(leaves) - without
+    for dx, right in zip(returned, gradients):
+        torch.testing.assert_close(dx, right, **CLOSE[dtype])
+    for (key, parameter), right in zip(ours.named_parameters(), gradients[len(leaves) :], strict=True):
+        torch.testing.assert_close(parameter.grad, right, **CLOSE[dtype], msg=key)
