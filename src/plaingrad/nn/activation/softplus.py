@@ -50,12 +50,12 @@ class Softplus(Module):
         straight = z > self.threshold
         curve = softplus(z)
         y = narrow(torch.where(straight, xw, curve / self.beta), x.dtype)
-        self.save((straight, curve), y)
+        self.save((straight, z, curve), y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        straight, curve = self.restore(dy)
-        slope = (-curve).expm1_().neg_()  # sigmoid(z) = 1 - e^-softplus(z), down to the smallest numbers
+        straight, z, curve = self.restore(dy)
+        slope = (z - curve).exp_()  # sigmoid(z) = e^z / e^softplus(z), down to the smallest numbers
         return torch.where(straight, dy, narrow(slope.mul_(dy), dy.dtype))
 
 
