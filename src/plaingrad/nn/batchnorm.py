@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.common.half import wide
+from plaingrad.nn.common.half import widen
 from plaingrad.parameter import Buffer, Parameter, shape
 
 
@@ -104,7 +104,7 @@ class BatchNorm1d(Module):
         self._expect(x)
         channels = (1, -1, 1)[: x.ndim]
         axes = (0, 2)[: x.ndim - 1]
-        exact = wide(x)
+        exact = widen(x)
         if self.training or self.running_mean is None or self.running_var is None:
             count = x.shape[0] * x.shape[2:].numel()
             if count == 1:
@@ -117,7 +117,7 @@ class BatchNorm1d(Module):
         else:
             count = None  # the statistics come from elsewhere
             centred = exact - self.running_mean.value.view(channels)
-            variance = wide(self.running_var.value).view(channels)
+            variance = widen(self.running_var.value).view(channels)
         inverse = (variance + self.eps).rsqrt()
         normal = y = centred * inverse
         if self.weight is not None:
@@ -131,7 +131,7 @@ class BatchNorm1d(Module):
     def backward(self, dy: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         normal, inverse, count = self.restore(dy)
         axes = (0, 2)[: dy.ndim - 1]
-        dx = exact = wide(dy)
+        dx = exact = widen(dy)
         dweight = (exact * normal).sum(axes, keepdim=True)
         dbias = exact.sum(axes, keepdim=True)
         if count:
@@ -160,4 +160,4 @@ class BatchNorm1d(Module):
         share = seen.to(mean.dtype).reciprocal() if self.momentum is None else self.momentum
         newest = (self.running_mean, mean), (self.running_var, variance * (count / (count - 1)))
         for running, statistic in newest:  # as a sum of products, for a difference of infinities is NaN
-            running.value.copy_(share * statistic.detach() + (1 - share) * wide(running.value))
+            running.value.copy_(share * statistic.detach() + (1 - share) * widen(running.value))

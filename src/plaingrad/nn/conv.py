@@ -10,7 +10,7 @@ from torch import Tensor
 
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.common.half import wide
+from plaingrad.nn.common.half import widen
 from plaingrad.nn.padding import SOURCE, Margin
 from plaingrad.nn.window import pair
 from plaingrad.parameter import Parameter, shape
@@ -107,7 +107,7 @@ class Conv2d(Module):
         self, x: Float[Tensor, "*batch channels rows columns"]
     ) -> Float[Tensor, "*batch out_channels new_rows new_columns"]:
         self._expect(x)
-        padded = wide(x)
+        padded = widen(x)
         for margin in self.margins:
             padded = margin.forward(padded)
         y = torch.einsum("...gchwij,gocij->...gohw", self._windows(padded), self._kernels()).flatten(-4, -3)
@@ -121,7 +121,7 @@ class Conv2d(Module):
         self, dy: Float[Tensor, "*batch out_channels new_rows new_columns"]
     ) -> Float[Tensor, "*batch channels rows columns"]:
         padded = self.restore(dy)
-        exact = wide(dy).unflatten(-3, (self.groups, self.out_channels // self.groups))
+        exact = widen(dy).unflatten(-3, (self.groups, self.out_channels // self.groups))
         dweight = torch.einsum("...gchwij,...gohw->gocij", self._windows(padded), exact)
         self.weight.grad.add_(dweight.flatten(0, 1))
         if self.bias is not None:
@@ -137,7 +137,7 @@ class Conv2d(Module):
         return dx.to(dy.dtype)
 
     def _kernels(self) -> Float[Tensor, "g o c i j"]:
-        return wide(self.weight.value).unflatten(0, (self.groups, self.out_channels // self.groups))
+        return widen(self.weight.value).unflatten(0, (self.groups, self.out_channels // self.groups))
 
     def _windows(
         self, x: Float[Tensor, "*batch channels rows columns"]

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.refusals import refuse_inplace
+from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
 class Dropout(Module):
@@ -27,7 +27,7 @@ class Dropout(Module):
         inplace: only False; saved state must not be overwritten.
 
     Raises:
-        ModuleError: ``p`` is no probability, or ``inplace`` is True.
+        ModuleError: ``p`` is no probability, ``inplace`` is True, or the input is not floating-point.
 
     Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
     """
@@ -39,6 +39,7 @@ class Dropout(Module):
         self.p = p
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        expect_float(self, x)
         mask = self.draw(x) if self.training and self.p > 0 else None
         y = x if mask is None else x * mask
         self.save(mask, y)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.common.half import wide
+from plaingrad.nn.common.half import widen
 from plaingrad.parameter import Buffer, Parameter, shape
 
 
@@ -119,8 +119,8 @@ class Embedding(Module):
         rows = x.reshape(-1).long()
         vectors = self._look_up(rows)
         if self.max_norm is not None and vectors.numel():
-            norms = wide(torch.linalg.vector_norm(vectors, self.norm_type, -1, keepdim=True))
-            shorter = wide(vectors) * (self.max_norm / (norms + 1e-7))
+            norms = widen(torch.linalg.vector_norm(vectors, self.norm_type, -1, keepdim=True))
+            shorter = widen(vectors) * (self.max_norm / (norms + 1e-7))
             vectors = torch.where(norms > self.max_norm, shorter, vectors).to(vectors.dtype)
             self.weight.value.index_copy_(0, rows, vectors)
         y = vectors.view(*x.shape, self.embedding_dim)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.common.half import wide
+from plaingrad.nn.common.half import widen
 from plaingrad.parameter import Parameter, shape
 
 
@@ -80,7 +80,7 @@ class LayerNorm(Module):
 
     def forward(self, x: Float[Tensor, "*batch_and_features"]) -> Float[Tensor, "*batch_and_features"]:
         self._expect(x)
-        centred = wide(x)
+        centred = widen(x)
         centred = centred - centred.mean(self.axes, keepdim=True)
         centred -= centred.mean(self.axes, keepdim=True)  # what rounding has missed
         inverse = (centred.square().mean(self.axes, keepdim=True) + self.eps).rsqrt()
@@ -95,7 +95,7 @@ class LayerNorm(Module):
 
     def backward(self, dy: Float[Tensor, "*batch_and_features"]) -> Float[Tensor, "*batch_and_features"]:
         normal, inverse = self.restore(dy)
-        g = exact = wide(dy)
+        g = exact = widen(dy)
         if self.weight is not None:
             self.weight.grad.add_(self._sum_over_batch(exact * normal))
             g = exact * self.weight.value

@@ -15,16 +15,28 @@ FLAGS = (
 )
 TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 LOOP = """
-extern "C" void {name}_{type}(const {type}* x, {type}* y, int count) {{
-    for (int i = 0; i < count; i += lanes<{type}>) store(y + i, {call}(load(x + i)));
+extern "C" void {name}_{type}(const {type}** x, {type}* y, int count) {{
+    for (int i = 0; i < count; i += lanes<{type}>) store(y + i, {call}({arguments}));
 }}"""
 
 
 class Functions:
-    """The functions ``calls``, from a name to what to call in C++, over float and double."""
+    """The functions ``calls`` over float and double, from a name to what to call in C++; ``pairs`` take two arrays."""
 
-    def __init__(self, calls: dict[str, str], folder: Path, header: str, definitions: str = "") -> None:
-        loops = [LOOP.format(name=name, type=t, call=calls[name]) for name in calls for t in TYPES.values()]
+    def __init__(
+        self,
+        calls: dict[str, str],
+        folder: Path,
+        header: str,
+        definitions: str = "",
+        pairs: dict[str, str] | None = None,
+    ) -> None:
+        loops = [
+            LOOP.format(name=name, type=t, call=call, arguments=arguments)
+            for functions, arguments in ((calls, "load(x[0] + i)"), (pairs or {}, "load(x[0] + i), load(x[1] + i)"))
+            for name, call in functions.items()
+            for t in TYPES.values()
+        ]
         source, library = folder / "functions.cpp", folder / "functions.so"
         source.write_text(
             f'#include "{header}"\nusing namespace plaingrad;\n{definitions}\n{"".join(loops)}\n'
@@ -34,13 +46,15 @@ class Functions:
         subprocess.run(command, check=True)
         self.library = ctypes.CDLL(str(library))
 
-    def __call__(self, name: str, x: np.ndarray) -> np.ndarray:
-        padded = -len(x) % 64 + len(x)
-        inside, outside = (aligned(padded, x.dtype) for _ in range(2))
-        inside[: len(x)] = x
-        function = self.library[f"{name}_{TYPES[x.dtype]}"]
-        function(ctypes.c_void_p(inside.ctypes.data), ctypes.c_void_p(outside.ctypes.data), padded)
-        return outside[: len(x)]
+    def __call__(self, name: str, *arrays: np.ndarray) -> np.ndarray:
+        size, dtype = len(arrays[0]), arrays[0].dtype
+        padded = -size % 64 + size
+        inside, outside = [aligned(padded, dtype) for _ in arrays], aligned(padded, dtype)
+        for copy, array in zip(inside, arrays, strict=True):
+            copy[:size] = array
+        pointers = (ctypes.c_void_p * len(arrays))(*[copy.ctypes.data for copy in inside])
+        self.library[f"{name}_{TYPES[dtype]}"](pointers, ctypes.c_void_p(outside.ctypes.data), padded)
+        return outside[:size]
 
 
 def aligned(count: int, dtype: np.dtype) -> np.ndarray:

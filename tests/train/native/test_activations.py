@@ -59,7 +59,7 @@ def constant(value: float) -> str:
 
 @pytest.fixture(scope="module")
 def functions(tmp_path_factory: pytest.TempPathFactory) -> Functions:
-    calls, definitions = {}, []
+    calls, pairs, definitions = {}, {}, []
     for i, module in enumerate(MODULES):
         spelled = spell(module)
         assert spelled is not None
@@ -68,8 +68,9 @@ def functions(tmp_path_factory: pytest.TempPathFactory) -> Functions:
         definitions.append(f"using A{i} = {spelled.name}{f'<C{i}>' if fields else ''};")
         saved = f"[](auto x) {{ if constexpr (A{i}::from_output) return A{i}::value(x); else return x; }}"
         calls[f"value{i}"] = f"A{i}::value"
-        calls[f"slope{i}"] = f"[](auto x) {{ return A{i}::slope({saved}(x)); }}"
-    return Functions(calls, tmp_path_factory.mktemp("activations"), "activation.hpp", "\n".join(definitions))
+        pairs[f"backward{i}"] = f"[](auto x, auto dy) {{ return A{i}::backward({saved}(x), dy); }}"
+    folder = tmp_path_factory.mktemp("activations")
+    return Functions(calls, folder, "activation.hpp", "\n".join(definitions), pairs)
 
 
 def points(dtype: type) -> np.ndarray:
@@ -80,7 +81,7 @@ def points(dtype: type) -> np.ndarray:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("module", MODULES, ids=repr)
-def test_value_and_slope_are_the_layer_s(functions: Functions, module: Module, dtype: type) -> None:
+def test_value_and_gradient_are_the_layer_s(functions: Functions, module: Module, dtype: type) -> None:
     x = points(dtype)
     dy = np.random.default_rng(3).normal(size=len(x)).astype(dtype)
     y = module(torch.from_numpy(x)).numpy()
@@ -90,7 +91,7 @@ def test_value_and_slope_are_the_layer_s(functions: Functions, module: Module, d
     eps = np.finfo(dtype).eps
     close = {"rtol": 1e-12 if dtype is np.float64 else 64 * eps, "atol": 32 * eps}
     np.testing.assert_allclose(functions(f"value{i}", x), y, **close)
-    np.testing.assert_allclose(functions(f"slope{i}", x) * dy, dx, **close)
+    np.testing.assert_allclose(functions(f"backward{i}", x, dy), dx, **close)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=repr)
@@ -99,13 +100,36 @@ def test_nan_stays_nan(functions: Functions, module: Module) -> None:
         assert np.isnan(functions(f"value{MODULES.index(module)}", np.array([math.nan], dtype)))[0]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("module", MODULES, ids=repr)
+def test_infinite_and_nan_gradients_are_the_layer_s(
+    functions: Functions, module: Module, dtype: type
+) -> None:
+    """At corners, near them and far away.
+
+    Where a slope nearly vanishes, either engine may have rounded it to 0, and infinity times 0 is no number.
+    """
+    right = np.array([*KINKS, 0.25, 0.7, 2.0, 4.0, 1000.0])
+    points = np.array([*right, *-right, math.nan], dtype)
+    module(torch.from_numpy(points))
+    slope = module.backward(torch.ones(len(points), dtype=torch.from_numpy(points).dtype)).numpy()
+    points = points[~((slope != 0) & (np.abs(slope) < 64 * np.finfo(dtype).eps))]
+    x, dy = (grid.ravel() for grid in np.meshgrid(points, np.array([inf, -inf, math.nan], dtype)))
+    module(torch.from_numpy(x))
+    dx = module.backward(torch.from_numpy(dy)).numpy()
+    compiled = functions(f"backward{MODULES.index(module)}", x, dy)
+    lost = np.isnan(dx) & ~np.isnan(x) & ~np.isnan(dy)
+    np.testing.assert_array_equal(compiled[~lost], dx[~lost])
+
+
 def test_saturated_slopes_keep_their_digits(functions: Functions) -> None:
     x = np.linspace(-30, 30, 501)
     for module in MODULES:
         if isinstance(module, nn.LogSigmoid | nn.Softplus):
             module(torch.from_numpy(x))
             dx = module.backward(torch.ones(len(x), dtype=torch.float64)).numpy()
-            np.testing.assert_allclose(functions(f"slope{MODULES.index(module)}", x), dx, rtol=1e-12)
+            compiled = functions(f"backward{MODULES.index(module)}", x, np.ones(len(x)))
+            np.testing.assert_allclose(compiled, dx, rtol=1e-12)
 
 
 def test_every_known_activation_is_among_the_modules() -> None:

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
@@ -37,16 +38,17 @@ class ELU(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        y = x.clamp(min=0) + self.alpha * x.clamp(max=0).expm1()
+        xw = widen(x)
+        y = narrow(xw.clamp_min(0) + self.alpha * xw.clamp_max(0).expm1(), x.dtype)
         self.save(x, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         x = self.restore(dy)
-        return torch.where(x > 0, dy, dy * (self.alpha * x.exp()))
+        return torch.where(x > 0, dy, narrow(widen(x).exp().mul_(self.alpha).mul_(dy), dy.dtype))
 
 
-class SELU(ELU):
+class SELU(Module):
     r"""The `ELU`, scaled so that depth neither swells nor shrinks the activations.
 
     .. math::
@@ -68,16 +70,23 @@ class SELU(ELU):
     Source: G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter, "Self-normalizing neural networks", 2017.
     """
 
+    alpha = 1.6732632423543772
     scale = 1.0507009873554805
 
     def __init__(self, inplace: bool = False) -> None:
-        super().__init__(1.6732632423543772, inplace)
+        refuse_inplace(self, inplace)
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        return self.scale * super().forward(x)
+        expect_float(self, x)
+        xw = widen(x)
+        y = narrow(self.scale * (xw.clamp_min(0) + self.alpha * xw.clamp_max(0).expm1()), x.dtype)
+        self.save(x, y)
+        return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        return super().backward(self.scale * dy)
+        x = self.restore(dy)
+        slope = torch.where(x > 0, self.scale, widen(x).exp().mul_(self.scale * self.alpha))
+        return narrow(slope.mul_(dy), dy.dtype)
 
 
 class CELU(Module):
@@ -107,11 +116,12 @@ class CELU(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        z = x.clamp(max=0) / self.alpha
-        y = x.clamp(min=0) + self.alpha * z.expm1()
+        xw = widen(x)
+        z = xw.clamp_max(0) / self.alpha
+        y = narrow(xw.clamp_min(0) + self.alpha * z.expm1(), x.dtype)
         self.save(z, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         z = self.restore(dy)
-        return dy * z.exp()
+        return narrow(z.exp().mul_(dy), dy.dtype)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.refusals import expect_float
 
 
@@ -45,12 +46,13 @@ class GELU(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
+        xw = widen(x)
         if self.approximate == "tanh":
-            phi = 0.5 + 0.5 * (math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)).tanh()
+            phi = 0.5 + 0.5 * (math.sqrt(2 / math.pi) * (xw + 0.044715 * xw**3)).tanh()
         else:
-            phi = 0.5 + 0.5 * (x / math.sqrt(2)).erf()
-        y = x * phi
-        self.save((x, phi), y)
+            phi = 0.5 + 0.5 * (xw / math.sqrt(2)).erf()
+        y = narrow(xw * phi, x.dtype)
+        self.save((xw, phi), y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
@@ -59,4 +61,4 @@ class GELU(Module):
             dphi = math.sqrt(8 / math.pi) * phi * (1 - phi) * (1 + 0.134145 * x**2)
         else:
             dphi = (-0.5 * x**2).exp() / math.sqrt(2 * math.pi)
-        return dy * (phi + x * dphi)
+        return narrow(dy * (phi + x * dphi), dy.dtype)

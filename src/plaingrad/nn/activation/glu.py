@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.scalars import ONE
 from plaingrad.nn.refusals import expect_float
 from plaingrad.parameter import shape
 
@@ -40,12 +42,13 @@ class GLU(Module):
         expect_float(self, x)
         if not -x.ndim <= self.dim < x.ndim or x.shape[self.dim] % 2:
             raise ModuleError(self, f"expected an even size at axis {self.dim}, got input {shape(x)}")
-        a, b = x.chunk(2, self.dim)
+        a, b = widen(x).chunk(2, self.dim)
         gate = b.sigmoid()
-        y = a * gate
-        self.save((gate, y), y)
+        product = a * gate
+        y = narrow(product, x.dtype)
+        self.save((gate, product), y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         gate, y = self.restore(dy)
-        return torch.cat([dy * gate, dy * y * (1 - gate)], self.dim)
+        return narrow(torch.cat([dy * gate, (ONE - gate) * y * dy], self.dim), dy.dtype)

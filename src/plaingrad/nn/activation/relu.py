@@ -7,6 +7,8 @@ from torch import Tensor
 
 from plaingrad.module import Module
 from plaingrad.nn.activation.tanh import Hardtanh
+from plaingrad.nn.common.half import widen
+from plaingrad.nn.common.select import select
 from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
@@ -33,13 +35,13 @@ class ReLU(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        y = x.clamp(min=0)
+        y = x.clamp_min(0)
         self.save(y, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         y = self.restore(dy)
-        return dy * y.sign()  # y is never negative, so its sign is [x > 0]
+        return select(y.bool(), dy)  # y is never negative
 
 
 class ReLU6(Hardtanh):
@@ -89,11 +91,11 @@ class Threshold(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        low = x <= self.threshold
+        low = widen(x) <= self.threshold
         y = x.masked_fill(low, self.value)
-        self.save(low, y)
+        self.save(~low, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        low = self.restore(dy)
-        return dy.masked_fill(low, 0)
+        high = self.restore(dy)
+        return select(high, dy)

@@ -6,6 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.select import select
 from plaingrad.nn.refusals import expect_float
 
 
@@ -34,13 +36,14 @@ class Softshrink(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        y = x - x.clamp(-self.lambd, self.lambd)
-        self.save(y, y)
+        xw = widen(x)
+        y = narrow(xw - xw.clamp(-self.lambd, self.lambd), x.dtype)
+        self.save(x.abs() > self.lambd, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        y = self.restore(dy)
-        return dy.masked_fill(y == 0, 0)
+        large = self.restore(dy)
+        return select(large, dy)
 
 
 class Hardshrink(Module):
@@ -68,9 +71,9 @@ class Hardshrink(Module):
         expect_float(self, x)
         small = x.abs() <= self.lambd
         y = x.masked_fill(small, 0)
-        self.save(small, y)
+        self.save(~small, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        small = self.restore(dy)
-        return dy.masked_fill(small, 0)
+        large = self.restore(dy)
+        return select(large, dy)

@@ -7,6 +7,9 @@ from torch import Tensor
 
 from plaingrad.module import Module
 from plaingrad.nn.activation.softplus import softplus
+from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.scalars import ONE
+from plaingrad.nn.common.select import select
 from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
@@ -33,7 +36,8 @@ class Sigmoid(Module):
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         y = self.restore(dy)
-        return dy * (y - y * y)
+        s = widen(y)
+        return narrow((ONE - s).mul_(s).mul_(dy), dy.dtype)
 
 
 class LogSigmoid(Module):
@@ -51,13 +55,14 @@ class LogSigmoid(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        y = -softplus(-x)
-        self.save(x, y)
+        log_sigmoid = -softplus(-widen(x))
+        y = narrow(log_sigmoid, x.dtype)
+        self.save(log_sigmoid, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        x = self.restore(dy)
-        return dy * (-x).sigmoid()
+        y = self.restore(dy)
+        return narrow(y.expm1().neg_().mul_(dy), dy.dtype)  # 1 - e^y keeps its digits where y is tiny
 
 
 class Hardsigmoid(Module):
@@ -84,10 +89,10 @@ class Hardsigmoid(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        y = (x / 6 + 0.5).clamp(0, 1)
+        y = narrow((widen(x) / 6 + 0.5).clamp(0, 1), x.dtype)
         self.save(x, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         x = self.restore(dy)
-        return (dy / 6).masked_fill(x.abs() >= 3, 0)
+        return select(x.abs() < 3, dy / 6)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module
+from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.scalars import ONE
+from plaingrad.nn.common.select import select
 from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
@@ -34,14 +38,16 @@ class SiLU(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        gate = x.sigmoid()
-        y = x * gate
-        self.save((gate, y), y)
+        xw = widen(x)
+        gate = xw.sigmoid()
+        product = xw * gate
+        y = narrow(product, x.dtype)
+        self.save((gate, product), y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         gate, y = self.restore(dy)
-        return dy * (gate + y * (1 - gate))
+        return narrow((ONE - gate).mul_(y).add_(gate).mul_(dy), dy.dtype)
 
 
 class Hardswish(Module):
@@ -69,11 +75,12 @@ class Hardswish(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        gate = (x / 6 + 0.5).clamp(0, 1)
-        y = x * gate
-        self.save((x, gate), y)
+        xw = widen(x)
+        y = narrow(xw * (xw / 6 + 0.5).clamp(0, 1), x.dtype)
+        self.save(x, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        x, gate = self.restore(dy)
-        return dy * (gate + (x / 6).masked_fill(x.abs() >= 3, 0))
+        x = self.restore(dy)
+        parabola = narrow((widen(x) / 3).add_(0.5).mul_(dy), dy.dtype)
+        return select(~(x <= -3), torch.where(x >= 3, dy, parabola))

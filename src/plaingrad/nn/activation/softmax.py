@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.refusals import expect_float
 from plaingrad.parameter import shape
 
@@ -18,6 +19,11 @@ def axis(module: Softmax | LogSoftmax, x: Tensor) -> int:
     if not -dims <= module.dim < dims:
         raise ModuleError(module, f"expected an input with axis {module.dim}, got {shape(x)}")
     return module.dim
+
+
+def less_largest(x: Tensor, dim: int) -> Tensor:
+    """``x`` less the largest number along ``dim``; without any numbers there is no largest."""
+    return x - x.amax(dim, keepdim=True) if x.numel() else x
 
 
 class Softmax(Module):
@@ -46,14 +52,15 @@ class Softmax(Module):
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         dim = axis(self, x)
-        e = (x - x.amax(dim, keepdim=True)).exp()  # the largest is exp(0): nothing overflows
-        y = e / e.sum(dim, keepdim=True)
+        e = less_largest(widen(x), dim).exp()  # the largest is exp(0): nothing overflows
+        y = narrow(e / e.sum(dim, keepdim=True), x.dtype)
         self.save((y, dim), y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         y, dim = self.restore(dy)
-        return y * (dy - (dy * y).sum(dim, keepdim=True))
+        y, dyw = widen(y), widen(dy)
+        return narrow(y * (dyw - (dyw * y).sum(dim, keepdim=True)), dy.dtype)
 
 
 class Softmin(Softmax):
@@ -133,11 +140,12 @@ class LogSoftmax(Module):
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         dim = axis(self, x)
-        z = x - x.amax(dim, keepdim=True)  # the largest is 0: its digits are kept and nothing overflows
-        y = z - z.exp().sum(dim, keepdim=True).log()
+        z = less_largest(widen(x), dim)  # the largest is 0: its digits are kept and nothing overflows
+        y = narrow(z - z.exp().sum(dim, keepdim=True).log(), x.dtype)
         self.save((y, dim), y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         y, dim = self.restore(dy)
-        return dy - y.exp() * dy.sum(dim, keepdim=True)
+        dyw = widen(dy)
+        return narrow(dyw - widen(y).exp() * dyw.sum(dim, keepdim=True), dy.dtype)

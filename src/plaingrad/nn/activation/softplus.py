@@ -7,12 +7,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module
+from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.scalars import ONE, ZERO
 from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
 def softplus(x: Float[Tensor, ...]) -> Float[Tensor, ...]:
     """log(1 + exp(x)) without overflow, as log(exp(x) + exp(0))."""
-    return torch.logaddexp(x, x.new_zeros(()))
+    return torch.logaddexp(x, ZERO)
 
 
 class Softplus(Module):
@@ -43,14 +45,18 @@ class Softplus(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        z = self.beta * x
-        y = torch.where(z > self.threshold, x, softplus(z) / self.beta)
-        self.save(z, y)
+        xw = widen(x)
+        z = self.beta * xw
+        straight = z > self.threshold
+        curve = softplus(z)
+        y = narrow(torch.where(straight, xw, curve / self.beta), x.dtype)
+        self.save((straight, z, curve), y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        z = self.restore(dy)
-        return torch.where(z > self.threshold, dy, dy * z.sigmoid())
+        straight, z, curve = self.restore(dy)
+        slope = (z - curve).exp_()  # sigmoid(z) = e^z / e^softplus(z), down to the smallest numbers
+        return torch.where(straight, dy, narrow(slope.mul_(dy), dy.dtype))
 
 
 class Mish(Module):
@@ -78,14 +84,16 @@ class Mish(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        gate = softplus(x).tanh()
-        y = x * gate
-        self.save((x, gate), y)
+        xw = widen(x)
+        gate = softplus(xw).tanh()
+        y = narrow(xw * gate, x.dtype)
+        self.save((xw, gate), y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         x, gate = self.restore(dy)
-        return dy * (gate + x * (1 - gate * gate) * x.sigmoid())
+        slope = (ONE - gate * gate).mul_(x).mul_(x.sigmoid()).add_(gate)
+        return narrow(slope.mul_(dy), dy.dtype)
 
 
 class Softsign(Module):
@@ -106,11 +114,12 @@ class Softsign(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        scale = 1 + x.abs()
-        y = x / scale
+        xw = widen(x)
+        scale = ONE + xw.abs()
+        y = narrow(xw / scale, x.dtype)
         self.save(scale, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         scale = self.restore(dy)
-        return dy / (scale * scale)
+        return narrow(dy / (scale * scale), dy.dtype)

@@ -6,6 +6,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.scalars import ONE
+from plaingrad.nn.common.select import select
 from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
@@ -32,7 +35,8 @@ class Tanh(Module):
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         y = self.restore(dy)
-        return dy - dy * (y * y)
+        t = widen(y)
+        return narrow((ONE - t * t).mul_(dy), dy.dtype)
 
 
 class Hardtanh(Module):
@@ -80,7 +84,7 @@ class Hardtanh(Module):
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         y = self.restore(dy)
-        return dy.masked_fill((y <= self.min_val) | (y >= self.max_val), 0)
+        return select((y > self.min_val) & (y < self.max_val), dy)
 
 
 class Tanhshrink(Module):
@@ -98,11 +102,12 @@ class Tanhshrink(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        t = x.tanh()
-        y = x - t
+        xw = widen(x)
+        t = xw.tanh()
+        y = narrow(xw - t, x.dtype)
         self.save(t, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         t = self.restore(dy)
-        return dy * (t * t)
+        return narrow(dy * (t * t), dy.dtype)

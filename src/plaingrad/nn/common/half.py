@@ -1,10 +1,16 @@
-"""Half precision: numbers of 16 bits, computed with in float32 and rounded at the end."""
+"""Arithmetic in single precision for inputs in half precision, rounded once at the end as torch.nn does it."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
-def wide(x: Tensor) -> Tensor:
-    """The tensor in float32 if it is of half precision, else the tensor itself."""
-    return x.float() if x.element_size() < 4 else x
+def widen(x: Tensor) -> Tensor:
+    """``x`` in float32 if it is float16 or bfloat16, else ``x`` itself."""
+    return x.float() if x.itemsize < 4 else x
+
+
+def narrow(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """``x`` in the dtype that an input had before it was widened."""
+    return x if x.dtype is dtype else x.to(dtype)

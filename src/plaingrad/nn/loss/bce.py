@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import ModuleError
-from plaingrad.nn.common.half import wide
+from plaingrad.nn.common.half import widen
 from plaingrad.nn.loss.reduction import Loss
 from plaingrad.parameter import Buffer, shape
 
@@ -71,7 +71,7 @@ class BCELoss(BinaryLoss):
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
         prediction, target = self.restore(dloss)
-        p = wide(prediction)  # half precision has no 1e-12
+        p = widen(prediction)  # half precision has no 1e-12
         slope = (p - target) / (p * (1 - p)).clamp(min=1e-12) * self.upstream(dloss, p.numel())
         return self.weigh(slope.to(prediction.dtype), self.weight)
 

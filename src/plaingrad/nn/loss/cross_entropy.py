@@ -7,7 +7,7 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from plaingrad.module import ModuleError
-from plaingrad.nn.common.half import wide
+from plaingrad.nn.common.half import widen
 from plaingrad.nn.loss.classes import ClassLoss, sum_of
 from plaingrad.nn.loss.reduction import weighed
 from plaingrad.parameter import shape
@@ -61,7 +61,7 @@ class CrossEntropyLoss(ClassLoss):
 
     def forward(self, prediction: Float[Tensor, ...], target: Num[Tensor, ...]) -> Float[Tensor, ...]:
         axis = self.class_axis(prediction)
-        x, index = wide(prediction), None
+        x, index = widen(prediction), None
         z = x - x.amax(axis, keepdim=True) if x.shape[axis] else x
         exp_z = z.exp()
         sum_z = exp_z.sum(axis, keepdim=True)

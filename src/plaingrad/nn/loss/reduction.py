@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.common.half import wide
+from plaingrad.nn.common.half import widen
 from plaingrad.parameter import shape
 
 
@@ -62,7 +62,7 @@ class Loss(Module):
             return losses.sum()
         if count in (None, losses.numel()):
             return losses.mean()
-        return (wide(losses).sum() / (count or math.nan)).to(losses.dtype)
+        return (widen(losses).sum() / (count or math.nan)).to(losses.dtype)
 
     def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
         """What the loss of each element counts for in a mean, whose divisor is their sum: one for each."""
@@ -88,7 +88,7 @@ def weighed(weight: Tensor | None, x: Tensor) -> Tensor:
 
 def total(x: Tensor) -> float:
     """The sum of all values, as a number."""
-    return wide(x).sum().item()
+    return widen(x).sum().item()
 
 
 def within(x: Tensor, low: int | float, high: int | float) -> bool:

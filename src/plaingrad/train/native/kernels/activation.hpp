@@ -1,4 +1,5 @@
-// Elementwise activations: y = value(x), and dy/dx = slope(y) where the slope follows from the output, else slope(x).
+// Elementwise activations: y = value(x), and dx = backward(y, dy) where the slope follows from the output, else
+// backward(x, dy). Where the slope is 0 or 1 because x is out of bounds, dy is selected and not multiplied: it may be infinite.
 // What has arguments takes them from a type with constants of the names that the Python layer gives them.
 #pragma once
 
@@ -6,29 +7,29 @@
 
 namespace plaingrad {
 
-// 1 in the lanes where a condition holds, 0 elsewhere.
-template <class V> INLINE V where(Integers<V> condition) { return condition ? every<V>(1) : V{}; }
+// x in the lanes where a condition holds, 0 elsewhere.
+template <class V> INLINE V select(Integers<V> condition, V x) { return condition ? x : V{}; }
 
 // y = x
 struct Identity {
     static constexpr bool from_output = true;
     template <class V> static INLINE V value(V x) { return x; }
-    template <class V> static INLINE V slope(V) { return every<V>(1); }
+    template <class V> static INLINE V backward(V, V dy) { return dy; }
 };
 
 // y = max(x, 0), dy/dx = [x > 0]
 struct ReLU {
     static constexpr bool from_output = true;
     template <class V> static INLINE V value(V x) { return at_least(0, x); }
-    template <class V> static INLINE V slope(V y) { return where<V>(y > V{}); }
+    template <class V> static INLINE V backward(V y, V dy) { return select(y != V{}, dy); }
 };
 
 // y = min(max(x, min_val), max_val), dy/dx = [min_val < x < max_val]
 template <class Constants> struct Hardtanh {
     static constexpr bool from_output = true;
     template <class V> static INLINE V value(V x) { return clamp(x, Constants::min_val, Constants::max_val); }
-    template <class V> static INLINE V slope(V y) {
-        return where<V>(~((y <= every<V>(Constants::min_val)) | (y >= every<V>(Constants::max_val))));
+    template <class V> static INLINE V backward(V y, V dy) {
+        return select((y > every<V>(Constants::min_val)) & (y < every<V>(Constants::max_val)), dy);
     }
 };
 
@@ -40,8 +41,8 @@ using ReLU6 = Hardtanh<ZeroToSix>;
 template <class Constants> struct LeakyReLU {
     static constexpr bool from_output = Constants::negative_slope >= 0;  // then y has the sign of x
     template <class V> static INLINE V value(V x) { return x > V{} ? x : x * every<V>(Constants::negative_slope); }
-    template <class V> static INLINE V slope(V saved) {
-        return saved > V{} ? every<V>(1) : every<V>(Constants::negative_slope);
+    template <class V> static INLINE V backward(V saved, V dy) {
+        return saved > V{} ? dy : dy * every<V>(Constants::negative_slope);
     }
 };
 
@@ -50,7 +51,7 @@ template <class Constants> struct Threshold {
     static constexpr bool from_output = Constants::value <= Constants::threshold;  // then y > threshold where x is
     template <class V> static INLINE Integers<V> low(V x) { return x <= every<V>(Constants::threshold); }
     template <class V> static INLINE V value(V x) { return low(x) ? every<V>(Constants::value) : x; }
-    template <class V> static INLINE V slope(V saved) { return where<V>(~low(saved)); }
+    template <class V> static INLINE V backward(V saved, V dy) { return select(~low(saved), dy); }
 };
 
 // y = max(x, 0) + alpha (e^min(x, 0) - 1), dy/dx = 1 where x > 0, else alpha e^x, which is y + alpha
@@ -59,12 +60,12 @@ template <class Constants> struct ELU {
     template <class V> static INLINE V value(V x) {
         return at_least(0, x) + every<V>(Constants::alpha) * expm1(at_most(0, x));
     }
-    template <class V> static INLINE V slope(V saved) {
+    template <class V> static INLINE V backward(V saved, V dy) {
         const V alpha = every<V>(Constants::alpha);
         if constexpr (from_output)
-            return saved > V{} ? every<V>(1) : saved + alpha;
+            return saved > V{} ? dy : dy * (saved + alpha);
         else
-            return saved > V{} ? every<V>(1) : alpha * exp(saved);
+            return saved > V{} ? dy : dy * (alpha * exp(saved));
     }
 };
 
@@ -73,8 +74,8 @@ struct SELU {
     struct Numbers { static constexpr double alpha = 1.6732632423543772, scale = 1.0507009873554805; };
     static constexpr bool from_output = true;
     template <class V> static INLINE V value(V x) { return every<V>(Numbers::scale) * ELU<Numbers>::value(x); }
-    template <class V> static INLINE V slope(V y) {
-        return y > V{} ? every<V>(Numbers::scale) : y + every<V>(Numbers::scale * Numbers::alpha);
+    template <class V> static INLINE V backward(V y, V dy) {
+        return dy * (y > V{} ? every<V>(Numbers::scale) : y + every<V>(Numbers::scale * Numbers::alpha));
     }
 };
 
@@ -85,23 +86,23 @@ template <class Constants> struct CELU {
         const V alpha = every<V>(Constants::alpha);
         return at_least(0, x) + alpha * expm1(at_most(0, x) / alpha);
     }
-    template <class V> static INLINE V slope(V y) { return 1 + at_most(0, y) / every<V>(Constants::alpha); }
+    template <class V> static INLINE V backward(V y, V dy) { return dy * (1 + at_most(0, y) / every<V>(Constants::alpha)); }
 };
 
 // y = tanh x, dy/dx = 1 - y^2
 struct Tanh {
     static constexpr bool from_output = true;
     template <class V> static INLINE V value(V x) { return tanh(x); }
-    template <class V> static INLINE V slope(V y) { return 1 - y * y; }
+    template <class V> static INLINE V backward(V y, V dy) { return dy * (1 - y * y); }
 };
 
 // y = x - tanh x, dy/dx = tanh(x)^2
 struct Tanhshrink {
     static constexpr bool from_output = false;
     template <class V> static INLINE V value(V x) { return x - tanh(x); }
-    template <class V> static INLINE V slope(V x) {
+    template <class V> static INLINE V backward(V x, V dy) {
         const V t = tanh(x);
-        return t * t;
+        return dy * (t * t);
     }
 };
 
@@ -109,14 +110,14 @@ struct Tanhshrink {
 struct Sigmoid {
     static constexpr bool from_output = true;
     template <class V> static INLINE V value(V x) { return sigmoid(x); }
-    template <class V> static INLINE V slope(V y) { return y - y * y; }
+    template <class V> static INLINE V backward(V y, V dy) { return dy * ((1 - y) * y); }
 };
 
 // y = -log(1 + e^-x), dy/dx = 1 / (1 + e^x), which is 1 - e^y
 struct LogSigmoid {
     static constexpr bool from_output = true;
     template <class V> static INLINE V value(V x) { return -softplus(-x); }
-    template <class V> static INLINE V slope(V y) { return -expm1(y); }
+    template <class V> static INLINE V backward(V y, V dy) { return dy * -expm1(y); }
 };
 
 // y = log(1 + e^(beta x)) / beta, dy/dx = sigmoid(beta x); where beta x > threshold, the line y = x
@@ -126,9 +127,9 @@ template <class Constants> struct Softplus {
         const V beta = every<V>(Constants::beta), z = beta * x;
         return z > every<V>(Constants::threshold) ? x : softplus(z) / beta;
     }
-    template <class V> static INLINE V slope(V x) {
+    template <class V> static INLINE V backward(V x, V dy) {
         const V z = every<V>(Constants::beta) * x;
-        return z > every<V>(Constants::threshold) ? every<V>(1) : sigmoid(z);
+        return z > every<V>(Constants::threshold) ? dy : dy * sigmoid(z);
     }
 };
 
@@ -136,23 +137,25 @@ template <class Constants> struct Softplus {
 struct Hardsigmoid {
     static constexpr bool from_output = false;
     template <class V> static INLINE V value(V x) { return clamp(x / 6 + 0.5f, 0, 1); }
-    template <class V> static INLINE V slope(V x) { return abs(x) >= 3 ? V{} : every<V>(1) / 6; }
+    template <class V> static INLINE V backward(V x, V dy) { return select(abs(x) < 3, dy * (every<V>(1) / 6)); }
 };
 
-// y = x g, with the hard sigmoid g; dy/dx = g + x / 6 [|x| < 3]
+// y = x g, with the hard sigmoid g; dy/dx = x / 3 + 1 / 2 where |x| < 3, else g
 struct Hardswish {
     static constexpr bool from_output = false;
     template <class V> static INLINE V value(V x) { return x * Hardsigmoid::value(x); }
-    template <class V> static INLINE V slope(V x) { return Hardsigmoid::value(x) + (abs(x) >= 3 ? V{} : x / 6); }
+    template <class V> static INLINE V backward(V x, V dy) {
+        return select(~(x <= -3), x >= 3 ? dy : dy * (x / 3 + 0.5f));
+    }
 };
 
 // y = x s, with s = sigmoid(x); dy/dx = s + y (1 - s)
 struct SiLU {
     static constexpr bool from_output = false;
     template <class V> static INLINE V value(V x) { return x * sigmoid(x); }
-    template <class V> static INLINE V slope(V x) {
+    template <class V> static INLINE V backward(V x, V dy) {
         const V s = sigmoid(x);
-        return s + x * s * (1 - s);
+        return dy * (s + x * s * (1 - s));
     }
 };
 
@@ -160,9 +163,9 @@ struct SiLU {
 struct Mish {
     static constexpr bool from_output = false;
     template <class V> static INLINE V value(V x) { return x * tanh(softplus(x)); }
-    template <class V> static INLINE V slope(V x) {
+    template <class V> static INLINE V backward(V x, V dy) {
         const V g = tanh(softplus(x));
-        return g + x * (1 - g * g) * sigmoid(x);
+        return dy * (g + x * (1 - g * g) * sigmoid(x));
     }
 };
 
@@ -171,8 +174,8 @@ struct GELU {
     static constexpr bool from_output = false;
     template <class V> static INLINE V chance(V x) { return 0.5f + 0.5f * erf(x * every<V>(0x1.6a09e667f3bccp-1)); }
     template <class V> static INLINE V value(V x) { return x * chance(x); }
-    template <class V> static INLINE V slope(V x) {
-        return chance(x) + x * (every<V>(0x1.9884533d43651p-2) * exp(-0.5f * x * x));
+    template <class V> static INLINE V backward(V x, V dy) {
+        return dy * (chance(x) + x * (every<V>(0x1.9884533d43651p-2) * exp(-0.5f * x * x)));
     }
 };
 
@@ -185,9 +188,9 @@ struct GELUTanh {
         return sigmoid(every<V>(twice_root) * (x + every<V>(0.044715) * x * x * x));
     }
     template <class V> static INLINE V value(V x) { return x * chance(x); }
-    template <class V> static INLINE V slope(V x) {
+    template <class V> static INLINE V backward(V x, V dy) {
         const V p = chance(x), rise = every<V>(twice_root) * (1 + every<V>(0.134145) * x * x);
-        return p + x * (p * (1 - p) * rise);
+        return dy * (p + x * (p * (1 - p) * rise));
     }
 };
 
@@ -195,9 +198,9 @@ struct GELUTanh {
 struct Softsign {
     static constexpr bool from_output = false;
     template <class V> static INLINE V value(V x) { return x / (1 + abs(x)); }
-    template <class V> static INLINE V slope(V x) {
+    template <class V> static INLINE V backward(V x, V dy) {
         const V scale = 1 + abs(x);
-        return 1 / (scale * scale);
+        return dy / (scale * scale);
     }
 };
 
@@ -205,7 +208,7 @@ struct Softsign {
 template <class Constants> struct Softshrink {
     static constexpr bool from_output = true;
     template <class V> static INLINE V value(V x) { return x - clamp(x, -Constants::lambd, Constants::lambd); }
-    template <class V> static INLINE V slope(V y) { return where<V>(y != V{}); }
+    template <class V> static INLINE V backward(V y, V dy) { return select(abs(y) > V{}, dy); }
 };
 
 // y = x [|x| > lambd], dy/dx = [|x| > lambd]
@@ -213,7 +216,7 @@ template <class Constants> struct Hardshrink {
     static constexpr bool from_output = true;
     template <class V> static INLINE Integers<V> small(V x) { return abs(x) <= every<V>(Constants::lambd); }
     template <class V> static INLINE V value(V x) { return small(x) ? V{} : x; }
-    template <class V> static INLINE V slope(V y) { return where<V>(~small(y)); }
+    template <class V> static INLINE V backward(V y, V dy) { return select(~small(y), dy); }
 };
 
 // Whether both y and dy/dx are 0 for about half of all x.

@@ -6,12 +6,12 @@
 
 namespace plaingrad {
 
-// dz = dy f'(z), in place. What is saved is y or z, as the activation's slope wants it.
-template <class Activation, class M> INLINE void slope_into(M& dy, const M& saved) {
+// dz = dy f'(z), in place. What is saved is y or z, as the activation's backward wants it.
+template <class Activation, class M> INLINE void backward_into(M& dy, const M& saved) {
     typedef typename M::Element T;
     for (int i = 0; i < M::rows; ++i)
         for (int j = 0; j < M::width; j += lanes<T>)
-            store(dy.row(i) + j, load(dy.row(i) + j) * Activation::slope(load(saved.row(i) + j)));
+            store(dy.row(i) + j, Activation::backward(load(saved.row(i) + j), load(dy.row(i) + j)));
 }
 
 // y = f(x),  dx = dy f'(x)
@@ -30,7 +30,7 @@ template <class Setting, int Features, class Activation> struct Elementwise {
     template <bool Wanted, class Batch>
     INLINE void backward(const Input& x, const Output& y, Output& dy, Input* dx, const Batch&) {
         if constexpr (Wanted) {
-            slope_into<Activation>(dy, Activation::from_output ? y : x);
+            backward_into<Activation>(dy, Activation::from_output ? y : x);
             *dx = dy;
         }
     }

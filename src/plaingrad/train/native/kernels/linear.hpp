@@ -30,7 +30,7 @@ struct Affine {
         for (int j = 0; j < Output::width; j += lanes<T>) {
             Vec<T> sum = zero<T>();
             for (int i = 0; i < rows; ++i) {
-                Vec<T> dz = load(dy.row(i) + j) * Activation::slope(load(saved(y).row(i) + j));
+                Vec<T> dz = Activation::backward(load(saved(y).row(i) + j), load(dy.row(i) + j));
                 store(dy.row(i) + j, dz);
                 sum += dz;
             }
