@@ -206,7 +206,8 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin, BaseEstimator):
         self._shaped = shape(self)
         sizes = [X.shape[1], *hidden_sizes(self), self.n_outputs_]
         dtype = torch.float32 if X.dtype == np.float32 else torch.float64
-        self.modules_ = [self._network(sizes, dtype).eval() for _ in range(self.n_models)]
+        with torch.random.fork_rng([]):  # layers draw from it, and then get other numbers
+            self.modules_ = [self._network(sizes, dtype).eval() for _ in range(self.n_models)]
         self._optimizers: list[Any] = []
         self.n_layers_ = len(linear_layers(self.modules_[0].modules())) + 1
 

@@ -11,8 +11,10 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from plaingrad import nn
+from plaingrad.module import Module
 from plaingrad.train.task import Task
 
 VECTOR_BYTES = 64  # a unit of work is as many elements as fit in this
@@ -55,20 +57,26 @@ COMPILE, COMPILE_LAYER = 0.57, 0.06  # seconds
 
 def work(task: Task) -> Work:
     """What a step of this task has to do."""
-    rows, size = task.batch_size, task.data.inputs.element_size()
+    inputs = task.data.inputs
+    calls, products, activations = _forward(task.model, math.prod(inputs.shape[1:]), inputs.element_size())
+    rows, parameters = task.batch_size, sum(value.numel() for value, _ in task.model.parameters())
+    values = parameters * (1 + remembered(task)) * inputs.element_size() / VECTOR_BYTES
+    return Work(calls + 1, 3 * rows * products, rows * activations, values)
+
+
+def _forward(model: Module, width: int, size: int) -> tuple[int, float, int]:
+    """Modules, vectors of products and vectors of outputs, for one row of so many numbers of so many bytes."""
     lanes = VECTOR_BYTES // size
-    width = math.prod(task.data.inputs.shape[1:])
-    calls, products, activations = 1, 0.0, 0
-    for module in task.model.modules():
+    calls, products, activations = 0, 0.0, 0
+    for module in model.modules():
         if any(module.named_children()):
             continue
         calls += 1
         if isinstance(module, nn.Linear):
             width = module.out_features
-            products += 3 * rows * module.in_features * width / lanes
-        activations += rows * -(-width // lanes)
-    parameters = sum(value.numel() for value, _ in task.model.parameters())
-    return Work(calls, products, activations, parameters * (1 + remembered(task)) / lanes)
+            products += module.in_features * width / lanes
+        activations += -(-width // lanes)
+    return calls, products, activations
 
 
 def remembered(task: Task) -> int:
@@ -136,3 +144,11 @@ def estimate(task: Task, epochs: int) -> Estimate:
     todo = work(task)
     steps = epochs * -(-len(task.data) // task.batch_size)
     return Estimate(steps * eager_step(todo, torch.get_num_threads()), compiling(todo.calls - 1))
+
+
+def estimate_predictions(model: Module, rows: Tensor, rows_at_once: int) -> Estimate:
+    """What a forward pass of these rows would take, so many of them at once: a third of a step of training."""
+    calls, products, activations = _forward(model, math.prod(rows.shape[1:]), rows.element_size())
+    passes = -(-len(rows) // rows_at_once)
+    step = eager_step(Work(calls, 3 * rows_at_once * products, rows_at_once * activations, 0.0))
+    return Estimate(passes * step / 3, compiling(calls))
