@@ -10,7 +10,7 @@ namespace plaingrad {
 // Where threads wait until all of them are there: awake for some microseconds, which is how long it takes where each has a
 // core, and then asleep, since others may have the cores, one that is waited for among them.
 struct Barrier {
-    static constexpr int most_looks = 1000;
+    static constexpr int most_looks = 200;
 
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     pthread_cond_t passed = PTHREAD_COND_INITIALIZER;
