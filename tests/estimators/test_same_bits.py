@@ -21,7 +21,7 @@ OPTIONS = {
     "stopped early": {"early_stopping": True, "validation_fraction": 0.2},
     "lbfgs": {"solver": "lbfgs"},
     "columns of codes": {"embedding": [0]},
-    "own network": {"module": lambda ins, outs: nn.Sequential(nn.Linear(ins, 7), nn.RReLU(), nn.Linear(7, outs))},
+    "own network": {"module": lambda inputs, outputs: nn.Sequential(nn.RReLU(), nn.Linear(inputs, outputs))},
 }
 
 

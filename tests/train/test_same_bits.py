@@ -6,7 +6,6 @@ import hashlib
 import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -76,22 +75,16 @@ def test_runs_that_would_have_paid_together_do_not_change_the_next() -> None:
     assert len({bits() for _ in range(9)}) == 1
 
 
-def test_nor_does_a_busy_machine() -> None:
-    expected, ended = bits(), threading.Event()
-
-    def work() -> None:
-        while not ended.is_set():
-            pass
-
-    busy = [threading.Thread(target=work) for _ in range(3)]
-    for thread in busy:
-        thread.start()
+@pytest.mark.parametrize("epochs", [5, 100])
+def test_nor_does_a_busy_machine(epochs: int) -> None:
+    expected = bits(epochs)
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
     try:
-        assert bits() == expected
+        assert bits(epochs) == expected
     finally:
-        ended.set()
-        for thread in busy:
-            thread.join()
+        for process in busy:
+            process.kill()
+            process.wait()
 
 
 def test_a_sweep_counts_its_networks_of_one_shape_together() -> None:

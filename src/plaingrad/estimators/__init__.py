@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from plaingrad.estimators.regressor import MLPRegressor
     from plaingrad.estimators.table import TableModel
 
-# Names are looked up when they are first used, so that who needs a network alone need not wait for scikit-learn.
+# Names are looked up when they are first used: who needs a network alone need not wait for scikit-learn.
 _HOME = {
     "LossCurveDisplay": "display",
     "MLPClassifier": "classifier",

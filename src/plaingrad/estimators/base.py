@@ -27,12 +27,7 @@ from plaingrad.estimators.continuity import (
 from plaingrad.estimators.convergence import Record
 from plaingrad.estimators.lbfgs import expect_plain
 from plaingrad.estimators.levels import Levels, naming_words
-from plaingrad.estimators.networks import (
-    initialize,
-    linear_layers,
-    multilayer_perceptron,
-    network_from,
-)
+from plaingrad.estimators.networks import initialize, linear_layers, multilayer_perceptron, network_from
 from plaingrad.estimators.parameters import CONSTRAINTS
 from plaingrad.estimators.protocol import expect_own
 from plaingrad.estimators.saved import SaveMixin

@@ -59,7 +59,7 @@ class Predictor:
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
 
     def _compiles(self, inputs: Tensor) -> bool:
-        """Whether these rows are for compiled networks, which they themselves decide: not what was asked before."""
+        """Decide by these rows alone, whatever was asked before, whether they are for compiled networks."""
         if self.compiled is not None:
             return self.compiled
         return estimate_predictions(self.modules[0], inputs, ROWS_AT_ONCE).worth_compiling

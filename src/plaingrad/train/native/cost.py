@@ -65,7 +65,7 @@ def work(task: Task) -> Work:
 
 
 def _forward(model: Module, width: int, size: int) -> tuple[int, float, int]:
-    """Modules, vectors of products and vectors of outputs, for one row of so many numbers of so many bytes."""
+    """Modules, and vectors of products and of outputs, for one row of so many numbers of so many bytes."""
     lanes = VECTOR_BYTES // size
     calls, products, activations = 0, 0.0, 0
     for module in model.modules():
@@ -147,7 +147,7 @@ def estimate(task: Task, epochs: int) -> Estimate:
 
 
 def estimate_predictions(model: Module, rows: Tensor, rows_at_once: int) -> Estimate:
-    """What a forward pass of these rows would take, so many of them at once: a third of a step of training."""
+    """What a forward pass of these rows would take, some at once: a third of a step of training."""
     calls, products, activations = _forward(model, math.prod(rows.shape[1:]), rows.element_size())
     passes = -(-len(rows) // rows_at_once)
     step = eager_step(Work(calls, 3 * rows_at_once * products, rows_at_once * activations, 0.0))

@@ -116,7 +116,8 @@ class NativeEngine:
         dtype = self.program.tensors[0].value.dtype
         found = torch.empty(len(inputs), self.program.columns, dtype=dtype)
         # Over threads a row's bits depend on where its call begins and ends: by sizes alone, not by time.
-        inputs, count = inputs.contiguous(), max(1, ROWS_PER_CALL // self.task.batch_size) * self.task.batch_size
+        inputs, size = inputs.contiguous(), self.task.batch_size
+        count = max(1, ROWS_PER_CALL // size) * size
         call = Call(tensors=self._tensors()[0])
         for first in range(0, len(inputs), count):
             call.samples = min(count, len(inputs) - first)
