@@ -16,11 +16,9 @@ from scipy.optimize import nnls
 from plaingrad import nn, optim
 from plaingrad.data import Dataset
 from plaingrad.train.eager import EagerEngine
-from plaingrad.train.engine import Engine
 from plaingrad.train.masks import Masks
 from plaingrad.train.native import cost
 from plaingrad.train.native.builder import find_compiler
-from plaingrad.train.native.engine import NativeEngine
 from plaingrad.train.native.lower import lower_training
 from plaingrad.train.task import Task
 
@@ -52,7 +50,7 @@ def task(sizes: list[int], batch_size: int, adam: bool) -> Task:
     return Task(model, nn.MSELoss(), rule, data, batch_size, Masks(model, 0))
 
 
-def seconds_per_step(engine: Engine) -> float:
+def seconds_per_step(engine: EagerEngine) -> float:
     """The median of several calls, each for so many epochs that what surrounds them does not count."""
     engine.run_epochs(None, 1)
     start = time.perf_counter()
@@ -75,29 +73,25 @@ def fitted(rows: list[list[float]], seconds: list[float]) -> np.ndarray:
 def main() -> None:
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
-    eager_rows, native_rows, eager, native, layers, compiled = [], [], [], [], [], []
-    cases = [(sizes, rows, adam) for sizes, rows in NETWORKS for adam in (False, True)]
-    for sizes, rows, adam in track(cases, "measuring", transient=True):
-        todo = task(sizes, rows, adam)
+    rows, eager, layers, compiled = [], [], [], []
+    cases = [(sizes, batch, adam) for sizes, batch in NETWORKS for adam in (False, True)]
+    for sizes, batch, adam in track(cases, "measuring", transient=True):
+        todo = task(sizes, batch, adam)
         work = cost.work(todo)
-        eager_rows.append([1, work.calls, work.products, work.activations, work.values])
-        native_rows.append([1, work.calls, work.padded, work.activations, work.values])
+        rows.append([1, work.calls, work.products, work.activations, work.values])
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
             find_compiler().compile(lower_training(todo).source, Path(folder, "network.so"))
             compiled.append(time.perf_counter() - start)
         layers.append([1, work.calls - 1])
         eager.append(seconds_per_step(EagerEngine(todo)))
-        native.append(seconds_per_step(NativeEngine(todo)))
-    for name, rows, taken in (("EAGER", eager_rows, eager), ("NATIVE", native_rows, native)):
-        constants = fitted(rows, taken)
-        names = ("step", "call", "product", "activation", "value")
-        told = ", ".join(f"{name}={value:.1e}" for name, value in zip(names, constants))
-        print(f"{name} = Costs({told})")
-        ratios = np.array(rows) @ constants / taken
-        for (sizes, rows_, adam), second, ratio in zip(cases, taken, ratios):
-            network = f"{'-'.join(map(str, sizes))}, batch {rows_}, {'Adam' if adam else 'SGD'}"
-            print(f"#   {network}: {second * 1e6:.1f} us, estimated {ratio:.2f} times that")
+    constants = fitted(rows, eager)
+    names = ("step", "call", "product", "activation", "value")
+    print(f"EAGER = Costs({', '.join(f'{name}={value:.1e}' for name, value in zip(names, constants))})")
+    ratios = np.array(rows) @ constants / eager
+    for (sizes, batch, adam), second, ratio in zip(cases, eager, ratios):
+        network = f"{'-'.join(map(str, sizes))}, batch {batch}, {'Adam' if adam else 'SGD'}"
+        print(f"#   {network}: {second * 1e6:.1f} us, estimated {ratio:.2f} times that")
     base, layer = fitted(layers, compiled)
     print(f"COMPILE, COMPILE_LAYER = {base:.2f}, {layer:.2f}")
     print(f"#   {min(compiled):.2f} s to {max(compiled):.2f} s")

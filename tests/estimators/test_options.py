@@ -19,9 +19,10 @@ from sklearn.preprocessing import StandardScaler
 
 from estimators.data import classes, numbers
 from plaingrad import nn, optim
-from plaingrad.estimators import MLPClassifier, MLPRegressor, prediction
+from plaingrad.estimators import MLPClassifier, MLPRegressor
 from plaingrad.estimators.networks import ACTIVATIONS
 from plaingrad.train.callbacks import Callback, EarlyStopping
+from plaingrad.train.native import cost
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -284,14 +285,19 @@ def test_predictions_follow_weights_that_are_written_to(engine: str) -> None:
 
 
 @pytest.mark.parametrize(("engine", "compiles"), [("auto", True), ("eager", False)])
-def test_who_is_asked_much_compiles(monkeypatch: pytest.MonkeyPatch, engine: str, compiles: bool) -> None:
-    monkeypatch.setattr(prediction, "SECONDS_OF_PREDICTING", 0.0)
+def test_so_many_rows_that_it_pays_are_predicted_compiled(
+    monkeypatch: pytest.MonkeyPatch, engine: str, compiles: bool
+) -> None:
     x, y = classes("multiclass")
     model = MLPClassifier(max_iter=2, random_state=0, engine=engine).fit(x, y)
-    assert model.histories_[0].engine == "eager"
-    first, second = model.predict_proba(x), model.predict_proba(x)
+    few = model.predict_proba(x)
+    assert model._predictor._functions is None
+    with monkeypatch.context() as patch:
+        patch.setattr(cost, "COMPILES", 0.0)
+        many = model.predict_proba(x)
     assert (model._predictor._functions is not None) is compiles
-    np.testing.assert_allclose(second, first, rtol=1e-12)
+    np.testing.assert_allclose(many, few, rtol=1e-12)
+    np.testing.assert_array_equal(model.predict_proba(x), few)  # whatever was asked before
 
 
 def test_weights_have_the_dtype_of_the_data_whatever_they_were_trained_in() -> None:

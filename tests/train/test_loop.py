@@ -294,7 +294,7 @@ def test_the_reason_for_stopping_and_the_engine_are_told() -> None:
     assert history.stopped == "all 2 epochs done"
     assert history.engine == "eager"
     assert re.fullmatch(
-        r"eager: compiling would take 0\.\d s and save less than 0.01 s", history.engine_reason
+        r"eager: eagerly about less than 0.01 s, compiling about 0\.\d s", history.engine_reason
     )
     assert run(network(2, 1), plane(), engine="eager").engine_reason == "asked for"
     assert history.seconds > sum(history["seconds"]) > 0

@@ -23,7 +23,7 @@ DATA, HELD_OUT = plane(20), plane(7, seed=1)
 @pytest.fixture(autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLAINGRAD_CACHE", str(tmp_path_factory.getbasetemp() / "networks"))
-    monkeypatch.setattr("plaingrad.train.engine._worth", lambda *_: (True, "always"))
+    monkeypatch.setattr(engines.cost, "COMPILES", 0.0)
 
 
 def sgd(models: list[Any], *rates: float) -> list[optim.Optimizer]:
@@ -131,13 +131,14 @@ def test_what_is_compiled_need_not_be_worth_it_for_each(monkeypatch: pytest.Monk
     asked = []
     estimate = engines.cost.estimate
 
-    def noted(task: Any, epochs: int, seconds: float) -> Any:
+    def noted(task: Any, epochs: int) -> Any:
         asked.append((len(task.model), epochs))
-        return estimate(task, epochs, seconds)
+        return estimate(task, epochs)
 
     monkeypatch.setattr(engines.cost, "estimate", noted)
-    sweep([network(2, 6, 1, seed=i) for i in range(3)] + [network(2, 1)], epochs=5, workers=1)
-    assert asked == [(3, 15)] * 3 + [(1, 5)]
+    models = [network(2, 6, 1, seed=i) for i in range(3)] + [network(2, 1)]
+    sweep(models, epochs=[5, 6, 7, 8], workers=1)
+    assert asked == [(3, 18)] * 3 + [(1, 8)]
     run(network(2, 8, 1), DATA)
     assert asked[-1] == (3, 2)
 

@@ -27,12 +27,7 @@ from plaingrad.estimators.continuity import (
 from plaingrad.estimators.convergence import Record
 from plaingrad.estimators.lbfgs import expect_plain
 from plaingrad.estimators.levels import Levels, naming_words
-from plaingrad.estimators.networks import (
-    initialize,
-    linear_layers,
-    multilayer_perceptron,
-    network_from,
-)
+from plaingrad.estimators.networks import initialize, linear_layers, multilayer_perceptron, network_from
 from plaingrad.estimators.parameters import CONSTRAINTS
 from plaingrad.estimators.protocol import expect_own
 from plaingrad.estimators.saved import SaveMixin
@@ -206,7 +201,8 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin, BaseEstimator):
         self._shaped = shape(self)
         sizes = [X.shape[1], *hidden_sizes(self), self.n_outputs_]
         dtype = torch.float32 if X.dtype == np.float32 else torch.float64
-        self.modules_ = [self._network(sizes, dtype).eval() for _ in range(self.n_models)]
+        with torch.random.fork_rng([]):  # layers draw from it, and then get other numbers
+            self.modules_ = [self._network(sizes, dtype).eval() for _ in range(self.n_models)]
         self._optimizers: list[Any] = []
         self.n_layers_ = len(linear_layers(self.modules_[0].modules())) + 1
 

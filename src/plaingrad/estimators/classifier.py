@@ -76,8 +76,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         max_time: seconds after which training ends, after the epoch under way.
         dtype: of training: "float32", "float64", or "auto" for single precision where batches are smaller
             than the data. Weights and predictions have the dtype of ``X`` in any case.
-        engine: as for `plaingrad.fit`: "auto", "eager" or "native"; "auto" also compiles predictions, once
-            they have taken half a second.
+        engine: as for `plaingrad.fit`: "auto", "eager" or "native"; "auto" also compiles the predictions
+            of so many rows that it pays.
         n_models: how many networks are trained, side by side, and averaged.
         module: a `plaingrad.Module` to train a copy of, or a function that makes one of the numbers of
             inputs and outputs; then ``hidden_layer_sizes``, ``activation``, ``dropout``, ``normalization``

@@ -1,8 +1,7 @@
-"""From rows to predictions: eagerly, or compiled, where that is asked for or a network is asked much."""
+"""From rows to predictions: eagerly, or compiled, where that is asked for or the rows are worth it."""
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +16,11 @@ from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.objectives import LINKS
 from plaingrad.module import Module
 from plaingrad.train import CompiledPredictor, compile_predict
+from plaingrad.train.native.cost import estimate_predictions
 
 ROWS_AT_ONCE = 1024  # eagerly: what the layers make of them stays in the processor's cache
 ROWS_PER_THREAD = 4096  # compiled: that are worth one
 NUMBERS_AT_ONCE = 1 << 23  # of a sparse matrix, zeros included
-SECONDS_OF_PREDICTING = 0.5  # eagerly, as long as a compiler takes: who asks so much will ask more
 
 
 class Predictor:
@@ -31,8 +30,8 @@ class Predictor:
         modules: networks in evaluation mode, alike but for their parameters.
         link: a name in `LINKS`.
         codes: what becomes of the columns that hold codes.
-        compiled: whether to compile the networks when they are first asked, where that can be done; None for
-            when they have been asked so much that it pays.
+        compiled: whether to compile the networks, where that can be done; None for where a call has so many
+            rows that it pays.
 
     Attributes:
         exposed: whether the parameters can be written to without torch, which counts their versions, knowing.
@@ -43,7 +42,6 @@ class Predictor:
     ) -> None:
         self.modules, self.link, self.codes, self.compiled = modules, link, codes, compiled
         self.exposed = False
-        self.seconds = 0.0  # of predicting eagerly
         self._functions: list[CompiledPredictor] | None = None
         self._seen: list[tuple[int, int]] = []
 
@@ -54,15 +52,17 @@ class Predictor:
 
     def _predict(self, X: Any) -> np.ndarray:
         inputs, link = dense(self.codes.apply(X), self.modules[0]), LINKS[self.link]
-        if self.compiled and (functions := self._compile(inputs)):
+        if self._compiles(inputs) and (functions := self._compile(inputs)):
             found = [link(in_parallel(function, inputs.numpy())) for function in functions]
         else:
-            begun = time.perf_counter()
             found = [eagerly(module, self.link, inputs) for module in self.modules]
-            self.seconds += time.perf_counter() - begun
-            if self.compiled is None and self.seconds > SECONDS_OF_PREDICTING:
-                self.compiled = True
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
+
+    def _compiles(self, inputs: Tensor) -> bool:
+        """Decide by these rows alone, whatever was asked before, whether they are for compiled networks."""
+        if self.compiled is not None:
+            return self.compiled
+        return estimate_predictions(self.modules[0], inputs, ROWS_AT_ONCE).worth_compiling
 
     def _compile(self, inputs: Tensor) -> list[CompiledPredictor]:
         """Functions of the networks as they are now; none if something in them cannot be compiled."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -98,12 +97,13 @@ def fit(
         shuffle: whether each epoch has a new random order; or a callable that gives the order of the next
             epoch: an array or tensor with the index of each sample once. It is called once for each epoch,
             in their order, but for several epochs at once where several go into one call of the engine.
-        seed: the same seed gives the same bits on the same machine from the same engine, and leaves torch's
-            global random state as it was. Without it, one is drawn from that state. The masks of dropout are
-            counted random numbers of the seed (`plaingrad.train.masks`), the same in every engine.
+        seed: the same call with the same seed gives the same bits on the same machine, for the same number of
+            torch's threads, and leaves torch's global random state as it was. Without it, one is drawn from
+            that state. The masks of dropout are counted random numbers of the seed (`plaingrad.train.masks`),
+            the same in every engine.
         engine: "eager" runs the modules as they are written, "native" compiles the whole epoch; "auto" takes
-            the one that will be done first, as far as that can be guessed, looks at what the epochs take, and
-            goes on compiled if that will pay after all; the history says why.
+            the native one where the sizes of the call say that the run takes longer eagerly than half of what
+            compiling takes (`plaingrad.train.native.cost`); the history says why.
         callbacks: instances of `plaingrad.train.callbacks.Callback`, called in this order.
         progress: whether to show a progress bar, if the output is a terminal.
 
@@ -117,6 +117,34 @@ def fit(
         TrainingDiverged: an epoch met NaN or infinity. It names the epoch, the step, the module and what went
             bad first; the model is as it was before that epoch (if no callback puts back other weights at the
             end of training), and the history so far is in ``.history``.
+    """
+    return fit_one(**locals(), epochs_alike=epochs)
+
+
+def fit_one(
+    model: Module,
+    train: Dataset | tuple[Any, Any],
+    *,
+    loss: Loss,
+    optimizer: Optimizer,
+    epochs: int,
+    batch_size: int,
+    schedule: Schedule | None,
+    sample_weight: Any,
+    weight_decay_per: Literal["batch", "sample"],
+    validation: Dataset | tuple[Any, Any] | None,
+    metrics: Sequence[str | Metric],
+    shuffle: Shuffle,
+    seed: int | None,
+    engine: Literal["auto", "eager", "native"],
+    callbacks: Sequence[Callback],
+    progress: bool,
+    epochs_alike: int,
+) -> History:
+    """Train a network as `fit` does, as one of several in a call.
+
+    Args:
+        epochs_alike: of all networks of this shape in the call, which share what is compiled for them.
     """
     checks.expect_model(model)
     data = checks.as_trained(model, Dataset.of(train))
@@ -168,8 +196,7 @@ def fit(
             if part is not None:
                 _try(model, part, loss, measured)
         _try_last_batch(task)
-        seconds = min((callback.seconds for callback in callbacks), default=math.inf)
-        runner = choose(engine, task, epochs, seconds, tell=progress)
+        runner = choose(engine, task, epochs_alike, tell=progress)
         history.engine, history.engine_reason = runner.name, runner.reason
         interrupt = around.enter_context(Interrupt())
         for callback in callbacks:

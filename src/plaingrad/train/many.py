@@ -24,10 +24,9 @@ from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
 from plaingrad.train.diagnose import TrainingDiverged
-from plaingrad.train.engine import among
 from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
-from plaingrad.train.loop import fit
+from plaingrad.train.loop import fit_one
 from plaingrad.train.metrics import Metric
 from plaingrad.train.order import Shuffle
 from plaingrad.train.randomness import drawn
@@ -60,8 +59,9 @@ def fit_many(
 
     Each network is trained as `plaingrad.fit` would train it alone, with torch on one thread, and comes out
     bit for bit the same. Networks that the native engine runs are trained side by side; the others after
-    them, one at a time, with as many threads as `plaingrad.fit` gives them. Networks that are alike share
-    what is compiled for them, so ``engine="auto"`` may compile where it would not for one alone.
+    them, one at a time, with as many threads as `plaingrad.fit` gives them. Networks of one shape share what
+    is compiled for them, so ``engine="auto"`` counts them together, and may compile where it would not for
+    one alone.
 
     A network that diverges ends alone: it is left as it was before that epoch, its history's ``stopped``
     says so, and a warning at the end names it. Any other error ends the whole sweep, after the epochs that
@@ -124,8 +124,11 @@ def fit_many(
         (repr(model), type(one), type(rule), size)
         for model, one, rule, size in zip(models, own["loss"], own["optimizer"], own["batch_size"])
     ]
+    epochs_alike: Counter[Any] = Counter()
+    for kind, number in zip(kinds, own["epochs"]):
+        epochs_alike[kind] += number
     interrupt = Interrupt()
-    sweep = Sweep(interrupt, Counter(kinds))
+    sweep = Sweep(interrupt, epochs_alike)
     trials = [
         Trial(i, model, data, shared | dict(zip(own, row)), sweep, kinds[i])
         for i, (model, *row) in enumerate(zip(models, *own.values()))
@@ -148,13 +151,13 @@ class Sweep:
 
     Attributes:
         interrupt: notes Ctrl-C.
-        kinds: how many networks there are of each kind; those of one kind share what is compiled.
+        epochs: of all networks of each kind together; those of one kind share what is compiled.
         side_by_side: whether several networks are trained at once.
         failed: whether one of them has met an error.
     """
 
     interrupt: Interrupt
-    kinds: Counter[Any]
+    epochs: Counter[Any]
     side_by_side: bool = True
     failed: bool = False
 
@@ -216,8 +219,8 @@ class Trial(Callback):
         if self.sweep.ending:
             return
         try:
-            with among(self.sweep.kinds[self.kind]):
-                self.history = fit(self.model, self.data, progress=False, **self.options)
+            epochs = self.sweep.epochs[self.kind]
+            self.history = fit_one(self.model, self.data, progress=False, epochs_alike=epochs, **self.options)
             self.deferred = False
         except Deferred:
             self.deferred = True

@@ -148,15 +148,3 @@ def test_leftovers_go_when_nobody_can_be_writing_them_and_other_files_stay(store
     store.trim(10**9)
     left = {path.name for path in store.folder.iterdir()}
     assert left == {f"{KEYS[0]}.so", f"{KEYS[0]}.cpp", "letter.cpp", f".{KEYS[4]}-x2"}
-
-
-def test_what_would_have_been_saved_adds_up_and_is_forgotten(store: Store) -> None:
-    assert [store.want(KEYS[0], seconds) for seconds in (0.5, 0.25, 1.0)] == [0.0, 0.5, 0.75]
-    assert store.want(KEYS[1], 1.0) == 0.0
-    assert store.entries() == []
-    (ledger,) = store.folder.glob(f"{KEYS[0]}*")
-    os.utime(ledger, (0, 0))
-    assert store.want(KEYS[0], 0.5) == 0.0
-    os.utime(ledger, (0, 0))
-    store.trim(10**6)
-    assert [path.name[:64] for path in store.files()] == [KEYS[1]]

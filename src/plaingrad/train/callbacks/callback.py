@@ -46,12 +46,10 @@ class Callback:
         watches_model: whether it must be called after each epoch, because it looks at the model or changes
             something. One that only takes note of losses may set this to False, and is then called for
             several short epochs in a row after the last of them; `look_away` is for one that may at times.
-        seconds: how long it lets training take: not long enough, perhaps, for a compiler to pay.
     """
 
     run: Run
     watches_model: bool = True
-    seconds: float = math.inf
 
     def on_train_begin(self, logs: Logs) -> None:
         """Called once before the first epoch; ``logs`` is empty."""

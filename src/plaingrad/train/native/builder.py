@@ -41,7 +41,7 @@ NAMES = ("c++", "g++", "clang++")
 # Zig would build its C++ library at the first call, which takes a minute; the kernels use none.
 ZIG = ("-m", "ziglang", "c++", "-nostdlib++")
 
-SECONDS_IN_SILENCE = 2.0
+SECONDS_IN_SILENCE = 0.5
 
 
 class BuildError(RuntimeError):

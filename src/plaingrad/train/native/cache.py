@@ -45,31 +45,6 @@ def library(source: str) -> ctypes.CDLL:
     return _loaded[request]
 
 
-def cached(source: str) -> bool:
-    """Whether `library` would return without compiling."""
-    if _request(source) in _loaded:
-        return True
-    store = Store(folder())
-    try:
-        store.check()
-        return store.holds(_key(source, find_compiler()))
-    except (BuildError, OSError):
-        return False
-
-
-def wanted(source: str, seconds: float) -> float:
-    """How many seconds this source, compiled, would have saved before; notes so many more for this run.
-
-    0 where nothing can be kept.
-    """
-    store = Store(folder())
-    try:
-        store.prepare()
-        return store.want(_key(source, find_compiler()), seconds)
-    except (BuildError, OSError, ValueError):
-        return 0.0
-
-
 def folder() -> Path:
     """Where compiled networks are kept: PLAINGRAD_CACHE, else the user's folder for caches."""
     named = os.environ.get("PLAINGRAD_CACHE")

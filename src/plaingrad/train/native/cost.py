@@ -1,7 +1,8 @@
-"""How long a run of training takes: eagerly, compiled, and being compiled.
+"""How long a run of training takes eagerly, and how long its network takes to be compiled, by their sizes.
 
 The models are sums of a few terms, whose constants ``python -m benchmarks.fit_cost`` measures and prints.
-They are meant to be right within a factor of two, enough to choose between engines that differ by ten.
+They are meant to be right within a factor of two on the machine that they were measured on, and are the same
+on every other: which engine ``engine="auto"`` takes must depend on nothing but the call.
 """
 
 from __future__ import annotations
@@ -10,18 +11,15 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from plaingrad import nn
+from plaingrad.module import Module
 from plaingrad.train.task import Task
 
 VECTOR_BYTES = 64  # a unit of work is as many elements as fit in this
-
-# Seconds that compiling must save for each second that it takes: both are estimates.
-MARGIN = 2.0
-# Seconds for a program that is compiled already: to look it up, check it and load it.
-LOADING = 0.02
-# Rows of a batch that are worth a thread.
-LEAST_ROWS = 8
+COMPILES = 0.5  # that the eager time must exceed for the network to be compiled
+LEAST_ROWS = 8  # of a batch that are worth a thread
 
 
 @dataclass(frozen=True)
@@ -31,14 +29,12 @@ class Work:
     Attributes:
         calls: modules called, forward and backward.
         products: vectors of multiplications with their additions, all lanes in use.
-        padded: the same with each row of outputs padded to whole vectors.
         activations: vectors of outputs of the modules, padded.
         values: vectors of parameters and of what the optimizer remembers of them.
     """
 
     calls: int
     products: float
-    padded: float
     activations: float
     values: float
 
@@ -56,27 +52,31 @@ class Costs:
 
 # Measured on an AMD EPYC 9004 (Zen 4, AVX-512) at 2.6 GHz with GCC and PyTorch's MKL, one thread.
 EAGER = Costs(step=4.7e-05, call=9.0e-06, product=3.4e-10, activation=3.9e-08, value=1.1e-08)
-NATIVE = Costs(step=0.0, call=0.0, product=2.0e-10, activation=0.0, value=2.3e-09)
 COMPILE, COMPILE_LAYER = 0.57, 0.06  # seconds
 
 
 def work(task: Task) -> Work:
     """What a step of this task has to do."""
-    rows, size = task.batch_size, task.data.inputs.element_size()
+    inputs = task.data.inputs
+    calls, products, activations = _forward(task.model, math.prod(inputs.shape[1:]), inputs.element_size())
+    rows, parameters = task.batch_size, sum(value.numel() for value, _ in task.model.parameters())
+    values = parameters * (1 + remembered(task)) * inputs.element_size() / VECTOR_BYTES
+    return Work(calls + 1, 3 * rows * products, rows * activations, values)
+
+
+def _forward(model: Module, width: int, size: int) -> tuple[int, float, int]:
+    """Modules, and vectors of products and of outputs, for one row of so many numbers of so many bytes."""
     lanes = VECTOR_BYTES // size
-    width = math.prod(task.data.inputs.shape[1:])
-    calls, products, padded, activations = 1, 0.0, 0, 0
-    for module in task.model.modules():
+    calls, products, activations = 0, 0.0, 0
+    for module in model.modules():
         if any(module.named_children()):
             continue
         calls += 1
         if isinstance(module, nn.Linear):
             width = module.out_features
-            products += 3 * rows * module.in_features * width / lanes
-            padded += 3 * rows * module.in_features * -(-width // lanes)
-        activations += rows * -(-width // lanes)
-    parameters = sum(value.numel() for value, _ in task.model.parameters())
-    return Work(calls, products, padded, activations, parameters * (1 + remembered(task)) / lanes)
+            products += module.in_features * width / lanes
+        activations += -(-width // lanes)
+    return calls, products, activations
 
 
 def remembered(task: Task) -> int:
@@ -87,12 +87,13 @@ def remembered(task: Task) -> int:
 
 def eager_step(work: Work, threads: int = 1) -> float:
     """Seconds that a step takes eagerly."""
-    return _seconds(EAGER, work, work.products / threads)
-
-
-def native_step(work: Work, threads: int = 1) -> float:
-    """Seconds that a step takes compiled."""
-    return _seconds(NATIVE, work, work.padded) / threads
+    return (
+        EAGER.step
+        + EAGER.call * work.calls
+        + EAGER.product * work.products / threads
+        + EAGER.activation * work.activations
+        + EAGER.value * work.values
+    )
 
 
 def threads_for(task: Task) -> int:
@@ -111,49 +112,43 @@ def compiling(layers: int) -> float:
     return COMPILE + COMPILE_LAYER * layers
 
 
-def _seconds(costs: Costs, work: Work, products: float) -> float:
-    return (
-        costs.step
-        + costs.call * work.calls
-        + costs.product * products
-        + costs.activation * work.activations
-        + costs.value * work.values
-    )
-
-
 @dataclass(frozen=True)
 class Estimate:
-    """What a whole run would take.
+    """What a whole call would take.
 
     Attributes:
         eager: seconds for all steps, eagerly.
-        native: seconds for all steps, compiled.
         compile: seconds for compiling.
     """
 
     eager: float
-    native: float
     compile: float
 
     @property
-    def saved(self) -> float:
-        return self.eager - self.native
+    def worth_compiling(self) -> bool:
+        return self.eager > COMPILES * self.compile
 
     def __str__(self) -> str:
-        return f"saves about {told(self.saved)} for a compile of {told(self.compile)}"
+        return f"eagerly about {duration(self.eager)}, compiling about {duration(self.compile)}"
 
 
-def told(seconds: float) -> str:
-    """A duration, as exact as it is known."""
+def duration(seconds: float) -> str:
+    """A number of seconds, as exact as it is known."""
     if seconds < 0.01:
         return "less than 0.01 s"
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1g} s"
 
 
-def estimate(task: Task, epochs: int, seconds: float = math.inf) -> Estimate:
-    """What this task would take over so many epochs, or as many as are done eagerly in so many seconds."""
+def estimate(task: Task, epochs: int) -> Estimate:
+    """What this task would take over so many epochs."""
     todo = work(task)
-    eager = eager_step(todo, torch.get_num_threads())
-    steps = min(epochs * -(-len(task.data) // task.batch_size), seconds / eager)
-    native = native_step(todo, threads_for(task))
-    return Estimate(steps * eager, steps * native, compiling(todo.calls - 1))
+    steps = epochs * -(-len(task.data) // task.batch_size)
+    return Estimate(steps * eager_step(todo, torch.get_num_threads()), compiling(todo.calls - 1))
+
+
+def estimate_predictions(model: Module, rows: Tensor, rows_at_once: int) -> Estimate:
+    """What a forward pass of these rows would take, some at once: a third of a step of training."""
+    calls, products, activations = _forward(model, math.prod(rows.shape[1:]), rows.element_size())
+    passes = -(-len(rows) // rows_at_once)
+    step = eager_step(Work(calls, 3 * rows_at_once * products, rows_at_once * activations, 0.0))
+    return Estimate(passes * step / 3, compiling(calls))

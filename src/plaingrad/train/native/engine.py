@@ -21,7 +21,8 @@ from plaingrad.train.native.lower import NotLoweredError, Program, lower_trainin
 from plaingrad.train.native.lower.rules import OPTIONS, lower_rule
 from plaingrad.train.task import EpochLoss, Task
 
-SECONDS_PER_CALL = 0.2  # after which Ctrl-C is heard
+SECONDS_PER_CALL = 0.2  # of training, after which Ctrl-C is heard
+ROWS_PER_CALL = 65_536  # of evaluation, for the same
 
 
 class NativeEngine:
@@ -117,7 +118,9 @@ class NativeEngine:
             return EagerEngine(self.task).outputs(inputs)
         dtype = self.program.tensors[0].value.dtype
         found = torch.empty(len(inputs), self.program.columns, dtype=dtype)
-        inputs, count = inputs.contiguous(), self.steps_per_call * self.task.batch_size
+        # Over threads a row's bits depend on where its call begins and ends: by sizes alone, not by time.
+        inputs, size = inputs.contiguous(), self.task.batch_size
+        count = max(1, ROWS_PER_CALL // size) * size
         call = Call(tensors=self._tensors()[0])
         for first in range(0, len(inputs), count):
             call.samples = min(count, len(inputs) - first)

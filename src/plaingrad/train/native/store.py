@@ -128,24 +128,6 @@ class Store:
         with suppress(OSError):
             os.utime(self.library(key))
 
-    def want(self, key: str, seconds: float) -> float:
-        """Note that an entry would have saved so many seconds, and return how many it would have before.
-
-        What is noted is forgotten when nothing has been added to it for long.
-
-        Raises:
-            OSError: the folder cannot be written to.
-        """
-        path = self.folder / f"{key}.wanted"
-        with suppress(FileNotFoundError):
-            if path.stat().st_mtime < time.time() - SECONDS_TO_FINISH:
-                path.unlink()
-        with path.open("a+") as file:
-            file.seek(0)
-            before = sum(float(line) for line in file)
-            file.write(f"{seconds:.6f}\n")  # at once, for other processes may do the same
-        return before
-
     def entries(self) -> list[Entry]:
         """All there are, the last used first."""
         found = []

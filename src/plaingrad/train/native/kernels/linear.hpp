@@ -84,7 +84,7 @@ struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setti
         const T* weight = this->weight.value.at;
         if constexpr (skips_x) {
             x_rows.of_rows(x);
-            if (x_rows.few()) return product<Input::stride, 1, Weight>(x_rows, x.row(0), weight, partial.at, finish);
+            if (x_rows.template few<Weight::wide>()) return product<Input::stride, 1, Weight>(x_rows, x.row(0), weight, partial.at, finish);
         }
         product<rows, Input::stride, 1, Weight>(x.row(0), weight, finish);
     }
@@ -106,7 +106,7 @@ struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setti
             this->weight.fetch(Weight::at(input, vector));
         };
         if constexpr (skips_x)
-            if (x_rows.few()) {
+            if (x_rows.template few<Weight::wide>()) {
                 x_columns.of_columns(x);
                 return product_over_rows<Weight>(x_columns, x, dy, partial.at, learn, fetch);
             }
@@ -119,7 +119,7 @@ struct Wide : Affine<Setting, Inputs, Outputs, Activation, Turned<typename Setti
         auto finish = [&](int row, int vector, Vec<T> sum) { store(dx.row(row) + vector * lanes<T>, sum); };
         if constexpr (skips_dz) {
             dz_rows.of_rows(dz);
-            if (dz_rows.few())
+            if (dz_rows.template few<Transposed::wide>())
                 return product<Output::stride, 1, Transposed>(dz_rows, dz.row(0), transposed.at, partial.at, finish);
         }
         product<rows, Output::stride, 1, Transposed>(dz.row(0), transposed.at, finish);

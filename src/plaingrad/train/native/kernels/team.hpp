@@ -2,35 +2,40 @@
 #pragma once
 
 #include <pthread.h>
-#include <sched.h>
 
 #include "trainer.hpp"
 
 namespace plaingrad {
 
-// Look until it is so. After some microseconds, others may have the core between two looks: perhaps what is waited for
-// is one of them.
-template <class F> void wait_until(F is_so) {
-    for (int looks = 0; !is_so(); ++looks)
-        if (looks >= 1000) sched_yield();
-#if defined(__x86_64__)
-        else __builtin_ia32_pause();
-#endif
-}
-
-// Where threads wait until all of them are there.
+// Where threads wait until all of them are there: awake for some microseconds, which is how long it takes where each has a
+// core, and then asleep, since others may have the cores, one that is waited for among them.
 struct Barrier {
-    int there;
-    unsigned times;
+    static constexpr int most_looks = 200;
+
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t passed = PTHREAD_COND_INITIALIZER;
+    int there = 0;
+    unsigned times = 0;
 
     void wait(int threads) {
         const unsigned before = __atomic_load_n(&times, __ATOMIC_ACQUIRE);
-        if (__atomic_add_fetch(&there, 1, __ATOMIC_ACQ_REL) < threads) {
-            wait_until([&] { return __atomic_load_n(&times, __ATOMIC_ACQUIRE) != before; });
-            return;
+        if (__atomic_add_fetch(&there, 1, __ATOMIC_ACQ_REL) == threads) return pass(before + 1);
+        for (int looks = 0; looks < most_looks; ++looks) {
+            if (__atomic_load_n(&times, __ATOMIC_ACQUIRE) != before) return;
+#if defined(__x86_64__)
+            __builtin_ia32_pause();
+#endif
         }
+        pthread_mutex_lock(&lock);
+        while (__atomic_load_n(&times, __ATOMIC_ACQUIRE) == before) pthread_cond_wait(&passed, &lock);
+        pthread_mutex_unlock(&lock);
+    }
+    void pass(unsigned next) {
         __atomic_store_n(&there, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&times, before + 1, __ATOMIC_RELEASE);
+        pthread_mutex_lock(&lock);
+        __atomic_store_n(&times, next, __ATOMIC_RELEASE);
+        pthread_mutex_unlock(&lock);
+        pthread_cond_broadcast(&passed);
     }
 };
 
@@ -53,7 +58,7 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
     Barrier barrier;
     Call* call;
     long done;
-    int threads;  // 0 until it is known how many there are
+    int threads;
 
     long run(Call& given) {
         T* const* tensors = slices[0].read(given);
@@ -72,21 +77,22 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
         each_parameter([&](auto& parameter) {
             for (int t = 1; t < Slices; ++t) in_slice(t, parameter).value = parameter.value;
         });
-        call = &given, barrier = {}, threads = 0;
+        call = &given, barrier = {};
         pthread_t started[Slices];
         Member members[Slices];
-        int count = 1;
-        for (; count < Slices; ++count) {
-            members[count] = {this, count};
-            if (pthread_create(&started[count], nullptr, begin, &members[count])) break;
+        pthread_mutex_lock(&barrier.lock);  // nobody begins before it is known how many there are
+        for (threads = 1; threads < Slices; ++threads) {
+            members[threads] = {this, threads};
+            if (pthread_create(&started[threads], nullptr, begin, &members[threads])) break;
         }
-        __atomic_store_n(&threads, count, __ATOMIC_RELEASE);
+        pthread_mutex_unlock(&barrier.lock);
         work(0);
-        while (--count) pthread_join(started[count], nullptr);
+        for (int t = 1; t < threads; ++t) pthread_join(started[t], nullptr);
     }
     static void* begin(void* given) {
         const Member& member = *static_cast<const Member*>(given);
-        wait_until([&] { return __atomic_load_n(&member.team->threads, __ATOMIC_ACQUIRE) > 0; });
+        pthread_mutex_lock(&member.team->barrier.lock);
+        pthread_mutex_unlock(&member.team->barrier.lock);
         member.team->work(member.number);
         return nullptr;
     }

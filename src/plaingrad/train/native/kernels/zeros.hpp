@@ -35,8 +35,9 @@ template <int M, int K> struct Places {
     INLINE Mask& mask(int block, int row) { return masks.at[block * M + row]; }
     INLINE Mask mask(int block, int row) const { return masks.at[block * M + row]; }
 
-    // A step by itself waits for its loads, where a block of a dense product shares them among rows.
-    INLINE bool few() const { return 10 * count < 7 * long(M) * K; }
+    // A step by itself waits for its loads, where a block of a dense product shares them among rows: the wider a panel is, the
+    // more sums it adds to for each number that it looks up.
+    template <int C> INLINE bool few() const { return 100 * count < (C <= 4 ? 45 : 70) * long(M) * K; }
 
     // The rows of a matrix.
     template <class X> INLINE void of_rows(const X& x) {
