@@ -15,11 +15,17 @@ def report() -> str:
     with Isolated() as process:
         most, lanes = process.call(peak)
     rates = {
-        name: [work.flops / each[name].timing.median / 1e9 if each[name].timing.seconds else None for work, each in found]
+        name: [
+            work.flops / each[name].timing.median / 1e9 if each[name].timing.seconds else None
+            for work, each in found
+        ]
         for name in CONTENDERS
     }
     rows = [[name, *("" if rate is None else f"{rate:.3g}" for rate in rates[name])] for name in CONTENDERS]
-    share = [f"{OURS}, share of the peak", *("" if rate is None else f"{rate / most:.0%}" for rate in rates[OURS])]
+    share = [
+        f"{OURS}, share of the peak",
+        *("" if rate is None else f"{rate / most:.0%}" for rate in rates[OURS]),
+    ]
     return "\n".join(
         [
             "## Arithmetic",

@@ -72,7 +72,17 @@ ROWS = [
     Row("paper's network, batch 1", paper, points, "MSELoss", "SGD", 0.1, 1, 1, 0.48),
     Row("paper's network, batch 32", paper, points, "MSELoss", "SGD", 0.1, 32, 20),
     Row("paper's network, batch 100", paper, points, "MSELoss", "SGD", 0.1, 100, 20),
-    Row("54-128-64-7 with BatchNorm, batch 256", normalized, noise, "CrossEntropyLoss", "Adam", 1e-3, 256, 5, 1.1),
+    Row(
+        "54-128-64-7 with BatchNorm, batch 256",
+        normalized,
+        noise,
+        "CrossEntropyLoss",
+        "Adam",
+        1e-3,
+        256,
+        5,
+        1.1,
+    ),
 ]
 OURS = "plaingrad, eager"
 IMPLEMENTATIONS: dict[str, dict[str, bool]] = {

@@ -57,8 +57,8 @@ class Fann:
         self.network = ctypes.c_void_p(self.library.fann_create_standard_array(len(sizes), sizes))
         self.data = self.library.fann_create_train(len(x), x.shape[1], y.shape[1])
         for rows, values in ((self.data.contents.input, x), (self.data.contents.output, y)):
-            for row, value in zip(rows, values):
-                row[: len(value)] = value.tolist()
+            for value, row in zip(values, rows):
+                np.ctypeslib.as_array(row, value.shape)[:] = value
         self._set("training_algorithm", INCREMENTAL)
         self._set("train_error_function", LINEAR_ERROR)
         self._set("activation_function_hidden", TANH)
@@ -71,9 +71,9 @@ class Fann:
     def _set(self, name: str, value: object) -> None:
         getattr(self.library, f"fann_set_{name}")(self.network, value)
 
-    def train(self, shuffle: bool) -> None:
+    def train(self, epochs: int, shuffle: bool) -> None:
         self._exchange(self.start, write=True)
-        for _ in range(EPOCHS):
+        for _ in range(epochs):
             if shuffle:
                 self.library.fann_shuffle_train_data(self.data)
             self.library.fann_train_epoch(self.network, self.data)
@@ -92,7 +92,9 @@ class Fann:
         layer = np.searchsorted(firsts, [c.source for c in connections], side="right") - 1
         for i, connection in zip(layer, connections):
             row, column = connection.target - firsts[i + 1], connection.source - firsts[i]
-            whole, index = (values[2 * i], (row, column)) if column < WORK.sizes[i] else (values[2 * i + 1], row)
+            whole, index = (
+                (values[2 * i], (row, column)) if column < WORK.sizes[i] else (values[2 * i + 1], row)
+            )
             if write:
                 connection.weight = whole[index]
             else:
@@ -112,14 +114,14 @@ class Ours:
         self.start = dict(zip(self.model.state_dict(), map(torch.from_numpy, start)))
         self.data = torch.from_numpy(x), torch.from_numpy(y)
 
-    def train(self, shuffle: bool) -> None:
+    def train(self, epochs: int, shuffle: bool) -> None:
         self.model.load_state_dict(self.start)
         fit(
             self.model,
             self.data,
             loss=nn.MSELoss(),
             optimizer=optim.SGD(self.model.parameters(), lr=WORK.lr),
-            epochs=EPOCHS,
+            epochs=epochs,
             batch_size=1,
             shuffle=shuffle,
             engine="native",
@@ -144,9 +146,9 @@ def compare(path: str) -> tuple[dict[str, Timing], dict[str, float]]:
     contenders = {"plaingrad": Ours(x, y, start), "FANN": Fann(path, x, y, start)}
     losses = {}
     for name, contender in contenders.items():
-        contender.train(shuffle=False)
+        contender.train(WORK.epochs, shuffle=False)
         losses[name] = loss(contender.weights(), x, y)
-    work = {name: (lambda c=c: c.train(shuffle=True)) for name, c in contenders.items()}
+    work = {name: (lambda c=c: c.train(EPOCHS, shuffle=True)) for name, c in contenders.items()}
     return in_turn(work, EPOCHS * len(x), repetitions(REPETITIONS)), losses
 
 
@@ -163,7 +165,7 @@ def report() -> str:
         [
             *head,
             "The paper's network with tanh instead of ReLU, which FANN does not have, batch 1, SGD, float32, one",
-            f"thread: microseconds a step, and the loss after {EPOCHS} epochs in the data's own order. FANN takes",
+            f"thread: microseconds a step, and the loss after {WORK.epochs} epochs in the data's own order. FANN takes",
             "outputs beyond 0.98 for 0.98 where it derives tanh, so its loss is not quite the same. plaingrad is",
             f"{times(ratio(timings, 'FANN', 'plaingrad'))} times faster{mark}.",
             table(["library", "microseconds", "loss"], rows),

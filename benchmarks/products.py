@@ -22,7 +22,9 @@ def report() -> str:
     """Markdown for the results file."""
     with tempfile.TemporaryDirectory() as folder:
         cases = {"PyTorch": {}, "PyTorch, any CPU": any_cpu(folder)}
-        rows = [[name, _mkl_kernels(variables), _rate(_torch, variables)] for name, variables in cases.items()]
+        rows = [
+            [name, _mkl_kernels(variables), _rate(_torch, variables)] for name, variables in cases.items()
+        ]
     rows.append(["numpy, scikit-learn", _openblas_kernels(), _rate(_numpy, {})])
     return "\n".join(
         [
@@ -30,7 +32,7 @@ def report() -> str:
             "",
             "The kernels that the libraries' products take, as they say themselves, and GFLOP/s of the best of",
             f"square products of {' and '.join(map(str, SIZES))}, one thread. PyTorch's come from MKL, which takes AVX2",
-            "on AMD's processors even where there is AVX-512. \"any CPU\" is PyTorch with a preloaded function",
+            'on AMD\'s processors even where there is AVX-512. "any CPU" is PyTorch with a preloaded function',
             "`mkl_serv_intel_cpu_true` that answers 1. Variables `OPENBLAS_*`, which can hold numpy to half its",
             "speed, are taken out of the environment of all contenders.",
             table(["library", "kernels", "GFLOP/s"], rows),
@@ -79,4 +81,6 @@ def _mkl_kernels(variables: dict[str, str]) -> str:
 def _openblas_kernels() -> str:
     with Isolated() as process:
         found = [info for info in process.call(threadpool_info) if "numpy" in info["filepath"]]
-    return ", ".join(f"{info['internal_api']} {info['version']}, {info.get('architecture', '')}" for info in found)
+    return ", ".join(
+        f"{info['internal_api']} {info['version']}, {info.get('architecture', '')}" for info in found
+    )

@@ -32,7 +32,9 @@ def results() -> list[tuple[Workload, Results]]:
 def best(found: Results, library: str) -> str | None:
     """The fastest of a library's forms that did the same work; None if none did."""
     others = strays(found)
-    names = [name for name in forms(library) if name in found and not found[name].failure and name not in others]
+    names = [
+        name for name in forms(library) if name in found and not found[name].failure and name not in others
+    ]
     return min(names, key=lambda name: found[name].timing.median, default=None)
 
 
@@ -83,7 +85,11 @@ def report() -> str:
             "form of JAX and of PyTorch that is fastest at this very work, with its bar and its name; then than",
             "their usual forms, and than the others' best.",
             table(
-                ["work", *(f"than {library}'s best / bar" for library in JUDGED), *(f"than {name}" for name in usual.values())],
+                [
+                    "work",
+                    *(f"than {library}'s best / bar" for library in JUDGED),
+                    *(f"than {name}" for name in usual.values()),
+                ],
                 (
                     [
                         work.name,
@@ -95,7 +101,10 @@ def report() -> str:
             ),
             table(
                 ["work", *(f"than {library}" for library in others)],
-                ([work.name, *(against(found, forms(library)[0]) for library in others)] for work, found in rows),
+                (
+                    [work.name, *(against(found, forms(library)[0]) for library in others)]
+                    for work, found in rows
+                ),
             ),
             "Microseconds a step, median (smallest to largest):",
             by_form(rows, lambda result: result.timing.in_microseconds()),
@@ -109,10 +118,14 @@ def report() -> str:
     )
 
 
-NOTES = f"""Everyone starts from the same weights, in float32, pinned to one core, in a process of its own.
+NOTES = (
+    f"""Everyone starts from the same weights, in float32, pinned to one core, in a process of its own.
 Before timing, each trains the epochs of the last table in the data's own order; a loss further than
 {TOLERANCE:.0%} from {EAGER}'s is marked, and such a form is never taken for a best one. Timed runs draw a
 new order each epoch, find the loss of each, and last at least {SECONDS} s: whoever is done sooner trains
 more epochs in the same call, up to {MOST} times as many. {UNSUITED}: the form is not meant for such a network.
 
-""" + "\n".join(f"- {name}: {form.description}" for name, form in CONTENDERS.items()) + "\n"
+"""
+    + "\n".join(f"- {name}: {form.description}" for name, form in CONTENDERS.items())
+    + "\n"
+)

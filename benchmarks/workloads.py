@@ -137,10 +137,46 @@ ENTROPY = "cross-entropy"
 WORKLOADS = [
     Workload("paper's network, batch 1", PAPER, 1, "SGD", 0.02, "mse", disc, 4, {"JAX": 5.5, "PyTorch": 65}),
     Workload("paper's network, batch 32", PAPER, 32, "SGD", 0.1, "mse", disc, 40, {"JAX": 5}),
-    Workload("paper's network, batch 100", PAPER, 100, "SGD", 0.1, "mse", disc, 100, {"JAX": 3.9, "PyTorch": 5.8}),
-    Workload("digits, 64-100-10", (64, 100, 10), 200, "Adam", 1e-3, ENTROPY, digits, 60, {"JAX": 1.7, "PyTorch": 2.8}),
-    Workload("dense table, 54-128-64-7", TABLE, 256, "Adam", 1e-3, ENTROPY, dense, 5, {"JAX": 1.4, "PyTorch": 3}),
-    Workload("covertype-like, 54-128-64-7", TABLE, 256, "Adam", 1e-3, ENTROPY, covertype, 5, {"JAX": 1.5, "PyTorch": 3}),
-    Workload("MNIST, 784-128-10", (784, 128, 10), 64, "Adam", 1e-3, ENTROPY, mnist, 5, {"JAX": 2.5, "PyTorch": 5}),
-    Workload("MNIST, 784-512-512-10", (784, 512, 512, 10), 128, "Adam", 1e-3, ENTROPY, mnist, 2, {"JAX": 1, "PyTorch": 1.5}),
+    Workload(
+        "paper's network, batch 100", PAPER, 100, "SGD", 0.1, "mse", disc, 100, {"JAX": 3.9, "PyTorch": 5.8}
+    ),
+    Workload(
+        "digits, 64-100-10",
+        (64, 100, 10),
+        200,
+        "Adam",
+        1e-3,
+        ENTROPY,
+        digits,
+        60,
+        {"JAX": 1.7, "PyTorch": 2.8},
+    ),
+    Workload(
+        "dense table, 54-128-64-7", TABLE, 256, "Adam", 1e-3, ENTROPY, dense, 5, {"JAX": 1.4, "PyTorch": 3}
+    ),
+    Workload(
+        "covertype-like, 54-128-64-7",
+        TABLE,
+        256,
+        "Adam",
+        1e-3,
+        ENTROPY,
+        covertype,
+        5,
+        {"JAX": 1.5, "PyTorch": 3},
+    ),
+    Workload(
+        "MNIST, 784-128-10", (784, 128, 10), 64, "Adam", 1e-3, ENTROPY, mnist, 5, {"JAX": 2.5, "PyTorch": 5}
+    ),
+    Workload(
+        "MNIST, 784-512-512-10",
+        (784, 512, 512, 10),
+        128,
+        "Adam",
+        1e-3,
+        ENTROPY,
+        mnist,
+        2,
+        {"JAX": 1, "PyTorch": 1.5},
+    ),
 ]

@@ -72,9 +72,7 @@ CONTENDERS = {
         "the usual loop; the optimizer with `fused=True`, the fastest of its three forms; data shuffled once an "
         "epoch.",
     ),
-    EAGER_ANY: Form(
-        "PyTorch", "pytorch_eager:Eager", "the same, with MKL's widest kernels.", any_cpu=True
-    ),
+    EAGER_ANY: Form("PyTorch", "pytorch_eager:Eager", "the same, with MKL's widest kernels.", any_cpu=True),
     "torch.compile": Form(
         "PyTorch",
         "pytorch_compiled:OneStep",

@@ -31,9 +31,7 @@ class NumbaLoop:
         random, step = np.random.default_rng(0), 0
         for _ in range(epochs):
             order = random.permutation(len(self.x)) if shuffle else np.arange(len(self.x))
-            self.loss = self.epoch(
-                self.x, self.targets, order, self.params, gradient, mean, square, step
-            )
+            self.loss = self.epoch(self.x, self.targets, order, self.params, gradient, mean, square, step)
             step += self.workload.steps(len(self.x))
 
     def weights(self) -> list[np.ndarray]:

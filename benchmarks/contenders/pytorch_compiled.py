@@ -42,6 +42,9 @@ class OneStep(Eager):
                 total = total + value * len(batch)
             return total
 
+        # Or the functions of earlier workloads, which have the same code, count as recompilations of this one,
+        # and after eight of them it would run eagerly.
+        torch._dynamo.reset()
         self.steps = torch.compile(steps, dynamic=False, options=self.options)
 
     def train(self, epochs: int, shuffle: bool) -> None:
@@ -62,8 +65,10 @@ class OneStep(Eager):
         size = self.workload.batch_size
         full = len(x) // size
         ends = [*range(0, full, self.at_once), full]
-        parts = [tuple(part[size * a : size * b].unflatten(0, (b - a, size)) for part in (x, y))
-                 for a, b in itertools.pairwise(ends)]
+        parts = [
+            tuple(part[size * a : size * b].unflatten(0, (b - a, size)) for part in (x, y))
+            for a, b in itertools.pairwise(ends)
+        ]
         if size * full < len(x):
             parts.append((x[None, size * full :], y[None, size * full :]))
         return parts
