@@ -1,7 +1,7 @@
 """Run benchmarks and write benchmarks/RESULTS.md: ``python -m benchmarks [SECTION ...]``; all by default.
 
-With ``BENCH_QUICK=FOLDER`` in the environment everything is done once, mostly on thin networks, and written there:
-it shows that all works, and its figures say nothing.
+With ``BENCH_QUICK=FOLDER`` in the environment everything is done once, mostly on thin networks, and written
+there: it shows that all works, and its figures say nothing.
 """
 
 from __future__ import annotations

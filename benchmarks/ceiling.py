@@ -1,4 +1,4 @@
-"""How near to this machine's limit: floating-point operations a second, beside the most that a core can do."""
+"""How near to this machine's limit: floating-point operations a second, beside the most that a core does."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def report() -> str:
         [
             "## Arithmetic",
             "",
-            "GFLOP/s of a step's matrix products; everything else in a step counts as time alone. Multiply-adds",
-            f"from registers, {lanes} floats at a time, compiled as plaingrad's networks are, reached",
-            f"{most:.0f} GFLOP/s on one core in this run. Products with zeros count like any, so plaingrad, which",
-            "leaves most of them out, can be above that.",
+            "GFLOP/s of a step's matrix products; everything else in a step counts as time alone.",
+            f"Multiply-adds from registers, {lanes} floats at a time, compiled as plaingrad's networks are,",
+            f"reached {most:.0f} GFLOP/s on one core in this run. Products with zeros count like any, so",
+            "plaingrad, which leaves most of them out, can be above that.",
             table(
                 ["", *(work.name for work, _ in found)],
                 [["FLOP a step", *(f"{work.flops:.3g}" for work, _ in found)], *rows, share],

@@ -159,9 +159,9 @@ def report() -> str:
         [
             "## Eager training step",
             "",
-            "Float32, one thread, ReLU; the paper's network with MSE and SGD, the other with cross-entropy and Adam;",
-            "in microseconds a step: median (smallest to largest). The ratio is to the fastest of PyTorch's three",
-            "forms of the optimizer, pair by pair, and the bar is what it may be at most.",
+            "Float32, one thread, ReLU; the paper's network with MSE and SGD, the other with cross-entropy",
+            "and Adam; in microseconds a step: median (smallest to largest). The ratio is to the fastest of",
+            "the three forms of PyTorch's optimizer, pair by pair, and the bar is what it may be at most.",
             table(["work", OURS, *IMPLEMENTATIONS, "ratio / bar"], lines),
         ]
     )

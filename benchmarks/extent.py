@@ -1,4 +1,4 @@
-"""How much is measured: all, or with BENCH_QUICK=FOLDER the least that shows everything to work, written there."""
+"""How much is measured: all, or with BENCH_QUICK=FOLDER the least that shows it to work, written there."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The paper's network with tanh at batch 1, beside FANN, a library in C for networks as small as this.
 
-FANN, as Debian packages it, has no ReLU; hence this race apart from the others. It is timed where it is installed.
+FANN, as Debian packages it, has no ReLU; hence this race apart from the others. It is timed where
+it is installed.
 """
 
 from __future__ import annotations
@@ -164,10 +165,10 @@ def report() -> str:
     return "\n".join(
         [
             *head,
-            "The paper's network with tanh instead of ReLU, which FANN does not have, batch 1, SGD, float32, one",
-            f"thread: microseconds a step, and the loss after {WORK.epochs} epochs in the data's own order. FANN takes",
-            "outputs beyond 0.98 for 0.98 where it derives tanh, so its loss is not quite the same. plaingrad is",
-            f"{times(ratio(timings, 'FANN', 'plaingrad'))} times faster{mark}.",
+            "The paper's network with tanh instead of ReLU, which FANN does not have, batch 1, SGD, float32,",
+            f"one thread: microseconds a step, and the loss after {WORK.epochs} epochs in the data's order.",
+            "FANN takes outputs beyond 0.98 for 0.98 where it derives tanh, so its loss is not quite ours.",
+            f"plaingrad is {times(ratio(timings, 'FANN', 'plaingrad'))} times faster{mark}.",
             table(["library", "microseconds", "loss"], rows),
         ]
     )

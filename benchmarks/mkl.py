@@ -1,8 +1,7 @@
 """Let MKL take the widest kernels of a processor that Intel has not made.
 
-MKL asks a function of its own who made the processor, and on others takes AVX2 where AVX-512 would do. A shared
-object that is loaded before it can answer in its place; this is the way in which those who run PyTorch on such
-machines have their products at full speed.
+MKL asks a function of its own who made the processor, and on others takes AVX2 where AVX-512 would do. A
+shared object that is loaded before it can answer in its place, and PyTorch's products have their full speed.
 """
 
 from __future__ import annotations

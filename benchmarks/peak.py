@@ -12,8 +12,8 @@ from plaingrad.train.native.builder import find_compiler
 
 LOOPS, TRIALS = 2_000_000, 9
 
-# Twelve sums, for each multiply-add takes about four cycles and two begin in one; they and their two factors fit
-# into the sixteen registers that all have. The empty statements keep the sums in registers and in the loop.
+# Twelve sums, for each multiply-add takes about four cycles and two begin in one; with factor and term they
+# fit into the sixteen registers that all have. The empty statements keep the sums there, and in the loop.
 SOURCE = """
 #if defined(__AVX512F__)
 constexpr int BYTES = 64;

@@ -30,11 +30,11 @@ def report() -> str:
         [
             "## Matrix products",
             "",
-            "The kernels that the libraries' products take, as they say themselves, and GFLOP/s of the best of",
-            f"square products of {' and '.join(map(str, SIZES))}, one thread. PyTorch's come from MKL, which takes AVX2",
-            'on AMD\'s processors even where there is AVX-512. "any CPU" is PyTorch with a preloaded function',
-            "`mkl_serv_intel_cpu_true` that answers 1. Variables `OPENBLAS_*`, which can hold numpy to half its",
-            "speed, are taken out of the environment of all contenders.",
+            "The libraries' kernels, as they say themselves, and GFLOP/s of the best of square",
+            f"products of {' and '.join(map(str, SIZES))}, one thread. PyTorch's are MKL's, which on AMD's",
+            'processors takes AVX2 even where there is AVX-512. "any CPU": PyTorch with a preloaded function',
+            "`mkl_serv_intel_cpu_true` that answers 1. Variables `OPENBLAS_*`, which can hold numpy to half",
+            "its speed, are taken out of the environment of all contenders.",
             table(["library", "kernels", "GFLOP/s"], rows),
         ]
     )

@@ -14,7 +14,7 @@ PICTURE = FOLDER / "ratios.png"
 
 
 def draw() -> None:
-    """For each workload and library a bar to its best form, and a line to its usual one, on a logarithmic axis."""
+    """For each workload and library a bar to its best form, and a thin line to its usual one."""
     rows = results()
     figure, ax = new_figure("How many times faster plaingrad trains than each library's best form", (9, 7))
     positions, height = np.arange(len(rows)), 0.8 / len(PEERS)

@@ -46,7 +46,7 @@ def faster(found: Results, peer: str | None) -> tuple[float, float, float] | Non
 
 
 def verdict(found: Results, library: str, bar: float | None) -> str:
-    """The ratio to a library's best form beside its bar, whether it was met by the same work, and the form."""
+    """The ratio to a library's best form, its bar, whether that was met by the same work, and the form."""
     peer = best(found, library)
     measured = faster(found, peer)
     if measured is None:
@@ -81,9 +81,9 @@ def report() -> str:
         [
             "## Training steps",
             "",
-            "How many times faster plaingrad trains, one thread each: median (smallest to largest). First than the",
-            "form of JAX and of PyTorch that is fastest at this very work, with its bar and its name; then than",
-            "their usual forms, and than the others' best.",
+            "How many times faster plaingrad trains, one thread each: median (smallest to largest). First",
+            "than the form of JAX and of PyTorch that is fastest at this work, with its bar and its name;",
+            "then than their usual forms; then than the other libraries.",
             table(
                 [
                     "work",
@@ -123,7 +123,8 @@ NOTES = (
 Before timing, each trains the epochs of the last table in the data's own order; a loss further than
 {TOLERANCE:.0%} from {EAGER}'s is marked, and such a form is never taken for a best one. Timed runs draw a
 new order each epoch, find the loss of each, and last at least {SECONDS} s: whoever is done sooner trains
-more epochs in the same call, up to {MOST} times as many. {UNSUITED}: the form is not meant for such a network.
+more epochs in the same call, up to {MOST} times as many. {UNSUITED}: the form is not meant for such a
+network.
 
 """
     + "\n".join(f"- {name}: {form.description}" for name, form in CONTENDERS.items())

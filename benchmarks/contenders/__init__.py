@@ -24,7 +24,7 @@ class Contender(Protocol):
     """
 
     def train(self, epochs: int, shuffle: bool) -> None:
-        """Train from the start, with a fresh optimizer; return when all is computed, the last loss included."""
+        """Train from the start, with a fresh optimizer; return when all is computed, the loss too."""
         ...
 
     def weights(self) -> list[np.ndarray]:
@@ -69,21 +69,21 @@ CONTENDERS = {
     EAGER: Form(
         "PyTorch",
         "pytorch_eager:Eager",
-        "the usual loop; the optimizer with `fused=True`, the fastest of its three forms; data shuffled once an "
-        "epoch.",
+        "the usual loop; the optimizer with `fused=True`, the fastest of its three forms; data shuffled once "
+        "an epoch.",
     ),
     EAGER_ANY: Form("PyTorch", "pytorch_eager:Eager", "the same, with MKL's widest kernels.", any_cpu=True),
     "torch.compile": Form(
         "PyTorch",
         "pytorch_compiled:OneStep",
-        "loss, gradients (`torch.func`) and update in one compiled function, several times faster than compiling "
-        "the usual loop's step; default mode, for the others concern GPUs.",
+        "loss, gradients (`torch.func`) and update in one compiled function, several times faster than "
+        "compiling the usual loop's step; default mode, for the others concern GPUs.",
     ),
     TEN_STEPS: Form(
         "PyTorch",
         "pytorch_compiled:TenSteps",
-        "ten such steps in one compiled function with the C++ wrapper, and MKL's widest kernels; for the smaller "
-        "networks, where the time between products counts.",
+        "ten such steps in one compiled function with the C++ wrapper, and MKL's widest kernels; for the "
+        "smaller networks, where the time between products counts.",
         any_cpu=True,
         flops=1e7,
     ),
@@ -97,8 +97,8 @@ CONTENDERS = {
     JAX: Form(
         "JAX",
         "jax_epoch:JaxEpoch",
-        "an epoch is one jitted `lax.scan` with optax; the data are permuted within by `jax.random.permutation`, "
-        "the parameters donated, at batch 1 unrolled by 4.",
+        "an epoch is one jitted `lax.scan` with optax; the data are permuted within by "
+        "`jax.random.permutation`, the parameters donated, at batch 1 unrolled by 4.",
     ),
     JAX_EXPERT: Form(
         "JAX",
@@ -113,8 +113,8 @@ CONTENDERS = {
     "Numba": Form(
         "Numba",
         "numba_loop:NumbaLoop",
-        "loops over samples and weights, the sizes constants of the compiler; without blocking, so for the smaller "
-        "networks.",
+        "loops over samples and weights, the sizes constants of the compiler; without blocking, so for the "
+        "smaller networks.",
         flops=3e7,
     ),
     "scikit-learn": Form(

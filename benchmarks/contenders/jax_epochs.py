@@ -1,4 +1,4 @@
-"""JAX as an expert would have it: ten epochs in one jit, in orders drawn by numpy, batches gathered in the scan."""
+"""JAX, ten epochs in one jit, in orders drawn by numpy, each batch gathered inside the scan."""
 
 from __future__ import annotations
 

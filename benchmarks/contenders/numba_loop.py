@@ -43,8 +43,8 @@ class NumbaLoop:
 def layers(sizes: tuple[int, ...], offset: int, end: Function) -> Function:
     """A function of one sample: from these layers' input ``x`` to the loss, and back to ``dx``.
 
-    It adds to the gradient, and returns the loss. What follows a layer is the same for one layer fewer, so the
-    compiler sees one body with constants. Parameters and gradient are flat, and begin at the offset.
+    It adds to the gradient, and returns the loss. What follows a layer is the same for one layer fewer, so
+    the compiler sees one body with constants. Parameters and gradient are flat, and begin at the offset.
     """
     if len(sizes) == 1:
         return end

@@ -7,7 +7,7 @@ autograd and the optimizer around what is compiled; on small networks that is sl
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ class OneStep(Eager):
     """One compiled function of parameters and a batch."""
 
     at_once = 1
-    options: dict[str, bool] | None = None
+    options: ClassVar[dict[str, bool]] = {}
 
     def __init__(self, workload: Workload, x: np.ndarray, y: np.ndarray, start: list[np.ndarray]) -> None:
         super().__init__(workload, x, y, start)
@@ -42,8 +42,8 @@ class OneStep(Eager):
                 total = total + value * len(batch)
             return total
 
-        # Or the functions of earlier workloads, which have the same code, count as recompilations of this one,
-        # and after eight of them it would run eagerly.
+        # Or the functions of earlier workloads, which have the same code, count as recompilations of this
+        # one, and after eight of them it would run eagerly.
         torch._dynamo.reset()
         self.steps = torch.compile(steps, dynamic=False, options=self.options)
 
@@ -78,7 +78,7 @@ class TenSteps(OneStep):
     """Ten steps in a call, and that call without Python inside."""
 
     at_once = 10
-    options = {"cpp_wrapper": True}
+    options: ClassVar[dict[str, bool]] = {"cpp_wrapper": True}
 
 
 def _sgd(params: dict[str, Tensor], grads: dict[str, Tensor], state: dict, lr: float) -> None:
