@@ -1,54 +1,42 @@
-"""How near to this machine's limit: floating-point operations a second, beside those of a matrix product."""
+"""How near to this machine's limit: floating-point operations a second, beside the most that a core does."""
 
 from __future__ import annotations
 
-import time
-
-import torch
-
+from benchmarks.contenders import CONTENDERS, OURS
 from benchmarks.isolated import Isolated
 from benchmarks.markdown import table
-from benchmarks.steps import NAMES, results
-
-SIZES, TRIALS = (512, 1024, 2048), 8
-
-
-def ceiling() -> float:
-    """GFLOP/s of the best square product of torch on one thread."""
-    with Isolated() as process:
-        return max(process.call(_product, size) for size in SIZES)
-
-
-def _product(size: int) -> float:
-    a, b = torch.randn(size, size), torch.randn(size, size)
-    best = float("inf")
-    for _ in range(TRIALS):
-        start = time.perf_counter()
-        torch.mm(a, b)
-        best = min(best, time.perf_counter() - start)
-    return 2 * size**3 / best / 1e9
+from benchmarks.peak import peak
+from benchmarks.steps import results
 
 
 def report() -> str:
     """Markdown for the results file."""
-    rows = [
-        [
-            work.name,
-            f"{work.flops:.3g}",
-            *(
-                "" if found[name].failure else f"{work.flops / found[name].timing.median / 1e9:.3g}"
-                for name in NAMES
-            ),
+    found = results()
+    with Isolated() as process:
+        most, lanes = process.call(peak)
+    rates = {
+        name: [
+            work.flops / each[name].timing.median / 1e9 if each[name].timing.seconds else None
+            for work, each in found
         ]
-        for work, found in results()
+        for name in CONTENDERS
+    }
+    rows = [[name, *("" if rate is None else f"{rate:.3g}" for rate in rates[name])] for name in CONTENDERS]
+    share = [
+        f"{OURS}, share of the peak",
+        *("" if rate is None else f"{rate / most:.0%}" for rate in rates[OURS]),
     ]
     return "\n".join(
         [
             "## Arithmetic",
             "",
-            "GFLOP/s of a step's matrix products; everything else in a step counts as time alone. The best",
-            f"`torch.mm` of square matrices reached {ceiling():.0f} GFLOP/s on one thread. Products with",
-            "zeros count like any, so plaingrad, which leaves most of them out, can be above that.",
-            table(["work", "FLOP a step", *NAMES], rows),
+            "GFLOP/s of a step's matrix products; everything else in a step counts as time alone.",
+            f"Multiply-adds from registers, {lanes} floats at a time, compiled as plaingrad's networks are,",
+            f"reached {most:.0f} GFLOP/s on one core in this run. Products with zeros count like any, so",
+            "plaingrad, which leaves most of them out, can be above that.",
+            table(
+                ["", *(work.name for work, _ in found)],
+                [["FLOP a step", *(f"{work.flops:.3g}" for work, _ in found)], *rows, share],
+            ),
         ]
     )

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from benchmarks.contenders import CONTENDERS, EAGER, JAX, OURS
+from benchmarks.contenders import CONTENDERS, EAGER, HAND, JAX, JAX_EXPERT, OURS
+from benchmarks.extent import repetitions
 from benchmarks.isolated import limits
 from benchmarks.markdown import table
 from benchmarks.measure import Timing
@@ -21,11 +22,11 @@ from benchmarks.workloads import WORKLOADS
 
 EPOCHS, REPETITIONS = 25, 3
 EMPTY, WARM = f"{OURS}, empty cache", f"{OURS}, warm cache"
-CASES = {EMPTY: OURS, WARM: OURS, EAGER: EAGER, JAX: JAX}
+CASES = {EMPTY: OURS, WARM: OURS, **{name: name for name in (EAGER, HAND, JAX, JAX_EXPERT)}}
 
 
 def _seconds(name: str, file: Path, cache: str) -> float:
-    command = [sys.executable, "-m", "benchmarks.cold_process", CONTENDERS[name], str(file), str(EPOCHS)]
+    command = [sys.executable, "-m", "benchmarks.cold_process", CONTENDERS[name].path, str(file), str(EPOCHS)]
     start = time.perf_counter()
     environment = {**os.environ, **limits(1), "PLAINGRAD_CACHE": cache}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -44,7 +45,7 @@ def report() -> str:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "work.npz"
         np.savez(file, x=x, y=y, workload=json.dumps(settings), **{f"p{i}": p for i, p in enumerate(start)})
-        for i in track(range(REPETITIONS), "cold", transient=True):
+        for i in track(range(repetitions(REPETITIONS)), "cold", transient=True):
             for case, name in CASES.items():
                 # A warm cache is what the first run with an empty one left behind.
                 cache = f"{folder}/cache{i if case == EMPTY else 0}"

@@ -17,6 +17,8 @@ def times(ratio: tuple[float, float, float]) -> str:
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"
 
 
-def judged(ratio: tuple[float, float, float], bar: float, valid: bool = True) -> str:
-    """How many times faster, the bar, and whether it was met."""
+def judged(ratio: tuple[float, float, float], bar: float | None, valid: bool = True) -> str:
+    """How many times faster, and, if there is a bar, whether it was met."""
+    if bar is None:
+        return times(ratio)
     return f"{times(ratio)} / {bar:g}: {'met' if valid and ratio[0] >= bar else '**missed**'}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import tempfile
 import time
@@ -14,6 +13,7 @@ import numpy as np
 from benchmarks.contenders import CONTENDERS, EAGER, Contender
 from benchmarks.isolated import Isolated
 from benchmarks.measure import Timing
+from benchmarks.mkl import any_cpu
 from benchmarks.workloads import Workload
 
 # How far a contender's loss may lie from eager PyTorch's, relatively, after the same epochs over the same
@@ -21,6 +21,7 @@ from benchmarks.workloads import Workload
 TOLERANCE = 0.01
 # A repetition lasts at least so long: fast contenders train more epochs, though not more than so many times.
 SECONDS, MOST = 0.3, 100
+UNSUITED = "-"  # in the place of the figures of a form that is not meant for such a network
 
 
 @dataclass
@@ -40,6 +41,9 @@ class Result:
     failure: str = ""
 
 
+Results = dict[str, Result]
+
+
 class Race:
     """Processes that stay while workload after workload is run.
 
@@ -53,7 +57,10 @@ class Race:
         # Empty, so that nobody finds what it compiled another time.
         folder = self.around.enter_context(tempfile.TemporaryDirectory())
         caches = {"PLAINGRAD_CACHE": f"{folder}/plaingrad", "TORCHINDUCTOR_CACHE_DIR": f"{folder}/torch"}
-        self.processes = {name: self.around.enter_context(Isolated(threads, **caches)) for name in names}
+        self.processes = {}
+        for name in names:
+            variables = {**caches, **(any_cpu(folder) if CONTENDERS[name].any_cpu else {})}
+            self.processes[name] = self.around.enter_context(Isolated(threads, **variables))
 
     def __enter__(self) -> Race:
         return self
@@ -61,12 +68,15 @@ class Race:
     def __exit__(self, *_: object) -> None:
         self.around.close()
 
-    def run(self, workload: Workload, repetitions: int, seconds: float = SECONDS) -> dict[str, Result]:
+    def run(self, workload: Workload, repetitions: int, seconds: float = SECONDS) -> Results:
         """Warm up, compare losses, then time everyone in turn, with a new order of the data each epoch."""
         (x, y), start = workload.data(), workload.start()
         steps, epochs, results = workload.steps(len(x)), {}, {}
         for name, process in self.processes.items():
             result = results[name] = Result()
+            if not CONTENDERS[name].suits(workload):
+                result.failure = UNSUITED
+                continue
             try:
                 result.warm_up = process.call(_prepare, name, workload, x, y, start)
                 process.call(_train, workload.epochs, False)
@@ -84,7 +94,7 @@ class Race:
         return results
 
 
-def strays(results: dict[str, Result]) -> set[str]:
+def strays(results: Results) -> set[str]:
     """The contenders whose loss is not eager PyTorch's: they did other work."""
     expected, ran = results[EAGER].loss, {name: r.loss for name, r in results.items() if not r.failure}
     return {name for name, loss in ran.items() if not abs(loss - expected) <= TOLERANCE * expected}
@@ -94,15 +104,9 @@ def strays(results: dict[str, Result]) -> set[str]:
 _current: list[Contender] = []
 
 
-def load(name: str) -> type[Contender]:
-    """The class of this name in `CONTENDERS`."""
-    module, kind = CONTENDERS[name].split(":")
-    return getattr(importlib.import_module(f"benchmarks.contenders.{module}"), kind)
-
-
 def _prepare(name: str, workload: Workload, x: np.ndarray, y: np.ndarray, start: list[np.ndarray]) -> float:
-    kind, begun = load(name), time.perf_counter()
-    _current[:] = [kind(workload, x, y, start)]
+    begun = time.perf_counter()
+    _current[:] = [CONTENDERS[name].load()(workload, x, y, start)]
     _current[0].train(1, False)
     return time.perf_counter() - begun
 

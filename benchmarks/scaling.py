@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from rich.progress import track
 
-from benchmarks.contenders import EAGER, JAX, OURS
+from benchmarks.contenders import EAGER, HAND, JAX_EXPERT, OURS
+from benchmarks.extent import FOLDER, QUICK, repetitions
 from benchmarks.race import Race
 from benchmarks.workloads import Workload
-from plaingrad.drawing import BLUE, DPI, INK, ORANGE, PALE, YELLOW, dress
+from plaingrad.drawing import BLUE, DPI, GREEN, INK, ORANGE, PALE, YELLOW, dress
 
-PICTURE = Path(__file__).parent / "scaling.png"
-COLOURS = {OURS: BLUE, EAGER: ORANGE, JAX: YELLOW}
+PICTURE = FOLDER / "scaling.png"
+COLOURS = {OURS: BLUE, EAGER: ORANGE, HAND: GREEN, JAX_EXPERT: YELLOW}
 REPETITIONS, SECONDS = 3, 0.1
 
 
@@ -33,7 +33,7 @@ class Point:
         """The point as a workload of regression, trained by Adam for one epoch."""
         sizes = (*[self.width] * (self.depth + 1), 1)
         make = partial(_noise, self.rows, self.width)
-        return Workload("", sizes, self.batch, "Adam", 1e-3, "mse", make, 1, (1, 1))
+        return Workload("", sizes, self.batch, "Adam", 1e-3, "mse", make, 1)
 
 
 AXES = {
@@ -58,7 +58,7 @@ def measured() -> dict[str, dict[str, list[float]]]:
     with Race(list(COLOURS)) as race:
         for axis, value in track(points, "scaling", transient=True):
             point = Point(**{axis: value})
-            results = race.run(point.workload(), REPETITIONS, SECONDS)
+            results = race.run(point.workload(), repetitions(REPETITIONS), 0 if QUICK else SECONDS)
             for name, result in results.items():
                 steps = point.workload().steps(point.rows)
                 found[axis][name].append(np.nan if result.failure else result.timing.median * steps)

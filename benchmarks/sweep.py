@@ -14,7 +14,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.contenders.plaingrad_fit import network
-from benchmarks.markdown import judged, table, times
+from benchmarks.markdown import judged, table
 from benchmarks.measure import in_turn, ratio
 from plaingrad import fit_many, nn, optim
 from plaingrad.data import Dataset
@@ -110,6 +110,6 @@ def _row(x: np.ndarray, y: np.ndarray, batch_size: int) -> list[str]:
     return [
         str(batch_size),
         *(timings[name].in_seconds() for name in ("ours", "theirs")),
-        times(faster) if bar is None else judged(faster, bar),
+        judged(faster, bar),
         *(f"{accuracies[name]:.4f}" for name in ("ours", "theirs")),
     ]

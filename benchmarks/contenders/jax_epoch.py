@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.workloads import Workload
 
 
-class JaxScan:
+class JaxEpoch:
     def __init__(self, workload: Workload, x: np.ndarray, y: np.ndarray, start: list[np.ndarray]) -> None:
         self.start, self.x, self.y = start, jnp.asarray(x), jnp.asarray(y)
         rule = {"SGD": optax.sgd, "Adam": optax.adam}[workload.optimizer]
@@ -24,18 +24,21 @@ class JaxScan:
         )
 
     def train(self, epochs: int, shuffle: bool) -> None:
-        # The weights as (inputs, outputs), so that a layer is x @ w + b.
-        params = [(jnp.array(w.T), jnp.array(b)) for w, b in zip(self.start[::2], self.start[1::2])]
+        params = self.first()
         state, key = self.optimizer.init(params), jax.random.key(0)
         for _ in range(epochs):
             params, state, key, loss = self.epoch(params, state, key, self.x, self.y, shuffle=shuffle)
         self.params, self.loss = jax.block_until_ready((params, loss))
 
+    def first(self) -> list[tuple[jax.Array, jax.Array]]:
+        """Each layer's weight as (inputs, outputs), so that a layer is x @ w + b, and its bias."""
+        return [(jnp.array(w.T), jnp.array(b)) for w, b in zip(self.start[::2], self.start[1::2])]
+
     def weights(self) -> list[np.ndarray]:
         return [np.asarray(value).T for pair in self.params for value in pair]
 
 
-def _loss(workload: Workload, params: list, x: jax.Array, t: jax.Array) -> jax.Array:
+def loss(workload: Workload, params: list, x: jax.Array, t: jax.Array) -> jax.Array:
     *hidden, (w, b) = params
     for weight, bias in hidden:
         x = jax.nn.relu(x @ weight + bias)
@@ -54,15 +57,15 @@ def _epoch(workload, optimizer, params, state, key, x, y, shuffle):
 
     def step(carry, batch):
         params, state = carry
-        loss, grads = jax.value_and_grad(partial(_loss, workload))(params, *batch)
+        value, grads = jax.value_and_grad(partial(loss, workload))(params, *batch)
         updates, state = optimizer.update(grads, state)
-        return (optax.apply_updates(params, updates), state), loss
+        return (optax.apply_updates(params, updates), state), value
 
     full = n // size * size
     batches = [part[:full].reshape(-1, size, *part.shape[1:]) for part in (x, y)]
     carry, losses = jax.lax.scan(step, (params, state), batches, unroll=4 if size == 1 else 1)
     total = losses.sum() * size
     if full < n:
-        carry, loss = step(carry, (x[full:], y[full:]))
-        total += loss * (n - full)
+        carry, value = step(carry, (x[full:], y[full:]))
+        total += value * (n - full)
     return *carry, key, total / n
