@@ -33,7 +33,7 @@ class Parameter:
     def __init__(self, value: Tensor) -> None:
         self.storage: FlatStorage | None = None
         self.frozen = self.has_grad = False
-        self.bind(value.detach(), torch.zeros_like(value))
+        self.bind(value.detach(), torch.zeros(value.shape, dtype=value.dtype, device=value.device))
 
     @classmethod
     def unshaped(cls) -> Parameter:
@@ -56,7 +56,7 @@ class Parameter:
         """Take this tensor for the value of a parameter that has no shape yet, with a gradient of zero."""
         if self.is_shaped:
             raise ValueError(f"expected a parameter without a shape, got one of {shape(self._value)}")
-        self.bind(value.detach(), torch.zeros_like(value))
+        self.bind(value.detach(), torch.zeros(value.shape, dtype=value.dtype, device=value.device))
 
     def bind(self, value: Tensor, grad: Tensor, storage: FlatStorage | None = None) -> None:
         """Let these tensors be the value and the gradient; a flat storage that held them is left."""
