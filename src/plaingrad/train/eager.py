@@ -56,7 +56,7 @@ class EagerEngine:
                 model.backward(loss.backward())
                 if task.decay_per_sample:
                     penalty.add_(optimizer.penalty(samples[i]), alpha=len(x))
-                optimizer.step(samples[i])
+                optimizer.step(samples=samples[i])
                 optimizer.zero_grad()
                 if schedule is not None:
                     schedule.step(*(value,) if schedule.needs_metric else ())
