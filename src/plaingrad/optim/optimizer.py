@@ -20,7 +20,7 @@ from plaingrad.optim.options import (
     expect,
     option,
 )
-from plaingrad.optim.segment import Group, Segment, State, bind, learning
+from plaingrad.optim.segment import Group, Segment, State, bind, divided, learning
 from plaingrad.optim.state import described, expect_alike, restored, state_of
 from plaingrad.parameter import FlatStorage, Parameter
 
@@ -169,26 +169,23 @@ class Optimizer:
             ValueError: an option is too large for the parameters' dtype.
         """
         loss = None if closure is None else closure()
-        segments = self.select(learning)
+        selected = self.select(learning)
         if self.clip_norm is not None:
-            clip_to_norm([segment.grad for segments_of in segments for segment in segments_of], self.clip_norm)
-        for segments_of, group in zip(segments, self.param_groups):
-            for segment in segments_of:
-                self._update(segment, group, samples)
+            clip_to_norm([segment.grad for segments in selected for segment in segments], self.clip_norm)
+        for segments, group in zip(selected, self.param_groups):
+            for segment in segments:
+                value, grad = segment.value, segment.grad
+                if group["maximize"]:
+                    grad = -grad
+                try:
+                    if decay := group.get("weight_decay"):
+                        grad = self.decay(value, grad, {**group, "weight_decay": decay / samples})
+                    self.update(value, grad, segment.state, group)
+                except RuntimeError as error:
+                    if "without overflow" not in str(error):
+                        raise
+                    raise ValueError(self._too_large(value, group)) from error
         return loss
-
-    def _update(self, segment: Segment, group: Group, samples: float) -> None:
-        value, grad = segment.value, segment.grad
-        if group["maximize"]:
-            grad = -grad
-        try:
-            if decay := group.get("weight_decay"):
-                grad = self.decay(value, grad, {**group, "weight_decay": decay / samples})
-            self.update(value, grad, segment.state, group)
-        except RuntimeError as error:
-            if "without overflow" not in str(error):
-                raise
-            raise ValueError(self._too_large(value, group)) from error
 
     def zero_grad(self) -> None:
         """Set all gradients to zero, and note that there are none."""
@@ -202,33 +199,29 @@ class Optimizer:
             flags: whether each of some parameters is active.
         """
         selected = []
-        for segments in self.segments:
-            chosen = []
-            for segment in list(segments):
-                active = flags(segment.parameters)
-                if False not in active:
-                    chosen.append(segment)
-                elif True in active:
-                    parts = segment.split(active)  # by turns active and not
-                    at = segments.index(segment)
-                    segments[at : at + 1] = parts
-                    chosen += parts[not active[0] :: 2]
+        for i, segments in enumerate(self.segments):
+            chosen = segments
+            for segment in segments:
+                if not all(flags(segment.parameters)):
+                    self._segments[i], chosen = divided(segments, flags)
+                    break
             selected.append(chosen)
         return selected
 
     @property
     def storages(self) -> list[FlatStorage]:
         """The flat storage of each group, built anew where parameters have moved; the state moves along."""
-        for i, storage in enumerate(self._storages):
+        for storage in self._storages:
             if storage.abandoned:
-                self._storages[i] = FlatStorage.of(self.param_groups[i]["params"])
+                i = self._storages.index(storage)
+                self._storages[i] = FlatStorage.of(storage.parameters)
                 bind(self._storages[i], self._segments[i])
         return self._storages
 
     @property
     def segments(self) -> list[list[Segment]]:
         """The parameters of each group, cut where some have been updated without others."""
-        return self.storages and self._segments
+        return self._segments if self.storages else []
 
     @property
     def state(self) -> dict[Parameter, State]:

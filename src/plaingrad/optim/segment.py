@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -42,6 +42,8 @@ class Segment:
     def split(self, active: Sequence[bool]) -> list[Segment]:
         """The longest stretches that agree in this flag of each parameter, each with its part of the state."""
         count = len(active)
+        if all(active) or not any(active):
+            return [self]
         segments = []
         bounds = [0, *(i for i in range(1, count) if active[i] != active[i - 1]), count]
         sizes = [parameter.value.numel() for parameter in self.parameters]
@@ -74,6 +76,14 @@ class Segment:
 def learning(parameters: list[Parameter]) -> list[bool]:
     """Whether each parameter is to be updated: it has a gradient and is not frozen."""
     return [parameter.has_grad and not parameter.frozen for parameter in parameters]
+
+
+def divided(
+    segments: list[Segment], flags: Callable[[list[Parameter]], list[bool]]
+) -> tuple[list[Segment], list[Segment]]:
+    """Segments split until the parameters of each agree in their flags, and those whose flags are true."""
+    parts = [part for segment in segments for part in segment.split(flags(segment.parameters))]
+    return parts, [part for part in parts if all(flags(part.parameters))]
 
 
 def bind(storage: FlatStorage, segments: list[Segment]) -> list[Segment]:
