@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import io
 import pickle
 import re
@@ -436,3 +437,68 @@ def test_what_the_dtype_cannot_hold_is_told_by_name(rule: str, option: str) -> N
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
         optimizer.step()
     getattr(optim, rule)([double], **{option: 1e300}).step()
+
+
+# Closures, and groups that come later
+
+
+def test_a_closure_computes_the_gradients_and_its_value_is_returned() -> None:
+    (parameter,) = parameters(2)
+    optimizer = optim.SGD([parameter], lr=0.5)
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        parameter.grad = torch.tensor([1.0, 2.0])
+        return 7.0
+
+    assert optimizer.step(closure) == 7.0
+    assert parameter.value.tolist() == [0.5, 0.0]
+    assert optimizer.step() is None
+
+
+@every_rule
+def test_a_group_may_be_added(name: str) -> None:
+    both = pair(name)
+    late, tensor = Parameter(torch.ones(3, dtype=torch.float64)), torch.ones(3, dtype=torch.float64)
+    both.step()
+    both.ours.add_param_group({"params": [late], "lr": 0.5})
+    both.theirs.add_param_group({"params": [tensor], "lr": 0.5})
+    for _ in range(3):
+        tensor.grad = None
+        both.step()
+        late.grad = tensor.grad = both.normal((3,))
+        both.ours.step()
+        both.theirs.step()
+    both.assert_equal()
+    torch.testing.assert_close(late.value, tensor, rtol=1e-10, atol=1e-10)
+
+
+def test_a_group_that_cannot_be_added_changes_nothing() -> None:
+    held = parameters(1)
+    optimizer = optim.SGD(held)
+    for group, message in [
+        ({"params": held}, r"expected each parameter in one group, got Parameter\(1,\) in two"),
+        ({"params": parameters(1), "lr": -1}, f"expected lr to be {NON_NEGATIVE}, got -1"),
+    ]:
+        with pytest.raises(ValueError, match=rf"^SGD param_groups\[1\]: {message}$"):
+            optimizer.add_param_group(group)
+    assert len(optimizer.param_groups) == len(optimizer.storages) == len(optimizer.segments) == 1
+
+
+# Options
+
+
+@every_rule
+def test_options_are_documented_in_the_order_of_the_signature(name: str) -> None:
+    rule = getattr(optim, name)
+    section = re.search(r"Args:\n(.*?)\n\n", rule.__doc__, re.DOTALL)
+    assert section is not None
+    assert re.findall(r"^\s+(\w+): \S.*\.$", section[1], re.MULTILINE) == list(inspect.signature(rule).parameters)
+
+
+def test_options_belong_to_groups_alone() -> None:
+    optimizer = optim.AdamW(parameters(1), 0.5, (0.8, 0.9))
+    assert not any(hasattr(optimizer, name) for name in optimizer.options)
+    assert optimizer.defaults["betas"] == (0.8, 0.9)
+    with pytest.raises(TypeError, match="decoupled_weight_decay"):
+        optim.AdamW(parameters(1), decoupled_weight_decay=False)
