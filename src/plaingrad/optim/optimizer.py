@@ -221,7 +221,7 @@ class Optimizer:
     @property
     def segments(self) -> list[list[Segment]]:
         """The parameters of each group, cut where some have been updated without others."""
-        return self._segments if self.storages else []
+        return self.storages and self._segments  # in this order, for the first may bind the second anew
 
     @property
     def state(self) -> dict[Parameter, State]:

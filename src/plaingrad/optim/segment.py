@@ -75,7 +75,7 @@ class Segment:
 
 def learning(parameters: list[Parameter]) -> list[bool]:
     """Whether each parameter is to be updated: it has a gradient and is not frozen."""
-    return [parameter.has_grad and not parameter.frozen for parameter in parameters]
+    return [each.has_grad and not each.frozen for each in parameters]
 
 
 def divided(
@@ -91,8 +91,12 @@ def bind(storage: FlatStorage, segments: list[Segment]) -> list[Segment]:
     start = 0
     for segment in segments:
         stop = start + sum(parameter.value.numel() for parameter in segment.parameters)
-        size = segment.parameters[0].value.shape if segment.shaped else (stop - start,)
-        segment.value, segment.grad = storage.value[start:stop].view(size), storage.grad[start:stop].view(size)
+        segment.value, segment.grad = storage.value, storage.grad
+        if segment.shaped or len(segments) > 1:  # for operations on a view take longer
+            size = segment.parameters[0].value.shape if segment.shaped else (stop - start,)
+            segment.value, segment.grad = (
+                whole[start:stop].view(size) for whole in (storage.value, storage.grad)
+            )
         segment.state = moved(segment.state, segment.value)
         start = stop
     return segments
