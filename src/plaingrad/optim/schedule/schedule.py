@@ -108,7 +108,7 @@ class ClosedForm(Schedule):
 
     saved: ClassVar[tuple[str, ...]] = (*Schedule.saved, "base_lrs")
 
-    def __init__(self, optimizer: Optimizer, interval: Interval, last_epoch: int) -> None:
+    def __init__(self, optimizer: Optimizer, interval: Interval, last_epoch: int = -1) -> None:
         super().__init__(optimizer, interval)
         name = type(self).__name__
         expect(name, "last_epoch", COUNT_OR_BEFORE, last_epoch)
