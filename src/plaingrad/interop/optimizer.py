@@ -37,7 +37,7 @@ def to_torch_optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
     """
     names_of(optimizer)
     if any(group.get("epsilon_hat") for group in optimizer.param_groups):
-        raise ValueError("to_torch_optimizer_state: expected a rule that PyTorch has, got Adam with epsilon_hat")
+        raise ValueError("expected a rule that PyTorch has, got Adam with epsilon_hat")
     states: dict[int, dict[str, Any]] = {}
     groups = []
     for group in optimizer.param_groups:
@@ -52,7 +52,8 @@ def to_torch_optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
                 state["step"] = torch.tensor(float(state.get("step", 0)))
             if state:
                 states[number] = {
-                    name: entry.clone() if isinstance(entry, Tensor) else entry for name, entry in state.items()
+                    name: entry.clone() if isinstance(entry, Tensor) else entry
+                    for name, entry in state.items()
                 }
     return {"state": states, "param_groups": groups}
 
@@ -61,7 +62,7 @@ def load_torch_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> N
     """Take over the state dict of an optimizer of torch.optim. Either all of it fits or nothing changes.
 
     Args:
-        optimizer: SGD, Adam, AdamW, RMSprop or Adagrad, over the same parameters in the same order and groups.
+        optimizer: SGD, Adam, AdamW, RMSprop or Adagrad, over the same parameters in the same order.
         state: of the class of the same name in torch.optim.
 
     Raises:

@@ -116,7 +116,7 @@ class Optimizer:
         """Change ``value`` in place by the rule.
 
         Args:
-            value: parameters of a group as one vector; a single one in its shape if the rule ``needs_shapes``.
+            value: parameters of a group as one vector; a single one in its shape if `needs_shapes`.
             grad: their gradient, which must not be changed.
             state: what the rule remembers of them, empty at first.
             group: the options.

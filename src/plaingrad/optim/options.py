@@ -41,7 +41,9 @@ FRACTIONS = Expected(
 )
 COUNT = Expected("a whole number of at least 1", is_count)
 COUNT_OR_ZERO = Expected("a whole number of at least 0", lambda value: value == 0 or is_count(value))
-COUNT_OR_BEFORE = Expected("-1 or " + COUNT_OR_ZERO.words, lambda value: value == -1 or COUNT_OR_ZERO.fits(value))
+COUNT_OR_BEFORE = Expected(
+    f"-1 or {COUNT_OR_ZERO.words}", lambda value: value == -1 or COUNT_OR_ZERO.fits(value)
+)
 FLAG = Expected("True or False", lambda value: isinstance(value, bool))
 
 
@@ -86,8 +88,8 @@ def documented(text: str | None, rule: type) -> str | None:
     end = next((i for i, line in enumerate(lines) if line.startswith(f"{margin}Source:")), len(lines))
     words = {each.name: each.metadata["words"] for each in arguments(rule) if each.init}
     section = ["Args:", *(f"    {name}: {text}." for name, text in words.items()), ""]
-    raises = "ValueError: there are no parameters, one is in two groups, an option is unknown or out of range,"
-    section += ["Raises:", f"    {raises}", "        or options do not go together.", ""]
+    raises = "ValueError: there are no parameters, one is in two groups, an option is unknown or out of"
+    section += ["Raises:", f"    {raises}", "        range, or options do not go together.", ""]
     before = lines[:end] if end < len(lines) else [*lines, ""]
     return "\n".join([*before, *(margin + line if line else "" for line in section), *lines[end:], margin])
 

@@ -40,7 +40,7 @@ class Segment:
         return Segment, (self.parameters, self.state, self.shaped)
 
     def split(self, active: Sequence[bool]) -> list[Segment]:
-        """The longest stretches that agree in this flag of each parameter, each with its part of the state."""
+        """The longest stretches whose parameters agree in their flags, with their parts of the state."""
         count = len(active)
         if all(active) or not any(active):
             return [self]

@@ -116,7 +116,8 @@ class ClosedForm(Schedule):
             if last_epoch == -1:
                 group["initial_lr"] = group["lr"]
             elif "initial_lr" not in group:
-                raise ValueError(f"{name}: expected 'initial_lr' in param_groups[{i}] to go on from, got none")
+                expected = f"'initial_lr' in param_groups[{i}] to go on from"
+                raise ValueError(f"{name}: expected {expected}, got none")
         self.last_epoch = last_epoch + 1
         self.base_lrs = self.start()
         self.apply()

@@ -129,7 +129,7 @@ class NativeEngine:
         return found
 
     def _changed(self) -> bool:
-        """Whether the optimizer's options, or which parameters are frozen, are not what the program was made for."""
+        """Whether the optimizer's options or the frozen parameters are not those of the program."""
         try:
             options = lower_rule(self.task.optimizer)[1], self.task.optimizer.clip_norm is not None
         except NotLoweredError:
@@ -194,7 +194,7 @@ class NativeEngine:
         return self.task.optimizer.select(lambda params: [parameter in self.learned for parameter in params])
 
     def _taken(self) -> list[int]:
-        """How many steps each group's rule has taken; 0 or 1 for a rule that asks only whether it is the first.
+        """The number of steps of each group's rule; 0 or 1 for one that asks only whether it is the first.
 
         Raises:
             NotLoweredError: they differ within a group.
@@ -222,7 +222,10 @@ class NativeEngine:
                     accumulator(segment.state, name, segment.value, start)
         known = [tensor.value.data_ptr() for tensor in self.program.tensors]
         known += [
-            entry.data_ptr() for selected in segments for segment in selected for entry in tensors_of(segment.state)
+            entry.data_ptr()
+            for selected in segments
+            for segment in selected
+            for entry in tensors_of(segment.state)
         ]
         if known != self.known:
             self.known, self.addresses = known, Array(self._addresses(segments), np.uint64)
@@ -230,7 +233,12 @@ class NativeEngine:
 
     def _addresses(self, segments: list[list[Segment]]) -> list[int]:
         optimizer, rule = self.task.optimizer, self.program.rule
-        owners = {parameter: each for selected in segments for each in selected for parameter in each.parameters}
+        owners = {
+            parameter: segment
+            for selected in segments
+            for segment in selected
+            for parameter in segment.parameters
+        }
         addresses = []
         for tensor, number in zip(self.program.tensors, self.program.groups):
             addresses.append(tensor.value.data_ptr())
