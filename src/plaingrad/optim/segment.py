@@ -91,11 +91,11 @@ def bind(storage: FlatStorage, segments: list[Segment]) -> list[Segment]:
     start = 0
     for segment in segments:
         stop = start + sum(parameter.value.numel() for parameter in segment.parameters)
-        segment.value, segment.grad = storage.value, storage.grad
+        segment.value, segment.grad = storage.value, storage._grad
         if segment.shaped or len(segments) > 1:  # for operations on a view take longer
             size = segment.parameters[0].value.shape if segment.shaped else (stop - start,)
             segment.value, segment.grad = (
-                whole[start:stop].view(size) for whole in (storage.value, storage.grad)
+                whole[start:stop].view(size) for whole in (storage.value, storage._grad)
             )
         segment.state = moved(segment.state, segment.value)
         start = stop
