@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.contract.fields import expect_reachable
-from plaingrad.contract.guard import Watcher, guarded_backward, guarded_forward, serials
+from plaingrad.contract.guard import Given, Watcher, fixed_parameters, guarded_backward, guarded_forward, serials
 from plaingrad.contract.nest import mapped, mismatch, outline, versions
 from plaingrad.contract.tree import Tree
 from plaingrad.errors import ModuleError
@@ -22,12 +22,12 @@ M = TypeVar("M", bound="Module")
 MANY_STATES = 10_000  # of one module that no backward has taken: somebody has forgotten about them
 
 
-Saved = tuple[int, int, int, Any, Any, Any]
+Saved = tuple[int, int, Given, Any, Any, int]
 """What a forward has left for its backward, a plain tuple since one is made in every call.
 
-Its own number among all that are saved; that of the forward that saved it, so that whatever modules inside have
-saved for it is numbered in between; how many arguments that forward had; the state; the outline of the outputs;
-and how often each tensor of the state had been changed in place by then.
+Its own number among all that are saved; that of the forward that saved it, so that whatever modules inside
+have saved for it is numbered in between; the arguments that forward was given; the state; the outline of the
+outputs; and how often the tensors of the state had been changed in place by then.
 """
 
 MARK = object()  # the state of a composite that saves nothing itself
@@ -43,10 +43,10 @@ class Module(Tree):
       its backward will need to `save`, together with what it returns.
     - ``backward(*grad_outputs)`` gets the gradient of the loss with respect to each output, takes that
       state back with `restore`, **adds** to the gradients of the parameters, and returns one entry for each
-      argument that forward was given, in its structure: its gradient, or None where there is none (integers,
-      masks, options). Of a single argument it returns the gradient itself, of a loss the gradients of its
-      differentiable arguments only. Gradients of outputs that nothing used are None; if all are, the state is
-      dropped and backward is not called.
+      parameter of forward, in its structure: its gradient, or None where there is none (integers, masks,
+      options). The caller gets the entries of the arguments that forward was given; of a single one the
+      gradient itself, of a loss the gradients of its differentiable arguments only. Gradients of outputs that
+      nothing used are None; if all are, the state is dropped and backward is not called.
 
     The first axis of every input is the batch. Saved state is a stack, so a module that is used twice in
     one network is walked back in reverse order, as it should be.
@@ -64,10 +64,12 @@ class Module(Tree):
     _examined: int  # how many fields there were when they were looked at; -1 before
     _is_composite: bool
     _begun: int  # the number of the forward or backward that is running, else 0
-    _inputs: int  # how many arguments the latest forward had
+    _given: Given  # what the latest forward was given
+    _parameters: ClassVar[tuple[str, ...]] = ()  # the names of forward's, if it has a fixed number
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        cls._parameters = fixed_parameters(cls.forward)
         for name, guarded in (("forward", guarded_forward), ("backward", guarded_backward)):
             function = cls.forward if name == "forward" else cls.backward
             if not hasattr(function, "_is_guarded") and function is not vars(Module)[name]:
@@ -79,7 +81,7 @@ class Module(Tree):
         module._arguments = ([_kept(value) for value in args], {name: _kept(kwargs[name]) for name in kwargs})
         module._saved, module._watchers = [], ()
         module._generator, module.needs_input_grad = None, True
-        module._begun, module._inputs, module._examined, module._is_composite = 0, 0, -1, False
+        module._begun, module._given, module._examined, module._is_composite = 0, (1, ()), -1, False
         module.training = module.saving = True
         return module
 
@@ -117,7 +119,7 @@ class Module(Tree):
         if torch.is_grad_enabled():  # what PyTorch may have recorded is of no use here, and holds memory
             state = mapped(Tensor.detach, state)
         expected = outline(outputs)
-        self._saved.append((next(serials), self._begun, self._inputs, state, expected, versions(state)))
+        self._saved.append((next(serials), self._begun, self._given, state, expected, versions(state)))
         if len(self._saved) == MANY_STATES:
             text = f"{self.signature()}: {MANY_STATES:,} forwards were saved without a backward; eval() saves none"
             warnings.warn(text, RuntimeWarning, stacklevel=3)
@@ -136,9 +138,11 @@ class Module(Tree):
             why = "none is left" if self.saving else "eval() saves nothing; eval(saving=True) does"
             raise ModuleError(self, f"backward needs the state of a forward: {why}")
         _, _, _, state, outputs, before = self._saved[-1]
-        problem = mismatch(grad_outputs, outputs)
-        if problem:
-            raise ModuleError(self, problem)
+        first = grad_outputs[0] if len(grad_outputs) == 1 else None
+        if type(first) is not Tensor or (first.shape, first.dtype) != outputs:  # else all is well already
+            problem = mismatch(grad_outputs, outputs)
+            if problem:
+                raise ModuleError(self, problem)
         self._saved.pop()
         if versions(state) != before:
             raise ModuleError(self, "expected the saved state as forward left it, got a tensor changed in place")
@@ -147,7 +151,7 @@ class Module(Tree):
     def _mark(self, begun: int) -> None:
         """Note the forward of a composite that has saved nothing itself."""
         if not self._saved or self._saved[-1][0] < begun:
-            self._saved.append((next(serials), begun, self._inputs, MARK, None, None))
+            self._saved.append((next(serials), begun, self._given, MARK, None, 0))
 
     def _unmark(self, saved: Saved | None) -> None:
         if saved is not None and saved[3] is MARK and self._saved and self._saved[-1] is saved:
@@ -155,10 +159,11 @@ class Module(Tree):
 
     def _drop(self) -> Any:
         """Forget the latest forward, of which no output was used; None for each of its arguments."""
-        serial, begun, inputs, *_ = self._saved.pop()
+        serial, begun, (count, names), *_ = self._saved.pop()
         for module in self.modules():
             module._saved[:] = [saved for saved in module._saved if not begun < saved[0] < serial]
-        return None if inputs == 1 else (None,) * inputs
+        count += len(names)
+        return None if count == 1 else (None,) * count
 
     def _forget_since(self, begun: int) -> None:
         """Forget what a forward saved, here and below, that has failed."""

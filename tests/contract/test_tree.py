@@ -119,7 +119,7 @@ def test_a_layer_computes_no_gradient_of_what_is_frozen() -> None:
 
 def test_a_parameter_without_a_shape_is_refused_by_name() -> None:
     model = nn.Sequential(nn.Linear(3, 3), Lazy())
-    refused = r"^Sequential\(Linear, Lazy\): '1.scale' have no shape yet; a first forward or a state dict gives"
+    refused = r"^Sequential\(Linear, Lazy\): expected a shape of '1.scale', which a first forward"
     for use in (model.parameters, model.state_dict, lambda: flatten_parameters(model), lambda: model.to("cpu")):
         with pytest.raises(ModuleError, match=refused):
             use()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from plaingrad import Module, Parameter
+from plaingrad import Module, Parameter, nn
 from plaingrad.inspect import check_gradients
 
 
@@ -116,6 +116,60 @@ def test_another_structure_is_a_finding(returned: Any, problem: str) -> None:
 
     report = check_gradients(Altered(), normal(4, 2, 3), (normal(2, 3), normal(2, 3)))
     assert any(problem in each for each in report.problems), report.problems
+
+
+class Optional(Module):
+    """Writes an entry for every parameter of forward; the caller gets those of the arguments it gave."""
+
+    def forward(self, x: Tensor, shift: Tensor | None = None, scale: float = 1.0) -> Tensor:
+        y = scale * x.tanh() + (0 if shift is None else shift)
+        self.save((x, scale), y)
+        return y
+
+    def backward(self, dy: Tensor) -> tuple[Tensor, Tensor, None]:
+        x, scale = self.restore(dy)
+        return dy * scale * (1 - x.tanh() ** 2), dy, None
+
+
+def test_arguments_that_were_not_given_have_no_entry() -> None:
+    x, shift = normal(3), normal(3) + 1
+    for arguments, options in [
+        ((x,), {}),
+        ((x, shift), {}),
+        ((x, shift, 2.0), {}),
+        ((x,), {"scale": 2.0}),
+        ((x,), {"scale": 2.0, "shift": shift}),
+    ]:
+        report = check_gradients(Optional(), *arguments, options=options)
+        assert report.ok, str(report)
+    model = nn.Sequential(nn.Linear(3, 3), Optional(), nn.Sequential(Optional()))
+    assert check_gradients(model, normal(4, 3)).ok
+
+
+class Lazy(Module):
+    """Learns how many features there are from its first input."""
+
+    def __init__(self) -> None:
+        self.scale = Parameter.unshaped()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.scale.is_shaped:
+            self.scale.shape_as(torch.ones_like(x[0]))
+        y = x * self.scale.value
+        self.save(x, y)
+        return y
+
+    def backward(self, dy: Tensor) -> Tensor:
+        self.scale.grad.add_((dy * self.restore(dy)).sum(0))
+        return dy * self.scale.value
+
+
+def test_a_layer_that_has_no_shapes_yet_is_checked_and_left_as_it_is() -> None:
+    layer = Lazy()
+    report = check_gradients(layer, normal(4, 3))
+    assert report.ok, str(report)
+    assert [row.name for row in report.rows] == ["input", "scale"]
+    assert not layer.scale.is_shaped
 
 
 def test_a_tuple_of_one_gradient_is_a_finding() -> None:

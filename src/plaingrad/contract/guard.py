@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,9 @@ Method = Callable[..., Any]
 Watcher = Callable[..., Any]
 """Called as ``watcher(module, "forward" or "backward", run, *arguments, **options)`` in place of a module's
 forward or backward; returns what ``run(*arguments, **options)`` does."""
+
+Given = tuple[int, tuple[str, ...]]
+"""How many positional arguments a forward was given, and the names of its keywords."""
 
 serials = itertools.count(1)
 """Numbers forwards and the states that they save, in their order."""
@@ -38,7 +42,7 @@ def guarded_forward(function: Method) -> Method:
         if self._examined != len(self.__dict__):
             self._examine()
         self._begun = begun = next(serials)
-        self._inputs = len(inputs) + len(options)
+        self._given = len(inputs), tuple(options)
         try:
             if self._watchers:
                 outputs = watched(self, "forward", function, inputs, options)
@@ -82,8 +86,12 @@ def guarded_backward(function: Method) -> Method:
         self._begun = 1
         try:
             if self._watchers:
-                return watched(self, "backward", function, grads, {})
-            return function(self, *grads)
+                entries = watched(self, "backward", function, grads, {})
+            else:
+                entries = function(self, *grads)
+            if type(entries) is tuple and saved is not None and len(entries) == len(self._parameters):
+                return of_given(entries, self._parameters, saved[2])
+            return entries
         except Exception as error:
             refusal = with_place(self, error)
             if refusal is error:
@@ -96,6 +104,23 @@ def guarded_backward(function: Method) -> Method:
 
     backward._is_guarded = True  # type: ignore[attr-defined]
     return backward
+
+
+def fixed_parameters(forward: Method) -> tuple[str, ...]:
+    """The names of the parameters of a forward, if it has two or more and takes no others."""
+    names, variable = [], False
+    for name, parameter in list(inspect.signature(forward).parameters.items())[1:]:
+        names.append(name)
+        variable |= parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    return () if variable or len(names) < 2 else tuple(names)
+
+
+def of_given(entries: tuple[Any, ...], names: tuple[str, ...], given: Given) -> Any:
+    """The entries of the arguments that forward was given; of a single one the entry itself."""
+    count, keywords = given
+    by_name = dict(zip(names, entries))
+    chosen = (*entries[:count], *(by_name[name] for name in keywords))
+    return chosen[0] if len(chosen) == 1 else chosen
 
 
 def with_place(module: Any, error: BaseException) -> BaseException:

@@ -77,34 +77,44 @@ def mismatch(grads: tuple[Any, ...], expected: Outline) -> str | None:
     entries = expected if type(expected) is list else [expected]
     if len(grads) != len(entries) and (type(expected) is not list or len(grads) > len(entries)):
         return f"expected {len(entries)} output gradients, got {len(grads)}"
-    for grad, entry in zip(grads, entries):
-        if grad is None:
-            continue
-        if type(entry) is tuple:
-            if not isinstance(grad, Tensor) or grad.shape != entry[0] or grad.dtype != entry[1]:
-                return f"expected output gradient {tuple(entry[0])} of {entry[1]}, got {_brief(grad)}"
-        elif type(entry) is not list:
-            return f"expected no gradient for an output that is none, got {_brief(grad)}"
-        elif type(grad) is not tuple:
-            return f"expected {len(entry)} output gradients, got {_brief(grad)}"
-        elif problem := mismatch(grad, entry):
-            return problem
-    return None
+    return next((problem for pair in zip(grads, entries) if (problem := _misfit(*pair))), None)
 
 
-def versions(nest: Any) -> Any:
-    """How often each tensor in a nest has been changed in place; None if they do not count (inference mode)."""
-    kind = type(nest)
-    try:
-        if kind is Tensor:  # before isinstance, which takes longer to say no
-            return nest._version
-        if kind is tuple or kind is list:
-            return [versions(entry) for entry in nest]
-        if nest is None or not isinstance(nest, (Tensor, tuple, dict)):
-            return None
-        return [tensor._version for tensor in tensors(nest)]
-    except RuntimeError:
+def _misfit(grad: Any, expected: Outline) -> str | None:
+    if grad is None:
         return None
+    if type(expected) is list:
+        if type(grad) is tuple:
+            return mismatch(grad, expected)
+        return f"expected {len(expected)} output gradients, got {_brief(grad)}"
+    if type(expected) is not tuple:
+        return f"expected no gradient for an output that is none, got {_brief(grad)}"
+    if isinstance(grad, Tensor) and (grad.shape, grad.dtype) == expected:
+        return None
+    return f"expected output gradient {tuple(expected[0])} of {expected[1]}, got {_brief(grad)}"
+
+
+def versions(nest: Any) -> int:
+    """How often the tensors in a nest have been changed in place, all together.
+
+    Each count can but grow, so that the sum tells any change.
+    """
+    kind = type(nest)
+    if kind is Tensor:  # before isinstance, which takes longer to say no
+        return _version(nest)
+    if kind is tuple or kind is list:
+        total = 0
+        for entry in nest:
+            total += versions(entry)
+        return total
+    return sum(map(_version, tensors(nest))) if isinstance(nest, (Tensor, tuple, dict)) else 0
+
+
+def _version(tensor: Tensor) -> int:
+    try:
+        return tensor._version
+    except RuntimeError:  # tensors of inference mode do not count
+        return 0
 
 
 def _brief(value: Any) -> str:

@@ -264,7 +264,7 @@ class Tree:
         unshaped = [name for name, field in fields.items() if not _is_shaped(field)]
         if unshaped:
             names = ", ".join(map(repr, unshaped))
-            raise ModuleError(self, f"{names} have no shape yet; a first forward or a state dict gives them one")
+            raise ModuleError(self, f"expected a shape of {names}, which a first forward or a state dict gives")
 
     def _examine(self) -> None:
         """Look at the tree before its first use; `Module` does."""

@@ -55,7 +55,7 @@ class Subject:
     ) -> None:
         if loss is not None and not (isinstance(loss, (tuple, list)) and len(loss) > 1):
             raise ValueError(f"check_gradients: expected loss as a pair (loss, target), got {loss!r}")
-        self.module = _private(module)
+        self.module = _private(module, arguments, options)
         self.loss = None if loss is None else _private(loss[0])
         self.targets = () if loss is None else doubled(loss[1:])
         for part in self._parts():
@@ -218,11 +218,14 @@ def alone(device: torch.device) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def _private(module: Module) -> Module:
+def _private(module: Module, arguments: Sequence[Any] = (), options: Mapping[str, Any] | None = None) -> Module:
     if not isinstance(module, Module):
         raise ValueError(f"check_gradients: expected a plaingrad Module, got {type(module).__name__}")
     # Saved state stays behind: it may be large, and the copy begins without any.
     own = copy.deepcopy(module, {id(child._saved): [] for child in module.modules()})
+    if not all(parameter.is_shaped for _, parameter in own.named_parameters()):
+        own.forward(*arguments, **(options or {}))
+        own.zero_grad()
     own.to(torch.float64)
     for _, parameter in own.named_parameters():
         parameter.bind(*doubled((parameter.value, parameter.grad)))
