@@ -198,6 +198,7 @@ class Module(Tree):
         """Refuse what would not be trained (`expect_reachable`), before the first use and for new fields."""
         if self._examined != len(vars(self)):
             for module in expect_reachable(self):
+                assert isinstance(module, Module)
                 module._examined = len(vars(module))
                 module._is_composite = any(True for _ in module.named_children())
 

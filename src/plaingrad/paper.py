@@ -93,7 +93,9 @@ class linear(Module):
 
     def backward(self, ds: Float[Tensor, "out_features n"]) -> Float[Tensor, "in_features n"]:
         self.restore(ds)
-        return self.core.backward(ds.T).T
+        dx = self.core.backward(ds.T)
+        assert dx is not None
+        return dx.T
 
 
 class Relu(nn.ReLU):

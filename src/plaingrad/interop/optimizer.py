@@ -39,7 +39,7 @@ def to_torch_optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
     if any(group.get("epsilon_hat") for group in optimizer.param_groups):
         raise ValueError("expected a rule that PyTorch has, got Adam with epsilon_hat")
     states: dict[int, dict[str, Any]] = {}
-    groups = []
+    groups: list[dict[str, Any]] = []
     for group in optimizer.param_groups:
         first = sum(len(each["params"]) for each in groups)
         options = {name: option for name, option in group.items() if name not in ("params", "epsilon_hat")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -14,9 +14,9 @@ from plaingrad.optim.options import (
     FLAG,
     NON_NEGATIVE,
     POSITIVE_OR_NONE,
+    Declared,
     Expected,
     arguments,
-    declared,
     expect,
     option,
 )
@@ -28,9 +28,7 @@ Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
 Vector = Float[Tensor, " n"]
 
 
-@dataclass_transform(eq_default=False, field_specifiers=(option,))
-@declared
-class Optimizer:
+class Optimizer(Declared):
     r"""An update rule over flat vectors.
 
     The parameters of a group share one contiguous buffer, and so do their gradients. A subclass declares its
@@ -72,12 +70,7 @@ class Optimizer:
         "the norm that the gradient keeps to; None leaves it alone", default=None, kw_only=True
     )
 
-    options: ClassVar[dict[str, Expected]]
     needs_shapes: ClassVar[bool] = False
-
-    def __init_subclass__(cls, **details: Any) -> None:
-        super().__init_subclass__(**details)
-        declared(cls)
 
     def __post_init__(self) -> None:
         name, params = type(self).__name__, list(vars(self).pop("params"))
@@ -221,7 +214,8 @@ class Optimizer:
     @property
     def segments(self) -> list[list[Segment]]:
         """The parameters of each group, cut where some have been updated without others."""
-        return self.storages and self._segments  # in this order, for the first may bind the second anew
+        _ = self.storages  # where parameters have moved, this binds the segments anew
+        return self._segments
 
     @property
     def state(self) -> dict[Parameter, State]:

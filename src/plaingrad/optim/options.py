@@ -6,7 +6,7 @@ import math
 import numbers
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
 
 class Expected(NamedTuple):
@@ -94,15 +94,17 @@ def documented(text: str | None, rule: type) -> str | None:
     return "\n".join([*before, *(margin + line if line else "" for line in section), *lines[end:], margin])
 
 
-Rule = TypeVar("Rule", bound=Any)
+@dataclass_transform(eq_default=False, field_specifiers=(option,))
+class Declared:
+    """A class whose constructor, options and documentation are made from its fields."""
 
+    options: ClassVar[dict[str, Expected]]
 
-def declared(rule: Rule) -> Rule:
-    """Make constructor, options and documentation of a rule from its fields."""
-    dataclass(eq=False, repr=False, match_args=False)(rule)
-    declared_options = [each for each in arguments(rule) if each.metadata["expected"] is not None]
-    rule.options = {each.name: each.metadata["expected"] for each in declared_options}
-    for name in rule.options.keys() & vars(rule).keys():
-        delattr(rule, name)  # or the rule would seem to have one value of it, where each group has its own
-    rule.__doc__ = documented(rule.__doc__, rule)
-    return rule
+    def __init_subclass__(cls, **details: Any) -> None:
+        super().__init_subclass__(**details)
+        dataclass(eq=False, repr=False, match_args=False)(cls)
+        known = {each.name: each.metadata["expected"] for each in arguments(cls)}
+        cls.options = {name: expected for name, expected in known.items() if expected is not None}
+        for name in cls.options.keys() & vars(cls).keys():
+            delattr(cls, name)  # or the rule would seem to have one value of it, where each group has its own
+        cls.__doc__ = documented(cls.__doc__, cls)

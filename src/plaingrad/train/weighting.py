@@ -43,9 +43,9 @@ class Weighted(Module):
 
     def forward(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
         """The loss for a pair of target and weights ``(batch,)``."""
-        target, weight = target
+        own, weight = target
         with apart(self.loss):
-            losses, shares = self.loss.forward(prediction, target), self.loss.shares(prediction, target)
+            losses, shares = self.loss.forward(prediction, own), self.loss.shares(prediction, own)
         if losses.shape != shares.shape:
             expected = f"losses {shape(shares)} with reduction 'none', for sample weights"
             raise ModuleError(self.loss, f"expected {expected}, got {shape(losses)}")
