@@ -13,6 +13,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from plaingrad.contract.random import drawing_from, source
 from plaingrad.parameter import Buffer, Parameter, shape
 
 P = TypeVar("P", bound=Parameter | Buffer | Tensor)
@@ -53,13 +54,13 @@ def eye_(tensor: P) -> P:
 
 def uniform_(tensor: P, a: float = 0.0, b: float = 1.0, generator: torch.Generator | None = None) -> P:
     """Draw from U(a, b)."""
-    _value(tensor).uniform_(a, b, generator=generator)
+    _value(tensor).uniform_(a, b, generator=source(generator))
     return tensor
 
 
 def normal_(tensor: P, mean: float = 0.0, std: float = 1.0, generator: torch.Generator | None = None) -> P:
     """Draw from N(mean, std^2)."""
-    _value(tensor).normal_(mean, std, generator=generator)
+    _value(tensor).normal_(mean, std, generator=source(generator))
     return tensor
 
 
@@ -91,11 +92,11 @@ def trunc_normal_(
         """Fresh numbers, and which of them to reject."""
         x = torch.empty_like(value)
         if inside > 0.3:
-            x.normal_(mean, std, generator=generator)
+            x.normal_(mean, std, generator=source(generator))
             return x, (x < a) | (x > b)
-        x.uniform_(a, b, generator=generator)
+        x.uniform_(a, b, generator=source(generator))
         log_density = ((x - mean) / std) ** 2 * -0.5 - log_peak
-        return x, torch.empty_like(x).uniform_(generator=generator).log() > log_density
+        return x, torch.empty_like(x).uniform_(generator=source(generator)).log() > log_density
 
     drawn, rejected = propose()
     while rejected.any():
@@ -109,7 +110,7 @@ def trunc_normal_(
 def sparse_(tensor: P, sparsity: float, std: float = 0.01, generator: torch.Generator | None = None) -> P:
     """Draw a matrix from N(0, std^2) and set the fraction ``sparsity`` of each column to 0.
 
-    The generator is for the values; which of them become 0 is drawn from the global one.
+    The generator is for the values; which of them become 0 is drawn as if there were none.
 
     Raises:
         ValueError: it is no matrix.
@@ -118,9 +119,9 @@ def sparse_(tensor: P, sparsity: float, std: float = 0.01, generator: torch.Gene
     """
     value = _matrix("sparse_", tensor)
     rows, columns = value.shape
-    value.normal_(0, std, generator=generator)
+    value.normal_(0, std, generator=source(generator))
     for column in range(columns):
-        value[torch.randperm(rows)[: math.ceil(sparsity * rows)], column] = 0
+        value[torch.randperm(rows, generator=source(None))[: math.ceil(sparsity * rows)], column] = 0
     return tensor
 
 
@@ -258,7 +259,7 @@ def orthogonal_(tensor: P, gain: float = 1, generator: torch.Generator | None = 
     _fans("orthogonal_", value)
     if not value.numel():
         return tensor
-    normal = value.new_empty(len(value), value[0].numel()).normal_(0, 1, generator=generator)
+    normal = value.new_empty(len(value), value[0].numel()).normal_(0, 1, generator=source(generator))
     wide = normal.shape[0] < normal.shape[1]
     q, r = torch.linalg.qr(normal.T if wide else normal)
     q = q * r.diagonal().sign()

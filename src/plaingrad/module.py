@@ -78,6 +78,7 @@ class Module(Tree):
         module = super().__new__(cls)
         module._arguments = ([_kept(value) for value in args], {name: _kept(kwargs[name]) for name in kwargs})
         module._saved, module._watchers = [], ()
+        module._generator, module.needs_input_grad = None, True
         module._begun, module._inputs, module._examined, module._is_composite = 0, 0, -1, False
         module.training = module.saving = True
         return module

@@ -29,8 +29,8 @@ class Tree:
 
     training: bool
     saving: bool
-    needs_input_grad: bool = True
-    _generator: torch.Generator | None = None
+    needs_input_grad: bool
+    _generator: torch.Generator | None
 
     # Walking
 

@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from plaingrad import init
 from plaingrad.data.finite import all_finite
 from plaingrad.estimators.arrays import SharedArrays
 from plaingrad.estimators.codes import NO_CODES, Codes
@@ -201,7 +202,7 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin, BaseEstimator):
         self._shaped = shape(self)
         sizes = [X.shape[1], *hidden_sizes(self), self.n_outputs_]
         dtype = torch.float32 if X.dtype == np.float32 else torch.float64
-        with torch.random.fork_rng([]):  # layers draw from it, and then get other numbers
+        with init.drawing_from(torch.Generator()):  # layers draw, and then get other numbers
             self.modules_ = [self._network(sizes, dtype).eval() for _ in range(self.n_models)]
         self._optimizers: list[Any] = []
         self.n_layers_ = len(linear_layers(self.modules_[0].modules())) + 1

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from plaingrad import nn
+from plaingrad import init, nn
 from plaingrad.module import Module, ModuleError
 from plaingrad.train.evaluation import outputs
 
@@ -93,8 +93,8 @@ def network_from(
         ValueError: it is no network, or does not give as many outputs for as many inputs.
     """
     _expect_maker(given)
-    with torch.random.fork_rng([]):
-        torch.manual_seed(int(random_state.randint(2**31)))
+    generator = torch.Generator().manual_seed(int(random_state.randint(2**31)))
+    with init.drawing_from(generator):
         made = copy.deepcopy(given) if isinstance(given, Module) else given(inputs, columns)
     if not isinstance(made, Module):
         raise ValueError(f"module: expected a function that returns a plaingrad Module, got {_told(made)}")

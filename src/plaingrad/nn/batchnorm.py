@@ -9,7 +9,7 @@ from torch import Tensor
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import widen
-from plaingrad.parameter import Buffer, Parameter, shape
+from plaingrad.parameter import Buffer, Parameter, learned, shape
 
 
 class BatchNorm1d(Module):
@@ -136,10 +136,11 @@ class BatchNorm1d(Module):
         dbias = exact.sum(axes, keepdim=True)
         if count:
             dx = torch.addcmul(exact - dbias / count, normal, dweight, value=-1 / count)
-        if self.bias is not None:
+        if learned(self.bias):
             self.bias.grad.add_(dbias.flatten())
-        if self.weight is not None:
+        if learned(self.weight):
             self.weight.grad.add_(dweight.flatten())
+        if self.weight is not None:
             inverse = inverse * self.weight.value.view(inverse.shape)
         return (dx * inverse).to(dy.dtype)
 

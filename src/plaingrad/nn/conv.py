@@ -13,7 +13,7 @@ from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import widen
 from plaingrad.nn.padding import SOURCE, Margin
 from plaingrad.nn.window import pair
-from plaingrad.parameter import Parameter, shape
+from plaingrad.parameter import Parameter, learned, shape
 
 
 class Conv2d(Module):
@@ -119,14 +119,20 @@ class Conv2d(Module):
 
     def backward(
         self, dy: Float[Tensor, "*batch out_channels new_rows new_columns"]
-    ) -> Float[Tensor, "*batch channels rows columns"]:
+    ) -> Float[Tensor, "*batch channels rows columns"] | None:
         padded = self.restore(dy)
         exact = widen(dy).unflatten(-3, (self.groups, self.out_channels // self.groups))
-        dweight = torch.einsum("...gchwij,...gohw->gocij", self._windows(padded), exact)
-        self.weight.grad.add_(dweight.flatten(0, 1))
-        if self.bias is not None:
+        if learned(self.weight):
+            dweight = torch.einsum("...gchwij,...gohw->gocij", self._windows(padded), exact)
+            self.weight.grad.add_(dweight.flatten(0, 1))
+        if learned(self.bias):
             self.bias.grad.add_(torch.einsum("...gohw->go", exact).flatten())
-        dwindows = torch.einsum("...gohw,gocij->ij...gchw", exact, self._kernels())
+        return self._input_grad(exact, padded).to(dy.dtype) if self.needs_input_grad else None
+
+    def _input_grad(
+        self, dy: Float[Tensor, "*batch g o h w"], padded: Float[Tensor, "*batch channels rows columns"]
+    ) -> Float[Tensor, "*batch channels rows columns"]:
+        dwindows = torch.einsum("...gohw,gocij->ij...gchw", dy, self._kernels())
         dx = torch.zeros_like(padded)
         places = self._windows(dx)
         for i in range(self.kernel_size[0]):
@@ -134,7 +140,7 @@ class Conv2d(Module):
                 places[..., i, j].add_(dwindows[i, j])
         for margin in reversed(self.margins):
             dx = margin.backward(dx)
-        return dx.to(dy.dtype)
+        return dx
 
     def _kernels(self) -> Float[Tensor, "g o c i j"]:
         return widen(self.weight.value).unflatten(0, (self.groups, self.out_channels // self.groups))

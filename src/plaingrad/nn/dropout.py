@@ -50,8 +50,8 @@ class Dropout(Module):
         return dy if mask is None else dy * mask
 
     def draw(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        """The mask m, with the random numbers that torch.nn would draw."""
+        """The mask m, with the random numbers that torch.nn would draw from this generator."""
         if self.p == 1:
             return torch.zeros_like(x)
         keep = 1 - self.p
-        return torch.empty_like(x).bernoulli_(keep).div_(keep)
+        return torch.empty_like(x).bernoulli_(keep, generator=self.generator).div_(keep)

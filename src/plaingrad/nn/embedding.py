@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -9,7 +11,7 @@ from torch import Tensor
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import widen
-from plaingrad.parameter import Buffer, Parameter, shape
+from plaingrad.parameter import Parameter, learned, shape
 
 
 class Embedding(Module):
@@ -44,7 +46,8 @@ class Embedding(Module):
     Source: Y. Bengio, R. Ducharme, P. Vincent, C. Jauvin, "A neural probabilistic language model", 2003.
     """
 
-    weight: Parameter | Buffer
+    weight: Parameter
+    differentiable: ClassVar[tuple[str, ...] | None] = ()
 
     def __init__(
         self,
@@ -75,10 +78,11 @@ class Embedding(Module):
             if _weight.shape != (num_embeddings, embedding_dim):
                 expected = f"a table ({num_embeddings}, {embedding_dim})"
                 raise ModuleError(self, f"expected {expected}, got {shape(_weight)}")
-            self.weight = (Buffer if _freeze else Parameter)(_weight.to(device, dtype, copy=True))
-            return
-        self.weight = Parameter(torch.empty(num_embeddings, embedding_dim, device=device, dtype=dtype))
-        self.reset_parameters()
+            self.weight = Parameter(_weight.to(device, dtype, copy=True))
+        else:
+            self.weight = Parameter(torch.empty(num_embeddings, embedding_dim, device=device, dtype=dtype))
+            self.reset_parameters()
+        self.weight.frozen = _freeze
 
     @classmethod
     def from_pretrained(
@@ -91,7 +95,7 @@ class Embedding(Module):
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
     ) -> Embedding:
-        """An embedding with a copy of the given table, which is a buffer if ``freeze``."""
+        """An embedding with a copy of the given table, which stays as it is if ``freeze``."""
         if embeddings.ndim != 2:
             expected = "a table (num_embeddings, embedding_dim)"
             raise ModuleError(cls.__new__(cls, embeddings), f"expected {expected}, got {shape(embeddings)}")
@@ -129,7 +133,7 @@ class Embedding(Module):
 
     def backward(self, dy: Float[Tensor, "*batch embedding_dim"]) -> None:
         rows = self.restore(dy)
-        if isinstance(self.weight, Buffer):
+        if not learned(self.weight):
             return
         drows = dy.reshape(len(rows), self.embedding_dim)
         if self.padding_idx is not None:

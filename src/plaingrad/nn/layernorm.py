@@ -11,7 +11,7 @@ from torch import Tensor
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import widen
-from plaingrad.parameter import Parameter, shape
+from plaingrad.parameter import Parameter, learned, shape
 
 
 class LayerNorm(Module):
@@ -96,10 +96,11 @@ class LayerNorm(Module):
     def backward(self, dy: Float[Tensor, "*batch_and_features"]) -> Float[Tensor, "*batch_and_features"]:
         normal, inverse = self.restore(dy)
         g = exact = widen(dy)
-        if self.weight is not None:
+        if learned(self.weight):
             self.weight.grad.add_(self._sum_over_batch(exact * normal))
+        if self.weight is not None:
             g = exact * self.weight.value
-        if self.bias is not None:
+        if learned(self.bias):
             self.bias.grad.add_(self._sum_over_batch(exact))
         along = (g * normal).mean(self.axes, keepdim=True)
         dx = (g - g.mean(self.axes, keepdim=True) - normal * along) * inverse

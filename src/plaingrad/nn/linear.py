@@ -10,7 +10,7 @@ from torch import Tensor
 
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
-from plaingrad.parameter import Parameter, shape
+from plaingrad.parameter import Parameter, learned, shape
 
 
 class Linear(Module):
@@ -76,13 +76,14 @@ class Linear(Module):
         self.save(x, y)
         return y
 
-    def backward(self, dy: Float[Tensor, "*batch out_features"]) -> Float[Tensor, "*batch in_features"]:
+    def backward(self, dy: Float[Tensor, "*batch out_features"]) -> Float[Tensor, "*batch in_features"] | None:
         x = self.restore(dy)
         rows, drows = as_matrix(x), as_matrix(dy)
-        self.weight.grad.addmm_(drows.T, rows)
-        if self.bias is not None:
+        if learned(self.weight):
+            self.weight.grad.addmm_(drows.T, rows)
+        if learned(self.bias):
             self.bias.grad.add_(drows.sum(0))
-        return dy @ self.weight.value
+        return dy @ self.weight.value if self.needs_input_grad else None
 
 
 def as_matrix(x: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from plaingrad.train.history import History
 from plaingrad.train.interrupt import Interrupt
 from plaingrad.train.masks import Masks
 from plaingrad.train.metrics import Metric, named
-from plaingrad.train.modes import mode
+from plaingrad.train.modes import mode, no_input_grad
 from plaingrad.train.order import Shuffle, drawing
 from plaingrad.train.randomness import seeded
 from plaingrad.train.snapshot import Snapshot
@@ -174,7 +174,8 @@ def fit_one(
         around.enter_context(torch.no_grad())
         around.enter_context(threads_for(model, data.inputs[:batch_size]))
         around.enter_context(mode(True, model, loss))
-        generator, mask_seed = around.enter_context(seeded(seed, data.inputs.device))
+        around.enter_context(no_input_grad(model))
+        generator, mask_seed = around.enter_context(seeded(seed, data.inputs.device, model, loss))
         draw = drawing(shuffle, len(data), generator)
         for module in (model, loss):
             module.zero_grad()

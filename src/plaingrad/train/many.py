@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -134,7 +133,7 @@ def fit_many(
         for i, (model, *row) in enumerate(zip(models, *own.values()))
     ]
     with interrupt, bar(trials, progress) as look:
-        with threads(1), torch.random.fork_rng([]):
+        with threads(1):
             sweep.run(trials, workers, look)
         sweep.side_by_side = False
         sweep.run([trial for trial in trials if trial.deferred], 1, look)
@@ -238,7 +237,7 @@ class Trial(Callback):
         return self.diverged or len(self.history) > 0
 
     def on_train_begin(self, logs: Logs) -> None:
-        # What the modules draw from torch's one generator would depend on the other networks.
+        # Python runs one of them at a time; alone, one may have all of torch's threads.
         if self.sweep.side_by_side and self.run.history.engine != "native":
             raise Deferred
 

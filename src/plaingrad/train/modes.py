@@ -1,7 +1,8 @@
-"""Training and evaluation mode for the length of a block."""
+"""Modes of networks for the length of a block."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,3 +20,17 @@ def mode(training: bool, *roots: Module) -> Iterator[None]:
     finally:
         for module, was_training, was_saving in before:
             module.training, module.saving = was_training, was_saving
+
+
+@contextmanager
+def no_input_grad(model: Module) -> Iterator[None]:
+    """Let the layers that get a network's input leave out its gradient, which nobody wants in training."""
+    uses = Counter(id(module) for _, module in model.named_modules())
+    layers = [layer for layer in model.input_layers() if uses[id(layer)] == 1]  # else it is also an inner one
+    try:
+        for layer in layers:
+            layer.needs_input_grad = False
+        yield
+    finally:
+        for layer in layers:
+            layer.needs_input_grad = True

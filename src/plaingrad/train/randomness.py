@@ -7,25 +7,29 @@ from contextlib import contextmanager
 
 import torch
 
+from plaingrad.module import Module
+
 
 @contextmanager
-def seeded(seed: int | None, device: torch.device) -> Iterator[tuple[torch.Generator, int]]:
-    """A generator for the order of the samples, and a seed for dropout; the global generator to match.
+def seeded(seed: int | None, device: torch.device, *roots: Module) -> Iterator[tuple[torch.Generator, int]]:
+    """A generator for the order of the samples, and a seed for dropout; a generator for the modules to match.
 
-    With a seed, torch's global generator is seeded for the block, for modules that draw from it, and
-    afterwards put back as it was. Without one, the seed is drawn from the global generator, so that
-    ``torch.manual_seed`` governs everything.
+    PyTorch's global generator is neither read nor changed but for the seed, which is drawn from it if there is
+    none: ``torch.manual_seed`` then governs everything. For the block the modules of these networks draw from a
+    generator of their own; without a seed, those that have one already keep it.
     """
-    order = torch.Generator()
-    if seed is None:
-        seed = drawn()
-        yield order.manual_seed(seed), seed
-        return
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        # Another stream than the order's, or the two would be correlated. For the CPU torch.manual_seed would
-        # take a millisecond, to note for each kind of device that is not there how to seed it.
-        (torch.default_generator if device.type == "cpu" else torch).manual_seed(~seed)
-        yield order.manual_seed(seed), seed
+    own = seed is not None
+    seed = drawn() if seed is None else seed
+    # Another stream than the order's, or the two would be correlated.
+    generator = torch.Generator(device).manual_seed(~seed)
+    before = {module: module.generator for root in roots for module in root.modules()}
+    try:
+        for module, theirs in before.items():
+            module._generator = generator if own or theirs is None else theirs
+        yield torch.Generator().manual_seed(seed), seed
+    finally:
+        for module, theirs in before.items():
+            module._generator = theirs
 
 
 def drawn() -> int:

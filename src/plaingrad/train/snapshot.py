@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
 from plaingrad.parameter import Buffer, Parameter
@@ -20,14 +19,13 @@ class Snapshot:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.device = task.data.inputs.device
         self.flat = [storage.value.clone() for storage in task.optimizer.storages]
         self.loose = [field.value.clone() for field in task.loose]
         self.optimizer = task.optimizer.state_dict()
         self.schedule = None if task.schedule is None else task.schedule.state_dict()
         self.draws = list(task.masks.draws)
-        self.random = torch.get_rng_state()
-        self.device_random = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        generators = {module.generator for root in (task.model, task.loss) for module in root.modules()}
+        self.random = [(generator, generator.get_state()) for generator in generators if generator is not None]
 
     def pairs(self) -> Iterator[tuple[Parameter | Buffer, Tensor]]:
         """Each parameter and buffer once, with its value as it was."""
@@ -47,6 +45,5 @@ class Snapshot:
             self.task.schedule.load_state_dict(self.schedule)
         self.task.optimizer.load_state_dict(self.optimizer)
         self.task.masks.draws[:] = self.draws
-        torch.set_rng_state(self.random)
-        if self.device_random is not None:
-            torch.cuda.set_rng_state(self.device_random, self.device)
+        for generator, state in self.random:
+            generator.set_state(state)

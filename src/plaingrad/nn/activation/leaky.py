@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.refusals import expect_float, refuse_inplace
-from plaingrad.parameter import Parameter, shape
+from plaingrad.parameter import Parameter, learned, shape
 
 
 class LeakyReLU(Module):
@@ -98,17 +98,22 @@ class PReLU(Module):
         if self.num_parameters not in (1, channels) or x.dtype != weight.dtype:
             wanted = "of any shape" if self.num_parameters == 1 else f"(batch, {self.num_parameters}, *)"
             raise ModuleError(self, f"expected input {wanted} in {weight.dtype}, got {shape(x)} in {x.dtype}")
-        slope = weight.view([-1 if axis == 1 else 1 for axis in range(x.ndim)])
         positive = x > 0
-        y = torch.where(positive, x, slope * x)
-        self.save((x, positive, slope), y)
+        y = torch.where(positive, x, self._slope(x) * x)
+        self.save((x, positive), y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        x, positive, slope = self.restore(dy)
-        dslope = (dy * x).masked_fill(positive, 0).sum_to_size(slope.shape)
-        self.weight.grad.add_(dslope.flatten())
+        x, positive = self.restore(dy)
+        slope = self._slope(x)
+        if learned(self.weight):
+            dslope = (dy * x).masked_fill(positive, 0).sum_to_size(slope.shape)
+            self.weight.grad.add_(dslope.flatten())
         return torch.where(positive, dy, slope * dy)
+
+    def _slope(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        """The fractions, laid along the channels of ``x``."""
+        return self.weight.value.view([-1 if axis == 1 else 1 for axis in range(x.ndim)])
 
 
 class RReLU(Module):
@@ -146,7 +151,7 @@ class RReLU(Module):
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         mean = (self.lower + self.upper) / 2
-        slope = torch.empty_like(x).uniform_(self.lower, self.upper) if self.training else mean
+        slope = torch.empty_like(x).uniform_(self.lower, self.upper, generator=self.generator) if self.training else mean
         positive = x > 0
         y = torch.where(positive, x, slope * x)
         self.save((positive, slope), y)

@@ -1,0 +1,121 @@
+"""Random numbers of a run: from its seed alone, and without a trace in PyTorch's global generator."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+from sklearn.datasets import load_iris
+
+from plaingrad import Module, data, evaluate, fit, init, nn, optim
+from plaingrad.estimators import MLPClassifier
+
+
+def network(seed: int) -> nn.Sequential:
+    with init.drawing_from(torch.Generator().manual_seed(seed)):
+        return nn.Sequential(nn.Linear(2, 8), nn.RReLU(), nn.Dropout(0.2), nn.Linear(8, 2))
+
+
+def trained(seed: int) -> list[torch.Tensor]:
+    model = network(seed)
+    rule = optim.SGD(model.parameters(), lr=0.1)
+    fit(
+        model,
+        data.moons(64, seed=0),
+        loss=nn.CrossEntropyLoss(),
+        optimizer=rule,
+        epochs=5,
+        batch_size=4,
+        seed=seed,
+        engine="eager",
+        progress=False,
+    )
+    return [parameter.value.clone() for parameter in model.parameters()]
+
+
+def same(ours: list[torch.Tensor], theirs: list[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(ours, theirs))
+
+
+def test_seeded_fits_in_threads_do_what_each_does_alone_and_leave_the_global_state() -> None:
+    alone = {seed: trained(seed) for seed in range(3)}
+    assert not same(alone[0], alone[1])
+    state, found = torch.get_rng_state(), {}
+
+    def work(seed: int) -> None:
+        found[seed] = trained(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in alone]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(same(found[seed], alone[seed]) for seed in alone)
+
+
+def test_an_estimator_leaves_the_global_state() -> None:
+    x, y = load_iris(return_X_y=True)
+    for module in (None, lambda inputs, outputs: nn.Sequential(nn.Linear(inputs, 5), nn.Linear(5, outputs))):
+        state = torch.get_rng_state()
+        first, second = (MLPClassifier(module=module, max_iter=3, random_state=1) for _ in range(2))
+        with pytest.warns(UserWarning, match="Maximum iterations"):
+            assert first.fit(x, y).loss_curve_ == second.fit(x, y).loss_curve_
+        assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_without_a_seed_the_global_generator_governs_everything() -> None:
+    def losses() -> list[float]:
+        torch.manual_seed(7)
+        model = nn.Sequential(nn.Linear(2, 8), nn.RReLU(), nn.Linear(8, 2))
+        rule = optim.SGD(model.parameters(), lr=0.1)
+        options = {"loss": nn.CrossEntropyLoss(), "optimizer": rule, "epochs": 3, "batch_size": 4}
+        return fit(model, data.moons(64, seed=0), engine="eager", progress=False, **options)["loss"]
+
+    assert losses() == losses()
+
+
+def test_a_generator_is_inherited_down_the_tree() -> None:
+    model, x = nn.Sequential(nn.Dropout(), nn.Residual(nn.RReLU())), torch.randn(50, 3)
+    state = torch.get_rng_state()
+    outputs = []
+    for _ in range(2):
+        model.generator = torch.Generator().manual_seed(3)
+        outputs.append(model.forward(x))
+    assert torch.equal(*outputs)
+    assert torch.equal(torch.get_rng_state(), state)
+    model.generator = None
+    model.forward(x)
+    assert not torch.equal(torch.get_rng_state(), state)
+
+
+def test_training_wants_no_gradient_of_the_input() -> None:
+    seen: list[object] = []
+
+    class Looking(nn.Linear):
+        def backward(self, dy: torch.Tensor) -> torch.Tensor | None:
+            dx = super().backward(dy)
+            seen.append(dx)
+            return dx
+
+    def train(*modules: Module) -> None:
+        model = nn.Sequential(*modules)
+        rule = optim.SGD(model.parameters(), lr=0.1)
+        options = {"loss": nn.MSELoss(), "optimizer": rule, "epochs": 1, "batch_size": 4}
+        x = torch.randn(4, 3)
+        fit(model, (x, x), engine="eager", progress=False, **options)
+
+    train(Looking(3, 3), nn.Tanh(), nn.Linear(3, 3))
+    assert seen == [None]
+    shared = Looking(3, 3)
+    seen.clear()
+    train(shared, nn.Tanh(), shared)  # the second use needs what the first one does not
+    assert all(isinstance(dx, torch.Tensor) for dx in seen)
+    seen.clear()
+    train(nn.Residual(Looking(3, 3)), nn.Linear(3, 3))
+    assert isinstance(seen[0], torch.Tensor)
+    layer = Looking(3, 3)
+    layer.forward(torch.randn(4, 3))
+    assert isinstance(layer.backward(torch.randn(4, 3)), torch.Tensor)
+    assert evaluate(layer, (torch.zeros(2, 3), torch.zeros(2, 3)), loss=nn.MSELoss())["loss"] >= 0
