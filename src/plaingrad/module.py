@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -204,7 +205,17 @@ class Module(Tree):
         vars(self).update(state)
         self._saved = [(*saved[:-1], versions(saved[3])) for saved in self._saved]
 
-    # What it looks like
+    # What it was made of
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments by name, defaults filled in; what is no plain value, as it looks.
+
+        They are as they were given: fields that have been changed since are not looked at.
+        """
+        positional, keywords = self._arguments
+        bound = signature(type(self).__init__).bind(self, *positional, **keywords)
+        bound.apply_defaults()
+        return dict(list(bound.arguments.items())[1:])
 
     def signature(self) -> str:
         """The constructor call that made this module, on one line and without what is inside it."""
