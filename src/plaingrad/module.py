@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from inspect import signature
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -213,7 +213,7 @@ class Module(Tree):
         They are as they were given: fields that have been changed since are not looked at.
         """
         positional, keywords = self._arguments
-        bound = signature(type(self).__init__).bind(self, *positional, **keywords)
+        bound = inspect.signature(type(self).__init__).bind(self, *positional, **keywords)
         bound.apply_defaults()
         return dict(list(bound.arguments.items())[1:])
 

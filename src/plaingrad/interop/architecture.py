@@ -132,9 +132,9 @@ def _expect_same(library: Library, module: Any, skeleton: Any) -> None:
             problem = f"{name!r} and {first!r} are one parameter; share the module that holds it instead"
             raise ValueError(f"{kind}: {problem}")
     for (path, each), (_, other) in zip(library.modules(module), library.modules(skeleton)):
-        for field in {**vars(other), **vars(each)}.keys() - library.common:
-            if not hasattr(other, field) or holds_state(getattr(other, field)):  # a note of one's own, or seen above
-                continue
+        for field in sorted({**vars(other), **vars(each)}.keys() - library.common):
+            if not hasattr(other, field) or holds_state(getattr(other, field)):
+                continue  # it is a note of one's own, or has been seen above
             now, before = plain(getattr(each, field, None)), plain(getattr(other, field))
             if now != before and [now, now] != before:  # torch.nn keeps one number for both as it is
                 field = f"{path}.{field}" if path else field

@@ -180,11 +180,8 @@ def _current(module: Any, name: str, argument: Argument) -> Any:
     """The attribute of the argument's name, as it is now; what was given to the constructor, if there is none."""
     if KINDS[torch.dtype] in argument.kinds:
         return next((x.dtype for x in module.state_dict().values() if x.is_floating_point()), None)
-    try:
-        value = getattr(module, name)
-    except AttributeError:
-        return module.arguments()[name]
-    if isinstance(value, Mapping) and holds_state(value):  # modules that were made of the argument
+    value = getattr(module, name, ...)
+    if value is ... or (isinstance(value, Mapping) and holds_state(value)):  # it has been made into something else
         return module.arguments()[name]
     if KINDS[bool] in argument.kinds and (value is None or holds_state(value)):
         return value is not None
@@ -257,8 +254,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [plain(each) for each in value]
     if isinstance(value, Mapping):
-        pairs = ((key, entry if isinstance(entry, (tuple, list)) else [entry]) for key, entry in value.items())
-        return [plain([key, *entries]) for key, entries in pairs]
+        return [plain([key, *entry] if type(entry) is tuple else [key, entry]) for key, entry in value.items()]
     if isinstance(value, torch.dtype):
         return str(value).removeprefix("torch.")
     if isinstance(value, Tensor):
