@@ -27,6 +27,7 @@ SECTIONS = [
     "cold",
     "scaling",
     "eager",
+    "contract",
     "threads",
     "fann",
 ]

@@ -40,7 +40,10 @@ class Timing:
 
 
 def in_turn(
-    contenders: dict[str, Callable[[], object]], units: int, repetitions: int = REPETITIONS
+    contenders: dict[str, Callable[[], object]],
+    units: int,
+    repetitions: int = REPETITIONS,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Timing]:
     """Time contenders alternately, A B A B ..., after one call of each that does not count.
 
@@ -48,6 +51,7 @@ def in_turn(
         contenders: functions by name, each doing the same ``units`` units of work a call.
         units: how many units (training steps, say) one call does.
         repetitions: how often each is called.
+        clock: the time in seconds.
     """
     for work in contenders.values():
         work()
@@ -55,9 +59,9 @@ def in_turn(
     for _ in range(repetitions):
         for name, work in contenders.items():
             gc.collect()  # or one contender would pay for what another has left
-            start = time.perf_counter()
+            start = clock()
             work()
-            seconds[name].append((time.perf_counter() - start) / units)
+            seconds[name].append((clock() - start) / units)
     return {name: Timing(taken) for name, taken in seconds.items()}
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benchmarks import fann
+from benchmarks import contract, fann
 from benchmarks.contenders import CONTENDERS, EAGER, EAGER_ANY, JAX, JAX_EXPERT, OURS, PEERS, forms
 from benchmarks.eager import ROWS, contenders
 from benchmarks.markdown import judged
+from benchmarks.measure import Timing
 from benchmarks.peak import peak
 from benchmarks.race import UNSUITED, Result, Results, strays
 from benchmarks.steps import best, verdict
@@ -134,6 +135,27 @@ def test_other_work_is_found_and_is_never_best_nor_meets_a_bar() -> None:
     assert verdict(found, "PyTorch", 8) == "not measured / 8: **missed**"
 
 
+def test_the_contract_is_timed_with_its_guard_and_without() -> None:
+    for name, methods in contract.contenders().items():
+        is_guarded = not name.endswith(("unguarded", "in a list"))
+        assert [hasattr(method, "_is_guarded") for method in methods] == [is_guarded] * 2
+
+
+def test_costs_of_the_contract_are_differences_within_a_repetition() -> None:
+    microseconds = {
+        "0 in a list": [1, 2, 70],
+        "0 unguarded": [4, 5, 73],
+        "3 in a list": [1, 80, 3],
+        "3 unguarded": [10, 89, 12],
+        "3": [12, 91, 0],
+    }
+    timings = {name: Timing([each * 1e-6 for each in values]) for name, values in microseconds.items()}
+    assert contract.call(timings, "3") == pytest.approx(1)
+    assert contract.tensor(timings, 3) == pytest.approx(2)
+    assert contract.within(0.3, 0.3) == "0.30 / 0.3: met"
+    assert contract.within(0.31, 0.3) == "0.31 / 0.3: **missed**"
+
+
 def test_a_row_without_bar_has_no_verdict() -> None:
     assert judged((2.0, 1.0, 3.0), None) == "2 (1 to 3)"
 
@@ -150,7 +172,7 @@ def test_sections_run_from_end_to_end(tmp_path: Path) -> None:
         "TORCHDYNAMO_DISABLE": "1",
         "OPENBLAS_CORETYPE": "Haswell",
     }
-    sections = ["steps", "ratios", "products", "ceiling"]
+    sections = ["steps", "ratios", "products", "contract", "ceiling"]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", *sections],
         env=environment, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False,
@@ -158,7 +180,7 @@ def test_sections_run_from_end_to_end(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     results = (tmp_path / "RESULTS.md").read_text()
     assert "(other loss!)" not in results
-    for title in ("Training steps", "Matrix products", "Arithmetic"):
+    for title in ("Training steps", "Matrix products", "The contract", "Arithmetic"):
         assert f"## {title}" in results
     assert (tmp_path / "ratios.png").stat().st_size
-    assert "[4 of 4, after" in done.stderr
+    assert "[5 of 5, after" in done.stderr

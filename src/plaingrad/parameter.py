@@ -149,7 +149,7 @@ class FlatStorage:
     Attributes:
         parameters: the parameters, whose values and gradients are views into the buffers, in this order.
         value: shape (total number of elements,).
-        grad: the same.
+        grad: the same. Asking for it counts as having added to all of them.
         abandoned: whether a parameter has moved elsewhere since (`Module.to`, another flattening).
     """
 
@@ -176,16 +176,22 @@ class FlatStorage:
         self.parameters = parameters
         self.abandoned = False
         self.value = torch.cat([parameter._value.reshape(-1) for parameter in parameters])
-        self.grad = torch.cat([parameter._grad.reshape(-1) for parameter in parameters])
+        self._grad = torch.cat([parameter._grad.reshape(-1) for parameter in parameters])
         start = 0
         for parameter in parameters:
             size, stop = parameter.value.shape, start + parameter.value.numel()
-            parameter.bind(self.value[start:stop].view(size), self.grad[start:stop].view(size), self)
+            parameter.bind(self.value[start:stop].view(size), self._grad[start:stop].view(size), self)
             start = stop
+
+    @property
+    def grad(self) -> Tensor:
+        for parameter in self.parameters:
+            parameter.has_grad = True
+        return self._grad
 
     def zero_grad(self) -> None:
         """Set all gradients to zero, and note that no backward has added to them since."""
-        self.grad.zero_()
+        self._grad.zero_()
         for parameter in self.parameters:
             parameter.has_grad = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -66,16 +67,34 @@ class Pair:
     def normal(self, shape: tuple[int, ...]) -> Tensor:
         return torch.randn(shape, generator=self.generator, dtype=torch.float64)
 
-    def step(self) -> None:
-        """One step of both with the same random gradients."""
+    def step(
+        self,
+        frozen: Sequence[int] = (),
+        missing: Sequence[int] = (),
+        sides: Sequence[str] = ("ours", "theirs"),
+    ) -> None:
+        """One step with the same random gradients.
+
+        Args:
+            frozen: the numbers of the parameters that are frozen for this step.
+            missing: of those that have no gradient.
+            sides: who takes the step.
+        """
         self.gradients = [self.normal(shape) for shape in SHAPES]
-        for parameter, tensor, gradient in zip(self.parameters, self.tensors, self.gradients):
-            parameter.grad = gradient
-            tensor.grad = gradient.clone()
-        if self.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.tensors, self.clip_norm)
-        self.ours.step()
-        self.theirs.step()
+        self.ours.zero_grad()
+        for i, gradient in enumerate(self.gradients):
+            parameter, tensor = self.parameters[i], self.tensors[i]
+            parameter.frozen = i in frozen
+            tensor.grad = None
+            if i not in missing:
+                parameter.grad = gradient
+                tensor.grad = None if i in frozen else gradient.clone()
+        if "ours" in sides:
+            self.ours.step()
+        if "theirs" in sides:
+            if self.clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(self.tensors, self.clip_norm)
+            self.theirs.step()
 
     def assert_equal(self) -> None:
         for parameter, tensor in zip(self.parameters, self.tensors):

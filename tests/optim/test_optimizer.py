@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import io
 import pickle
 import re
@@ -113,13 +114,13 @@ def test_moving_the_model_moves_the_optimizer(name: str) -> None:
         optimizer.step()
 
     step()
-    before = {name: entry.clone() for name, entry in tensors(optimizer.state[0]).items()}
+    before = [{name: entry.clone() for name, entry in each.items()} for each in memory(optimizer)]
     model.to(torch.float64)
     optimizer.zero_grad()
-    moved = tensors(optimizer.state[0])
-    assert {entry.dtype for entry in moved.values()} == {torch.float64}
-    for key in before:
-        torch.testing.assert_close(moved[key], before[key].double(), rtol=0, atol=0)
+    for moved, kept in zip(memory(optimizer), before):
+        assert {entry.dtype for entry in moved.values()} == {torch.float64}
+        for key in kept:
+            torch.testing.assert_close(moved[key], kept[key].double(), rtol=0, atol=0)
     old = [parameter.value.clone() for parameter in model.parameters()]
     step()
     for parameter, value in zip(model.parameters(), old):
@@ -139,8 +140,12 @@ def test_two_optimizers_may_share_parameters_in_different_groupings() -> None:
     assert [parameter.value.item() for parameter in given] == [1.0 - 102, 1.0 - 12]
 
 
-def tensors(state: dict[str, Any]) -> dict[str, torch.Tensor]:
-    return {key: entry for key, entry in state.items() if isinstance(entry, torch.Tensor)}
+def memory(optimizer: optim.Optimizer) -> list[dict[str, torch.Tensor]]:
+    """The tensors that the rule remembers of each parameter."""
+    return [
+        {key: entry for key, entry in state.items() if isinstance(entry, torch.Tensor)}
+        for state in optimizer.state.values()
+    ]
 
 
 # Copies
@@ -230,9 +235,11 @@ def same(one: Any, other: Any) -> bool:
 def test_a_loaded_state_takes_the_dtype_of_the_parameters() -> None:
     single, double = parameters(3), [Parameter(torch.ones(3, dtype=torch.float64))]
     source, target = optim.Adam(double), optim.Adam(single)
+    double[0].grad = torch.ones(3, dtype=torch.float64)
     source.step()
     target.load_state_dict(source.state_dict())
-    assert target.state[0]["exp_avg"].dtype == torch.float32
+    assert target.state[single[0]]["exp_avg"].dtype == torch.float32
+    single[0].grad = torch.ones(3)
     target.step()
 
 
@@ -263,15 +270,22 @@ def changed(state: dict[str, Any], path: list[Any], value: Any) -> dict[str, Any
             "Adam param_groups[1]: expected parameters of shapes [(3,)], got [(4,)]",
         ),
         (
-            ["state", 1, "exp_avg"],
+            ["state", 1, 0, "state", "exp_avg"],
             torch.ones(4),
             "Adam param_groups[1]: expected 'exp_avg' of shape (3,), got (4,)",
+        ),
+        (
+            ["state", 1, 0, "parameters"],
+            2,
+            "Adam param_groups[1]: expected a state of 1 parameters, got [2]",
         ),
     ],
 )
 def test_a_state_that_does_not_fit_changes_nothing(path: list[Any], value: Any, message: str) -> None:
     given = parameters(2, 3)
     optimizer = optim.Adam([{"params": given[0]}, {"params": given[1]}], lr=0.5)
+    for parameter in given:
+        parameter.grad = torch.ones_like(parameter.value)
     optimizer.step()
     before = optimizer.state_dict()
     wrong = changed(changed(before, ["param_groups", 0, "eps"], 0.25), path, value)
@@ -350,7 +364,7 @@ SHARED = Parameter(torch.ones(2))
         ),
         (
             [{"params": parameters(1), "rate": 1}],
-            "SGD: expected options among ['lr', 'momentum', 'dampening', 'nesterov', 'weight_decay', "
+            "SGD: expected options among ['lr', 'momentum', 'dampening', 'weight_decay', 'nesterov', "
             "'maximize'], got ['rate']",
         ),
         (
@@ -366,8 +380,10 @@ def test_parameters_that_cannot_be_used_are_refused(params: Any, message: str) -
 
 
 def test_a_rule_without_an_update_says_so() -> None:
+    given = parameters(1)
+    given[0].grad = torch.ones(1)
     with pytest.raises(NotImplementedError, match="Optimizer has no update"):
-        optim.Optimizer(parameters(1), lr=0.1).step()
+        optim.Optimizer(given, lr=0.1).step()
 
 
 @pytest.mark.parametrize("twin", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))])
@@ -414,9 +430,75 @@ PENALTIES = [(rule, "weight_decay") for rule in ("SGD", "Adam", "RMSprop", "Adag
 
 @pytest.mark.parametrize(("rule", "option"), RATES + PENALTIES)
 def test_what_the_dtype_cannot_hold_is_told_by_name(rule: str, option: str) -> None:
-    optimizer = getattr(optim, rule)([Parameter(torch.ones(3))], **{option: 1e300})
+    single, double = (Parameter(torch.ones(3, dtype=dtype)) for dtype in (torch.float32, torch.float64))
+    single.has_grad = double.has_grad = True
+    optimizer = getattr(optim, rule)([single], **{option: 1e300})
     told = f"{rule}: expected options that float32 can hold, got {option}=1e+300"
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
         optimizer.step()
-    double = Parameter(torch.ones(3, dtype=torch.float64))
     getattr(optim, rule)([double], **{option: 1e300}).step()
+
+
+# Closures, and groups that come later
+
+
+def test_a_closure_computes_the_gradients_and_its_value_is_returned() -> None:
+    (parameter,) = parameters(2)
+    optimizer = optim.SGD([parameter], lr=0.5)
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        parameter.grad = torch.tensor([1.0, 2.0])
+        return 7.0
+
+    assert optimizer.step(closure) == 7.0
+    assert parameter.value.tolist() == [0.5, 0.0]
+    assert optimizer.step() is None
+
+
+@every_rule
+def test_a_group_may_be_added(name: str) -> None:
+    both = pair(name)
+    late, tensor = Parameter(torch.ones(3, dtype=torch.float64)), torch.ones(3, dtype=torch.float64)
+    both.step()
+    both.ours.add_param_group({"params": [late], "lr": 0.5})
+    both.theirs.add_param_group({"params": [tensor], "lr": 0.5})
+    for _ in range(3):
+        tensor.grad = None
+        both.step()
+        late.grad = tensor.grad = both.normal((3,))
+        both.ours.step()
+        both.theirs.step()
+    both.assert_equal()
+    torch.testing.assert_close(late.value, tensor, rtol=1e-10, atol=1e-10)
+
+
+def test_a_group_that_cannot_be_added_changes_nothing() -> None:
+    held = parameters(1)
+    optimizer = optim.SGD(held)
+    for group, message in [
+        ({"params": held}, r"expected each parameter in one group, got Parameter\(1,\) in two"),
+        ({"params": parameters(1), "lr": -1}, f"expected lr to be {NON_NEGATIVE}, got -1"),
+    ]:
+        with pytest.raises(ValueError, match=rf"^SGD param_groups\[1\]: {message}$"):
+            optimizer.add_param_group(group)
+    assert len(optimizer.param_groups) == len(optimizer.storages) == len(optimizer.segments) == 1
+
+
+# Options
+
+
+@every_rule
+def test_options_are_documented_in_the_order_of_the_signature(name: str) -> None:
+    rule = getattr(optim, name)
+    section = re.search(r"Args:\n(.*?)\n\n", rule.__doc__, re.DOTALL)
+    assert section is not None
+    assert re.findall(r"^\s+(\w+): \S.*\.$", section[1], re.MULTILINE) == list(inspect.signature(rule).parameters)
+
+
+def test_options_belong_to_groups_alone() -> None:
+    optimizer = optim.AdamW(parameters(1), 0.5, (0.8, 0.9))
+    assert not any(hasattr(optimizer, name) for name in optimizer.options)
+    assert optimizer.defaults["betas"] == (0.8, 0.9)
+    with pytest.raises(TypeError, match="decoupled_weight_decay"):
+        optim.AdamW(parameters(1), decoupled_weight_decay=False)

@@ -95,7 +95,10 @@ def test_a_plain_step_and_zeroing_are_one_operation_each() -> None:
             operations.append(function.overloadpacket.__name__)
             return function(*args, **(kwargs or {}))
 
-    rule = optim.SGD([Parameter(torch.ones(2, 3)), Parameter(torch.ones(3))], lr=0.1)
+    parameters = [Parameter(torch.ones(2, 3)), Parameter(torch.ones(3))]
+    rule = optim.SGD(parameters, lr=0.1)
+    for parameter in parameters:
+        parameter.has_grad = True
     with Listening():
         rule.step()
         rule.zero_grad()

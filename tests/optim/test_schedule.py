@@ -92,7 +92,8 @@ class Scheduled:
     def step(self) -> None:
         """One step of both schedules; a metric now improves, now does not, and is sometimes NaN."""
         if self.plateau:
-            self.metric = torch.randn((), generator=self.generator, dtype=torch.float64)
+            # Below 0, torch has another idea of "better".
+            self.metric = torch.randn((), generator=self.generator, dtype=torch.float64).abs()
             if self.metric > 2:
                 self.metric *= math.nan
             self.ours.step(self.metric)
@@ -117,7 +118,7 @@ def test_arguments_and_defaults_are_those_of_torch(name: str) -> None:
     found = list(inspect.signature(getattr(optim, name)).parameters.values())
     wanted = inspect.signature(getattr(torch.optim.lr_scheduler, name)).parameters.values()
     assert [(p.name, p.default, p.kind) for p in found[:-1]] == [
-        (p.name, p.default, p.kind) for p in wanted if p.name != "last_epoch"
+        (p.name, p.default, p.kind) for p in wanted
     ]
     default = "step" if name == "OneCycleLR" else "epoch"
     assert (found[-1].name, found[-1].default) == ("interval", default)
@@ -342,3 +343,63 @@ def test_optimizers_that_cannot_be_steered_are_refused() -> None:
     )
     with pytest.raises(ValueError, match=message):
         optim.OneCycleLR(optim.Adagrad([Parameter(torch.ones(1))]), max_lr=1.0, total_steps=2)
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEDULES if name != "ReduceLROnPlateau"])
+@settings(max_examples=20, deadline=None)
+@given(data=st.data(), before=st.integers(1, 20))
+def test_a_schedule_goes_on_from_the_initial_rates_of_the_groups(
+    name: str, data: st.DataObject, before: int
+) -> None:
+    options = data.draw(arguments[name], label="arguments")
+    if name == "OneCycleLR":
+        options["cycle_momentum"] = False
+    whole = Scheduled("SGD", name, options)
+    before = min(before, whole.steps)
+    for _ in range(before):
+        whole.ours.step()
+    state = whole.pair.ours.state_dict()
+    optimizer = optim.SGD([{"params": Parameter(torch.ones(2))}, {"params": Parameter(torch.ones(2))}])
+    for group, saved in zip(optimizer.param_groups, state["param_groups"]):
+        group.update(lr=saved["lr"], initial_lr=saved["initial_lr"])
+    resumed = getattr(optim, name)(optimizer, **options, last_epoch=before - 1)
+    assert resumed.last_epoch == before
+    assert resumed.get_last_lr() == whole.ours.get_last_lr()
+
+
+def test_without_an_initial_rate_no_schedule_goes_on() -> None:
+    optimizer = optim.SGD([Parameter(torch.ones(1))])
+    expected = re.escape("StepLR: expected 'initial_lr' in param_groups[0] to go on from, got none")
+    with pytest.raises(ValueError, match=f"^{expected}$"):
+        optim.StepLR(optimizer, 2, last_epoch=3)
+    with pytest.raises(ValueError, match="expected last_epoch to be -1 or a whole number of at least 0, got -2$"):
+        optim.StepLR(optimizer, 2, last_epoch=-2)
+
+
+def test_the_initial_rate_travels_with_the_optimizers_state() -> None:
+    optimizer, other = (optim.SGD([Parameter(torch.ones(1))], lr=0.5) for _ in range(2))
+    optim.ExponentialLR(optimizer, 0.5).step()
+    other.load_state_dict(optimizer.state_dict())
+    assert optim.ExponentialLR(other, 0.5, last_epoch=1).get_last_lr() == [0.125]
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("metric", [-3.0, 0.0, 3.0])
+def test_a_metric_that_stays_the_same_reduces_the_rate(mode: str, metric: float) -> None:
+    optimizer = optim.SGD([Parameter(torch.ones(1))], lr=1.0)
+    schedule = optim.ReduceLROnPlateau(optimizer, mode, factor=0.5, patience=2, threshold=0.1)
+    rates = []
+    for _ in range(4):
+        schedule.step(metric)
+        rates += schedule.get_last_lr()
+    assert rates == [1.0, 1.0, 1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("mode", "metric", "better"),
+    [("min", -3.2, False), ("min", -3.4, True), ("max", -2.8, False), ("max", -2.6, True)],
+)
+def test_a_negative_metric_is_better_by_a_share_of_its_size(mode: str, metric: float, better: bool) -> None:
+    schedule = optim.ReduceLROnPlateau(optim.SGD([Parameter(torch.ones(1))]), mode, threshold=0.1)
+    schedule.step(-3.0)
+    assert schedule.is_better(metric) == better

@@ -43,10 +43,10 @@ def values(model: Module) -> list[Tensor]:
 
 
 class Noise(Module):
-    """Adds what torch's global generator gives."""
+    """Adds what its generator gives."""
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x + torch.randn_like(x) if self.training else x
+        y = x + torch.empty_like(x).normal_(generator=self.generator) if self.training else x
         self.save(None, y)
         return y
 

@@ -57,7 +57,7 @@ def trained(
     options = {"sample_weight": w, "shuffle": False, "weight_decay_per": "sample", **options}
     history = run(model, (x, t), loss=loss, optimizer=optimizer, epochs=2, batch_size=2, **options)
     columns = {name: history[name] for name in ("loss", "penalty")}
-    return model, optimizer.state, columns
+    return model, optimizer.state_dict()["state"], columns
 
 
 def expect_nothing_of_them(

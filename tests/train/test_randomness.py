@@ -76,6 +76,28 @@ def test_without_a_seed_the_global_generator_governs_everything() -> None:
     assert losses() == losses()
 
 
+class Careless(Module):
+    """Draws from where it should not."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x + torch.randn_like(x)
+        self.save(None, y)
+        return y
+
+    def backward(self, dy: torch.Tensor) -> torch.Tensor:
+        self.restore(dy)
+        return dy
+
+
+def test_who_draws_from_the_global_generator_is_named() -> None:
+    model, x = nn.Sequential(nn.Linear(3, 3), Careless()), torch.randn(4, 3)
+    rule = optim.SGD(model.parameters(), lr=0.1)
+    options = {"loss": nn.MSELoss(), "optimizer": rule, "epochs": 1, "batch_size": 4, "progress": False}
+    with pytest.warns(RuntimeWarning, match="Careless drew from torch's global generator"):
+        fit(model, (x, x), seed=1, **options)
+    fit(model, (x, x), **options)
+
+
 def test_a_generator_is_inherited_down_the_tree() -> None:
     model, x = nn.Sequential(nn.Dropout(), nn.Residual(nn.RReLU())), torch.randn(50, 3)
     state = torch.get_rng_state()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,7 +68,8 @@ def test_the_bits_depend_on_the_call_alone(epochs: int, engine: str) -> None:
 def fresh(epochs: int) -> tuple[str, ...]:
     """`bits` in a process of its own."""
     command = [sys.executable, "-c", SCRIPT.format(epochs=epochs)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return tuple(done.stdout.split())
 
 

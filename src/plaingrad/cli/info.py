@@ -36,7 +36,7 @@ def info(model: Model, quiet: Quiet = False, json: Json = False) -> None:
     found = {
         "file": str(model),
         "layers": layers(file.module),
-        "parameters": sum(value.numel() for value, _ in file.module.parameters()),
+        "parameters": sum(parameter.value.numel() for parameter in file.module.parameters()),
         "versions": file.versions,
     }
     owner: Any = TableModel.load(model) if holds_table(file) else None
@@ -54,7 +54,7 @@ def layers(module: Module) -> list[dict[str, Any]]:
     found = []
     for name, layer in _leaves(module, ""):
         shapes = {key: list(value.shape) for key, value in layer.state_dict().items()}
-        parameters = sum(value.numel() for value, _ in layer.parameters())
+        parameters = sum(parameter.value.numel() for parameter in layer.parameters())
         found.append({"name": name, "layer": repr(layer), "shapes": shapes, "parameters": parameters})
     return found
 

@@ -126,7 +126,7 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin, BaseEstimator):
         finally:
             for module in self.modules_:
                 module.to(own)
-        if not all(all_finite(value) for module in self.modules_ for value, _ in module.parameters()):
+        if not all(all_finite(p.value) for module in self.modules_ for p in module.parameters()):
             raise ValueError(NOT_FINITE)
         self._predictor = predictor(self)
         return self

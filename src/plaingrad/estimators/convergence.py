@@ -165,9 +165,10 @@ class Convergence(Callback):
     def change_rate(self, rate: float) -> None:
         """Let steps from now on have this rate; the velocity keeps that of the steps it was made of."""
         optimizer = self.run.optimizer
-        for group, state in zip(optimizer.param_groups, optimizer.state):
-            if "momentum_buffer" in state:
-                state["momentum_buffer"] *= group["lr"] / rate
+        for group, segments in zip(optimizer.param_groups, optimizer.segments):
+            for segment in segments:
+                if "momentum_buffer" in segment.state:
+                    segment.state["momentum_buffer"] *= group["lr"] / rate
             group["lr"] = rate
 
     def tell(self, line: str) -> None:

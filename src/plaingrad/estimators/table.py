@@ -87,7 +87,7 @@ class TableModel:
 
     def __repr__(self) -> str:
         """What it predicts from what, and with how much."""
-        sizes = [sum(value.numel() for value, _ in member.parameters()) for member in self.members]
+        sizes = [sum(parameter.value.numel() for parameter in member.parameters()) for member in self.members]
         several = f"{len(sizes)} networks" if len(sizes) > 1 else "a network"
         parts = [
             f"{self.target.task} of {self.target.name!r:.60}{_into(self.target.class_names)}",

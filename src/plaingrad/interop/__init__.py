@@ -5,6 +5,7 @@ from plaingrad.interop.builder import build
 from plaingrad.interop.holder import Graph, Holder
 from plaingrad.interop.model_file import ModelFile, load, save
 from plaingrad.interop.onnx import export_onnx
+from plaingrad.interop.optimizer import load_torch_optimizer_state, to_torch_optimizer_state
 from plaingrad.interop.torch import from_torch, to_torch
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "export_onnx",
     "from_torch",
     "load",
+    "load_torch_optimizer_state",
     "save",
     "to_torch",
+    "to_torch_optimizer_state",
 ]

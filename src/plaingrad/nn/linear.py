@@ -72,7 +72,8 @@ class Linear(Module):
             raise ModuleError(self, f"expected {expected}, got {shape(x)} of {x.dtype}")
         rows = as_matrix(x)
         y = rows @ weight.T if self.bias is None else self.bias.value.addmm(rows, weight.T)
-        y = y.view(*x.shape[:-1], self.out_features)
+        if x.ndim != 2:
+            y = y.view(*x.shape[:-1], self.out_features)
         self.save(x, y)
         return y
 

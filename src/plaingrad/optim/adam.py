@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
-from plaingrad.optim.optimizer import Optimizer, Parameters, Vector, accumulator
-from plaingrad.optim.options import FLAG, FRACTIONS, NON_NEGATIVE, Expected
+from plaingrad.optim.optimizer import Optimizer, Vector, accumulator
+from plaingrad.optim.options import FLAG, FRACTIONS, NON_NEGATIVE, option
+from plaingrad.optim.segment import Group, State
 
 
 class Adam(Optimizer):
@@ -28,72 +29,35 @@ class Adam(Optimizer):
     Keras and scikit-learn leave out the last r; ε is then the paper's :math:`\hat\epsilon`, which counts for
     more in the first steps.
 
-    Args:
-        params: the parameters, or dicts of parameters and options (see `Optimizer`).
-        lr: the step size γ.
-        betas: how much of the two running means is kept, β₁ and β₂.
-        eps: the number ε that keeps the denominator from 0.
-        weight_decay: the factor λ of the penalty on large weights.
-        amsgrad: whether to divide by the largest v so far.
-        maximize: whether to walk up instead.
-        decoupled_weight_decay: whether to shrink the weights themselves, as `AdamW` does, and leave the
-            gradient alone.
-        epsilon_hat: whether ``eps`` is ε̂, without r.
-        clip_norm: the norm that the gradient keeps to; None leaves it alone.
-
-    Raises:
-        ValueError: there are no parameters, one is in two groups, or an option is unknown or out of range.
-
     Source: D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015; S. Reddi, S. Kale, S. Kumar,
     "On the convergence of Adam and beyond", 2018 (amsgrad).
     """
 
-    expected: ClassVar[dict[str, Expected]] = {
-        **Optimizer.expected,
-        "betas": FRACTIONS,
-        "eps": NON_NEGATIVE,
-        "amsgrad": FLAG,
-        "decoupled_weight_decay": FLAG,
-        "epsilon_hat": FLAG,
-    }
-
-    def __init__(
-        self,
-        params: Parameters,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-        decoupled_weight_decay: bool = False,
-        epsilon_hat: bool = False,
-        clip_norm: float | None = None,
-    ) -> None:
-        super().__init__(
-            params,
-            clip_norm=clip_norm,
-            lr=lr,
-            betas=betas,
-            eps=eps,
-            weight_decay=weight_decay,
-            amsgrad=amsgrad,
-            maximize=maximize,
-            decoupled_weight_decay=decoupled_weight_decay,
-            epsilon_hat=epsilon_hat,
-        )
+    lr: float = option("the step size γ", NON_NEGATIVE, default=1e-3)
+    betas: tuple[float, float] = option(
+        "how much of the two running means is kept, β₁ and β₂", FRACTIONS, default=(0.9, 0.999)
+    )
+    eps: float = option("the number ε that keeps the denominator from 0", NON_NEGATIVE, default=1e-8)
+    weight_decay: float = option("the factor λ of the penalty on large weights", NON_NEGATIVE, default=0)
+    amsgrad: bool = option("whether to divide by the largest v so far", FLAG, default=False)
+    decoupled_weight_decay: bool = option(
+        "whether to shrink the weights themselves, as `AdamW` does, and leave the gradient alone",
+        FLAG,
+        default=False,
+        kw_only=True,
+    )
+    epsilon_hat: bool = option("whether ``eps`` is ε̂, without r", FLAG, default=False, kw_only=True)
 
     def penalty_factor(self, group: Mapping[str, Any]) -> float:
         return 0.0 if group["decoupled_weight_decay"] else super().penalty_factor(group)
 
-    def decay(self, value: Vector, grad: Vector, group: dict[str, Any]) -> Vector:
+    def decay(self, value: Vector, grad: Vector, group: Group) -> Vector:
         if not group["decoupled_weight_decay"]:
             return super().decay(value, grad, group)
         value.mul_(1 - group["lr"] * group["weight_decay"])
         return grad
 
-    def update(self, value: Vector, grad: Vector, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, value: Vector, grad: Vector, state: State, group: Group) -> None:
         beta1, beta2 = group["betas"]
         t = state["step"] = state.get("step", 0) + 1
         m = accumulator(state, "exp_avg", value)
@@ -115,42 +79,9 @@ class AdamW(Adam):
         \theta &\leftarrow (1 - \gamma \lambda)\, \theta \\
         \theta &\leftarrow \theta - \gamma\, \frac{\hat m}{\sqrt{\hat v} + \epsilon} && \text{as in Adam}
 
-    Args:
-        params: the parameters, or dicts of parameters and options (see `Optimizer`).
-        lr: the step size γ.
-        betas: how much of the two running means is kept, β₁ and β₂.
-        eps: the number ε that keeps the denominator from 0.
-        weight_decay: the rate λ at which weights shrink.
-        amsgrad: whether to divide by the largest v so far.
-        maximize: whether to walk up instead.
-        clip_norm: the norm that the gradient keeps to; None leaves it alone.
-
-    Raises:
-        ValueError: there are no parameters, one is in two groups, or an option is unknown or out of range.
-
     Source: I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", 2019.
     """
 
-    def __init__(
-        self,
-        params: Parameters,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-        clip_norm: float | None = None,
-    ) -> None:
-        super().__init__(
-            params,
-            lr,
-            betas,
-            eps,
-            weight_decay,
-            amsgrad,
-            maximize=maximize,
-            decoupled_weight_decay=True,
-            clip_norm=clip_norm,
-        )
+    weight_decay: float = option("the rate λ at which weights shrink", NON_NEGATIVE, default=1e-2)
+    decoupled_weight_decay: bool = option("always so", FLAG, default=True, kw_only=True, init=False)
+    epsilon_hat: bool = option("never so", FLAG, default=False, kw_only=True, init=False)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from plaingrad.optim.options import Expected, expect
+from plaingrad.optim.segment import learning
 from plaingrad.parameter import Parameter
 
 LIMIT = Expected("a number of at least 0", lambda value: isinstance(value, (int, float)) and value >= 0)
-ORDER = Expected("a number above 0", lambda value: isinstance(value, (int, float)) and value > 0)
+ORDER = Expected("a number", lambda value: isinstance(value, (int, float)) and not math.isnan(value))
+
+LARGE = 1e18
+"""From here on tensors are scaled in two steps, or the factor could be too small for float32."""
+POWERS = 900
+"""The range of exponents of two that powers may have, for sums of them to be exact in float64."""
 
 
 def clip_grad_norm_(
@@ -25,14 +33,19 @@ def clip_grad_norm_(
     .. math::
         g \leftarrow g \cdot \min\Big(1, \frac{c}{\lVert g \rVert_p + 10^{-6}}\Big)
 
+    No power of a finite gradient overflows or vanishes on the way. Parameters without a gradient and frozen
+    ones do not count.
+
     Args:
         parameters: those of a model, or a single one. Their gradients are changed in place.
         max_norm: the norm c to keep to; infinity only measures.
-        norm_type: the order p of the norm; ``math.inf`` for the largest absolute value.
+        norm_type: the order p of the norm, which is the norm of the parameters' norms: ``math.inf`` for the
+            largest absolute value, ``-math.inf`` for the least, 0 for the number of parameters whose
+            gradient is not all 0.
         error_if_nonfinite: whether to refuse a norm that is infinite or NaN, leaving the gradients alone.
 
     Returns:
-        The norm before clipping, a scalar.
+        The norm before clipping, a scalar; infinite if the gradients' dtype cannot hold it.
 
     Raises:
         ValueError: there are no parameters, an argument is out of range, or the norm is not finite and
@@ -44,11 +57,14 @@ def clip_grad_norm_(
     expect("clip_grad_norm_", "max_norm", LIMIT, max_norm)
     expect("clip_grad_norm_", "norm_type", ORDER, norm_type)
     grads = gradients("clip_grad_norm_", parameters)
+    if not grads:
+        return torch.zeros(())
     norm = total_norm(grads, norm_type)
-    if error_if_nonfinite and not norm.isfinite():
-        raise ValueError(f"clip_grad_norm_: expected a finite norm of order {norm_type}, got {float(norm)}")
+    total = torch.tensor(norm.relative * norm.unit, dtype=grads[0].dtype, device=grads[0].device)
+    if error_if_nonfinite and not total.isfinite():
+        raise ValueError(f"clip_grad_norm_: expected a finite norm of order {norm_type}, got {float(total)}")
     scale_to_norm(grads, norm, max_norm)
-    return norm
+    return total
 
 
 def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: float) -> None:
@@ -69,24 +85,61 @@ def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: fl
         grad.clamp_(-clip_value, clip_value)
 
 
+def clip_to_norm(grads: Sequence[Tensor], max_norm: float) -> None:
+    """Scale tensors that together have a larger norm of order 2 to this one, in place."""
+    if grads:
+        scale_to_norm(grads, total_norm(grads), max_norm)
+
+
 def gradients(where: str, parameters: Parameter | Iterable[Parameter]) -> list[Tensor]:
-    """The gradients of one or several parameters."""
-    grads = [p.grad for p in ([parameters] if isinstance(parameters, Parameter) else parameters)]
-    if not grads:
+    """The gradients of one or several parameters, of those that have one."""
+    parameters = [parameters] if isinstance(parameters, Parameter) else list(parameters)
+    if not parameters:
         raise ValueError(f"{where}: expected at least one parameter, got none")
-    return grads
+    return [parameter.grad for parameter, active in zip(parameters, learning(parameters)) if active]
 
 
-def total_norm(grads: Sequence[Tensor], norm_type: float = 2.0) -> Tensor:
+class Norm(NamedTuple):
+    """A norm as a product, which may be too large for any dtype.
+
+    Attributes:
+        relative: the norm of the tensors divided by ``unit``.
+        unit: the absolute value of one of their elements, or 1.
+    """
+
+    relative: float
+    unit: float = 1.0
+
+
+def total_norm(grads: Sequence[Tensor], order: float = 2.0) -> Norm:
     """The norm of several tensors as one vector, which is the norm of their norms."""
-    norms = [grad.norm(norm_type) for grad in grads]
-    if len(norms) == 1:
+    grads = [grad for grad in grads if grad.numel()]
+    if not grads:
+        return Norm(0.0)
+    norm = norm_of_norms(grads, order)
+    if math.isinf(order) or 0 < norm < LARGE and abs(order * math.log2(norm)) < POWERS:
+        return Norm(norm)
+    unit = norm_of_norms(grads, math.copysign(math.inf, order))
+    if order == 0 or unit == 0 or not math.isfinite(unit):
+        return Norm(norm)
+    return Norm(norm_of_norms([grad.double() / unit for grad in grads], order), unit)
+
+
+def norm_of_norms(grads: Sequence[Tensor], order: float) -> float:
+    """The norm of tensors, summed up in float64 and not kept from overflow."""
+    norms = [torch.linalg.vector_norm(grad, order, dtype=torch.float64).item() for grad in grads]
+    if len(norms) == 1 and order != 0:
         return norms[0]
-    return torch.stack([norm.to(norms[0].device) for norm in norms]).norm(norm_type)
+    return torch.linalg.vector_norm(torch.tensor(norms, dtype=torch.float64), order).item()
 
 
-def scale_to_norm(grads: Sequence[Tensor], norm: Tensor, max_norm: float) -> None:
-    """Scale tensors whose norm together is ``norm`` to at most ``max_norm``, in place."""
-    factor = (max_norm / (norm + 1e-6)).clamp(max=1)
+def scale_to_norm(grads: Sequence[Tensor], norm: Norm, max_norm: float) -> None:
+    """Scale tensors that together have this norm to at most ``max_norm``, in place."""
+    unit = max(norm.unit, 1.0)
+    factor = max_norm / (norm.relative * (norm.unit / unit) + 1e-6 / unit)
+    if factor >= unit or max_norm == math.inf:
+        return
     for grad in grads:
-        grad.mul_(factor.to(grad.device))
+        if unit > 1:
+            grad.div_(unit)  # first, for the whole factor may be too small for the dtype
+        grad.mul_(factor)

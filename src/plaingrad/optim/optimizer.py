@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, dataclass_transform
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from plaingrad.optim.clip import scale_to_norm, total_norm
-from plaingrad.optim.options import FLAG, NON_NEGATIVE, POSITIVE_OR_NONE, Expected, expect
-from plaingrad.parameter import FlatStorage, Parameter, shape
+from plaingrad.optim.clip import clip_to_norm
+from plaingrad.optim.options import (
+    FLAG,
+    NON_NEGATIVE,
+    POSITIVE_OR_NONE,
+    Expected,
+    arguments,
+    declared,
+    expect,
+    option,
+)
+from plaingrad.optim.segment import Group, Segment, State, bind, divided, learning
+from plaingrad.optim.state import described, expect_alike, restored, state_of
+from plaingrad.parameter import FlatStorage, Parameter
 
 Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
 Vector = Float[Tensor, " n"]
 
 
+@dataclass_transform(eq_default=False, field_specifiers=(option,))
+@declared
 class Optimizer:
     r"""An update rule over flat vectors.
 
-    The parameters of a group share one contiguous buffer, and so do their gradients. A subclass writes
-    `update` as its paper writes it, once for the whole vector. Before that, `step` has done what all rules
-    share:
+    The parameters of a group share one contiguous buffer, and so do their gradients. A subclass declares its
+    options as fields and writes `update` as its paper writes it, once for the whole vector:
+
+    .. code-block:: python
+
+        class SignSGD(Optimizer):
+            lr: float = option("the step size", NON_NEGATIVE, default=1e-3)
+
+            def update(self, value, grad, state, group):
+                value.sub_(grad.sign(), alpha=group["lr"])
+
+    Before that, `step` has done what all rules share:
 
     .. math::
         g &\leftarrow g \cdot \min\Big(1, \frac{\text{clip\_norm}}{\lVert g \rVert_2 + 10^{-6}}\Big)
@@ -30,60 +52,73 @@ class Optimizer:
         g &\leftarrow -g && \text{to maximize} \\
         g &\leftarrow g + \lambda \theta && \lambda = \text{weight\_decay}
 
-    Args:
-        params: the parameters, or a list of dicts ``{"params": ..., "lr": ...}`` whose options override
-            the defaults for their own parameters.
-        lr: the step size.
-        weight_decay: the factor λ of the penalty on large weights.
-        maximize: whether to walk up instead.
-        clip_norm: the norm that the gradient keeps to; None leaves it alone.
-        options: what else the rule has.
+    A parameter that is frozen, or that has no gradient since `zero_grad`, is left alone: it is not decayed
+    either, and what the rule remembers of it does not change.
 
     Attributes:
         param_groups: a dict for each group, its options and its ``"params"``. Options may be changed at any
             time: ``optimizer.param_groups[0]["lr"] = 0.1``.
-        state: what the rule remembers, a dict for each group. Tensors in it are flat vectors.
-
-    Raises:
-        ValueError: there are no parameters, one is in two groups, or an option is unknown or out of range.
+        options: the names of a group's options, and what they may be.
+        defaults: the options of a group that does not name them.
+        needs_shapes: whether `update` gets each parameter alone and in its own shape rather than one vector.
     """
 
-    expected: ClassVar[dict[str, Expected]] = {
-        "lr": NON_NEGATIVE,
-        "weight_decay": NON_NEGATIVE,
-        "maximize": FLAG,
-    }
+    params: Parameters = option(
+        "the parameters, or dicts ``{'params': ..., 'lr': ...}`` whose options override the others"
+    )
+    lr: float = option("the step size", NON_NEGATIVE)
+    maximize: bool = option("whether to walk up instead", FLAG, default=False, kw_only=True)
+    clip_norm: float | None = option(
+        "the norm that the gradient keeps to; None leaves it alone", default=None, kw_only=True
+    )
 
-    def __init__(
-        self,
-        params: Parameters,
-        *,
-        lr: float,
-        weight_decay: float = 0,
-        maximize: bool = False,
-        clip_norm: float | None = None,
-        **options: Any,
-    ) -> None:
-        expect(type(self).__name__, "clip_norm", POSITIVE_OR_NONE, clip_norm)
-        self.clip_norm = clip_norm
-        defaults = {"lr": lr, **options, "weight_decay": weight_decay, "maximize": maximize}
-        given: list[Any] = list(params)
-        if not any(isinstance(entry, dict) for entry in given):
-            given = [{"params": given}]
-        self.param_groups: list[dict[str, Any]] = []
-        for i, group in enumerate(given):
-            where = type(self).__name__ + (f" param_groups[{i}]" if len(given) > 1 else "")
-            self.param_groups.append(self._group(where, group, defaults))
-        self._storages = [FlatStorage.of(group["params"]) for group in self.param_groups]
-        self.state: list[dict[str, Any]] = [{} for _ in self.param_groups]
+    options: ClassVar[dict[str, Expected]]
+    needs_shapes: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **details: Any) -> None:
+        super().__init_subclass__(**details)
+        declared(cls)
+
+    def __post_init__(self) -> None:
+        name, params = type(self).__name__, list(vars(self).pop("params"))
+        expect(name, "clip_norm", POSITIVE_OR_NONE, self.clip_norm)
+        self.defaults: Group = {
+            each.name: vars(self).pop(each.name, each.default)
+            for each in arguments(type(self))
+            if each.name in self.options
+        }
+        groups: list[Any] = params
+        if not any(isinstance(entry, dict) for entry in params):
+            groups = [{"params": params}]
+        self.param_groups: list[Group] = []
+        self._storages: list[FlatStorage] = []
+        self._segments: list[list[Segment]] = []
+        for i, group in enumerate(groups):
+            where = name + (f" param_groups[{i}]" if len(groups) > 1 else "")
+            self.param_groups.append(self._group(where, group))
+        for group in self.param_groups:
+            self._hold(group["params"])
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Update more parameters, beginning anew with what the rule remembers of them.
+
+        Args:
+            param_group: a dict as for the constructor; options that it does not name are the constructor's.
+
+        Raises:
+            ValueError: as for the constructor.
+        """
+        group = self._group(f"{type(self).__name__} param_groups[{len(self.param_groups)}]", param_group)
+        self.param_groups.append(group)
+        self._hold(group["params"])
 
     def update(self, value: Vector, grad: Vector, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Change ``value`` in place by the rule.
 
         Args:
-            value: all parameters of a group as one vector.
+            value: parameters of a group as one vector; a single one in its shape if `needs_shapes`.
             grad: their gradient, which must not be changed.
-            state: what the rule remembers of this group, empty at first.
+            state: what the rule remembers of them, empty at first.
             group: the options.
         """
         raise NotImplementedError(f"{type(self).__name__} has no update")
@@ -94,85 +129,129 @@ class Optimizer:
 
     def penalty_factor(self, group: Mapping[str, Any]) -> float:
         """The λ of what the weight decay of a group adds to the loss, ½ λ ‖θ‖²; see `penalty`."""
-        return group["weight_decay"]
+        return group.get("weight_decay", 0.0)
 
     def penalty(self, samples: float = 1.0) -> Tensor:
         """What the weight decay adds to the loss, ½ λ / samples ‖θ‖² summed over the groups, shape ``()``.
 
+        Frozen parameters do not count.
+
         Args:
             samples: as for `step`.
         """
-        squares = [
-            self.penalty_factor(group) * storage.value.dot(storage.value)
-            for storage, group in zip(self.storages, self.param_groups)
-            if self.penalty_factor(group)
-        ]
-        return sum(squares, torch.zeros(())) / (2 * samples)
+        squares = torch.zeros(())
+        for storage, group in zip(self.storages, self.param_groups):
+            factor = self.penalty_factor(group)
+            vectors = [storage.value]
+            if any(parameter.frozen for parameter in storage.parameters):
+                vectors = [p.value.reshape(-1) for p in storage.parameters if not p.frozen]
+            if factor:
+                squares = sum((factor * vector.dot(vector) for vector in vectors), squares)
+        return squares / (2 * samples)
 
     def check(self, where: str, group: Mapping[str, Any]) -> None:
         """Refuse options that are out of range; a rule whose options depend on each other adds to this."""
-        for name, expected in self.expected.items():
+        for name, expected in self.options.items():
             expect(where, name, expected, group[name])
 
-    def step(self, samples: float = 1.0) -> None:
-        """Update every parameter once.
+    def step(self, closure: Callable[[], Any] | None = None, *, samples: float = 1.0) -> Any:
+        """Update once every parameter that is not frozen and has a gradient.
 
         Args:
+            closure: computes the gradients anew before the update.
             samples: by what the weight decay is divided: where it is meant for one sample, the number of
                 samples in the batch.
+
+        Returns:
+            What the closure returns; None without one.
 
         Raises:
             ValueError: an option is too large for the parameters' dtype.
         """
-        storages = self.storages
+        loss = None if closure is None else closure()
+        selected = self.select(learning)
         if self.clip_norm is not None:
-            grads = [storage.grad for storage in storages]
-            scale_to_norm(grads, total_norm(grads), self.clip_norm)
-        for storage, state, group in zip(storages, self.state, self.param_groups):
-            value, grad = storage.value, storage.grad
-            if group["maximize"]:
-                grad = -grad
-            try:
-                if group["weight_decay"]:
-                    decay = group["weight_decay"] / samples
-                    grad = self.decay(value, grad, {**group, "weight_decay": decay})
-                self.update(value, grad, state, group)
-            except RuntimeError as error:
-                if "without overflow" not in str(error):
-                    raise
-                raise ValueError(self._too_large(value, group)) from error
+            clip_to_norm([segment.grad for segments in selected for segment in segments], self.clip_norm)
+        for segments, group in zip(selected, self.param_groups):
+            for segment in segments:
+                value, grad = segment.value, segment.grad
+                if group["maximize"]:
+                    grad = -grad
+                try:
+                    if decay := group.get("weight_decay"):
+                        grad = self.decay(value, grad, {**group, "weight_decay": decay / samples})
+                    self.update(value, grad, segment.state, group)
+                except RuntimeError as error:
+                    if "without overflow" not in str(error):
+                        raise
+                    raise ValueError(self._too_large(value, group)) from error
+        return loss
 
     def zero_grad(self) -> None:
-        """Set all gradients to zero."""
+        """Set all gradients to zero, and note that there are none."""
         for storage in self.storages:
-            storage.grad.zero_()
+            storage.zero_grad()
+
+    def select(self, flags: Callable[[list[Parameter]], list[bool]]) -> list[list[Segment]]:
+        """The segments of each group whose parameters are all active; what is active in part is split.
+
+        Args:
+            flags: whether each of some parameters is active.
+        """
+        selected = []
+        for i, segments in enumerate(self.segments):
+            chosen = segments
+            for segment in segments:
+                if not all(flags(segment.parameters)):
+                    self._segments[i], chosen = divided(segments, flags)
+                    break
+            selected.append(chosen)
+        return selected
 
     @property
     def storages(self) -> list[FlatStorage]:
         """The flat storage of each group, built anew where parameters have moved; the state moves along."""
-        for i, storage in enumerate(self._storages):
+        for storage in self._storages:
             if storage.abandoned:
-                storage = self._storages[i] = FlatStorage.of(self.param_groups[i]["params"])
-                self.state[i] = {name: moved(entry, storage.value) for name, entry in self.state[i].items()}
+                i = self._storages.index(storage)
+                self._storages[i] = FlatStorage.of(storage.parameters)
+                bind(self._storages[i], self._segments[i])
         return self._storages
+
+    @property
+    def segments(self) -> list[list[Segment]]:
+        """The parameters of each group, cut where some have been updated without others."""
+        return self.storages and self._segments  # in this order, for the first may bind the second anew
+
+    @property
+    def state(self) -> dict[Parameter, State]:
+        """What the rule remembers of each parameter, as in torch.optim; the tensors are views."""
+        return {
+            parameter: state
+            for segments in self.segments
+            for segment in segments
+            for parameter, state in segment.per_parameter()
+        }
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a pickle is made from: storage and state as they belong together."""
-        self._storages = self.storages
-        return vars(self)
+        return {**vars(self), "_storages": list(self.storages)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        for storage, segments in zip(self._storages, self._segments):
+            bind(storage, segments)
 
     def state_dict(self) -> dict[str, Any]:
         """The options and the state of every group, independent of this optimizer.
 
-        In place of its parameters, a group has their shapes.
+        In place of its parameters, a group has their shapes; its state is a list of dicts, each of so many
+        consecutive ``"parameters"`` and their ``"state"``.
         """
         return {
             "clip_norm": self.clip_norm,
             "param_groups": [described(group) for group in self.param_groups],
-            "state": [
-                {name: moved(entry, storage.value, copy=True) for name, entry in state.items()}
-                for state, storage in zip(self.state, self.storages)
-            ],
+            "state": [state_of(segments) for segments in self.segments],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -194,28 +273,17 @@ class Optimizer:
                 f"{name}: expected a state of {len(self.param_groups)} parameter groups, got {len(groups)}"
             )
         expect(name, "clip_norm", POSITIVE_OR_NONE, state["clip_norm"])
-        for i, (own, group, memory) in enumerate(zip(map(described, self.param_groups), groups, memories)):
+        segments = []
+        for i, (own, group, memory) in enumerate(zip(self.param_groups, groups, memories)):
             where = f"{name} param_groups[{i}]"
-            if group.keys() != own.keys():
-                raise ValueError(f"{where}: expected a state with {list(own)}, got {list(group)}")
-            if list(map(tuple, group["shapes"])) != own["shapes"]:
-                raise ValueError(
-                    f"{where}: expected parameters of shapes {own['shapes']}, got {group['shapes']}"
-                )
+            expect_alike(where, group, described(own))
             self.check(where, group)
-            size = shape(self.storages[i].value)
-            for key, entry in memory.items():
-                if isinstance(entry, Tensor) and shape(entry) != size:
-                    raise ValueError(f"{where}: expected {key!r} of shape {size}, got {shape(entry)}")
-        self.clip_norm = state["clip_norm"]
+            segments.append(restored(where, memory, self.storages[i], self.needs_shapes))
+        self.clip_norm, self._segments = state["clip_norm"], segments
         for own, group in zip(self.param_groups, groups):
             own.update((key, option) for key, option in group.items() if key != "shapes")
-        self.state = [
-            {key: moved(entry, storage.value, copy=True) for key, entry in memory.items()}
-            for memory, storage in zip(memories, self.storages)
-        ]
 
-    def _group(self, where: str, group: Any, defaults: dict[str, Any]) -> dict[str, Any]:
+    def _group(self, where: str, group: Any) -> Group:
         if not isinstance(group, dict) or "params" not in group:
             raise ValueError(f"{where}: expected a dict with 'params', got {group!r}")
         params = group["params"]
@@ -227,12 +295,18 @@ class Optimizer:
                 raise ValueError(f"{where}: expected instances of Parameter, got a {type(param).__name__}")
             if any(param in earlier["params"] for earlier in self.param_groups):
                 raise ValueError(f"{where}: expected each parameter in one group, got {param} in two")
-        unknown = [name for name in group if name not in defaults and name != "params"]
+        unknown = [name for name in group if name not in self.defaults and name != "params"]
         if unknown:
-            raise ValueError(f"{where}: expected options among {list(defaults)}, got {unknown}")
-        complete = {**defaults, **group, "params": params}
+            raise ValueError(f"{where}: expected options among {list(self.defaults)}, got {unknown}")
+        complete = {**self.defaults, **group, "params": params}
         self.check(where, complete)
         return complete
+
+    def _hold(self, params: list[Parameter]) -> None:
+        storage = FlatStorage.of(params)
+        parts = [[each] for each in params] if self.needs_shapes else [params]
+        self._storages.append(storage)
+        self._segments.append(bind(storage, [Segment(part, {}, self.needs_shapes) for part in parts]))
 
     def _too_large(self, value: Vector, group: Mapping[str, Any]) -> str:
         """Which options the parameters' dtype cannot hold, or what the rule makes of them."""
@@ -245,24 +319,13 @@ class Optimizer:
     def __repr__(self) -> str:
         lines = []
         for group in self.param_groups:
-            options = [f"{name}={value!r}" for name, value in group.items() if name != "params"]
+            options = [f"{name}={group[name]!r}" for name in self.options]
             lines.append(f"{type(self).__name__}({', '.join(options)})")
         return "\n".join(lines)
 
 
-def described(group: dict[str, Any]) -> dict[str, Any]:
-    """A group's options, with the shapes of its parameters in their place."""
-    options = {name: option for name, option in group.items() if name != "params"}
-    return {**options, "shapes": [shape(parameter.value) for parameter in group["params"]]}
-
-
-def moved(entry: Any, like: Tensor, copy: bool = False) -> Any:
-    """A tensor in the dtype and on the device of another; anything else as it is."""
-    return entry.to(like, copy=copy) if isinstance(entry, Tensor) else entry
-
-
-def accumulator(state: dict[str, Any], name: str, like: Tensor, start: float = 0.0) -> Tensor:
-    """The vector of this name in a group's state, made when it is first asked for."""
+def accumulator(state: State, name: str, like: Tensor, start: float = 0.0) -> Tensor:
+    """The tensor of this name in a state, made like another when it is first asked for."""
     if name not in state:
         state[name] = torch.full_like(like, start)
     return state[name]

@@ -1,11 +1,12 @@
-"""What the options of update rules and schedules may be, and the message for what they may not."""
+"""The options of update rules and schedules: how a rule declares them, and what they may be."""
 
 from __future__ import annotations
 
 import math
 import numbers
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, NamedTuple, TypeVar
 
 
 class Expected(NamedTuple):
@@ -40,6 +41,9 @@ FRACTIONS = Expected(
 )
 COUNT = Expected("a whole number of at least 1", is_count)
 COUNT_OR_ZERO = Expected("a whole number of at least 0", lambda value: value == 0 or is_count(value))
+COUNT_OR_BEFORE = Expected(
+    f"-1 or {COUNT_OR_ZERO.words}", lambda value: value == -1 or COUNT_OR_ZERO.fits(value)
+)
 FLAG = Expected("True or False", lambda value: isinstance(value, bool))
 
 
@@ -56,3 +60,49 @@ def expect(where: str, name: str, expected: Expected, value: Any) -> None:
     """
     if not expected.fits(value):
         raise ValueError(f"{where}: expected {name} to be {expected.words}, got {value!r}")
+
+
+def option(words: str, expected: Expected | None = None, *, default: Any = MISSING, **details: Any) -> Any:
+    """Declare an option of an update rule, as a field of its class.
+
+    Args:
+        words: what it is, for the documentation.
+        expected: what it may be; None for what is not an option of parameter groups.
+        default: its value if none is passed; without one, the argument is required.
+        details: ``kw_only`` and ``init`` of a dataclass's field.
+    """
+    return field(default=default, metadata={"words": words, "expected": expected}, **details)
+
+
+def arguments(rule: type) -> list[Field[Any]]:
+    """The declared fields of a rule in the order of its signature."""
+    return sorted(fields(rule), key=lambda each: bool(each.kw_only))
+
+
+def documented(text: str | None, rule: type) -> str | None:
+    """A rule's docstring with the section on its arguments, before the source if that is named."""
+    if text is None:
+        return None
+    lines = text.rstrip().splitlines()
+    margin = min((line[: len(line) - len(line.lstrip())] for line in lines[1:] if line.strip()), default="")
+    end = next((i for i, line in enumerate(lines) if line.startswith(f"{margin}Source:")), len(lines))
+    words = {each.name: each.metadata["words"] for each in arguments(rule) if each.init}
+    section = ["Args:", *(f"    {name}: {text}." for name, text in words.items()), ""]
+    raises = "ValueError: there are no parameters, one is in two groups, an option is unknown or out of"
+    section += ["Raises:", f"    {raises}", "        range, or options do not go together.", ""]
+    before = lines[:end] if end < len(lines) else [*lines, ""]
+    return "\n".join([*before, *(margin + line if line else "" for line in section), *lines[end:], margin])
+
+
+Rule = TypeVar("Rule", bound=Any)
+
+
+def declared(rule: Rule) -> Rule:
+    """Make constructor, options and documentation of a rule from its fields."""
+    dataclass(eq=False, repr=False, match_args=False)(rule)
+    declared_options = [each for each in arguments(rule) if each.metadata["expected"] is not None]
+    rule.options = {each.name: each.metadata["expected"] for each in declared_options}
+    for name in rule.options.keys() & vars(rule).keys():
+        delattr(rule, name)  # or the rule would seem to have one value of it, where each group has its own
+    rule.__doc__ = documented(rule.__doc__, rule)
+    return rule

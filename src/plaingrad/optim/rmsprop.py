@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-from plaingrad.optim.optimizer import Optimizer, Parameters, Vector, accumulator
-from plaingrad.optim.options import FLAG, NON_NEGATIVE, SHARE, Expected
+from plaingrad.optim.optimizer import Optimizer, Vector, accumulator
+from plaingrad.optim.options import FLAG, NON_NEGATIVE, SHARE, option
+from plaingrad.optim.segment import Group, State
 
 
 class RMSprop(Optimizer):
@@ -19,58 +18,20 @@ class RMSprop(Optimizer):
         b &\leftarrow \mu\, b + \frac{g}{\sqrt{s'} + \epsilon}, \qquad \theta \leftarrow \theta - \gamma\, b
             && \text{instead, with momentum}
 
-    Args:
-        params: the parameters, or dicts of parameters and options (see `Optimizer`).
-        lr: the step size γ.
-        alpha: how much of the running means is kept, α.
-        eps: the number ε that keeps the denominator from 0.
-        weight_decay: the factor λ of the penalty on large weights.
-        momentum: how much of the velocity b is kept, μ.
-        centered: whether to divide by the standard deviation rather than the root mean square.
-        maximize: whether to walk up instead.
-        clip_norm: the norm that the gradient keeps to; None leaves it alone.
-
-    Raises:
-        ValueError: there are no parameters, one is in two groups, or an option is unknown or out of range.
-
     Source: T. Tieleman, G. Hinton, "Neural networks for machine learning, lecture 6.5", 2012; A. Graves,
     "Generating sequences with recurrent neural networks", 2013 (centered).
     """
 
-    expected: ClassVar[dict[str, Expected]] = {
-        **Optimizer.expected,
-        "alpha": SHARE,
-        "eps": NON_NEGATIVE,
-        "momentum": NON_NEGATIVE,
-        "centered": FLAG,
-    }
+    lr: float = option("the step size γ", NON_NEGATIVE, default=1e-2)
+    alpha: float = option("how much of the running means is kept, α", SHARE, default=0.99)
+    eps: float = option("the number ε that keeps the denominator from 0", NON_NEGATIVE, default=1e-8)
+    weight_decay: float = option("the factor λ of the penalty on large weights", NON_NEGATIVE, default=0)
+    momentum: float = option("how much of the velocity b is kept, μ", NON_NEGATIVE, default=0)
+    centered: bool = option(
+        "whether to divide by the standard deviation rather than the root mean square", FLAG, default=False
+    )
 
-    def __init__(
-        self,
-        params: Parameters,
-        lr: float = 1e-2,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        momentum: float = 0,
-        centered: bool = False,
-        *,
-        maximize: bool = False,
-        clip_norm: float | None = None,
-    ) -> None:
-        super().__init__(
-            params,
-            clip_norm=clip_norm,
-            lr=lr,
-            alpha=alpha,
-            eps=eps,
-            weight_decay=weight_decay,
-            momentum=momentum,
-            centered=centered,
-            maximize=maximize,
-        )
-
-    def update(self, value: Vector, grad: Vector, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, value: Vector, grad: Vector, state: State, group: Group) -> None:
         alpha, lr = group["alpha"], group["lr"]
         square = accumulator(state, "square_avg", value)
         square.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)

@@ -58,7 +58,7 @@ class EagerEngine:
                     model.backward(loss.backward())
                     if task.decay_per_sample:
                         penalty += optimizer.penalty(samples[i]).item() * len(x)
-                    optimizer.step(samples[i])
+                    optimizer.step(samples=samples[i])
                     optimizer.zero_grad()
                     total += value * (len(x) if task.loss.reduction == "mean" else 1)
                     counted += len(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,13 +17,16 @@ def seeded(seed: int | None, device: torch.device, *roots: Module) -> Iterator[t
 
     PyTorch's global generator is neither read nor changed but for the seed, which is drawn from it if there is
     none: ``torch.manual_seed`` then governs everything. For the block the modules of these networks draw from a
-    generator of their own; without a seed, those that have one already keep it.
+    generator of their own; without a seed, those that have one already keep it. A module of the user's that
+    draws from the global one all the same would not be governed by the seed, and a warning says so.
     """
     own = seed is not None
     seed = drawn() if seed is None else seed
     # Another stream than the order's, or the two would be correlated.
     generator = torch.Generator(device).manual_seed(~seed)
     before = {module: module.generator for root in roots for module in root.modules()}
+    foreign = [type(each).__name__ for each in before if not type(each).__module__.startswith("plaingrad.")]
+    state = torch.get_rng_state() if own and foreign else None
     try:
         for module, theirs in before.items():
             module._generator = generator if own or theirs is None else theirs
@@ -30,6 +34,9 @@ def seeded(seed: int | None, device: torch.device, *roots: Module) -> Iterator[t
     finally:
         for module, theirs in before.items():
             module._generator = theirs
+    if state is not None and not torch.equal(state, torch.get_rng_state()):
+        text = f"{' or '.join(dict.fromkeys(foreign))} drew from torch's global generator, which a seed does not "
+        warnings.warn(text + "govern; draw with generator=self.generator", RuntimeWarning, stacklevel=2)
 
 
 def drawn() -> int:

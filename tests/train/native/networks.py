@@ -46,6 +46,7 @@ class Training:
         zeros: the share of the inputs that are 0.
         codes: columns of the inputs that hold codes, each with the number of these.
         threads: over which each batch is split natively.
+        frozen: the numbers of the parameters that are frozen.
         nudge: by what share to change the parameters at the start, and the samples' weights, at random.
     """
 
@@ -65,14 +66,15 @@ class Training:
     zeros: float = 0.0
     codes: tuple[tuple[int, int], ...] = ()
     threads: int = 1
+    frozen: tuple[int, ...] = ()
     nudge: float = 0.0
 
     def network(self, dtype: torch.dtype) -> nn.Sequential:
         """The network at the start."""
         torch.manual_seed(self.seed)
         network = nn.Sequential(*(make() for make in self.layers)).to(dtype)
-        for value, _ in network.parameters() if self.nudge else ():
-            value.mul_(1 + self.nudge * torch.randn_like(value))
+        for parameter in network.parameters() if self.nudge else ():
+            parameter.value.mul_(1 + self.nudge * torch.randn_like(parameter.value))
         return network
 
     def data(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -100,6 +102,8 @@ class Training:
         model, data = self.network(dtype), self.data(dtype)
         if steps == 1:
             data = data[0][: self.batch_size], data[1][: self.batch_size]
+        for i in self.frozen:
+            model.parameters()[i].frozen = True
         parameters = model.parameters()[-(self.held or 0) :]
         dealt = [
             {"params": parameters[i :: len(self.groups)], **options} for i, options in enumerate(self.groups)
@@ -143,8 +147,8 @@ class Outcome:
             for name, tensor in model.state_dict().items()
         }
         found |= {
-            (name, f"group {i}"): torch.as_tensor(entry)
-            for i, state in enumerate(optimizer.state)
+            (name, f"parameter {i}"): torch.as_tensor(entry)
+            for i, state in enumerate(optimizer.state.values())
             for name, entry in state.items()
         }
         for name in history.epochs.keys() & {"loss", "penalty"}:

@@ -84,6 +84,37 @@ def test_options_changed_by_a_callback(change: dict[str, float]) -> None:
     assert not torch.allclose(fit("native")[0], values(unchanged)[0])
 
 
+def memory(optimizer: optim.Optimizer) -> list[Tensor]:
+    """What the rule remembers of each parameter."""
+    return [torch.as_tensor(state[name]) for state in optimizer.state.values() for name in sorted(state)]
+
+
+class Freeze(Callback):
+    """Freezes a layer for the second epoch and, in part, for the third."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float]) -> None:
+        first, second = self.run.model.parameters()[:2]
+        first.frozen, second.frozen = epoch in (1, 2), epoch == 1
+
+
+@pytest.mark.parametrize("rule", [optim.SGD, optim.Adam])
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 0.1, "weight_decay": 0.1}])
+def test_parameters_frozen_by_a_callback(rule: Any, options: dict[str, float]) -> None:
+    frozen: list[list[Tensor]] = []
+
+    def fit(engine: str) -> list[Tensor]:
+        model = network(*SIZES)
+        optimizer = rule(model.parameters(), lr=0.01, **options)
+        run(model, plane(), optimizer=optimizer, epochs=5, engine=engine, callbacks=[Freeze()])
+        frozen.append(values(model))
+        return [*values(model), *memory(optimizer)]
+
+    both(fit)
+    unfrozen = network(*SIZES)
+    run(unfrozen, plane(), optimizer=rule(unfrozen.parameters(), lr=0.01, **options), epochs=5, engine="native")
+    assert not torch.allclose(frozen[0][0], values(unfrozen)[0])
+
+
 @pytest.mark.parametrize("engines", [("native", "native"), ("native", "eager"), ("eager", "native")])
 @pytest.mark.parametrize("loaded", [False, True])
 @pytest.mark.parametrize("rule", [optim.Adam, optim.SGD])
@@ -100,7 +131,7 @@ def test_an_optimizer_goes_on_in_the_next_run(rule: Any, loaded: bool, engines: 
                 model.load_state_dict(before[0])
                 optimizer.load_state_dict(before[1])
             run(model, plane(), optimizer=optimizer, seed=number, engine=engine)
-        return [*values(model), *(e for e in optimizer.state[0].values() if isinstance(e, Tensor))]
+        return [*values(model), *memory(optimizer)]
 
     for a, b in zip(fit(*engines), fit("eager", "eager"), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-13)
@@ -272,7 +303,7 @@ def test_a_schedule_of_steps_may_change_every_option(
         optimizer = rule(model.parameters(), lr=0.01)
         schedule = optim.OneCycleLR(optimizer, 0.02, 18, base_momentum=base_momentum)
         run(model, plane(22), epochs=3, optimizer=optimizer, schedule=schedule, engine=engine)
-        return [*values(model), *(e for e in optimizer.state[0].values() if isinstance(e, Tensor))]
+        return [*values(model), *memory(optimizer)]
 
     both(fit)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
 from plaingrad.train.callbacks import EarlyStopping
 from plaingrad.train.diagnose import TrainingDiverged
+from plaingrad.train.native import cost
 from plaingrad.train.native.builder import ZIG
 from train.native.networks import (
     ACTIVATIONS,
@@ -74,6 +76,45 @@ def test_rules(rule: tuple[type[optim.Optimizer], dict[str, object]]) -> None:
     kind, options = rule
     training = Training(dense(3, 17, 2), 3, 2, optimizer=partial(kind, **options), groups=({}, {"lr": 0.001}))
     expect_parity(training, torch.float64)
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.AdamW])
+@pytest.mark.parametrize("options", [{"weight_decay": 0.1}, {"clip_norm": 0.1}])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_frozen_parameters(kind: type[optim.Optimizer], options: dict[str, float], threads: int) -> None:
+    rule = partial(kind, lr=0.01, **options)
+    expect_parity(
+        Training(dense(3, 17, 5, 2), 3, 2, optimizer=rule, frozen=(0, 3), threads=threads), torch.float64
+    )
+
+
+@pytest.mark.parametrize(("inputs", "targets", "lr"), [(1e3, 1e17, 1.0), (1e-3, 1e-25, 1e25)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_clipping_gradients_whose_squares_are_out_of_range(
+    inputs: float, targets: float, lr: float, threads: int
+) -> None:
+    def fitted(engine: str) -> torch.Tensor:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 2, bias=False))
+        model[0].weight.value.zero_()
+        rule = optim.SGD(model.parameters(), lr=lr, clip_norm=1.0)
+        data = inputs * torch.randn(8, 3), targets * torch.randn(8, 2)
+        with patch.object(cost, "threads_for", lambda task: threads):
+            fit(
+                model,
+                data,
+                loss=nn.MSELoss(),
+                optimizer=rule,
+                epochs=1,
+                batch_size=8,
+                engine=engine,
+                progress=False,
+            )
+        return model[0].weight.value
+
+    native, eager = fitted("native"), fitted("eager")
+    assert 1e-5 < float(eager.norm()) < 1.01
+    torch.testing.assert_close(native, eager, rtol=1e-4, atol=1e-5 * float(eager.norm()))
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if "weight_decay" in rule[1]])

@@ -156,7 +156,7 @@ class _Network:
     def __init__(self, model: TableModel) -> None:
         self.model = model
         self.kept = [layers for layers in map(_after_linear, model.members) if layers is not None]
-        size = sum(value.numel() for member in model.members for value, _ in member.parameters())
+        size = sum(parameter.value.numel() for member in model.members for parameter in member.parameters())
         columns = len(model.columns)
         if len(self.kept) < len(model.members):
             self.kept = []

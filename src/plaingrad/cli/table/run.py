@@ -170,7 +170,7 @@ def _importance(model: TableModel, encoded: Encoded, settings: Settings, voice: 
 def _how(made: Fitted, settings: Settings) -> Facts:
     """How the network was made."""
     estimator, history = made.estimator, made.history
-    parameters = sum(value.numel() for value, _ in estimator.module_.parameters())
+    parameters = sum(parameter.value.numel() for parameter in estimator.module_.parameters())
     sizes = [estimator.n_features_in_, *settings.hidden, estimator.n_outputs_]
     options = {field.name: getattr(settings, field.name) for field in fields(settings)}
     return {

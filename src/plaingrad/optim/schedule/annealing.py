@@ -31,6 +31,8 @@ class LinearLR(ClosedForm):
         start_factor: the first factor a.
         end_factor: the last factor b.
         total_iters: the number of steps from one to the other, n.
+        last_epoch: the number of the last step that was done, counted from 0, to go on from the parameter
+            groups' ``"initial_lr"``; -1 to begin.
         interval: whether a training loop is to call ``step()`` after every epoch or step.
 
     Raises:
@@ -49,13 +51,14 @@ class LinearLR(ClosedForm):
         start_factor: float = 1.0 / 3,
         end_factor: float = 1.0,
         total_iters: int = 5,
+        last_epoch: int = -1,
         *,
         interval: Interval = "epoch",
     ) -> None:
         self.start_factor = start_factor
         self.end_factor = end_factor
         self.total_iters = total_iters
-        super().__init__(optimizer, interval)
+        super().__init__(optimizer, interval, last_epoch)
 
     def rate(self, base: float, t: int) -> float:
         return base * linear(self.start_factor, self.end_factor, min(t / self.total_iters, 1.0))
@@ -71,6 +74,8 @@ class CosineAnnealingLR(ClosedForm):
         optimizer: the optimizer whose learning rates γ are changed.
         T_max: the number of steps to the minimum, T.
         eta_min: the minimum.
+        last_epoch: the number of the last step that was done, counted from 0, to go on from the parameter
+            groups' ``"initial_lr"``; -1 to begin.
         interval: whether a training loop is to call ``step()`` after every epoch or step.
 
     Raises:
@@ -82,11 +87,17 @@ class CosineAnnealingLR(ClosedForm):
     expected: ClassVar[dict[str, Expected]] = {"T_max": COUNT, "eta_min": NON_NEGATIVE}
 
     def __init__(
-        self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, *, interval: Interval = "epoch"
+        self,
+        optimizer: Optimizer,
+        T_max: int,
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+        *,
+        interval: Interval = "epoch",
     ) -> None:
         self.T_max = T_max
         self.eta_min = eta_min
-        super().__init__(optimizer, interval)
+        super().__init__(optimizer, interval, last_epoch)
 
     def rate(self, base: float, t: int) -> float:
         return cosine(base, self.eta_min, t / self.T_max)

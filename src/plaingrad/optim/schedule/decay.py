@@ -19,6 +19,8 @@ class StepLR(ClosedForm):
         optimizer: the optimizer whose learning rates γ are changed.
         step_size: the number of steps between two changes, s.
         gamma: the factor g.
+        last_epoch: the number of the last step that was done, counted from 0, to go on from the parameter
+            groups' ``"initial_lr"``; -1 to begin.
         interval: whether a training loop is to call ``step()`` after every epoch or step.
 
     Raises:
@@ -28,11 +30,17 @@ class StepLR(ClosedForm):
     expected: ClassVar[dict[str, Expected]] = {"step_size": COUNT, "gamma": NON_NEGATIVE}
 
     def __init__(
-        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, *, interval: Interval = "epoch"
+        self,
+        optimizer: Optimizer,
+        step_size: int,
+        gamma: float = 0.1,
+        last_epoch: int = -1,
+        *,
+        interval: Interval = "epoch",
     ) -> None:
         self.step_size = step_size
         self.gamma = gamma
-        super().__init__(optimizer, interval)
+        super().__init__(optimizer, interval, last_epoch)
 
     def rate(self, base: float, t: int) -> float:
         return base * self.gamma ** (t // self.step_size)
@@ -47,6 +55,8 @@ class ExponentialLR(ClosedForm):
     Args:
         optimizer: the optimizer whose learning rates γ are changed.
         gamma: the factor g.
+        last_epoch: the number of the last step that was done, counted from 0, to go on from the parameter
+            groups' ``"initial_lr"``; -1 to begin.
         interval: whether a training loop is to call ``step()`` after every epoch or step.
 
     Raises:
@@ -55,9 +65,11 @@ class ExponentialLR(ClosedForm):
 
     expected: ClassVar[dict[str, Expected]] = {"gamma": NON_NEGATIVE}
 
-    def __init__(self, optimizer: Optimizer, gamma: float, *, interval: Interval = "epoch") -> None:
+    def __init__(
+        self, optimizer: Optimizer, gamma: float, last_epoch: int = -1, *, interval: Interval = "epoch"
+    ) -> None:
         self.gamma = gamma
-        super().__init__(optimizer, interval)
+        super().__init__(optimizer, interval, last_epoch)
 
     def rate(self, base: float, t: int) -> float:
         return base * self.gamma**t

@@ -49,6 +49,8 @@ class OneCycleLR(ClosedForm):
         div_factor: the greatest learning rate over the first, d.
         final_div_factor: the first learning rate over the last, f.
         three_phase: whether to have three phases rather than two.
+        last_epoch: the number of the last step that was done, counted from 0, to go on from the parameter
+            groups' ``"initial_lr"``; -1 to begin.
         interval: whether a training loop is to call ``step()`` after every epoch or step.
 
     Raises:
@@ -84,6 +86,7 @@ class OneCycleLR(ClosedForm):
         div_factor: float = 25.0,
         final_div_factor: float = 1e4,
         three_phase: bool = False,
+        last_epoch: int = -1,
         *,
         interval: Interval = "step",
     ) -> None:
@@ -99,7 +102,7 @@ class OneCycleLR(ClosedForm):
         self.div_factor = div_factor
         self.final_div_factor = final_div_factor
         self.three_phase = three_phase
-        super().__init__(optimizer, interval)
+        super().__init__(optimizer, interval, last_epoch)
 
     def start(self) -> list[float]:
         climb, end = self.pct_start * self.total_steps, self.total_steps - 1

@@ -17,9 +17,10 @@ class ReduceLROnPlateau(Schedule):
         \gamma \leftarrow \max(\gamma f, \gamma_{\min})
             \qquad \text{after more than patience steps in a row without a better metric}
 
-    A metric m is better than the best b so far if m < b (1 - threshold) or m < b - threshold, as
-    ``threshold_mode`` says; with ``mode="max"``, if m > b (1 + threshold) or m > b + threshold. NaN is never
-    better.
+    A metric m is better than the best b so far if m < b - threshold \|b\| or m < b - threshold, as
+    ``threshold_mode`` says; with ``mode="max"``, if m > b + threshold \|b\| or m > b + threshold. NaN is
+    never better. PyTorch has b in place of \|b\|, with which a negative metric that stays the same counts as
+    better every time, so that the learning rate is never reduced.
 
     Args:
         optimizer: the optimizer whose learning rates γ are changed.
@@ -111,10 +112,10 @@ class ReduceLROnPlateau(Schedule):
         """Whether a metric improves on the best by more than the threshold."""
         sign = 1 if self.mode == "min" else -1
         if self.threshold_mode == "rel":
-            bound = self.best * (1 - sign * self.threshold)
+            margin = self.threshold * abs(self.best) if math.isfinite(self.best) else 0.0
         else:
-            bound = self.best - sign * self.threshold
-        return sign * metric < sign * bound
+            margin = self.threshold
+        return sign * metric < sign * self.best - margin
 
     def reduced(self, lr: float, least: float) -> float:
         """The learning rate one reduction on."""

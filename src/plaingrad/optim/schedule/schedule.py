@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 from plaingrad.optim.optimizer import Optimizer
-from plaingrad.optim.options import Expected, expect, one_of
+from plaingrad.optim.options import COUNT_OR_BEFORE, Expected, expect, one_of
 
 Interval = Literal["epoch", "step"]
 
@@ -92,20 +92,39 @@ class ClosedForm(Schedule):
 
     Whatever else has changed a learning rate in between is overwritten.
 
+    Args:
+        optimizer: as for `Schedule`.
+        interval: likewise.
+        last_epoch: -1 to begin with the optimizer's learning rates, each noted in its parameter group as
+            ``"initial_lr"``; else the number of the last step that was done, counted from 0: the schedule
+            goes on after it, from what is noted there.
+
     Attributes:
         base_lrs: the learning rate of each parameter group that the formula starts from.
+
+    Raises:
+        ValueError: ``last_epoch`` is less than -1, or a parameter group notes no initial learning rate.
     """
 
     saved: ClassVar[tuple[str, ...]] = (*Schedule.saved, "base_lrs")
 
-    def __init__(self, optimizer: Optimizer, interval: Interval) -> None:
+    def __init__(self, optimizer: Optimizer, interval: Interval, last_epoch: int = -1) -> None:
         super().__init__(optimizer, interval)
+        name = type(self).__name__
+        expect(name, "last_epoch", COUNT_OR_BEFORE, last_epoch)
+        for i, group in enumerate(optimizer.param_groups):
+            if last_epoch == -1:
+                group["initial_lr"] = group["lr"]
+            elif "initial_lr" not in group:
+                expected = f"'initial_lr' in param_groups[{i}] to go on from"
+                raise ValueError(f"{name}: expected {expected}, got none")
+        self.last_epoch = last_epoch + 1
         self.base_lrs = self.start()
         self.apply()
 
     def start(self) -> list[float]:
-        """The rates that the formula starts from: those of the optimizer, unless a subclass knows better."""
-        return self.get_last_lr()
+        """The rates that the formula starts from: those noted as initial, unless a subclass knows better."""
+        return [group["initial_lr"] for group in self.optimizer.param_groups]
 
     def rate(self, base: float, t: int) -> float:
         """The learning rate after t steps."""

@@ -59,7 +59,7 @@ def work(task: Task) -> Work:
     """What a step of this task has to do."""
     inputs = task.data.inputs
     calls, products, activations = _forward(task.model, math.prod(inputs.shape[1:]), inputs.element_size())
-    rows, parameters = task.batch_size, sum(value.numel() for value, _ in task.model.parameters())
+    rows, parameters = task.batch_size, task.model.num_parameters()
     values = parameters * (1 + remembered(task)) * inputs.element_size() / VECTOR_BYTES
     return Work(calls + 1, 3 * rows * products, rows * activations, values)
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.optim.optimizer import accumulator
+from plaingrad.optim.segment import Segment
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.eager import EagerEngine
 from plaingrad.train.native.builder import BuildError
@@ -50,6 +51,10 @@ class NativeEngine:
 
     def _prepare(self, program: Program) -> None:
         self.program = program
+        self.learned = {
+            tensor for tensor, number in zip(program.tensors, program.groups) if number >= 0
+        }
+        self.frozen = self._frozen()
         loaded = library(program.source)
         self.run = loaded.train
         self.run.argtypes, self.run.restype = [WHOLE, WHOLE], WHOLE
@@ -76,6 +81,7 @@ class NativeEngine:
         try:
             if self._changed():
                 self._prepare(lower_training(task, self.program.threads))
+            self._taken()
             rates, options = self._plan(count)
         except (BuildError, NotLoweredError):
             return self._eagerly(orders, count)
@@ -121,7 +127,7 @@ class NativeEngine:
         # Over threads a row's bits depend on where its call begins and ends: by sizes alone, not by time.
         inputs, size = inputs.contiguous(), self.task.batch_size
         count = max(1, ROWS_PER_CALL // size) * size
-        call = Call(tensors=self._tensors()[0])
+        call = Call(tensors=self._tensors())
         for first in range(0, len(inputs), count):
             call.samples = min(count, len(inputs) - first)
             call.inputs, call.outputs = (row_address(each, first) for each in (inputs, found))
@@ -129,18 +135,22 @@ class NativeEngine:
         return found
 
     def _changed(self) -> bool:
-        """Whether an option of the optimizer is not any more what the program was made for."""
+        """Whether the optimizer's options or the frozen parameters are not those of the program."""
         try:
             options = lower_rule(self.task.optimizer)[1], self.task.optimizer.clip_norm is not None
         except NotLoweredError:
             return True
-        return options != (self.program.flags, self.program.clipped)
+        return options != (self.program.flags, self.program.clipped) or self._frozen() != self.frozen
+
+    def _frozen(self) -> list[bool]:
+        return [tensor.frozen for tensor in self.program.tensors if isinstance(tensor, Parameter)]
 
     def _call(self, call: Call, begin: int, end: int) -> int:
         """Do these steps, or those up to the end of an epoch whose loss is not finite; the last one done."""
-        task, states = self.task, self.task.optimizer.state
-        before = [dict(state) for state in states]
-        call.tensors, taken = self._tensors()
+        task, taken = self.task, self._taken()
+        states = [[segment.state for segment in segments] for segments in self._segments()]
+        before = [[dict(state) for state in group] for group in states]
+        call.tensors = self._tensors()
         draws = Array([task.masks.draws[j] for j in self.drawn], np.int64)
         counts = Array(taken, np.int64)
         call.begin, call.end, call.draws, call.taken = begin, end, draws.address, counts.address
@@ -150,12 +160,13 @@ class NativeEngine:
         self.steps_per_call = max(1, int((done - begin) * SECONDS_PER_CALL / max(seconds, 1e-9)))
         for j in self.drawn:
             task.masks.draws[j] += done - begin
-        for state, entries in zip(states, before):
-            if not call.updates:  # a rule remembers nothing before its first update
-                state.clear()
-                state.update(entries)
-            elif self.program.rule.count:
-                state["step"] = state.get("step", 0) + call.updates
+        for group, entries, steps in zip(states, before, taken):
+            for state, remembered in zip(group, entries):
+                if not call.updates:  # a rule remembers nothing before its first update
+                    state.clear()
+                    state.update(remembered)
+                elif self.program.rule.count:
+                    state["step"] = steps + call.updates
         return done
 
     def _plan(self, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -189,35 +200,66 @@ class NativeEngine:
             raise NotLoweredError("options of the update rule that become 0 within an epoch")
         return rates, options
 
-    def _tensors(self) -> tuple[int, list[int]]:
-        """The address of the addresses of all tensors, and how many steps each group's rule has taken."""
-        optimizer, rule = self.task.optimizer, self.program.rule
-        storages = optimizer.storages
-        taken = []
-        for storage, state, group in zip(storages, optimizer.state, optimizer.param_groups):
-            states = rule.states(group)
-            taken.append(state.get("step", 0) if rule.count else int(all(name in state for name in states)))
-            for name, start in states.items():
-                accumulator(state, name, storage.value, start)
-        known = [storage.value.data_ptr() for storage in storages]
-        known += [tensor.value.data_ptr() for tensor in self.program.tensors]
-        known += [entry.data_ptr() for state in optimizer.state for entry in tensors_of(state)]
-        if known != self.known:
-            self.known, self.addresses = known, Array(self._addresses(), np.uint64)
-        return self.addresses.address, taken
+    def _segments(self) -> list[list[Segment]]:
+        """What the program updates of each group, in the optimizer's segments."""
+        return self.task.optimizer.select(lambda params: [parameter in self.learned for parameter in params])
 
-    def _addresses(self) -> list[int]:
+    def _taken(self) -> list[int]:
+        """The number of steps of each group's rule; 0 or 1 for one that asks only whether it is the first.
+
+        Raises:
+            NotLoweredError: they differ within a group.
+        """
+        rule, taken = self.program.rule, []
+        for segments, group in zip(self._segments(), self.task.optimizer.param_groups):
+            states = [segment.state for segment in segments]
+            if rule.count:
+                steps = {state.get("step", 0) for state in states}
+            else:
+                names = rule.states(group)
+                steps = {int(all(name in state for name in names)) for state in states}
+            if len(steps) > 1:
+                raise NotLoweredError("parameters of one group that have been updated more and less often")
+            taken.append(max(steps, default=0))
+        return taken
+
+    def _tensors(self) -> int:
+        """The address of the addresses of all tensors."""
         optimizer, rule = self.task.optimizer, self.program.rule
-        found = []
+        segments = self._segments()
+        for selected, group in zip(segments, optimizer.param_groups):
+            for segment in selected:
+                for name, start in rule.states(group).items():
+                    accumulator(segment.state, name, segment.value, start)
+        known = [tensor.value.data_ptr() for tensor in self.program.tensors]
+        known += [
+            entry.data_ptr()
+            for selected in segments
+            for segment in selected
+            for entry in tensors_of(segment.state)
+        ]
+        if known != self.known:
+            self.known, self.addresses = known, Array(self._addresses(segments), np.uint64)
+        return self.addresses.address
+
+    def _addresses(self, segments: list[list[Segment]]) -> list[int]:
+        optimizer, rule = self.task.optimizer, self.program.rule
+        owners = {
+            parameter: segment
+            for selected in segments
+            for segment in selected
+            for parameter in segment.parameters
+        }
+        addresses = []
         for tensor, number in zip(self.program.tensors, self.program.groups):
-            found.append(tensor.value.data_ptr())
+            addresses.append(tensor.value.data_ptr())
             if number >= 0:
                 assert isinstance(tensor, Parameter)
-                offset = tensor.value.data_ptr() - optimizer.storages[number].value.data_ptr()
-                state = optimizer.state[number]
+                segment = owners[tensor]
+                offset = tensor.value.data_ptr() - segment.value.data_ptr()
                 names = rule.states(optimizer.param_groups[number])
-                found += [state[name].data_ptr() + offset for name in names]
-        return found
+                addresses += [segment.state[name].data_ptr() + offset for name in names]
+        return addresses
 
 
 def facts(task: Task) -> list[dict[str, Any]]:

@@ -93,6 +93,10 @@ template <class Setting, class Layout, int Group> struct Parameter {
         if constexpr (learned) return squares_of(gradient.at);
         return 0;
     }
+    void scale_gradient(T factor) {
+        if constexpr (learned)
+            for (int i = 0; i < Layout::size; i += lanes<T>) store(gradient.at + i, factor * load(gradient.at + i));
+    }
     void update_all(const Learner<Setting>& learner, T scale) {
         if constexpr (learned)
             for (int i = 0; i < Layout::size; i += lanes<T>) update(learner, i, scale * load(gradient.at + i));
@@ -140,6 +144,26 @@ private:
 
 template <class Setting, class Layout> struct Parameter<Setting, Layout, absent> {};
 
+// The norm of a gradient that has been multiplied by `unit`, a power of two, so that its squares neither overflow nor
+// vanish; the gradient is to be multiplied by `scale` for a norm of at most the bound, which undoes the unit as well.
+template <class T> struct GradientNorm {
+    double squares, unit = 1;
+
+    // Whether the sum of squares is as good as if it had been taken with any range of exponents.
+    bool is_exact() const {
+        constexpr double least = sizeof(T) == 4 ? 0x1p-80 : 0x1p-900, most = sizeof(T) == 4 ? 0x1p120 : 0x1p1000;
+        return squares > least && squares < most;
+    }
+    double better_unit() const {
+        constexpr double large = sizeof(T) == 4 ? 0x1p80 : 0x1p600;
+        return squares < 1 ? large : 1 / large;
+    }
+    T scale(double bound) const {
+        const double norm = __builtin_sqrt(squares) + 1e-6 * unit;
+        return T(bound * unit >= norm ? 1 / unit : bound / norm);
+    }
+};
+
 // What the weight decay adds to the loss, of all parameters of a network.
 template <class Network, class Setting> double penalty(Network& network, const Learner<Setting>& learner) {
     double sum = 0;
@@ -164,6 +188,7 @@ template <class T> struct Counter {
     long value;
 
     double squares() const { return 0; }
+    template <class T1> void scale_gradient(T1) {}
     template <class Learner> double penalty(const Learner&) const { return 0; }
     template <class Learner> void update_all(const Learner&, T) {}
     void read(T* const* tensors) { __builtin_memcpy(&value, tensors[0], sizeof value); }

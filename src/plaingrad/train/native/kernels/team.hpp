@@ -141,12 +141,19 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
         const bool clipped = call->clip_norm > 0;
         T scale = 1;
         if (clipped) {
-            for (int t = number; t < Slices; t += threads) found[t].squares = add_up(t);
-            barrier.wait(threads);
-            double squares = 0;
-            for (const Found& each : found) squares += each.squares;
-            const double most = call->clip_norm / (__builtin_sqrt(squares) + 1e-6);
-            if (most < 1) scale = T(most);
+            for (int t = number; t < Slices; t += threads) add_up(t);
+            GradientNorm<T> norm{squares(number)};
+            if (!norm.is_exact()) {
+                norm.unit = norm.better_unit();
+                for (int t = number; t < Slices; t += threads)
+                    each_vector(t, [&](auto& parameter, int place) {
+                        T* at = parameter.gradient.at + place;
+                        store(at, T(norm.unit) * load(at));
+                    });
+                barrier.wait(threads);  // the others may still be reading the first sums
+                norm.squares = squares(number);
+            }
+            scale = norm.scale(call->clip_norm);
         }
         for (int t = number; t < Slices; t += threads)
             each_vector(t, [&](auto& parameter, int place) {
@@ -156,15 +163,26 @@ template <class Setting, class Network, class Loss, int Slices, int Rows> struct
                     store(in_slice(s, parameter).value.at + place, load(parameter.value.at + place));
             });
     }
-    // Leave the sum of the gradients with the first slice; the sum of its squares.
-    double add_up(int share) {
-        Vec<T> squares = zero<T>();
+    // Leave the sum of the gradients with the first slice.
+    void add_up(int share) {
         each_vector(share, [&](auto& parameter, int place) {
-            const Vec<T> g = sum_at(parameter, place);
-            store(parameter.gradient.at + place, g);
-            squares += g * g;
+            store(parameter.gradient.at + place, sum_at(parameter, place));
         });
-        return double(sum<T>(squares));
+    }
+    // The sum of the squares of the whole gradient, of which each thread adds up its shares.
+    double squares(int number) {
+        for (int t = number; t < Slices; t += threads) {
+            Vec<T> squares = zero<T>();
+            each_vector(t, [&](auto& parameter, int place) {
+                const Vec<T> g = load(parameter.gradient.at + place);
+                squares += g * g;
+            });
+            found[t].squares = double(sum<T>(squares));
+        }
+        barrier.wait(threads);
+        double sum = 0;
+        for (const Found& each : found) sum += each.squares;
+        return sum;
     }
     template <class P> INLINE static Vec<T> sum_at(P& parameter, int place) {
         Vec<T> g = load(parameter.gradient.at + place);

@@ -196,12 +196,21 @@ template <class Setting, class Network, class Loss> struct Trainer {
 
     // g <- g min(1, clip_norm / (|g| + 1e-6)), and then the rule
     INLINE void update_clipped(double clip_norm) {
-        double squares = 0;
-        auto add = [&](auto& parameter) { squares += parameter.squares(); };
-        network.each(add);
-        const double most = clip_norm / (__builtin_sqrt(squares) + 1e-6);
-        auto update = [&](auto& parameter) { parameter.update_all(learner, T(most < 1 ? most : 1)); };
+        GradientNorm<T> norm{squares()};
+        if (!norm.is_exact()) {
+            norm.unit = norm.better_unit();
+            auto scale = [&](auto& parameter) { parameter.scale_gradient(T(norm.unit)); };
+            network.each(scale);
+            norm.squares = squares();
+        }
+        auto update = [&](auto& parameter) { parameter.update_all(learner, norm.scale(clip_norm)); };
         network.each(update);
+    }
+    NOINLINE double squares() {
+        double sum = 0;
+        auto add = [&](auto& parameter) { sum += parameter.squares(); };
+        network.each(add);
+        return sum;
     }
 
     // The samples of the batch, one to a row; rows beyond them keep what they held, which any number may be.

@@ -23,7 +23,7 @@ class Program:
     Attributes:
         source: the text to compile.
         tensors: the parameters and buffers in the order in which the network visits them.
-        groups: for each of them the number of its group in the optimizer, or -1.
+        groups: for each of them the number of its group in the optimizer, or -1: it is frozen, or in none.
         dropouts: the modules that draw, in order.
         rule: the optimizer's rule.
         flags: what the rule was compiled for.
@@ -58,7 +58,12 @@ def lower_training(task: Task, threads: int = 1) -> Program:
         raise NotLoweredError("callbacks before or after each batch")
     if task.schedule is not None and task.schedule.needs_metric:
         raise NotLoweredError(f"{type(task.schedule).__name__} wants the loss of each batch")
-    groups = {p: i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
+    groups = {
+        parameter: i
+        for i, group in enumerate(optimizer.param_groups)
+        for parameter in group["params"]
+        if not parameter.frozen
+    }
     if not data.inputs.is_floating_point() and data.inputs.dtype not in INDICES:
         raise NotLoweredError(f"inputs of {data.inputs.dtype}")
     source = Source(groups, mostly_zero(data.inputs), INDICES.get(data.inputs.dtype, ""))
@@ -102,10 +107,10 @@ def lower_training(task: Task, threads: int = 1) -> Program:
 def element_type(model: Module) -> str:
     """The C++ type of the numbers."""
     parameters = model.parameters()
-    dtypes = {value.dtype for value, _ in parameters}
+    dtypes = {parameter.value.dtype for parameter in parameters}
     if len(dtypes) != 1 or dtypes - ELEMENTS.keys():
         raise NotLoweredError(f"parameters of {' and '.join(sorted(map(str, dtypes))) or 'no dtype'}")
-    elsewhere = {str(value.device) for value, _ in parameters if value.device.type != "cpu"}
+    elsewhere = {str(p.value.device) for p in parameters if p.value.device.type != "cpu"}
     if elsewhere:
         raise NotLoweredError(f"parameters on {' and '.join(sorted(elsewhere))}")
     return ELEMENTS[dtypes.pop()]

@@ -25,7 +25,7 @@ class Source:
     """What lowering has found so far.
 
     Args:
-        groups: the number of the optimizer's group that holds a parameter, -1 for one that is in none.
+        groups: the number of the optimizer's group that holds a parameter; what is not there stays as it is.
         sparse: whether the next layer's inputs have many zeros.
         indices: the C++ type of the inputs while they are integers that nothing has looked up; else empty.
         training: whether modules behave as in training, or as in evaluation.

@@ -1,0 +1,121 @@
+"""The state of an optimizer, as torch.optim has it and back."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plaingrad.optim import SGD, Adagrad, Adam, Optimizer, RMSprop
+
+NAMES: dict[type[Optimizer], list[str]] = {
+    SGD: ["momentum_buffer"],
+    Adam: ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"],
+    RMSprop: ["square_avg", "grad_avg", "momentum_buffer"],
+    Adagrad: ["sum"],
+}
+"""The tensors that a rule remembers of each parameter, which have the same names in torch.optim."""
+COUNTING = (Adam, Adagrad)
+"""The rules that count steps. PyTorch's RMSprop does so too, but makes nothing of it."""
+
+
+def to_torch_optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
+    """The state of an optimizer, for ``load_state_dict`` of the class of the same name in torch.optim.
+
+    ``clip_norm`` is no part of it: PyTorch clips apart, with ``torch.nn.utils.clip_grad_norm_``.
+
+    Args:
+        optimizer: SGD, Adam, AdamW, RMSprop or Adagrad.
+
+    Returns:
+        The state dict of an optimizer in torch over the same parameters in the same order and groups.
+
+    Raises:
+        ValueError: PyTorch has no such rule, or not with ``epsilon_hat``.
+    """
+    names_of(optimizer)
+    if any(group.get("epsilon_hat") for group in optimizer.param_groups):
+        raise ValueError("expected a rule that PyTorch has, got Adam with epsilon_hat")
+    states: dict[int, dict[str, Any]] = {}
+    groups = []
+    for group in optimizer.param_groups:
+        first = sum(len(each["params"]) for each in groups)
+        options = {name: option for name, option in group.items() if name not in ("params", "epsilon_hat")}
+        groups.append({**options, "params": list(range(first, first + len(group["params"])))})
+        for number, parameter in enumerate(group["params"], first):
+            state = dict(optimizer.state[parameter])
+            if isinstance(optimizer, Adagrad) and not state:  # PyTorch's has one from the beginning
+                state["sum"] = torch.full_like(parameter.value, group["initial_accumulator_value"])
+            if state and not isinstance(optimizer, SGD):
+                state["step"] = torch.tensor(float(state.get("step", 0)))
+            if state:
+                states[number] = {
+                    name: entry.clone() if isinstance(entry, Tensor) else entry
+                    for name, entry in state.items()
+                }
+    return {"state": states, "param_groups": groups}
+
+
+def load_torch_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Take over the state dict of an optimizer of torch.optim. Either all of it fits or nothing changes.
+
+    Args:
+        optimizer: SGD, Adam, AdamW, RMSprop or Adagrad, over the same parameters in the same order.
+        state: of the class of the same name in torch.optim.
+
+    Raises:
+        ValueError: it does not fit.
+    """
+    names, own = names_of(optimizer), optimizer.state_dict()
+    count = len(own["param_groups"])
+    if len(state["param_groups"]) != count:
+        raise ValueError(
+            f"load_torch_optimizer_state: expected {count} parameter groups, got {len(state['param_groups'])}"
+        )
+    groups, memories = [], []
+    for described, group in zip(own["param_groups"], state["param_groups"]):
+        known = {name: number(option) for name, option in group.items() if name in {*described, "initial_lr"}}
+        groups.append({**described, **known})
+        parts = [remembered(state["state"].get(i, {}), names, optimizer) for i in group["params"]]
+        memories.append([joined(list(part)) for _, part in groupby(parts, key=kind)])
+    optimizer.load_state_dict({"clip_norm": own["clip_norm"], "param_groups": groups, "state": memories})
+
+
+def names_of(optimizer: Optimizer) -> list[str]:
+    """The tensors of a rule's state."""
+    for rule, names in NAMES.items():
+        if isinstance(optimizer, rule):
+            return names
+    known = ", ".join(rule.__name__ for rule in NAMES)
+    raise ValueError(f"expected a rule that PyTorch has ({known} and AdamW), got {type(optimizer).__name__}")
+
+
+def number(option: Any) -> Any:
+    """An option as a plain number, where PyTorch lets it be a tensor."""
+    return option.item() if isinstance(option, Tensor) else option
+
+
+def remembered(state: dict[str, Any], names: list[str], optimizer: Optimizer) -> dict[str, Any]:
+    """What a rule here remembers of a parameter, out of what PyTorch does."""
+    tensors = {name: state[name].reshape(-1) for name in names if state.get(name) is not None}
+    if tensors and isinstance(optimizer, COUNTING):
+        return {"step": int(state["step"]), **tensors}
+    return tensors
+
+
+def kind(state: dict[str, Any]) -> tuple[Any, ...]:
+    """Equal for parameters that may have been updated together."""
+    return state.get("step", 0), *state
+
+
+def joined(states: list[dict[str, Any]]) -> dict[str, Any]:
+    """The state of neighbouring parameters of one kind as that of one segment."""
+    return {
+        "parameters": len(states),
+        "state": {
+            name: torch.cat([state[name] for state in states]) if isinstance(entry, Tensor) else entry
+            for name, entry in states[0].items()
+        },
+    }

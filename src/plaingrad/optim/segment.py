@@ -1,0 +1,110 @@
+"""Neighbouring parameters that are updated together, and what a rule remembers of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from torch import Tensor
+
+from plaingrad.parameter import FlatStorage, Parameter
+
+State = dict[str, Any]
+Group = dict[str, Any]
+
+
+class Segment:
+    """Consecutive parameters of a group that have always been updated together, as one vector.
+
+    Args:
+        parameters: the parameters; a single one for a rule that needs shapes.
+        state: what the rule remembers of them. Tensors in it are as long as the vector.
+        shaped: whether the tensors have the parameter's shape rather than one axis.
+
+    Attributes:
+        value: the part of a flat storage with their values; see `bind`.
+        grad: the same of their gradients.
+    """
+
+    __slots__ = ("grad", "parameters", "shaped", "state", "value")
+
+    value: Tensor
+    grad: Tensor
+
+    def __init__(self, parameters: list[Parameter], state: State, shaped: bool) -> None:
+        self.parameters, self.state, self.shaped = parameters, state, shaped
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is bound anew by the optimizer that holds it."""
+        return Segment, (self.parameters, self.state, self.shaped)
+
+    def split(self, active: Sequence[bool]) -> list[Segment]:
+        """The longest stretches whose parameters agree in their flags, with their parts of the state."""
+        count = len(active)
+        if all(active) or not any(active):
+            return [self]
+        segments = []
+        bounds = [0, *(i for i in range(1, count) if active[i] != active[i - 1]), count]
+        sizes = [parameter.value.numel() for parameter in self.parameters]
+        for first, last in pairwise(bounds):
+            part = slice(sum(sizes[:first]), sum(sizes[:last]))
+            state = {
+                name: entry[part].clone() if isinstance(entry, Tensor) else entry
+                for name, entry in self.state.items()
+            }
+            segment = Segment(self.parameters[first:last], state, self.shaped)
+            segment.value, segment.grad = self.value[part], self.grad[part]
+            segments.append(segment)
+        return segments
+
+    def per_parameter(self) -> Iterator[tuple[Parameter, State]]:
+        """Each parameter with its own state; tensors are views in the parameter's shape."""
+        if self.shaped:
+            yield self.parameters[0], self.state
+            return
+        start = 0
+        for parameter in self.parameters:
+            size, stop = parameter.value.shape, start + parameter.value.numel()
+            yield parameter, {
+                name: entry[start:stop].view(size) if isinstance(entry, Tensor) else entry
+                for name, entry in self.state.items()
+            }
+            start = stop
+
+
+def learning(parameters: list[Parameter]) -> list[bool]:
+    """Whether each parameter is to be updated: it has a gradient and is not frozen."""
+    return [each.has_grad and not each.frozen for each in parameters]
+
+
+def divided(
+    segments: list[Segment], flags: Callable[[list[Parameter]], list[bool]]
+) -> tuple[list[Segment], list[Segment]]:
+    """Segments split until the parameters of each agree in their flags, and those whose flags are true."""
+    parts = [part for segment in segments for part in segment.split(flags(segment.parameters))]
+    return parts, [part for part in parts if all(flags(part.parameters))]
+
+
+def bind(storage: FlatStorage, segments: list[Segment]) -> list[Segment]:
+    """Give each of a group's segments its part of the group's storage; their states move along."""
+    start = 0
+    for segment in segments:
+        stop = start + sum(parameter.value.numel() for parameter in segment.parameters)
+        segment.value, segment.grad = storage.value, storage._grad
+        if segment.shaped or len(segments) > 1:  # for operations on a view take longer
+            size = segment.parameters[0].value.shape if segment.shaped else (stop - start,)
+            segment.value, segment.grad = (
+                whole[start:stop].view(size) for whole in (storage.value, storage._grad)
+            )
+        segment.state = moved(segment.state, segment.value)
+        start = stop
+    return segments
+
+
+def moved(state: State, like: Tensor, copy: bool = False) -> State:
+    """A state whose tensors have the dtype and the device of another tensor."""
+    return {
+        name: entry.to(like, copy=copy) if isinstance(entry, Tensor) else entry
+        for name, entry in state.items()
+    }

@@ -1,0 +1,64 @@
+"""What an optimizer remembers, as plain data: out of its groups and segments, and back into them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from plaingrad.optim.segment import Group, Segment, bind, moved
+from plaingrad.parameter import FlatStorage, shape
+
+NOTED = {"initial_lr"}
+"""What schedules note in a group besides its options."""
+
+
+def described(group: Group) -> Group:
+    """A group's options, with the shapes of its parameters in their place."""
+    options = {name: option for name, option in group.items() if name != "params"}
+    return {**options, "shapes": [shape(parameter.value) for parameter in group["params"]]}
+
+
+def expect_alike(where: str, group: Group, own: Group) -> None:
+    """Refuse a group's description that names other options or shapes than its own.
+
+    Raises:
+        ValueError: it does.
+    """
+    if group.keys() - NOTED != own.keys() - NOTED:
+        raise ValueError(f"{where}: expected a state with {list(own)}, got {list(group)}")
+    if list(map(tuple, group["shapes"])) != own["shapes"]:
+        raise ValueError(f"{where}: expected parameters of shapes {own['shapes']}, got {group['shapes']}")
+
+
+def state_of(segments: list[Segment]) -> list[dict[str, Any]]:
+    """The state of a group's segments, each with the number of its parameters."""
+    return [
+        {"parameters": len(segment.parameters), "state": moved(segment.state, segment.value, copy=True)}
+        for segment in segments
+    ]
+
+
+def restored(
+    where: str, memories: list[dict[str, Any]], storage: FlatStorage, shaped: bool
+) -> list[Segment]:
+    """The segments of a group from what `state_of` gave.
+
+    Raises:
+        ValueError: it is not that of as many parameters, or a tensor has another shape.
+    """
+    params, counts = storage.parameters, [memory["parameters"] for memory in memories]
+    if sum(counts) != len(params) or min(counts) < 1 or (shaped and max(counts) > 1):
+        raise ValueError(f"{where}: expected a state of {len(params)} parameters, got {counts}")
+    ends = [sum(counts[: i + 1]) for i in range(len(counts))]
+    segments = [
+        Segment(params[end - count : end], dict(memory["state"]), shaped)
+        for memory, count, end in zip(memories, counts, ends)
+    ]
+    for segment in bind(storage, segments):
+        size = shape(segment.value)
+        for key, entry in segment.state.items():
+            if isinstance(entry, Tensor) and shape(entry) != size and not shaped:
+                raise ValueError(f"{where}: expected {key!r} of shape {size}, got {shape(entry)}")
+        segment.state = moved(segment.state, segment.value, copy=True)
+    return segments

@@ -1,0 +1,85 @@
+"""An optimizer's state moves to torch.optim and back, and training goes on as if it had not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from optim.rules import Pair
+from plaingrad import Parameter, optim
+from plaingrad.interop import load_torch_optimizer_state, to_torch_optimizer_state
+
+RULES: list[tuple[str, dict[str, Any]]] = [
+    ("SGD", {"lr": 0.05}),
+    ("SGD", {"lr": 0.05, "momentum": 0.9, "dampening": 0.1, "weight_decay": 0.1}),
+    ("SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True}),
+    ("Adam", {"lr": 0.05, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.05, "amsgrad": True, "maximize": True}),
+    ("Adam", {"lr": 0.05, "decoupled_weight_decay": True, "weight_decay": 0.1}),
+    ("AdamW", {"lr": 0.05}),
+    ("AdamW", {"lr": 0.05, "amsgrad": True}),
+    ("RMSprop", {"lr": 0.05}),
+    ("RMSprop", {"lr": 0.05, "momentum": 0.5}),
+    ("RMSprop", {"lr": 0.05, "centered": True}),
+    ("RMSprop", {"lr": 0.05, "momentum": 0.5, "centered": True}),
+    ("Adagrad", {"lr": 0.05, "lr_decay": 0.1, "initial_accumulator_value": 0.2}),
+]
+every_rule = pytest.mark.parametrize(("name", "options"), RULES)
+groupings = pytest.mark.parametrize("groups", [None, [{}, {"lr": 0.01, "weight_decay": 0.2}]])
+FROZEN = [1, 3]
+
+
+def train(pair: Pair, steps: int, sides: tuple[str, ...] = ("ours", "theirs")) -> None:
+    """Steps of one or both; before the second, two parameters are frozen for one step."""
+    for step in range(steps):
+        pair.step(frozen=FROZEN if step == 1 else [], sides=sides)
+
+
+@every_rule
+@groupings
+def test_three_steps_here_and_three_in_torch(
+    name: str, options: dict[str, Any], groups: list[dict[str, Any]] | None
+) -> None:
+    whole, half = Pair(name, options, groups), Pair(name, options, groups)
+    train(whole, 6)
+    train(half, 3, sides=("ours",))
+    with torch.no_grad():
+        for parameter, tensor in zip(half.parameters, half.tensors):
+            tensor.copy_(parameter.value)
+    fresh = getattr(torch.optim, name)(half.theirs.param_groups, lr=1.0)
+    fresh.load_state_dict(to_torch_optimizer_state(half.ours))
+    half.theirs = fresh
+    for _ in range(3):
+        half.step(sides=("theirs",))
+    for tensor, expected in zip(half.tensors, whole.tensors):
+        torch.testing.assert_close(tensor, expected, rtol=1e-10, atol=1e-10)
+
+
+@every_rule
+@groupings
+def test_three_steps_in_torch_and_three_here(
+    name: str, options: dict[str, Any], groups: list[dict[str, Any]] | None
+) -> None:
+    whole, half = Pair(name, options, groups), Pair(name, options, groups)
+    train(whole, 6)
+    train(half, 3, sides=("theirs",))
+    for parameter, tensor in zip(half.parameters, half.tensors):
+        parameter.value = tensor
+    load_torch_optimizer_state(half.ours, half.theirs.state_dict())
+    for _ in range(3):
+        half.step(sides=("ours",))
+    for parameter, expected in zip(half.parameters, whole.parameters):
+        torch.testing.assert_close(parameter.value, expected.value, rtol=1e-10, atol=1e-10)
+
+
+def test_what_torch_has_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="got Adam with epsilon_hat$"):
+        to_torch_optimizer_state(optim.Adam([Parameter(torch.ones(1))], epsilon_hat=True))
+
+
+def test_another_number_of_groups_is_refused() -> None:
+    theirs = torch.optim.SGD([{"params": torch.ones(1)}, {"params": torch.ones(1)}])
+    with pytest.raises(ValueError, match="expected 1 parameter groups, got 2$"):
+        load_torch_optimizer_state(optim.SGD([Parameter(torch.ones(1))]), theirs.state_dict())
