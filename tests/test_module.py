@@ -391,3 +391,15 @@ def test_of_the_constructor_call_only_its_looks_are_kept() -> None:
     for twin in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
         assert repr(twin) == repr(module)
         assert torch.equal(twin.first.value, module.first.value)
+
+
+def test_arguments_are_those_of_the_constructor_with_defaults_filled_in() -> None:
+    expected = {"p": 0.3, "inplace": False}
+    dropout = nn.Dropout(0.3)
+    dropout.p = 0.4
+    for module in (dropout, copy.deepcopy(dropout), nn.Dropout(p=0.3)):
+        assert module.arguments() == expected
+    columns = nn.ColumnEmbedding(3, {1: (4, 2)}).arguments()
+    assert columns == {"in_features": 3, "columns": {1: (4, 2)}, "device": None, "dtype": None}
+    assert repr(nn.BCELoss(torch.ones(3)).arguments()["weight"]) == "tensor(3,)"
+    assert nn.ReLU().arguments() == {"inplace": False}

@@ -23,8 +23,8 @@ CORE = sorted(PACKAGE / name for name in ("module.py", "parameter.py", "init.py"
 )
 
 MODULES = re.compile(
-    r"torch|math|jaxtyping|__future__|typing|collections(\.abc)?|contextlib|contextvars|dataclasses|enum|functools|inspect"
-    r"|itertools|numbers|warnings"
+    r"torch|math|jaxtyping|__future__|typing|collections(\.abc)?|contextlib|contextvars|dataclasses|enum"
+    r"|functools|inspect|itertools|numbers|warnings"
     r"|plaingrad\.(module|parameter|init|errors)|plaingrad\.(contract|nn|optim)(\..*)?|plaingrad"
 )
 FROM_TORCH = {"Tensor"}

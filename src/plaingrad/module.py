@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.contract.fields import expect_reachable
-from plaingrad.contract.guard import Given, Watcher, fixed_parameters, guarded_backward, guarded_forward, serials
+from plaingrad.contract.guard import ONE, Given, Watcher, fixed_parameters, guarded_backward, guarded_forward, serials
 from plaingrad.contract.nest import mapped, mismatch, outline, versions
 from plaingrad.contract.tree import Tree
 from plaingrad.errors import ModuleError
@@ -62,7 +63,9 @@ class Module(Tree):
     _saved: list[Saved]
     _watchers: tuple[Watcher, ...]
     _examined: int  # how many fields there were when they were looked at; -1 before
+    _plain: int  # the same if the guard can take its short way, as it can for most layers; else -1
     _is_composite: bool
+    _returns_nest: bool  # whether it has returned several outputs
     _begun: int  # the number of the forward or backward that is running, else 0
     _given: Given  # what the latest forward was given
     _parameters: ClassVar[tuple[str, ...]] = ()  # the names of forward's, if it has a fixed number
@@ -81,7 +84,8 @@ class Module(Tree):
         module._arguments = ([_kept(value) for value in args], {name: _kept(kwargs[name]) for name in kwargs})
         module._saved, module._watchers = [], ()
         module._generator, module.needs_input_grad = None, True
-        module._begun, module._given, module._examined, module._is_composite = 0, (1, ()), -1, False
+        module._begun, module._given, module._examined, module._plain = 0, ONE, -1, -1
+        module._is_composite = module._returns_nest = False
         module.training = module.saving = True
         return module
 
@@ -119,6 +123,8 @@ class Module(Tree):
         if torch.is_grad_enabled():  # what PyTorch may have recorded is of no use here, and holds memory
             state = mapped(Tensor.detach, state)
         expected = outline(outputs)
+        if type(expected) is list:
+            self._returns_nest, self._plain = True, -1
         self._saved.append((next(serials), self._begun, self._given, state, expected, versions(state)))
         if len(self._saved) == MANY_STATES:
             text = f"{self.signature()}: {MANY_STATES:,} forwards were saved without a backward; eval() saves none"
@@ -161,7 +167,8 @@ class Module(Tree):
         """Forget the latest forward, of which no output was used; None for each of its arguments."""
         serial, begun, (count, names), *_ = self._saved.pop()
         for module in self.modules():
-            module._saved[:] = [saved for saved in module._saved if not begun < saved[0] < serial]
+            if module is not self:
+                module._saved[:] = [saved for saved in module._saved if not begun < saved[0] < serial]
         count += len(names)
         return None if count == 1 else (None,) * count
 
@@ -189,28 +196,46 @@ class Module(Tree):
         try:
             for module, others in before:
                 module._watchers = (*others, watcher)
+                module._look_again()
             yield
         finally:
             for module, others in before:
                 module._watchers = others
+                module._look_again()
 
     def _examine(self) -> None:
         """Refuse what would not be trained (`expect_reachable`), before the first use and for new fields."""
         if self._examined != len(vars(self)):
             for module in expect_reachable(self):
                 assert isinstance(module, Module)
-                module._examined = len(vars(module))
                 module._is_composite = any(True for _ in module.named_children())
+                special = module._is_composite or module._watchers or module._returns_nest or module._parameters
+                module._examined = len(vars(module))
+                module._plain = -1 if special else module._examined
+
+    def _look_again(self) -> None:
+        """Examine this module before its next use, for it has changed."""
+        self._examined = self._plain = -1
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy is made from: nobody watches it, and it draws from PyTorch's global generator."""
-        return {**vars(self), "_watchers": (), "_generator": None, "_begun": 0}
+        return {**vars(self), "_watchers": (), "_generator": None, "_begun": 0, "_examined": -1, "_plain": -1}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._saved = [(*saved[:-1], versions(saved[3])) for saved in self._saved]
 
-    # What it looks like
+    # What it was made of
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments by name, defaults filled in; what is no plain value, as it looks.
+
+        They are as they were given: fields that have been changed since are not looked at.
+        """
+        positional, keywords = self._arguments
+        bound = inspect.signature(type(self).__init__).bind(self, *positional, **keywords)
+        bound.apply_defaults()
+        return dict(list(bound.arguments.items())[1:])
 
     def signature(self) -> str:
         """The constructor call that made this module, on one line and without what is inside it."""

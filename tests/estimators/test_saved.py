@@ -244,3 +244,12 @@ def test_the_command_line_shows_it_and_predicts_with_other_files(tmp_path: Path)
     assert told("info", path)["facts"]["estimator"] == "MLPClassifier"
     for command in (("predict", path, "-"), ("evaluate", path, "-"), ("export", path, tmp_path / "m.onnx")):
         assert "got an MLPClassifier, which is for Python (its class method load)" in refused(*command)
+
+
+def test_frozen_parameters_of_an_estimator_stay_frozen(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).normal(size=(20, 3)), np.tile([0, 1], 10)
+    estimator = MLPClassifier((5,), max_iter=1, random_state=0).fit(x, y)
+    estimator.modules_[0][0].freeze()
+    estimator.save(tmp_path / "model.safetensors")
+    again = MLPClassifier.load(tmp_path / "model.safetensors").modules_[0]
+    assert [name for name, p in again.named_parameters() if p.frozen] == ["0.weight", "0.bias"]

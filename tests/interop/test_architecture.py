@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from conformance.case import Case
+from conformance.table import CASES
 from interop.rows import every_case, examples, outputs, row
 from plaingrad import nn
 from plaingrad.interop import build, describe
+from plaingrad.interop.arguments import arguments, holds_state
 from plaingrad.interop.builder import DEEPEST, MOST_MODULES
-from plaingrad.module import Module, flatten_parameters
+from plaingrad.module import Module, ModuleError, flatten_parameters
 from plaingrad.parameter import Buffer, Parameter
 
 
@@ -80,8 +82,78 @@ def test_dtypes_are_kept(dtype: torch.dtype) -> None:
 def test_a_frozen_table_stays_frozen() -> None:
     table = nn.Embedding.from_pretrained(torch.ones(3, 2), padding_idx=-1)
     again = build(describe(table))
-    assert isinstance(again.weight, Buffer)
-    assert (again.padding_idx, again.parameters()) == (2, [])
+    assert again.weight.frozen
+    assert again.padding_idx == 2
+
+
+def test_frozen_parameters_are_listed_and_stay_frozen() -> None:
+    shared = nn.Linear(3, 3)
+    tables = nn.ColumnEmbedding(3, {1: (4, 1), 0: (2, 1)})
+    network = nn.Sequential({"in": tables, "skip": nn.Residual(shared, nn.BatchNorm1d(3)), "again": shared})
+    assert "frozen" not in describe(network)
+    tables.columns[1].freeze()
+    shared.bias.frozen = network[1][1].weight.frozen = True
+    description = describe(network)
+    assert description["frozen"] == ["in.tables.1.weight", "skip.0.bias", "skip.1.weight"]
+    again = build(json.loads(json.dumps(description)))
+    assert [n for n, p in again.named_parameters() if p.frozen] == description["frozen"]
+    assert describe(again) == description
+    assert "frozen" not in describe(again.unfreeze())
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_a_table_that_was_described_as_frozen_among_the_arguments_is_frozen(freeze: bool) -> None:
+    arguments = {"num_embeddings": 3, "embedding_dim": 2, "_freeze": freeze}
+    table = {"name": "0", "class": "Embedding", "arguments": arguments}
+    network = build({"class": "Sequential", "children": [table]})
+    assert describe(network).get("frozen", []) == ["0.weight"] * freeze
+    assert "_freeze" not in describe(network)["children"][0]["arguments"]
+
+
+def test_notes_of_one_s_own_do_not_matter() -> None:
+    assert describe(swapped(nn.ReLU(), "note", "first")) == describe(nn.ReLU())
+
+
+CHANGED: dict[str, tuple[Callable[[], Module], str, Any]] = {
+    "Dropout": (nn.Dropout, "p", 0.3),
+    "Softplus": (nn.Softplus, "beta", 2.0),
+    "BatchNorm1d": (lambda: nn.BatchNorm1d(3), "momentum", None),
+    "LayerNorm": (lambda: nn.LayerNorm(3), "eps", 0.1),
+    "Embedding": (lambda: nn.Embedding(3, 2), "max_norm", 0.5),
+    "Hardtanh": (lambda: nn.Hardtanh(min_value=-2.0, max_value=2.0), "max_val", 3.0),
+    "MaxPool2d": (lambda: nn.MaxPool2d(2), "ceil_mode", True),
+    "QuantileLoss": (lambda: nn.QuantileLoss((0.1, 0.2)), "quantile", (0.3, 0.4)),
+    "Parallel": (lambda: nn.Parallel(nn.ReLU()), "combine", "concat"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_an_attribute_counts_as_it_is_now(name: str) -> None:
+    make, field, value = CHANGED[name]
+    assert getattr(build(describe(swapped(make(), field, value))), field) == value
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.random], ids=repr)
+@examples
+@given(data=st.data())
+def test_changed_attributes_are_kept_or_refused(case: Case, data: st.DataObject) -> None:
+    module, inputs = row(case, data)
+    other, _ = row(case, data)
+    names = arguments(type(module)).keys() & vars(module).keys()
+    name = data.draw(st.sampled_from(sorted(names or {"training"})))
+    assume(not holds_state([getattr(module, name), getattr(other, name)]))
+    setattr(module, name, getattr(other, name))
+    try:
+        expected = outputs(module, inputs)
+    except (ModuleError, RuntimeError, TypeError):  # this value and the inputs do not go together
+        return
+    try:
+        again = build(describe(module))
+    except ValueError:
+        return
+    again.load_state_dict(module.state_dict())
+    for y, wanted in zip(outputs(again, inputs), expected, strict=True):
+        torch.testing.assert_close(y, wanted, rtol=0, atol=0, equal_nan=True)
 
 
 def test_parameters_in_one_buffer_are_described_alike() -> None:
@@ -97,6 +169,11 @@ class Own(nn.Linear):
 
 def swapped(module: Module, name: str, value: object) -> Module:
     setattr(module, name, value)
+    return module
+
+
+def changed_inside(module: nn.ColumnEmbedding) -> Module:
+    module.columns[0].max_norm = 1.0
     return module
 
 
@@ -122,15 +199,15 @@ REFUSED: dict[str, tuple[Callable[[], Module], str]] = {
     ),
     "a parameter of one's own": (
         lambda: swapped(nn.ReLU(), "extra", Parameter(torch.ones(2))),
-        "'extra' is no parameter of its class",
+        "'extra' is no part of its class",
     ),
     "a parameter made a buffer": (
         lambda: swapped(nn.Linear(1, 1), "weight", Buffer(torch.ones(1, 1))),
         "got a Buffer",
     ),
     "a module beside a layer": (
-        lambda: swapped(nn.ReLU(), "extra", nn.ReLU()),
-        "expected no modules besides its children",
+        lambda: nn.Sequential(swapped(nn.ReLU(), "extra", nn.ReLU())),
+        "Sequential: '0.extra' is no part of its class",
     ),
     "a module beside the children": (own_container, "expected no modules besides its children"),
     "an argument of a strange type": (
@@ -140,6 +217,22 @@ REFUSED: dict[str, tuple[Callable[[], Module], str]] = {
     "an argument that is not finite": (
         lambda: swapped(nn.ELU(), "alpha", float("nan")),
         "ELU: expected alpha to be a number, got 'nan'",
+    ),
+    "what was derived from an argument that was changed": (
+        lambda: nn.Sequential(swapped(nn.Conv2d(1, 1, 3), "padding", (1, 1))),
+        r"Sequential: expected '0\.margins' to be \[\"Margin\(axis=-2, .*, got \[\]",
+    ),
+    "an argument as no constructor leaves it": (
+        lambda: swapped(nn.Embedding(3, 2), "padding_idx", -1),
+        "Embedding: expected 'padding_idx' to be 2, got -1",
+    ),
+    "a layer inside a layer": (
+        lambda: changed_inside(nn.ColumnEmbedding(1, {0: (3, 2)})),
+        r"ColumnEmbedding: expected 'tables\.0\.max_norm' to be None, got 1\.0",
+    ),
+    "a method of one's own": (
+        lambda: swapped(nn.ReLU(), "forward", torch.abs),
+        "ReLU: expected 'forward' to be",
     ),
     "an integer dtype": (
         lambda: nn.CrossEntropyLoss(weight=torch.ones(3, dtype=torch.int64)),

@@ -22,8 +22,9 @@ from interop.facts import keys, plain
 from interop.rows import assert_same, every_case, examples, outputs, row
 from plaingrad import nn, optim
 from plaingrad.interop import ModelFile, load, save
-from plaingrad.parameter import Buffer
 from plaingrad.train.checkpoint import load_state, save_model
+
+FILES = Path(__file__).parent / "files"
 
 
 @every_case
@@ -121,7 +122,17 @@ def test_state_of_any_kind_is_kept(tmp_path: Path) -> None:
     save(network, path)
     again = load(path).module
     assert_same(again.state_dict(), network.state_dict())
-    assert isinstance(again[0].weight, Buffer)
+    assert [p.frozen for p in again.parameters()] == [True, False, False, False, False]
+
+
+def test_a_file_from_before_frozen_parameters_were_listed() -> None:
+    file = load(FILES / "version_0.safetensors")
+    network, columns = file.module
+    expected = torch.tensor(file.facts["y"], dtype=torch.float64)
+    torch.testing.assert_close(network(torch.tensor(file.facts["x"])), expected)
+    expected = torch.tensor(file.facts["columns"], dtype=torch.float64)
+    assert torch.equal(columns(torch.ones(2, 24, dtype=torch.float64)), expected)
+    assert [name for name, p in file.module.named_parameters() if p.frozen] == ["network.0.weight"]
 
 
 @pytest.mark.parametrize(

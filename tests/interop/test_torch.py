@@ -15,7 +15,6 @@ from plaingrad import nn
 from plaingrad.interop import from_torch, to_torch
 from plaingrad.interop.torch import TORCH
 from plaingrad.module import Module
-from plaingrad.parameter import Buffer
 
 
 def assert_equal(found: Module | torch.nn.Module, wanted: Module | torch.nn.Module, inputs: Inputs) -> None:
@@ -93,11 +92,26 @@ def test_dtypes_are_kept() -> None:
         assert_same(from_torch(theirs).state_dict(), dict(theirs.state_dict()))
 
 
-def test_a_frozen_table_is_a_buffer_there_and_back() -> None:
-    theirs = torch.nn.Embedding.from_pretrained(torch.ones(3, 2), padding_idx=1)
+def test_what_is_frozen_does_not_require_grad_there_and_back() -> None:
+    table = torch.nn.Embedding.from_pretrained(torch.ones(3, 2), padding_idx=1)
+    theirs = torch.nn.Sequential(table, torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 2))
+    theirs[2].bias.requires_grad = False
     ours = from_torch(theirs)
-    assert isinstance(ours.weight, Buffer)
-    assert not to_torch(ours).weight.requires_grad
+    frozen = [name for name, parameter in ours.named_parameters() if parameter.frozen]
+    assert frozen == ["0.weight", "2.bias"]
+    back = to_torch(ours)
+    assert [name for name, parameter in back.named_parameters() if not parameter.requires_grad] == frozen
+
+
+def changed(module: torch.nn.Module, **fields: object) -> torch.nn.Module:
+    for name, value in fields.items():
+        setattr(module, name, value)
+    return module
+
+
+def test_torch_s_attributes_count_as_they_are_now() -> None:
+    assert from_torch(changed(torch.nn.Dropout(), p=0.3)).p == 0.3
+    assert from_torch(changed(torch.nn.MaxPool2d(2), stride=1)).stride == (1, 1)
 
 
 def test_what_torch_trains_is_what_plaingrad_trains() -> None:
@@ -143,6 +157,14 @@ REFUSED: dict[str, tuple[Callable[[], torch.nn.Module], str]] = {
         "^ParametrizedLinear: expected a class",
     ),
     "complex numbers": (lambda: torch.nn.Linear(2, 2, dtype=torch.complex64), "expected 'weight' to be"),
+    "statistics that are no longer tracked": (
+        lambda: changed(torch.nn.BatchNorm1d(2), track_running_stats=False),
+        "'running_mean' is no part of its class",
+    ),
+    "what was derived from an argument that was changed": (
+        lambda: changed(torch.nn.Conv2d(1, 1, 3, padding_mode="reflect"), padding=(1, 1)),
+        r"expected '_reversed_padding_repeated_twice' to be \[1, 1, 1, 1\], got \[0, 0, 0, 0\]",
+    ),
     "mixed dtypes": (lambda: swapped(torch.nn.Linear(2, 2)), "expected 'bias' to be"),
 }
 

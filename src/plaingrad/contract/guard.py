@@ -6,13 +6,13 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
-from plaingrad.errors import ModuleError
 from plaingrad.contract.nest import completed
+from plaingrad.errors import ModuleError
 
 Method = Callable[..., Any]
 
@@ -23,10 +23,15 @@ forward or backward; returns what ``run(*arguments, **options)`` does."""
 Given = tuple[int, tuple[str, ...]]
 """How many positional arguments a forward was given, and the names of its keywords."""
 
+ONE: Given = (1, ())
+
 serials = itertools.count(1)
 """Numbers forwards and the states that they save, in their order."""
 
 MISUSE = (RuntimeError, IndexError)  # PyTorch's own errors, which do not say in which module they arose
+
+
+NOTHING: Any = object()  # an argument that was not given
 
 
 def guarded_forward(function: Method) -> Method:
@@ -36,32 +41,41 @@ def guarded_forward(function: Method) -> Method:
     """
 
     @functools.wraps(function)
-    def forward(self: Any, *inputs: Any, **options: Any) -> Any:
-        if self._begun:  # from the forward of a subclass, or of a module that calls itself
-            return function(self, *inputs, **options)
-        if self._examined != len(self.__dict__):
-            self._examine()
-        self._begun = begun = next(serials)
-        self._given = len(inputs), tuple(options)
+    def forward(self: Any, x: Any = NOTHING, /, *rest: Any, **options: Any) -> Any:
+        if self._plain != len(self.__dict__) or rest or options or x is NOTHING:
+            return full_forward(self, function, () if x is NOTHING else (x, *rest), options)
+        saved = len(self._saved)
         try:
-            if self._watchers:
-                outputs = watched(self, "forward", function, inputs, options)
-            else:
-                outputs = function(self, *inputs, **options)
-            if self._is_composite and self.saving:
-                self._mark(begun)
-            return outputs
+            return function(self, x)
         except BaseException as error:
-            self._forget_since(begun)
-            refusal = with_place(self, error)
-            if refusal is error:
-                raise
-            raise refusal from error
-        finally:
-            self._begun = 0
+            del self._saved[saved:]
+            raise_with_place(self, error)
 
     forward._is_guarded = True  # type: ignore[attr-defined]
     return forward
+
+
+def full_forward(self: Any, function: Method, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """The same for modules with others inside, with several arguments, new fields, or watchers."""
+    if self._begun:  # from the forward of a subclass, or of a module that calls itself
+        return function(self, *inputs, **options)
+    if self._examined != len(self.__dict__):
+        self._examine()
+    self._begun = begun = next(serials)
+    self._given = len(inputs), tuple(options)
+    try:
+        if self._watchers:
+            outputs = watched(self, "forward", function)(*inputs, **options)
+        else:
+            outputs = function(self, *inputs, **options)
+        if self._is_composite and self.saving:
+            self._mark(begun)
+        return outputs
+    except BaseException as error:
+        self._forget_since(begun)
+        raise_with_place(self, error)
+    finally:
+        self._begun, self._given = 0, ONE
 
 
 def guarded_backward(function: Method) -> Method:
@@ -71,39 +85,41 @@ def guarded_backward(function: Method) -> Method:
     """
 
     @functools.wraps(function)
-    def backward(self: Any, *grads: Any) -> Any:
-        if self._begun:
-            return function(self, *grads)
-        if torch.is_grad_enabled():
-            with torch.no_grad():
-                return backward(self, *grads)
-        saved = self._saved[-1] if self._saved else None
-        if saved is not None:
-            if type(saved[4]) is list:
-                grads = completed(grads, saved[4])
-            if grads and not isinstance(grads[0], Tensor) and not any(_given(grads)):
-                return self._drop()
-        self._begun = 1
+    def backward(self: Any, dy: Any = NOTHING, /, *rest: Any) -> Any:
+        if self._plain != len(self.__dict__) or rest or type(dy) is not Tensor or torch.is_grad_enabled():
+            return full_backward(self, function, () if dy is NOTHING else (dy, *rest))
         try:
-            if self._watchers:
-                entries = watched(self, "backward", function, grads, {})
-            else:
-                entries = function(self, *grads)
-            if type(entries) is tuple and saved is not None and len(entries) == len(self._parameters):
-                return of_given(entries, self._parameters, saved[2])
-            return entries
+            return function(self, dy)
         except Exception as error:
-            refusal = with_place(self, error)
-            if refusal is error:
-                raise
-            raise refusal from error
-        finally:
-            self._begun = 0
-            if self._is_composite:
-                self._unmark(saved)
+            raise_with_place(self, error)
 
     backward._is_guarded = True  # type: ignore[attr-defined]
     return backward
+
+
+def full_backward(self: Any, function: Method, grads: tuple[Any, ...]) -> Any:
+    """The same for modules with others inside, with several arguments or outputs, or watchers."""
+    if self._begun:
+        return function(self, *grads)
+    if torch.is_grad_enabled():
+        with torch.no_grad():
+            return full_backward(self, function, grads)
+    saved = self._saved[-1] if self._saved else None
+    if saved is not None:
+        grads = completed(grads, saved[4])
+        if grads and not isinstance(grads[0], Tensor) and not any(_present(grads)):
+            return self._drop()
+    self._begun = 1
+    try:
+        entries = watched(self, "backward", function)(*grads) if self._watchers else function(self, *grads)
+        if type(entries) is tuple and saved is not None and len(entries) == len(self._parameters):
+            return of_given(entries, self._parameters, saved[2])
+        return entries
+    except Exception as error:
+        raise_with_place(self, error)
+    finally:
+        self._begun = 0
+        self._unmark(saved)
 
 
 def fixed_parameters(forward: Method) -> tuple[str, ...]:
@@ -123,27 +139,27 @@ def of_given(entries: tuple[Any, ...], names: tuple[str, ...], given: Given) -> 
     return chosen[0] if len(chosen) == 1 else chosen
 
 
-def with_place(module: Any, error: BaseException) -> BaseException:
-    """The error with the name of this module; PyTorch's own become a `ModuleError` for that."""
-    if isinstance(error, ModuleError):
-        if error.module is not module:
-            error.passing(module)
-        return error
-    return ModuleError(module, str(error)) if type(error) in MISUSE else error
+def raise_with_place(module: Any, error: BaseException) -> NoReturn:
+    """Raise the error again with the name of this module; PyTorch's own becomes a `ModuleError` for that."""
+    if isinstance(error, ModuleError) and error.module is not module:
+        error.passing(module)
+    if type(error) in MISUSE:
+        raise ModuleError(module, str(error)) from error
+    raise error
 
 
-def watched(module: Any, name: str, function: Method, arguments: Any, options: Any) -> Any:
-    """Call the function through the watchers of a module, the latest outermost."""
+def watched(module: Any, name: str, function: Method) -> Method:
+    """The function as the watchers of a module call it, the latest outermost."""
     run: Method = functools.partial(function, module)
     for watcher in module._watchers:
         run = functools.partial(watcher, module, name, run)
-    return run(*arguments, **options)
+    return run
 
 
-def _given(grads: tuple[Any, ...]) -> Any:
+def _present(grads: tuple[Any, ...]) -> Any:
     """For each gradient in a nest whether there is one."""
     for grad in grads:
         if type(grad) is tuple:
-            yield from _given(grad)
+            yield from _present(grad)
         else:
             yield grad is not None

@@ -97,23 +97,19 @@ def _misfit(grad: Any, expected: Outline) -> str | None:
 def versions(nest: Any) -> int:
     """How often the tensors in a nest have been changed in place, all together.
 
-    Each count can but grow, so that the sum tells any change.
+    Each count can but grow, so that the sum tells any change. Tensors of inference mode do not count.
     """
     kind = type(nest)
-    if kind is Tensor:  # before isinstance, which takes longer to say no
-        return _version(nest)
-    if kind is tuple or kind is list:
-        total = 0
-        for entry in nest:
-            total += versions(entry)
-        return total
-    return sum(map(_version, tensors(nest))) if isinstance(nest, (Tensor, tuple, dict)) else 0
-
-
-def _version(tensor: Tensor) -> int:
     try:
-        return tensor._version
-    except RuntimeError:  # tensors of inference mode do not count
+        if kind is Tensor:
+            return nest._version
+        if kind is tuple:
+            total = 0
+            for entry in nest:
+                total += entry._version if type(entry) is Tensor else versions(entry)
+            return total
+        return 0 if nest is None else sum([tensor._version for tensor in tensors(nest)])
+    except RuntimeError:
         return 0
 
 

@@ -19,6 +19,7 @@ from plaingrad.estimators.labels import binarizer, known, labels_from, levels_fr
 from plaingrad.estimators.networks import expect_outputs, linear_layers, multilayer_perceptron
 from plaingrad.estimators.plain import NOT_FINITE, plain
 from plaingrad.estimators.training import predictor, set_curves
+from plaingrad.module import Module
 from plaingrad.train import History
 
 MOST_FEATURES = 10**7
@@ -83,7 +84,7 @@ def set_networks(estimator: Any) -> None:
     """Set what belongs to the networks, which have to be those that the parameters ask for."""
     members, features = estimator.modules_, estimator.n_features_in_
     expect_outputs(members, features, estimator.n_outputs_)
-    wanted = interop.describe(members[0])
+    expected = _architecture(members[0])
     estimator._codes = NO_CODES
     if estimator.module is None:
         estimator._codes = _codes(estimator)
@@ -91,11 +92,16 @@ def set_networks(estimator: Any) -> None:
         got = [layer.out_features for layer in linear_layers(members[0].modules())]
         if got != sizes:
             raise ValueError(f"expected a network with layers of {sizes!r:.60}, got {got!r:.60}")
-        wanted = interop.describe(_network(estimator, features, sizes))
-    if not all(interop.describe(each) == wanted for each in members):
+        expected = _architecture(_network(estimator, features, sizes))
+    if not all(_architecture(each) == expected for each in members):
         raise ValueError("expected networks as the parameters describe them, got others")
     estimator._shaped, estimator._optimizers = shape(estimator), []
     estimator.n_layers_ = len(linear_layers(members[0].modules())) + 1
+
+
+def _architecture(network: Module) -> dict[str, Any]:
+    """The description of a network, whatever of it is frozen."""
+    return {key: value for key, value in interop.describe(network).items() if key != "frozen"}
 
 
 def _network(estimator: Any, features: int, sizes: list[int]) -> nn.Sequential:

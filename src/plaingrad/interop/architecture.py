@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from plaingrad.interop.arguments import read
-from plaingrad.interop.builder import CLASSES, Place, build
+from plaingrad.interop.arguments import LEFT_OUT, brief, holds_state, plain, read
+from plaingrad.interop.builder import CLASSES, Builder, Make, Path, make
 from plaingrad.module import Module
 from plaingrad.nn.container import Container
 from plaingrad.parameter import Buffer, Parameter
-
-# How many modules a class that is no container holds all the same: its arguments tell what they are.
-INSIDE = {"ColumnEmbedding": 1}
 
 
 def describe(module: Module) -> dict[str, Any]:
@@ -21,14 +18,14 @@ def describe(module: Module) -> dict[str, Any]:
 
     A module is ``{"class": ..., "arguments": {...}}``. A container has a list of ``"children"`` as well, each
     with its ``"name"``. Where a module is used again stands ``{"shared": path}``, the dotted path of its
-    first place.
+    first position. If parameters are frozen, the outermost module has a list of their names, ``"frozen"``.
 
     Args:
         module: made of the classes of `plaingrad.nn`, losses included; no subclasses of them.
 
     Raises:
-        ValueError: a module is of another class, or is no longer what its constructor made; the message names
-            its place.
+        ValueError: a module is of another class, or is no longer what a constructor could make; the message
+            names it.
     """
     return describe_in(OURS, module)
 
@@ -38,18 +35,26 @@ class Library:
     """Where modules to be described come from.
 
     Attributes:
+        common: fields that all modules have, or that change no result.
         classes: the name in plaingrad.nn of each class.
         children: the modules inside one, by name.
         state: its parameters and buffers by name.
-        layout: what matters of one of them besides its numbers, in words.
         refusal: why a module cannot be described, as "expected ...", or None if it can.
+        make: makes a module from its description.
     """
 
+    common: Set[str]
     classes: Mapping[type, str]
     children: Callable[[Any], Iterable[tuple[str, Any]]]
     state: Callable[[Any], Mapping[str, Any]]
-    layout: Callable[[Any], str]
     refusal: Callable[[Any], str | None]
+    make: Make
+
+    def modules(self, module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+        """The modules of a network by their paths, those that are used again at each of their positions."""
+        yield path, module
+        for name, child in self.children(module):
+            yield from self.modules(child, f"{path}.{name}" if path else name)
 
 
 def describe_in(library: Library, module: Any) -> dict[str, Any]:
@@ -58,27 +63,30 @@ def describe_in(library: Library, module: Any) -> dict[str, Any]:
     Raises:
         ValueError: as `describe` does.
     """
-    description = _described(library, module, Place(), {})
-    _expect_same(library, module, build(description, device="meta"))
+    description = _described(library, module, Path(), {})
+    frozen = [name for name, parameter in module.named_parameters() if not parameter.requires_grad]
+    if frozen:
+        description["frozen"] = frozen
+    _expect_same(library, module, Builder(library.make, "meta").network(description))
     return description
 
 
-def _described(library: Library, module: Any, place: Place, seen: dict[int, str]) -> dict[str, Any]:
+def _described(library: Library, module: Any, path: Path, seen: dict[int, str]) -> dict[str, Any]:
     if id(module) in seen:
         return {"shared": seen[id(module)]}
-    seen[id(module)] = place.path
+    seen[id(module)] = path.dotted
     problem = library.refusal(module)
     if problem is not None:
-        raise place.refuse(type(module).__name__, problem)
+        raise path.refuse(type(module).__name__, problem)
     name = library.classes[type(module)]
-    layer, children = CLASSES[name], dict(library.children(module))
-    own = len(module) if issubclass(layer, Container) else INSIDE.get(name, 0)
-    if len(children) != own:
-        raise place.refuse(name, "expected no modules besides its children")
+    layer = CLASSES[name]
     description: dict[str, Any] = {"class": name, "arguments": read(layer, module)}
     if issubclass(layer, Container):
+        children = dict(library.children(module))
+        if len(children) != len(module):
+            raise path.refuse(name, "expected no modules besides its children")
         description["children"] = [
-            {"name": key, **_described(library, child, place.inside(name, key), seen)}
+            {"name": key, **_described(library, child, path.inside(name, key), seen)}
             for key, child in children.items()
         ]
     return description
@@ -94,11 +102,12 @@ def _unknown(module: Module) -> str | None:
 
 
 OURS = Library(
+    common=vars(Module()).keys() | LEFT_OUT,
     classes={layer: name for name, layer in CLASSES.items()},
     children=lambda module: module.named_children(),
     state=fields,
-    layout=lambda held: f"a {type(held).__name__} {tuple(held.value.shape)} of {held.value.dtype}",
     refusal=_unknown,
+    make=make,
 )
 
 
@@ -108,20 +117,34 @@ def first_names(held: Mapping[str, object]) -> dict[str, str]:
     return {name: first.setdefault(id(each), name) for name, each in held.items()}
 
 
-def _expect_same(library: Library, module: Any, skeleton: Module) -> None:
-    """Refuse a module that has been changed since its constructor made it, other than in its numbers."""
-    name, layout = type(module).__name__, library.layout
-    found, wanted = library.state(module), fields(skeleton)
-    for key in [*wanted, *found]:
-        if key not in found or key not in wanted:
-            problem = "is missing" if key not in found else "is no parameter of its class"
-            raise ValueError(f"{name}: {key!r} {problem}")
-        if layout(found[key]) != layout(wanted[key]):
-            raise ValueError(
-                f"{name}: expected {key!r} to be {layout(wanted[key])}, got {layout(found[key])}"
-            )
-    ties = first_names(wanted)
-    for key, first in first_names(found).items():
-        if first != ties[key]:
-            problem = f"{key!r} and {first!r} are one parameter; share the module that holds it instead"
-            raise ValueError(f"{name}: {problem}")
+def _expect_same(library: Library, module: Any, skeleton: Any) -> None:
+    """Refuse a module that differs from what its description makes, other than in its numbers."""
+    kind, got, expected = type(module).__name__, _parts(library, module), _parts(library, skeleton)
+    for name in [*expected, *got]:
+        if name not in got or name not in expected:
+            problem = "is missing" if name not in got else "is no part of its class"
+            raise ValueError(f"{kind}: {name!r} {problem}")
+        if got[name] != expected[name]:
+            raise ValueError(f"{kind}: expected {name!r} to be {expected[name]}, got {got[name]}")
+    ties = first_names(library.state(skeleton))
+    for name, first in first_names(library.state(module)).items():
+        if first != ties[name]:
+            problem = f"{name!r} and {first!r} are one parameter; share the module that holds it instead"
+            raise ValueError(f"{kind}: {problem}")
+    for (path, each), (_, other) in zip(library.modules(module), library.modules(skeleton)):
+        for field in sorted({**vars(other), **vars(each)}.keys() - library.common):
+            if not hasattr(other, field) or holds_state(getattr(other, field)):
+                continue  # it is a note of one's own, or has been seen above
+            now, before = plain(getattr(each, field, None)), plain(getattr(other, field))
+            if before not in (now, [now, now]) and now != [before, before]:  # torch.nn keeps one number for both
+                field = f"{path}.{field}" if path else field
+                raise ValueError(f"{kind}: expected {field!r} to be {brief(before)}, got {brief(now)}")
+
+
+def _parts(library: Library, module: Any) -> dict[str, str]:
+    """The parameters, buffers and modules of a network by name, in words."""
+    parts = {}
+    for name, held in library.state(module).items():
+        value = getattr(held, "value", held)
+        parts[name] = f"a {type(held).__name__} {tuple(value.shape)} of {value.dtype}"
+    return parts | {path: f"a {type(each).__name__}" for path, each in library.modules(module)}

@@ -14,7 +14,8 @@ from typing import Any, get_args, get_type_hints
 import torch
 from torch import Tensor
 
-from plaingrad.parameter import Buffer
+from plaingrad.module import Module
+from plaingrad.parameter import Buffer, Parameter
 
 LARGEST = 2**31 - 1  # of any integer
 LARGEST_WINDOW = 4096  # of the sizes of kernels, strides and paddings, which nothing else would limit
@@ -23,25 +24,8 @@ MOST_NUMBERS = 1000  # in a list of them
 
 DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float32", "float64")}
 
-# What does not outlive the constructor, or says where and not what: none of it changes what is computed.
-LEFT_OUT = {"device", "inplace", "sparse", "min_value", "max_value", "_weight"}
-
-# How an argument shows in a module of plaingrad.nn or torch.nn, where it is not the attribute of its name.
-SHOWN: dict[str, Callable[[Any], Any]] = {
-    "affine": lambda module: module.weight is not None,
-    "elementwise_affine": lambda module: module.weight is not None,
-    "bias": lambda module: module.bias is not None,
-    "track_running_stats": lambda module: module.running_mean is not None,
-    "dtype": lambda module: next(
-        (x.dtype for x in module.state_dict().values() if x.is_floating_point()), None
-    ),
-    "columns": lambda module: [
-        (column, table.num_embeddings, table.embedding_dim) for column, table in module.columns.items()
-    ],
-    "_freeze": lambda module: (
-        isinstance(module.weight, Buffer) or not getattr(module.weight, "requires_grad", True)
-    ),
-}
+# They say where or how and not what is computed, or are other spellings of what is there.
+LEFT_OUT = {"device", "inplace", "sparse", "min_value", "max_value", "_weight", "_freeze"}
 
 
 @dataclass(frozen=True)
@@ -49,14 +33,14 @@ class Kind:
     """What a value of one type looks like as plain data.
 
     Attributes:
-        told: what was expected, for messages.
+        expected: what that is, for messages.
         fits: whether plain data is such a value.
-        made: the value from plain data that fits, with tensors on a device.
+        parse: the value from plain data that fits, with tensors on a device.
     """
 
-    told: str
+    expected: str
     fits: Callable[[Any], bool]
-    made: Callable[[Any, str | None], Any] = lambda value, device: value
+    parse: Callable[[Any, str | None], Any] = lambda value, device: value
 
 
 def _integers(value: Any, least: int, most: int, largest: int) -> bool:
@@ -146,7 +130,7 @@ class Argument:
     kinds: tuple[Kind, ...]
     default: Any
 
-    def made(self, value: Any, device: str | None) -> Any:
+    def parse(self, value: Any, device: str | None) -> Any:
         """The argument from plain data.
 
         Raises:
@@ -154,8 +138,8 @@ class Argument:
         """
         for kind in self.kinds:
             if kind.fits(value):
-                return kind.made(value, device)
-        raise ValueError(f"{' or '.join(kind.told for kind in self.kinds)}, got {brief(value)}")
+                return kind.parse(value, device)
+        raise ValueError(f"{' or '.join(kind.expected for kind in self.kinds)}, got {brief(value)}")
 
     def is_default(self, value: Any) -> bool:
         """Whether a constructor makes the same of this value as of none."""
@@ -167,7 +151,7 @@ class Argument:
 @cache
 def arguments(layer: type) -> dict[str, Argument]:
     """The arguments of a class of plaingrad.nn that say what it computes; children are none of them."""
-    hints, found = get_type_hints(layer.__init__), {}  # type: ignore[misc]
+    hints, described = get_type_hints(layer.__init__), {}  # type: ignore[misc]
     for name, parameter in list(inspect.signature(layer.__init__).parameters.items())[1:]:  # type: ignore[misc]
         if name in LEFT_OUT or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
@@ -176,72 +160,90 @@ def arguments(layer: type) -> dict[str, Argument]:
             types = (hints[name],)
         elif any(each in types for each in (tuple[int, int], Sequence[int])):
             types = tuple(each for each in types if each is not int)  # one number for all is kept as several
-        found[name] = Argument(tuple(KINDS[each] for each in types), parameter.default)
-    return found
+        described[name] = Argument(tuple(KINDS[each] for each in types), parameter.default)
+    return described
 
 
 def read(layer: type, module: Any) -> dict[str, Any]:
     """The arguments of a module of this class, or of torch.nn's class of the same name, as plain data."""
-    found = {}
+    described = {}
     for name, argument in arguments(layer).items():
-        value = _plain(SHOWN[name](module) if name in SHOWN else getattr(module, name))
-        if name == "dtype" and value is None:  # it has no numbers
+        value = plain(_current(module, name, argument))
+        if value is None and KINDS[torch.dtype] in argument.kinds:  # it has no numbers
             continue
         one_for_both = type(value) is int and KINDS[tuple[int, int]] in argument.kinds
-        found[name] = [value, value] if one_for_both else value
-    return found
+        described[name] = [value, value] if one_for_both else value
+    return described
 
 
-def check(layer: type, given: Any, device: str | None) -> dict[str, Any]:
+def _current(module: Any, name: str, argument: Argument) -> Any:
+    """The attribute of the argument's name, as it is now; what was given to the constructor, if there is none."""
+    if KINDS[torch.dtype] in argument.kinds:
+        return next((x.dtype for x in module.state_dict().values() if x.is_floating_point()), None)
+    value = getattr(module, name, ...)
+    if value is ... or (isinstance(value, Mapping) and holds_state(value)):  # it has been made into something else
+        return module.arguments()[name]
+    if KINDS[bool] in argument.kinds and (value is None or holds_state(value)):
+        return value is not None
+    return value
+
+
+def check(layer: type, described: Any, device: str | None) -> dict[str, Any]:
     """The arguments from plain data, for the constructor of this class.
 
     Raises:
         ValueError: there is an unknown one, one without default is missing, or one is not what it should be.
     """
-    if type(given) is not dict:
-        raise ValueError(f"expected arguments by name, got {brief(given)}")
-    known, made = arguments(layer), {}
-    for name in given:
+    if type(described) is not dict:
+        raise ValueError(f"expected arguments by name, got {brief(described)}")
+    known, parsed = arguments(layer), {}
+    for name in described:
         if name not in known:
-            raise ValueError(
-                f"expected arguments from {', '.join(known) or 'none at all'}; got {brief(name)}"
-            )
+            expected = f"arguments from {', '.join(known) or 'none at all'}"
+            raise ValueError(f"expected {expected}; got {brief(name)}")
     for name, argument in known.items():
-        if name in given:
+        if name in described:
             try:
-                made[name] = argument.made(given[name], device)
+                parsed[name] = argument.parse(described[name], device)
             except ValueError as error:
                 raise ValueError(f"expected {name} to be {error}") from None
         elif argument.default is inspect.Parameter.empty:
             raise ValueError(f"expected an argument {name}, got none")
-    return made
+    return parsed
 
 
-def construct(layer: type, maker: Callable[..., Any], given: Mapping[str, Any], device: str | None) -> Any:
+def construct(layer: type, maker: Callable[..., Any], parsed: Mapping[str, Any], device: str | None) -> Any:
     """Call a constructor that takes the arguments of this class, as people do: what is default is left out.
 
     Args:
         layer: the class of plaingrad.nn.
         maker: the constructor.
-        given: checked arguments by name.
+        parsed: checked arguments by name.
         device: where its tensors shall live.
     """
     positional, keywords = [], {}
     for name, argument in arguments(layer).items():
         if argument.default is inspect.Parameter.empty:
-            positional.append(given[name])
-        elif name in given and not argument.is_default(given[name]):
-            keywords[name] = given[name]
+            positional.append(parsed[name])
+        elif name in parsed and not argument.is_default(parsed[name]):
+            keywords[name] = parsed[name]
     if "device" in inspect.signature(maker).parameters:
         keywords["device"] = device
-    if "_freeze" in keywords:  # heeded only for a table that is given
-        size = (given["num_embeddings"], given["embedding_dim"])
-        keywords["_weight"] = torch.zeros(size, dtype=given.get("dtype"), device=device)
     return maker(*positional, **keywords)
 
 
-def _plain(value: Any) -> Any:
-    value = value.value if isinstance(value, Buffer) else value
+def holds_state(value: Any) -> bool:
+    """Whether this is a tensor or a module, or a collection with one."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (tuple, list)):
+        return any(map(holds_state, value))
+    return isinstance(value, (Tensor, Parameter, Buffer, Module, torch.nn.Module))
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it; of one of a strange type what it looks like."""
+    value = value.value if isinstance(value, (Parameter, Buffer)) else value
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, numbers.Integral):
@@ -250,12 +252,14 @@ def _plain(value: Any) -> Any:
         number = float(value)
         return number if math.isfinite(number) else str(number)
     if isinstance(value, (tuple, list)):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
+    if isinstance(value, Mapping):
+        return [plain([key, *entry] if type(entry) is tuple else [key, entry]) for key, entry in value.items()]
     if isinstance(value, torch.dtype):
         return str(value).removeprefix("torch.")
     if isinstance(value, Tensor):
-        return {"shape": list(value.shape), "dtype": _plain(value.dtype)}
-    return repr(value)  # of no kind, and refused as such
+        return {"shape": list(value.shape), "dtype": plain(value.dtype)}
+    return repr(value)
 
 
 def brief(value: Any) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.interop.architecture import OURS, Library, describe, describe_in
-from plaingrad.interop.arguments import construct
+from plaingrad.interop.arguments import LEFT_OUT, construct
 from plaingrad.interop.builder import CLASSES, Builder, build
 from plaingrad.interop.holder import Holder
 from plaingrad.module import Module
@@ -66,18 +66,14 @@ class ColumnEmbedding(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.in_features = in_features
+        self.columns = dict(columns)
         self.passed = [column for column in range(in_features) if column not in columns]
         made = {str(c): torch.nn.Embedding(*columns[c], device=device, dtype=dtype) for c in sorted(columns)}
         self.tables = torch.nn.ModuleDict(made)
 
-    @property
-    def columns(self) -> dict[int, torch.nn.Module]:
-        """The table of each column of codes."""
-        return {int(column): table for column, table in self.tables.items()}
-
     def forward(self, x: Tensor) -> Tensor:
         """The columns without codes, and then the vectors of the codes."""
-        vectors = [table(x[..., column].long()) for column, table in self.columns.items()]
+        vectors = [table(x[..., int(column)].long()) for column, table in self.tables.items()]
         return torch.cat([x[..., self.passed], *vectors], -1)
 
 
@@ -91,8 +87,8 @@ def from_torch(module: torch.nn.Module) -> Module:
     """The network of `plaingrad.nn` that computes what one of `torch.nn` does.
 
     Parameters, buffers, dtypes, names and the mode of each module, training or evaluation, are as they were;
-    the numbers are copies, on the CPU. ``inplace`` is left out, since it changes no result, and so is
-    ``requires_grad``, but for the table of an embedding that is frozen.
+    the numbers are copies, on the CPU. Parameters that do not require grad are frozen. ``inplace`` is left out,
+    since it changes no result.
 
     Args:
         module: made of classes of torch.nn that `plaingrad.nn` has too, nested in `torch.nn.Sequential`, or
@@ -104,9 +100,8 @@ def from_torch(module: torch.nn.Module) -> Module:
     """
     made = build(describe_in(TORCH, module))
     made.load_state_dict(module.state_dict())
-    theirs = _walk(TORCH, module)
-    for path, ours in _walk(OURS, made).items():
-        ours.training = ours.saving = theirs[path].training
+    for (_, theirs), (_, ours) in zip(TORCH.modules(module), OURS.modules(made)):
+        ours.training = ours.saving = theirs.training
     return made
 
 
@@ -114,7 +109,7 @@ def to_torch(module: Module | Holder) -> torch.nn.Module:
     """The network of `torch.nn` that computes what one of `plaingrad.nn` does.
 
     Parameters, buffers, dtypes, names and the mode of each module are as they were; the numbers are copies,
-    on the CPU. `plaingrad.nn.Residual`, `plaingrad.nn.Parallel` and `plaingrad.nn.ColumnEmbedding`, which
+    on the CPU. Frozen parameters do not require grad. `plaingrad.nn.Residual`, `plaingrad.nn.Parallel` and `plaingrad.nn.ColumnEmbedding`, which
     torch.nn does not have, become small modules of this file.
 
     Args:
@@ -129,9 +124,8 @@ def to_torch(module: Module | Holder) -> torch.nn.Module:
         module = module._single()
     made: torch.nn.Module = Builder(_make, None).network(describe(module))
     made.load_state_dict(module.state_dict())
-    ours = _walk(OURS, module)
-    for path, theirs in _walk(TORCH, made).items():
-        theirs.training = ours[path].training
+    for (_, ours), (_, theirs) in zip(OURS.modules(module), TORCH.modules(made)):
+        theirs.training = ours.training
     return made
 
 
@@ -158,24 +152,12 @@ def _refusal(module: torch.nn.Module) -> str | None:
     return "expected no hooks, which plaingrad does not have" if hooked else None
 
 
-def _layout(held: Any) -> str:
-    value = getattr(held, "value", held)
-    return f"{tuple(value.shape)} of {value.dtype}"
-
-
 TORCH = Library(
+    common=vars(torch.nn.Module()).keys() | LEFT_OUT,
     classes={layer: name for name, layer in THEIRS.items()},
     # torch's own walk leaves out modules that it has met before
     children=lambda module: [(name, child) for name, child in module._modules.items() if child is not None],
     state=lambda module: module.state_dict(keep_vars=True),
-    layout=_layout,
     refusal=_refusal,
+    make=_make,
 )
-
-
-def _walk(library: Library, module: Any, path: str = "") -> dict[str, Any]:
-    """All modules by their paths."""
-    found = {path: module}
-    for name, child in library.children(module):
-        found |= _walk(library, child, f"{path}.{name}")
-    return found

@@ -29,7 +29,7 @@ class _Collection(Module, Generic[T]):
         if not isinstance(entry, self.kind):
             raise ModuleError(self, f"expected a {self.kind.__name__} at {name!r}, got {entry!r}")
         self._entries[name] = entry
-        self._examined = -1
+        self._look_again()
 
     def held(self) -> dict[str, Any]:
         """The fields besides the entries, which are where they belong."""
@@ -121,13 +121,13 @@ class _Dict(_Collection[T]):
 
     def pop(self, name: str) -> T:
         """Take out the entry of this name and return it."""
-        self._examined = -1
+        self._look_again()
         return self._entries.pop(name)
 
     def clear(self) -> None:
         """Take out all entries."""
         self._entries.clear()
-        self._examined = -1
+        self._look_again()
 
     def keys(self) -> Any:
         """The names."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from plaingrad.module import Module, ModuleError
 
@@ -31,7 +30,7 @@ class Container(Module):
         if not isinstance(module, Module):
             raise ModuleError(self, f"expected a Module at position {name}, got {module!r}")
         self._children[name] = module
-        self._examined = -1
+        self._look_again()
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         yield from self._children.items()

@@ -69,9 +69,9 @@ BAD: Table = {
         lambda: architecture(layer("BCELoss", weight={"shape": [-1], "dtype": "float32"})),
         "BCELoss: expected sizes that tensors can have, got {'weight': {'shape': [-1],",
     ),
-    "a convolution of no channels": (
-        lambda: architecture(layer("Conv2d", in_channels=0, out_channels=2, kernel_size=[2, 2])),
-        "Conv2d: expected sizes that tensors can have, got {'in_channels': 0,",
+    "a convolution of -1 channels": (
+        lambda: architecture(layer("Conv2d", in_channels=-1, out_channels=2, kernel_size=[2, 2])),
+        "Conv2d: expected sizes that tensors can have, got {'in_channels': -1,",
     ),
     "a size of 2^70": (lambda: architecture(linear(in_features=2**70)), "got 1180591620717411303424"),
     "a layer of 2^62 numbers": (
@@ -109,6 +109,30 @@ BAD: Table = {
     "a mode that there is not": (
         lambda: architecture(layer("GELU", approximate="x" * 10**6)),
         "GELU: expected approximate to be a short string, got 'x",
+    ),
+    "a frozen parameter that there is not": (
+        lambda: architecture({**sequential(linear()), "frozen": ["0.weight", "1.weight"]}),
+        "expected frozen to be names of parameters, got ['0.weight', '1.weight']",
+    ),
+    "a frozen buffer": (
+        lambda: architecture({**layer("BatchNorm1d", num_features=2), "frozen": ["running_mean"]}),
+        "expected frozen to be names of parameters, got ['running_mean']",
+    ),
+    "frozen parameters by name": (
+        lambda: architecture({**linear(), "frozen": {"weight": True}}),
+        "expected frozen to be names of parameters, got {'weight': True}",
+    ),
+    "a frozen list": (
+        lambda: architecture({**linear(), "frozen": [["weight"]]}),
+        "expected frozen to be names of parameters, got [['weight']]",
+    ),
+    "frozen parameters of a child": (
+        lambda: architecture(sequential({**linear(), "frozen": ["weight"]})),
+        "Sequential[0] Linear: expected class, arguments; got 'frozen'",
+    ),
+    "a table frozen by a number": (
+        lambda: architecture(layer("Embedding", num_embeddings=2, embedding_dim=2, _freeze=1)),
+        "Embedding: expected arguments from num_embeddings, embedding_dim,",
     ),
     "children of a layer": (
         lambda: architecture({**linear(), "children": []}),
