@@ -261,6 +261,10 @@ def test_loading_writes_into_flat_storage() -> None:
             "'2.weight': expected shape (2, 4), got (2, 5)",
         ),
         (
+            lambda state: state.update({"2.weight": torch.zeros(4, 2)}),
+            "'2.weight': expected shape (2, 4), got (4, 2)",
+        ),
+        (
             lambda state: state.update({"2.weight": [[0.0] * 4] * 2}),
             "'2.weight': expected shape (2, 4), got list",
         ),
