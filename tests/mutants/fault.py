@@ -29,8 +29,8 @@ class Fault:
         old, new = (" ".join(text.split()) for text in (self.old, self.new))
         return f"{self.file}: {old!r} -> {new!r}"
 
-    def plant(self, root: Path) -> None:
-        """Change the file below ``root``.
+    def plant(self, root: Path) -> str:
+        """Change the file below ``root``, and return what stood there.
 
         Raises:
             ValueError: the old text does not occur exactly once; the catalogue must follow the code.
@@ -40,6 +40,7 @@ class Fault:
         if text.count(self.old) != 1:
             raise ValueError(f"{self.file}: expected {self.old!r} once, got it {text.count(self.old)} times")
         path.write_text(text.replace(self.old, self.new))
+        return text
 
 
 def planted(file: str, tests: str | Sequence[str], *changes: tuple[str, str]) -> list[Fault]:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 from mutants.fault import Fault
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("src", "tests", "benchmarks", "pyproject.toml", "README.md", "CONTRIBUTING.md", "Makefile", "docs")
-FAILED, INTERRUPTED = 1, 2  # of pytest's exit codes; the second is also that of a module that cannot be imported
+# Of exit codes: those of pytest, of which the second is also that of a module that cannot be imported; and of a run that
+# did not come so far.
+FAILED, INTERRUPTED, BROKEN = 1, 2, 99
 SECONDS = 600.0  # a run that takes longer hangs
+
+# Every run is a fork of one process that has imported what takes long and is not under test.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    ["torch", "numpy", "pandas", "pyarrow", "sklearn.linear_model", "sklearn.pipeline", "matplotlib.pyplot"]
+)
 
 
 class Workshop:
@@ -38,11 +47,11 @@ class Workshop:
         Raises:
             RuntimeError: no test was run.
         """
-        fault.plant(self.folder)
+        original = fault.plant(self.folder)
         try:
             code = self._run(fault.tests)
         finally:
-            shutil.copy2(ROOT / fault.file, self.folder / fault.file)
+            (self.folder / fault.file).write_text(original)
         return code in (FAILED, INTERRUPTED)
 
     def is_green(self, tests: tuple[str, ...]) -> bool:
@@ -50,17 +59,35 @@ class Workshop:
         return self._run(tests) == 0
 
     def _run(self, tests: tuple[str, ...]) -> int:
-        paths = [str(self.folder / part) for part in ("src", "tests", ".")]
-        # No compiled files: two versions of one size within a second would look alike. No examples from earlier runs.
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
-        shutil.rmtree(self.folder / ".hypothesis", ignore_errors=True)
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "--numprocesses=0", "-p", "no:cacheprovider", *tests]
-        try:
-            run = subprocess.run(
-                command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired:
+        shutil.rmtree(self.folder / ".hypothesis", ignore_errors=True)  # no examples from earlier runs
+        run = FORKS.Process(target=run_tests, args=(self.folder, tests))
+        run.start()
+        run.join(SECONDS)
+        if run.exitcode is None:
+            run.kill()
             return FAILED
-        if run.returncode not in (0, FAILED, INTERRUPTED):
-            raise RuntimeError(f"{' '.join(command)}: {run.stdout[-2000:]}{run.stderr[-2000:]}")
-        return run.returncode
+        if run.exitcode not in (0, FAILED, INTERRUPTED):
+            log = (self.folder / "output").read_text()[-2000:]
+            raise RuntimeError(f"pytest {' '.join(tests)}: exit code {run.exitcode}, {log}")
+        return run.exitcode
+
+
+def run_tests(folder: Path, tests: tuple[str, ...]) -> None:
+    """Run pytest on a copy of the tree, in a process of its own, and exit with its code."""
+    os.chdir(folder)
+    for stream in (sys.stdout, sys.stderr):
+        with (folder / "output").open("a") as file:
+            os.dup2(file.fileno(), stream.fileno())
+    paths = [str(folder / part) for part in ("src", "tests", ".")]
+    sys.path[:] = [*paths, *(path for path in sys.path if Path(path or ".").resolve() not in (ROOT, ROOT / "tests", ROOT / "src"))]
+    # No compiled files: two versions of one size within a second would look alike.
+    os.environ |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
+    sys.dont_write_bytecode = True
+    code: int = BROKEN
+    try:
+        import pytest
+
+        code = int(pytest.main(["-x", "-q", "--numprocesses=0", "-p", "no:cacheprovider", *tests]))
+    except BaseException:
+        traceback.print_exc()
+    sys.exit(code)
