@@ -1,4 +1,4 @@
-"""Hold random configurations of plaingrad.nn against torch.nn, and print every difference that is not deliberate."""
+"""Hold random configurations of plaingrad.nn against torch.nn; print differences that are not deliberate."""
 
 from __future__ import annotations
 

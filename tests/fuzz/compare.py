@@ -40,7 +40,9 @@ class Finding:
     inputs: tuple[float, ...] = ()
 
     def __str__(self) -> str:
-        shown = [f"{name} {values[:3]}" for name, values in (("ours", self.ours), ("torch's", self.same)) if values]
+        shown = [
+            f"{name} {values[:3]}" for name, values in (("ours", self.ours), ("torch's", self.same)) if values
+        ]
         exact = [f"in float64 {self.exact[:3]}"] if self.exact else []
         exact += [f"at {self.inputs[:3]}"] if self.inputs else []
         return f"{self.kind}: {self.what} {', '.join([*shown, *exact])}\n    {self.configuration}"
@@ -106,7 +108,7 @@ def agree(configuration: Configuration, name: str, y: Tensor, same: Tensor, exac
 def tolerance(configuration: Configuration, name: str, y: Tensor, same: Tensor, exact: Tensor) -> Tensor:
     """How far a number may be off.
 
-    It is so many units in the last place of what enters: element by element where elements stand alone, else of
+    It is so many units in the last place of what enters: element by element where they stand alone, else of
     the largest; and there twice what torch's own dtype is off at most.
     """
     info = torch.finfo(y.dtype)
@@ -116,7 +118,9 @@ def tolerance(configuration: Configuration, name: str, y: Tensor, same: Tensor, 
     if configuration.is_local and entering.shape == y.shape:
         return unit * torch.maximum(size, entering) + 4 * info.tiny * info.eps
     off = (same.double() - exact.double()).abs().nan_to_num(0, 0, 0)
-    largest = unit * max(greatest(size), float(entering.max()) if entering.numel() else 0.0) + 2 * greatest(off)
+    largest = unit * max(greatest(size), float(entering.max()) if entering.numel() else 0.0) + 2 * greatest(
+        off
+    )
     return torch.full_like(size, min(largest, info.max))
 
 

@@ -14,9 +14,14 @@ Make = Callable[[Draw], Configuration]
 
 
 def configured(
-    draw: Draw, name: str, shape: tuple[int, ...], is_local: bool = False, training: bool | None = None, **arguments: Any
+    draw: Draw,
+    name: str,
+    shape: tuple[int, ...],
+    is_local: bool = False,
+    training: bool | None = None,
+    **arguments: Any,
 ) -> Configuration:
-    """A configuration with one input of floating-point numbers, of a shape that is seldom not the right one."""
+    """A configuration with one floating-point input, of a shape that is seldom not the right one."""
     dtype, kind = draw.one(*DTYPES), draw.one(*KINDS)
     if draw.chance(0.03):
         shape = draw.shape()
@@ -151,7 +156,9 @@ def embedding(draw: Draw) -> Configuration:
         scale_grad_by_freq=draw.chance(0.5),
     )
     last = max(words - 1, 0) + draw.chance(0.02)
-    x = draw.whole(0, last, draw.shape(most=3)).to(draw.one(torch.int64, torch.int64, torch.int32, torch.int16))
+    x = draw.whole(0, last, draw.shape(most=3)).to(
+        draw.one(torch.int64, torch.int64, torch.int32, torch.int16)
+    )
     arguments = {"num_embeddings": words, "embedding_dim": draw.size(), **arguments}
     return Configuration("Embedding", arguments, (x,), draw.one(*DTYPES), draw.one(*KINDS), draw.chance(0.5))
 
@@ -169,7 +176,17 @@ LAYERS: dict[str, Make] = {
     **{
         name: elementwise(name)
         for name in (
-            *("ReLU", "ReLU6", "Sigmoid", "LogSigmoid", "Hardsigmoid", "SiLU", "Hardswish", "Tanh", "Tanhshrink"),
+            *(
+                "ReLU",
+                "ReLU6",
+                "Sigmoid",
+                "LogSigmoid",
+                "Hardsigmoid",
+                "SiLU",
+                "Hardswish",
+                "Tanh",
+                "Tanhshrink",
+            ),
             *("SELU", "Mish", "Softsign", "Identity"),
         )
     },

@@ -26,9 +26,16 @@ def of_elements(name: str, **ranges: tuple[float, float]) -> Make:
     return make
 
 
-def losing(draw: Draw, name: str, arguments: dict[str, Any], pair: tuple[Tensor, Tensor], kind: str) -> Configuration:
+def losing(
+    draw: Draw,
+    name: str,
+    arguments: dict[str, Any],
+    pair: tuple[Tensor, Tensor],
+    kind: str,
+    of_elements: bool = True,
+) -> Configuration:
     arguments = {**arguments, "reduction": draw.one(*REDUCTIONS)}
-    is_local = arguments["reduction"] == "none"
+    is_local = of_elements and arguments["reduction"] == "none"
     return Configuration(name, arguments, pair, pair[0].dtype, kind, draw.chance(0.5), is_local)
 
 
@@ -84,8 +91,10 @@ def of_classes(name: str) -> Make:
         if name == "CrossEntropyLoss":
             arguments |= optional(draw, label_smoothing=draw.one(0.0, 0.1, 1.0))
             if draw.chance(0.25):
-                target = draw.numbers(prediction.shape, "ordinary").softmax(min(1, prediction.ndim - 1)).to(dtype)
-        return losing(draw, name, arguments, (prediction, target), kind)
+                target = (
+                    draw.numbers(prediction.shape, "ordinary").softmax(min(1, prediction.ndim - 1)).to(dtype)
+                )
+        return losing(draw, name, arguments, (prediction, target), kind, of_elements=False)
 
     return make
 

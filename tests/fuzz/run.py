@@ -136,4 +136,8 @@ def zero_unless(grad: Tensor | None, x: Tensor) -> Tensor:
 
 
 def same_bits(a: Tensor, b: Tensor) -> bool:
-    return torch.equal(a.nan_to_num(nan=0.5), b.nan_to_num(nan=0.5)) if a.is_floating_point() else torch.equal(a, b)
+    return (
+        torch.equal(a.nan_to_num(nan=0.5), b.nan_to_num(nan=0.5))
+        if a.is_floating_point()
+        else torch.equal(a, b)
+    )

@@ -60,8 +60,8 @@ class Slipping(Module):
 
     Args:
         slip: the error.
-        where: "forward" for one that grows with each call; "accumulation" for one in what is added to a gradient
-            that is not zero; "stacking" for one in what is undone while another forward waits.
+        where: "forward" for one that grows with each call, "accumulation" for one in adding to what is not zero,
+            "stacking" for one in what is undone while another forward waits.
     """
 
     def __init__(self, slip: float, where: str) -> None:

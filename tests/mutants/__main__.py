@@ -57,7 +57,9 @@ def report(faults: list[Fault], jobs: int, repeat: int, workshops: SimpleQueue[W
             if not is_green:
                 raise SystemExit(f"these tests fail without any fault: {' '.join(tests)}")
         print(f"{len(selections)} selections of tests pass without a fault", flush=True)
-        runs = {pool.submit(in_workshop, fault, fault.tests): fault for fault in faults for _ in range(repeat)}
+        runs = {
+            pool.submit(in_workshop, fault, fault.tests): fault for fault in faults for _ in range(repeat)
+        }
         for done, run in enumerate(as_completed(runs), 1):
             fault, caught = runs[run], run.result()
             if not caught:

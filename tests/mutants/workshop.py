@@ -13,8 +13,8 @@ from mutants.fault import Fault
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("src", "tests", "benchmarks", "pyproject.toml", "README.md", "CONTRIBUTING.md", "Makefile", "docs")
-# Of exit codes: those of pytest, of which the second is also that of a module that cannot be imported; and of a run that
-# did not come so far.
+# Exit codes: two of pytest's, the second too of a module that cannot be imported; then
+# of a run that never began.
 FAILED, INTERRUPTED, BROKEN = 1, 2, 99
 SECONDS = 600.0  # a run that takes longer hangs
 
@@ -79,7 +79,14 @@ def run_tests(folder: Path, tests: tuple[str, ...]) -> None:
         with (folder / "output").open("a") as file:
             os.dup2(file.fileno(), stream.fileno())
     paths = [str(folder / part) for part in ("src", "tests", ".")]
-    sys.path[:] = [*paths, *(path for path in sys.path if Path(path or ".").resolve() not in (ROOT, ROOT / "tests", ROOT / "src"))]
+    sys.path[:] = [
+        *paths,
+        *(
+            path
+            for path in sys.path
+            if Path(path or ".").resolve() not in (ROOT, ROOT / "tests", ROOT / "src")
+        ),
+    ]
     # No compiled files: two versions of one size within a second would look alike.
     os.environ |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
     sys.dont_write_bytecode = True

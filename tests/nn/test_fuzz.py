@@ -17,7 +17,9 @@ SERIES, CASES = 10, 40
 @pytest.mark.parametrize("series", range(SERIES))
 def test_random_configurations_equal_those_of_torch(series: int) -> None:
     for case in range(series * CASES, (series + 1) * CASES):
-        unexplained = [finding for finding in differences(configuration(case)) if finding.deliberate() is None]
+        unexplained = [
+            finding for finding in differences(configuration(case)) if finding.deliberate() is None
+        ]
         assert not unexplained, f"{unexplained[0]}\n    make fuzz CASE={case}"
 
 

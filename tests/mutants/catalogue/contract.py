@@ -52,7 +52,7 @@ FAULTS = [
         ("if isinstance(field, kind) and id(field) not in seen:", "if isinstance(field, kind):"),
         ("module.training, module.saving = training, saving", "module.training = training"),
         ("if not (only_learned and p.frozen)", "if True"),
-        ("problems += [f\"unexpected {name!r}\" for name in state if name not in own]", "pass"),
+        ('problems += [f"unexpected {name!r}" for name in state if name not in own]', "pass"),
         ("            module._generator = generator\n", "            self._generator = generator\n"),
         ("tensor = tensor.to(each)", "pass"),
     ),
@@ -64,6 +64,6 @@ FAULTS = [
         ("            return torch.zeros_like(self._value)  #", "            return self._grad  #"),
         ("        self.frozen = not learned\n", "        self.frozen = learned\n"),
         ("            parameter.has_grad = False\n", "            pass\n"),
-        ("fields | {\"_grad\": self._grad.clone()}", "fields"),
+        ('fields | {"_grad": self._grad.clone()}', "fields"),
     ),
 ]

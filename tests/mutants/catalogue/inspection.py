@@ -23,7 +23,10 @@ FAULTS = [
         "inspect/gradients/differences.py",
         "tests/inspect/test_differences.py tests/inspect/test_tolerances.py",
         ("if last.gap > max(smooth, 4 * last.noise,", "if last.gap > max(0.0, 4 * last.noise,"),
-        ("            if self.close(ours, slope):\n", "            if slope is first and self.close(ours, slope):\n"),
+        (
+            "            if self.close(ours, slope):\n",
+            "            if slope is first and self.close(ours, slope):\n",
+        ),
     ),
     *planted(
         "inspect/gradients/hints.py",

@@ -12,8 +12,12 @@ def loss(file: str, name: str, *changes: tuple[str, str]) -> list[Fault]:
 
 FAULTS = [
     *loss("regression.py", "MSELoss", ("(2 * self.upstream(", "(1 * self.upstream(")),
-    *loss("huber.py", "HuberLoss", ("difference.sub(clipped, alpha=0.5)", "difference.sub(clipped, alpha=1)")),
-    *loss("huber.py", "SmoothL1Loss", ("if self.beta else difference.sign()", "if self.beta else difference")),
+    *loss(
+        "huber.py", "HuberLoss", ("difference.sub(clipped, alpha=0.5)", "difference.sub(clipped, alpha=1)")
+    ),
+    *loss(
+        "huber.py", "SmoothL1Loss", ("if self.beta else difference.sign()", "if self.beta else difference")
+    ),
     *loss("poisson.py", "PoissonNLLLoss", ("torch.where(t > 1, term", "torch.where(t >= 0.5, term")),
     *loss("quantile.py", "QuantileLoss", ("1 - q, q)", "q, 1 - q)")),
     *loss(

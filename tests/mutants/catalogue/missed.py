@@ -12,7 +12,11 @@ FAULTS = [
         "tests/test_module.py",
         ("value.shape != field.value.shape", "value.numel() != field.value.numel()"),
     ),
-    *planted("train/callbacks/monitor.py", STOPPING, ("self.best) > self.min_delta", "self.best) >= self.min_delta")),
+    *planted(
+        "train/callbacks/monitor.py",
+        STOPPING,
+        ("self.best) > self.min_delta", "self.best) >= self.min_delta"),
+    ),
     *planted(
         "train/callbacks/early_stopping.py",
         STOPPING,
@@ -23,7 +27,9 @@ FAULTS = [
         "tests/estimators/test_convergence.py",
         ("self.estimator.n_iter_no_change + 1 -", "self.estimator.n_iter_no_change + 2 -"),
     ),
-    *planted("train/randomness.py", "tests/train/test_randomness.py", ("manual_seed(~seed)", "manual_seed(seed)")),
+    *planted(
+        "train/randomness.py", "tests/train/test_randomness.py", ("manual_seed(~seed)", "manual_seed(seed)")
+    ),
     *planted(
         "inspect/gradients/check.py",
         TOLERANCES,
@@ -58,7 +64,10 @@ FAULTS = [
         CONV,
         ("((extent - 1) // 2, extent // 2)", "(extent // 2, (extent - 1) // 2)"),
         ("weights = self.weight.value.shape[1:].numel()", "weights = self.weight.value.shape.numel()"),
-        ("weights = self.weight.value.shape[1:].numel()", "weights = self.weight.value.shape[1:].numel() * self.groups"),
+        (
+            "weights = self.weight.value.shape[1:].numel()",
+            "weights = self.weight.value.shape[1:].numel() * self.groups",
+        ),
     ),
     *planted(
         "nn/linear.py",

@@ -15,7 +15,10 @@ FAULTS = [
     *planted(
         "data/dataset.py",
         "tests/data/test_dataset.py",
-        ("classes = max(len(self.class_names), int(self.targets.max()) + 1)", "classes = int(self.targets.max()) + 1"),
+        (
+            "classes = max(len(self.class_names), int(self.targets.max()) + 1)",
+            "classes = int(self.targets.max()) + 1",
+        ),
     ),
     *planted(
         "data/tables/numeric.py",
@@ -49,8 +52,11 @@ FAULTS = [
     *planted(
         "interop/onnx/layers.py",
         "tests/interop/test_onnx.py",
-        ("pads[margin.axis + 2], pads[margin.axis + 4] = margin.before, margin.after", "pads[margin.axis + 2], pads[margin.axis + 4] = margin.after, margin.before"),
-        ("\"replicate\": \"edge\"", "\"replicate\": \"reflect\""),
+        (
+            "pads[margin.axis + 2], pads[margin.axis + 4] = margin.before, margin.after",
+            "pads[margin.axis + 2], pads[margin.axis + 4] = margin.after, margin.before",
+        ),
+        ('"replicate": "edge"', '"replicate": "reflect"'),
     ),
     *planted(
         "estimators/objectives.py",

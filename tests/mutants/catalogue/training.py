@@ -15,7 +15,7 @@ FAULTS = [
     *planted(
         "train/loop.py",
         LOOP,
-        ("logs.get(\"val_loss\", logs[\"loss\"])", "logs[\"loss\"]"),
+        ('logs.get("val_loss", logs["loss"])', 'logs["loss"]'),
         ("        before.restore()\n", "        pass\n"),
         ("history.steps += steps_per_epoch", "history.steps = steps_per_epoch"),
     ),
@@ -31,7 +31,7 @@ FAULTS = [
         "train/evaluation.py",
         "tests/train/test_evaluation.py tests/train/test_nothing.py",
         ("with mode(False, model), torch.no_grad():", "with mode(True, model), torch.no_grad():"),
-        ("count = sum(shares) if loss.reduction == \"mean\" else len(targets)", "count = len(targets)"),
+        ('count = sum(shares) if loss.reduction == "mean" else len(targets)', "count = len(targets)"),
     ),
     *planted(
         "train/weighting.py",
@@ -59,11 +59,15 @@ FAULTS = [
         ("name: value.clone() for name, value", "name: value for name, value"),
         ("if epoch < self.start_from_epoch:", "if epoch <= self.start_from_epoch:"),
     ),
-    *planted("train/history.py", "tests/train/test_history.py", ("if math.isfinite(value) else None", "if value == value else None")),
+    *planted(
+        "train/history.py",
+        "tests/train/test_history.py",
+        ("if math.isfinite(value) else None", "if value == value else None"),
+    ),
     *planted(
         "estimators/convergence.py",
         "tests/estimators/test_agreement.py tests/estimators/test_convergence.py",
         ("waited = score < best + tol", "waited = score <= best + tol"),
-        ("state[\"momentum_buffer\"] *= group[\"lr\"] / rate", "pass"),
+        ('state["momentum_buffer"] *= group["lr"] / rate', "pass"),
     ),
 ]
