@@ -60,7 +60,7 @@ class Slipping(Module):
 
     Args:
         slip: the error.
-        where: "forward" for one that grows with each call, "accumulation" for one in adding to what is not zero,
+        where: "forward" for one that grows with each call, "accumulation" for one in adding to a number,
             "stacking" for one in what is undone while another forward waits.
     """
 
