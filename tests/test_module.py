@@ -395,3 +395,15 @@ def test_of_the_constructor_call_only_its_looks_are_kept() -> None:
     for twin in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
         assert repr(twin) == repr(module)
         assert torch.equal(twin.first.value, module.first.value)
+
+
+def test_parameters_are_counted_with_and_without_frozen_ones() -> None:
+    model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
+    model[0].freeze()
+    assert (model.num_parameters(), model.num_parameters(only_learned=True)) == (11, 3)
+
+
+def test_a_generator_is_given_to_all_modules_below() -> None:
+    model, generator = nn.Sequential(nn.Sequential(nn.Dropout())), torch.Generator()
+    model.generator = generator
+    assert all(module.generator is generator for module in model.modules())
