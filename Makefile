@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test sanitize lint docs bench clean
+.PHONY: help demo test sanitize fuzz mutants lint docs bench clean
 
 help:   ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,12 @@ test: $(VENV)/.test   ## run the whole test suite
 sanitize: $(VENV)/.test   ## train networks whose compiled code is watched for errors of memory and arithmetic
 	@PYTHONPATH=tests $(BIN)/python -m train.native.sanitized
 
+fuzz: $(VENV)/.test   ## hold random configurations against torch.nn (SECONDS=600 SEED=0, COUNT=12000, CASE=7, ONLY=Conv2d)
+	@PYTHONPATH=tests $(BIN)/python -m fuzz $(foreach option,SECONDS COUNT SEED CASE ONLY,$(call asked,$(option)))
+
+mutants: $(VENV)/.test   ## plant faults, one at a time, and print those that no test catches (JOBS=2 REPEAT=10 ONLY=optim)
+	@PYTHONPATH=tests $(BIN)/python -m mutants $(foreach option,JOBS REPEAT ONLY,$(call asked,$(option)))
+
 lint: $(VENV)/.lint   ## style, import contracts, types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy
 
@@ -29,6 +35,9 @@ bench: $(VENV)/.bench   ## time plaingrad beside its peers; writes benchmarks/RE
 
 clean:   ## remove the environment and everything that was generated
 	rm -rf $(VENV) out docs/_build
+
+# The option of a command, in small letters, for a variable that is set: SEED=3 becomes --seed=3.
+asked = $(if $($1),--$(shell echo $1 | tr A-Z a-z)=$($1))
 
 # One stamp per set of dependencies, renewed when the pins or the package's metadata change.
 $(VENV)/.%: pyproject.toml constraints.txt

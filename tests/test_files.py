@@ -33,6 +33,23 @@ def test_a_file_stays_as_it_was_if_writing_fails(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.parametrize("mask", [0o022, 0o027, 0o077])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_file_may_be_read_by_whom_the_umask_lets(tmp_path: Path, mask: int, is_new: bool) -> None:
+    file = tmp_path / "a.txt"
+    if not is_new:
+        file.write_text("old")
+        file.chmod(0o600)
+    before = os.umask(mask)
+    try:
+        with replacing(file) as temporary:
+            temporary.write_text("new")
+        assert os.umask(mask) == mask  # it is left as it was
+    finally:
+        os.umask(before)
+    assert file.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
 def test_a_folder_is_filled_at_once(tmp_path: Path) -> None:
     target = tmp_path / "new" / "out"
     with filling(target) as folder:

@@ -261,6 +261,10 @@ def test_loading_writes_into_flat_storage() -> None:
             "'2.weight': expected shape (2, 4), got (2, 5)",
         ),
         (
+            lambda state: state.update({"2.weight": torch.zeros(4, 2)}),
+            "'2.weight': expected shape (2, 4), got (4, 2)",
+        ),
+        (
             lambda state: state.update({"2.weight": [[0.0] * 4] * 2}),
             "'2.weight': expected shape (2, 4), got list",
         ),
@@ -403,3 +407,15 @@ def test_arguments_are_those_of_the_constructor_with_defaults_filled_in() -> Non
     assert columns == {"in_features": 3, "columns": {1: (4, 2)}, "device": None, "dtype": None}
     assert repr(nn.BCELoss(torch.ones(3)).arguments()["weight"]) == "tensor(3,)"
     assert nn.ReLU().arguments() == {"inplace": False}
+
+
+def test_parameters_are_counted_with_and_without_frozen_ones() -> None:
+    model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
+    model[0].freeze()
+    assert (model.num_parameters(), model.num_parameters(only_learned=True)) == (11, 3)
+
+
+def test_a_generator_is_given_to_all_modules_below() -> None:
+    model, generator = nn.Sequential(nn.Sequential(nn.Dropout())), torch.Generator()
+    model.generator = generator
+    assert all(module.generator is generator for module in model.modules())

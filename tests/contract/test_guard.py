@@ -356,3 +356,13 @@ def test_a_frozen_parameter_gets_no_gradient_whatever_a_backward_adds() -> None:
     scale.unfreeze()
     scale.backward(scale.forward(torch.ones(3)))
     assert scale.factor.grad == 6
+
+
+@pytest.mark.parametrize("error", [RuntimeError, IndexError])
+def test_an_error_of_pytorch_s_own_gets_its_place(error: type[Exception]) -> None:
+    class Failing(Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise error("of a kernel")
+
+    with pytest.raises(ModuleError, match=r"^Sequential\[1\] Failing\(\): of a kernel$"):
+        nn.Sequential(nn.Tanh(), Failing())(torch.zeros(2))

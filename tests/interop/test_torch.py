@@ -14,7 +14,7 @@ from interop.rows import assert_same, examples, outputs, row
 from plaingrad import nn
 from plaingrad.interop import from_torch, to_torch
 from plaingrad.interop.torch import TORCH
-from plaingrad.module import Module
+from plaingrad.module import Module, ModuleError
 
 
 def assert_equal(found: Module | torch.nn.Module, wanted: Module | torch.nn.Module, inputs: Inputs) -> None:
@@ -77,6 +77,17 @@ def test_names_sharing_modes_and_buffers_of_a_nested_network_are_kept() -> None:
     assert_same(dict(back.state_dict()), dict(theirs.state_dict()))
 
 
+def test_what_is_in_evaluation_saves_nothing() -> None:
+    theirs = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh())
+    theirs[1].eval()
+    ours = from_torch(theirs)
+    assert [module.saving for module in ours.modules()] == [True, True, False]
+    evaluated = from_torch(theirs.eval())
+    evaluated(torch.randn(4, 3))
+    with pytest.raises(ModuleError, match=r"eval\(\) saves nothing"):
+        evaluated.backward(torch.randn(4, 2))
+
+
 def test_numbers_are_copies() -> None:
     theirs = torch.nn.Linear(2, 2)
     ours = from_torch(theirs)
@@ -137,6 +148,12 @@ def hooked() -> torch.nn.Module:
     return torch.nn.Sequential(OrderedDict(hooked=layer))
 
 
+def hooked_before() -> torch.nn.Module:
+    layer = torch.nn.Linear(2, 2)
+    layer.register_forward_pre_hook(lambda *_: None)
+    return layer
+
+
 def tied() -> torch.nn.Module:
     network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
     network[1].weight = network[0].weight
@@ -151,6 +168,7 @@ REFUSED: dict[str, tuple[Callable[[], torch.nn.Module], str]] = {
     "a class of one's own": (Own, "^Own: expected a class of torch.nn"),
     "a subclass": (lambda: torch.nn.LazyLinear(3), "^LazyLinear: expected a class"),
     "a hook": (hooked, r"^Sequential\[hooked\] Linear: expected no hooks"),
+    "a hook before forward": (hooked_before, "^Linear: expected no hooks"),
     "tied parameters": (tied, "'1.weight' and '0.weight' are one parameter"),
     "a parametrization": (
         lambda: torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(2, 2)),

@@ -10,6 +10,7 @@ from sklearn.datasets import load_iris
 
 from plaingrad import Module, data, evaluate, fit, init, nn, optim
 from plaingrad.estimators import MLPClassifier
+from plaingrad.train.randomness import seeded
 
 
 def network(seed: int) -> nn.Sequential:
@@ -36,6 +37,14 @@ def trained(seed: int) -> list[torch.Tensor]:
 
 def same(ours: list[torch.Tensor], theirs: list[torch.Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(ours, theirs))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**63 - 1])
+def test_order_and_modules_draw_from_different_streams(seed: int) -> None:
+    module = nn.Dropout()
+    with seeded(seed, torch.device("cpu"), module) as (order, _):
+        drawn = torch.randperm(100, generator=module.generator)
+        assert not torch.equal(torch.randperm(100, generator=order), drawn)
 
 
 def test_seeded_fits_in_threads_do_what_each_does_alone_and_leave_the_global_state() -> None:

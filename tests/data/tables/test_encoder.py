@@ -142,6 +142,22 @@ def test_missing_numbers_are_the_median_and_told() -> None:
     assert encoder.transform(pd.DataFrame({"x": [None, "NA", "2"]}))[:, 1].tolist() == [1, 1, 0]
 
 
+@pytest.mark.parametrize(("values", "median"), [([1.0, 2.0, 9.0], 2.0), ([9.0, 1.0, 4.0, 2.0], 3.0)])
+def test_the_median_of_an_even_count_lies_halfway(values: list[float], median: float) -> None:
+    encoder = TableEncoder().fit(pd.DataFrame({"x": [*values, np.nan]}))
+    missing, present = encoder.transform(pd.DataFrame({"x": [np.nan, median]}))[:, 0]
+    assert missing == present
+
+
+@pytest.mark.parametrize(("rows", "limit"), [(5_000, 5), (40_000, 20)])
+def test_a_level_exactly_at_the_limit_is_frequent(rows: int, limit: int) -> None:
+    """From one row in a thousand on, or twenty rows."""
+    most = ["most"] * (rows - 2 * limit + 1)
+    frame = pd.DataFrame({"x": most + ["at"] * limit + ["below"] * (limit - 1)})
+    encoder = TableEncoder().fit(frame.astype("category"))
+    assert list(encoder.get_feature_names_out()) == ["x_most", "x_at", "x_(other)"]
+
+
 def test_numbers_beyond_all_that_was_seen_stay_finite() -> None:
     encoder, _ = encoded(pd.DataFrame({"x": [0.0, 1e-300]}))
     assert encoder.transform(pd.DataFrame({"x": [1e308, -1e308]}))[:, 0].tolist() == [1e6, -1e6]

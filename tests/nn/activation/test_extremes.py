@@ -102,3 +102,10 @@ def test_a_masked_place_gets_no_probability_and_no_gradient(name: str) -> None:
     assert dx[0, 0] == 0
     assert dx.isfinite().all()
     torch.testing.assert_close(dx.sum(), torch.zeros((), dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", ["ReLU", "ReLU6", "Hardsigmoid", "Hardswish", "Softshrink", "Hardshrink"])
+def test_a_gradient_without_axes_keeps_its_dtype(name: str, dtype: torch.dtype) -> None:
+    layer, x = getattr(nn, name)(), torch.tensor(2.0, dtype=dtype)
+    assert layer.backward(torch.ones_like(layer(x))).dtype == dtype

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from plaingrad import nn
+from plaingrad import ModuleError, nn
 
 inf, nan = float("inf"), float("nan")
 D = torch.float64
@@ -107,3 +107,11 @@ def test_any_layout(data: st.DataObject, name: str, seed: int) -> None:
     ours = getattr(nn, name)(**options)
     torch.testing.assert_close(ours(x, t), loss, equal_nan=True)
     torch.testing.assert_close(ours.backward(dloss), gradient.nan_to_num())
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss, nn.NLLLoss])
+def test_without_classes_every_target_is_ignored(loss: type[nn.Loss]) -> None:
+    scores = torch.zeros(2, 0)
+    assert loss(reduction="sum")(scores, torch.tensor([-100, -100])) == 0
+    with pytest.raises(ModuleError, match="expected targets that are all ignored, for no classes"):
+        loss()(scores, torch.tensor([-100, 0]))

@@ -4,10 +4,11 @@ import math
 from typing import Any
 
 import pytest
+import torch
 
 from plaingrad.train.callbacks import EarlyStopping
 from train.callbacks.scripted import script
-from train.small import network, plane, run
+from train.small import network, plane, run, values
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,10 @@ from train.small import network, plane, run
         ({"patience": 1}, [3, 2, 1, 2, 0], 3, 2),
         ({"patience": 2}, [3, 2, 3, 1, 2, 2, 0], 5, 3),
         ({"patience": 2}, [3, 2, 1], None, 2),
+        ({"patience": 2}, [1, 1, 1, 1], 2, 0),
+        ({"patience": 2, "mode": "max"}, [1, 2, 2, 2], 3, 1),
         ({"min_delta": 0.5}, [3, 2, 1.8, 0], 2, 1),
+        ({"min_delta": 0.5}, [3, 2.5, 2], 1, 0),
         ({"mode": "max"}, [1, 2, 3, 2, 9], 3, 2),
         ({"baseline": 2.5, "patience": 2}, [4, 3, 1], 1, None),
         ({"start_from_epoch": 2}, [1, 2, 5, 4, 6], 4, 3),
@@ -74,6 +78,18 @@ def test_in_training() -> None:
     callback = EarlyStopping("loss", min_delta=1e9)
     history = run(network(2, 1), plane(), epochs=9, callbacks=[callback])
     assert (len(history), history.stopped) == (2, "loss has not improved since epoch 1")
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_no_epoch_is_trained_after_the_last(patience: int) -> None:
+    """Nothing but the training loss is watched here, so several epochs go into one call of the engine."""
+    stopped, counted = network(2, 1), network(2, 1)
+    callback = EarlyStopping("loss", min_delta=1e9, patience=patience)
+    history = run(stopped, plane(), epochs=9, callbacks=[callback])
+    run(counted, plane(), epochs=len(history))
+    assert len(history) == 1 + patience
+    for value, expected in zip(values(stopped), values(counted), strict=True):
+        assert torch.equal(value, expected)
 
 
 def test_what_cannot_be_watched_is_told_before_training() -> None:

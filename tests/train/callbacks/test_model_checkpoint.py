@@ -18,6 +18,12 @@ def test_only_the_best_is_kept(tmp_path: Path) -> None:
     assert bool((state["0.weight"] == 1).all())
 
 
+def test_the_first_of_equal_ones_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "best.safetensors"
+    script(ModelCheckpoint(path, save_best_only=True), val_loss=[3.0, 1.0, 1.0])
+    assert load_state(path)[1] == {"epoch": 2, "val_loss": 1.0}
+
+
 def test_every_epoch_has_its_file_if_the_path_says_so(tmp_path: Path) -> None:
     path = tmp_path / "{epoch}-{val_loss:.1f}.safetensors"
     script(ModelCheckpoint(path), val_loss=[3.0, 1.0, 2.0])

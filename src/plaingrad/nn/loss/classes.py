@@ -67,6 +67,10 @@ class ClassLoss(Loss):
         if 0 <= self.ignore_index <= last or not within(target, 0, last):
             mask = target != self.ignore_index
             self.expect_within("class index", target * mask, 0, max(last, 0))
+            if last < 0 and mask.any():
+                raise ModuleError(
+                    self, f"expected targets that are all ignored, for no classes, got {shape(target)}"
+                )
             index, kept = index * mask.unsqueeze(axis), mask.unsqueeze(axis).to(prediction.dtype)
             if last < 0:  # no class has an index
                 index, kept = index.narrow(axis, 0, 0), kept.narrow(axis, 0, 0)

@@ -1,0 +1,1 @@
+"""Random configurations of every class of plaingrad.nn that torch.nn has, held against torch.nn."""

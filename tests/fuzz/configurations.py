@@ -1,0 +1,18 @@
+"""The configuration of each number."""
+
+from __future__ import annotations
+
+from fuzz.configuration import Configuration
+from fuzz.draw import Draw
+from fuzz.layers import LAYERS
+from fuzz.losses import LOSSES
+
+CLASSES = LAYERS | LOSSES
+
+
+def configuration(case: int) -> Configuration:
+    """Draw the configuration of a number."""
+    draw = Draw(case)
+    chosen = CLASSES[draw.one(*CLASSES)](draw)
+    chosen.case = case
+    return chosen

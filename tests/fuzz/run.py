@@ -1,0 +1,143 @@
+"""What both libraries make of a configuration."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fuzz.configuration import Configuration
+from fuzz.draw import Draw
+from plaingrad import nn
+
+State = dict[str, Tensor]
+Upstream = Callable[[int, Tensor], Tensor]
+
+
+@dataclass
+class Result:
+    """All numbers that a library computes, by name, or its refusal.
+
+    Attributes:
+        tensors: outputs, the gradient of the input, of parameters, and buffers afterwards.
+        refusal: the exception, if there is one.
+    """
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    refusal: Exception | None = None
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def cast(value: Any, dtype: torch.dtype) -> Any:
+    """Floating-point numbers in a dtype; anything else as it is."""
+    return value.to(dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
+def upstream_of(configuration: Configuration) -> Upstream:
+    """Gives the gradient with respect to an output, the same for the same output."""
+
+    def upstream(k: int, y: Tensor) -> Tensor:
+        draw = Draw(configuration.case * 8 + k)
+        return draw.tensor(y.shape, configuration.dtype, draw.one("ordinary", configuration.kind))
+
+    return upstream
+
+
+def state_of(configuration: Configuration, theirs: torch.nn.Module) -> State:
+    """Random parameters and buffers for both libraries."""
+    draw = Draw(configuration.case + 1)
+    state = {}
+    for name, value in theirs.state_dict().items():
+        if value.is_floating_point() and name not in configuration.arguments:  # a loss gets its weights there
+            numbers = draw.numbers(value.shape, draw.one("ordinary", "ordinary", configuration.kind))
+            value = (numbers.abs() if name == "running_var" else numbers).to(configuration.dtype)
+        state[name] = value.clone()
+    return state
+
+
+def of_torch(configuration: Configuration, dtype: torch.dtype) -> tuple[Result, State]:
+    """Torch's results in a dtype, from the same numbers, and the state that it began with."""
+    result, state = Result(), {}
+    inputs = [x.to(dtype) if x.dtype == configuration.dtype else x for x in configuration.inputs]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs = made(torch.nn, configuration, dtype)
+            state = state_of(configuration, theirs)
+            theirs.load_state_dict(state)
+            theirs.train(configuration.training)
+            leaf = inputs[0].detach()
+            leaf = leaf.requires_grad_() if leaf.is_floating_point() else leaf
+            outputs = as_tuple(theirs(leaf, *inputs[1:]))
+            result.tensors |= named_outputs(outputs)
+            outputs = [y for y in outputs if y.requires_grad]
+            upstream = upstream_of(configuration)
+            dys = [upstream(k, y).to(y.dtype) for k, y in enumerate(outputs)]
+            if outputs:
+                torch.autograd.backward(outputs, dys)
+            if leaf.requires_grad:
+                result.tensors["input gradient"] = zero_unless(leaf.grad, leaf)
+            for name, parameter in theirs.named_parameters():
+                result.tensors[f"{name} gradient"] = zero_unless(parameter.grad, parameter)
+            result.tensors |= {name: buffer for name, buffer in theirs.named_buffers() if name in state}
+    except Exception as error:
+        result.refusal = error
+    return result, state
+
+
+def of_ours(configuration: Configuration, state: State) -> Result:
+    """Our results; `state` is what torch began with."""
+    result = Result()
+    dtype = configuration.dtype
+    try:
+        ours = made(nn, configuration, dtype)
+        ours.load_state_dict(state)
+        ours = ours.train() if configuration.training else ours.eval(saving=True)
+        before = [x.clone() for x in configuration.inputs]
+        outputs = as_tuple(ours.forward(*configuration.inputs))
+        result.tensors |= named_outputs(outputs)
+        upstream = upstream_of(configuration)
+        dys = [upstream(k, y).to(y.dtype) if y.is_floating_point() else None for k, y in enumerate(outputs)]
+        copies = [None if dy is None else dy.clone() for dy in dys]
+        dx = as_tuple(ours.backward(*dys))[0]
+        if configuration.inputs[0].is_floating_point():
+            result.tensors["input gradient"] = dx
+        for name, parameter in ours.named_parameters():
+            result.tensors[f"{name} gradient"] = parameter.grad
+        result.tensors |= {name: buffer.value for name, buffer in ours.named_buffers() if name in state}
+        for now, was in zip([*configuration.inputs, *dys], [*before, *copies]):
+            if isinstance(was, Tensor) and not same_bits(now, was):
+                raise AssertionError("what was passed in has been changed")
+    except Exception as error:
+        result.refusal = error
+    return result
+
+
+def made(library: Any, configuration: Configuration, dtype: torch.dtype) -> Any:
+    """The module in a dtype."""
+    arguments = {name: cast(value, dtype) for name, value in configuration.arguments.items()}
+    return getattr(library, configuration.name)(**arguments).to(dtype)
+
+
+def named_outputs(outputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    return {f"output {k}" if k else "output": y.detach() for k, y in enumerate(outputs)}
+
+
+def zero_unless(grad: Tensor | None, x: Tensor) -> Tensor:
+    """The gradient; where nothing depends on ``x``, torch leaves None."""
+    return torch.zeros_like(x) if grad is None else grad.detach()
+
+
+def same_bits(a: Tensor, b: Tensor) -> bool:
+    return (
+        torch.equal(a.nan_to_num(nan=0.5), b.nan_to_num(nan=0.5))
+        if a.is_floating_point()
+        else torch.equal(a, b)
+    )

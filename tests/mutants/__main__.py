@@ -1,0 +1,77 @@
+"""Plant every fault of the catalogue, one at a time, and print those that no test catches."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from queue import SimpleQueue
+
+from mutants.catalogue import FAULTS
+from mutants.fault import Fault
+from mutants.workshop import ROOT, Workshop
+
+
+def main() -> int:
+    """Run the faults that were asked for; 1 if one survives."""
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
+    parser.add_argument("--repeat", type=int, default=1, help="how often each must be caught")
+    parser.add_argument("--only", default="", help="those whose file or text has this in it")
+    options = parser.parse_args()
+    faults = [fault for fault in FAULTS if options.only in str(fault)]
+    expect_fitting(faults)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        workshops: SimpleQueue[Workshop] = SimpleQueue()
+        for job in range(options.jobs):
+            workshops.put(Workshop(Path(folder) / str(job)))
+        return report(faults, options.jobs, options.repeat, workshops)
+
+
+def expect_fitting(faults: list[Fault]) -> None:
+    """Refuse a catalogue that does not fit the code any more, before anything is run."""
+    for fault in faults:
+        count = (ROOT / fault.file).read_text().count(fault.old)
+        if count != 1:
+            raise SystemExit(f"{fault.file}: expected {fault.old!r} once, got it {count} times")
+
+
+def report(faults: list[Fault], jobs: int, repeat: int, workshops: SimpleQueue[Workshop]) -> int:
+    """Run the tests without faults and then with each, and say as it goes what came of it."""
+
+    def in_workshop(fault: Fault | None, tests: tuple[str, ...]) -> bool:
+        workshop = workshops.get()
+        try:
+            return workshop.is_green(tests) if fault is None else workshop.catches(fault)
+        finally:
+            workshops.put(workshop)
+
+    begun = time.perf_counter()
+    survivors: dict[Fault, int] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        selections = list(dict.fromkeys(fault.tests for fault in faults))
+        for tests, is_green in zip(selections, pool.map(lambda tests: in_workshop(None, tests), selections)):
+            if not is_green:
+                raise SystemExit(f"these tests fail without any fault: {' '.join(tests)}")
+        print(f"{len(selections)} selections of tests pass without a fault", flush=True)
+        runs = {
+            pool.submit(in_workshop, fault, fault.tests): fault for fault in faults for _ in range(repeat)
+        }
+        for done, run in enumerate(as_completed(runs), 1):
+            fault, caught = runs[run], run.result()
+            if not caught:
+                survivors[fault] = survivors.get(fault, 0) + 1
+            seconds = time.perf_counter() - begun
+            said = "caught" if caught else "SURVIVES"
+            print(f"{done}/{len(runs)} {seconds:.0f} s {said} {fault}", flush=True)
+    for fault, count in survivors.items():
+        print(f"survives {count} of {repeat}: {fault} ({' '.join(fault.tests)})")
+    print(f"{len(faults)} faults, {len(faults) - len(survivors)} caught, {len(survivors)} survive")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Faults in what every layer relies on."""
+
+from mutants.fault import planted
+
+MODULE = "tests/test_module.py tests/contract"
+
+FAULTS = [
+    *planted(
+        "module.py",
+        MODULE,
+        ("problem = mismatch(grad_outputs, outputs)", "problem = None"),
+        ("if versions(state) != before:", "if False:"),
+        ("state = mapped(Tensor.detach, state)", "pass"),
+        ("        if not self.saving:\n            return\n", ""),
+        ("if not begun < saved[0] < serial]", "if True]"),
+        ("return None if inputs == 1 else (None,) * inputs", "return None"),
+        ("if saved[0] < begun]", "]"),
+        ("            module._saved.clear()\n", "            pass\n"),
+        ("                module._watchers = others\n", "                pass\n"),
+        ('"_watchers": (), "_generator": None', '"_generator": None'),
+        ("if name not in left]", "]"),
+    ),
+    *planted(
+        "contract/guard.py",
+        MODULE,
+        ("        if torch.is_grad_enabled():\n", "        if False:\n"),
+        ("grads = completed(grads, saved[4])", "pass"),
+        ("            self._forget_since(begun)\n", ""),
+        ("            error.passing(module)\n", "            pass\n"),
+        ("MISUSE = (RuntimeError, IndexError)", "MISUSE = (RuntimeError,)"),
+        ("            if self._is_composite and self.saving:\n", "            if False:\n"),
+    ),
+    *planted(
+        "contract/nest.py",
+        f"{MODULE} tests/nn/test_parallel.py",
+        ("return b if a is None else a", "return a"),
+        ("or grad.dtype != entry[1]", ""),
+        ("(type(expected) is not list or len(grads) > len(entries))", "type(expected) is not list"),
+        ("        elif problem := mismatch(grad, entry):\n            return problem\n", ""),
+    ),
+    *planted(
+        "contract/fields.py",
+        MODULE,
+        ("        field = list(field.values())\n", "        field = []\n"),
+        ("if is_field or id(value) in reached:", "if True:"),
+        ("isinstance(value, Tensor) and value.requires_grad", "False"),
+        ("child is module or child in above", "child is module"),
+    ),
+    *planted(
+        "contract/tree.py",
+        MODULE,
+        ("if isinstance(field, kind) and id(field) not in seen:", "if isinstance(field, kind):"),
+        ("module.training, module.saving = training, saving", "module.training = training"),
+        ("if not (only_learned and p.frozen)", "if True"),
+        ('problems += [f"unexpected {name!r}" for name in state if name not in own]', "pass"),
+        ("            module._generator = generator\n", "            self._generator = generator\n"),
+        ("tensor = tensor.to(each)", "pass"),
+    ),
+    *planted(
+        "parameter.py",
+        "tests/test_parameter.py tests/test_module.py tests/contract",
+        ("            self.storage.abandoned = True\n", "            pass\n"),
+        ("not storage.abandoned and storage.parameters == parameters", "not storage.abandoned"),
+        ("            return torch.zeros_like(self._value)  #", "            return self._grad  #"),
+        ("        self.frozen = not learned\n", "        self.frozen = learned\n"),
+        ("            parameter.has_grad = False\n", "            pass\n"),
+        ('fields | {"_grad": self._grad.clone()}', "fields"),
+    ),
+]

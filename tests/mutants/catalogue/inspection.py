@@ -1,0 +1,36 @@
+"""Faults in the gradient checker."""
+
+from mutants.fault import planted
+
+CONDUCT = "tests/inspect/test_conduct.py tests/inspect/test_tolerances.py tests/inspect/test_gradients.py"
+
+FAULTS = [
+    *planted(
+        "inspect/gradients/conduct.py",
+        CONDUCT,
+        ("if not _same(dy, was):", "if False:"),
+        ("if subject.left_over():", "if False:"),
+        ("elif dx.dtype != x.dtype:", "elif False:"),
+        ("_alike(pairs[0], pairs[1]) and _alike(pairs[2], pairs[3])", "_alike(pairs[2], pairs[3])"),
+    ),
+    *planted(
+        "inspect/gradients/comparison.py",
+        CONDUCT,
+        ("        if some and self.row.ok:\n            self._directions()\n", ""),
+        ("self.strict > self.limits.autograd", "self.strict > 10 * self.limits.autograd"),
+    ),
+    *planted(
+        "inspect/gradients/differences.py",
+        "tests/inspect/test_differences.py tests/inspect/test_tolerances.py",
+        ("if last.gap > max(smooth, 4 * last.noise,", "if last.gap > max(0.0, 4 * last.noise,"),
+        (
+            "            if self.close(ours, slope):\n",
+            "            if slope is first and self.close(ours, slope):\n",
+        ),
+    ),
+    *planted(
+        "inspect/gradients/hints.py",
+        "tests/inspect/test_gradients.py tests/inspect/test_conduct.py",
+        ("if divisor > 1 and near(1 / divisor):", "if divisor > 3 and near(1 / divisor):"),
+    ),
+]

@@ -1,0 +1,117 @@
+"""Faults in layers and activations."""
+
+from collections.abc import Iterable
+
+from mutants.fault import Fault, planted
+
+TABLE = "tests/conformance/test_conformance.py"
+EDGES = "tests/conformance/test_edges.py"
+
+
+def layer(file: str, name: str, changes: Iterable[tuple[str, str]], *more: str) -> list[Fault]:
+    """Faults of one layer, near its rows of the conformance table and its own tests."""
+    return planted(f"nn/{file}", [TABLE, *more, "-k", name], *changes)
+
+
+def activation(file: str, name: str, *changes: tuple[str, str]) -> list[Fault]:
+    return layer(f"activation/{file}", name, changes, EDGES)
+
+
+FAULTS = [
+    *layer(
+        "linear.py", "Linear", [("self.bias.grad.add_(drows.sum(0))", "self.bias.grad.copy_(drows.sum(0))")]
+    ),
+    *layer(
+        "layernorm.py",
+        "LayerNorm",
+        [
+            ("dx = (g - g.mean(self.axes, keepdim=True) - normal * along)", "dx = (g - normal * along)"),
+            (
+                "self.weight.grad.add_(self._sum_over_batch(exact * normal))",
+                "self.weight.grad.add_(self._sum_over_batch(exact))",
+            ),
+        ],
+    ),
+    *layer(
+        "batchnorm.py",
+        "BatchNorm1d",
+        [
+            ("variance * (count / (count - 1))", "variance"),
+            ("(1 - share) * widen(running.value)", "widen(running.value)"),
+            ("dx = torch.addcmul(exact - dbias / count, normal,", "dx = torch.addcmul(exact, normal,"),
+        ],
+        "tests/nn/test_batchnorm.py",
+    ),
+    *layer(
+        "dropout.py",
+        "Dropout",
+        [(".bernoulli_(keep).div_(keep)", ".bernoulli_(keep)")],
+        "tests/nn/test_dropout.py",
+    ),
+    *layer(
+        "embedding.py",
+        "Embedding",
+        [
+            ("drows.masked_fill((rows == self.padding_idx).unsqueeze(-1), 0)", "drows"),
+            ("torch.where(norms > self.max_norm,", "torch.where(norms < self.max_norm,"),
+        ],
+        "tests/nn/test_embedding.py",
+    ),
+    *layer(
+        "pooling.py",
+        "MaxPool2d",
+        [("torch.where(y.isnan(), last, first)", "first")],
+        "tests/nn/test_pooling.py",
+    ),
+    *layer(
+        "pooling.py",
+        "MaxPool2d",
+        [("(count - 1) * stride >= size + padding:", "(count - 1) * stride > size + padding:")],
+        "tests/nn/test_pooling.py",
+    ),
+    *layer(
+        "padding.py",
+        "Conv2d",
+        [("n - 1 - abs(n - 1 - abs(i))", "n - abs(n - abs(i))")],
+        "tests/nn/test_conv.py",
+    ),
+    *layer(
+        "conv.py",
+        "Conv2d",
+        [("range(self.kernel_size[1]):", "range(self.kernel_size[0]):")],
+        "tests/nn/test_conv.py",
+    ),
+    *layer(
+        "residual.py",
+        "Residual",
+        [("isinstance(dx, tuple) else dy + dx", "isinstance(dx, tuple) else dx")],
+        "tests/nn/test_residual.py",
+    ),
+    *layer(
+        "parallel.py",
+        "Parallel",
+        [("reversed(list(zip(self, parts)))", "list(zip(self, parts))")],
+        "tests/nn/test_parallel.py",
+    ),
+    *activation("relu.py", "ReLU", ("return select(y.bool(), dy)", "return dy * y.bool()")),
+    *activation(
+        "relu.py", "Threshold", ("low = widen(x) <= self.threshold", "low = widen(x) < self.threshold")
+    ),
+    *activation(
+        "tanh.py",
+        "Hardtanh",
+        ("(y > self.min_val) & (y < self.max_val)", "(y >= self.min_val) & (y < self.max_val)"),
+    ),
+    *activation("tanh.py", "Tanh", ("(ONE - t * t).mul_(dy)", "(ONE - t).mul_(dy)")),
+    *activation("elu.py", "ELU", ("torch.where(x > 0, dy,", "torch.where(x >= 0, dy,")),
+    *activation("gelu.py", "GELU", ("0.134145 * x**2)", "0.13414 * x**2)")),
+    *activation("softmax.py", "Softmax", ("x - x.amax(dim, keepdim=True) if x.numel()", "x if x.numel()")),
+    *activation("softmax.py", "Softmin", ("return -super().backward(dy)", "return super().backward(dy)")),
+    *activation(
+        "softplus.py", "Softplus", ("straight = z > self.threshold", "straight = z >= self.threshold")
+    ),
+    *activation("glu.py", "GLU", ("(ONE - gate) * y * dy]", "gate * y * dy]")),
+    *activation("leaky.py", "PReLU", ("dslope = (dy * x).masked_fill(positive, 0)", "dslope = (dy * x)")),
+    *activation("sigmoid.py", "Hardsigmoid", ("x.abs() < 3", "x.abs() <= 3")),
+    *activation("silu.py", "Hardswish", ("select(~(x <= -3),", "select(~(x < -3),")),
+]

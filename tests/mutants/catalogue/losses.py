@@ -1,0 +1,46 @@
+"""Faults in losses."""
+
+from mutants.fault import Fault, planted
+
+TABLE = "tests/conformance/test_conformance.py"
+
+
+def loss(file: str, name: str, *changes: tuple[str, str]) -> list[Fault]:
+    """Faults of one loss, near its row of the conformance table and the tests of all losses."""
+    return planted(f"nn/loss/{file}", [TABLE, "tests/nn/loss", "-k", f"{name} or nn/loss"], *changes)
+
+
+FAULTS = [
+    *loss("regression.py", "MSELoss", ("(2 * self.upstream(", "(1 * self.upstream(")),
+    *loss(
+        "huber.py", "HuberLoss", ("difference.sub(clipped, alpha=0.5)", "difference.sub(clipped, alpha=1)")
+    ),
+    *loss(
+        "huber.py", "SmoothL1Loss", ("if self.beta else difference.sign()", "if self.beta else difference")
+    ),
+    *loss("poisson.py", "PoissonNLLLoss", ("torch.where(t > 1, term", "torch.where(t >= 0.5, term")),
+    *loss("quantile.py", "QuantileLoss", ("1 - q, q)", "q, 1 - q)")),
+    *loss(
+        "bce.py",
+        "BCE",
+        (".clamp(min=1e-12)", ".clamp(min=1e-6)"),
+        ("log_no = (-prediction).log1p().clamp(min=-100)", "log_no = (-prediction).log1p()"),
+        ("slope = (yes + no) * prediction.sigmoid() - yes", "slope = prediction.sigmoid() - yes"),
+    ),
+    *loss(
+        "cross_entropy.py",
+        "CrossEntropyLoss",
+        ("(1 - e) * q + e / classes", "(1 - e) * q + e"),
+        ("            dx.masked_fill_(dmass_sum == 0, 0)\n", "            pass\n"),
+        ("x - x.amax(axis, keepdim=True) if", "x if"),
+    ),
+    *loss("nll.py", "NLLLoss", ("scatter_(axis, index, -dx_target)", "scatter_(axis, index, dx_target)")),
+    *loss("classes.py", "CrossEntropyLoss", ("mask = target != self.ignore_index", "mask = target >= 0")),
+    *loss(
+        "reduction.py",
+        "Loss",
+        ("share = 1 / count if count else 0.0", "share = 1 / count"),
+        ("(weight * x).masked_fill_(weight == 0, 0)", "weight * x"),
+        ("return low <= least.item() and greatest.item() <= high", "return low <= least.item()"),
+    ),
+]

@@ -1,0 +1,67 @@
+"""Faults in data, files, and what other libraries take and give."""
+
+from mutants.fault import planted
+
+ENCODER = "tests/data/tables/test_encoder.py"
+
+FAULTS = [
+    *planted("data/scale.py", "tests/data/test_scale.py", ("std(0, correction=0)", "std(0)")),
+    *planted(
+        "data/split.py",
+        "tests/data/test_split.py",
+        ("if present.min() < 2 or", "if present.min() < 1 or"),
+        ("round(size * len(data))", "int(size * len(data))"),
+    ),
+    *planted(
+        "data/dataset.py",
+        "tests/data/test_dataset.py",
+        (
+            "classes = max(len(self.class_names), int(self.targets.max()) + 1)",
+            "classes = int(self.targets.max()) + 1",
+        ),
+    ),
+    *planted(
+        "data/tables/numeric.py",
+        [ENCODER, "-k", "number or truth or median"],
+        ("np.where(missing, self.median, values)", "np.where(missing, self.mean, values)"),
+        ("np.where(missing, 0, 2 * values - 1)", "np.where(missing, 0, values)"),
+    ),
+    *planted(
+        "data/tables/category.py",
+        [ENCODER, "-k", "level or categor"],
+        ("RARE_ROWS, RARE_SHARE = 20, 0.001", "RARE_ROWS, RARE_SHARE = 21, 0.001"),
+        ("len(levels) < len(texts.levels)", "len(levels) <= len(texts.levels)"),
+    ),
+    *planted(
+        "files.py",
+        "tests/test_files.py",
+        ("        temporary.unlink(missing_ok=True)\n", "        pass\n"),
+        ("                path.rmdir()\n", "                pass\n"),
+    ),
+    *planted(
+        "train/checkpoint.py",
+        "tests/train/test_checkpoint.py tests/interop/test_model_file.py",
+        ("if len(found) < len(pairs):", "if False:"),
+    ),
+    *planted(
+        "interop/torch.py",
+        "tests/interop/test_torch.py",
+        ("theirs.training = ours[path].training", "theirs.training = True"),
+        ("return x + super().forward(x)", "return super().forward(x)"),
+    ),
+    *planted(
+        "interop/onnx/layers.py",
+        "tests/interop/test_onnx.py",
+        (
+            "pads[margin.axis + 2], pads[margin.axis + 4] = margin.before, margin.after",
+            "pads[margin.axis + 2], pads[margin.axis + 4] = margin.after, margin.before",
+        ),
+        ('"replicate": "edge"', '"replicate": "reflect"'),
+    ),
+    *planted(
+        "estimators/objectives.py",
+        "tests/estimators/test_agreement.py tests/estimators/test_options.py",
+        ("(1 - label_smoothing) + label_smoothing / 2", "(1 - label_smoothing)"),
+        ("scale=outputs / 2, reported=0.5", "scale=outputs, reported=0.5"),
+    ),
+]

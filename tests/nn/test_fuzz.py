@@ -1,0 +1,38 @@
+"""A slice of `make fuzz`."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from fuzz.compare import differences
+from fuzz.configurations import CLASSES, configuration
+from fuzz.deliberate import DELIBERATE
+from plaingrad import nn
+
+SERIES, CASES = 10, 40
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize("series", range(SERIES))
+def test_random_configurations_equal_those_of_torch(series: int) -> None:
+    for case in range(series * CASES, (series + 1) * CASES):
+        unexplained = [
+            finding for finding in differences(configuration(case)) if finding.deliberate() is None
+        ]
+        assert not unexplained, f"{unexplained[0]}\n    make fuzz CASE={case}"
+
+
+def test_every_class_that_torch_has_is_drawn() -> None:
+    containers = {"ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"}
+    both = {name for name in nn.__all__ if hasattr(torch.nn, name)}
+    assert CLASSES.keys() == both - containers
+
+
+def test_a_number_gives_one_configuration() -> None:
+    assert str(configuration(7)) == str(configuration(7))
+    assert len({str(configuration(case)) for case in range(50)}) > 40
+
+
+def test_no_difference_is_listed_twice() -> None:
+    assert len({entry.key for entry in DELIBERATE}) == len(DELIBERATE)
