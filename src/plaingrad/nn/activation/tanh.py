@@ -29,13 +29,13 @@ class Tanh(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        y = x.tanh()
-        self.save(y, y)
+        t = widen(x).tanh()
+        y = narrow(t, x.dtype)
+        self.save(t, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        y = self.restore(dy)
-        t = widen(y)
+        t = self.restore(dy)
         return narrow((ONE - t * t).mul_(dy), dy.dtype)
 
 

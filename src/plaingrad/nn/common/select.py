@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from plaingrad.nn.common.half import narrow
 from plaingrad.nn.common.scalars import ZERO
 
 BITS = {
@@ -19,5 +20,5 @@ FEW = 2048  # torch.where has less overhead, but a branch for each element, whic
 def select(mask: Tensor, x: Tensor) -> Tensor:
     """``x`` where the mask holds, and 0 elsewhere."""
     if x.numel() <= FEW:
-        return torch.where(mask, x, ZERO)
+        return narrow(torch.where(mask, x, ZERO), x.dtype)  # without axes, half precision is no stronger than ZERO
     return (x.view(BITS[x.dtype]) * mask).view(x.dtype)  # whole numbers know no infinity

@@ -1,0 +1,9 @@
+"""Where a row of the conformance table differs from torch.nn on purpose; docs/differences.md says it to users."""
+
+from plaingrad import Module, nn
+
+DIFFERENCES: dict[tuple[type[Module], str], str] = {
+    (nn.Softsign, "number for NaN"): "torch composes it, and a part is infinity over infinity",
+    (nn.Tanhshrink, "number for NaN"): "torch composes it, and adds infinite parts of both signs",
+    (nn.GELU, "number for NaN"): "torch loses a slope that nearly vanishes, and infinity times 0 is no number",
+}
