@@ -132,7 +132,7 @@ class TorchQuantileLoss(torch.nn.Module):
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         q, error = prediction.new_tensor(self.quantile), prediction - target
-        losses = (1 - q) * error.relu() + q * (-error).relu()
+        losses = torch.where(error > 0, 1 - q, q) * error.abs()
         return losses if self.reduction == "none" else getattr(losses, self.reduction)()
 
 

@@ -71,11 +71,16 @@ def test_any_upstream_gradient_at_any_input(
     ours, theirs = data.draw(pairs(case, arguments, dtype, training))
     make = functools.partial(upstream, seed=seed, points=POINTS, share=share)
     results = alternatives(case, theirs, inputs, make)
+    tolerance = dict(TOLERANCES[dtype])
+    if case.inputs is not activations.any_shape:  # sums of large numbers may cancel
+        tolerance["atol"] *= max([10.0, *(x.double().nan_to_num(0, 0, 0).abs().max().item() for x in inputs)])
+    if (case.ours, "float32 constant") in DIFFERENCES:
+        tolerance["rtol"] = max(tolerance["rtol"], 1e-7)
     for name, found in of_ours(ours, inputs, make).items():
         right = torch.zeros(found.shape, dtype=torch.bool)
         for expected in (each[name] for each in results):
             assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
-            right |= torch.isclose(found, expected, **TOLERANCES[dtype], equal_nan=True)
+            right |= torch.isclose(found, expected, **tolerance, equal_nan=True)
             if (case.ours, "number for NaN") in DIFFERENCES:
                 right |= expected.isnan()
             if (case.ours, "infinite terms") in DIFFERENCES:
