@@ -9,5 +9,9 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     (nn.PoissonNLLLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",
     (nn.BCELoss, "float32 constant"): "torch keeps 1e-12 in single precision, also for double precision",
     (nn.LayerNorm, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",
+    (nn.NLLLoss, "computed"): "torch cannot take images with no class, even if all targets are ignored",
+    (nn.CrossEntropyLoss, "computed"): "torch cannot take images with no class, even if all targets are ignored",
+    (nn.BatchNorm1d, "refused"): "torch ignores num_features where there are neither parameters nor statistics",
+    (nn.Embedding, "no difference"): "the row at padding_idx has no gradient, and max_norm changes the table",
     (nn.Embedding, "half sums"): "the gradients of a row that is repeated are added up in half precision",
 }

@@ -67,6 +67,8 @@ class ClassLoss(Loss):
         index, kept = target.unsqueeze(axis), None
         if 0 <= self.ignore_index <= last or not within(target, 0, last):
             mask = target != self.ignore_index
+            if last < 0 and mask.any():
+                raise ModuleError(self, f"expected targets {self.ignore_index} where there is no class, got others")
             self.expect_within("class index", target * mask, 0, max(last, 0))
             index, kept = index * mask.unsqueeze(axis), widen(mask.unsqueeze(axis).to(prediction.dtype))
             if last < 0:  # no class has an index
