@@ -11,7 +11,7 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     (nn.LayerNorm, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",
     (nn.NLLLoss, "computed"): "torch cannot take images with no class, even if all targets are ignored",
     (nn.CrossEntropyLoss, "computed"): "torch cannot take images with no class, even if all targets are ignored",
-    (nn.BatchNorm1d, "refused"): "torch ignores num_features where there are neither parameters nor statistics",
+    (nn.BatchNorm1d, "refused"): "torch does not look at num_features where it keeps no statistics",
     (nn.Embedding, "no difference"): "the row at padding_idx has no gradient, and max_norm changes the table",
     (nn.Embedding, "half sums"): "the gradients of a row that is repeated are added up in half precision",
 }
