@@ -1,4 +1,4 @@
-"""Where a row of the conformance table differs from torch.nn on purpose; docs/differences.md says it to users."""
+"""Where a row of the conformance table differs from torch.nn on purpose; docs/differences.md tells users."""
 
 from plaingrad import Module, nn
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,11 +14,10 @@ from torch import Tensor
 
 from conformance.case import Arguments, Case, Inputs, seeds
 from plaingrad import Module
-from plaingrad.nn import Loss
 
 SINGLE, DOUBLE = torch.float32, torch.float64
-# Derandomized: some numbers that torch gives at the edges depend on the vector lane they are computed in. Random
-# tensors come from seeds, which shrinking does not make simpler.
+# Derandomized: some numbers that torch gives depend on the vector lane they are computed in. Random tensors come
+# from seeds, which shrinking does not make simpler.
 few = settings(
     max_examples=8,
     deadline=None,
@@ -47,7 +46,7 @@ def special_points(arguments: Arguments) -> list[float]:
     return [0.0, math.nan, *(sign * point for point in corners + far + tiny for sign in (1, -1))]
 
 
-def mixed(x: Tensor, points: list[float], share: float, generator: torch.Generator) -> Tensor:
+def mixed(x: Tensor, points: Sequence[float], share: float, generator: torch.Generator) -> Tensor:
     """A copy of ``x`` in which a random share of the numbers is replaced by some of the points."""
     drawn = torch.tensor(points, dtype=DOUBLE)[torch.randint(len(points), x.shape, generator=generator)]
     return torch.where(torch.rand(x.shape, generator=generator) < share, drawn.to(x.dtype), x)
@@ -66,7 +65,9 @@ def special_inputs(draw: st.DrawFn, case: Case, arguments: Arguments, finite: bo
 
 
 @st.composite
-def pairs(draw: st.DrawFn, case: Case, arguments: Arguments, dtype: torch.dtype, training: bool = True) -> Any:
+def pairs(
+    draw: st.DrawFn, case: Case, arguments: Arguments, dtype: torch.dtype, training: bool = True
+) -> tuple[Module, torch.nn.Module]:
     """A module and its counterpart with the same state, in a mode in which they draw no random numbers.
 
     Floating-point state is shifted a little: a weight of exactly 1 would hide a forgotten factor.
@@ -82,9 +83,7 @@ def pairs(draw: st.DrawFn, case: Case, arguments: Arguments, dtype: torch.dtype,
     return ours.train() if training else ours.eval(saving=True), theirs.train(training)
 
 
-def upstream(
-    outputs: Any, seed: int, points: list[float] = [], share: float = 0.0  # noqa: B006
-) -> Upstream:
+def upstream(outputs: Any, seed: int, points: Sequence[float] = (), share: float = 0.0) -> Upstream:
     """A random gradient for each output, a share of it replaced; None for an output of integers."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -106,7 +105,7 @@ def of_ours(ours: Module, inputs: Inputs, make: Callable[[Any], Upstream]) -> di
 def of_torch(theirs: torch.nn.Module, inputs: Inputs, make: Callable[[Any], Upstream]) -> dict[str, Tensor]:
     """As `of_ours`; losses have gradients with respect to their predictions alone."""
     differentiable = [x.is_floating_point() for x in inputs]
-    if isinstance_of_loss(theirs):
+    if "Loss" in type(theirs).__name__:
         differentiable[1:] = [False] * (len(inputs) - 1)
     leaves = [x.detach().clone().requires_grad_(needed) for x, needed in zip(inputs, differentiable)]
     outputs = theirs(*leaves)
@@ -117,10 +116,6 @@ def of_torch(theirs: torch.nn.Module, inputs: Inputs, make: Callable[[Any], Upst
     gradients = iter([torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found)])
     dxs = tuple(next(gradients) if x.requires_grad else None for x in leaves)
     return results(outputs, dxs, list(gradients), theirs.state_dict())
-
-
-def isinstance_of_loss(theirs: torch.nn.Module) -> bool:
-    return "Loss" in type(theirs).__name__
 
 
 def results(outputs: Any, dxs: Any, dparameters: list[Tensor], state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -61,7 +61,8 @@ def test_half_precision_is_that_of_double_precision_rounded(
     def make(outputs: Any) -> Any:
         dys = upstream(mapped(lambda y: y.double() if y.is_floating_point() else y, outputs), seed)
         return tuple(
-            (scale * dy).to(dtype).to(y.dtype) if y.is_floating_point() else None for y, dy in zip(as_tuple(outputs), dys)
+            (scale * dy).to(dtype).to(y.dtype) if y.is_floating_point() else None
+            for y, dy in zip(as_tuple(outputs), dys)
         )
 
     def run(kind: torch.dtype) -> dict[str, Tensor]:

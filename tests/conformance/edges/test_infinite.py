@@ -1,4 +1,4 @@
-"""Infinities and NaN, in what comes in and in the upstream gradient: where torch gives a number, it is ours."""
+"""Infinities and NaN in inputs and upstream gradients: where torch gives a number, it is ours."""
 
 from __future__ import annotations
 
@@ -48,12 +48,15 @@ def in_lanes(x: Tensor) -> Tensor:
     return x.unsqueeze(-1).expand(*x.shape, 64).contiguous()
 
 
-def alternatives(case: Case, theirs: torch.nn.Module, inputs: Inputs, make: Callable[..., Any]) -> list[Results]:
+def alternatives(
+    case: Case, theirs: torch.nn.Module, inputs: Inputs, make: Callable[..., Any]
+) -> list[Results]:
     """All that torch gives: for NaN some of its functions differ between whole vectors and single elements."""
     results = [of_torch(theirs, inputs, make)]
     if case.inputs is activations.any_shape:
-        results.append(of_torch(theirs, tuple(map(strided, inputs)), lambda y: tuple(map(strided, make(y)))))
-        filled = of_torch(theirs, tuple(map(in_lanes, inputs)), lambda y: tuple(map(in_lanes, make(y[..., 0]))))
+        apart, spread = tuple(map(strided, inputs)), tuple(map(in_lanes, inputs))
+        results.append(of_torch(theirs, apart, lambda y: tuple(map(strided, make(y)))))
+        filled = of_torch(theirs, spread, lambda y: tuple(map(in_lanes, make(y[..., 0]))))
         results.append({name: y[..., 0] for name, y in filled.items()})
     return results
 

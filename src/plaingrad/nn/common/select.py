@@ -20,5 +20,5 @@ FEW = 2048  # torch.where has less overhead, but a branch for each element, whic
 def select(mask: Tensor, x: Tensor) -> Tensor:
     """``x`` where the mask holds, and 0 elsewhere."""
     if x.numel() <= FEW:
-        return narrow(torch.where(mask, x, ZERO), x.dtype)  # without axes, half precision is no stronger than ZERO
+        return narrow(torch.where(mask, x, ZERO), x.dtype)  # of no axes, half precision yields to ZERO's
     return (x.view(BITS[x.dtype]) * mask).view(x.dtype)  # whole numbers know no infinity

@@ -16,7 +16,7 @@ class BinaryLoss(Loss):
     """A loss whose elements can be weighted."""
 
     def weigh(self, x: Tensor, weight: Buffer | None, dtype: torch.dtype, name: str = "weight") -> Tensor:
-        """``x`` times the weight, which has this dtype and is spread over its shape; ``x`` if there is none."""
+        """``x`` times the weight of this dtype, spread over its shape; ``x`` itself if there is none."""
         if weight is None:
             return x
         value = weight.value

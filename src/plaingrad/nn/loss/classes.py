@@ -42,7 +42,7 @@ class ClassLoss(Loss):
         return min(1, prediction.ndim - 1)
 
     def class_weight(self, prediction: Tensor, axis: int) -> Tensor | None:
-        """The weight of each class, widened, once it is known to fit the prediction; None if there is none."""
+        """The weight of each class, widened, once it is known to fit the prediction; None without weights."""
         if self.weight is None:
             return None
         weight = self.weight.value
@@ -68,7 +68,8 @@ class ClassLoss(Loss):
         if 0 <= self.ignore_index <= last or not within(target, 0, last):
             mask = target != self.ignore_index
             if last < 0 and mask.any():
-                raise ModuleError(self, f"expected targets {self.ignore_index} where there is no class, got others")
+                expected = f"targets {self.ignore_index} where there is no class"
+                raise ModuleError(self, f"expected {expected}, got others")
             self.expect_within("class index", target * mask, 0, max(last, 0))
             index, kept = index * mask.unsqueeze(axis), widen(mask.unsqueeze(axis).to(prediction.dtype))
             if last < 0:  # no class has an index
