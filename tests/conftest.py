@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+import jaxtyping
 import matplotlib
 import pytest
 import torch
@@ -26,3 +27,11 @@ def compiled_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLAINGRAD_CACHE", str(place / "compiled"))
         yield
+
+
+@pytest.fixture
+def without_annotations() -> Iterator[None]:
+    """A module's own checks must do without those of its annotations, which only the tests switch on."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

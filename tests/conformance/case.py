@@ -27,6 +27,7 @@ class Case:
             For a loss: prediction and target.
         theirs: the class in `torch.nn` whose forward, gradients, arguments and state this one equals; None if
             torch.nn has none.
+        within: for arguments and inputs of any numbers, inputs of numbers that the class takes.
         random: whether the forward draws random numbers in training, so that a comparison needs equal seeds.
     """
 
@@ -34,6 +35,7 @@ class Case:
     arguments: st.SearchStrategy[Arguments]
     inputs: Callable[[Arguments], st.SearchStrategy[Inputs]]
     theirs: type[torch.nn.Module] | None = None
+    within: Callable[[Arguments, Inputs], Inputs] = lambda arguments, inputs: inputs
     random: bool = False
 
     def __repr__(self) -> str:

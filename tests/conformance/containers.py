@@ -67,6 +67,14 @@ class Words(nn.Parallel):
         super().__init__(nn.Embedding(words, left), nn.Embedding(words, right), combine="concat")
 
 
+class TorchWords(torch.nn.ModuleList):
+    def __init__(self, words: int, left: int, right: int) -> None:
+        super().__init__([torch.nn.Embedding(words, left), torch.nn.Embedding(words, right)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([table(x) for table in self], -1)
+
+
 def features(arguments: Arguments) -> st.SearchStrategy[Inputs]:
     width = arguments["features"]
     return st.one_of(st.tuples(normal(sizes, width)), st.tuples(normal(sizes, sizes, width)))
@@ -101,6 +109,7 @@ CASES = [
     ),
     Case(
         ours=Words,
+        theirs=TorchWords,
         arguments=st.fixed_dictionaries({"words": sizes, "left": sizes, "right": sizes}),
         inputs=words,
     ),

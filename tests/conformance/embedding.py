@@ -58,6 +58,14 @@ def table(draw: st.DrawFn, arguments: Arguments) -> Inputs:
     return (x,)
 
 
+def codes(arguments: Arguments, inputs: Inputs) -> Inputs:
+    """Whole numbers from the tables in the columns of codes."""
+    x = inputs[0].clone()
+    for column, (count, _) in arguments["columns"].items():
+        x[..., column] = x[..., column].nan_to_num(0, 0, 0).floor() % count
+    return (x,)
+
+
 CASES = [
     Case(
         ours=nn.Embedding,
@@ -70,5 +78,6 @@ CASES = [
         theirs=TorchColumnEmbedding,
         arguments=tables(),
         inputs=table,
+        within=codes,
     ),
 ]

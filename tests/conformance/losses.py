@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -120,6 +121,30 @@ def classes(draw: st.DrawFn, arguments: dict[str, Any], probabilities: bool = Fa
     return scores, torch.tensor(indices).reshape(batch + rest)
 
 
+# What torch.nn has not, and what numbers are allowed
+
+
+class TorchQuantileLoss(torch.nn.Module):
+    def __init__(self, quantile: float | tuple[float, ...] = 0.5, reduction: str = "mean") -> None:
+        super().__init__()
+        self.quantile = quantile
+        self.reduction = reduction
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        q, error = prediction.new_tensor(self.quantile), prediction - target
+        losses = torch.where(error > 0, 1 - q, q) * error.abs()
+        return losses if self.reduction == "none" else getattr(losses, self.reduction)()
+
+
+def probabilities(_: object, pair: Pair) -> Pair:
+    prediction, target = (x.clamp(0, 1).nan_to_num(0.5) for x in pair)
+    return prediction, target
+
+
+def with_counts(_: object, pair: Pair) -> Pair:
+    return pair[0], pair[1].abs().nan_to_num(1.0, posinf=math.inf)
+
+
 CASES = [
     Case(
         ours=nn.MSELoss,
@@ -157,9 +182,11 @@ CASES = [
             }
         ),
         inputs=counts,
+        within=with_counts,
     ),
     Case(
         ours=nn.QuantileLoss,
+        theirs=TorchQuantileLoss,
         arguments=st.fixed_dictionaries({"quantile": quantiles, "reduction": reductions}),
         inputs=columns,
     ),
@@ -168,6 +195,7 @@ CASES = [
         theirs=torch.nn.BCELoss,
         arguments=binary_arguments("weight"),
         inputs=lambda arguments: binary(arguments, uncertain),
+        within=probabilities,
     ),
     Case(
         ours=nn.BCEWithLogitsLoss,

@@ -153,32 +153,6 @@ def test_backward_equals_autograd(case: Case, training: bool, data: st.DataObjec
 @every_case
 @examples
 @given(data=st.data(), seed=seeds)
-def test_two_uses_are_undone_in_reverse_and_their_gradients_add_up(
-    case: Case, data: st.DataObject, seed: int
-) -> None:
-    ours, theirs, first = make(case, data)
-    theirs = None if case.random else theirs
-    second = tuple(x.flip(0) if x.ndim and x.shape[0] > 1 else x.clone() for x in first)
-    torch.manual_seed(seed)
-    y_first = as_tuple(ours.forward(*first))
-    state = torch.get_rng_state()
-    y_second = as_tuple(ours.forward(*second))
-    dy_first, dy_second = upstream(y_first, seed), upstream(y_second, seed + 1)
-    dx_second = ours.backward(*dy_second)
-    dx_first = ours.backward(*dy_first)
-    expected_first = reference(ours, theirs, first, dy_first, seed)
-    torch.set_rng_state(state)
-    seed_second = torch.initial_seed()
-    if not case.random:
-        expected_second = reference(ours, theirs, second, dy_second, seed_second)
-        both = [a + b for a, b in zip(expected_first[1], expected_second[1])]
-        assert_gradients(ours, dx_second, (expected_second[0], both))
-        assert_gradients(ours, dx_first, (expected_first[0], both))
-
-
-@every_case
-@examples
-@given(data=st.data(), seed=seeds)
 def test_eval_saves_nothing(case: Case, data: st.DataObject, seed: int) -> None:
     ours, _, inputs = make(case, data)
     dys = upstream(as_tuple(ours.eval().forward(*inputs)), seed)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from plaingrad.contract.nest import added
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.container import Container
 from plaingrad.parameter import shape
 
@@ -49,7 +50,10 @@ class Parallel(Container):
     def forward(self, x: Tensor, **options: Any) -> Tensor:
         parts = [branch.forward(x, **options) for branch in self]
         self._expect_alike(parts)
-        y = sum(parts[1:], parts[0]) if self.combine == "sum" else torch.cat(parts, self.dim)
+        if self.combine == "sum":
+            y = narrow(sum(map(widen, parts[1:]), widen(parts[0])), parts[0].dtype)
+        else:
+            y = torch.cat(parts, self.dim)
         self.save([part.shape for part in parts], y)
         return y
 

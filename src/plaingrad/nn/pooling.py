@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.window import pair
 from plaingrad.parameter import shape
 
@@ -84,8 +85,9 @@ class MaxPool2d(Module):
         self, dy: Float[Tensor, "*batch new_rows new_columns"], dindices: Tensor | None = None
     ) -> Float[Tensor, "*batch rows columns"]:
         size, indices = self.restore(dy)
-        dx = dy.new_zeros(size).flatten(-2)
-        return dx.scatter_add_(-1, indices.flatten(-2), dy.flatten(-2)).view(size)
+        exact = widen(dy)
+        dx = exact.new_zeros(size).flatten(-2)
+        return narrow(dx.scatter_add_(-1, indices.flatten(-2), exact.flatten(-2)).view(size), dy.dtype)
 
     def _windows(self, x: Tensor, axis: int) -> list[list[int]]:
         """For each window, the rows (or columns) it covers; beyond an edge, the last one before it again.

@@ -198,18 +198,6 @@ def test_targets_of_no_weight_have_no_gradient() -> None:
     assert not loss.backward().any()
 
 
-@reductions
-@pytest.mark.parametrize("name", ELEMENTWISE)
-def test_no_elements(name: str, reduction: str) -> None:
-    agree(name, torch.empty(0, 3), torch.empty(0, 3), reduction=reduction)
-
-
-@reductions
-@pytest.mark.parametrize("name", ["NLLLoss", "CrossEntropyLoss"])
-def test_no_samples(name: str, reduction: str) -> None:
-    agree(name, torch.empty(0, 3), torch.empty(0, dtype=torch.int64), reduction=reduction)
-
-
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 40))
 def test_float32_stays_float32_and_equals_torch(seed: int, size: int) -> None:

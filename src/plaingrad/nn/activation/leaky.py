@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.half import widen
 from plaingrad.nn.refusals import expect_float, refuse_inplace
 from plaingrad.parameter import Parameter, learned, shape
 
@@ -107,7 +108,7 @@ class PReLU(Module):
         x, positive = self.restore(dy)
         slope = self._slope(x)
         if learned(self.weight):
-            dslope = (dy * x).masked_fill(positive, 0).sum_to_size(slope.shape)
+            dslope = (widen(dy) * x).masked_fill(positive, 0).sum_to_size(slope.shape)
             self.weight.grad.add_(dslope.flatten())
         return torch.where(positive, dy, slope * dy)
 

@@ -38,7 +38,7 @@ class Softshrink(Module):
         expect_float(self, x)
         xw = widen(x)
         y = narrow(xw - xw.clamp(-self.lambd, self.lambd), x.dtype)
-        self.save(x.abs() > self.lambd, y)
+        self.save(xw.abs() > self.lambd, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
@@ -69,7 +69,7 @@ class Hardshrink(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        small = x.abs() <= self.lambd
+        small = widen(x).abs() <= self.lambd
         y = x.masked_fill(small, 0)
         self.save(~small, y)
         return y

@@ -30,13 +30,13 @@ class Sigmoid(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        y = x.sigmoid()
-        self.save(y, y)
+        s = widen(x).sigmoid()
+        y = narrow(s, x.dtype)
+        self.save(s, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        y = self.restore(dy)
-        s = widen(y)
+        s = self.restore(dy)
         return narrow((ONE - s).mul_(s).mul_(dy), dy.dtype)
 
 

@@ -53,14 +53,15 @@ class Softmax(Module):
         expect_float(self, x)
         dim = axis(self, x)
         e = less_largest(widen(x), dim).exp()  # the largest is exp(0): nothing overflows
-        y = narrow(e / e.sum(dim, keepdim=True), x.dtype)
-        self.save((y, dim), y)
+        p = e / e.sum(dim, keepdim=True)
+        y = narrow(p, x.dtype)
+        self.save((p, dim), y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        y, dim = self.restore(dy)
-        y, dyw = widen(y), widen(dy)
-        return narrow(y * (dyw - (dyw * y).sum(dim, keepdim=True)), dy.dtype)
+        p, dim = self.restore(dy)
+        dyw = widen(dy)
+        return narrow(p * (dyw - (dyw * p).sum(dim, keepdim=True)), dy.dtype)
 
 
 class Softmin(Softmax):
@@ -141,11 +142,12 @@ class LogSoftmax(Module):
         expect_float(self, x)
         dim = axis(self, x)
         z = less_largest(widen(x), dim)  # the largest is 0: its digits are kept and nothing overflows
-        y = narrow(z - z.exp().sum(dim, keepdim=True).log(), x.dtype)
-        self.save((y, dim), y)
+        log_p = z - z.exp().sum(dim, keepdim=True).log()
+        y = narrow(log_p, x.dtype)
+        self.save((log_p, dim), y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        y, dim = self.restore(dy)
+        log_p, dim = self.restore(dy)
         dyw = widen(dy)
-        return narrow(dyw - widen(y).exp() * dyw.sum(dim, keepdim=True), dy.dtype)
+        return narrow(dyw - log_p.exp() * dyw.sum(dim, keepdim=True), dy.dtype)

@@ -29,13 +29,13 @@ class Tanh(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
-        y = x.tanh()
-        self.save(y, y)
+        t = widen(x).tanh()
+        y = narrow(t, x.dtype)
+        self.save(t, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        y = self.restore(dy)
-        t = widen(y)
+        t = self.restore(dy)
         return narrow((ONE - t * t).mul_(dy), dy.dtype)
 
 
@@ -79,12 +79,12 @@ class Hardtanh(Module):
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         y = x.clamp(self.min_val, self.max_val)
-        self.save(y, y)
+        self.save(x, y)
         return y
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
-        y = self.restore(dy)
-        return select((y > self.min_val) & (y < self.max_val), dy)
+        x = widen(self.restore(dy))  # the bounds need not be numbers of half precision
+        return select((x > self.min_val) & (x < self.max_val), dy)
 
 
 class Tanhshrink(Module):

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import ModuleError
-from plaingrad.nn.common.half import widen
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.loss.reduction import Loss
 from plaingrad.parameter import Buffer, shape
 
@@ -15,8 +15,8 @@ from plaingrad.parameter import Buffer, shape
 class BinaryLoss(Loss):
     """A loss whose elements can be weighted."""
 
-    def weigh(self, x: Tensor, weight: Buffer | None, name: str = "weight") -> Tensor:
-        """``x`` times the weight, spread over its shape; ``x`` itself if there is none."""
+    def weigh(self, x: Tensor, weight: Buffer | None, dtype: torch.dtype, name: str = "weight") -> Tensor:
+        """``x`` times the weight of this dtype, spread over its shape; ``x`` itself if there is none."""
         if weight is None:
             return x
         value = weight.value
@@ -24,10 +24,10 @@ class BinaryLoss(Loss):
             spread = value.expand(x.shape)
         except RuntimeError:
             spread = None
-        if spread is None or value.dtype != x.dtype:
-            expected = f"{name} that spreads over {shape(x)}, of {x.dtype} as the prediction"
+        if spread is None or value.dtype != dtype:
+            expected = f"{name} that spreads over {shape(x)}, of {dtype} as the prediction"
             raise ModuleError(self, f"expected {expected}, got {shape(value)} of {value.dtype}")
-        return x * spread
+        return x * widen(spread)
 
 
 class BCELoss(BinaryLoss):
@@ -63,17 +63,17 @@ class BCELoss(BinaryLoss):
         self.expect_alike(prediction, target)
         self.expect_within("prediction", prediction, 0, 1)
         self.expect_within("target", target, 0, 1)
-        log_yes = prediction.log().clamp(min=-100)
-        log_no = (-prediction).log1p().clamp(min=-100)
-        loss = self.reduce(self.weigh((target - 1) * log_no - target * log_yes, self.weight))
-        self.save((prediction, target), loss)
+        p, t, dtype = widen(prediction), widen(target), prediction.dtype
+        log_yes = p.log().clamp(min=-100)
+        log_no = (-p).log1p().clamp(min=-100)
+        loss = self.reduce(self.weigh((t - 1) * log_no - t * log_yes, self.weight, dtype), dtype)
+        self.save((p, t, dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        prediction, target = self.restore(dloss)
-        p = widen(prediction)  # half precision has no 1e-12
-        slope = (p - target) / (p * (1 - p)).clamp(min=1e-12) * self.upstream(dloss, p.numel())
-        return self.weigh(slope.to(prediction.dtype), self.weight)
+        p, t, dtype = self.restore(dloss)
+        slope = (p - t) / (p * (1 - p)).clamp(min=1e-12) * self.upstream(dloss, p.numel())
+        return narrow(self.weigh(slope, self.weight, dtype), dtype)
 
 
 class BCEWithLogitsLoss(BinaryLoss):
@@ -115,14 +115,15 @@ class BCEWithLogitsLoss(BinaryLoss):
 
     def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
         self.expect_alike(prediction, target)
-        zero = torch.zeros_like(prediction)
-        yes, no = self.weigh(target, self.pos_weight, "pos_weight"), 1 - target
-        losses = yes * torch.logaddexp(zero, -prediction) + no * torch.logaddexp(zero, prediction)
-        loss = self.reduce(self.weigh(losses, self.weight))
-        self.save((prediction, yes, no), loss)
+        x, t, dtype = widen(prediction), widen(target), prediction.dtype
+        zero = torch.zeros_like(x)
+        yes, no = self.weigh(t, self.pos_weight, dtype, "pos_weight"), 1 - t
+        losses = yes * torch.logaddexp(zero, -x) + no * torch.logaddexp(zero, x)
+        loss = self.reduce(self.weigh(losses, self.weight, dtype), dtype)
+        self.save((x, yes, no, dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        prediction, yes, no = self.restore(dloss)
-        slope = (yes + no) * prediction.sigmoid() - yes
-        return self.weigh(slope, self.weight) * self.upstream(dloss, slope.numel())
+        x, yes, no, dtype = self.restore(dloss)
+        slope = (yes + no) * x.sigmoid() - yes
+        return narrow(self.weigh(slope, self.weight, dtype) * self.upstream(dloss, slope.numel()), dtype)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.module import ModuleError
+from plaingrad.nn.common.half import widen
 from plaingrad.nn.loss.reduction import Loss, total, within
 from plaingrad.parameter import Buffer, shape
 
@@ -41,14 +42,14 @@ class ClassLoss(Loss):
         return min(1, prediction.ndim - 1)
 
     def class_weight(self, prediction: Tensor, axis: int) -> Tensor | None:
-        """The weight of each class, once it is known to fit the prediction; None if there are no weights."""
+        """The weight of each class, widened, once it is known to fit the prediction; None without weights."""
         if self.weight is None:
             return None
         weight = self.weight.value
         if weight.shape != prediction.shape[axis : axis + 1] or weight.dtype != prediction.dtype:
             expected = f"weight ({prediction.shape[axis]},) of {prediction.dtype} as the prediction"
             raise ModuleError(self, f"expected {expected}, got {shape(weight)} of {weight.dtype}")
-        return weight
+        return widen(weight)
 
     def indices(self, prediction: Tensor, target: Tensor, axis: int) -> tuple[Tensor, Tensor | None]:
         """The index of each target's class, and its weight: 0 for an ignored target; None if all are 1.
@@ -66,12 +67,11 @@ class ClassLoss(Loss):
         index, kept = target.unsqueeze(axis), None
         if 0 <= self.ignore_index <= last or not within(target, 0, last):
             mask = target != self.ignore_index
-            self.expect_within("class index", target * mask, 0, max(last, 0))
             if last < 0 and mask.any():
-                raise ModuleError(
-                    self, f"expected targets that are all ignored, for no classes, got {shape(target)}"
-                )
-            index, kept = index * mask.unsqueeze(axis), mask.unsqueeze(axis).to(prediction.dtype)
+                expected = f"targets {self.ignore_index} where there is no class"
+                raise ModuleError(self, f"expected {expected}, got others")
+            self.expect_within("class index", target * mask, 0, max(last, 0))
+            index, kept = index * mask.unsqueeze(axis), widen(mask.unsqueeze(axis).to(prediction.dtype))
             if last < 0:  # no class has an index
                 index, kept = index.narrow(axis, 0, 0), kept.narrow(axis, 0, 0)
         weight = self.class_weight(prediction, axis)

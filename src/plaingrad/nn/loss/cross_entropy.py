@@ -7,7 +7,7 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from plaingrad.module import ModuleError
-from plaingrad.nn.common.half import widen
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.loss.classes import ClassLoss, sum_of
 from plaingrad.nn.loss.reduction import weighed
 from plaingrad.parameter import shape
@@ -71,7 +71,7 @@ class CrossEntropyLoss(ClassLoss):
             index, mass = self.indices(prediction, target, axis)
             count, z = sum_of(mass, index), z.gather(axis, index)
         losses = weighed(mass, sum_z.log() - z).sum(axis)
-        loss = self.reduce(losses.to(prediction.dtype), count)
+        loss = self.reduce(losses, prediction.dtype, count)
         self.save((exp_z, sum_z, index, mass, count, axis, prediction.dtype), loss)
         return loss
 
@@ -83,18 +83,18 @@ class CrossEntropyLoss(ClassLoss):
         if mass is not None:
             dx.masked_fill_(dmass_sum == 0, 0)
         dx = dx.sub_(dmass) if index is None else dx.scatter_add_(axis, index, -dmass)
-        return dx.to(dtype)
+        return narrow(dx, dtype)
 
     def mass(self, prediction: Tensor, target: Tensor, axis: int) -> tuple[Tensor, int | float]:
         """The mass m that the target puts on each class, and the n of a mean."""
         e, classes = self.label_smoothing, max(1, prediction.shape[axis])
         if target.is_floating_point():
             self.expect_probabilities(prediction, target)
-            mass, count = (1 - e) * target + e / classes, prediction.numel() / classes
+            mass, count = (1 - e) * widen(target) + e / classes, prediction.numel() / classes
         else:
             index, weight = self.indices(prediction, target, axis)
             kept = (target != self.ignore_index).unsqueeze(axis)
-            q = torch.zeros_like(prediction).scatter_(axis, index, 1.0)
+            q = widen(torch.zeros_like(prediction)).scatter_(axis, index, 1.0)
             mass, count = kept * ((1 - e) * q + e / classes), sum_of(weight, index)
         weight = self.class_weight(prediction, axis)
         return mass if weight is None else mass * weight.view([-1] + [1] * (mass.ndim - axis - 1)), count

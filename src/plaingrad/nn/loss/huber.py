@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import ModuleError
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.loss.reduction import Loss
 
 
@@ -45,15 +46,15 @@ class HuberLoss(Loss):
 
     def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
         self.expect_alike(prediction, target)
-        difference = prediction - target
+        difference = widen(prediction) - widen(target)
         clipped = difference.clamp(-self.delta, self.delta)
-        loss = self.reduce(clipped * difference.sub(clipped, alpha=0.5))
-        self.save(clipped, loss)
+        loss = self.reduce(clipped * difference.sub(clipped, alpha=0.5), prediction.dtype)
+        self.save((clipped, prediction.dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        clipped = self.restore(dloss)
-        return clipped * self.upstream(dloss, clipped.numel())
+        clipped, dtype = self.restore(dloss)
+        return narrow(clipped * self.upstream(dloss, clipped.numel()), dtype)
 
 
 class SmoothL1Loss(Loss):
@@ -93,12 +94,12 @@ class SmoothL1Loss(Loss):
 
     def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
         self.expect_alike(prediction, target)
-        difference = prediction - target
+        difference = widen(prediction) - widen(target)
         slope = (difference / self.beta).clamp(-1, 1) if self.beta else difference.sign()
-        loss = self.reduce(slope * difference.sub(slope, alpha=self.beta / 2))
-        self.save(slope, loss)
+        loss = self.reduce(slope * difference.sub(slope, alpha=self.beta / 2), prediction.dtype)
+        self.save((slope, prediction.dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        slope = self.restore(dloss)
-        return slope * self.upstream(dloss, slope.numel())
+        slope, dtype = self.restore(dloss)
+        return narrow(slope * self.upstream(dloss, slope.numel()), dtype)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.loss.classes import ClassLoss, sum_of
 from plaingrad.nn.loss.reduction import weighed
 
@@ -38,11 +39,13 @@ class NLLLoss(ClassLoss):
         axis = self.class_axis(prediction)
         index, weight = self.indices(prediction, target, axis)
         count = sum_of(weight, index)
-        loss = self.reduce(-weighed(weight, prediction.gather(axis, index)).sum(axis), count)
+        losses = -weighed(weight, widen(prediction.gather(axis, index))).sum(axis)
+        loss = self.reduce(losses, prediction.dtype, count)
         self.save((prediction, index, weight, count, axis), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
         prediction, index, weight, count, axis = self.restore(dloss)
-        dx_target = weighed(weight, prediction.new_ones(index.shape) * self.upstream(dloss, count))
+        ones = widen(prediction.new_ones(index.shape))
+        dx_target = narrow(weighed(weight, ones * self.upstream(dloss, count)), prediction.dtype)
         return torch.zeros_like(prediction).scatter_(axis, index, -dx_target)

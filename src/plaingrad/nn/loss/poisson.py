@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import ModuleError
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.loss.reduction import Loss
 
 
@@ -57,21 +58,22 @@ class PoissonNLLLoss(Loss):
     def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
         self.expect_alike(prediction, target)
         self.expect_within("target", target, 0, math.inf)
+        x, t = widen(prediction), widen(target)
         if self.log_input:
-            rate = prediction.exp()
-            losses = rate - target * prediction
-            slope = rate - target
+            rate = x.exp()
+            losses = rate - t * x
+            slope = rate - t
         else:
-            rate = prediction + self.eps
-            losses = prediction - target * rate.log()
-            slope = 1 - target / rate
-        loss = self.reduce(losses + stirling(target) if self.full else losses)
-        self.save(slope, loss)
+            rate = x + self.eps
+            losses = x - t * rate.log()
+            slope = 1 - t / rate
+        loss = self.reduce(losses + stirling(t) if self.full else losses, prediction.dtype)
+        self.save((slope, prediction.dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        slope = self.restore(dloss)
-        return slope * self.upstream(dloss, slope.numel())
+        slope, dtype = self.restore(dloss)
+        return narrow(slope * self.upstream(dloss, slope.numel()), dtype)
 
 
 def stirling(t: Tensor) -> Tensor:

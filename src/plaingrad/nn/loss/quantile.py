@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import ModuleError
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.loss.reduction import Loss
 from plaingrad.parameter import shape
 
@@ -55,13 +56,13 @@ class QuantileLoss(Loss):
         if isinstance(self.quantile, tuple) and prediction.shape[-1:] != (len(self.quantile),):
             expected = f"prediction (*, {len(self.quantile)}), a column for each quantile"
             raise ModuleError(self, f"expected {expected}, got {shape(prediction)}")
-        q = prediction.new_tensor(self.quantile)
-        difference = prediction - target
+        difference = widen(prediction) - widen(target)
+        q = difference.new_tensor(self.quantile)
         slope = difference.sign() * torch.where(difference > 0, 1 - q, q)
-        loss = self.reduce(slope * difference)
-        self.save(slope, loss)
+        loss = self.reduce(slope * difference, prediction.dtype)
+        self.save((slope, prediction.dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        slope = self.restore(dloss)
-        return slope * self.upstream(dloss, slope.numel())
+        slope, dtype = self.restore(dloss)
+        return narrow(slope * self.upstream(dloss, slope.numel()), dtype)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.common.half import widen
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.parameter import shape
 
 
@@ -49,20 +49,21 @@ class Loss(Module):
             at = f" at {place}" if place else ""
             raise ModuleError(self, f"expected {name} in {low}..{high}, got {x[tuple(place)].item()}{at}")
 
-    def reduce(self, losses: Tensor, count: int | float | None = None) -> Tensor:
+    def reduce(self, losses: Tensor, dtype: torch.dtype, count: int | float | None = None) -> Tensor:
         """The losses of the elements, reduced as asked.
 
         Args:
-            losses: one loss per element.
+            losses: one loss per element, widened.
+            dtype: that of the result.
             count: what a mean divides their sum by, NaN if 0; None stands for their number.
         """
         if self.reduction == "none":
-            return losses
+            return narrow(losses, dtype)
         if self.reduction == "sum":
-            return losses.sum()
+            return narrow(losses.sum(), dtype)
         if count in (None, losses.numel()):
-            return losses.mean()
-        return (widen(losses).sum() / (count or math.nan)).to(losses.dtype)
+            return narrow(losses.mean(), dtype)
+        return narrow(losses.sum() / (count or math.nan), dtype)
 
     def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
         """What the loss of each element counts for in a mean, whose divisor is their sum: one for each."""
@@ -78,7 +79,7 @@ class Loss(Module):
         share = 1.0
         if self.reduction == "mean":
             share = 1 / count if count else 0.0
-        return share if dloss is None else dloss * share
+        return share if dloss is None else widen(dloss) * share
 
 
 def weighed(weight: Tensor | None, x: Tensor) -> Tensor:

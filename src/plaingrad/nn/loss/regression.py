@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.loss.reduction import Loss
 
 
@@ -28,14 +29,14 @@ class MSELoss(Loss):
 
     def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
         self.expect_alike(prediction, target)
-        difference = prediction - target
-        loss = self.reduce(difference * difference)
-        self.save(difference, loss)
+        difference = widen(prediction) - widen(target)
+        loss = self.reduce(difference * difference, prediction.dtype)
+        self.save((difference, prediction.dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        difference = self.restore(dloss)
-        return difference * (2 * self.upstream(dloss, difference.numel()))
+        difference, dtype = self.restore(dloss)
+        return narrow(difference * (2 * self.upstream(dloss, difference.numel())), dtype)
 
 
 class L1Loss(Loss):
@@ -57,11 +58,11 @@ class L1Loss(Loss):
 
     def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
         self.expect_alike(prediction, target)
-        difference = prediction - target
-        loss = self.reduce(difference.abs())
-        self.save(difference, loss)
+        difference = widen(prediction) - widen(target)
+        loss = self.reduce(difference.abs(), prediction.dtype)
+        self.save((difference, prediction.dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        difference = self.restore(dloss)
-        return difference.sign() * self.upstream(dloss, difference.numel())
+        difference, dtype = self.restore(dloss)
+        return narrow(difference.sign() * self.upstream(dloss, difference.numel()), dtype)
