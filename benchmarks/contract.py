@@ -154,7 +154,15 @@ def report() -> str:
                     within(tensor(timings, kept), bars[1]) if kept else "",
                 ]
             )
-    head = ["recording", "kept", "in a list", "saved", "saved and guarded", "guard, a call / bar", "a tensor / bar"]
+    head = [
+        "recording",
+        "kept",
+        "in a list",
+        "saved",
+        "saved and guarded",
+        "guard, a call / bar",
+        "a tensor / bar",
+    ]
     return "\n".join(
         [
             "## The contract",

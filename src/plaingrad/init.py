@@ -13,7 +13,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from plaingrad.contract.random import drawing_from, source
+from plaingrad.contract.random import source
 from plaingrad.parameter import Buffer, Parameter, shape
 
 P = TypeVar("P", bound=Parameter | Buffer | Tensor)

@@ -12,7 +12,15 @@ import torch
 from torch import Tensor
 
 from plaingrad.contract.fields import expect_reachable
-from plaingrad.contract.guard import ONE, Given, Watcher, fixed_parameters, guarded_backward, guarded_forward, serials
+from plaingrad.contract.guard import (
+    ONE,
+    Given,
+    Watcher,
+    fixed_parameters,
+    guarded_backward,
+    guarded_forward,
+    serials,
+)
 from plaingrad.contract.nest import mapped, mismatch, outline, versions
 from plaingrad.contract.tree import Tree
 from plaingrad.errors import ModuleError
@@ -117,7 +125,9 @@ class Module(Tree):
             ModuleError: the outputs are given one by one.
         """
         if more:
-            raise ModuleError(self, "expected save(state, outputs) with all outputs as one tuple, got several")
+            raise ModuleError(
+                self, "expected save(state, outputs) with all outputs as one tuple, got several"
+            )
         if not self.saving:
             return
         if torch.is_grad_enabled():  # what PyTorch may have recorded is of no use here, and holds memory
@@ -151,7 +161,9 @@ class Module(Tree):
                 raise ModuleError(self, problem)
         self._saved.pop()
         if versions(state) != before:
-            raise ModuleError(self, "expected the saved state as forward left it, got a tensor changed in place")
+            raise ModuleError(
+                self, "expected the saved state as forward left it, got a tensor changed in place"
+            )
         return state
 
     def _mark(self, begun: int) -> None:
@@ -209,7 +221,9 @@ class Module(Tree):
             for module in expect_reachable(self):
                 assert isinstance(module, Module)
                 module._is_composite = any(True for _ in module.named_children())
-                special = module._is_composite or module._watchers or module._returns_nest or module._parameters
+                special = (
+                    module._is_composite or module._watchers or module._returns_nest or module._parameters
+                )
                 module._examined = len(vars(module))
                 module._plain = -1 if special else module._examined
 

@@ -43,7 +43,10 @@ USES = {
 @pytest.mark.parametrize(
     ("field", "problem"),
     [
-        ([nn.Linear(2, 2)], "a Linear in a plain collection, where it would not be trained or saved; use nn.Mod"),
+        (
+            [nn.Linear(2, 2)],
+            "a Linear in a plain collection, where it would not be trained or saved; use nn.Mod",
+        ),
         ({"a": (nn.ReLU(),)}, "a ReLU in a plain collection"),
         ((Parameter(torch.ones(1)),), "a Parameter in a plain collection, .*; use nn.ParameterList or Param"),
         ([Buffer(torch.ones(1))], "a Buffer in a plain collection"),
@@ -63,7 +66,14 @@ def test_what_would_not_be_trained_is_refused(field: Any, problem: str, use: Any
 
 @pytest.mark.parametrize(
     "field",
-    [[1, "a", None], torch.ones(2), [torch.ones(2)], {1: torch.ones(1)}, nn.ModuleList([nn.ReLU()]), Buffer(torch.ones(1))],
+    [
+        [1, "a", None],
+        torch.ones(2),
+        [torch.ones(2)],
+        {1: torch.ones(1)},
+        nn.ModuleList([nn.ReLU()]),
+        Buffer(torch.ones(1)),
+    ],
 )
 def test_anything_else_is_taken(field: Any) -> None:
     for use in USES.values():

@@ -110,7 +110,10 @@ def test_missing_gradients_of_outputs_are_none() -> None:
     ("grads", "problem"),
     [
         ((torch.ones(3).double(),), "expected output gradient (2,) of torch.float64, got (3,)"),
-        ((None, (torch.ones(2),)), "expected output gradient (2,) of torch.float64, got (2,) of torch.float32"),
+        (
+            (None, (torch.ones(2),)),
+            "expected output gradient (2,) of torch.float64, got (2,) of torch.float32",
+        ),
         ((None, (None, torch.ones(2))), "expected no gradient for an output that is none, got (2,)"),
         ((None, torch.ones(2)), "expected 2 output gradients, got (2,)"),
         ((None, None, torch.ones(2)), "expected 2 output gradients, got 3"),
@@ -182,7 +185,9 @@ def test_an_error_names_every_module_around_it() -> None:
 
 
 def test_an_error_of_pytorch_names_the_module() -> None:
-    with pytest.raises(ModuleError, match=r"^Sequential\[0\] Product\(\): The size of tensor a \(3\) must match"):
+    with pytest.raises(
+        ModuleError, match=r"^Sequential\[0\] Product\(\): The size of tensor a \(3\) must match"
+    ):
         nn.Sequential(Product()).forward(torch.zeros(3), b=torch.zeros(2))
 
 

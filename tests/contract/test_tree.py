@@ -46,7 +46,9 @@ def test_a_submodule_is_found_by_its_path() -> None:
     model = net()
     for path, module in model.named_modules():
         assert model.get_submodule(path) is module
-    with pytest.raises(ModuleError, match=r"Residual.*: expected a child from \['0', '1'\], got '7' of '1.7'"):
+    with pytest.raises(
+        ModuleError, match=r"Residual.*: expected a child from \['0', '1'\], got '7' of '1.7'"
+    ):
         model.get_submodule("1.7")
 
 
@@ -120,7 +122,12 @@ def test_a_layer_computes_no_gradient_of_what_is_frozen() -> None:
 def test_a_parameter_without_a_shape_is_refused_by_name() -> None:
     model = nn.Sequential(nn.Linear(3, 3), Lazy())
     refused = r"^Sequential\(Linear, Lazy\): expected a shape of '1.scale', which a first forward"
-    for use in (model.parameters, model.state_dict, lambda: flatten_parameters(model), lambda: model.to("cpu")):
+    for use in (
+        model.parameters,
+        model.state_dict,
+        lambda: flatten_parameters(model),
+        lambda: model.to("cpu"),
+    ):
         with pytest.raises(ModuleError, match=refused):
             use()
     with pytest.raises(ModuleError, match=refused):

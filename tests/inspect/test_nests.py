@@ -80,7 +80,9 @@ def test_a_nested_state_in_and_out_is_checked() -> None:
 
 
 def test_keywords_are_checked() -> None:
-    report = check_gradients(Scaled(), normal(4, 2, 3), options={"state": (normal(2, 3), normal(2, 3)), "scale": 0.5})
+    report = check_gradients(
+        Scaled(), normal(4, 2, 3), options={"state": (normal(2, 3), normal(2, 3)), "scale": 0.5}
+    )
     assert report.ok, str(report)
     assert [row.name for row in report.rows] == ["input", "state[0]", "state[1]", "weight"]
 

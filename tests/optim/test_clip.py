@@ -157,7 +157,9 @@ def test_the_norm_is_that_of_numbers_without_bounds(
         )
 
 
-@pytest.mark.parametrize("numbers", [[math.inf, 1.0], [math.nan, 1.0], [math.inf, math.nan], [-math.inf, 0.0]])
+@pytest.mark.parametrize(
+    "numbers", [[math.inf, 1.0], [math.nan, 1.0], [math.inf, math.nan], [-math.inf, 0.0]]
+)
 @pytest.mark.parametrize("order", [-1.0, 0, 1, 2.0, math.inf, -math.inf])
 def test_gradients_that_are_not_finite(numbers: list[float], order: float) -> None:
     ours, theirs = Parameter(torch.zeros(2)), torch.zeros(2, requires_grad=True)

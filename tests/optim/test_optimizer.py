@@ -493,7 +493,9 @@ def test_options_are_documented_in_the_order_of_the_signature(name: str) -> None
     rule = getattr(optim, name)
     section = re.search(r"Args:\n(.*?)\n\n", rule.__doc__, re.DOTALL)
     assert section is not None
-    assert re.findall(r"^\s+(\w+): \S.*\.$", section[1], re.MULTILINE) == list(inspect.signature(rule).parameters)
+    assert re.findall(r"^\s+(\w+): \S.*\.$", section[1], re.MULTILINE) == list(
+        inspect.signature(rule).parameters
+    )
 
 
 def test_options_belong_to_groups_alone() -> None:

@@ -117,9 +117,7 @@ class Scheduled:
 def test_arguments_and_defaults_are_those_of_torch(name: str) -> None:
     found = list(inspect.signature(getattr(optim, name)).parameters.values())
     wanted = inspect.signature(getattr(torch.optim.lr_scheduler, name)).parameters.values()
-    assert [(p.name, p.default, p.kind) for p in found[:-1]] == [
-        (p.name, p.default, p.kind) for p in wanted
-    ]
+    assert [(p.name, p.default, p.kind) for p in found[:-1]] == [(p.name, p.default, p.kind) for p in wanted]
     default = "step" if name == "OneCycleLR" else "epoch"
     assert (found[-1].name, found[-1].default) == ("interval", default)
     assert found[-1].kind is inspect.Parameter.KEYWORD_ONLY
@@ -372,7 +370,9 @@ def test_without_an_initial_rate_no_schedule_goes_on() -> None:
     expected = re.escape("StepLR: expected 'initial_lr' in param_groups[0] to go on from, got none")
     with pytest.raises(ValueError, match=f"^{expected}$"):
         optim.StepLR(optimizer, 2, last_epoch=3)
-    with pytest.raises(ValueError, match="expected last_epoch to be -1 or a whole number of at least 0, got -2$"):
+    with pytest.raises(
+        ValueError, match="expected last_epoch to be -1 or a whole number of at least 0, got -2$"
+    ):
         optim.StepLR(optimizer, 2, last_epoch=-2)
 
 

@@ -50,7 +50,9 @@ def test_a_state_dict_has_the_counts_of_each(name: str) -> None:
     pair.ours.load_state_dict(state)
     for original, loaded in zip(copied.state.values(), pair.ours.state.values()):
         assert original.keys() == loaded.keys()
-        assert all(torch.equal(torch.as_tensor(original[key]), torch.as_tensor(loaded[key])) for key in loaded)
+        assert all(
+            torch.equal(torch.as_tensor(original[key]), torch.as_tensor(loaded[key])) for key in loaded
+        )
     pair.step()
     pair.assert_equal()
 

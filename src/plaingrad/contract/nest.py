@@ -10,7 +10,6 @@ from torch import Tensor
 
 from plaingrad.parameter import shape
 
-
 Outline = tuple[torch.Size, torch.dtype] | list[Any] | None
 """What is kept of outputs, which their gradients must be like: a pair for a tensor, a list for a tuple."""
 
@@ -67,7 +66,9 @@ def completed(grads: tuple[Any, ...], expected: Outline) -> tuple[Any, ...]:
         return grads
     padded = (*grads, *[None] * (len(expected) - len(grads)))
     return tuple(
-        completed(grad or (), entry) if type(entry) is list and (grad is None or type(grad) is tuple) else grad
+        completed(grad or (), entry)
+        if type(entry) is list and (grad is None or type(grad) is tuple)
+        else grad
         for grad, entry in zip(padded, [*expected, *[None] * (len(grads) - len(expected))])
     )
 

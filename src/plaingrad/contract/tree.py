@@ -71,7 +71,9 @@ class Tree:
         for name in target.split(".") if target else ():
             children = dict(module.named_children())
             if name not in children:
-                raise ModuleError(module, f"expected a child from {list(children)}, got {name!r} of {target!r}")
+                raise ModuleError(
+                    module, f"expected a child from {list(children)}, got {name!r} of {target!r}"
+                )
             module = children[name]
         return module
 
@@ -264,7 +266,9 @@ class Tree:
         unshaped = [name for name, field in fields.items() if not _is_shaped(field)]
         if unshaped:
             names = ", ".join(map(repr, unshaped))
-            raise ModuleError(self, f"expected a shape of {names}, which a first forward or a state dict gives")
+            raise ModuleError(
+                self, f"expected a shape of {names}, which a first forward or a state dict gives"
+            )
 
     def _examine(self) -> None:
         """Look at the tree before its first use; `Module` does."""

@@ -181,7 +181,9 @@ def _current(module: Any, name: str, argument: Argument) -> Any:
     if KINDS[torch.dtype] in argument.kinds:
         return next((x.dtype for x in module.state_dict().values() if x.is_floating_point()), None)
     value = getattr(module, name, ...)
-    if value is ... or (isinstance(value, Mapping) and holds_state(value)):  # it has been made into something else
+    if value is ... or (
+        isinstance(value, Mapping) and holds_state(value)
+    ):  # it has been made into something else
         return module.arguments()[name]
     if KINDS[bool] in argument.kinds and (value is None or holds_state(value)):
         return value is not None
@@ -254,7 +256,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [plain(each) for each in value]
     if isinstance(value, Mapping):
-        return [plain([key, *entry] if type(entry) is tuple else [key, entry]) for key, entry in value.items()]
+        return [
+            plain([key, *entry] if type(entry) is tuple else [key, entry]) for key, entry in value.items()
+        ]
     if isinstance(value, torch.dtype):
         return str(value).removeprefix("torch.")
     if isinstance(value, Tensor):

@@ -221,5 +221,7 @@ class ParameterDict(_Dict[Parameter]):
 
     kind = Parameter
 
-    def __init__(self, parameters: Mapping[str, Parameter] | Iterable[tuple[str, Parameter]] | None = None) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Parameter] | Iterable[tuple[str, Parameter]] | None = None
+    ) -> None:
         self.update(parameters or ())

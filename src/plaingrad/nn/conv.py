@@ -130,7 +130,9 @@ class Conv2d(Module):
         return self._input_grad(exact, padded).to(dy.dtype) if self.needs_input_grad else None
 
     def _input_grad(
-        self, dy: Float[Tensor, "*batch g o h w"], padded: Float[Tensor, "*batch channels all_rows all_columns"]
+        self,
+        dy: Float[Tensor, "*batch g o h w"],
+        padded: Float[Tensor, "*batch channels all_rows all_columns"],
     ) -> Float[Tensor, "*batch channels rows columns"]:
         dwindows = torch.einsum("...gohw,gocij->ij...gchw", dy, self._kernels())
         dx = torch.zeros_like(padded)

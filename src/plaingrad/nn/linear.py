@@ -77,7 +77,9 @@ class Linear(Module):
         self.save(x, y)
         return y
 
-    def backward(self, dy: Float[Tensor, "*batch out_features"]) -> Float[Tensor, "*batch in_features"] | None:
+    def backward(
+        self, dy: Float[Tensor, "*batch out_features"]
+    ) -> Float[Tensor, "*batch in_features"] | None:
         x = self.restore(dy)
         rows, drows = as_matrix(x), as_matrix(dy)
         if learned(self.weight):

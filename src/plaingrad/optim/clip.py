@@ -117,7 +117,7 @@ def total_norm(grads: Sequence[Tensor], order: float = 2.0) -> Norm:
     if not grads:
         return Norm(0.0)
     norm = norm_of_norms(grads, order)
-    if math.isinf(order) or 0 < norm < LARGE and abs(order * math.log2(norm)) < POWERS:
+    if math.isinf(order) or (0 < norm < LARGE and abs(order * math.log2(norm)) < POWERS):
         return Norm(norm)
     unit = norm_of_norms(grads, math.copysign(math.inf, order))
     if order == 0 or unit == 0 or not math.isfinite(unit):

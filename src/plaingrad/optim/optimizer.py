@@ -15,7 +15,6 @@ from plaingrad.optim.options import (
     NON_NEGATIVE,
     POSITIVE_OR_NONE,
     Declared,
-    Expected,
     arguments,
     expect,
     option,

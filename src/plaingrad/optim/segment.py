@@ -66,10 +66,13 @@ class Segment:
         start = 0
         for parameter in self.parameters:
             size, stop = parameter.value.shape, start + parameter.value.numel()
-            yield parameter, {
-                name: entry[start:stop].view(size) if isinstance(entry, Tensor) else entry
-                for name, entry in self.state.items()
-            }
+            yield (
+                parameter,
+                {
+                    name: entry[start:stop].view(size) if isinstance(entry, Tensor) else entry
+                    for name, entry in self.state.items()
+                },
+            )
             start = stop
 
 

@@ -39,9 +39,7 @@ def state_of(segments: list[Segment]) -> list[dict[str, Any]]:
     ]
 
 
-def restored(
-    where: str, memories: list[dict[str, Any]], storage: FlatStorage, shaped: bool
-) -> list[Segment]:
+def restored(where: str, memories: list[dict[str, Any]], storage: FlatStorage, shaped: bool) -> list[Segment]:
     """The segments of a group from what `state_of` gave.
 
     Raises:

@@ -15,6 +15,7 @@ from plaingrad.train.native.engine import NativeEngine
 from plaingrad.train.native.lower import NotLoweredError, lower_training
 from plaingrad.train.task import EpochLoss, Task
 
+
 class Engine(Protocol):
     """Runs epochs. Each one visits the same batches in the same order, so results agree to rounding.
 

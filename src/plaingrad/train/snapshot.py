@@ -25,7 +25,9 @@ class Snapshot:
         self.schedule = None if task.schedule is None else task.schedule.state_dict()
         self.draws = list(task.masks.draws)
         generators = {module.generator for root in (task.model, task.loss) for module in root.modules()}
-        self.random = [(generator, generator.get_state()) for generator in generators if generator is not None]
+        self.random = [
+            (generator, generator.get_state()) for generator in generators if generator is not None
+        ]
 
     def pairs(self) -> Iterator[tuple[Parameter | Buffer, Tensor]]:
         """Each parameter and buffer once, with its value as it was."""

@@ -5,12 +5,18 @@ from plaingrad import Module, nn
 DIFFERENCES: dict[tuple[type[Module], str], str] = {
     (nn.Softsign, "number for NaN"): "torch composes it, and a part is infinity over infinity",
     (nn.Tanhshrink, "number for NaN"): "torch composes it, and adds infinite parts of both signs",
-    (nn.GELU, "number for NaN"): "torch loses a slope that nearly vanishes, and infinity times 0 is no number",
+    (
+        nn.GELU,
+        "number for NaN",
+    ): "torch loses a slope that nearly vanishes, and infinity times 0 is no number",
     (nn.PoissonNLLLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",
     (nn.BCELoss, "float32 constant"): "torch keeps 1e-12 in single precision, also for double precision",
     (nn.LayerNorm, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",
     (nn.NLLLoss, "computed"): "torch cannot take images with no class, even if all targets are ignored",
-    (nn.CrossEntropyLoss, "computed"): "torch cannot take images with no class, even if all targets are ignored",
+    (
+        nn.CrossEntropyLoss,
+        "computed",
+    ): "torch cannot take images with no class, even if all targets are ignored",
     (nn.BatchNorm1d, "refused"): "torch does not look at num_features where it keeps no statistics",
     (nn.Embedding, "no difference"): "the row at padding_idx has no gradient, and max_norm changes the table",
     (nn.Embedding, "half sums"): "the gradients of a row that is repeated are added up in half precision",

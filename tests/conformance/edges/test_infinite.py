@@ -15,6 +15,7 @@ from torch import Tensor
 
 from conformance import activations
 from conformance.case import Case, Inputs, seeds
+from conformance.edges.differences import DIFFERENCES
 from conformance.edges.running import (
     DOUBLE,
     SINGLE,
@@ -27,8 +28,6 @@ from conformance.edges.running import (
     upstream,
 )
 from conformance.table import CASES
-
-from conformance.edges.differences import DIFFERENCES
 
 POINTS = [math.inf, -math.inf, math.nan, 0.0, -0.0, 1.0, -1.7]
 TOLERANCES = {

@@ -50,7 +50,8 @@ def test_any_layout_gives_the_same_numbers(case: Case, layout: Any, data: st.Dat
     def laid_out(outputs: Any, plainly: bool) -> Any:
         dys = [None if dy is None else layout(dy) for dy in upstream(outputs, seed)]
         return tuple(
-            dy.clone(memory_format=torch.contiguous_format) if plainly and dy is not None else dy for dy in dys
+            dy.clone(memory_format=torch.contiguous_format) if plainly and dy is not None else dy
+            for dy in dys
         )
 
     expected = of_ours(copy.deepcopy(ours), plain, functools.partial(laid_out, plainly=True))

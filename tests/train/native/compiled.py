@@ -33,7 +33,10 @@ class Functions:
     ) -> None:
         loops = [
             LOOP.format(name=name, type=t, call=call, arguments=arguments)
-            for functions, arguments in ((calls, "load(x[0] + i)"), (pairs or {}, "load(x[0] + i), load(x[1] + i)"))
+            for functions, arguments in (
+                (calls, "load(x[0] + i)"),
+                (pairs or {}, "load(x[0] + i), load(x[1] + i)"),
+            )
             for name, call in functions.items()
             for t in TYPES.values()
         ]

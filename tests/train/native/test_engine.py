@@ -111,7 +111,13 @@ def test_parameters_frozen_by_a_callback(rule: Any, options: dict[str, float]) -
 
     both(fit)
     unfrozen = network(*SIZES)
-    run(unfrozen, plane(), optimizer=rule(unfrozen.parameters(), lr=0.01, **options), epochs=5, engine="native")
+    run(
+        unfrozen,
+        plane(),
+        optimizer=rule(unfrozen.parameters(), lr=0.01, **options),
+        epochs=5,
+        engine="native",
+    )
     assert not torch.allclose(frozen[0][0], values(unfrozen)[0])
 
 

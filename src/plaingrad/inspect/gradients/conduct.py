@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plaingrad.inspect.gradients.hints import hint_for_shape
 from plaingrad.contract.nest import tensors
+from plaingrad.inspect.gradients.hints import hint_for_shape
 from plaingrad.inspect.gradients.subject import Subject, Tensors, Upstream, as_tuple, doubled, reason
 from plaingrad.parameter import shape
 

@@ -218,7 +218,9 @@ def alone(device: torch.device) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def _private(module: Module, arguments: Sequence[Any] = (), options: Mapping[str, Any] | None = None) -> Module:
+def _private(
+    module: Module, arguments: Sequence[Any] = (), options: Mapping[str, Any] | None = None
+) -> Module:
     if not isinstance(module, Module):
         raise ValueError(f"check_gradients: expected a plaingrad Module, got {type(module).__name__}")
     # Saved state stays behind: it may be large, and the copy begins without any.
@@ -260,7 +262,9 @@ def first_forward(subject: Subject) -> Tensors:
     Raises:
         ValueError: forward raised, or returned no tensors.
     """
-    shapes = ", ".join(f"{shape(x)}" if isinstance(x, Tensor) else repr(x) for x in subject.arguments.values())
+    shapes = ", ".join(
+        f"{shape(x)}" if isinstance(x, Tensor) else repr(x) for x in subject.arguments.values()
+    )
     call = f"forward of input {shapes}"
     try:
         outputs = subject.forward(doubled(subject.inputs))

@@ -85,7 +85,6 @@ class PReLU(Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        self.num_parameters = num_parameters
         self.init = init
         self.weight = Parameter(torch.empty(num_parameters, device=device, dtype=dtype))
         self.reset_parameters()
@@ -96,9 +95,9 @@ class PReLU(Module):
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         weight, channels = self.weight.value, x.shape[1] if x.ndim > 1 else 1
-        if self.num_parameters not in (1, channels) or x.dtype != weight.dtype:
-            wanted = "of any shape" if self.num_parameters == 1 else f"(batch, {self.num_parameters}, *)"
-            raise ModuleError(self, f"expected input {wanted} in {weight.dtype}, got {shape(x)} in {x.dtype}")
+        if len(weight) not in (1, channels) or x.dtype != weight.dtype:
+            sizes = "of any shape" if len(weight) == 1 else f"(batch, {len(weight)}, *)"
+            raise ModuleError(self, f"expected input {sizes} in {weight.dtype}, got {shape(x)} in {x.dtype}")
         positive = x > 0
         y = torch.where(positive, x, self._slope(x) * x)
         self.save((x, positive), y)
@@ -152,7 +151,11 @@ class RReLU(Module):
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         mean = (self.lower + self.upper) / 2
-        slope = torch.empty_like(x).uniform_(self.lower, self.upper, generator=self.generator) if self.training else mean
+        slope = (
+            torch.empty_like(x).uniform_(self.lower, self.upper, generator=self.generator)
+            if self.training
+            else mean
+        )
         positive = x > 0
         y = torch.where(positive, x, slope * x)
         self.save((positive, slope), y)

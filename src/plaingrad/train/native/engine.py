@@ -51,9 +51,7 @@ class NativeEngine:
 
     def _prepare(self, program: Program) -> None:
         self.program = program
-        self.learned = {
-            tensor for tensor, number in zip(program.tensors, program.groups) if number >= 0
-        }
+        self.learned = {tensor for tensor, number in zip(program.tensors, program.groups) if number >= 0}
         self.frozen = self._frozen()
         loaded = library(program.source)
         self.run = loaded.train
