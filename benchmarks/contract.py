@@ -1,6 +1,6 @@
 """The cost of the contract: the guard around forward and backward, and a tensor kept in between.
 
-Forward and backward do nothing but keep tensors and return what they got, so that everything else is the contract.
+Forward and backward do nothing but keep tensors and return what they got; everything else is the contract.
 """
 
 from __future__ import annotations
@@ -167,11 +167,11 @@ def report() -> str:
         [
             "## The contract",
             "",
-            "A forward and its backward that do nothing but keep tensors, in microseconds of the thread's time for",
-            "both together, median (smallest to largest): the state in a plain list, in `save` and `restore`, and",
-            "these with the guard that stands around every forward and backward. The composite keeps nothing and",
-            "has a module inside. `fit` trains with PyTorch's recording off; a loop of one's own that leaves it on",
-            "pays more, and has no bar.",
+            "A forward and its backward that do nothing but keep tensors, in microseconds of the thread's time",
+            "for both together, median (smallest to largest): the state in a plain list, in `save` and `restore`,",
+            "and these with the guard that stands around every forward and backward. The composite keeps nothing",
+            "and has a module inside. `fit` trains with PyTorch's recording off; a loop of one's own that leaves",
+            "it on pays more, and has no bar.",
             table(head, lines),
         ]
     )

@@ -26,13 +26,13 @@ class ModuleError(ValueError):
         self._outermost = module
 
     def inside(self, parent: Any, names: str | Iterable[str]) -> None:
-        """Note that the module is the child of this name in ``parent``, or of one of these if it has several."""
+        """Note that the module is the child of this name in ``parent``, or of one of several."""
         name = names if isinstance(names, str) else " or ".join(names)
         self.path.insert(0, f"{type(parent).__name__}[{name}]")
         self._outermost = parent
 
     def passing(self, parent: Any) -> None:
-        """Note that the error passes through ``parent``, under whichever names that holds the module inside."""
+        """Note that the error passes through ``parent``, which knows the module inside by its names."""
         inner, self._outermost = self._outermost, parent
         names = [name for name, module in parent.named_modules() if module is inner and name]
         if names:

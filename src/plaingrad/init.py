@@ -13,8 +13,26 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from plaingrad.contract.random import source
+from plaingrad.contract.random import drawing_from, source
 from plaingrad.parameter import Buffer, Parameter, shape
+
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "drawing_from",
+    "eye_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "sparse_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
 
 P = TypeVar("P", bound=Parameter | Buffer | Tensor)
 

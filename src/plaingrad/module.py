@@ -48,8 +48,8 @@ class Module(Tree):
     A subclass assigns its `Parameter`, `Buffer` and `Module` fields in ``__init__`` (there is nothing
     to call first) and writes two methods:
 
-    - ``forward(*inputs, **options)`` returns a tensor, or a nest of tensors and None in tuples, and hands what
-      its backward will need to `save`, together with what it returns.
+    - ``forward(*inputs, **options)`` returns a tensor, or a nest of tensors and None in tuples, and hands
+      what its backward will need to `save`, together with what it returns.
     - ``backward(*grad_outputs)`` gets the gradient of the loss with respect to each output, takes that
       state back with `restore`, **adds** to the gradients of the parameters, and returns one entry for each
       parameter of forward, in its structure: its gradient, or None where there is none (integers, masks,
@@ -137,8 +137,8 @@ class Module(Tree):
             self._returns_nest, self._plain = True, -1
         self._saved.append((next(serials), self._begun, self._given, state, expected, versions(state)))
         if len(self._saved) == MANY_STATES:
-            text = f"{self.signature()}: {MANY_STATES:,} forwards were saved without a backward; eval() saves none"
-            warnings.warn(text, RuntimeWarning, stacklevel=3)
+            text = f"{self.signature()}: {MANY_STATES:,} forwards were saved without a backward"
+            warnings.warn(f"{text}; eval() saves none", RuntimeWarning, stacklevel=3)
 
     def restore(self, *grad_outputs: Any) -> Any:
         """Pop what the matching forward saved, after checking one gradient per output of that forward.
@@ -201,8 +201,8 @@ class Module(Tree):
         """Have a watcher called in place of each forward and backward of this module and of all below it.
 
         Args:
-            watcher: called as ``watcher(module, "forward" or "backward", run, *arguments, **options)``; returns
-                what ``run(*arguments, **options)`` does.
+            watcher: called as ``watcher(module, name, run, *arguments, **options)``, with the name "forward"
+                or "backward"; returns what ``run(*arguments, **options)`` does.
         """
         before = [(module, module._watchers) for module in self.modules()]
         try:

@@ -49,7 +49,7 @@ class Parameter:
 
     @property
     def is_shaped(self) -> bool:
-        """Whether there are a value and a gradient; False for one that `unshaped` made, until it has a shape."""
+        """Whether there are a value and a gradient; at first not for one that `unshaped` made."""
         return hasattr(self, "_value")
 
     def shape_as(self, value: Tensor) -> None:

@@ -153,7 +153,7 @@ def test_a_module_list_is_a_list() -> None:
         assert [name for name, _ in layers.named_children()] == [str(i) for i in range(len(plain))]
     assert list(layers[1:]) == plain[1:]
     assert layers[-1] is plain[-1]
-    assert list(layers + [a]) == [*plain, a]
+    assert list(layers.__add__([a])) == [*plain, a]
 
 
 def test_a_module_dict_is_a_dict() -> None:

@@ -75,11 +75,11 @@ def test_three_steps_in_torch_and_three_here(
 
 
 def test_what_torch_has_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="got Adam with epsilon_hat$"):
+    with pytest.raises(ValueError, match=r"got Adam with epsilon_hat$"):
         to_torch_optimizer_state(optim.Adam([Parameter(torch.ones(1))], epsilon_hat=True))
 
 
 def test_another_number_of_groups_is_refused() -> None:
     theirs = torch.optim.SGD([{"params": torch.ones(1)}, {"params": torch.ones(1)}])
-    with pytest.raises(ValueError, match="expected 1 parameter groups, got 2$"):
+    with pytest.raises(ValueError, match=r"expected 1 parameter groups, got 2$"):
         load_torch_optimizer_state(optim.SGD([Parameter(torch.ones(1))]), theirs.state_dict())

@@ -371,7 +371,7 @@ def test_without_an_initial_rate_no_schedule_goes_on() -> None:
     with pytest.raises(ValueError, match=f"^{expected}$"):
         optim.StepLR(optimizer, 2, last_epoch=3)
     with pytest.raises(
-        ValueError, match="expected last_epoch to be -1 or a whole number of at least 0, got -2$"
+        ValueError, match=r"expected last_epoch to be -1 or a whole number of at least 0, got -2$"
     ):
         optim.StepLR(optimizer, 2, last_epoch=-2)
 

@@ -1,4 +1,4 @@
-"""Batches that count for nothing, as all targets are ignored or all weights 0, change nothing in any engine."""
+"""Batches that count for nothing, all targets ignored or all weights 0, change nothing in any engine."""
 
 from __future__ import annotations
 

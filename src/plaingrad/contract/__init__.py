@@ -1,1 +1,1 @@
-"""What `plaingrad.module.Module` is made of: its tree, the guard around its calls, the nests that it saves."""
+"""What `plaingrad.module.Module` is made of: its tree, the guard around calls, the nests it saves."""

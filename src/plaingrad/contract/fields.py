@@ -15,9 +15,9 @@ from plaingrad.parameter import Buffer, Parameter
 def expect_reachable(root: Tree) -> list[Tree]:
     """Refuse a tree in which something to be trained is held where nobody looks for it.
 
-    That is a module or parameter in a list, tuple, set or dict that no field and no container holds besides, a
-    parameter or module of PyTorch, a tensor for which PyTorch records gradients, or a module that holds one of
-    those around it.
+    That is a module or parameter in a list, tuple, set or dict that no field and no container holds besides,
+    a parameter or module of PyTorch, a tensor for which PyTorch records gradients, or a module that holds one
+    of those around it.
 
     Returns:
         Every module of the tree once.

@@ -15,7 +15,8 @@ _current: ContextVar[torch.Generator | None] = ContextVar("_current", default=No
 def drawing_from(generator: torch.Generator) -> Iterator[None]:
     """Let initialisers that are given no generator draw from this one, so that PyTorch's own stays as it is.
 
-    It counts for this thread and for what is built in the block: ``with init.drawing_from(g): nn.Linear(2, 3)``.
+    It counts for this thread and for what is built in the block, as in
+    ``with init.drawing_from(generator): nn.Linear(2, 3)``.
     """
     token = _current.set(generator)
     try:

@@ -17,7 +17,7 @@ CONTRACT = {"_arguments", "_saved", "_watchers", "_generator"}  # fields that Mo
 
 
 class Tree:
-    """What holds parameters, buffers and further trees in its fields; the half of `Module` that torch.nn shares.
+    """Parameters, buffers and further trees in fields: the half of `Module` that is as in torch.nn.
 
     Attributes:
         training: whether layers such as dropout behave as they do in training.
@@ -51,7 +51,7 @@ class Tree:
                 yield name, field
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
-        """This module and all below it, with dotted paths; a shared module appears at each of its positions."""
+        """This module and all below it, with dotted paths; a shared module appears at each position."""
         self._examine()
         yield prefix, self
         for name, child in self.named_children():

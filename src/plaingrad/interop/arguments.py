@@ -177,7 +177,7 @@ def read(layer: type, module: Any) -> dict[str, Any]:
 
 
 def _current(module: Any, name: str, argument: Argument) -> Any:
-    """The attribute of the argument's name, as it is now; what was given to the constructor, if there is none."""
+    """The attribute of the argument's name, as it is now; without one, what the constructor was given."""
     if KINDS[torch.dtype] in argument.kinds:
         return next((x.dtype for x in module.state_dict().values() if x.is_floating_point()), None)
     value = getattr(module, name, ...)

@@ -67,7 +67,7 @@ class Path:
 
 
 Make = Callable[[type[Module], dict[str, Any] | None, dict[str, Any], str | None], Any]
-"""Makes a module of a class of plaingrad.nn from its children (None for a layer), its arguments and a device."""
+"""Makes a module of a class of plaingrad.nn from its children (None for a layer), arguments and a device."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _class(description: dict[str, Any], path: Path) -> tuple[str, type[Module]]:
 
 
 def _frozen_table(name: str, arguments: Any) -> tuple[Any, bool]:
-    """Arguments as they are written today, and whether they said, as they once did, that a table is frozen."""
+    """Arguments as they are written today, and whether they said, as they once did, a table is frozen."""
     if name != "Embedding" or type(arguments) is not dict or type(arguments.get("_freeze")) is not bool:
         return arguments, False
     return {key: value for key, value in arguments.items() if key != "_freeze"}, arguments["_freeze"]

@@ -87,8 +87,8 @@ def from_torch(module: torch.nn.Module) -> Module:
     """The network of `plaingrad.nn` that computes what one of `torch.nn` does.
 
     Parameters, buffers, dtypes, names and the mode of each module, training or evaluation, are as they were;
-    the numbers are copies, on the CPU. Parameters that do not require grad are frozen. ``inplace`` is left out,
-    since it changes no result.
+    the numbers are copies, on the CPU. Parameters that do not require grad are frozen. ``inplace`` is left
+    out, since it changes no result.
 
     Args:
         module: made of classes of torch.nn that `plaingrad.nn` has too, nested in `torch.nn.Sequential`, or
@@ -109,8 +109,8 @@ def to_torch(module: Module | Holder) -> torch.nn.Module:
     """The network of `torch.nn` that computes what one of `plaingrad.nn` does.
 
     Parameters, buffers, dtypes, names and the mode of each module are as they were; the numbers are copies,
-    on the CPU. Frozen parameters do not require grad. `plaingrad.nn.Residual`, `plaingrad.nn.Parallel` and `plaingrad.nn.ColumnEmbedding`, which
-    torch.nn does not have, become small modules of this file.
+    on the CPU. Frozen parameters do not require grad. `plaingrad.nn.Residual`, `plaingrad.nn.Parallel` and
+    `plaingrad.nn.ColumnEmbedding`, which torch.nn does not have, become small modules of this file.
 
     Args:
         module: made of classes of `plaingrad.nn` that `torch.nn` has too, of residuals and of branches; or a

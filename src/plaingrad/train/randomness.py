@@ -15,10 +15,10 @@ from plaingrad.module import Module
 def seeded(seed: int | None, device: torch.device, *roots: Module) -> Iterator[tuple[torch.Generator, int]]:
     """A generator for the order of the samples, and a seed for dropout; a generator for the modules to match.
 
-    PyTorch's global generator is neither read nor changed but for the seed, which is drawn from it if there is
-    none: ``torch.manual_seed`` then governs everything. For the block the modules of these networks draw from a
-    generator of their own; without a seed, those that have one already keep it. A module of the user's that
-    draws from the global one all the same would not be governed by the seed, and a warning says so.
+    PyTorch's global generator is neither read nor changed but for the seed, which is drawn from it if there
+    is none: ``torch.manual_seed`` then governs everything. For the block the modules of these networks draw
+    from a generator of their own; without a seed, those that have one already keep it. A module of the user's
+    that draws from the global one all the same would not be governed by the seed, and a warning says so.
     """
     own = seed is not None
     seed = drawn() if seed is None else seed
@@ -35,8 +35,9 @@ def seeded(seed: int | None, device: torch.device, *roots: Module) -> Iterator[t
         for module, theirs in before.items():
             module._generator = theirs
     if state is not None and not torch.equal(state, torch.get_rng_state()):
-        text = f"{' or '.join(dict.fromkeys(foreign))} drew from torch's global generator, which a seed does not "
-        warnings.warn(text + "govern; draw with generator=self.generator", RuntimeWarning, stacklevel=2)
+        names = " or ".join(dict.fromkeys(foreign))
+        text = f"{names} drew from torch's global generator, which a seed does not govern; draw with "
+        warnings.warn(f"{text}generator=self.generator", RuntimeWarning, stacklevel=2)
 
 
 def drawn() -> int:

@@ -16,8 +16,8 @@ from conformance.case import Arguments, Case, Inputs, seeds
 from plaingrad import Module
 
 SINGLE, DOUBLE = torch.float32, torch.float64
-# Derandomized: some numbers that torch gives depend on the vector lane they are computed in. Random tensors come
-# from seeds, which shrinking does not make simpler.
+# Derandomized: some numbers that torch gives depend on the vector lane they are computed in. Random tensors
+# come from seeds, which shrinking does not make simpler.
 few = settings(
     max_examples=8,
     deadline=None,

@@ -50,7 +50,7 @@ def in_lanes(x: Tensor) -> Tensor:
 def alternatives(
     case: Case, theirs: torch.nn.Module, inputs: Inputs, make: Callable[..., Any]
 ) -> list[Results]:
-    """All that torch gives: for NaN some of its functions differ between whole vectors and single elements."""
+    """All that torch gives: for NaN some functions differ between whole vectors and single elements."""
     results = [of_torch(theirs, inputs, make)]
     if case.inputs is activations.any_shape:
         apart, spread = tuple(map(strided, inputs)), tuple(map(in_lanes, inputs))

@@ -21,7 +21,7 @@ extern "C" void {name}_{type}(const {type}** x, {type}* y, int count) {{
 
 
 class Functions:
-    """The functions ``calls`` over float and double, from a name to what to call in C++; ``pairs`` take two arrays."""
+    """Functions over float and double, from a name to what to call in C++; ``pairs`` take two arrays."""
 
     def __init__(
         self,

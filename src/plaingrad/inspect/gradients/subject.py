@@ -137,7 +137,7 @@ class Subject:
         torch.default_generator.manual_seed(seed)  # torch.manual_seed asks every kind of device first
 
     def backward(self, dys: Upstream) -> Any:
-        """What the module's backward returns for these upstream gradients, one for each tensor of the outputs."""
+        """What backward returns for these upstream gradients, one for each tensor of the outputs."""
         each = iter(dys)
         grads = as_tuple(filled(self.outputs, lambda: next(each))) if self.takes_upstream else ()
         if self.loss is not None:

@@ -1,4 +1,4 @@
-"""Numbers as tensors without axes: they take on the dtype of the other operand, and cost less than Python's numbers."""
+"""Numbers as tensors without axes, which take the other operand's dtype and cost less than Python's."""
 
 import torch
 

@@ -14,7 +14,7 @@ BITS = {
     torch.float32: torch.int32,
     torch.float64: torch.int64,
 }
-FEW = 2048  # torch.where has less overhead, but a branch for each element, which takes 3 ns where it is not foreseen
+FEW = 2048  # torch.where has less overhead, but a branch for each element: 3 ns where it is not foreseen
 
 
 def select(mask: Tensor, x: Tensor) -> Tensor:

@@ -68,8 +68,9 @@ class ClassLoss(Loss):
         if 0 <= self.ignore_index <= last or not within(target, 0, last):
             mask = target != self.ignore_index
             if last < 0 and mask.any():
-                expected = f"targets {self.ignore_index} where there is no class"
-                raise ModuleError(self, f"expected {expected}, got others")
+                raise ModuleError(
+                    self, f"expected targets that are all ignored, for no classes, got {shape(target)}"
+                )
             self.expect_within("class index", target * mask, 0, max(last, 0))
             index, kept = index * mask.unsqueeze(axis), widen(mask.unsqueeze(axis).to(prediction.dtype))
             if last < 0:  # no class has an index

@@ -61,7 +61,7 @@ class CrossEntropyLoss(ClassLoss):
 
     def forward(self, prediction: Float[Tensor, ...], target: Num[Tensor, ...]) -> Float[Tensor, ...]:
         axis = self.class_axis(prediction)
-        x, index = widen(prediction), None
+        x, index, mass = widen(prediction), None, None  # a mass of None stands for 1
         z = x - x.amax(axis, keepdim=True) if x.shape[axis] else x
         exp_z = z.exp()
         sum_z = exp_z.sum(axis, keepdim=True)
