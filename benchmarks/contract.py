@@ -167,11 +167,11 @@ def report() -> str:
         [
             "## The contract",
             "",
-            "A forward and its backward that do nothing but keep tensors, in microseconds of the thread's time",
-            "for both together, median (smallest to largest): the state in a plain list, in `save` and `restore`,",
-            "and these with the guard that stands around every forward and backward. The composite keeps nothing",
-            "and has a module inside. `fit` trains with PyTorch's recording off; a loop of one's own that leaves",
-            "it on pays more, and has no bar.",
+            "A forward and its backward that do nothing but keep tensors, in microseconds of the thread's",
+            "time for both together, median (smallest to largest): the state in a plain list, in `save` and",
+            "`restore`, and these with the guard that stands around every forward and backward. The",
+            "composite keeps nothing and has a module inside. `fit` trains with PyTorch's recording off; a",
+            "loop of one's own that leaves it on pays more, and has no bar.",
             table(head, lines),
         ]
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-UNNEEDED = ("sklearn", "pandas", "scipy", "pyarrow", "narwhals")
+UNNEEDED = ("sklearn", "pandas", "scipy", "pyarrow", "narwhals", "sympy")
 
 
 def loaded(statements: str) -> list[str]:
