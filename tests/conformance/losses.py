@@ -141,6 +141,11 @@ def probabilities(_: object, pair: Pair) -> Pair:
     return prediction, target
 
 
+def with_finite_targets(_: object, pair: Pair) -> Pair:
+    """Any logits, and finite targets: of infinite ones torch gives what comes of its order of terms."""
+    return pair[0], pair[1].nan_to_num(0.0, 1.0, 0.0)
+
+
 def with_counts(_: object, pair: Pair) -> Pair:
     return pair[0], pair[1].abs().nan_to_num(1.0, posinf=math.inf)
 
@@ -202,6 +207,7 @@ CASES = [
         theirs=torch.nn.BCEWithLogitsLoss,
         arguments=binary_arguments("weight", "pos_weight"),
         inputs=lambda arguments: binary(arguments, normal),
+        within=with_finite_targets,
     ),
     Case(
         ours=nn.NLLLoss,

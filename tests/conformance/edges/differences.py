@@ -12,12 +12,17 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     (nn.PoissonNLLLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",
     (nn.BCELoss, "float32 constant"): "torch keeps 1e-12 in single precision, also for double precision",
     (nn.LayerNorm, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",
+    (nn.BCEWithLogitsLoss, "number for NaN"): "torch subtracts infinite parts of an infinite logit's loss",
+    (nn.CrossEntropyLoss, "number for NaN"): "what is ignored counts for nothing, whatever its logits are",
     (nn.NLLLoss, "computed"): "torch cannot take images with no class, even if all targets are ignored",
     (
         nn.CrossEntropyLoss,
         "computed",
     ): "torch cannot take images with no class, even if all targets are ignored",
     (nn.BatchNorm1d, "refused"): "torch does not look at num_features where it keeps no statistics",
-    (nn.Embedding, "no difference"): "the row at padding_idx has no gradient, and max_norm changes the table",
+    (
+        nn.Embedding,
+        "no difference",
+    ): "padding_idx, max_norm and scale_grad_by_freq make it none of the derivative",
     (nn.Embedding, "half sums"): "the gradients of a row that is repeated are added up in half precision",
 }

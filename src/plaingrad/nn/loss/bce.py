@@ -120,10 +120,10 @@ class BCEWithLogitsLoss(BinaryLoss):
         yes, no = self.weigh(t, self.pos_weight, dtype, "pos_weight"), 1 - t
         losses = yes * torch.logaddexp(zero, -x) + no * torch.logaddexp(zero, x)
         loss = self.reduce(self.weigh(losses, self.weight, dtype), dtype)
-        self.save((x, yes, no, dtype), loss)
+        self.save((x, yes, 1.0 if self.pos_weight is None else yes + no, dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        x, yes, no, dtype = self.restore(dloss)
-        slope = (yes + no) * x.sigmoid() - yes
+        x, yes, pull, dtype = self.restore(dloss)
+        slope = pull * x.sigmoid() - yes
         return narrow(self.weigh(slope, self.weight, dtype) * self.upstream(dloss, slope.numel()), dtype)
