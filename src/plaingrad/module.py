@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
+from plaingrad.contract.arguments import kept
 from plaingrad.contract.fields import expect_reachable
 from plaingrad.contract.guard import (
     ONE,
@@ -19,12 +20,13 @@ from plaingrad.contract.guard import (
     fixed_parameters,
     guarded_backward,
     guarded_forward,
+    implies_one,
     serials,
 )
 from plaingrad.contract.nest import mapped, mismatch, outline, versions
 from plaingrad.contract.tree import Tree
 from plaingrad.errors import ModuleError
-from plaingrad.parameter import FlatStorage, Parameter, shape
+from plaingrad.parameter import FlatStorage, Parameter
 
 M = TypeVar("M", bound="Module")
 
@@ -39,7 +41,9 @@ have saved for it is numbered in between; the arguments that forward was given; 
 outputs; and how often the tensors of the state had been changed in place by then.
 """
 
-MARK = object()  # the state of a composite that saves nothing itself
+
+class MARK:
+    """The state of a composite that saves nothing itself; a class, so that copies keep it for what it is."""
 
 
 class Module(Tree):
@@ -63,9 +67,12 @@ class Module(Tree):
     Attributes:
         differentiable: the names of the arguments of forward that have gradients; None for every
             floating-point tensor.
+        may_skip_input_grad: whether backward returns None for its input where ``needs_input_grad`` is False;
+            said beside the backward that does so, and not inherited by one that overrides it.
     """
 
     differentiable: ClassVar[tuple[str, ...] | None] = None
+    may_skip_input_grad: ClassVar[bool] = False
 
     _arguments: tuple[list[Any], dict[str, Any]]
     _saved: list[Saved]
@@ -77,10 +84,13 @@ class Module(Tree):
     _begun: int  # the number of the forward or backward that is running, else 0
     _given: Given  # what the latest forward was given
     _parameters: ClassVar[tuple[str, ...]] = ()  # the names of forward's, if it has a fixed number
+    _implies_one: ClassVar[bool] = False  # whether backward can do without a gradient, as that of a loss
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._parameters = fixed_parameters(cls.forward)
+        if "backward" in vars(cls):  # which may count on what it overrides
+            cls.may_skip_input_grad = vars(cls).get("may_skip_input_grad", False)
+        cls._parameters, cls._implies_one = fixed_parameters(cls.forward), implies_one(cls.backward)
         for name, guarded in (("forward", guarded_forward), ("backward", guarded_backward)):
             function = cls.forward if name == "forward" else cls.backward
             if not hasattr(function, "_is_guarded") and function is not vars(Module)[name]:
@@ -89,7 +99,7 @@ class Module(Tree):
     def __new__(cls: type[M], *args: Any, **kwargs: Any) -> M:
         # Here and not in __init__, so that a subclass has nothing to call first.
         module = super().__new__(cls)
-        module._arguments = ([_kept(value) for value in args], {name: _kept(kwargs[name]) for name in kwargs})
+        module._arguments = ([kept(value) for value in args], {name: kept(kwargs[name]) for name in kwargs})
         module._saved, module._watchers = [], ()
         module._generator, module.needs_input_grad = None, True
         module._begun, module._given, module._examined, module._plain = 0, ONE, -1, -1
@@ -177,15 +187,14 @@ class Module(Tree):
 
     def _drop(self) -> Any:
         """Forget the latest forward, of which no output was used; None for each of its arguments."""
-        serial, begun, (count, names), *_ = self._saved.pop()
-        for module in self.modules():
-            if module is not self:
-                module._saved[:] = [saved for saved in module._saved if not begun < saved[0] < serial]
+        _, begun, (count, names), *_ = self._saved.pop()
+        if begun:  # else there is nothing below
+            self._forget_since(begun)
         count += len(names)
         return None if count == 1 else (None,) * count
 
     def _forget_since(self, begun: int) -> None:
-        """Forget what a forward saved, here and below, that has failed."""
+        """Forget what a forward saved, here and below, that has failed or that nobody used."""
         for module in self.modules():
             module._saved[:] = [saved for saved in module._saved if saved[0] < begun]
 
@@ -221,6 +230,8 @@ class Module(Tree):
             for module in expect_reachable(self):
                 assert isinstance(module, Module)
                 module._is_composite = any(True for _ in module.named_children())
+                if module._generator is None:  # one that was added after the generator was given
+                    module._generator = self._generator
                 special = (
                     module._is_composite or module._watchers or module._returns_nest or module._parameters
                 )
@@ -233,7 +244,8 @@ class Module(Tree):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy is made from: nobody watches it, and it draws from PyTorch's global generator."""
-        return {**vars(self), "_watchers": (), "_generator": None, "_begun": 0, "_examined": -1, "_plain": -1}
+        fresh = {"_watchers": (), "_generator": None, "needs_input_grad": True, "_begun": 0}
+        return {**vars(self), **fresh, "_examined": -1, "_plain": -1}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -280,29 +292,3 @@ def flatten_parameters(model: Module | Iterable[Parameter]) -> FlatStorage:
         ValueError: there are no parameters, one has no shape yet, or their dtypes or devices differ.
     """
     return FlatStorage.of(model.parameters() if isinstance(model, Module) else model)
-
-
-class Looks:
-    """What a constructor argument that is no plain value looks like."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-PLAIN = (bool, int, float, complex, str, torch.dtype, torch.device, type(None))
-
-
-def _kept(value: Any) -> Any:
-    """A constructor argument as it is kept: plain values and collections of them as they are."""
-    if isinstance(value, PLAIN):
-        return value
-    if type(value) in (tuple, list):
-        return type(value)(map(_kept, value))
-    if type(value) is dict:
-        return {key: _kept(entry) for key, entry in value.items()}
-    if isinstance(value, Tensor):
-        return Looks(f"tensor{shape(value)}")
-    return Looks(f"{type(value).__name__}(...)" if isinstance(value, Module) else repr(value))

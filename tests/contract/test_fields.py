@@ -180,3 +180,27 @@ def test_a_module_dict_is_a_dict() -> None:
 def test_a_collection_refuses_what_does_not_belong_in_it(wrong: Any) -> None:
     with pytest.raises(ModuleError, match="expected a"):
         wrong()
+
+
+def test_a_collection_may_hold_something_besides() -> None:
+    class Stack(nn.ModuleList):
+        def __init__(self) -> None:
+            super().__init__([nn.ReLU()])
+            self.extra, self.scale = nn.Linear(1, 1), Parameter(torch.ones(1))
+
+    assert list(Stack().state_dict()) == ["scale", "extra.weight", "extra.bias"]
+
+
+def test_a_refused_entry_leaves_the_list_as_it_was() -> None:
+    layers = nn.ModuleList([nn.ReLU(), nn.Tanh()])
+    with pytest.raises(ModuleError, match="expected a Module"):
+        layers[0] = "x"
+    assert [type(layer).__name__ for layer in layers] == ["ReLU", "Tanh"]
+
+
+def test_a_field_that_was_replaced_is_looked_at_again() -> None:
+    module = Holding(None)
+    module.parameters()
+    module.field = [nn.Linear(2, 2)]
+    with pytest.raises(ModuleError, match="field 'field' holds"):
+        module.parameters()

@@ -372,3 +372,131 @@ def test_an_error_of_pytorch_s_own_gets_its_place(error: type[Exception]) -> Non
 
     with pytest.raises(ModuleError, match=r"^Sequential\[1\] Failing\(\): of a kernel$"):
         nn.Sequential(nn.Tanh(), Failing())(torch.zeros(2))
+
+
+# What subclasses and collections rely on
+
+
+class Doubled(Module):
+    """A loss around a loss, which hands on the gradient that it is given, or not given."""
+
+    def __init__(self) -> None:
+        self.inner = nn.MSELoss()
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return 2 * self.inner.forward(prediction, target)
+
+    def backward(self, dloss: Tensor | None = None) -> Tensor:
+        return 2 * self.inner.backward(dloss)
+
+
+def test_for_a_loss_no_gradient_stands_for_one() -> None:
+    loss, p, t = Doubled(), normal(3), normal(3)
+    for grads in ((), (None,), (torch.ones(()).double(),)):
+        loss.forward(p, t)
+        torch.testing.assert_close(loss.backward(*grads), 4 / 3 * (p - t))
+    loss.forward(p, t)
+    torch.testing.assert_close(loss.backward(dloss=torch.ones(()).double()), 4 / 3 * (p - t))
+
+
+def test_gradients_may_be_given_by_name() -> None:
+    layer, x, dy = nn.Linear(3, 2), torch.randn(4, 3), torch.randn(4, 2)
+    layer.forward(x)
+    expected = layer.backward(dy)
+    layer.forward(x)
+    assert torch.equal(layer.backward(dy=dy), expected)
+
+
+class Acted(nn.Linear):
+    """Has its own module behind what it inherits."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 2)
+        self.act = nn.Tanh()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act.forward(super().forward(x))
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return super().backward(self.act.backward(dy))
+
+
+def test_what_is_dropped_is_the_whole_forward_and_no_other() -> None:
+    module, x, dy = Acted(), torch.randn(4, 2), torch.randn(4, 2)
+    module.forward(x)
+    expected = module.backward(dy)
+    module.zero_grad()
+    module.forward(x)
+    module.forward(x + 1)
+    module.backward(None)
+    assert torch.equal(module.backward(dy), expected)
+    assert leftovers(module) == 0
+
+
+def test_a_copy_keeps_the_states_of_composites() -> None:
+    model = nn.Sequential(nn.Linear(3, 2))
+    model.forward(torch.randn(4, 3))
+    twin = copy.deepcopy(model)
+    twin.backward(torch.randn(4, 2))
+    assert leftovers(twin) == 0
+
+
+class Two(Module):
+    """Two outputs, as a named tuple or as a plain one."""
+
+    def forward(self, x: Tensor) -> Any:
+        y = (2 * x, 3 * x)
+        self.save(None, y)
+        return y
+
+    def backward(self, da: Tensor | None, db: Tensor | None) -> Tensor:
+        self.restore(da, db)
+        return 2 * (0 if da is None else da) + 3 * (0 if db is None else db)
+
+
+class Join(Module):
+    def forward(self, pair: tuple[Tensor, Tensor]) -> Tensor:
+        y = pair[0] * pair[1]
+        self.save(pair, y)
+        return y
+
+    def backward(self, dy: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = self.restore(dy)
+        return dy * b, dy * a
+
+
+def test_several_outputs_pass_through_a_sequential() -> None:
+    x, one = normal(3), torch.ones(3).double()
+    model = nn.Sequential(nn.Identity(), Two())
+    model.forward(x)
+    assert model.backward(one, one).tolist() == [5, 5, 5]
+    model = nn.Sequential(Two(), Join())
+    model.forward(x)
+    torch.testing.assert_close(model.backward(one), 12 * x)
+
+
+def test_an_error_of_another_kind_has_a_note_of_its_place() -> None:
+    class Failing(Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise TypeError("no")
+
+    with pytest.raises(TypeError, match="no") as caught:
+        nn.Sequential(Failing()).forward(torch.zeros(1))
+    assert caught.value.__notes__ == ["in Failing()", "in Sequential(Failing)"]
+
+
+def test_a_name_that_the_contract_needs_is_refused() -> None:
+    class Adversarial(Module):
+        def __init__(self) -> None:
+            self.generator = nn.Linear(2, 2)
+
+    with pytest.raises(ModuleError, match=r"expected a torch.Generator in 'generator', got a Linear"):
+        Adversarial()
+
+
+def test_a_module_added_later_takes_over_the_generator() -> None:
+    model, generator = nn.Sequential(), torch.Generator()
+    model.generator = generator
+    model.append(nn.Dropout())
+    model.forward(torch.ones(2))
+    assert model[0].generator is generator

@@ -125,6 +125,8 @@ def test_training_wants_no_gradient_of_the_input() -> None:
     seen: list[object] = []
 
     class Looking(nn.Linear):
+        may_skip_input_grad = True
+
         def backward(self, dy: torch.Tensor) -> torch.Tensor | None:
             dx = super().backward(dy)
             seen.append(dx)
@@ -150,3 +152,22 @@ def test_training_wants_no_gradient_of_the_input() -> None:
     layer.forward(torch.randn(4, 3))
     assert isinstance(layer.backward(torch.randn(4, 3)), torch.Tensor)
     assert evaluate(layer, (torch.zeros(2, 3), torch.zeros(2, 3)), loss=nn.MSELoss())["loss"] >= 0
+
+
+def test_a_subclass_that_needs_the_gradient_of_its_input_gets_it() -> None:
+    class Tripled(nn.Linear):
+        def backward(self, dy: torch.Tensor) -> torch.Tensor:
+            return super().backward(3 * dy) * 2
+
+    class Around(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + super().forward(x)
+
+        def backward(self, dy: torch.Tensor) -> torch.Tensor:
+            return dy + super().backward(dy)
+
+    x = torch.randn(4, 3)
+    for model in (nn.Sequential(Tripled(3, 3)), Around(nn.Linear(3, 3)), nn.Residual(nn.Linear(3, 3))):
+        rule = optim.SGD(model.parameters(), lr=0.1)
+        options = {"loss": nn.MSELoss(), "optimizer": rule, "epochs": 1, "batch_size": 4, "progress": False}
+        fit(model, (x, x), engine="eager", **options)

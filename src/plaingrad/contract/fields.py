@@ -47,7 +47,7 @@ def _walk(module: Tree, path: str, above: tuple[Tree, ...], reached: set[int]) -
     reached.update(id(field) for _, field in module.named_fields())
     yield path, module
     for name, child in module.named_children():
-        if child is module or child in above:
+        if any(child is each for each in (module, *above)):
             raise ModuleError(module, f"field {name!r} holds a module around it, which then has no end")
         yield from _walk(child, f"{path}.{name}" if path else name, (*above, module), reached)
 

@@ -85,9 +85,18 @@ def guarded_backward(function: Method) -> Method:
     """
 
     @functools.wraps(function)
-    def backward(self: Any, dy: Any = NOTHING, /, *rest: Any) -> Any:
-        if self._plain != len(self.__dict__) or rest or type(dy) is not Tensor or torch.is_grad_enabled():
-            return full_backward(self, function, () if dy is NOTHING else (dy, *rest))
+    def backward(self: Any, dy: Any = NOTHING, /, *rest: Any, **named: Any) -> Any:
+        if (
+            self._plain != len(self.__dict__)
+            or type(dy) is not Tensor
+            or rest
+            or named
+            or torch.is_grad_enabled()
+        ):
+            grads = () if dy is NOTHING else (dy, *rest)
+            if named:
+                grads = inspect.signature(function).bind(self, *grads, **named).args[1:]
+            return full_backward(self, function, grads)
         try:
             return function(self, dy)
         except Exception as error:
@@ -107,7 +116,7 @@ def full_backward(self: Any, function: Method, grads: tuple[Any, ...]) -> Any:
     saved = self._saved[-1] if self._saved else None
     if saved is not None:
         grads = completed(grads, saved[4])
-        if grads and not isinstance(grads[0], Tensor) and not any(_present(grads)):
+        if grads and not self._implies_one and not any(_present(grads)):
             return self._drop()
     self._begun = 1
     try:
@@ -120,6 +129,12 @@ def full_backward(self: Any, function: Method, grads: tuple[Any, ...]) -> Any:
     finally:
         self._begun = 0
         self._unmark(saved)
+
+
+def implies_one(backward: Method) -> bool:
+    """True for a backward that needs no argument, as that of a loss, for which None stands for 1."""
+    parameters = list(inspect.signature(backward).parameters.values())[1:2]
+    return not parameters or parameters[0].default is not inspect.Parameter.empty
 
 
 def fixed_parameters(forward: Method) -> tuple[str, ...]:
@@ -143,8 +158,10 @@ def raise_with_place(module: Any, error: BaseException) -> NoReturn:
     """Raise the error again with the name of this module; PyTorch's own becomes a `ModuleError` for that."""
     if isinstance(error, ModuleError) and error.module is not module:
         error.passing(module)
-    if type(error) in MISUSE:
+    elif type(error) in MISUSE:
         raise ModuleError(module, str(error)) from error
+    elif isinstance(error, Exception) and not isinstance(error, ModuleError):
+        error.add_note(f"in {module.signature()}")
     raise error
 
 

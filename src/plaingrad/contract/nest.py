@@ -48,7 +48,7 @@ def added(a: Any, b: Any) -> Any:
 
 def outline(outputs: Any) -> Any:
     """The `Outline` of what forward returns; whatever is neither tensor, tuple nor None stays."""
-    if type(outputs) is tuple:
+    if isinstance(outputs, tuple):
         return [outline(entry) for entry in outputs]
     return (outputs.shape, outputs.dtype) if isinstance(outputs, Tensor) else outputs
 

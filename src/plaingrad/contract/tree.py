@@ -104,6 +104,7 @@ class Tree:
         Raises:
             ModuleError: a parameter has no shape yet.
         """
+        self._look_again()
         named = dict(self.named_parameters())
         self._expect_shaped(named)
         return list(named.values())
@@ -167,12 +168,17 @@ class Tree:
     def generator(self) -> torch.Generator | None:
         """Where random numbers come from; None for PyTorch's global generator.
 
-        Assigning one gives it to every module below as well.
+        Assigning one gives it to every module below as well; those that are added later take it over.
         """
         return self._generator
 
     @generator.setter
     def generator(self, generator: torch.Generator | None) -> None:
+        if generator is not None and not isinstance(generator, torch.Generator):
+            kind = type(generator).__name__
+            raise ModuleError(
+                self, f"expected a torch.Generator in 'generator', got a {kind}; use another name"
+            )
         for module in self.modules():
             module._generator = generator
 
@@ -272,6 +278,9 @@ class Tree:
 
     def _examine(self) -> None:
         """Look at the tree before its first use; `Module` does."""
+
+    def _look_again(self) -> None:
+        """Examine this module before its next use, for it may have changed; `Module` does."""
 
 
 def _is_shaped(field: Parameter | Buffer) -> bool:

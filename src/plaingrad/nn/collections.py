@@ -31,17 +31,15 @@ class _Collection(Module, Generic[T]):
         self._entries[name] = entry
         self._look_again()
 
-    def held(self) -> dict[str, Any]:
-        """The fields besides the entries, which are where they belong."""
-        return {name: field for name, field in super().held().items() if name != "_entries"}
-
     def named_children(self) -> Iterator[tuple[str, Any]]:
         if self.kind is Module:
             yield from self._entries.items()  # type: ignore[misc]
+        yield from super().named_children()  # what a subclass holds besides
 
     def named_fields(self) -> Iterator[tuple[str, Parameter | Buffer]]:
         if self.kind is Parameter:
             yield from self._entries.items()  # type: ignore[misc]
+        yield from super().named_fields()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -59,9 +57,13 @@ class _List(_Collection[T]):
     """Entries by position, with a list's methods."""
 
     def _renew(self, entries: list[T]) -> None:
-        self._entries = {}
-        for position, entry in enumerate(entries):
-            self._put(str(position), entry)
+        before, self._entries = self._entries, {}
+        try:
+            for position, entry in enumerate(entries):
+                self._put(str(position), entry)
+        except ModuleError:
+            self._entries = before
+            raise
 
     def append(self, entry: T) -> Any:
         """Add an entry at the end, and return self."""

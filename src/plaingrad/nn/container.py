@@ -25,7 +25,7 @@ class Container(Module):
             self._add(name, module)
 
     def _add(self, name: str, module: object) -> None:
-        if not name or "." in name:
+        if not isinstance(name, str) or not name or "." in name:
             raise ModuleError(self, f"expected a name without dots, got {name!r}")
         if not isinstance(module, Module):
             raise ModuleError(self, f"expected a Module at position {name}, got {module!r}")

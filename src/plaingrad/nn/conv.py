@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -60,6 +61,7 @@ class Conv2d(Module):
 
     weight: Parameter
     bias: Parameter | None
+    may_skip_input_grad: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -69,6 +69,8 @@ class Parallel(Container):
         return dx
 
     def input_layers(self) -> list[Any]:
+        if type(self).backward is not Parallel.backward:
+            return [self]
         return [layer for branch in self for layer in branch.input_layers()]
 
     def _expect_alike(self, parts: list[Tensor]) -> None:

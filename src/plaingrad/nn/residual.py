@@ -40,6 +40,3 @@ class Residual(Sequential):
     def backward(self, dy: Tensor) -> Any:
         dx = super().backward(dy)
         return (dy + dx[0], *dx[1:]) if isinstance(dx, tuple) else dy + dx
-
-    def input_layers(self) -> list[Any]:
-        return [self]

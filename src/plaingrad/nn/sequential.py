@@ -32,12 +32,17 @@ class Sequential(Container):
             options = {}
         return x
 
-    def backward(self, dy: Any) -> Any:  # None if the first module takes integers
+    def backward(self, *grads: Any) -> Any:  # None if the first module takes integers
         for module in reversed(self._children.values()):
-            dy = module.backward(dy)
-        return dy
+            dx = module.backward(*grads)
+            grads = dx if type(dx) is tuple else (dx,)  # one for each output of the module before
+        return dx if len(self) else grads[0]
 
     def input_layers(self) -> list[Any]:
+        if (
+            type(self).backward is not Sequential.backward
+        ):  # which may want what the first one would leave out
+            return [self]
         return next((module.input_layers() for module in self), [self])
 
     def append(self, module: Module) -> Sequential:

@@ -118,7 +118,7 @@ class _FoundError(Exception):
 class _Watch:
     def __init__(self, task: Task) -> None:
         self.task, self.loss = task, task.loss
-        self.places = [*_walk(task.model, ()), (task.loss, ())]
+        self.places = [*_walk(task.model, ()), *_walk(task.loss, ())]
         self.chains = {id(module): chain for module, chain in self.places}
         self.step = self.updates = 0
         self.learning = False  # whether the batch counts for something, and so is learned from

@@ -27,10 +27,11 @@ def no_input_grad(model: Module) -> Iterator[None]:
     """Let the layers that get a network's input leave out its gradient, which nobody wants in training."""
     uses = Counter(id(module) for _, module in model.named_modules())
     layers = [layer for layer in model.input_layers() if uses[id(layer)] == 1]  # else it is also an inner one
+    before = [(layer, layer.needs_input_grad) for layer in layers if layer.may_skip_input_grad]
     try:
-        for layer in layers:
+        for layer, _ in before:
             layer.needs_input_grad = False
         yield
     finally:
-        for layer in layers:
-            layer.needs_input_grad = True
+        for layer, needed in before:
+            layer.needs_input_grad = needed

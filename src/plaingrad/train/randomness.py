@@ -24,15 +24,17 @@ def seeded(seed: int | None, device: torch.device, *roots: Module) -> Iterator[t
     seed = drawn() if seed is None else seed
     # Another stream than the order's, or the two would be correlated.
     generator = torch.Generator(device).manual_seed(~seed)
-    before = {module: module.generator for root in roots for module in root.modules()}
-    foreign = [type(each).__name__ for each in before if not type(each).__module__.startswith("plaingrad.")]
+    before = [(module, module.generator) for root in roots for module in root.modules()]
+    foreign = [
+        type(each).__name__ for each, _ in before if not type(each).__module__.startswith("plaingrad.")
+    ]
     state = torch.get_rng_state() if own and foreign else None
     try:
-        for module, theirs in before.items():
+        for module, theirs in before:
             module._generator = generator if own or theirs is None else theirs
         yield torch.Generator().manual_seed(seed), seed
     finally:
-        for module, theirs in before.items():
+        for module, theirs in before:
             module._generator = theirs
     if state is not None and not torch.equal(state, torch.get_rng_state()):
         names = " or ".join(dict.fromkeys(foreign))

@@ -48,6 +48,7 @@ class NativeEngine:
         self.steps_per_call = 1  # until it is known how long a step takes
         self.made_for = facts(task)
         self._prepare(program or lower_training(task))
+        self._taken()  # which refuses what the program cannot count
 
     def _prepare(self, program: Program) -> None:
         self.program = program
