@@ -192,13 +192,11 @@ def test_callbacks_are_called_and_may_end_training() -> None:
 
 def test_time_can_run_out() -> None:
     x, y = load_digits(return_X_y=True)
-    # Of a size that no other test has had compiled.
     model = MLPClassifier((83,), max_time=0.2, max_iter=10_000, tol=0, n_iter_no_change=10_000)
     begun = time.perf_counter()
     with pytest.warns(ConvergenceWarning, match=r"Maximum time \(0.2 s\) reached"):
         model.fit(x, y)
     assert 0 < model.n_iter_ < 10_000
-    assert model.histories_[0].engine == "eager"  # a compiler would take longer than all that
     assert time.perf_counter() - begun < 60
 
 

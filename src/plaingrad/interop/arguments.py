@@ -181,9 +181,8 @@ def _current(module: Any, name: str, argument: Argument) -> Any:
     if KINDS[torch.dtype] in argument.kinds:
         return next((x.dtype for x in module.state_dict().values() if x.is_floating_point()), None)
     value = getattr(module, name, ...)
-    if value is ... or (
-        isinstance(value, Mapping) and holds_state(value)
-    ):  # it has been made into something else
+    made_into_another = callable(value) or (isinstance(value, Mapping) and holds_state(value))
+    if value is ... or made_into_another:
         return module.arguments()[name]
     if KINDS[bool] in argument.kinds and (value is None or holds_state(value)):
         return value is not None

@@ -84,7 +84,7 @@ class MaxPool2d(Module):
     def backward(
         self, dy: Float[Tensor, "*batch new_rows new_columns"], dindices: Tensor | None = None
     ) -> Float[Tensor, "*batch rows columns"]:
-        size, indices = self.restore(dy)
+        size, indices = self.restore(dy, dindices) if self.return_indices else self.restore(dy)
         exact = widen(dy)
         dx = exact.new_zeros(size).flatten(-2)
         return narrow(dx.scatter_add_(-1, indices.flatten(-2), exact.flatten(-2)).view(size), dy.dtype)

@@ -84,7 +84,7 @@ class Conduct:
     def _fitting(self, returned: Any) -> list[Tensor | None] | None:
         """The returned gradients, one for each input tensor, if their number, types and shapes are right."""
         subject, before = self.subject, len(self.findings)
-        entries = subject.with_entries(len(as_tuple(returned)))
+        entries = subject.expect_entries(len(as_tuple(returned)))
         single = len(entries) == 1 and not isinstance(subject.arguments[entries[0]], Tensor)
         grads = (returned,) if single else as_tuple(returned)
         if len(entries) == len(grads) == 1 and not single and isinstance(returned, tuple):

@@ -41,6 +41,7 @@ class Subject:
         differentiable: whether each of these has a gradient.
         parameters: the copy's parameters that are not frozen, by name.
         outputs: the outline of what the latest forward returned.
+        strange: the type of what is no tensor in it, if anything is.
         is_loss: whether only some arguments have entries in what backward returns.
     """
 
@@ -75,12 +76,7 @@ class Subject:
         entries = [entry for item in self.arguments.items() for entry in leaves(*item)]
         self.names = [name for name, _ in entries]
         self.inputs: Tensors = tuple(x for _, x in entries)
-        with_gradients = set(self.with_entries()) & set(self._declared())
-        self.differentiable = [
-            x.is_floating_point() and argument in with_gradients
-            for argument, value in self.arguments.items()
-            for x in tensors(value)
-        ]
+        self.expect_entries(len(self.arguments))
 
     def _argument_names(self, count: int) -> list[str]:
         if self.is_loss:
@@ -95,7 +91,7 @@ class Subject:
         names = [*_parameter_names(self.module.forward, self._positional), *own[self._positional :]]
         return [argument for argument, name in zip(own, names) if name in declared]
 
-    def with_entries(self, count: int | None = None) -> list[str]:
+    def with_entries(self, count: int) -> list[str]:
         """The arguments for which backward returns an entry: all, but of a loss.
 
         Args:
@@ -105,6 +101,17 @@ class Subject:
             return list(self.arguments)
         declared = type(self.module).differentiable
         return self._declared() if declared is not None else list(self.arguments)[:count]
+
+    def expect_entries(self, count: int) -> list[str]:
+        """Note which tensors have gradients if backward returns so many entries; the arguments of these."""
+        entries = self.with_entries(count)
+        with_gradients = set(entries) & set(self._declared())
+        self.differentiable = [
+            x.is_floating_point() and argument in with_gradients
+            for argument, value in self.arguments.items()
+            for x in tensors(value)
+        ]
+        return entries
 
     def _parts(self) -> list[Module]:
         return [self.module] if self.loss is None else [self.module, self.loss]
@@ -122,7 +129,7 @@ class Subject:
         outputs = self._call(self.inputs if inputs is None else inputs)
         if self.loss is not None:
             outputs = self.loss.forward(*as_tuple(outputs), *self.targets)
-        self.outputs = outline(outputs)
+        self.outputs, self.strange = outline(outputs), _strange(outputs)
         return tuple(tensors(outputs))
 
     def _call(self, inputs: Sequence[Tensor]) -> Any:
@@ -272,14 +279,13 @@ def first_forward(subject: Subject) -> Tensors:
         if isinstance(error, ModuleError) and error.__cause__ is None:
             raise
         raise ValueError(f"{subject.name}: {call} raised {reason(error)}") from error
-    strange = _strange(subject.outputs)
-    if strange or not outputs:
-        raise ValueError(f"{subject.name}: {call} returned {strange or 'none'}, expected tensors")
+    if subject.strange or not outputs:
+        raise ValueError(f"{subject.name}: {call} returned {subject.strange or 'none'}, expected tensors")
     return outputs
 
 
-def _strange(outline: Any) -> str | None:
+def _strange(outputs: Any) -> str | None:
     """The type of the first output that is no tensor, None or tuple of these."""
-    if type(outline) is list:
-        return next((strange for each in outline if (strange := _strange(each))), None)
-    return None if outline is None or isinstance(outline, tuple) else type(outline).__name__
+    if isinstance(outputs, tuple):
+        return next((strange for each in outputs if (strange := _strange(each))), None)
+    return None if outputs is None or isinstance(outputs, Tensor) else type(outputs).__name__
