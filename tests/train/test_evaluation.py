@@ -120,3 +120,27 @@ def test_a_loss_without_elements_is_a_mean_over_the_samples_of_their_batches(red
     errors = (model.eval().forward(x) - t).square().split(8)
     expected = sum(e.max() * (len(e) if reduction == "mean" else 1) for e in errors) / 20
     assert found == pytest.approx(float(expected), rel=1e-12)
+
+
+class OfWhole(nn.Loss):
+    """A mean over the targets that are not -1, as one number with any reduction."""
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        kept = self.shares(prediction, target)
+        loss = ((prediction - target).square() * kept).sum() / kept.sum()
+        self.save((prediction, target, kept), loss)
+        return loss
+
+    def backward(self, dloss: Tensor | None = None) -> Tensor:
+        prediction, target, kept = self.restore(dloss)
+        return 2 * (prediction - target) * kept / kept.sum()
+
+    def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return (target != -1).to(prediction)
+
+
+def test_a_loss_without_elements_takes_batches_that_count_for_nothing() -> None:
+    model, x = nn.Sequential(nn.Linear(1, 1)), torch.linspace(0, 1, 6)[:, None]
+    t = torch.tensor([0.0, 1.0, -1.0, -1.0, 2.0, 3.0])[:, None]
+    whole = evaluate(model, (x, t), loss=OfWhole())["loss"]
+    assert evaluate(model, (x, t), loss=OfWhole(), batch_size=2)["loss"] == pytest.approx(whole)

@@ -121,5 +121,5 @@ def total_and_shares(loss: Loss, prediction: Tensor, target: Tensor) -> tuple[fl
     count = shares.sum(dtype=torch.float64).item()
     if losses.shape == shares.shape:
         return losses.sum(dtype=torch.float64).item(), count
-    value = loss.forward(prediction, target).item()  # a loss that has no elements
-    return value * count if loss.reduction == "mean" and count else value, count
+    value = loss.forward(prediction, target).item() if count else 0.0  # a loss that has no elements
+    return value * count if loss.reduction == "mean" else value, count
