@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.half import widen
 from plaingrad.parameter import shape
 
 
@@ -49,21 +49,20 @@ class Loss(Module):
             at = f" at {place}" if place else ""
             raise ModuleError(self, f"expected {name} in {low}..{high}, got {x[tuple(place)].item()}{at}")
 
-    def reduce(self, losses: Tensor, dtype: torch.dtype, count: int | float | None = None) -> Tensor:
+    def reduce(self, losses: Tensor, count: int | float | None = None) -> Tensor:
         """The losses of the elements, reduced as asked.
 
         Args:
-            losses: one loss per element, widened.
-            dtype: that of the result.
+            losses: one loss per element; in single precision for predictions in half precision.
             count: what a mean divides their sum by, NaN if 0; None stands for their number.
         """
         if self.reduction == "none":
-            return narrow(losses, dtype)
+            return losses
         if self.reduction == "sum":
-            return narrow(losses.sum(), dtype)
+            return losses.sum()
         if count in (None, losses.numel()):
-            return narrow(losses.mean(), dtype)
-        return narrow(losses.sum() / (count or math.nan), dtype)
+            return losses.mean()
+        return losses.sum() / (count or math.nan)
 
     def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
         """What the loss of each element counts for in a mean, whose divisor is their sum: one for each."""
