@@ -38,6 +38,7 @@ def to_torch_optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
     names_of(optimizer)
     if any(group.get("epsilon_hat") for group in optimizer.param_groups):
         raise ValueError("expected a rule that PyTorch has, got Adam with epsilon_hat")
+    own = optimizer.state
     states: dict[int, dict[str, Any]] = {}
     groups: list[dict[str, Any]] = []
     for group in optimizer.param_groups:
@@ -45,7 +46,7 @@ def to_torch_optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
         options = {name: option for name, option in group.items() if name not in ("params", "epsilon_hat")}
         groups.append({**options, "params": list(range(first, first + len(group["params"])))})
         for number, parameter in enumerate(group["params"], first):
-            state = dict(optimizer.state[parameter])
+            state = dict(own[parameter])
             if isinstance(optimizer, Adagrad) and not state:  # PyTorch's has one from the beginning
                 state["sum"] = torch.full_like(parameter.value, group["initial_accumulator_value"])
             if state and not isinstance(optimizer, SGD):
