@@ -85,12 +85,14 @@ class Module(Tree):
     _given: Given  # what the latest forward was given
     _parameters: ClassVar[tuple[str, ...]] = ()  # the names of forward's, if it has a fixed number
     _implies_one: ClassVar[bool] = False  # whether backward can do without a gradient, as that of a loss
+    _is_loss: ClassVar[bool] = False  # whether, besides, only one of its arguments has a gradient
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "backward" in vars(cls):  # which may count on what it overrides
             cls.may_skip_input_grad = vars(cls).get("may_skip_input_grad", False)
         cls._parameters, cls._implies_one = fixed_parameters(cls.forward), implies_one(cls.backward)
+        cls._is_loss = cls._implies_one and cls.differentiable is not None and len(cls.differentiable) == 1
         for name, guarded in (("forward", guarded_forward), ("backward", guarded_backward)):
             function = cls.forward if name == "forward" else cls.backward
             if not hasattr(function, "_is_guarded") and function is not vars(Module)[name]:
@@ -142,11 +144,15 @@ class Module(Tree):
             return
         if torch.is_grad_enabled():  # what PyTorch may have recorded is of no use here, and holds memory
             state = mapped(Tensor.detach, state)
-        expected = outline(outputs)
-        if type(expected) is list:
-            self._returns_nest, self._plain = True, -1
-        self._saved.append((next(serials), self._begun, self._given, state, expected, versions(state)))
-        if len(self._saved) == MANY_STATES:
+        if type(outputs) is Tensor:
+            expected: Any = outputs.shape, outputs.dtype
+        else:
+            expected = outline(outputs)
+            if type(expected) is list:
+                self._returns_nest, self._plain = True, -1
+        stack = self._saved
+        stack.append((next(serials), self._begun, self._given, state, expected, versions(state)))
+        if len(stack) == MANY_STATES:
             text = f"{self.signature()}: {MANY_STATES:,} forwards were saved without a backward"
             warnings.warn(f"{text}; eval() saves none", RuntimeWarning, stacklevel=3)
 
@@ -164,8 +170,8 @@ class Module(Tree):
             why = "none is left" if self.saving else "eval() saves nothing; eval(saving=True) does"
             raise ModuleError(self, f"backward needs the state of a forward: {why}")
         _, _, _, state, outputs, before = self._saved[-1]
-        first = grad_outputs[0] if len(grad_outputs) == 1 else None
-        if type(first) is not Tensor or (first.shape, first.dtype) != outputs:  # else all is well already
+        grad = grad_outputs[0] if len(grad_outputs) == 1 else grad_outputs
+        if grad is not None and (type(grad) is not Tensor or (grad.shape, grad.dtype) != outputs):
             problem = mismatch(grad_outputs, outputs)
             if problem:
                 raise ModuleError(self, problem)
@@ -232,11 +238,10 @@ class Module(Tree):
                 module._is_composite = any(True for _ in module.named_children())
                 if module._generator is None:  # one that was added after the generator was given
                     module._generator = self._generator
-                special = (
-                    module._is_composite or module._watchers or module._returns_nest or module._parameters
-                )
+                special = module._is_composite or module._watchers or module._returns_nest
+                plain = not special and (module._is_loss or not module._parameters)
                 module._examined = len(vars(module))
-                module._plain = -1 if special else module._examined
+                module._plain = module._examined if plain else -1
 
     def _look_again(self) -> None:
         """Examine this module before its next use, for it has changed."""

@@ -42,11 +42,11 @@ def guarded_forward(function: Method) -> Method:
 
     @functools.wraps(function)
     def forward(self: Any, x: Any = NOTHING, /, *rest: Any, **options: Any) -> Any:
-        if self._plain != len(self.__dict__) or rest or options or x is NOTHING:
+        if self._plain != len(self.__dict__) or options or x is NOTHING or (rest and not self._is_loss):
             return full_forward(self, function, () if x is NOTHING else (x, *rest), options)
         saved = len(self._saved)
         try:
-            return function(self, x)
+            return function(self, x, *rest) if rest else function(self, x)
         except BaseException as error:
             del self._saved[saved:]
             raise_with_place(self, error)
@@ -88,7 +88,7 @@ def guarded_backward(function: Method) -> Method:
     def backward(self: Any, dy: Any = NOTHING, /, *rest: Any, **named: Any) -> Any:
         if (
             self._plain != len(self.__dict__)
-            or type(dy) is not Tensor
+            or (type(dy) is not Tensor and not (dy is NOTHING and self._is_loss))
             or rest
             or named
             or torch.is_grad_enabled()
@@ -98,7 +98,7 @@ def guarded_backward(function: Method) -> Method:
                 grads = inspect.signature(function).bind(self, *grads, **named).args[1:]
             return full_backward(self, function, grads)
         try:
-            return function(self, dy)
+            return function(self) if dy is NOTHING else function(self, dy)
         except Exception as error:
             raise_with_place(self, error)
 
@@ -116,7 +116,7 @@ def full_backward(self: Any, function: Method, grads: tuple[Any, ...]) -> Any:
     saved = self._saved[-1] if self._saved else None
     if saved is not None:
         grads = completed(grads, saved[4])
-        if grads and not self._implies_one and not any(_present(grads)):
+        if grads and type(grads[0]) is not Tensor and not self._implies_one and not any(_present(grads)):
             return self._drop()
     self._begun = 1
     try:

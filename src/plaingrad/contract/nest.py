@@ -13,6 +13,8 @@ from plaingrad.parameter import shape
 Outline = tuple[torch.Size, torch.dtype] | list[Any] | None
 """What is kept of outputs, which their gradients must be like: a pair for a tensor, a list for a tuple."""
 
+LEAVES = frozenset({type(None), bool, int, float, str, torch.dtype, torch.Size})  # have no tensors in them
+
 
 def tensors(nest: Any) -> Iterator[Tensor]:
     """Every tensor in a nest, in order."""
@@ -104,12 +106,14 @@ def versions(nest: Any) -> int:
     try:
         if kind is Tensor:
             return nest._version
+        if kind in LEAVES:
+            return 0
         if kind is tuple:
             total = 0
             for entry in nest:
                 total += entry._version if type(entry) is Tensor else versions(entry)
             return total
-        return 0 if nest is None else sum([tensor._version for tensor in tensors(nest)])
+        return sum([tensor._version for tensor in tensors(nest)])
     except RuntimeError:
         return 0
 

@@ -28,7 +28,7 @@ class Sequential(Container):
 
     def forward(self, x: Any, **options: Any) -> Any:
         for module in self._children.values():
-            x = module.forward(x, **options)
+            x = module.forward(x, **options) if options else module.forward(x)
             options = {}
         return x
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from mutants.fault import Fault, planted
 
 TABLE = "tests/conformance/test_conformance.py"
-EDGES = "tests/conformance/test_edges.py"
+EDGES = "tests/conformance/edges"
 
 
 def layer(file: str, name: str, changes: Iterable[tuple[str, str]], *more: str) -> list[Fault]:

@@ -60,7 +60,7 @@ class Loss(Module):
             return losses
         if self.reduction == "sum":
             return losses.sum()
-        if count in (None, losses.numel()):
+        if count is None or count == losses.numel():
             return losses.mean()
         return losses.sum() / (count or math.nan)
 
