@@ -33,10 +33,10 @@ def main() -> int:
 
 def expect_fitting(faults: list[Fault]) -> None:
     """Refuse a catalogue that does not fit the code any more, before anything is run."""
-    for fault in faults:
-        count = (ROOT / fault.file).read_text().count(fault.old)
-        if count != 1:
-            raise SystemExit(f"{fault.file}: expected {fault.old!r} once, got it {count} times")
+    counts = [(fault, (ROOT / fault.file).read_text().count(fault.old)) for fault in faults]
+    stale = [f"{fault.file}: expected {fault.old!r} once, got it {n} times" for fault, n in counts if n != 1]
+    if stale:
+        raise SystemExit("\n".join(stale))
 
 
 def report(faults: list[Fault], jobs: int, repeat: int, workshops: SimpleQueue[Workshop]) -> int:

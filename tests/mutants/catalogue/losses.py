@@ -24,8 +24,8 @@ FAULTS = [
         "bce.py",
         "BCE",
         (".clamp(min=1e-12)", ".clamp(min=1e-6)"),
-        ("log_no = (-prediction).log1p().clamp(min=-100)", "log_no = (-prediction).log1p()"),
-        ("slope = (yes + no) * prediction.sigmoid() - yes", "slope = prediction.sigmoid() - yes"),
+        ("log_no = (-p).log1p().clamp(min=-100)", "log_no = (-p).log1p()"),
+        ("slope = pull * x.sigmoid() - yes", "slope = x.sigmoid() - yes"),
     ),
     *loss(
         "cross_entropy.py",

@@ -50,7 +50,7 @@ FAULTS = [
         "train/snapshot.py",
         "tests/train/test_diagnose.py tests/train/test_masks.py",
         ("        self.task.masks.draws[:] = self.draws\n", ""),
-        ("        torch.set_rng_state(self.random)\n", ""),
+        ("            generator.set_state(state)\n", "            pass\n"),
     ),
     *planted(
         "train/callbacks/early_stopping.py",
