@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.contract.arguments import kept
-from plaingrad.contract.fields import expect_reachable
+from plaingrad.contract.fields import expect_fields, expect_reachable
 from plaingrad.contract.guard import (
     ONE,
     Given,
@@ -23,7 +23,7 @@ from plaingrad.contract.guard import (
     implies_one,
     serials,
 )
-from plaingrad.contract.nest import mapped, mismatch, outline, versions
+from plaingrad.contract.nest import mapped, mismatch, outline, stranger, versions
 from plaingrad.contract.tree import Tree
 from plaingrad.errors import ModuleError
 from plaingrad.parameter import FlatStorage, Parameter
@@ -89,6 +89,7 @@ class Module(Tree):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        expect_fields(cls)
         if "backward" in vars(cls):  # which may count on what it overrides
             cls.may_skip_input_grad = vars(cls).get("may_skip_input_grad", False)
         cls._parameters, cls._implies_one = fixed_parameters(cls.forward), implies_one(cls.backward)
@@ -134,12 +135,10 @@ class Module(Tree):
                 `restore` to hold the gradients against.
 
         Raises:
-            ModuleError: the outputs are given one by one.
+            ModuleError: the outputs are given one by one, or are no nest of tensors and None in tuples.
         """
         if more:
-            raise ModuleError(
-                self, "expected save(state, outputs) with all outputs as one tuple, got several"
-            )
+            raise ModuleError(self, "expected save(state, outputs), all outputs as one tuple, got several")
         if not self.saving:
             return
         if torch.is_grad_enabled():  # what PyTorch may have recorded is of no use here, and holds memory
@@ -147,12 +146,13 @@ class Module(Tree):
         if type(outputs) is Tensor:
             expected: Any = outputs.shape, outputs.dtype
         else:
+            if strange := stranger(outputs):
+                raise ModuleError(self, f"expected outputs as a tensor, or tuples of these, got a {strange}")
             expected = outline(outputs)
             if type(expected) is list:
                 self._returns_nest, self._plain = True, -1
-        stack = self._saved
-        stack.append((next(serials), self._begun, self._given, state, expected, versions(state)))
-        if len(stack) == MANY_STATES:
+        self._saved.append((next(serials), self._begun, self._given, state, expected, versions(state)))
+        if len(self._saved) == MANY_STATES:
             text = f"{self.signature()}: {MANY_STATES:,} forwards were saved without a backward"
             warnings.warn(f"{text}; eval() saves none", RuntimeWarning, stacklevel=3)
 
@@ -182,10 +182,11 @@ class Module(Tree):
             )
         return state
 
-    def _mark(self, begun: int) -> None:
+    def _mark(self, begun: int, outputs: Any) -> None:
         """Note the forward of a composite that has saved nothing itself."""
         if not self._saved or self._saved[-1][0] < begun:
-            self._saved.append((next(serials), begun, self._given, MARK, None, 0))
+            expected = None if stranger(outputs) else outline(outputs)
+            self._saved.append((next(serials), begun, self._given, MARK, expected, 0))
 
     def _unmark(self, saved: Saved | None) -> None:
         if saved is not None and saved[3] is MARK and self._saved and self._saved[-1] is saved:
@@ -239,9 +240,9 @@ class Module(Tree):
                 if module._generator is None:  # one that was added after the generator was given
                     module._generator = self._generator
                 special = module._is_composite or module._watchers or module._returns_nest
-                plain = not special and (module._is_loss or not module._parameters)
-                module._examined = len(vars(module))
-                module._plain = module._examined if plain else -1
+                module._examined = module._plain = len(vars(module))
+                if special or (module._parameters and not module._is_loss):
+                    module._plain = -1
 
     def _look_again(self) -> None:
         """Examine this module before its next use, for it has changed."""

@@ -204,3 +204,32 @@ def test_a_field_that_was_replaced_is_looked_at_again() -> None:
     module.field = [nn.Linear(2, 2)]
     with pytest.raises(ModuleError, match="field 'field' holds"):
         module.parameters()
+
+
+def test_collections_that_hold_themselves_are_looked_through_once() -> None:
+    ring: dict[str, Any] = {"text": "a"}
+    ring["ring"] = [ring]
+    module = Holding(None)
+    module.field = ring
+    module.forward(torch.zeros(1))
+    ring["layer"] = nn.Linear(2, 2)
+    with pytest.raises(ModuleError, match="field 'field' holds a Linear in a plain collection"):
+        module.parameters()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("weight", Parameter(torch.ones(1)), "a Parameter assigned in __init__, got 'weight' shared by all"),
+        ("layer", nn.ReLU(), "a ReLU assigned in __init__, got 'layer' shared by all instances"),
+        (
+            "count",
+            Buffer(torch.ones(1)),
+            "a Buffer assigned in __init__, got 'count' shared by all",
+        ),
+        ("__slots__", ("weight",), "fields in __dict__, where they are found, got __slots__"),
+    ],
+)
+def test_a_class_that_hides_what_it_would_train_is_refused(name: str, value: Any, problem: str) -> None:
+    with pytest.raises(TypeError, match=f"^Hiding: expected {problem}"):
+        type("Hiding", (Module,), {name: value})

@@ -106,6 +106,36 @@ def test_missing_gradients_of_outputs_are_none() -> None:
         assert module.backward(*grads).tolist() == [expected, expected], grads
 
 
+def test_a_composite_that_saves_nothing_may_miss_gradients_too() -> None:
+    class Around(Module):
+        def __init__(self) -> None:
+            self.inner = Nested()
+
+        def forward(self, x: Tensor) -> Any:
+            return self.inner.forward(x)
+
+        def backward(self, dfirst: Tensor, dnested: Any) -> Tensor:
+            return self.inner.backward(dfirst, dnested)
+
+    module, dy = Around(), normal(2)
+    module.forward(normal(2))
+    assert torch.equal(module.backward(dy), 2 * dy)
+    assert leftovers(module) == 0
+
+
+@pytest.mark.parametrize("wrapped", [lambda y: [y], lambda y: (y, [y]), lambda y: {"y": y}])
+def test_outputs_in_other_collections_than_tuples_are_refused(wrapped: Any) -> None:
+    class Wrapping(Module):
+        def forward(self, x: Tensor) -> Any:
+            self.save(x, wrapped(x))
+            return wrapped(x)
+
+    with pytest.raises(
+        ModuleError, match=r"^Wrapping\(\): expected outputs as a tensor, or tuples of these, got a"
+    ):
+        Wrapping().forward(normal(2))
+
+
 @pytest.mark.parametrize(
     ("grads", "problem"),
     [
@@ -130,7 +160,7 @@ def test_gradients_of_another_structure_are_refused(grads: Any, problem: str) ->
 
 def test_the_old_form_of_save_says_what_to_write() -> None:
     module = Nested()
-    with pytest.raises(ModuleError, match=r"save\(state, outputs\) with all outputs as one tuple"):
+    with pytest.raises(ModuleError, match=r"save\(state, outputs\), all outputs as one tuple"):
         module.save(None, normal(2), normal(2))
 
 

@@ -39,6 +39,20 @@ def expect_reachable(root: Tree) -> list[Tree]:
     return [module for _, module in walked]
 
 
+def expect_fields(kind: type) -> None:
+    """Refuse a class whose modules or parameters would belong to no instance, or be in no dict of one.
+
+    Raises:
+        TypeError: it has slots, or holds a module, parameter or buffer itself.
+    """
+    if vars(kind).get("__slots__"):
+        raise TypeError(f"{kind.__name__}: expected fields in __dict__, where they are found, got __slots__")
+    for name, value in vars(kind).items():
+        if isinstance(value, (Tree, Parameter, Buffer)):
+            expected = f"a {type(value).__name__} assigned in __init__"
+            raise TypeError(f"{kind.__name__}: expected {expected}, got {name!r} shared by all instances")
+
+
 def _walk(module: Tree, path: str, above: tuple[Tree, ...], reached: set[int]) -> Iterator[tuple[str, Tree]]:
     """Every module once, with its path, noting it and what it holds as reached."""
     if id(module) in reached:
@@ -52,13 +66,12 @@ def _walk(module: Tree, path: str, above: tuple[Tree, ...], reached: set[int]) -
         yield from _walk(child, f"{path}.{name}" if path else name, (*above, module), reached)
 
 
-def _within(field: Any) -> Iterator[Any]:
+def _within(field: Any, around: tuple[int, ...] = ()) -> Iterator[Any]:
     """The field itself, or what is in it if it is a collection, at any depth."""
-    if isinstance(field, dict):
-        field = list(field.values())
-    if isinstance(field, (list, tuple, set, frozenset)):
-        for value in field:
-            yield from _within(value)
+    if isinstance(field, (dict, list, tuple, set, frozenset)):
+        if id(field) not in around:  # a collection may hold itself
+            for value in list(field.values() if isinstance(field, dict) else field):
+                yield from _within(value, (*around, id(field)))
     else:
         yield field
 

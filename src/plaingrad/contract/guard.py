@@ -69,7 +69,7 @@ def full_forward(self: Any, function: Method, inputs: tuple[Any, ...], options: 
         else:
             outputs = function(self, *inputs, **options)
         if self._is_composite and self.saving:
-            self._mark(begun)
+            self._mark(begun, outputs)
         return outputs
     except BaseException as error:
         self._forget_since(begun)

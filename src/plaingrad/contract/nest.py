@@ -48,6 +48,13 @@ def added(a: Any, b: Any) -> Any:
     return tuple(map(added, a, b)) if isinstance(a, tuple) else a + b
 
 
+def stranger(outputs: Any) -> str | None:
+    """The type of the first output that is no tensor, None or tuple of these."""
+    if isinstance(outputs, tuple):
+        return next((name for each in outputs if (name := stranger(each))), None)
+    return None if outputs is None or isinstance(outputs, Tensor) else type(outputs).__name__
+
+
 def outline(outputs: Any) -> Any:
     """The `Outline` of what forward returns; whatever is neither tensor, tuple nor None stays."""
     if isinstance(outputs, tuple):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plaingrad.contract.nest import filled, mapped, outline, tensors
+from plaingrad.contract.nest import filled, mapped, outline, stranger, tensors
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
 from plaingrad.parameter import shape
@@ -129,7 +129,7 @@ class Subject:
         outputs = self._call(self.inputs if inputs is None else inputs)
         if self.loss is not None:
             outputs = self.loss.forward(*as_tuple(outputs), *self.targets)
-        self.outputs, self.strange = outline(outputs), _strange(outputs)
+        self.outputs, self.strange = outline(outputs), stranger(outputs)
         return tuple(tensors(outputs))
 
     def _call(self, inputs: Sequence[Tensor]) -> Any:
@@ -282,10 +282,3 @@ def first_forward(subject: Subject) -> Tensors:
     if subject.strange or not outputs:
         raise ValueError(f"{subject.name}: {call} returned {subject.strange or 'none'}, expected tensors")
     return outputs
-
-
-def _strange(outputs: Any) -> str | None:
-    """The type of the first output that is no tensor, None or tuple of these."""
-    if isinstance(outputs, tuple):
-        return next((strange for each in outputs if (strange := _strange(each))), None)
-    return None if outputs is None or isinstance(outputs, Tensor) else type(outputs).__name__
