@@ -33,7 +33,7 @@ SECTIONS = [
 ]
 HEAD = """# Results
 
-Written by `make bench`: {machine}.
+Written by `make bench`; each section ends with what it was measured on.
 Contenders take turns within each repetition, after runs that do not count. Times of different runs do not
 compare; the ratios within one do.
 
@@ -46,13 +46,15 @@ def main(chosen: list[str]) -> None:
         raise SystemExit(f"expected sections out of {', '.join(SECTIONS)}, got {', '.join(sorted(unknown))}")
     import torch
 
+    from benchmarks import measure
+
     torch.set_num_threads(1)
     part("").parent.mkdir(parents=True, exist_ok=True)
     begun, sections = time.perf_counter(), chosen or SECTIONS
     for i, section in enumerate(sections, 1):
         minutes = (time.perf_counter() - begun) / 60
         print(f"[{i} of {len(sections)}, after {minutes:.1f} minutes] {section}", file=sys.stderr, flush=True)
-        text = importlib.import_module(f"benchmarks.{section}").report() + "\n"
+        text = importlib.import_module(f"benchmarks.{section}").report() + f"\n{measure.machine()}.\n\n"
         print(text, flush=True)
         part(section).write_text(text, encoding="utf-8")
         gather()
@@ -65,10 +67,8 @@ def part(section: str) -> Path:
 
 def gather() -> None:
     """Put the sections that have been measured together."""
-    from benchmarks.measure import machine
-
     texts = [part(section).read_text(encoding="utf-8") for section in SECTIONS if part(section).exists()]
-    (FOLDER / "RESULTS.md").write_text("".join([HEAD.format(machine=machine()), *texts]), encoding="utf-8")
+    (FOLDER / "RESULTS.md").write_text("".join([HEAD, *texts]), encoding="utf-8")
 
 
 def in_clean_environment(arguments: list[str]) -> None:
