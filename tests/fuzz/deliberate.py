@@ -51,15 +51,28 @@ def more_numbers(finding: Any) -> bool:
 
 
 def rounded_constant(finding: Any) -> bool:
-    """Double precision, but no closer than single."""
+    """Double precision, but no closer than single; an error in an exponent grows with the exponent."""
     return finding.configuration.inputs[0].dtype == torch.float64 and all(
-        abs(ours - same) <= 2e-6 * abs(ours) + 1e-310 for ours, same, _ in elsewhere(finding)
+        abs(ours - same) <= 2e-6 * abs(ours) * max(1, abs(math.log(abs(ours) or 1))) + 1e-310
+        for ours, same, _ in elsewhere(finding)
     )
 
 
 def shapeless_channels(finding: Any) -> bool:
     configuration = finding.configuration
     return named(finding, "Conv2d") and configuration.arguments["in_channels"] == 0
+
+
+def overflowing_squares(finding: Any) -> bool:
+    """Finite numbers in single precision whose squares, or the sum of these, are not finite."""
+    x = finding.configuration.inputs[0]
+    squares = x.double().square().nan_to_num(0, 0, 0)
+    return (
+        finding.kind == "value"
+        and x.dtype == torch.float32
+        and named(finding, "LayerNorm", "BatchNorm1d")
+        and squares.sum().item() > torch.finfo(torch.float32).max
+    )
 
 
 def no_classes(finding: Any) -> bool:
@@ -136,9 +149,51 @@ DELIBERATE: tuple[Difference, ...] = (
         refused("BatchNorm1d", "eps must be positive"),
     ),
     Difference(
+        "the weight's gradient in BatchNorm1d with a variance of 0 and eps=0",
+        "It is a sum of normalised numbers, of which 0 / 0 is NaN; torch.nn divides the sum.",
+        lambda finding: named(finding, "BatchNorm1d") and finding.configuration.arguments.get("eps") == 0,
+    ),
+    Difference(
+        "another number of channels in BatchNorm1d",
+        "It is refused, where torch.nn, without parameters or samples, does not look at it.",
+        lambda finding: (
+            named(finding, "BatchNorm1d")
+            and finding.kind == "ours refuses"
+            and finding.configuration.inputs[0].shape[1] != finding.configuration.arguments["num_features"]
+        ),
+    ),
+    Difference(
+        "an input of another dtype than the parameters",
+        "It is refused; torch.nn takes single precision with half, or an empty batch of integers, in places.",
+        lambda finding: (
+            named(finding, "BatchNorm1d", "LayerNorm", "Conv2d")
+            and finding.kind == "ours refuses"
+            and finding.configuration.inputs[0].dtype != torch.float32
+        ),
+    ),
+    Difference(
+        "infinite terms in another order",
+        "A sum of infinities of both signs, or a product of one with 0, has no value.",
+        lambda finding: (
+            named(finding, "LayerNorm", "BatchNorm1d")
+            and finding.kind == "value"
+            and not any(math.isfinite(number) for number in (*finding.ours, *finding.same))
+        ),
+    ),
+    Difference(
+        "variances whose sums overflow in single precision",
+        "They are infinite here and in torch.nn on a GPU; on the CPU it sums in double precision.",
+        overflowing_squares,
+    ),
+    Difference(
         "BatchNorm1d of no channels",
         "There is nothing to normalise; torch.nn fails at its first channel.",
         refused("BatchNorm1d", "index 0 out of range"),
+    ),
+    Difference(
+        "Embedding of no features with a largest norm of infinite order",
+        "The norm of nothing is 0; torch.nn refuses to take it.",
+        refused("Embedding", "cannot compute the inf norm on an empty tensor"),
     ),
     Difference(
         "NLLLoss of a prediction with gaps in memory",
