@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -29,7 +30,7 @@ from plaingrad.train.loop import fit_one
 from plaingrad.train.metrics import Metric
 from plaingrad.train.order import Shuffle
 from plaingrad.train.randomness import drawn
-from plaingrad.train.threads import threads
+from plaingrad.train.threads import set_threads
 
 SECONDS_PER_LOOK = 0.25  # at how far the networks are
 
@@ -133,10 +134,9 @@ def fit_many(
         for i, (model, *row) in enumerate(zip(models, *own.values()))
     ]
     with interrupt, bar(trials, progress) as look:
-        with threads(1):
-            sweep.run(trials, workers, look)
+        sweep.run(trials, workers, 1, look)
         sweep.side_by_side = False
-        sweep.run([trial for trial in trials if trial.deferred], 1, look)
+        sweep.run([trial for trial in trials if trial.deferred], 1, torch.get_num_threads(), look)
     failed = [trial for trial in trials if trial.diverged]
     if failed:
         numbers = ", ".join(str(trial.number) for trial in failed)
@@ -165,9 +165,9 @@ class Sweep:
         """Whether no further epoch should begin."""
         return self.failed or self.interrupt.requested
 
-    def run(self, trials: list[Trial], workers: int, look: Any) -> None:
-        """Run trials by so many threads, looking at them now and then."""
-        with ThreadPoolExecutor(workers, thread_name_prefix="plaingrad") as pool:
+    def run(self, trials: list[Trial], workers: int, threads: int, look: Any) -> None:
+        """Run trials by workers with so many of torch's threads each, looking at them now and then."""
+        with ThreadPoolExecutor(workers, "plaingrad", set_threads, (threads,)) as pool:
             try:
                 waiting: set[Future[None]] = {pool.submit(trial.train) for trial in trials}
                 while waiting:
