@@ -102,7 +102,16 @@ class Declared:
 
     def __init_subclass__(cls, **details: Any) -> None:
         super().__init_subclass__(**details)
+        inherited = getattr(cls, "options", {})
+        for name, value in vars(cls).items():
+            if name in inherited and not isinstance(value, Field):
+                raise ValueError(f"{cls.__name__}: expected {name} = option(...), got {value!r}")
         dataclass(eq=False, repr=False, match_args=False)(cls)
+        for each in arguments(cls):
+            if "expected" not in each.metadata:
+                got = "no value" if each.default is MISSING else repr(each.default)
+                expected = f"{each.name} = option(...), or a ClassVar if it is no option"
+                raise ValueError(f"{cls.__name__}: expected {expected}, got {got}")
         known = {each.name: each.metadata["expected"] for each in arguments(cls)}
         cls.options = {name: expected for name, expected in known.items() if expected is not None}
         for name in cls.options.keys() & vars(cls).keys():
