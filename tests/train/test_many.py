@@ -144,7 +144,7 @@ def test_networks_of_one_shape_share_one_compilation(tmp_path: Path, monkeypatch
     monkeypatch.setenv("PLAINGRAD_CACHE", str(tmp_path))
     compiled = []
     original = cache._obtained
-    monkeypatch.setattr(cache, "_obtained", lambda source: compiled.append(source) or original(source))
+    monkeypatch.setattr(cache, "_obtained", lambda *given: compiled.append(given) or original(*given))
     models = [network(2, 6, 1, seed=i) for i in range(4)]
     sweep(models, optimizers=sgd(models, 0.1, 0.2, 0.3, 0.4), seeds=[0, 1, 2, 3], workers=4)
     assert len(compiled) == 1

@@ -128,7 +128,7 @@ def fit_many(
     for kind, number in zip(kinds, own["epochs"]):
         epochs_alike[kind] += number
     interrupt = Interrupt()
-    sweep = Sweep(interrupt, epochs_alike)
+    sweep = Sweep(interrupt, epochs_alike, progress)
     trials = [
         Trial(i, model, data, shared | dict(zip(own, row)), sweep, kinds[i])
         for i, (model, *row) in enumerate(zip(models, *own.values()))
@@ -151,12 +151,14 @@ class Sweep:
     Attributes:
         interrupt: notes Ctrl-C.
         epochs: of all networks of each kind together; those of one kind share what is compiled.
+        verbose: whether progress is shown.
         side_by_side: whether several networks are trained at once.
         failed: whether one of them has met an error.
     """
 
     interrupt: Interrupt
     epochs: Counter[Any]
+    verbose: bool
     side_by_side: bool = True
     failed: bool = False
 
@@ -209,7 +211,7 @@ class Trial(Callback):
     ) -> None:
         self.number, self.model, self.data, self.sweep, self.kind = number, model, data, sweep, kind
         self.options = {**options, "callbacks": [self, *options["callbacks"]]}
-        self.epochs = 0
+        self.epochs, self.verbose = 0, sweep.verbose
         self.history = History(stopped="interrupted before it began")
         self.deferred = self.diverged = False
 

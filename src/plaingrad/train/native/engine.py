@@ -33,14 +33,17 @@ class NativeEngine:
         task: what to do.
         program: what `lower_training` makes of the task, if that is known.
         reason: why it is this engine.
+        verbose: whether to say so if compiling takes long.
 
     Raises:
         NotLoweredError: something in it is not known to the kernels.
         BuildError: the program cannot be compiled.
     """
 
-    def __init__(self, task: Task, program: Program | None = None, reason: str = "") -> None:
-        self.name, self.reason = "native", reason
+    def __init__(
+        self, task: Task, program: Program | None = None, reason: str = "", verbose: bool = False
+    ) -> None:
+        self.name, self.reason, self.verbose = "native", reason, verbose
         self.task = task
         self.inputs, self.targets = task.data.inputs.contiguous(), task.data.targets.contiguous()
         self.weights = None if task.weights is None else task.weights.contiguous()
@@ -54,7 +57,7 @@ class NativeEngine:
         self.program = program
         self.learned = {tensor for tensor, number in zip(program.tensors, program.groups) if number >= 0}
         self.frozen = self._frozen()
-        loaded = library(program.source)
+        loaded = library(program.source, self.verbose)
         self.run = loaded.train
         self.run.argtypes, self.run.restype = [WHOLE, WHOLE], WHOLE
         self.evaluate = loaded.evaluate
