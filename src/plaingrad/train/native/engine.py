@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from plaingrad.optim.optimizer import accumulator
-from plaingrad.optim.segment import Segment
+from plaingrad.optim.segment import Segment, accumulator
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.eager import EagerEngine
 from plaingrad.train.native.builder import BuildError
