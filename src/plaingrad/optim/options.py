@@ -98,13 +98,12 @@ def documented(text: str | None, rule: type) -> str | None:
 class Declared:
     """A class whose constructor, options and documentation are made from its fields."""
 
-    options: ClassVar[dict[str, Expected]]
+    options: ClassVar[dict[str, Expected]] = {}
 
     def __init_subclass__(cls, **details: Any) -> None:
         super().__init_subclass__(**details)
-        inherited = getattr(cls, "options", {})
         for name, value in vars(cls).items():
-            if name in inherited and not isinstance(value, Field):
+            if name in cls.options and not isinstance(value, Field):
                 raise ValueError(f"{cls.__name__}: expected {name} = option(...), got {value!r}")
         dataclass(eq=False, repr=False, match_args=False)(cls)
         for each in arguments(cls):
