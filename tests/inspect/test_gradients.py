@@ -14,7 +14,7 @@ from conformance.table import CASES
 from plaingrad import nn
 from plaingrad.inspect import check_gradients
 from plaingrad.inspect.gradients.hints import hint as guess
-from plaingrad.inspect.gradients.report import told_apart
+from plaingrad.inspect.gradients.report import distinct
 from plaingrad.module import Module, ModuleError
 from plaingrad.parameter import Buffer, Parameter
 
@@ -260,5 +260,5 @@ def test_a_factor_is_named_unless_it_is_near_one(factor: float, hint: str) -> No
 
 
 def test_numbers_that_differ_look_different() -> None:
-    assert told_apart(1.0, 2.0) == ("1", "2")
-    assert told_apart(1.0000001, 1.0) == ("1.0000001", "1")
+    assert distinct(1.0, 2.0) == ("1", "2")
+    assert distinct(1.0000001, 1.0) == ("1.0000001", "1")

@@ -87,3 +87,15 @@ def test_a_table_that_does_not_fit() -> None:
         nn.Embedding(5, 3, _weight=torch.zeros(2, 2))
     with pytest.raises(ModuleError, match=r"expected a table \(num_embeddings, embedding_dim\), got \(3,\)"):
         nn.Embedding.from_pretrained(torch.zeros(3))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("options", [{}, {"scale_grad_by_freq": True}])
+def test_what_many_rows_add_to_one_is_rounded_once(dtype: torch.dtype, options: dict[str, Any]) -> None:
+    layer = nn.Embedding(3, 5, dtype=dtype, **options)
+    dy = torch.rand(4096, 5, generator=torch.Generator().manual_seed(0)).to(dtype)
+    layer(torch.ones(4096, dtype=torch.int64))
+    layer.backward(dy)
+    expected = dy.double().mean(0) if options else dy.double().sum(0)
+    torch.testing.assert_close(layer.weight.grad[1].double(), expected, rtol=torch.finfo(dtype).eps, atol=0)
+    assert not layer.weight.grad[[0, 2]].any()

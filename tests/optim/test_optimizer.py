@@ -7,7 +7,7 @@ import inspect
 import io
 import pickle
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -496,6 +496,32 @@ def test_options_are_documented_in_the_order_of_the_signature(name: str) -> None
     assert re.findall(r"^\s+(\w+): \S.*\.$", section[1], re.MULTILINE) == list(
         inspect.signature(rule).parameters
     )
+
+
+@pytest.mark.parametrize(
+    ("base", "annotations", "values", "message"),
+    [
+        (optim.Optimizer, {"beta": float}, {"beta": 0.9}, "beta = .*, or a ClassVar if .*, got 0.9"),
+        (optim.Optimizer, {"beta": float}, {}, "beta = .*, or a ClassVar if .*, got no value"),
+        (optim.Adam, {"eps": float}, {"eps": 0.5}, "eps = .*, got 0.5"),
+        (optim.Adam, {"eps": ClassVar[float]}, {"eps": 0.5}, "eps = .*, got 0.5"),
+        (optim.Adam, {}, {"eps": 0.5}, "eps = .*, got 0.5"),
+    ],
+)
+def test_an_option_that_is_not_declared_as_one_is_refused(
+    base: type, annotations: dict[str, Any], values: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^Rule: expected {message}$"):
+        type("Rule", (base,), {"__annotations__": annotations, **values})
+
+
+def test_a_rule_may_have_constants() -> None:
+    class Rule(optim.Adam):
+        needs_shapes = True
+        power: ClassVar[int] = 2
+
+    assert Rule.options == optim.Adam.options
+    assert Rule.needs_shapes
 
 
 def test_options_belong_to_groups_alone() -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from optim.rules import NAMES, SHAPES, Pair, options
 from plaingrad import Parameter, optim
-from plaingrad.optim.optimizer import Optimizer, accumulator
+from plaingrad.optim.optimizer import Optimizer
 from plaingrad.optim.options import NON_NEGATIVE, option
+from plaingrad.optim.segment import accumulator
 
 some = st.lists(st.integers(0, len(SHAPES) - 1), max_size=len(SHAPES), unique=True)
 every_rule = pytest.mark.parametrize("name", NAMES)

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from plaingrad import nn, optim
+from plaingrad import compile_predict, fit_many, nn, optim
+from plaingrad.estimators import MLPRegressor
 from plaingrad.module import Module
 from plaingrad.train import History, engine
 from plaingrad.train.callbacks import Callback
-from plaingrad.train.native import cost
+from plaingrad.train.native import builder, cache, cost
 from train.small import Noise, network, plane, run
 
 
@@ -117,3 +120,43 @@ def test_a_compiler_that_fails_is_no_end_of_training(
     broken.chmod(0o755)
     monkeypatch.setenv("CXX", str(broken))
     assert "error: out of luck" in run(network(2, 7, 1), plane()).engine_reason
+
+
+def trained(progress: bool) -> None:
+    run(network(2, 1), plane(), engine="native", progress=progress)
+
+
+def trained_side_by_side(progress: bool) -> None:
+    model = network(2, 1)
+    optimizer = optim.SGD(model.parameters(), lr=0.05)
+    options: dict[str, Any] = {"loss": nn.MSELoss(), "epochs": 1, "batch_size": 4}
+    fit_many([model], plane(), optimizers=[optimizer], engine="native", progress=progress, **options)
+
+
+def predicting(progress: bool) -> None:
+    compile_predict(network(2, 1), progress=progress)
+
+
+def estimated(verbose: bool) -> None:
+    X, y = (each.numpy() for each in plane())
+    model = MLPRegressor(hidden_layer_sizes=(), max_iter=1, engine="native", verbose=verbose)
+    model.fit(X, y[:, 0])
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("progress", [True, False])
+@pytest.mark.parametrize("call", [trained, trained_side_by_side, predicting, estimated])
+def test_compiling_is_announced_where_progress_is(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    call: Callable[[bool], None],
+    progress: bool,
+) -> None:
+    monkeypatch.setenv("PLAINGRAD_CACHE", str(tmp_path))
+    monkeypatch.setattr(cache, "_loaded", {})
+    monkeypatch.setattr(builder, "SECONDS_IN_SILENCE", 0.0)
+    for said in ["compiling the network\n" if progress else "", ""]:
+        call(progress)
+        assert capfd.readouterr().err == said
+    assert list(tmp_path.glob("*.so"))

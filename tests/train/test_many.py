@@ -117,11 +117,34 @@ def test_the_process_is_as_before() -> None:
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+@pytest.mark.parametrize(("engine", "expected"), [("native", 1), ("eager", 3)])
+def test_networks_side_by_side_have_a_thread_each(engine: str, expected: int) -> None:
+    seen = []
+
+    class Threads(Callback):
+        def on_train_begin(self, logs: dict[str, float]) -> None:
+            seen.append(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        sweep(
+            [network(2, 300, 300, 1, seed=i) for i in range(2)],
+            plane(256),
+            batch_size=256,
+            engine=engine,
+            callbacks=[[Threads()], [Threads()]],
+        )
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [expected, expected]
+
+
 def test_networks_of_one_shape_share_one_compilation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLAINGRAD_CACHE", str(tmp_path))
     compiled = []
     original = cache._obtained
-    monkeypatch.setattr(cache, "_obtained", lambda source: compiled.append(source) or original(source))
+    monkeypatch.setattr(cache, "_obtained", lambda *given: compiled.append(given) or original(*given))
     models = [network(2, 6, 1, seed=i) for i in range(4)]
     sweep(models, optimizers=sgd(models, 0.1, 0.2, 0.3, 0.4), seeds=[0, 1, 2, 3], workers=4)
     assert len(compiled) == 1

@@ -86,6 +86,7 @@ class Convergence(Callback):
         continued: bool = False,
     ) -> None:
         self.estimator, self.record, self.samples = estimator, record, samples
+        self.verbose = bool(estimator.verbose)
         self.objective, self.report_held_out = objective, report_held_out
         self.score, self.continued = score, continued
         self.begun, self.seconds = time.perf_counter(), estimator.max_time or math.inf
@@ -172,7 +173,7 @@ class Convergence(Callback):
             group["lr"] = rate
 
     def tell(self, line: str) -> None:
-        if self.estimator.verbose:
+        if self.verbose:
             print(line)
 
 

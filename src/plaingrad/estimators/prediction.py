@@ -32,16 +32,22 @@ class Predictor:
         codes: what becomes of the columns that hold codes.
         compiled: whether to compile the networks, where that can be done; None for where a call has so many
             rows that it pays.
+        verbose: whether to say so if compiling takes long.
 
     Attributes:
         exposed: whether the parameters can be written to without torch, which counts their versions, knowing.
     """
 
     def __init__(
-        self, modules: Sequence[Module], link: str, codes: Codes = NO_CODES, compiled: bool | None = None
+        self,
+        modules: Sequence[Module],
+        link: str,
+        codes: Codes = NO_CODES,
+        compiled: bool | None = None,
+        verbose: bool = False,
     ) -> None:
         self.modules, self.link, self.codes, self.compiled = modules, link, codes, compiled
-        self.exposed = False
+        self.exposed, self.verbose = False, verbose
         self._functions: list[CompiledPredictor] | None = None
         self._seen: list[tuple[int, int]] = []
 
@@ -69,7 +75,7 @@ class Predictor:
         if self._functions is None:
             try:
                 shape = tuple(inputs.shape[1:])
-                functions = [compile_predict(module, shape) for module in self.modules]
+                functions = [compile_predict(module, shape, progress=self.verbose) for module in self.modules]
             except ValueError:
                 self.compiled = False
                 return []

@@ -210,7 +210,8 @@ def set_curves(estimator: Any) -> None:
 def predictor(estimator: Any) -> Predictor:
     """What a trained estimator predicts with."""
     compiled = {"native": True, "eager": False, "auto": None}[estimator.engine]
-    return Predictor(estimator.modules_, estimator.out_activation_, estimator._codes, compiled)
+    verbose = bool(estimator.verbose)
+    return Predictor(estimator.modules_, estimator.out_activation_, estimator._codes, compiled, verbose)
 
 
 def batch_size(estimator: Any, samples: int) -> int:

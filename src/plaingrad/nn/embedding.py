@@ -135,12 +135,16 @@ class Embedding(Module):
         rows = self.restore(dy)
         if not learned(self.weight):
             return
-        drows = dy.reshape(len(rows), self.embedding_dim)
+        drows = widen(dy.reshape(len(rows), self.embedding_dim))
         if self.padding_idx is not None:
             drows = drows.masked_fill((rows == self.padding_idx).unsqueeze(-1), 0)
         if self.scale_grad_by_freq:
             drows = drows / rows.bincount(minlength=self.num_embeddings)[rows].unsqueeze(-1)
-        self.weight.grad.index_add_(0, rows, drows)
+        # Kernels that add row by row would round as often in half precision; not all do.
+        dweight = self.weight.grad
+        summed = widen(dweight).index_add_(0, rows, drows)
+        if summed is not dweight:
+            dweight.copy_(summed)
 
     def _look_up(self, rows: Int[Tensor, " rows"]) -> Float[Tensor, "rows embedding_dim"]:
         try:

@@ -78,10 +78,10 @@ class Parallel(Container):
         if self.combine == "concat" and not -first.ndim <= self.dim < first.ndim:
             raise ModuleError(self, f"expected branches with an axis {self.dim}, got {shape(first)}")
         for name, part in zip(self._children, parts):
-            wanted = list(first.shape)
+            expected = list(first.shape)
             if self.combine == "concat" and part.ndim == first.ndim:
-                wanted[self.dim] = part.shape[self.dim]
-            if list(part.shape) != wanted or part.dtype != first.dtype:
+                expected[self.dim] = part.shape[self.dim]
+            if list(part.shape) != expected or part.dtype != first.dtype:
                 free = f", free along axis {self.dim}" if self.combine == "concat" else ""
                 alike = f"{shape(first)} of {first.dtype} as branch {next(iter(self._children))}{free}"
                 came = f"{shape(part)} of {part.dtype}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from plaingrad.optim.optimizer import Optimizer, Vector, accumulator
+from plaingrad.optim.optimizer import Optimizer, Vector
 from plaingrad.optim.options import NON_NEGATIVE, option
-from plaingrad.optim.segment import Group, State
+from plaingrad.optim.segment import Group, State, accumulator
 
 
 class Adagrad(Optimizer):

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from plaingrad.optim.optimizer import Optimizer, Vector, accumulator
+from plaingrad.optim.optimizer import Optimizer, Vector
 from plaingrad.optim.options import FLAG, FRACTIONS, NON_NEGATIVE, option
-from plaingrad.optim.segment import Group, State
+from plaingrad.optim.segment import Group, State, accumulator
 
 
 class Adam(Optimizer):

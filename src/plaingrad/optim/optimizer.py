@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.optim.clip import clip_to_norm
+from plaingrad.optim.group import completed
 from plaingrad.optim.options import (
     FLAG,
     NON_NEGATIVE,
@@ -20,7 +21,7 @@ from plaingrad.optim.options import (
     option,
 )
 from plaingrad.optim.segment import Group, Segment, State, bind, divided, learning
-from plaingrad.optim.state import described, expect_alike, restored, state_of
+from plaingrad.optim.state import described, expect_alike, expect_groups, restored, state_of
 from plaingrad.parameter import FlatStorage, Parameter
 
 Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
@@ -87,7 +88,7 @@ class Optimizer(Declared):
         self._segments: list[list[Segment]] = []
         for i, group in enumerate(groups):
             where = name + (f" param_groups[{i}]" if len(groups) > 1 else "")
-            self.param_groups.append(self._group(where, group))
+            self.param_groups.append(self._checked(where, group))
         for group in self.param_groups:
             self._hold(group["params"])
 
@@ -100,7 +101,7 @@ class Optimizer(Declared):
         Raises:
             ValueError: as for the constructor.
         """
-        group = self._group(f"{type(self).__name__} param_groups[{len(self.param_groups)}]", param_group)
+        group = self._checked(f"{type(self).__name__} param_groups[{len(self.param_groups)}]", param_group)
         self.param_groups.append(group)
         self._hold(group["params"])
 
@@ -257,17 +258,10 @@ class Optimizer(Declared):
             ValueError: it does not fit.
         """
         name = type(self).__name__
-        if state.keys() != {"clip_norm", "param_groups", "state"}:
-            expected = "a state with clip_norm, param_groups and state"
-            raise ValueError(f"{name}: expected {expected}, got {list(state)}")
-        groups, memories = state["param_groups"], state["state"]
-        if not len(groups) == len(memories) == len(self.param_groups):
-            raise ValueError(
-                f"{name}: expected a state of {len(self.param_groups)} parameter groups, got {len(groups)}"
-            )
+        expect_groups(name, state, len(self.param_groups))
         expect(name, "clip_norm", POSITIVE_OR_NONE, state["clip_norm"])
-        segments = []
-        for i, (own, group, memory) in enumerate(zip(self.param_groups, groups, memories)):
+        groups, segments = state["param_groups"], []
+        for i, (own, group, memory) in enumerate(zip(self.param_groups, groups, state["state"])):
             where = f"{name} param_groups[{i}]"
             expect_alike(where, group, described(own))
             self.check(where, group)
@@ -276,24 +270,10 @@ class Optimizer(Declared):
         for own, group in zip(self.param_groups, groups):
             own.update((key, option) for key, option in group.items() if key != "shapes")
 
-    def _group(self, where: str, group: Any) -> Group:
-        if not isinstance(group, dict) or "params" not in group:
-            raise ValueError(f"{where}: expected a dict with 'params', got {group!r}")
-        params = group["params"]
-        params = [params] if isinstance(params, Parameter) else list(dict.fromkeys(params))
-        if not params:
-            raise ValueError(f"{where}: expected at least one parameter, got none")
-        for param in params:
-            if not isinstance(param, Parameter):
-                raise ValueError(f"{where}: expected instances of Parameter, got a {type(param).__name__}")
-            if any(param in earlier["params"] for earlier in self.param_groups):
-                raise ValueError(f"{where}: expected each parameter in one group, got {param} in two")
-        unknown = [name for name in group if name not in self.defaults and name != "params"]
-        if unknown:
-            raise ValueError(f"{where}: expected options among {list(self.defaults)}, got {unknown}")
-        complete = {**self.defaults, **group, "params": params}
-        self.check(where, complete)
-        return complete
+    def _checked(self, where: str, group: Any) -> Group:
+        group = completed(where, group, self.defaults, self.param_groups)
+        self.check(where, group)
+        return group
 
     def _hold(self, params: list[Parameter]) -> None:
         storage = FlatStorage.of(params)
@@ -315,10 +295,3 @@ class Optimizer(Declared):
             options = [f"{name}={group[name]!r}" for name in self.options]
             lines.append(f"{type(self).__name__}({', '.join(options)})")
         return "\n".join(lines)
-
-
-def accumulator(state: State, name: str, like: Tensor, start: float = 0.0) -> Tensor:
-    """The tensor of this name in a state, made like another when it is first asked for."""
-    if name not in state:
-        state[name] = torch.full_like(like, start)
-    return state[name]

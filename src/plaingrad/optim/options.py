@@ -98,11 +98,19 @@ def documented(text: str | None, rule: type) -> str | None:
 class Declared:
     """A class whose constructor, options and documentation are made from its fields."""
 
-    options: ClassVar[dict[str, Expected]]
+    options: ClassVar[dict[str, Expected]] = {}
 
     def __init_subclass__(cls, **details: Any) -> None:
         super().__init_subclass__(**details)
+        for name, value in vars(cls).items():
+            if name in cls.options and not isinstance(value, Field):
+                raise ValueError(f"{cls.__name__}: expected {name} = option(...), got {value!r}")
         dataclass(eq=False, repr=False, match_args=False)(cls)
+        for each in arguments(cls):
+            if "expected" not in each.metadata:
+                got = "no value" if each.default is MISSING else repr(each.default)
+                expected = f"{each.name} = option(...), or a ClassVar if it is no option"
+                raise ValueError(f"{cls.__name__}: expected {expected}, got {got}")
         known = {each.name: each.metadata["expected"] for each in arguments(cls)}
         cls.options = {name: expected for name, expected in known.items() if expected is not None}
         for name in cls.options.keys() & vars(cls).keys():

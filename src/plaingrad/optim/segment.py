@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from plaingrad.parameter import FlatStorage, Parameter
@@ -111,3 +112,10 @@ def moved(state: State, like: Tensor, copy: bool = False) -> State:
         name: entry.to(like, copy=copy) if isinstance(entry, Tensor) else entry
         for name, entry in state.items()
     }
+
+
+def accumulator(state: State, name: str, like: Tensor, start: float = 0.0) -> Tensor:
+    """The tensor of this name in a state, made like another when it is first asked for."""
+    if name not in state:
+        state[name] = torch.full_like(like, start)
+    return state[name]

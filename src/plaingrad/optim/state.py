@@ -19,6 +19,20 @@ def described(group: Group) -> Group:
     return {**options, "shapes": [shape(parameter.value) for parameter in group["params"]]}
 
 
+def expect_groups(where: str, state: dict[str, Any], count: int) -> None:
+    """Refuse an optimizer's state that is not of so many groups.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if state.keys() != {"clip_norm", "param_groups", "state"}:
+        expected = "a state with clip_norm, param_groups and state"
+        raise ValueError(f"{where}: expected {expected}, got {list(state)}")
+    groups = state["param_groups"]
+    if not len(groups) == len(state["state"]) == count:
+        raise ValueError(f"{where}: expected a state of {count} parameter groups, got {len(groups)}")
+
+
 def expect_alike(where: str, group: Group, own: Group) -> None:
     """Refuse a group's description that names other options or shapes than its own.
 

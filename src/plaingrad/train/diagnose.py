@@ -105,8 +105,8 @@ def find(task: Task, order: Tensor | None) -> Finding | None:
     with watch.watching():
         try:
             EagerEngine(checked).run_epoch(order)
-        except _FoundError as found:
-            return found.finding
+        except _FoundError as error:
+            return error.finding
     return None
 
 
@@ -118,13 +118,13 @@ class _FoundError(Exception):
 class _Watch:
     def __init__(self, task: Task) -> None:
         self.task, self.loss = task, task.loss
-        self.places = [*_walk(task.model, ()), *_walk(task.loss, ())]
-        self.chains = {id(module): chain for module, chain in self.places}
+        self.paths = [*_walk(task.model, ()), *_walk(task.loss, ())]
+        self.chains = {id(module): chain for module, chain in self.paths}
         self.step = self.updates = 0
         self.learning = False  # whether the batch counts for something, and so is learned from
         self.infinite = [  # a mask's -inf, for instance
             buffer
-            for module, _ in self.places
+            for module, _ in self.paths
             for _, buffer in _own_buffers(module)
             if not all_finite(buffer.value)
         ]
@@ -137,7 +137,7 @@ class _Watch:
         loss = torch.tensor(logs["loss"], dtype=torch.float64)
         self.check(self.loss, (), "output", "its mean over the weights", loss)
         self.updates, self.learning = self.updates + self.learning, False
-        for module, chain in self.places:
+        for module, chain in self.paths:
             self.check_parameters(module, chain)
             self.check_buffers(module, chain)
 
@@ -147,12 +147,14 @@ class _Watch:
         with self.task.model.watched(self.checked), self.loss.watched(self.checked):
             yield
 
-    def checked(self, module: Module, name: str, run: Callable[..., Any], *given: Any, **options: Any) -> Any:
+    def checked(
+        self, module: Module, name: str, run: Callable[..., Any], *arguments: Any, **options: Any
+    ) -> Any:
         """Run a forward or a backward, and look at everything that goes in and comes out."""
         chain = self.chains[id(module)]
         if name == "backward":
             self.learning = True
-            dx = run(*given)
+            dx = run(*arguments)
             for field, parameter in _own_parameters(module):
                 if parameter.has_grad:
                     self.check(module, chain, "gradient", f"the gradient of its {field}", parameter.grad)
@@ -160,12 +162,12 @@ class _Watch:
             return dx
         if not any(module.named_children()):
             # what a container gets, the first module inside gets too, and is the better name
-            self.check(module, chain, "input", "its input", given)
+            self.check(module, chain, "input", "its input", arguments)
         self.check_parameters(module, chain)
-        y = run(*given, **options)
-        if module is self.loss and not self.loss.shares(*given).sum():
+        y = run(*arguments, **options)
+        if module is self.loss and not self.loss.shares(*arguments).sum():
             return y  # a mean of nothing is NaN, but nothing follows from it
-        cause = f" from inputs up to {_size(given)}"
+        cause = f" from inputs up to {_size(arguments)}"
         self.check(module, chain, "output", "its output", y, cause)
         self.check_buffers(module, chain, cause)
         return y
@@ -185,15 +187,15 @@ class _Watch:
         for value in tensors(values):
             bad = ~torch.isfinite(value)
             if bad.any():
-                place = bad.nonzero()[0].tolist()
-                where = f" at {place}" if place else ""
-                problem = f"{subject} became {value[tuple(place)].item()}{where}{cause}"
+                index = bad.nonzero()[0].tolist()
+                where = f" at {index}" if index else ""
+                problem = f"{subject} became {value[tuple(index)].item()}{where}{cause}"
                 error = ModuleError(module, problem)
                 for container, name in reversed(chain):
                     error.inside(container, name)
                 path = "loss" if module is self.loss else ".".join(name for _, name in chain)
-                told = str(error).removesuffix(f": {problem}")
-                raise _FoundError(Finding(self.step, self.updates, path, told, kind, problem))
+                location = str(error).removesuffix(f": {problem}")
+                raise _FoundError(Finding(self.step, self.updates, path, location, kind, problem))
 
 
 def _walk(module: Module, chain: Chain) -> Iterator[tuple[Module, Chain]]:

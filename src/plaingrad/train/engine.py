@@ -48,7 +48,7 @@ class Engine(Protocol):
         ...
 
 
-def choose(name: str, task: Task, epochs: int, tell: bool = False) -> Engine:
+def choose(name: str, task: Task, epochs: int, verbose: bool = False) -> Engine:
     """The engine of that name for that task.
 
     Args:
@@ -56,7 +56,8 @@ def choose(name: str, task: Task, epochs: int, tell: bool = False) -> Engine:
             where the eager time exceeds half the time of compiling, both as `cost` estimates them.
         task: what to do in each epoch.
         epochs: how often, for all networks of one shape in the call together.
-        tell: whether to print once why a run long enough to be compiled runs eagerly.
+        verbose: whether to print once why a run long enough to be compiled runs eagerly, and that a network
+            is being compiled if it takes long.
 
     Raises:
         ValueError: there is no such engine, or it cannot do the task.
@@ -69,16 +70,16 @@ def choose(name: str, task: Task, epochs: int, tell: bool = False) -> Engine:
     split = f", on {threads} threads" if threads > 1 else ""
     if name == "native":
         try:
-            return NativeEngine(task, lower_training(task, threads), f"asked for{split}")
+            return NativeEngine(task, lower_training(task, threads), f"asked for{split}", verbose)
         except (NotLoweredError, BuildError) as error:
             raise ValueError(f"engine 'native' cannot run this: {error}") from error
     estimate = cost.estimate(task, epochs)
     if not estimate.worth_compiling:
         return EagerEngine(task, f"eager: {estimate}")
     try:
-        return NativeEngine(task, lower_training(task, threads), f"native: {estimate}{split}")
+        return NativeEngine(task, lower_training(task, threads), f"native: {estimate}{split}", verbose)
     except (NotLoweredError, BuildError) as error:
-        if tell:
+        if verbose:
             _tell_once(f"training eagerly, not compiled: {error}")
         return EagerEngine(task, f"eager: {error}")
 

@@ -197,7 +197,7 @@ def fit_one(
             if part is not None:
                 _try(model, part, loss, measured)
         _try_last_batch(task)
-        runner = choose(engine, task, epochs_alike, tell=progress)
+        runner = choose(engine, task, epochs_alike, any(callback.verbose for callback in callbacks))
         history.engine, history.engine_reason = runner.name, runner.reason
         interrupt = around.enter_context(Interrupt())
         for callback in callbacks:

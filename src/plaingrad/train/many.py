@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -29,7 +30,7 @@ from plaingrad.train.loop import fit_one
 from plaingrad.train.metrics import Metric
 from plaingrad.train.order import Shuffle
 from plaingrad.train.randomness import drawn
-from plaingrad.train.threads import threads
+from plaingrad.train.threads import set_threads
 
 SECONDS_PER_LOOK = 0.25  # at how far the networks are
 
@@ -127,16 +128,15 @@ def fit_many(
     for kind, number in zip(kinds, own["epochs"]):
         epochs_alike[kind] += number
     interrupt = Interrupt()
-    sweep = Sweep(interrupt, epochs_alike)
+    sweep = Sweep(interrupt, epochs_alike, progress)
     trials = [
         Trial(i, model, data, shared | dict(zip(own, row)), sweep, kinds[i])
         for i, (model, *row) in enumerate(zip(models, *own.values()))
     ]
     with interrupt, bar(trials, progress) as look:
-        with threads(1):
-            sweep.run(trials, workers, look)
+        sweep.run(trials, workers, 1, look)
         sweep.side_by_side = False
-        sweep.run([trial for trial in trials if trial.deferred], 1, look)
+        sweep.run([trial for trial in trials if trial.deferred], 1, torch.get_num_threads(), look)
     failed = [trial for trial in trials if trial.diverged]
     if failed:
         numbers = ", ".join(str(trial.number) for trial in failed)
@@ -151,12 +151,14 @@ class Sweep:
     Attributes:
         interrupt: notes Ctrl-C.
         epochs: of all networks of each kind together; those of one kind share what is compiled.
+        verbose: whether progress is shown.
         side_by_side: whether several networks are trained at once.
         failed: whether one of them has met an error.
     """
 
     interrupt: Interrupt
     epochs: Counter[Any]
+    verbose: bool
     side_by_side: bool = True
     failed: bool = False
 
@@ -165,9 +167,9 @@ class Sweep:
         """Whether no further epoch should begin."""
         return self.failed or self.interrupt.requested
 
-    def run(self, trials: list[Trial], workers: int, look: Any) -> None:
-        """Run trials by so many threads, looking at them now and then."""
-        with ThreadPoolExecutor(workers, thread_name_prefix="plaingrad") as pool:
+    def run(self, trials: list[Trial], workers: int, threads: int, look: Any) -> None:
+        """Run trials by workers with so many of torch's threads each, looking at them now and then."""
+        with ThreadPoolExecutor(workers, "plaingrad", set_threads, (threads,)) as pool:
             try:
                 waiting: set[Future[None]] = {pool.submit(trial.train) for trial in trials}
                 while waiting:
@@ -209,7 +211,7 @@ class Trial(Callback):
     ) -> None:
         self.number, self.model, self.data, self.sweep, self.kind = number, model, data, sweep, kind
         self.options = {**options, "callbacks": [self, *options["callbacks"]]}
-        self.epochs = 0
+        self.epochs, self.verbose = 0, sweep.verbose
         self.history = History(stopped="interrupted before it began")
         self.deferred = self.diverged = False
 

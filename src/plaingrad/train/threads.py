@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,10 +41,45 @@ def threads_for(model: Module, batch: Tensor) -> Iterator[None]:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Let torch use so many threads, and afterwards as many as before."""
+    """Let torch use so many threads for what is called from here, and afterwards as many as before."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    set_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        set_threads(before)
+
+
+_setting = threading.Lock()
+
+
+def set_threads(count: int) -> None:
+    """Let torch use so many threads for what the calling thread of Python does.
+
+    OpenMP and MKL keep the number for each thread that calls them, so trainings at once do not meet. But
+    torch also notes the last number that any thread has set, and begins with it in every new thread: a
+    training that starts there while another one runs would take that one's number for the user's, and leave
+    it behind. So the note is put back, for which it takes a new thread: only there can it be read, and only
+    there can it be set without changing the number here.
+    """
+    if count == torch.get_num_threads():
+        return
+    read, changed = threading.Event(), threading.Event()
+
+    def keep_note() -> None:
+        noted = torch.get_num_threads()
+        read.set()
+        changed.wait()
+        torch.set_num_threads(noted)
+
+    with _setting:
+        # Started before the change, so that the note is wrong for no longer than it takes to wake it. A
+        # thread that uses torch for the first time just then begins with this number, and nobody can tell.
+        keeper = threading.Thread(target=keep_note)
+        keeper.start()
+        try:
+            read.wait()
+            torch.set_num_threads(count)
+        finally:
+            changed.set()
+            keeper.join()

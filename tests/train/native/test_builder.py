@@ -147,11 +147,11 @@ def test_a_mistake_in_the_source_is_told_by_its_place(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("verbose", [True, False])
 @pytest.mark.parametrize("terminal", [True, False])
-def test_a_terminal_is_told_when_it_takes_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool
+def test_compiling_that_takes_long_says_so_if_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool, verbose: bool
 ) -> None:
-    slow = script(tmp_path / "slow", f'read line < "{tmp_path}/go"; {FIND_OUTPUT}; echo x > "$2"')
     os.mkfifo(tmp_path / "go")
     go = os.open(tmp_path / "go", os.O_RDWR)
 
@@ -160,15 +160,28 @@ def test_a_terminal_is_told_when_it_takes_long(
             os.write(go, b"go\n")  # not compiled before it is announced
             return super().add_task(*args, **options)
 
-    console = Console(file=io.StringIO(), force_terminal=terminal, color_system=None)
-    monkeypatch.setattr(builder, "Console", lambda: console)
+    file = io.StringIO()
+    monkeypatch.setattr(
+        builder, "Console", lambda stderr: Console(file=file, force_terminal=terminal, color_system=None)
+    )
     monkeypatch.setattr(builder, "Progress", Announcement)
     monkeypatch.setattr(builder, "SECONDS_IN_SILENCE", 0.0)
-    Compiler((str(slow),), "", "CXX").compile("", tmp_path / "library.so")
+    wait = f'read line < "{tmp_path}/go"; ' if verbose else ""
+    slow = script(tmp_path / "slow", f'{wait}{FIND_OUTPUT}; echo x > "$2"')
+    Compiler((str(slow),), "", "CXX").compile("", tmp_path / "library.so", verbose)
     os.close(go)
-    assert isinstance(console.file, io.StringIO)
-    shown = console.file.getvalue()
-    assert "compiling the network" in shown if terminal else shown == ""
+    if terminal and verbose:
+        assert "compiling the network" in file.getvalue()
+    else:
+        assert file.getvalue() == ("compiling the network\n" if verbose else "")
+
+
+def test_the_search_for_a_compiler_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(builder, "SECONDS_IN_SILENCE", 0.0)
+    builder._run([str(script(tmp_path / "slow", "echo 1.0"))], ["--version"])
+    assert capfd.readouterr().err == ""
 
 
 def test_ctrl_c_while_the_compiler_is_being_started_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,7 @@ class EpochProgress(Watcher):
     def __init__(self, console: Console, title: str = "epoch") -> None:
         self.title = title
         self.display = _display(console)
+        self.verbose = not self.display.disable
         self.task: Any = None
         self.held_out: Samples | None = None
 

@@ -15,22 +15,22 @@ def autograd(subject: Subject, dys: Upstream) -> list[Tensor]:
         RuntimeError: autograd cannot follow the forward.
     """
     inputs = doubled(subject.inputs)
-    wanted = [x.requires_grad_() for x, real in zip(inputs, subject.differentiable) if real]
+    traced_inputs = [x.requires_grad_() for x, real in zip(inputs, subject.differentiable) if real]
     before = [(parameter, parameter.value, parameter.grad) for parameter in subject.parameters.values()]
     try:
         for parameter, value, grad in before:
             leaf = value.clone().requires_grad_()
-            wanted.append(leaf)
+            traced_inputs.append(leaf)
             parameter.bind(leaf, grad)
         with torch.enable_grad():
             outputs = subject.forward(inputs)
         traced = [(y, dy) for y, dy in zip(outputs, dys) if y.requires_grad]
         if not traced:
-            return [torch.zeros_like(x) for x in wanted]
-        found = torch.autograd.grad(
-            [y for y, _ in traced], wanted, [dy for _, dy in traced], allow_unused=True
+            return [torch.zeros_like(x) for x in traced_inputs]
+        grads = torch.autograd.grad(
+            [y for y, _ in traced], traced_inputs, [dy for _, dy in traced], allow_unused=True
         )
-        return [torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found)]
+        return [torch.zeros_like(x) if g is None else g for x, g in zip(traced_inputs, grads)]
     finally:
         for parameter, value, grad in before:
             parameter.bind(value, grad)

@@ -13,7 +13,7 @@ from plaingrad.inspect.gradients.comparison import Comparison, Limits
 from plaingrad.inspect.gradients.conduct import Conduct
 from plaingrad.inspect.gradients.differences import Differences
 from plaingrad.inspect.gradients.hints import hint
-from plaingrad.inspect.gradients.report import Report, Row, place
+from plaingrad.inspect.gradients.report import Report, Row, index_text
 from plaingrad.inspect.gradients.subject import Subject, Upstream, alone, device_of, first_forward
 from plaingrad.module import Module, ModuleError
 
@@ -91,8 +91,8 @@ def _rows(
 ) -> list[Row]:
     names = [*subject.names, *subject.parameters]
     tensors = [*subject.inputs, *(p.value for p in subject.parameters.values())]
-    found = [*dxs, *conduct.gradients.values()]
-    wanted = [(n, x, g) for n, x, g in zip(names, tensors, found) if g is not None]
+    grads = [*dxs, *conduct.gradients.values()]
+    checked = [(n, x, g) for n, x, g in zip(names, tensors, grads) if g is not None]
 
     def traced(upstream: Upstream) -> list[Tensor] | None:
         try:
@@ -106,11 +106,11 @@ def _rows(
     differences = Differences(subject.forward, dys, eps, limits.differences)
     generator = torch.Generator().manual_seed(subject.seed)
     rows = []
-    for k, (name, x, ours) in enumerate(wanted):
+    for k, (name, x, ours) in enumerate(checked):
         if not bool(torch.isfinite(ours).all()):
             at = tuple((~torch.isfinite(ours)).nonzero()[0].tolist())
             value = float(ours[at])
-            problem = f"{subject.name} {name}{place(at)}: backward gives {value}"
+            problem = f"{subject.name} {name}{index_text(at)}: backward gives {value}"
             rows.append(Row(name, tuple(x.shape), ok=False, index=at, backward=value, problem=problem))
             continue
         reference = None if references is None else references[k]
@@ -148,13 +148,13 @@ def _hint(
     if right is not None and not comparison.misled:
 
         def alternative(change: Callable[[Tensor], Tensor]) -> Tensor:
-            found = traced(tuple(None if dy is None else change(dy) for dy in dys))
-            return torch.zeros_like(ours) if found is None else found[k]
+            grads = traced(tuple(None if dy is None else change(dy) for dy in dys))
+            return torch.zeros_like(ours) if grads is None else grads[k]
 
     else:
-        places = torch.tensor(list(comparison.central))
+        indices = torch.tensor(list(comparison.central))
         right = torch.tensor(list(comparison.central.values()), dtype=ours.dtype)
-        ours = ours.reshape(-1).cpu()[places]
+        ours = ours.reshape(-1).cpu()[indices]
     first = next((x for x in subject.inputs if x.ndim), None)
     guess = hint(ours, right, alternative, 1 if first is None else len(first))
     return f" ({guess})" if guess else ""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.inspect.gradients.differences import Differences
-from plaingrad.inspect.gradients.report import Row, place, told_apart
+from plaingrad.inspect.gradients.report import Row, distinct, index_text
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Comparison:
         limits: Limits,
         generator: torch.Generator,
     ) -> None:
-        self.place = f"{subject} {name}"
+        self.name = f"{subject} {name}"
         self.x = x
         self.ours = ours.reshape(-1).cpu()
         self.traced = None if traced is None else traced.reshape(-1).cpu()
@@ -116,8 +116,10 @@ class Comparison:
         right = self.central[i] if against == "central differences" else float(self.traced[i])  # type: ignore[index]
         self.row.ok = False
         self._worst = i
-        given, wanted = told_apart(float(self.ours[i]), right)
-        self.row.problem = f"{self.place}{place(self._index(i))}: backward gives {given}, {against} {wanted}"
+        got, expected = distinct(float(self.ours[i]), right)
+        self.row.problem = (
+            f"{self.name}{index_text(self._index(i))}: backward gives {got}, {against} {expected}"
+        )
 
     def _directions(self) -> None:
         for _ in range(self.limits.directions):
@@ -132,10 +134,10 @@ class Comparison:
                 if finding.verdict == "differs":
                     self.row.ok = False
                     self.row.backward, self.row.central = ours, central
-                    given, wanted = told_apart(ours, central)
+                    got, expected = distinct(ours, central)
                     self.row.problem = (
-                        f"{self.place} along a random direction: backward gives {given}, "
-                        f"central differences {wanted}"
+                        f"{self.name} along a random direction: backward gives {got}, "
+                        f"central differences {expected}"
                     )
                     self.row.differences = self._error(ours, central)
                     return

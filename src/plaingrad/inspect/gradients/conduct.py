@@ -55,17 +55,17 @@ class Conduct:
     def backward(self, dys: Upstream) -> list[Tensor | None] | None:
         """The gradients that backward returns, one for each input; None if they cannot be compared."""
         subject = self.subject
-        inputs, given = doubled(subject.inputs), doubled(dys)
+        inputs, grad_outputs = doubled(subject.inputs), doubled(dys)
         values = {n: p.value.clone() for n, p in subject.parameters.items()}
         subject.forward(inputs)
         try:
-            returned = subject.backward(given)
+            returned = subject.backward(grad_outputs)
         except Exception as error:
             batched = "broadcast" in str(error) or "doesn't match" in str(error)
             why = " (not summed over the batch?)" if batched else ""
             self._note(f"backward raised {reason(error)}{why}")
             return None
-        for dy, was in zip(given, dys):
+        for dy, was in zip(grad_outputs, dys):
             if not _same(dy, was):
                 self._note("backward changes the upstream gradient in place")
         for x, was, name in zip(inputs, subject.inputs, subject.names):
@@ -76,10 +76,10 @@ class Conduct:
                 self._note(f"backward changes the parameter {name}")
         if subject.left_over():
             self._note("backward leaves saved state behind: it does not take back all that forward saved")
-        found = self._fitting(returned)
+        grads = self._fitting(returned)
         self.gradients = {name: p.grad.clone() for name, p in subject.parameters.items()}
         subject.zero_grad()
-        return found
+        return grads
 
     def _fitting(self, returned: Any) -> list[Tensor | None] | None:
         """The returned gradients, one for each input tensor, if their number, types and shapes are right."""

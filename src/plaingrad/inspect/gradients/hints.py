@@ -42,11 +42,11 @@ def _guesses(ours: Tensor, right: Tensor, alternative: Alternative | None, batch
                 yield f"only the {name} sample counts: not summed over the batch?"
 
 
-def hint_for_shape(given: tuple[int, ...], expected: tuple[int, ...]) -> str:
+def hint_for_shape(got: tuple[int, ...], expected: tuple[int, ...]) -> str:
     """The likely reason for a wrong shape as a short question, or an empty string."""
-    if given == expected[::-1]:
+    if got == expected[::-1]:
         return "transposed?"
-    if len(given) > len(expected) and given[len(given) - len(expected) :] == expected:
+    if len(got) > len(expected) and got[len(got) - len(expected) :] == expected:
         return "not summed over the batch?"
     return ""
 

@@ -1,4 +1,4 @@
-"""What the gradient checker found, to be read and printed."""
+"""The findings of the gradient checker, to be read and printed."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Report:
                 str(row.shape),
                 _error(row.differences),
                 _error(row.autograd),
-                "-" if row.index is None else place(row.index) or "-",
+                "-" if row.index is None else index_text(row.index) or "-",
                 number(row.backward),
                 number(row.central),
                 number(row.traced),
@@ -139,7 +139,7 @@ class Report:
         return table
 
 
-def place(index: tuple[int, ...]) -> str:
+def index_text(index: tuple[int, ...]) -> str:
     """An index in brackets; nothing for the only element of a scalar."""
     return f"[{', '.join(map(str, index))}]" if index else ""
 
@@ -149,7 +149,7 @@ def number(value: float | None) -> str:
     return "-" if value is None or math.isnan(value) else f"{value:.5g}"
 
 
-def told_apart(ours: float, right: float) -> tuple[str, str]:
+def distinct(ours: float, right: float) -> tuple[str, str]:
     """Two numbers with as many significant digits as it takes to tell them apart, at least five."""
     pairs = [(f"{ours:.{digits}g}", f"{right:.{digits}g}") for digits in range(5, 18)]
     return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])

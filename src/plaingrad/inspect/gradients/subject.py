@@ -15,6 +15,7 @@ from plaingrad.contract.nest import filled, mapped, outline, stranger, tensors
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
 from plaingrad.parameter import shape
+from plaingrad.train.threads import threads
 
 Tensors = tuple[Tensor, ...]
 Upstream = tuple[Tensor | None, ...]
@@ -210,19 +211,18 @@ def device_of(inputs: Sequence[Any]) -> torch.device:
 @contextmanager
 def alone(device: torch.device) -> Iterator[None]:
     """Without autograd, in double precision, on one thread; torch's global state is put back afterwards."""
-    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    dtype = torch.get_default_dtype()
     with (
         torch.inference_mode(False),
         torch.no_grad(),
         torch.random.fork_rng([device] if device.type == "cuda" else []),
+        threads(1),  # for thousands of small forwards
     ):
         torch.set_default_dtype(torch.float64)
-        torch.set_num_threads(1)  # thousands of small forwards
         try:
             yield
         finally:
             torch.set_default_dtype(dtype)
-            torch.set_num_threads(threads)
 
 
 def _private(

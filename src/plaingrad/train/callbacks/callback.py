@@ -46,10 +46,13 @@ class Callback:
         watches_model: whether it must be called after each epoch, because it looks at the model or changes
             something. One that only takes note of losses may set this to False, and is then called for
             several short epochs in a row after the last of them; `look_away` is for one that may at times.
+        verbose: whether it shows how training goes. Then a line on standard error tells of compiling that
+            takes longer than half a second, or why a network is not compiled.
     """
 
     run: Run
     watches_model: bool = True
+    verbose: bool = False
 
     def on_train_begin(self, logs: Logs) -> None:
         """Called once before the first epoch; ``logs`` is empty."""

@@ -31,6 +31,8 @@ class ProgressBar(Callback):
 
     def __init__(self, lines: bool = False, console: Console | None = None) -> None:
         self.lines, self.console = lines, console
+        # Who names a console wants progress there, and standard error only where a person sees both.
+        self.verbose = console is None or console.is_terminal
         self._bar: Progress | None = None
 
     def on_train_begin(self, logs: Logs) -> None:

@@ -69,7 +69,7 @@ class Compiler:
         """Command, version and flags in a line."""
         return f"{self} ({self.version}) {shlex.join(FLAGS)}"
 
-    def compile(self, source: str, target: Path) -> None:
+    def compile(self, source: str, target: Path, verbose: bool = False) -> None:
         """Compile a source that includes kernels into a shared object.
 
         The target appears when it is whole. If anything goes wrong, Ctrl-C among it, the compiler is stopped,
@@ -78,6 +78,7 @@ class Compiler:
         Args:
             source: the text of the program.
             target: the file to write; its folder must exist.
+            verbose: whether to say so on standard error if it takes longer than half a second.
 
         Raises:
             BuildError: the compiler cannot be run, fails, or writes no library.
@@ -88,7 +89,7 @@ class Compiler:
             program.write_text(source, encoding="utf-8")
             arguments = [*FLAGS, "-I", str(KERNELS), "-o", str(library), str(program)]
             try:
-                _run(self.command, arguments, TMPDIR=folder)
+                _run(self.command, arguments, verbose, TMPDIR=folder)
             except BuildError as error:
                 raise BuildError(str(error).replace(f"{folder}{os.sep}", "")) from None
             if not (library.exists() and library.stat().st_size):
@@ -141,7 +142,7 @@ def _candidates(cxx: str, path: str) -> Iterator[tuple[tuple[str, ...], str]]:
         yield (sys.executable, *ZIG), "ziglang"
 
 
-def _run(command: Sequence[str], arguments: Sequence[str], **environment: str) -> str:
+def _run(command: Sequence[str], arguments: Sequence[str], verbose: bool = False, **environment: str) -> str:
     """What a command says; it is stopped with all its children if the wait for it ends early."""
     name = shlex.join(command)
     try:
@@ -161,7 +162,7 @@ def _run(command: Sequence[str], arguments: Sequence[str], **environment: str) -
     try:
         if interrupt.requested:
             raise KeyboardInterrupt
-        output = _awaited(process)
+        output = _awaited(process, verbose)
     except BaseException:
         _kill(process)
         raise
@@ -174,11 +175,13 @@ def _run(command: Sequence[str], arguments: Sequence[str], **environment: str) -
     return output
 
 
-def _awaited(process: subprocess.Popen[str]) -> str:
-    """The output when it is complete; a terminal is told what takes so long."""
+def _awaited(process: subprocess.Popen[str], verbose: bool) -> str:
+    """The output when it is complete."""
     with suppress(subprocess.TimeoutExpired):
-        return process.communicate(timeout=SECONDS_IN_SILENCE)[0]
-    console = Console()
+        return process.communicate(timeout=SECONDS_IN_SILENCE if verbose else None)[0]
+    console = Console(stderr=True)
+    if not console.is_terminal:  # a log, which has no use for what is to be overwritten
+        console.print("compiling the network", highlight=False)
     columns = SpinnerColumn(), TextColumn("compiling the network"), TimeElapsedColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         progress.add_task("", total=None)

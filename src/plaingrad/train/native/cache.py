@@ -27,11 +27,12 @@ _loaded: dict[tuple[str, ...], ctypes.CDLL] = {}
 _locks: dict[tuple[str, ...], threading.Lock] = {}
 
 
-def library(source: str) -> ctypes.CDLL:
+def library(source: str, verbose: bool = False) -> ctypes.CDLL:
     """The shared object of this source: loaded already, found on disk, or compiled now.
 
     Args:
         source: a C++ program that includes kernels; its first line is a comment that names the network.
+        verbose: whether to say so on standard error if compiling takes longer than half a second.
 
     Raises:
         BuildError: there is no compiler, it fails, or there is no place to compile in.
@@ -41,7 +42,7 @@ def library(source: str) -> ctypes.CDLL:
     if request not in _loaded:
         with _locks.setdefault(request, threading.Lock()):
             if request not in _loaded:  # else another thread has obtained it while this one waited
-                _loaded[request] = _obtained(source)
+                _loaded[request] = _obtained(source, verbose)
     return _loaded[request]
 
 
@@ -105,18 +106,18 @@ def _processor() -> list[str]:
         return [platform.machine(), platform.processor()]
 
 
-def _obtained(source: str) -> ctypes.CDLL:
+def _obtained(source: str, verbose: bool) -> ctypes.CDLL:
     compiler = find_compiler()
     key = _key(source, compiler)
     try:
-        return _kept(key, source, compiler)
+        return _kept(key, source, compiler, verbose)
     except OSError as error:
         text = f"compiled networks are lost with this process: {folder()}: {error.strerror or error}"
         warnings.warn(text, RuntimeWarning, stacklevel=3)
-    return ctypes.CDLL(str(_built(key, source, compiler)))
+    return ctypes.CDLL(str(_built(key, source, compiler, verbose)))
 
 
-def _kept(key: str, source: str, compiler: Compiler) -> ctypes.CDLL:
+def _kept(key: str, source: str, compiler: Compiler, verbose: bool) -> ctypes.CDLL:
     """The library from the user's folder, where it is put if need be."""
     most = _most_bytes()
     store = Store(folder())
@@ -124,7 +125,7 @@ def _kept(key: str, source: str, compiler: Compiler) -> ctypes.CDLL:
     if not store.holds(key):
         with store.locked(key):
             if not store.holds(key):  # else another process has built it while this one waited
-                built = _built(key, source, compiler)
+                built = _built(key, source, compiler, verbose)
                 store.put(key, source, compiler.described(), built.read_bytes())
                 built.unlink(missing_ok=True)
     store.touch(key)
@@ -140,12 +141,12 @@ def _most_bytes() -> int:
     return int(text) * 10**6
 
 
-def _built(key: str, source: str, compiler: Compiler) -> Path:
+def _built(key: str, source: str, compiler: Compiler, verbose: bool) -> Path:
     """A library that can be loaded, in this process's own folder; the user's need not be writable for it."""
     try:
         path = _own_folder(os.getpid()) / f"{key}.so"
         if not path.exists():
-            compiler.compile(source, path)
+            compiler.compile(source, path, verbose)
     except OSError as error:
         raise BuildError(f"there is no place to compile a network in: {error}") from error
     try:

@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from plaingrad.optim.optimizer import accumulator
-from plaingrad.optim.segment import Segment
+from plaingrad.optim.segment import Segment, accumulator
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.eager import EagerEngine
 from plaingrad.train.native.builder import BuildError
@@ -33,20 +32,23 @@ class NativeEngine:
         task: what to do.
         program: what `lower_training` makes of the task, if that is known.
         reason: why it is this engine.
+        verbose: whether to say so if compiling takes long.
 
     Raises:
         NotLoweredError: something in it is not known to the kernels.
         BuildError: the program cannot be compiled.
     """
 
-    def __init__(self, task: Task, program: Program | None = None, reason: str = "") -> None:
-        self.name, self.reason = "native", reason
+    def __init__(
+        self, task: Task, program: Program | None = None, reason: str = "", verbose: bool = False
+    ) -> None:
+        self.name, self.reason, self.verbose = "native", reason, verbose
         self.task = task
         self.inputs, self.targets = task.data.inputs.contiguous(), task.data.targets.contiguous()
         self.weights = None if task.weights is None else task.weights.contiguous()
         self.steps = -(-len(self.inputs) // task.batch_size)
         self.steps_per_call = 1  # until it is known how long a step takes
-        self.made_for = facts(task)
+        self.original = description(task)
         self._prepare(program or lower_training(task))
         self._taken()  # which refuses what the program cannot count
 
@@ -54,7 +56,7 @@ class NativeEngine:
         self.program = program
         self.learned = {tensor for tensor, number in zip(program.tensors, program.groups) if number >= 0}
         self.frozen = self._frozen()
-        loaded = library(program.source)
+        loaded = library(program.source, self.verbose)
         self.run = loaded.train
         self.run.argtypes, self.run.restype = [WHOLE, WHOLE], WHOLE
         self.evaluate = loaded.evaluate
@@ -75,7 +77,7 @@ class NativeEngine:
         each time.
         """
         task, optimizer = self.task, self.task.optimizer
-        if facts(task) != self.made_for:
+        if description(task) != self.original:
             return self._eagerly(orders, count)
         try:
             if self._changed():
@@ -105,9 +107,9 @@ class NativeEngine:
         )
         done, goal = 0, count * self.steps
         while done < goal:
-            wanted = min(done + self.steps_per_call, goal)
-            done = self._call(call, done, wanted)
-            if done < wanted:  # an epoch's loss was not finite
+            stop = min(done + self.steps_per_call, goal)
+            done = self._call(call, done, stop)
+            if done < stop:  # an epoch's loss was not finite
                 break
         sums = zip(losses.tolist(), penalties.tolist(), counted.tolist())
         return [EpochLoss.of(*each) for each in islice(sums, -(-done // self.steps))]
@@ -119,19 +121,23 @@ class NativeEngine:
     def outputs(self, inputs: Tensor) -> Tensor:
         """See `Engine.outputs`. Eagerly, if the program was made for something else."""
         alike = inputs.dtype == self.inputs.dtype and inputs.shape[1:] == self.inputs.shape[1:]
-        if not (alike and self.program.evaluates) or self._changed() or facts(self.task) != self.made_for:
+        if (
+            not (alike and self.program.evaluates)
+            or self._changed()
+            or description(self.task) != self.original
+        ):
             return EagerEngine(self.task).outputs(inputs)
         dtype = self.program.tensors[0].value.dtype
-        found = torch.empty(len(inputs), self.program.columns, dtype=dtype)
+        outputs = torch.empty(len(inputs), self.program.columns, dtype=dtype)
         # Over threads a row's bits depend on where its call begins and ends: by sizes alone, not by time.
         inputs, size = inputs.contiguous(), self.task.batch_size
         count = max(1, ROWS_PER_CALL // size) * size
         call = Call(tensors=self._tensors())
         for first in range(0, len(inputs), count):
             call.samples = min(count, len(inputs) - first)
-            call.inputs, call.outputs = (row_address(each, first) for each in (inputs, found))
+            call.inputs, call.outputs = (row_address(each, first) for each in (inputs, outputs))
             self.evaluate(self.address, ctypes.addressof(call))
-        return found
+        return outputs
 
     def _changed(self) -> bool:
         """Whether the optimizer's options or the frozen parameters are not those of the program."""
@@ -261,18 +267,18 @@ class NativeEngine:
         return addresses
 
 
-def facts(task: Task) -> list[dict[str, Any]]:
-    """What the modules of a task's network and loss are, but for the numbers that training changes.
+def description(task: Task) -> list[dict[str, Any]]:
+    """The fields of the modules of a task's network and loss, but for the numbers that training changes.
 
     A module or tensor is meant by its identity; of the loss's buffers, the numbers count.
     """
     modules = [*task.model.modules(), *task.loss.modules()]
-    found = [{name: fact(value) for name, value in vars(module).items()} for module in modules]
+    fields = [{name: described(value) for name, value in vars(module).items()} for module in modules]
     buffers = [field for field in vars(task.loss).values() if isinstance(field, Buffer)]
-    return [*found, {"numbers": [buffer.value.tolist() for buffer in buffers]}]
+    return [*fields, {"numbers": [buffer.value.tolist() for buffer in buffers]}]
 
 
-def fact(value: Any) -> Any:
+def described(value: Any) -> Any:
     """Something that is equal as long as a module's field is the same."""
     return value if isinstance(value, (bool, int, float, str, tuple)) else id(value)
 

@@ -21,7 +21,9 @@ from plaingrad.train.native.call import POINTER, WHOLE, Array, workspace
 from plaingrad.train.native.lower import NotLoweredError, lower_prediction
 
 
-def compile_predict(model: Module, sample_shape: Sequence[int] | None = None) -> CompiledPredictor:
+def compile_predict(
+    model: Module, sample_shape: Sequence[int] | None = None, *, progress: bool = True
+) -> CompiledPredictor:
     """A network's predictions as a function that costs about a microsecond for a row.
 
     The function is a frozen copy: it uses the parameters, and the running statistics of batch normalisation,
@@ -32,6 +34,7 @@ def compile_predict(model: Module, sample_shape: Sequence[int] | None = None) ->
         model: the network, of layers that the native engine knows, on the CPU, in float32 or float64.
         sample_shape: the shape of one sample; None for what the first linear layer or `ColumnEmbedding`
             expects, if there is no embedding of integers.
+        progress: whether to say so on standard error if compiling takes longer than half a second.
 
     Returns:
         A function of one row, or of many. See `CompiledPredictor`.
@@ -44,7 +47,7 @@ def compile_predict(model: Module, sample_shape: Sequence[int] | None = None) ->
     expect_model(model)
     shape = _expected_shape(model) if sample_shape is None else _checked_shape(sample_shape)
     try:
-        return CompiledPredictor(model, shape)
+        return CompiledPredictor(model, shape, progress)
     except (NotLoweredError, BuildError) as error:
         raise ValueError(f"compile_predict: the kernels cannot run this: {error}") from error
 
@@ -60,6 +63,7 @@ class CompiledPredictor:
     Args:
         model: the network.
         sample_shape: the shape of one sample.
+        verbose: whether to say so if compiling takes long.
 
     Attributes:
         model: the network.
@@ -73,9 +77,9 @@ class CompiledPredictor:
         ModuleError: a sample of this shape does not fit the network.
     """
 
-    def __init__(self, model: Module, sample_shape: tuple[int, ...]) -> None:
+    def __init__(self, model: Module, sample_shape: tuple[int, ...], verbose: bool = False) -> None:
         lowered = lower_prediction(model, sample_shape)
-        self.model, self.sample_shape = model, sample_shape
+        self.model, self.sample_shape, self.verbose = model, sample_shape, verbose
         self.dtype = next(iter(model.parameters())).value.dtype
         self._last_index = None if lowered.table is None else lowered.table.num_embeddings - 1
         self._last_codes = lowered.last_codes
@@ -92,7 +96,7 @@ class CompiledPredictor:
         fits = self._last_index is None and not self._last_codes
         self._fit_array = self._array_dtype if fits else None
         self._fit_tensor = self.dtype if fits else None
-        self._library = library(self._source)
+        self._library = library(self._source, self.verbose)
         self._library.size.restype = WHOLE
         self._library.rows.argtypes = [POINTER, POINTER, POINTER, WHOLE]
         self._library.read.argtypes = [POINTER, POINTER]

@@ -1,0 +1,38 @@
+"""Parameter groups: the parameters that share options, and these options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from plaingrad.optim.segment import Group
+from plaingrad.parameter import Parameter
+
+
+def completed(where: str, group: Any, defaults: Group, others: Sequence[Group]) -> Group:
+    """A group with all options, and each of its parameters once.
+
+    Args:
+        where: what to call it in messages.
+        group: as a caller describes it, a dict with ``"params"`` and some options.
+        defaults: the options that it does not name.
+        others: the groups that there are already.
+
+    Raises:
+        ValueError: it is no such dict, names an unknown option, or has no parameters or those of another.
+    """
+    if not isinstance(group, dict) or "params" not in group:
+        raise ValueError(f"{where}: expected a dict with 'params', got {group!r}")
+    params = group["params"]
+    params = [params] if isinstance(params, Parameter) else list(dict.fromkeys(params))
+    if not params:
+        raise ValueError(f"{where}: expected at least one parameter, got none")
+    for param in params:
+        if not isinstance(param, Parameter):
+            raise ValueError(f"{where}: expected instances of Parameter, got a {type(param).__name__}")
+        if any(param in other["params"] for other in others):
+            raise ValueError(f"{where}: expected each parameter in one group, got {param} in two")
+    unknown = [name for name in group if name not in defaults and name != "params"]
+    if unknown:
+        raise ValueError(f"{where}: expected options among {list(defaults)}, got {unknown}")
+    return {**defaults, **group, "params": params}
