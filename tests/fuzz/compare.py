@@ -132,8 +132,8 @@ def entered(configuration: Configuration, name: str, y: Tensor) -> Tensor:
         size = torch.stack(inputs).amax(0)
         return dy * size.clamp(min=1) if "gradient" in name else size
     size = max([1.0, *map(greatest, inputs)]) * max(1.0, greatest(dy))
-    if configuration.kind == "constant":  # normalisation divides by the root of eps alone
-        size *= (configuration.arguments.get("eps") or 1.0) ** -0.5
+    if configuration.kind == "constant" and configuration.name in ("BatchNorm1d", "LayerNorm"):
+        size *= max(configuration.arguments.get("eps", 0.0), 1e-5) ** -0.5  # which alone they divide by
     return torch.tensor(size).double()
 
 

@@ -43,7 +43,7 @@ FAULTS = [
     *planted(
         "contract/fields.py",
         MODULE,
-        ("        field = list(field.values())\n", "        field = []\n"),
+        ("field.values() if isinstance(field, dict)", "() if isinstance(field, dict)"),
         ("if is_field or id(value) in reached:", "if True:"),
         ("isinstance(value, Tensor) and value.requires_grad", "False"),
         ("any(child is each for each in (module, *above))", "child is module"),
