@@ -10,7 +10,14 @@ from plaingrad import nn, optim
 from plaingrad.data import Dataset
 from plaingrad.module import Module
 from plaingrad.train.masks import Masks
-from plaingrad.train.native.cost import eager_step, estimate, estimate_predictions, remembered, work
+from plaingrad.train.native.cost import (
+    Estimate,
+    eager_step,
+    estimate,
+    estimate_predictions,
+    remembered,
+    work,
+)
 from plaingrad.train.task import Task
 
 
@@ -61,3 +68,8 @@ def test_an_estimate_of_predictions_grows_with_the_rows_alone() -> None:
     assert many.compile == one.compile > 0
     step = work(task(model, batch_size=8))
     assert one.eager == pytest.approx(eager_step(replace(step, calls=step.calls - 1, values=0.0)) / 3)
+
+
+def test_compiling_is_worth_half_its_time() -> None:
+    assert Estimate(eager=1.01, compile=2.0).worth_compiling
+    assert not Estimate(eager=1.0, compile=2.0).worth_compiling
