@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,8 +10,8 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from plaingrad.contract.arguments import kept
-from plaingrad.contract.fields import expect_fields, expect_reachable
+from plaingrad.contract.arguments import Made, kept
+from plaingrad.contract.fields import NOTES, expect_fields, expect_reachable
 from plaingrad.contract.guard import (
     ONE,
     Given,
@@ -24,7 +23,6 @@ from plaingrad.contract.guard import (
     serials,
 )
 from plaingrad.contract.nest import mapped, mismatch, outline, stranger, versions
-from plaingrad.contract.tree import Tree
 from plaingrad.errors import ModuleError
 from plaingrad.parameter import FlatStorage, Parameter
 
@@ -46,7 +44,7 @@ class MARK:
     """The state of a composite that saves nothing itself; a class, so that copies keep it for what it is."""
 
 
-class Module(Tree):
+class Module(Made):
     """A differentiable function with a hand-written derivative.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` fields in ``__init__`` (there is nothing
@@ -74,15 +72,14 @@ class Module(Tree):
     differentiable: ClassVar[tuple[str, ...] | None] = None
     may_skip_input_grad: ClassVar[bool] = False
 
-    _arguments: tuple[list[Any], dict[str, Any]]
     _saved: list[Saved]
     _watchers: tuple[Watcher, ...]
-    _examined: int  # how many fields there were when they were looked at; -1 before
-    _plain: int  # the same if the guard can take its short way, as it can for most layers; else -1
+    _is_examined: bool  # whether its fields have been looked at since they were assigned
+    _is_plain: bool  # whether, besides, the guard can take its short way, as it can for most layers
     _is_composite: bool
     _returns_nest: bool  # whether it has returned several outputs
     _begun: int  # the number of the forward or backward that is running, else 0
-    _given: Given  # what the latest forward was given
+    _given: Given  # to it
     _parameters: ClassVar[tuple[str, ...]] = ()  # the names of forward's, if it has a fixed number
     _implies_one: ClassVar[bool] = False  # whether backward can do without a gradient, as that of a loss
     _is_loss: ClassVar[bool] = False  # whether, besides, only one of its arguments has a gradient
@@ -102,13 +99,18 @@ class Module(Tree):
     def __new__(cls: type[M], *args: Any, **kwargs: Any) -> M:
         # Here and not in __init__, so that a subclass has nothing to call first.
         module = super().__new__(cls)
-        module._arguments = ([kept(value) for value in args], {name: kept(kwargs[name]) for name in kwargs})
-        module._saved, module._watchers = [], ()
-        module._generator, module.needs_input_grad = None, True
-        module._begun, module._given, module._examined, module._plain = 0, ONE, -1, -1
-        module._is_composite = module._returns_nest = False
-        module.training = module.saving = True
+        arguments = [kept(value) for value in args], {name: kept(value) for name, value in kwargs.items()}
+        modes = {"training": True, "saving": True, "needs_input_grad": True}
+        notes = {"_is_examined": False, "_is_plain": False, "_is_composite": False, "_returns_nest": False}
+        running = {"_watchers": (), "_generator": None, "_begun": 0, "_given": ONE}
+        vars(module).update(_arguments=arguments, _saved=[], **modes, **notes, **running)
         return module
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_new = name not in vars(self)
+        super().__setattr__(name, value)
+        if is_new or type(value) not in NOTES:
+            self._take_in(value)
 
     def __init__(self) -> None:
         """Refuse arguments, where a subclass takes none."""
@@ -150,7 +152,7 @@ class Module(Tree):
                 raise ModuleError(self, f"expected outputs as a tensor, or tuples of these, got a {strange}")
             expected = outline(outputs)
             if type(expected) is list:
-                self._returns_nest, self._plain = True, -1
+                vars(self).update(_returns_nest=True, _is_plain=False)
         self._saved.append((next(serials), self._begun, self._given, state, expected, versions(state)))
         if len(self._saved) == MANY_STATES:
             text = f"{self.signature()}: {MANY_STATES:,} forwards were saved without a backward"
@@ -198,7 +200,7 @@ class Module(Tree):
         if begun:  # else there is nothing below
             self._forget_since(begun)
         count += len(names)
-        return None if count == 1 else (None,) * count
+        return None if count == 1 or self._is_loss else (None,) * count
 
     def _forget_since(self, begun: int) -> None:
         """Forget what a forward saved, here and below, that has failed or that nobody used."""
@@ -221,68 +223,40 @@ class Module(Tree):
                 or "backward"; returns what ``run(*arguments, **options)`` does.
         """
         before = [(module, module._watchers) for module in self.modules()]
-        try:
+
+        def watch(*watchers: Watcher) -> None:
             for module, others in before:
-                module._watchers = (*others, watcher)
+                module._watchers = (*others, *watchers)
                 module._look_again()
+
+        watch(watcher)
+        try:
             yield
         finally:
-            for module, others in before:
-                module._watchers = others
-                module._look_again()
+            watch()
 
     def _examine(self) -> None:
         """Refuse what would not be trained (`expect_reachable`), before the first use and for new fields."""
-        if self._examined != len(vars(self)):
+        if not self._is_examined:
             for module in expect_reachable(self):
                 assert isinstance(module, Module)
-                module._is_composite = any(True for _ in module.named_children())
-                if module._generator is None:  # one that was added after the generator was given
-                    module._generator = self._generator
-                special = module._is_composite or module._watchers or module._returns_nest
-                module._examined = module._plain = len(vars(module))
-                if special or (module._parameters and not module._is_loss):
-                    module._plain = -1
+                composite = any(True for _ in module.named_children())
+                special = composite or module._watchers or module._returns_nest
+                plain = not special and (module._is_loss or not module._parameters)
+                vars(module).update(_is_examined=True, _is_composite=composite, _is_plain=plain)
 
     def _look_again(self) -> None:
         """Examine this module before its next use, for it has changed."""
-        self._examined = self._plain = -1
+        vars(self).update(_is_examined=False, _is_plain=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy is made from: nobody watches it, and it draws from PyTorch's global generator."""
         fresh = {"_watchers": (), "_generator": None, "needs_input_grad": True, "_begun": 0}
-        return {**vars(self), **fresh, "_examined": -1, "_plain": -1}
+        return {**vars(self), **fresh, "_is_examined": False, "_is_plain": False}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._saved = [(*saved[:-1], versions(saved[3])) for saved in self._saved]
-
-    # What it was made of
-
-    def arguments(self) -> dict[str, Any]:
-        """The constructor's arguments by name, defaults filled in; what is no plain value, as it looks.
-
-        They are as they were given: fields that have been changed since are not looked at.
-        """
-        positional, keywords = self._arguments
-        bound = inspect.signature(type(self).__init__).bind(self, *positional, **keywords)
-        bound.apply_defaults()
-        return dict(list(bound.arguments.items())[1:])
-
-    def signature(self) -> str:
-        """The constructor call that made this module, on one line and without what is inside it."""
-        return f"{type(self).__name__}({', '.join([*map(repr, self._arguments[0]), *self._options()])})"
-
-    def _options(self) -> list[str]:
-        left = ("device", "dtype")
-        return [f"{name}={value!r}" for name, value in self._arguments[1].items() if name not in left]
-
-    def __repr__(self) -> str:
-        children = [f"({name}): {module!r}" for name, module in self.named_children()]
-        if not children:
-            return self.signature()
-        inside = "".join(f"\n{line}".replace("\n", "\n  ") for line in [*children, *self._options()])
-        return f"{type(self).__name__}({inside}\n)"
 
 
 def flatten_parameters(model: Module | Iterable[Parameter]) -> FlatStorage:

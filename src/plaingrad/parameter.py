@@ -9,6 +9,10 @@ import torch
 from torch import Tensor
 
 
+class Unshaped(ValueError, AttributeError):
+    """A parameter without a shape was asked for its value or its gradient."""
+
+
 class Parameter:
     """A tensor to be learned, and the gradient of the loss with respect to it.
 
@@ -33,7 +37,7 @@ class Parameter:
     def __init__(self, value: Tensor) -> None:
         self.storage: FlatStorage | None = None
         self.frozen = self.has_grad = False
-        self.bind(value.detach(), torch.zeros(value.shape, dtype=value.dtype, device=value.device))
+        self.shape_as(value)
 
     @classmethod
     def unshaped(cls) -> Parameter:
@@ -50,12 +54,21 @@ class Parameter:
     @property
     def is_shaped(self) -> bool:
         """Whether there are a value and a gradient; at first not for one that `unshaped` made."""
-        return hasattr(self, "_value")
+        try:
+            return self._value is not None
+        except Unshaped:
+            return False
 
     def shape_as(self, value: Tensor) -> None:
-        """Take this tensor for the value of a parameter that has no shape yet, with a gradient of zero."""
+        """Take this tensor for the value of a parameter that has no shape yet, with a gradient of zero.
+
+        Raises:
+            ValueError: it has one, or the tensor is not one of floating-point numbers.
+        """
         if self.is_shaped:
             raise ValueError(f"expected a parameter without a shape, got one of {shape(self._value)}")
+        if not value.is_floating_point():
+            raise ValueError(f"expected a parameter of floating-point numbers, got {value.dtype}")
         self.bind(value.detach(), torch.zeros(value.shape, dtype=value.dtype, device=value.device))
 
     def bind(self, value: Tensor, grad: Tensor, storage: FlatStorage | None = None) -> None:
@@ -64,12 +77,15 @@ class Parameter:
             self.storage.abandoned = True
         self._value, self._grad, self.storage = value, grad, storage
 
+    def __getattr__(self, name: str) -> Any:
+        """Refuse what a parameter without a shape does not have."""
+        if name in ("_value", "_grad"):
+            raise Unshaped("this parameter has no shape yet; a first forward gives it one")
+        raise AttributeError(f"a Parameter has no {name!r}")
+
     @property
     def value(self) -> Tensor:
-        try:
-            return self._value
-        except AttributeError:
-            raise ValueError("this parameter has no shape yet; a first forward gives it one") from None
+        return self._value
 
     @value.setter
     def value(self, new: Tensor) -> None:

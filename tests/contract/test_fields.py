@@ -233,3 +233,20 @@ def test_collections_that_hold_themselves_are_looked_through_once() -> None:
 def test_a_class_that_hides_what_it_would_train_is_refused(name: str, value: Any, problem: str) -> None:
     with pytest.raises(TypeError, match=f"^Hiding: expected {problem}"):
         type("Hiding", (Module,), {name: value})
+
+
+def test_a_field_that_is_replaced_is_looked_at_again() -> None:
+    module = Holding(nn.Linear(1, 1))
+    module.forward(torch.zeros(1))
+    module.field = torch.nn.Parameter(torch.ones(1))
+    with pytest.raises(ModuleError, match=r"field 'field' holds a parameter of torch\.nn"):
+        module.forward(torch.zeros(1))
+
+
+@pytest.mark.parametrize("use", ["parameters", "state_dict"])
+def test_a_list_that_has_grown_is_refused(use: str) -> None:
+    module = Holding([])
+    module.forward(torch.zeros(1))
+    module.field.append(nn.Linear(1, 1))
+    with pytest.raises(ModuleError, match="field 'field' holds a Linear in a plain collection"):
+        USES[use](module)

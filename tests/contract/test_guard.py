@@ -236,6 +236,38 @@ def test_a_failed_forward_leaves_no_state(error: Any) -> None:
     assert [len(module._saved) for module in model.modules()] == [0, 1, 0, 0]
 
 
+def test_a_loss_that_nothing_used_adds_nothing() -> None:
+    class WithAuxiliary(Module):
+        """A layer, and a loss of what it gives."""
+
+        def __init__(self) -> None:
+            self.layer, self.loss = nn.Linear(3, 2), nn.MSELoss()
+
+        def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+            y = self.layer.forward(x)
+            return self.loss.forward(y, target), y
+
+        def backward(self, dloss: Tensor | None, dy: Tensor | None) -> tuple[Tensor, None]:
+            parts = [each for each in (self.loss.backward(dloss), dy) if each is not None]
+            return self.layer.backward(sum(parts)), None
+
+    module, x, target, dy = WithAuxiliary(), torch.randn(4, 3), torch.randn(4, 2), torch.randn(4, 2)
+    module.forward(x, target)
+    module.backward(None, dy)
+    assert torch.equal(module.layer.bias.grad, dy.sum(0))
+    assert leftovers(module) == 0
+
+
+def test_a_missing_gradient_of_a_single_output_drops_the_state() -> None:
+    model = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
+    model.forward(torch.randn(4, 3))
+    assert model.backward() is None
+    assert leftovers(model) == 0
+    model.forward(torch.randn(4, 3))
+    with pytest.raises(ModuleError, match="expected 1 output gradients, got 2"):
+        model.backward(torch.ones(4, 2), torch.ones(4, 2))
+
+
 # PyTorch's recording
 
 
@@ -420,9 +452,9 @@ class Doubled(Module):
         return 2 * self.inner.backward(dloss)
 
 
-def test_for_a_loss_no_gradient_stands_for_one() -> None:
+def test_a_loss_needs_no_gradient_and_takes_it_for_one() -> None:
     loss, p, t = Doubled(), normal(3), normal(3)
-    for grads in ((), (None,), (torch.ones(()).double(),)):
+    for grads in ((), (torch.ones(()).double(),)):
         loss.forward(p, t)
         torch.testing.assert_close(loss.backward(*grads), 4 / 3 * (p - t))
     loss.forward(p, t)

@@ -17,11 +17,13 @@ class Difference:
     Attributes:
         key: what differs, in a few words.
         reason: why, in a sentence.
+        row: where the table in docs/differences.md tells users, the beginning of a row.
         explains: whether a `fuzz.compare.Finding` is of this kind.
     """
 
     key: str
     reason: str
+    row: str
     explains: Callable[[Any], bool]
 
 
@@ -97,31 +99,37 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "constants in double precision",
         "torch.nn's Hardsigmoid, CELU and BCELoss round constants of their derivatives to single precision.",
+        "Hardsigmoid, CELU, BCELoss, float64 | any",
         lambda finding: named(finding, "Hardsigmoid", "CELU", "BCELoss") and rounded_constant(finding),
     ),
     Difference(
         "the gradient at NaN",
         "torch.nn itself gives one answer in whole vectors and another in the elements left over.",
+        "activations | NaN",
         lambda finding: finding.kind == "value" and not elsewhere(finding),
     ),
     Difference(
         "a number where torch.nn has NaN from its parts",
         "torch.nn composes these of parts, such as infinity less infinity, where the whole is a number.",
+        "BatchNorm1d, LayerNorm, BCEWithLogitsLoss | numbers that overflow in a part",
         lambda finding: named(finding, *COMPOSED) and more_numbers(finding),
     ),
     Difference(
         "the gradient of what counts for nothing",
         "It is 0 for an ignored sample or weights of 0; torch.nn multiplies NaN by 0, or divides by 0.",
+        "CrossEntropyLoss, NLLLoss | an ignored target, or one of weight 0",
         lambda finding: named(finding, "CrossEntropyLoss", "NLLLoss") and more_numbers(finding),
     ),
     Difference(
         "numbers that are not floating-point",
         "They have no gradients here; torch.nn takes integers, truth values or complex numbers in places.",
+        "activations, losses | integers, truth values, complex numbers",
         lambda finding: finding.kind == "ours refuses" and "expected a floating-point input" in finding.what,
     ),
     Difference(
         "PoissonNLLLoss of NaN",
         "A target must be a count; one below 0 or NaN is refused.",
+        "PoissonNLLLoss | a target of NaN or below 0",
         lambda finding: (
             named(finding, "PoissonNLLLoss")
             and finding.kind == "ours refuses"
@@ -131,31 +139,37 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "convolution without input channels",
         "Every output is the bias; torch.nn returns no output channels, or refuses, as it comes.",
+        "Conv2d | `in_channels=0`",
         shapeless_channels,
     ),
     Difference(
         "losses over no classes",
         "With all targets ignored there is nothing to sum; torch.nn refuses some shapes of it.",
+        "NLLLoss, CrossEntropyLoss | images with no class",
         lambda finding: no_classes(finding) and finding.kind == "torch refuses",
     ),
     Difference(
         "MaxPool2d of truth values",
         "The largest of them is theirs as of any numbers; torch.nn has no kernel for it.",
+        "MaxPool2d | truth values",
         refused("MaxPool2d", "not implemented for 'Bool'"),
     ),
     Difference(
         "BatchNorm1d with eps=0",
         "The equation holds for it; torch.nn's kernel refuses it in training.",
+        "BatchNorm1d | `eps=0` | refused in training",
         refused("BatchNorm1d", "eps must be positive"),
     ),
     Difference(
         "the weight's gradient in BatchNorm1d with a variance of 0 and eps=0",
         "It is a sum of normalised numbers, of which 0 / 0 is NaN; torch.nn divides the sum.",
+        "BatchNorm1d | `eps=0` in evaluation",
         lambda finding: named(finding, "BatchNorm1d") and finding.configuration.arguments.get("eps") == 0,
     ),
     Difference(
         "another number of channels in BatchNorm1d",
         "It is refused, where torch.nn, without parameters or samples, does not look at it.",
+        "BatchNorm1d | other channels than `num_features`",
         lambda finding: (
             named(finding, "BatchNorm1d")
             and finding.kind == "ours refuses"
@@ -165,6 +179,7 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "an input of another dtype than the parameters",
         "It is refused; torch.nn takes single precision with half, or an empty batch of integers, in places.",
+        "BatchNorm1d, LayerNorm, Conv2d | another dtype",
         lambda finding: (
             named(finding, "BatchNorm1d", "LayerNorm", "Conv2d")
             and finding.kind == "ours refuses"
@@ -174,6 +189,7 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "infinite terms in another order",
         "A sum of infinities of both signs, or a product of one with 0, has no value.",
+        "BatchNorm1d, LayerNorm | infinite numbers or upstream gradients",
         lambda finding: (
             named(finding, "LayerNorm", "BatchNorm1d")
             and finding.kind == "value"
@@ -183,21 +199,25 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "variances whose sums overflow in single precision",
         "They are infinite here and in torch.nn on a GPU; on the CPU it sums in double precision.",
+        "BatchNorm1d, LayerNorm, float32 | numbers whose squares",
         overflowing_squares,
     ),
     Difference(
         "BatchNorm1d of no channels",
         "There is nothing to normalise; torch.nn fails at its first channel.",
+        "BatchNorm1d | no channels",
         refused("BatchNorm1d", "index 0 out of range"),
     ),
     Difference(
         "Embedding of no features with a largest norm of infinite order",
         "The norm of nothing is 0; torch.nn refuses to take it.",
+        "Embedding | no features",
         refused("Embedding", "cannot compute the inf norm on an empty tensor"),
     ),
     Difference(
         "NLLLoss of a prediction with gaps in memory",
         "The layout in memory does not matter; torch.nn refuses some.",
+        "NLLLoss | a prediction with gaps in memory",
         refused("NLLLoss", "must be contiguous"),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -83,3 +84,33 @@ def test_another_number_of_groups_is_refused() -> None:
     theirs = torch.optim.SGD([{"params": torch.ones(1)}, {"params": torch.ones(1)}])
     with pytest.raises(ValueError, match=r"expected 1 parameter groups, got 2$"):
         load_torch_optimizer_state(optim.SGD([Parameter(torch.ones(1))]), theirs.state_dict())
+
+
+def stepped(name: str, *shapes: tuple[int, ...], **options: Any) -> dict[str, Any]:
+    """The state of torch's rule of this name after a step."""
+    tensors = [torch.zeros(shape, requires_grad=True) for shape in shapes]
+    rule = getattr(torch.optim, name)(tensors, lr=0.1, **options)
+    for tensor in tensors:
+        tensor.grad = torch.ones_like(tensor)
+    rule.step()
+    return rule.state_dict()
+
+
+@pytest.mark.parametrize(
+    ("state", "problem"),
+    [
+        ({}, "expected a state dict of torch.optim with 'state' and 'param_groups', got []"),
+        (stepped("Adam", (3, 2), (2,), amsgrad=False)["param_groups"], "got list"),
+        (stepped("SGD", (3, 2), (2,), momentum=0.9), "with betas, eps, amsgrad"),
+        (stepped("RMSprop", (3, 2), (2,)), "with betas, amsgrad"),
+        (stepped("Adam", (3, 2)), "a group of 2 parameters with their options, as of Adam, got 1"),
+        (stepped("Adam", (2, 3), (2,)), "of shape (3, 2), got exp_avg of shape (2, 3)"),
+        (stepped("Adam", (3, 2), (2, 1)), "of shape (2,), got exp_avg of shape (2, 1)"),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(state: Any, problem: str) -> None:
+    optimizer = optim.Adam([Parameter(torch.zeros(3, 2)), Parameter(torch.zeros(2))], lr=0.5)
+    before = optimizer.state_dict()
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        load_torch_optimizer_state(optimizer, state)
+    assert optimizer.state_dict() == before

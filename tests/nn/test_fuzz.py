@@ -8,6 +8,7 @@ import torch
 from fuzz.compare import differences
 from fuzz.configurations import CLASSES, configuration
 from fuzz.deliberate import DELIBERATE
+from pages import ROOT
 from plaingrad import nn
 
 SERIES, CASES = 10, 40
@@ -36,3 +37,8 @@ def test_a_number_gives_one_configuration() -> None:
 
 def test_no_difference_is_listed_twice() -> None:
     assert len({entry.key for entry in DELIBERATE}) == len(DELIBERATE)
+
+
+def test_users_are_told_of_every_difference() -> None:
+    page = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
+    assert not [entry.key for entry in DELIBERATE if f"\n| {entry.row}" not in page]

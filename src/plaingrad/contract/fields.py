@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from plaingrad.contract.tree import Tree
 from plaingrad.errors import ModuleError
 from plaingrad.parameter import Buffer, Parameter
+
+NOTES = {type(None), bool, int, float, complex, str, torch.dtype, torch.device, Tensor, tuple, list, dict}
+"""Types of what may take the place of another field without being looked at, in each forward say."""
 
 
 def expect_reachable(root: Tree) -> list[Tree]:
@@ -81,8 +85,9 @@ def _problem(value: Any, is_field: bool, reached: set[int]) -> str | None:
     if isinstance(value, (Tree, Parameter, Buffer)):
         if is_field or id(value) in reached:
             return None
-        lists = "ModuleList or ModuleDict" if isinstance(value, Tree) else "ParameterList or ParameterDict"
-        return f"a {kind} in a plain collection, where it would not be trained or saved; use nn.{lists}"
+        instead = "a field for each" if isinstance(value, Buffer) else "nn.ParameterList or ParameterDict"
+        instead = "nn.ModuleList or ModuleDict" if isinstance(value, Tree) else instead
+        return f"a {kind} in a plain collection, where it would not be trained or saved; use {instead}"
     origin = {base.__module__.partition(".modules")[0] + "." + base.__name__ for base in type(value).__mro__}
     if "torch.nn.Module" in origin:
         return f"a {kind} of torch.nn, whose gradients PyTorch alone knows; use plaingrad.interop.from_torch"

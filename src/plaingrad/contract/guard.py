@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from plaingrad.contract.nest import completed
+from plaingrad.contract.nest import completed, mismatch
 from plaingrad.errors import ModuleError
 
 Method = Callable[..., Any]
@@ -28,7 +28,8 @@ ONE: Given = (1, ())
 serials = itertools.count(1)
 """Numbers forwards and the states that they save, in their order."""
 
-MISUSE = (RuntimeError, IndexError)  # PyTorch's own errors, which do not say in which module they arose
+# PyTorch's own errors, which do not say in which module they arose.
+MISUSE = (RuntimeError, IndexError, torch.linalg.LinAlgError)
 
 
 NOTHING: Any = object()  # an argument that was not given
@@ -42,7 +43,7 @@ def guarded_forward(function: Method) -> Method:
 
     @functools.wraps(function)
     def forward(self: Any, x: Any = NOTHING, /, *rest: Any, **options: Any) -> Any:
-        if self._plain != len(self.__dict__) or options or x is NOTHING or (rest and not self._is_loss):
+        if not self._is_plain or options or x is NOTHING or (rest and not self._is_loss):
             return full_forward(self, function, () if x is NOTHING else (x, *rest), options)
         saved = len(self._saved)
         try:
@@ -59,10 +60,10 @@ def full_forward(self: Any, function: Method, inputs: tuple[Any, ...], options: 
     """The same for modules with others inside, with several arguments, new fields, or watchers."""
     if self._begun:  # from the forward of a subclass, or of a module that calls itself
         return function(self, *inputs, **options)
-    if self._examined != len(self.__dict__):
+    if not self._is_examined:
         self._examine()
-    self._begun = begun = next(serials)
-    self._given = len(inputs), tuple(options)
+    running, begun = self.__dict__, next(serials)  # not assigned, since fields are looked at then
+    running["_begun"], running["_given"] = begun, (len(inputs), tuple(options))
     try:
         if self._watchers:
             outputs = watched(self, "forward", function)(*inputs, **options)
@@ -75,7 +76,7 @@ def full_forward(self: Any, function: Method, inputs: tuple[Any, ...], options: 
         self._forget_since(begun)
         raise_with_place(self, error)
     finally:
-        self._begun, self._given = 0, ONE
+        running["_begun"], running["_given"] = 0, ONE
 
 
 def guarded_backward(function: Method) -> Method:
@@ -87,7 +88,7 @@ def guarded_backward(function: Method) -> Method:
     @functools.wraps(function)
     def backward(self: Any, dy: Any = NOTHING, /, *rest: Any, **named: Any) -> Any:
         if (
-            self._plain != len(self.__dict__)
+            not self._is_plain
             or (type(dy) is not Tensor and not (dy is NOTHING and self._is_loss))
             or rest
             or named
@@ -114,11 +115,15 @@ def full_backward(self: Any, function: Method, grads: tuple[Any, ...]) -> Any:
         with torch.no_grad():
             return full_backward(self, function, grads)
     saved = self._saved[-1] if self._saved else None
-    if saved is not None:
+    if saved is not None and not grads and self._implies_one and self._is_composite:
+        grads = implied(saved[4])
+    if saved is not None and (grads or not self._implies_one):
         grads = completed(grads, saved[4])
-        if grads and type(grads[0]) is not Tensor and not self._implies_one and not any(_present(grads)):
+        if grads and type(grads[0]) is not Tensor and not any(_present(grads)):
             return self._drop()
-    self._begun = 1
+        if len(grads) > 1 and saved[4] is not None and (problem := mismatch(grads, saved[4])):
+            raise ModuleError(self, problem)
+    self.__dict__["_begun"] = 1
     try:
         entries = watched(self, "backward", function)(*grads) if self._watchers else function(self, *grads)
         if type(entries) is tuple and saved is not None and len(entries) == len(self._parameters):
@@ -127,14 +132,19 @@ def full_backward(self: Any, function: Method, grads: tuple[Any, ...]) -> Any:
     except Exception as error:
         raise_with_place(self, error)
     finally:
-        self._begun = 0
+        self.__dict__["_begun"] = 0
         self._unmark(saved)
 
 
 def implies_one(backward: Method) -> bool:
-    """True for a backward that needs no argument, as that of a loss, for which None stands for 1."""
+    """True for a backward that needs no argument, as that of a loss, whose own gradient is 1."""
     parameters = list(inspect.signature(backward).parameters.values())[1:2]
     return not parameters or parameters[0].default is not inspect.Parameter.empty
+
+
+def implied(expected: Any) -> tuple[Any, ...]:
+    """The gradient 1 of a loss made of others, which must not take its absence for an output not used."""
+    return (torch.ones(expected[0], dtype=expected[1]),) if type(expected) is tuple else ()
 
 
 def fixed_parameters(forward: Method) -> tuple[str, ...]:

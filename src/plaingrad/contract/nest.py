@@ -72,7 +72,7 @@ def filled(expected: Outline, make: Callable[[], Any]) -> Any:
 def completed(grads: tuple[Any, ...], expected: Outline) -> tuple[Any, ...]:
     """Gradients for outputs of this outline, with None for each that is missing."""
     if type(expected) is not list:
-        return grads
+        return grads or ((None,) if type(expected) is tuple else ())
     padded = (*grads, *[None] * (len(expected) - len(grads)))
     return tuple(
         completed(grad or (), entry)

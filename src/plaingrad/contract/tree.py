@@ -104,7 +104,7 @@ class Tree:
         Raises:
             ModuleError: a parameter has no shape yet.
         """
-        self._look_again()
+        self._look_again()  # for lists can grow unseen
         named = dict(self.named_parameters())
         self._expect_shaped(named)
         return list(named.values())
@@ -180,7 +180,7 @@ class Tree:
                 self, f"expected a torch.Generator in 'generator', got a {kind}; use another name"
             )
         for module in self.modules():
-            module._generator = generator
+            vars(module)["_generator"] = generator
 
     def to(
         self: T,
@@ -231,6 +231,7 @@ class Tree:
         Raises:
             ModuleError: a parameter has no shape yet.
         """
+        self._look_again()
         state = dict(self._named_state())
         self._expect_shaped(state)
         return {name: field.value for name, field in state.items()}
@@ -281,6 +282,14 @@ class Tree:
 
     def _look_again(self) -> None:
         """Examine this module before its next use, for it may have changed; `Module` does."""
+
+    def _take_in(self, field: Any) -> None:
+        """Look at a new field before the next use, and give a module in it the generator of this one."""
+        self._look_again()
+        if isinstance(field, Tree) and self._generator is not None:
+            for module in field.modules():
+                if module._generator is None:
+                    vars(module)["_generator"] = self._generator
 
 
 def _is_shaped(field: Parameter | Buffer) -> bool:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.optim import SGD, Adagrad, Adam, Optimizer, RMSprop
+from plaingrad.parameter import Parameter, shape
 
 NAMES: dict[type[Optimizer], list[str]] = {
     SGD: ["momentum_buffer"],
@@ -17,6 +18,8 @@ NAMES: dict[type[Optimizer], list[str]] = {
     Adagrad: ["sum"],
 }
 """The tensors that a rule remembers of each parameter, which have the same names in torch.optim."""
+OURS_ALONE = ("epsilon_hat",)
+"""Options that torch.optim does not have."""
 COUNTING = (Adam, Adagrad)
 """The rules that count steps. PyTorch's RMSprop does so too, but makes nothing of it."""
 
@@ -70,18 +73,37 @@ def load_torch_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> N
         ValueError: it does not fit.
     """
     names, own = names_of(optimizer), optimizer.state_dict()
+    if not isinstance(state, dict) or not {"state", "param_groups"} <= state.keys():
+        got = list(state) if isinstance(state, dict) else type(state).__name__
+        raise misfit("a state dict of torch.optim with 'state' and 'param_groups'", got)
     count = len(own["param_groups"])
     if len(state["param_groups"]) != count:
-        raise ValueError(
-            f"load_torch_optimizer_state: expected {count} parameter groups, got {len(state['param_groups'])}"
-        )
+        raise misfit(f"{count} parameter groups", len(state["param_groups"]))
     groups, memories = [], []
-    for described, group in zip(own["param_groups"], state["param_groups"]):
+    for held, described, group in zip(optimizer.param_groups, own["param_groups"], state["param_groups"]):
+        expect_alike(optimizer, held, group)
         known = {name: number(option) for name, option in group.items() if name in {*described, "initial_lr"}}
         groups.append({**described, **known})
-        parts = [remembered(state["state"].get(i, {}), names, optimizer) for i in group["params"]]
+        parts = [
+            remembered(state["state"].get(i, {}), names, optimizer, parameter)
+            for i, parameter in zip(group["params"], held["params"])
+        ]
         memories.append([joined(list(part)) for _, part in groupby(parts, key=kind)])
     optimizer.load_state_dict({"clip_norm": own["clip_norm"], "param_groups": groups, "state": memories})
+
+
+def expect_alike(optimizer: Optimizer, own: dict[str, Any], group: dict[str, Any]) -> None:
+    """Refuse a parameter group of another rule or of another number of parameters."""
+    missing = [name for name in optimizer.options if name not in group and name not in OURS_ALONE]
+    count = len(own["params"])
+    if missing or len(group["params"]) != count:
+        options = ", ".join(missing) or "their options"
+        expected = f"a group of {count} parameters with {options}, as of {type(optimizer).__name__}"
+        raise misfit(expected, f"{len(group['params'])} with {', '.join(group)}")
+
+
+def misfit(expected: str, got: Any) -> ValueError:
+    return ValueError(f"load_torch_optimizer_state: expected {expected}, got {got}")
 
 
 def names_of(optimizer: Optimizer) -> list[str]:
@@ -98,12 +120,21 @@ def number(option: Any) -> Any:
     return option.item() if isinstance(option, Tensor) else option
 
 
-def remembered(state: dict[str, Any], names: list[str], optimizer: Optimizer) -> dict[str, Any]:
+def remembered(
+    state: dict[str, Any], names: list[str], optimizer: Optimizer, parameter: Parameter
+) -> dict[str, Any]:
     """What a rule here remembers of a parameter, out of what PyTorch does."""
-    tensors = {name: state[name].reshape(-1) for name in names if state.get(name) is not None}
-    if tensors and isinstance(optimizer, COUNTING):
-        return {"step": int(state["step"]), **tensors}
-    return tensors
+    tensors = {name: entry for name, entry in state.items() if name != "step" and entry is not None}
+    for name, entry in tensors.items():
+        expected = f"{' or '.join(names)} of shape {shape(parameter.value)}"
+        if name not in names:
+            raise misfit(expected, repr(name))
+        if entry.shape != parameter.value.shape:
+            raise misfit(expected, f"{name} of shape {shape(entry)}")
+    if tensors and isinstance(optimizer, COUNTING) and "step" not in state:
+        raise misfit("a step beside " + " and ".join(tensors), "none")
+    flat = {name: tensors[name].reshape(-1) for name in names if name in tensors}
+    return {"step": int(state["step"]), **flat} if flat and isinstance(optimizer, COUNTING) else flat
 
 
 def kind(state: dict[str, Any]) -> tuple[Any, ...]:

@@ -111,7 +111,8 @@ class BatchNorm1d(Module):
                 raise ModuleError(self, f"expected more than one value per channel, got {shape(x)}")
             mean = exact.mean(axes, keepdim=True)
             centred = exact - mean
-            centred -= centred.mean(axes, keepdim=True)  # what rounding has missed
+            missed = centred.mean(axes, keepdim=True)  # by rounding
+            centred -= missed.nan_to_num(0, 0, 0)  # where the mean is finite
             variance = centred.square().mean(axes, keepdim=True)
             self._track(mean.flatten(), variance.flatten(), count)
         else:

@@ -29,7 +29,7 @@ class _Collection(Module, Generic[T]):
         if not isinstance(entry, self.kind):
             raise ModuleError(self, f"expected a {self.kind.__name__} at {name!r}, got {entry!r}")
         self._entries[name] = entry
-        self._look_again()
+        self._take_in(entry)
 
     def named_children(self) -> Iterator[tuple[str, Any]]:
         if self.kind is Module:
@@ -47,10 +47,9 @@ class _Collection(Module, Generic[T]):
     def signature(self) -> str:
         return f"{type(self).__name__}({len(self)})"
 
-    def __repr__(self) -> str:
-        lines = [f"({name}): {entry!r}" for name, entry in self._entries.items()]
-        inside = "".join(f"\n{line}".replace("\n", "\n  ") for line in lines)
-        return f"{type(self).__name__}({inside}\n)" if lines else f"{type(self).__name__}()"
+    def _shown(self) -> Iterator[tuple[str, Any]]:
+        yield from self._entries.items()
+        yield from super().named_children()
 
 
 class _List(_Collection[T]):

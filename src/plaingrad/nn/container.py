@@ -30,7 +30,7 @@ class Container(Module):
         if not isinstance(module, Module):
             raise ModuleError(self, f"expected a Module at position {name}, got {module!r}")
         self._children[name] = module
-        self._look_again()
+        self._take_in(module)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         yield from self._children.items()

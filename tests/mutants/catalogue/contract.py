@@ -29,7 +29,7 @@ FAULTS = [
         ("            del self._saved[saved:]\n", ""),
         ("            or torch.is_grad_enabled()\n", ""),
         ("        error.passing(module)\n", "        pass\n"),
-        ("MISUSE = (RuntimeError, IndexError)", "MISUSE = (RuntimeError,)"),
+        ("MISUSE = (RuntimeError, IndexError,", "MISUSE = (RuntimeError,"),
         ("        if self._is_composite and self.saving:\n", "        if False:\n"),
     ),
     *planted(

@@ -159,9 +159,11 @@ class Conduct:
         except (ValueError, RuntimeError, LookupError):
             return  # the module accepts no other input of this kind
         other_dys = subject.upstream(outputs, subject.seed + 2)
-        other_dxs = self._gradients(subject.backward(doubled(other_dys)))
-        alone = {name: p.grad.clone() for name, p in subject.parameters.items()}
         subject.zero_grad()
+        unused = subject.unused()  # what has been called may have kept something of the first inputs
+        unused.forward(doubled(others), another=1)
+        other_dxs = self._gradients(unused.backward(doubled(other_dys)))
+        alone = {name: p.grad.clone() for name, p in unused.parameters.items()}
         subject.forward(doubled(subject.inputs))
         subject.forward(doubled(others), another=1)
         problem = "two forwards, then two backwards in reverse order"

@@ -64,11 +64,11 @@ class Subject:
             for child in part.modules():
                 child.training = child.training if training is None else training
                 child.saving = True
+        self._unused = copy.deepcopy(self.module)
         self.seed = seed
         self.device = device_of((*arguments, *options.values()))
-        self.parameters = {n: p for n, p in self.module.named_parameters() if not p.frozen}
         self.name = self.module.signature() + (f" under {self.loss.signature()}" if self.loss else "")
-        self._buffers = [(buffer, buffer.value) for part in self._parts() for buffer in part.buffers()]
+        self._note_state()
         self.takes_upstream = _takes_upstream(self._parts()[-1])
         self.is_loss = isinstance(self.module, Loss) or not (self.takes_upstream or self.loss)
         self._positional = len(arguments)
@@ -78,6 +78,17 @@ class Subject:
         self.names = [name for name, _ in entries]
         self.inputs: Tensors = tuple(x for _, x in entries)
         self.expect_entries(len(self.arguments))
+
+    def unused(self) -> Subject:
+        """The same with a module that has never been called."""
+        twin = copy.copy(self)
+        twin.module = copy.deepcopy(self._unused)
+        twin._note_state()
+        return twin
+
+    def _note_state(self) -> None:
+        self.parameters = {n: p for n, p in self.module.named_parameters() if not p.frozen}
+        self._buffers = [(buffer, buffer.value) for part in self._parts() for buffer in part.buffers()]
 
     def _argument_names(self, count: int) -> list[str]:
         if self.is_loss:
