@@ -193,3 +193,29 @@ def test_a_pickle_holds_each_number_once() -> None:
     apart = len(pickle.dumps(model))
     flatten_parameters(model)
     assert len(pickle.dumps(model)) < 1.1 * apart
+
+
+def test_zeroing_a_storage_leaves_no_gradient() -> None:
+    layer = nn.Linear(2, 2)
+    storage = flatten_parameters(layer)
+    layer.backward(layer.forward(torch.ones(1, 2)))
+    assert all(parameter.has_grad for parameter in storage.parameters)
+    storage.zero_grad()
+    assert not any(parameter.has_grad or parameter._grad.any() for parameter in storage.parameters)
+
+
+@pytest.mark.parametrize("use", [lambda p: p.value, lambda p: p.grad, lambda p: setattr(p, "grad", 0)])
+def test_a_parameter_without_a_shape_has_neither_value_nor_gradient(use: object) -> None:
+    parameter = Parameter.unshaped()
+    for frozen in (False, True):
+        parameter.frozen = frozen
+        with pytest.raises(ValueError, match="this parameter has no shape yet"):
+            use(parameter)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])
+def test_a_parameter_holds_floating_point_numbers(dtype: torch.dtype) -> None:
+    with pytest.raises(ValueError, match=f"expected a parameter of floating-point numbers, got {dtype}"):
+        Parameter(torch.ones(2, dtype=dtype))
+    with pytest.raises(ValueError, match="expected a parameter of floating-point numbers"):
+        nn.Linear(2, 2, dtype=dtype)

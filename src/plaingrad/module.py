@@ -82,6 +82,7 @@ class Module(Made):
     _given: Given  # to it
     _parameters: ClassVar[tuple[str, ...]] = ()  # the names of forward's, if it has a fixed number
     _implies_one: ClassVar[bool] = False  # whether backward can do without a gradient, as that of a loss
+    _can_take_one: ClassVar[bool] = False  # whether it has an argument for it all the same
     _is_loss: ClassVar[bool] = False  # whether, besides, only one of its arguments has a gradient
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -89,7 +90,8 @@ class Module(Made):
         expect_fields(cls)
         if "backward" in vars(cls):  # which may count on what it overrides
             cls.may_skip_input_grad = vars(cls).get("may_skip_input_grad", False)
-        cls._parameters, cls._implies_one = fixed_parameters(cls.forward), implies_one(cls.backward)
+        cls._parameters = fixed_parameters(cls.forward)
+        cls._implies_one, cls._can_take_one = implies_one(cls.backward)
         cls._is_loss = cls._implies_one and cls.differentiable is not None and len(cls.differentiable) == 1
         for name, guarded in (("forward", guarded_forward), ("backward", guarded_backward)):
             function = cls.forward if name == "forward" else cls.backward

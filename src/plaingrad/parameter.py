@@ -9,10 +9,6 @@ import torch
 from torch import Tensor
 
 
-class Unshaped(ValueError, AttributeError):
-    """A parameter without a shape was asked for its value or its gradient."""
-
-
 class Parameter:
     """A tensor to be learned, and the gradient of the loss with respect to it.
 
@@ -56,7 +52,7 @@ class Parameter:
         """Whether there are a value and a gradient; at first not for one that `unshaped` made."""
         try:
             return self._value is not None
-        except Unshaped:
+        except ValueError:
             return False
 
     def shape_as(self, value: Tensor) -> None:
@@ -80,7 +76,7 @@ class Parameter:
     def __getattr__(self, name: str) -> Any:
         """Refuse what a parameter without a shape does not have."""
         if name in ("_value", "_grad"):
-            raise Unshaped("this parameter has no shape yet; a first forward gives it one")
+            raise ValueError("this parameter has no shape yet; a first forward gives it one")
         raise AttributeError(f"a Parameter has no {name!r}")
 
     @property

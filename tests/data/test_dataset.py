@@ -73,3 +73,8 @@ def test_one_number_that_is_not_finite_is_told_with_its_place(value: float) -> N
     inputs[31, 2] = value
     with pytest.raises(ValueError, match=rf"expected finite inputs, got {value} at \[31, 2\] \(1 in all\)"):
         Dataset(inputs, torch.zeros(50))
+
+
+def test_a_class_without_samples_has_its_column() -> None:
+    data = Dataset(torch.zeros(2, 1), torch.tensor([0, 1]), ["x"], ["a", "b", "c"])
+    assert data.one_hot().targets.tolist() == [[1, 0, 0], [0, 1, 0]]

@@ -56,3 +56,9 @@ def test_a_size_that_is_no_fraction_is_refused(size: float) -> None:
 def test_a_single_sample_is_refused() -> None:
     with pytest.raises(ValueError, match="split: expected at least two samples, got one"):
         split(numbered(1), 0.5)
+
+
+def test_a_class_with_one_sample_is_drawn_like_any_other() -> None:
+    data = Dataset(torch.zeros(9, 1), torch.tensor([0] * 8 + [1]), ["i"], ["many", "one"])
+    rest, drawn = split(data, 0.4, 0)
+    assert (len(rest), len(drawn)) == (5, 4)

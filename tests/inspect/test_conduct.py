@@ -117,3 +117,27 @@ def test_a_breach_is_told(replaced: dict[str, Any], problem: str) -> None:
     report = check_gradients(Layer(**replaced), x())
     assert any(problem in told for told in report.problems), report.problems
     assert all(told.startswith("Layer(") and "\n" not in told for told in report.problems)
+
+
+class Squares(Module):
+    """y = x^2, with a derivative at an input that a field holds; nothing is learned."""
+
+    def __init__(self, first: bool) -> None:
+        self.first = first
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not (self.first and hasattr(self, "kept")):
+            self.kept = x.clone()
+        y = x * x
+        self.save(None, y)
+        return y
+
+    def backward(self, dy: Tensor) -> Tensor:
+        self.restore(dy)
+        return 2 * self.kept.detach() * dy
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["the latest", "the first"])
+def test_state_in_a_field_is_found_without_parameters(first: bool) -> None:
+    (problem,) = check_gradients(Squares(first), x()).problems
+    assert "two forwards, then two backwards in reverse order: the gradient of input differs" in problem

@@ -8,8 +8,12 @@ import torch
 from torch import Tensor
 
 from plaingrad import Buffer, Module, Parameter, nn, optim
+from plaingrad.data import Dataset
 from plaingrad.train import TrainingDiverged
 from plaingrad.train.callbacks import Callback, EarlyStopping
+from plaingrad.train.masks import Masks
+from plaingrad.train.snapshot import Snapshot
+from plaingrad.train.task import Task
 from train.small import Noise, network, plane, run, values
 
 
@@ -265,3 +269,17 @@ def test_values_whose_sum_overflows_are_finite() -> None:
     model = nn.Sequential(*network(2, 1), Faulty("nowhere", at=0))
     model[1].mask = Buffer(torch.full((3,), 3e38))  # type: ignore[attr-defined]
     assert len(run(model, plane())) == 2
+
+
+def test_a_generator_of_one_s_own_is_put_back() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), Noise())
+    model.generator = torch.Generator().manual_seed(4)
+    model.to(torch.float64)
+    optimizer, inputs = optim.SGD(model.parameters(), lr=0.1), plane()[0]
+    data = Dataset.of((inputs, torch.zeros(len(inputs), 3, dtype=torch.float64)))
+    snapshot = Snapshot(Task(model, nn.MSELoss(), optimizer, data, 10, Masks(model, 0)))
+    before = model.generator.get_state()
+    model.forward(inputs)
+    assert not torch.equal(model.generator.get_state(), before)
+    snapshot.restore()
+    assert torch.equal(model.generator.get_state(), before)

@@ -66,3 +66,10 @@ def test_the_plot_shows_what_there_is(validation: bool) -> None:
     assert list(ax.lines[0].get_ydata())[:2] == [2.0, 1.0]
     plt.close(figure)
     plt.close(recorded().plot().figure)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_json_lacks_is_none(value: float) -> None:
+    history = History()
+    history.append({"loss": value})
+    assert history.to_dict()["epochs"] == {"loss": [None]}

@@ -90,3 +90,8 @@ def test_a_callable_goes_by_its_name() -> None:
     found = named([torch.dist, Worst(), "r2"], None)
     assert list(found) == ["dist", "Worst", "r2"]
     assert found["Worst"](torch.ones(2), torch.zeros(2)) == 1
+
+
+def test_a_target_halfway_is_the_lower_class() -> None:
+    assert float(accuracy(torch.tensor([0.2, 0.7]), torch.tensor([0.5, 0.5]))) == 0.5
+    assert float(accuracy(torch.tensor([0.2]), torch.tensor([0.5]))) == 1

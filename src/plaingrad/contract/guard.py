@@ -115,7 +115,7 @@ def full_backward(self: Any, function: Method, grads: tuple[Any, ...]) -> Any:
         with torch.no_grad():
             return full_backward(self, function, grads)
     saved = self._saved[-1] if self._saved else None
-    if saved is not None and not grads and self._implies_one and self._is_composite:
+    if saved is not None and not grads and self._is_composite and self._can_take_one:
         grads = implied(saved[4])
     if saved is not None and (grads or not self._implies_one):
         grads = completed(grads, saved[4])
@@ -136,10 +136,11 @@ def full_backward(self: Any, function: Method, grads: tuple[Any, ...]) -> Any:
         self._unmark(saved)
 
 
-def implies_one(backward: Method) -> bool:
-    """True for a backward that needs no argument, as that of a loss, whose own gradient is 1."""
-    parameters = list(inspect.signature(backward).parameters.values())[1:2]
-    return not parameters or parameters[0].default is not inspect.Parameter.empty
+def implies_one(backward: Method) -> tuple[bool, bool]:
+    """Whether a backward needs no gradient, as that of a loss, whose own is 1; and whether it takes one."""
+    first = list(inspect.signature(backward).parameters.values())[1:2]
+    optional = [parameter.default is not inspect.Parameter.empty for parameter in first]
+    return all(optional), any(optional)
 
 
 def implied(expected: Any) -> tuple[Any, ...]:

@@ -158,6 +158,11 @@ def test_a_level_exactly_at_the_limit_is_frequent(rows: int, limit: int) -> None
     assert list(encoder.get_feature_names_out()) == ["x_most", "x_at", "x_(other)"]
 
 
+def test_without_rare_levels_there_is_no_feature_for_them() -> None:
+    encoder, _ = encoded(pd.DataFrame({"x": ["a", "b"] * 30}))
+    assert list(encoder.get_feature_names_out()) == ["x_a", "x_b"]
+
+
 def test_numbers_beyond_all_that_was_seen_stay_finite() -> None:
     encoder, _ = encoded(pd.DataFrame({"x": [0.0, 1e-300]}))
     assert encoder.transform(pd.DataFrame({"x": [1e308, -1e308]}))[:, 0].tolist() == [1e6, -1e6]

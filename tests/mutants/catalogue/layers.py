@@ -10,11 +10,11 @@ EDGES = "tests/conformance/edges"
 
 def layer(file: str, name: str, changes: Iterable[tuple[str, str]], *more: str) -> list[Fault]:
     """Faults of one layer, near its rows of the conformance table and its own tests."""
-    return planted(f"nn/{file}", [TABLE, *more, "-k", name], *changes)
+    return planted(f"nn/{file}", [TABLE, EDGES, *more, "-k", name], *changes)
 
 
 def activation(file: str, name: str, *changes: tuple[str, str]) -> list[Fault]:
-    return layer(f"activation/{file}", name, changes, EDGES)
+    return layer(f"activation/{file}", name, changes)
 
 
 FAULTS = [
