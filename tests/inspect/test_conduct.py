@@ -141,3 +141,65 @@ class Squares(Module):
 def test_state_in_a_field_is_found_without_parameters(first: bool) -> None:
     (problem,) = check_gradients(Squares(first), x()).problems
     assert "two forwards, then two backwards in reverse order: the gradient of input differs" in problem
+
+
+class Total(Module):
+    """The sum of the tensors in a collection."""
+
+    def __init__(self, gradient: Callable[[Any, Tensor], Any]) -> None:
+        self.gradient = gradient
+
+    def forward(self, parts: Any) -> Tensor:
+        self.save(parts, y := sum(parts.values() if isinstance(parts, dict) else parts))
+        return y
+
+    def backward(self, dy: Tensor) -> Any:
+        return self.gradient(self.restore(dy), dy)
+
+
+@pytest.mark.parametrize(
+    ("parts", "right", "wrong", "expected"),
+    [
+        ([x(), x() + 1], lambda p, dy: [dy, dy], lambda p, dy: (dy, dy), "a list of 2"),
+        ((x(), x() + 1), lambda p, dy: (dy, dy), lambda p, dy: [dy, dy], "a tuple of 2"),
+        ({"a": x()}, lambda p, dy: {"a": dy}, lambda p, dy: {"b": dy}, "a dict of 1"),
+    ],
+)
+def test_the_gradient_of_a_collection_has_its_structure(
+    parts: Any, right: Any, wrong: Any, expected: str
+) -> None:
+    assert check_gradients(Total(right), parts).ok
+    (problem,) = check_gradients(Total(wrong), parts).problems
+    assert f"for input, expected {expected}" in problem
+
+
+class Halves(Module):
+    """Two outputs, 2 x and 3 x; what becomes of gradients that are missing is given."""
+
+    def __init__(self, instead: Callable[[Tensor, Tensor | None], Tensor]) -> None:
+        self.instead = instead
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        outputs = 2 * x, 3 * x
+        self.save(x, outputs)
+        return outputs
+
+    def backward(self, da: Tensor | None, db: Tensor | None) -> Tensor:
+        x = self.restore(da, db)
+        return 2 * self.instead(x, da) + 3 * self.instead(x, db)
+
+
+@pytest.mark.parametrize(
+    ("instead", "problem"),
+    [
+        (lambda x, dy: torch.zeros_like(x) if dy is None else dy, None),
+        (
+            lambda x, dy: torch.ones_like(x) if dy is None else dy,
+            "gradients differ from those for zeros in its place",
+        ),
+        (lambda x, dy: dy * 1, "its gradient is None: raised TypeError"),
+    ],
+)
+def test_an_output_that_nothing_used_counts_for_nothing(instead: Any, problem: str | None) -> None:
+    problems = check_gradients(Halves(instead), x()).problems
+    assert not problems if problem is None else (problem in problems[0] and "output 0" in problems[0])

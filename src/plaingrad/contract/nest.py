@@ -45,7 +45,9 @@ def added(a: Any, b: Any) -> Any:
     """The sum of two nests of gradients, in which None stands for nothing."""
     if a is None or b is None:
         return b if a is None else a
-    return tuple(map(added, a, b)) if isinstance(a, tuple) else a + b
+    if isinstance(a, dict):
+        return {key: added(a[key], b[key]) for key in a}
+    return type(a)(map(added, a, b)) if type(a) in (tuple, list) else a + b
 
 
 def stranger(outputs: Any) -> str | None:

@@ -74,6 +74,7 @@ def check_gradients(
         if dxs is None:
             return report
         conduct.accumulation(dys)
+        conduct.unused_outputs(dys)
         conduct.stacking(dys, dxs)
         limits = Limits(tolerance, autograd_tolerance, max_elements, directions)
         report.rows += _rows(subject, conduct, dxs, dys, eps, limits, report.notes)

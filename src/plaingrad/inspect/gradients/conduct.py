@@ -107,12 +107,13 @@ class Conduct:
             self._expect_gradient(name, value, grad)
             return [grad]
         entries = _entries(value)
-        if entries and (grad is None or (isinstance(grad, tuple) and len(grad) == len(entries))):
-            each = grad or (None,) * len(entries)
+        if entries and (grad is None or _is_alike(grad, value)):
+            each = [None] * len(entries) if grad is None else [dx for _, dx in _entries(grad)]
             matched = [self._matched(f"{name}[{key}]", x, dx) for (key, x), dx in zip(entries, each)]
             return [gradient for gradients in matched for gradient in gradients]
         if entries:
-            self._note(f"backward returns {_brief(grad)} for {name}, expected a tuple of {len(entries)}")
+            kind = type(value).__name__
+            self._note(f"backward returns {_brief(grad)} for {name}, expected a {kind} of {len(entries)}")
         elif grad is not None:
             self._note(f"backward returns a gradient for {name}, which has none; expected None")
         return [None for _ in tensors(value)]
@@ -150,6 +151,34 @@ class Conduct:
                 self.overwritten.add(name)
                 self._note(f"{name}: backward does not add to the gradient that is already there")
         subject.zero_grad()
+
+    def unused_outputs(self, dys: Upstream) -> None:
+        """Whether an output without a gradient is the same as one whose gradient is zero."""
+        used = [k for k, dy in enumerate(dys) if dy is not None]
+        if len(used) < 2:
+            return  # without its only gradient, backward is not called
+        for k in used:
+            zeros, none = list(dys), list(dys)
+            zeros[k], none[k] = torch.zeros_like(dys[k]), None  # type: ignore[arg-type]
+            try:
+                pairs = zip(self._run(tuple(none)), self._run(tuple(zeros)))
+            except Exception as error:
+                self._note(f"where nothing used output {k}, its gradient is None: raised {reason(error)}")
+                return
+            if not all(_alike(torch.zeros_like(b) if a is None else a, b) for a, b in pairs if b is not None):
+                self._note(
+                    f"where nothing used output {k}, gradients differ from those for zeros in its place"
+                )
+
+    def _run(self, dys: Upstream) -> list[Any]:
+        """The gradients of inputs and of parameters for these of the outputs."""
+        subject = self.subject
+        try:
+            subject.forward(doubled(subject.inputs))
+            returned = _flat(subject.backward(doubled(dys)))
+            return [*returned, *(p.grad.clone() for p in subject.parameters.values())]
+        finally:
+            subject.zero_grad()
 
     def stacking(self, dys: Upstream, dxs: Sequence[Tensor | None]) -> None:
         """Whether two forwards are undone by two backwards in reverse order."""
@@ -226,6 +255,18 @@ def _entries(nest: Any) -> list[tuple[Any, Any]]:
     if isinstance(nest, dict):
         return [(repr(key), entry) for key, entry in nest.items()]
     return list(enumerate(nest)) if isinstance(nest, (tuple, list)) else []
+
+
+def _flat(nest: Any) -> list[Any]:
+    """Everything in a nest, None included, without its structure."""
+    return [x for _, entry in _entries(nest) for x in _flat(entry)] if _entries(nest) else [nest]
+
+
+def _is_alike(grad: Any, value: Any) -> bool:
+    """Whether a gradient is a collection like the argument that it is for."""
+    if isinstance(value, dict):
+        return isinstance(grad, dict) and list(grad) == list(value)
+    return isinstance(grad, list if isinstance(value, list) else tuple) and len(grad) == len(value)
 
 
 def _brief(value: Any) -> str:
