@@ -169,10 +169,11 @@ class Gather(Module):
         self.save((x, rows, factor), (y, total))
         return y, total
 
-    def backward(self, dy: Tensor, dtotal: Tensor) -> Any:
+    def backward(self, dy: Tensor | None, dtotal: Tensor | None) -> Any:
         x, rows, factor = self.restore(dy, dtotal)
-        dx = torch.zeros_like(x).index_add(0, rows, dy * factor) + dtotal
-        return dx, None, (dy * x[rows]).sum()
+        dy = torch.zeros_like(x[rows]) if dy is None else dy
+        dx = torch.zeros_like(x).index_add(0, rows, dy * factor)
+        return dx if dtotal is None else dx + dtotal, None, (dy * x[rows]).sum()
 
 
 def test_several_inputs_and_outputs() -> None:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from plaingrad.contract.nest import completed, mismatch
+from plaingrad.contract.nest import completed
 from plaingrad.errors import ModuleError
 
 Method = Callable[..., Any]
@@ -121,8 +121,9 @@ def full_backward(self: Any, function: Method, grads: tuple[Any, ...]) -> Any:
         grads = completed(grads, saved[4])
         if grads and type(grads[0]) is not Tensor and not any(_present(grads)):
             return self._drop()
-        if len(grads) > 1 and saved[4] is not None and (problem := mismatch(grads, saved[4])):
-            raise ModuleError(self, problem)
+        count = len(saved[4]) if type(saved[4]) is list else 1
+        if len(grads) > count and saved[4] is not None:
+            raise ModuleError(self, f"expected {count} output gradients, got {len(grads)}")
     self.__dict__["_begun"] = 1
     try:
         entries = watched(self, "backward", function)(*grads) if self._watchers else function(self, *grads)
