@@ -107,7 +107,11 @@ def misfit(expected: str, got: Any) -> ValueError:
 
 
 def names_of(optimizer: Optimizer) -> list[str]:
-    """The tensors of a rule's state."""
+    """The tensors of a rule's state.
+
+    Raises:
+        ValueError: PyTorch has no such rule.
+    """
     for rule, names in NAMES.items():
         if isinstance(optimizer, rule):
             return names

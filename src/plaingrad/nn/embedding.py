@@ -95,7 +95,11 @@ class Embedding(Module):
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
     ) -> Embedding:
-        """An embedding with a copy of the given table, which stays as it is if ``freeze``."""
+        """An embedding with a copy of the given table, which stays as it is if ``freeze``.
+
+        Raises:
+            ModuleError: the table is no matrix.
+        """
         if embeddings.ndim != 2:
             expected = "a table (num_embeddings, embedding_dim)"
             raise ModuleError(cls.__new__(cls, embeddings), f"expected {expected}, got {shape(embeddings)}")

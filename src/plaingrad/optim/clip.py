@@ -92,7 +92,11 @@ def clip_to_norm(grads: Sequence[Tensor], max_norm: float) -> None:
 
 
 def gradients(where: str, parameters: Parameter | Iterable[Parameter]) -> list[Tensor]:
-    """The gradients of one or several parameters, of those that have one."""
+    """The gradients of one or several parameters, of those that have one.
+
+    Raises:
+        ValueError: there are no parameters.
+    """
     parameters = [parameters] if isinstance(parameters, Parameter) else list(parameters)
     if not parameters:
         raise ValueError(f"{where}: expected at least one parameter, got none")

@@ -95,6 +95,8 @@ class Optimizer(Declared):
     def add_param_group(self, param_group: Group) -> None:
         """Update more parameters, beginning anew with what the rule remembers of them.
 
+        A schedule that was made before leaves their learning rate alone.
+
         Args:
             param_group: a dict as for the constructor; options that it does not name are the constructor's.
 
@@ -285,9 +287,9 @@ class Optimizer(Declared):
         """Which options the parameters' dtype cannot hold, or what the rule makes of them."""
         suspected = 1e18  # float32 cannot hold the square of what is larger
         numbers = {name: each for name, each in group.items() if isinstance(each, (int, float))}
-        told = ", ".join(f"{name}={each:g}" for name, each in numbers.items() if abs(each) > suspected)
+        large = ", ".join(f"{name}={each:g}" for name, each in numbers.items() if abs(each) > suspected)
         dtype = str(value.dtype).removeprefix("torch.")
-        return f"{type(self).__name__}: expected options that {dtype} can hold, got {told or dict(numbers)}"
+        return f"{type(self).__name__}: expected options that {dtype} can hold, got {large or dict(numbers)}"
 
     def __repr__(self) -> str:
         lines = []

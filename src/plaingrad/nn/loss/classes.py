@@ -32,7 +32,11 @@ class ClassLoss(Loss):
         self.ignore_index = ignore_index
 
     def class_axis(self, prediction: Tensor) -> int:
-        """The axis of the classes, once the scores are known to have one."""
+        """The axis of the classes, once the scores are known to have one.
+
+        Raises:
+            ModuleError: the scores have no axis, or are not floating-point.
+        """
         if prediction.ndim == 0 or not prediction.is_floating_point():
             raise ModuleError(
                 self,
@@ -42,7 +46,11 @@ class ClassLoss(Loss):
         return min(1, prediction.ndim - 1)
 
     def class_weight(self, prediction: Tensor, axis: int) -> Tensor | None:
-        """The weight of each class, widened, once it is known to fit the prediction; None without weights."""
+        """The weight of each class, widened, once it is known to fit the prediction; None without weights.
+
+        Raises:
+            ModuleError: there are more or fewer classes, or the dtypes differ.
+        """
         if self.weight is None:
             return None
         weight = self.weight.value
@@ -55,6 +63,9 @@ class ClassLoss(Loss):
         """The index of each target's class, and its weight: 0 for an ignored target; None if all are 1.
 
         Both are shaped as a prediction with a single class, or with none if the prediction has none.
+
+        Raises:
+            ModuleError: the targets do not fit the prediction, or one is no class.
         """
         expected = prediction.shape[:axis] + prediction.shape[axis + 1 :]
         if target.shape != expected or target.dtype != torch.int64:

@@ -100,7 +100,11 @@ class CrossEntropyLoss(ClassLoss):
         return mass if weight is None else mass * weight.view([-1] + [1] * (mass.ndim - axis - 1)), count
 
     def expect_probabilities(self, prediction: Tensor, target: Tensor) -> None:
-        """Refuse class probabilities that do not fit the logits or the arguments."""
+        """Refuse class probabilities that do not fit the logits or the arguments.
+
+        Raises:
+            ModuleError: they have another shape or dtype, or there is an ``ignore_index`` for indices.
+        """
         if target.shape != prediction.shape or target.dtype != prediction.dtype:
             expected = f"class probabilities {shape(prediction)} of {prediction.dtype}"
             got = f"got {shape(target)} of {target.dtype}"

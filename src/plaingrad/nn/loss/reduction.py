@@ -35,7 +35,11 @@ class Loss(Module):
         self.reduction = reduction
 
     def expect_alike(self, prediction: Tensor, target: Tensor) -> None:
-        """Refuse integers, and a target that differs from the prediction in shape or dtype."""
+        """Refuse integers, and a target that differs from the prediction in shape or dtype.
+
+        Raises:
+            ModuleError: that is so.
+        """
         if not prediction.is_floating_point():
             raise ModuleError(self, f"expected a floating-point prediction, got {prediction.dtype}")
         if prediction.shape != target.shape or prediction.dtype != target.dtype:
@@ -43,7 +47,11 @@ class Loss(Module):
             raise ModuleError(self, f"expected {expected}, got {shape(target)} of {target.dtype}")
 
     def expect_within(self, name: str, x: Tensor, low: int | float, high: int | float) -> None:
-        """Refuse values outside ``low..high``, NaN among them; the message names the first."""
+        """Refuse values outside ``low..high``, NaN among them.
+
+        Raises:
+            ModuleError: there is one; the message names the first.
+        """
         if not within(x, low, high):
             place = (~((x >= low) & (x <= high))).nonzero()[0].tolist()
             at = f" at {place}" if place else ""

@@ -77,7 +77,11 @@ class Schedule:
         self.apply()
 
     def per_group(self, argument: str, value: float | list[float], expected: Expected) -> list[float]:
-        """An argument that is one number for all parameter groups or a list of one for each."""
+        """An argument that is one number for all parameter groups or a list of one for each.
+
+        Raises:
+            ValueError: there are more or fewer than groups, or one is out of range.
+        """
         where, groups = type(self).__name__, len(self.optimizer.param_groups)
         values = list(value) if isinstance(value, (list, tuple)) else [value] * groups
         if len(values) != groups:
