@@ -146,19 +146,9 @@ def sparse_(tensor: P, sparsity: float, std: float = 0.01, generator: torch.Gene
 # Distributions scaled to keep the variance from layer to layer
 
 # The gain by which a nonlinearity's input should be larger for its output to keep its variance.
-GAINS = {
-    "linear": 1.0,
-    "conv1d": 1.0,
-    "conv2d": 1.0,
-    "conv3d": 1.0,
-    "conv_transpose1d": 1.0,
-    "conv_transpose2d": 1.0,
-    "conv_transpose3d": 1.0,
-    "sigmoid": 1.0,
-    "tanh": 5 / 3,
-    "relu": math.sqrt(2),
-    "selu": 3 / 4,
-}
+KERNELS = [f"{kind}{axes}d" for kind in ("conv", "conv_transpose") for axes in (1, 2, 3)]
+GAINS = dict.fromkeys(["linear", *KERNELS, "sigmoid"], 1.0)
+GAINS |= {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -243,12 +233,7 @@ def kaiming_normal_(
 ) -> P:
     r"""Draw from N(0, s^2) with :math:`s = \text{gain} / \sqrt{\text{fan}}`.
 
-    Args:
-        tensor: the weight.
-        a: the negative slope, if the nonlinearity is ``"leaky_relu"``.
-        mode: ``"fan_in"`` keeps the variance in the forward pass, ``"fan_out"`` in the backward pass.
-        nonlinearity: what follows the layer, for `calculate_gain`.
-        generator: where the random numbers come from; torch's own if None.
+    Arguments as for `kaiming_uniform_`.
 
     Raises:
         ValueError: there are fewer than two axes, or no such mode or nonlinearity.
