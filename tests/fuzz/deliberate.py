@@ -71,7 +71,7 @@ def overflowing_squares(finding: Any) -> bool:
     squares = x.double().square().nan_to_num(0, 0, 0)
     return (
         finding.kind == "value"
-        and x.dtype == torch.float32
+        and x.dtype in (torch.float32, torch.bfloat16)
         and named(finding, "LayerNorm", "BatchNorm1d")
         and squares.sum().item() > torch.finfo(torch.float32).max
     )
@@ -199,7 +199,7 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "variances whose sums overflow in single precision",
         "They are infinite here and in torch.nn on a GPU; on the CPU it sums in double precision.",
-        "BatchNorm1d, LayerNorm, float32 | numbers whose squares",
+        "BatchNorm1d, LayerNorm in float32 or bfloat16 | numbers whose squares",
         overflowing_squares,
     ),
     Difference(
