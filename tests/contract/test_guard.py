@@ -556,9 +556,19 @@ def test_a_name_that_the_contract_needs_is_refused() -> None:
         Adversarial()
 
 
-def test_a_module_added_later_takes_over_the_generator() -> None:
-    model, generator = nn.Sequential(), torch.Generator()
+@pytest.mark.parametrize(
+    "add",
+    [
+        lambda model, layer: model.append(layer),
+        lambda model, layer: model[0].append(layer),
+        lambda model, layer: setattr(model, "last", layer),
+        lambda model, layer: setattr(model, "extra", nn.Sequential(layer)),
+    ],
+)
+def test_a_module_added_later_takes_over_the_generator(add: Any) -> None:
+    model, generator, layer = nn.Sequential(nn.ModuleList()), torch.Generator(), nn.Dropout()
+    model.last = nn.Tanh()
     model.generator = generator
-    model.append(nn.Dropout())
-    model.forward(torch.ones(2))
-    assert model[0].generator is generator
+    model.parameters()
+    add(model, layer)
+    assert layer.generator is generator

@@ -13,12 +13,15 @@ FAULTS = [
         ("if versions(state) != before:", "if False:"),
         ("state = mapped(Tensor.detach, state)", "pass"),
         ("        if not self.saving:\n            return\n", ""),
-        ("return None if count == 1 else (None,) * count", "return None"),
+        ("return None if count == 1 or self._is_loss else (None,) * count", "return None"),
         ("if saved[0] < begun]", "]"),
         ("            module._saved.clear()\n", "            pass\n"),
-        ("                module._watchers = others\n", "                pass\n"),
-        ('"_watchers": (), "_generator": None', '"_generator": None'),
-        ("if name not in left]", "]"),
+        (
+            "                module._watchers = (*others, *watchers)\n",
+            "                module._watchers = watchers\n",
+        ),
+        ('fresh = {"_watchers": (), ', "fresh = {"),
+        ("        if is_new or type(value) not in NOTES:\n", "        if is_new:\n"),
     ),
     *planted(
         "contract/guard.py",
@@ -28,6 +31,7 @@ FAULTS = [
         ("        self._forget_since(begun)\n", ""),
         ("            del self._saved[saved:]\n", ""),
         ("            or torch.is_grad_enabled()\n", ""),
+        ("        grads = implied(saved[4])\n", "        pass\n"),
         ("        error.passing(module)\n", "        pass\n"),
         ("MISUSE = (RuntimeError, IndexError,", "MISUSE = (RuntimeError,"),
         ("        if self._is_composite and self.saving:\n", "        if False:\n"),
@@ -40,6 +44,7 @@ FAULTS = [
         ("(type(expected) is not list or len(grads) > len(entries))", "type(expected) is not list"),
         ("            return mismatch(grad, expected)\n", "            return None\n"),
     ),
+    *planted("contract/arguments.py", MODULE, ("if name not in left]", "]")),
     *planted(
         "contract/fields.py",
         MODULE,
@@ -55,7 +60,11 @@ FAULTS = [
         ("module.training, module.saving = training, saving", "module.training = training"),
         ("if not (only_learned and p.frozen)", "if True"),
         ('problems += [f"unexpected {name!r}" for name in state if name not in own]', "pass"),
-        ("            module._generator = generator\n", "            self._generator = generator\n"),
+        (
+            '        for module in self.modules():\n            vars(module)["_generator"] = generator\n',
+            '        vars(self)["_generator"] = generator\n',
+        ),
+        ("                if module._generator is None:\n", "                if False:\n"),
         ("tensor = tensor.to(each)", "pass"),
     ),
     *planted(
