@@ -62,8 +62,7 @@ def eye_(tensor: P) -> P:
     Raises:
         ValueError: it is no matrix.
     """
-    value = _matrix("eye_", tensor)
-    value.zero_().diagonal().fill_(1)
+    _matrix("eye_", tensor).zero_().diagonal().fill_(1)
     return tensor
 
 
@@ -147,8 +146,7 @@ def sparse_(tensor: P, sparsity: float, std: float = 0.01, generator: torch.Gene
 
 # The gain by which a nonlinearity's input should be larger for its output to keep its variance.
 KERNELS = [f"{kind}{axes}d" for kind in ("conv", "conv_transpose") for axes in (1, 2, 3)]
-GAINS = dict.fromkeys(["linear", *KERNELS, "sigmoid"], 1.0)
-GAINS |= {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
+GAINS = dict.fromkeys(["linear", *KERNELS, "sigmoid"], 1.0) | {"tanh": 5 / 3, "relu": 2**0.5, "selu": 3 / 4}
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -219,8 +217,7 @@ def kaiming_uniform_(
     Source: K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers: surpassing human-level performance
     on ImageNet classification", 2015.
     """
-    std = _kaiming_std("kaiming_uniform_", _value(tensor), a, mode, nonlinearity)
-    bound = math.sqrt(3.0) * std
+    bound = math.sqrt(3.0) * _kaiming_std("kaiming_uniform_", _value(tensor), a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
 
 
@@ -241,9 +238,8 @@ def kaiming_normal_(
     Source: K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers: surpassing human-level performance
     on ImageNet classification", 2015.
     """
-    return normal_(
-        tensor, 0, _kaiming_std("kaiming_normal_", _value(tensor), a, mode, nonlinearity), generator
-    )
+    std = _kaiming_std("kaiming_normal_", _value(tensor), a, mode, nonlinearity)
+    return normal_(tensor, 0, std, generator)
 
 
 def orthogonal_(tensor: P, gain: float = 1, generator: torch.Generator | None = None) -> P:

@@ -282,9 +282,8 @@ def train_model(
     """
     samples = data.Dataset(train_input.T, train_target.T)
     if not isinstance(mini_batch_size, int) or not 1 <= mini_batch_size <= len(samples):
-        raise ValueError(
-            f"train_model: expected mini_batch_size from 1 to {len(samples)}, got {mini_batch_size}"
-        )
+        expected = f"mini_batch_size from 1 to {len(samples)}"
+        raise ValueError(f"train_model: expected {expected}, got {mini_batch_size}")
     losses = []
     for e in range(epoch):
         total = 0.0
@@ -297,9 +296,8 @@ def train_model(
             model.update(learning_rate)
             model.zero_grad()
         if not math.isfinite(total):
-            raise RuntimeError(
-                f"train_model: the loss became {total} in epoch {e}; try a lower learning_rate"
-            )
+            problem = f"the loss became {total} in epoch {e}"
+            raise RuntimeError(f"train_model: {problem}; try a lower learning_rate")
         losses.append(total / len(samples))
         print("epoch:", e, ", loss=", losses[-1])
     return losses
