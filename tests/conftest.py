@@ -13,6 +13,11 @@ torch.set_num_threads(1)
 matplotlib.use("Agg")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the documentation, which takes longest, lest one process waits for the other in the end."""
+    items.sort(key=lambda item: item.path.name != "test_docs.py")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let each test draw the same numbers, whichever ran before it."""
     torch.manual_seed(0)
