@@ -95,3 +95,9 @@ def test_a_callable_goes_by_its_name() -> None:
 def test_a_target_halfway_is_the_lower_class() -> None:
     assert float(accuracy(torch.tensor([0.2, 0.7]), torch.tensor([0.5, 0.5]))) == 0.5
     assert float(accuracy(torch.tensor([0.2]), torch.tensor([0.5]))) == 1
+
+
+@pytest.mark.parametrize("metrics", ["accuracy", None, accuracy])
+def test_metrics_are_a_list(metrics: object) -> None:
+    with pytest.raises(ValueError, match="metrics: expected a list of names or callables, got"):
+        named(metrics, None)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -88,6 +88,8 @@ def named(metrics: Sequence[str | Metric], loss: Loss | None) -> dict[str, Metri
     """
     if isinstance(metrics, str):
         raise ValueError(f"metrics: expected a list of names or callables, got the string {metrics!r}")
+    if not isinstance(metrics, Iterable):
+        raise ValueError(f"metrics: expected a list of names or callables, got {metrics!r}")
     found: dict[str, Metric] = {}
     for metric in metrics:
         name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
