@@ -572,3 +572,26 @@ def test_a_module_added_later_takes_over_the_generator(add: Any) -> None:
     model.parameters()
     add(model, layer)
     assert layer.generator is generator
+
+
+def test_a_layer_that_fails_after_saving_keeps_nothing() -> None:
+    class Late(Module):
+        def forward(self, x: Tensor) -> Tensor:
+            self.save(x, x)
+            if x.sum() < 0:
+                raise ValueError("negative")
+            return x
+
+    layer = Late()
+    layer.forward(torch.ones(2))
+    with pytest.raises(ValueError, match="negative"):
+        layer.forward(-torch.ones(2))
+    assert leftovers(layer) == 1
+
+
+def test_the_backward_of_a_single_layer_is_not_recorded() -> None:
+    layer = nn.Linear(3, 2)
+    y = layer.forward(torch.randn(4, 3))
+    dx = layer.backward(torch.randn_like(y, requires_grad=True))
+    assert not dx.requires_grad
+    assert not layer.weight.grad.requires_grad
