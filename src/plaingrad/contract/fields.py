@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from plaingrad.contract.arguments import PLAIN
 from plaingrad.contract.tree import Tree
 from plaingrad.errors import ModuleError
 from plaingrad.parameter import Buffer, Parameter
 
-NOTES = {type(None), bool, int, float, complex, str, torch.dtype, torch.device, Tensor, tuple, list, dict}
+NOTES = {*PLAIN, Tensor, tuple, list, dict}
 """Types of what may take the place of another field without being looked at, in each forward say."""
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from plaingrad.contract.arguments import PLAIN
 from plaingrad.parameter import shape
 
 Outline = tuple[torch.Size, torch.dtype] | list[Any] | None
 """What is kept of outputs, which their gradients must be like: a pair for a tensor, a list for a tuple."""
 
-LEAVES = frozenset({type(None), bool, int, float, str, torch.dtype, torch.Size})  # have no tensors in them
+LEAVES = {*PLAIN, torch.Size}  # have no tensors in them
 
 
 def tensors(nest: Any) -> Iterator[Tensor]:
