@@ -116,13 +116,13 @@ def versions(nest: Any) -> int:
     try:
         if kind is Tensor:
             return nest._version
-        if kind in LEAVES:
-            return 0
         if kind is tuple:
             total = 0
             for entry in nest:
                 total += entry._version if type(entry) is Tensor else versions(entry)
             return total
+        if kind in LEAVES:
+            return 0
         return sum([tensor._version for tensor in tensors(nest)])
     except RuntimeError:
         return 0
