@@ -134,7 +134,8 @@ class Module(Made):
         """Push what backward will need.
 
         Args:
-            state: tensors, in tuples, lists or dicts if there are several, and anything else.
+            state: tensors, in tuples, lists or dicts if there are several, and anything else. Tensors inside
+                other objects are kept as they are: neither detached nor checked.
             outputs: what forward is about to return, as it returns it. Only shapes and dtypes are kept, for
                 `restore` to hold the gradients against.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
-from plaingrad.contract.nest import completed
+from plaingrad.contract.nest import brief, completed
 from plaingrad.errors import ModuleError
 
 Method = Callable[..., Any]
@@ -25,8 +26,9 @@ Given = tuple[int, tuple[str, ...]]
 
 ONE: Given = (1, ())
 
-serials = itertools.count(1)
-"""Numbers forwards and the states that they save, in their order."""
+serials = itertools.count(time.time_ns())
+"""Numbers forwards and the states that they save, in their order; higher than those of an earlier process,
+whose states may have been loaded."""
 
 # PyTorch's own errors, which do not say in which module they arose.
 MISUSE = (RuntimeError, IndexError, torch.linalg.LinAlgError)
@@ -50,7 +52,7 @@ def guarded_forward(function: Method) -> Method:
             return function(self, x, *rest) if rest else function(self, x)
         except BaseException as error:
             del self._saved[saved:]
-            raise_with_place(self, error)
+            raise_with_place(self, error, x)
 
     forward._is_guarded = True  # type: ignore[attr-defined]
     return forward
@@ -74,7 +76,7 @@ def full_forward(self: Any, function: Method, inputs: tuple[Any, ...], options: 
         return outputs
     except BaseException as error:
         self._forget_since(begun)
-        raise_with_place(self, error)
+        raise_with_place(self, error, *inputs)
     finally:
         running["_begun"], running["_given"] = 0, ONE
 
@@ -166,12 +168,17 @@ def of_given(entries: tuple[Any, ...], names: tuple[str, ...], given: Given) -> 
     return chosen[0] if len(chosen) == 1 else chosen
 
 
-def raise_with_place(module: Any, error: BaseException) -> NoReturn:
-    """Raise the error again with the name of this module; PyTorch's own becomes a `ModuleError` for that."""
+def raise_with_place(module: Any, error: BaseException, *inputs: Any) -> NoReturn:
+    """Raise the error again with the name of this module; PyTorch's own becomes a `ModuleError` for that.
+
+    So does Python's where an input has not what a tensor has.
+    """
     if isinstance(error, ModuleError) and error.module is not module:
         error.passing(module)
     elif type(error) in MISUSE:
         raise ModuleError(module, str(error)) from error
+    elif isinstance(error, AttributeError) and type(error.obj) in {type(x) for x in inputs} - {Tensor}:
+        raise ModuleError(module, f"expected a tensor, got {brief(error.obj)}") from error
     elif isinstance(error, Exception) and not isinstance(error, ModuleError):
         error.add_note(f"in {module.signature()}")
     raise error
