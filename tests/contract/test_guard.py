@@ -624,3 +624,40 @@ def test_a_state_from_another_process_lies_below_those_of_this_one(tmp_path: Pat
     torch.save(dy, files[1])
     subprocess.run([sys.executable, "-c", code, *map(str, files)], check=True)
     assert torch.equal(torch.load(files[1]), network.backward(dy))
+
+
+def test_a_refused_gradient_leaves_a_composite_another_try() -> None:
+    class Pair(Module):
+        def __init__(self) -> None:
+            self.inside = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, None]:
+            return self.inside.forward(x), None
+
+        def backward(self, dy: Tensor, nothing: None) -> Tensor:
+            return self.inside.backward(dy)
+
+    pair = Pair()
+    pair(torch.ones(1, 3))
+    with pytest.raises(ModuleError, match="expected output gradient"):
+        pair.backward(torch.ones(3, 3))
+    assert pair.backward(torch.ones(1, 2)).shape == (1, 3)
+
+
+def test_a_loss_drops_an_entry_for_each_differentiable_argument() -> None:
+    class Distance(nn.Loss):
+        differentiable = ("a", "b")
+
+        def forward(self, a: Tensor, b: Tensor, scale: Tensor) -> Tensor:
+            loss = (scale * (a - b)).sum()
+            self.save(scale, loss)
+            return loss
+
+        def backward(self, dloss: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            scale = self.restore(dloss)
+            return scale, -scale
+
+    distance = Distance()
+    for given, entries in (((), 2), ((None,), 2)):
+        distance(torch.ones(2), torch.zeros(2), torch.ones(2))
+        assert len(distance.backward(*given)) == entries

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -26,9 +25,8 @@ Given = tuple[int, tuple[str, ...]]
 
 ONE: Given = (1, ())
 
-serials = itertools.count(time.time_ns())
-"""Numbers forwards and the states that they save, in their order; higher than those of an earlier process,
-whose states may have been loaded."""
+serials = itertools.count(1)
+"""Numbers forwards and the states that they save, in their order."""
 
 # PyTorch's own errors, which do not say in which module they arose.
 MISUSE = (RuntimeError, IndexError, torch.linalg.LinAlgError)
@@ -129,14 +127,14 @@ def full_backward(self: Any, function: Method, grads: tuple[Any, ...]) -> Any:
     self.__dict__["_begun"] = 1
     try:
         entries = watched(self, "backward", function)(*grads) if self._watchers else function(self, *grads)
-        if type(entries) is tuple and saved is not None and len(entries) == len(self._parameters):
-            return of_given(entries, self._parameters, saved[2])
-        return entries
     except Exception as error:
         raise_with_place(self, error)
     finally:
         self.__dict__["_begun"] = 0
-        self._unmark(saved)
+    self._unmark(saved)
+    if type(entries) is tuple and saved is not None and len(entries) == len(self._parameters):
+        return of_given(entries, self._parameters, saved[2])
+    return entries
 
 
 def implies_one(backward: Method) -> tuple[bool, bool]:
