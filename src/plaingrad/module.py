@@ -134,7 +134,8 @@ class Module(Made):
         """Push what backward will need.
 
         Args:
-            state: tensors, in tuples, lists or dicts if there are several, and anything else.
+            state: tensors, in tuples, lists or dicts if there are several, and anything else. Tensors inside
+                other objects are kept as they are: neither detached nor checked.
             outputs: what forward is about to return, as it returns it. Only shapes and dtypes are kept, for
                 `restore` to hold the gradients against.
 
@@ -202,7 +203,9 @@ class Module(Made):
         if begun:  # else there is nothing below
             self._forget_since(begun)
         count += len(names)
-        return None if count == 1 or self._is_loss else (None,) * count
+        if self._implies_one and self.differentiable is not None:  # a loss has entries for these alone
+            count = len(self.differentiable)
+        return None if count == 1 else (None,) * count
 
     def _forget_since(self, begun: int) -> None:
         """Forget what a forward saved, here and below, that has failed or that nobody used."""
@@ -259,6 +262,9 @@ class Module(Made):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._saved = [(*saved[:-1], versions(saved[3])) for saved in self._saved]
+        for number, *_ in self._saved:
+            while next(serials) <= number:  # which another process has given
+                pass
 
 
 def flatten_parameters(model: Module | Iterable[Parameter]) -> FlatStorage:
