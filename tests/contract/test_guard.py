@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 import threading
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -595,3 +599,65 @@ def test_the_backward_of_a_single_layer_is_not_recorded() -> None:
     dx = layer.backward(torch.randn_like(y, requires_grad=True))
     assert not dx.requires_grad
     assert not layer.weight.grad.requires_grad
+
+
+@pytest.mark.parametrize(("wrong", "got"), [(None, "None"), (2.5, "a float"), ([1.0], "a list")])
+@pytest.mark.parametrize("kind", [nn.ReLU, partial(nn.Linear, 2, 3), partial(nn.LayerNorm, 2)])
+def test_what_is_no_tensor_is_refused_with_its_place(
+    without_annotations: None, kind: Any, wrong: Any, got: str
+) -> None:
+    network = nn.Sequential(kind(), nn.Linear(2, 3))
+    with pytest.raises(ModuleError, match=rf"^Sequential\[.\] .*: expected a tensor, got {got}$"):
+        network(wrong)
+
+
+def test_a_state_from_another_process_lies_below_those_of_this_one(tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    x, dy = torch.randn(3, 2), torch.randn(3, 2)
+    network(x)
+    code = "import sys, pickle; from plaingrad import nn; import torch\n"
+    code += "network = pickle.load(open(sys.argv[1], 'rb'))\n"
+    code += "network(torch.zeros(1, 2)); network.backward(None)\n"
+    code += "torch.save(network.backward(torch.load(sys.argv[2])), sys.argv[2])"
+    files = tmp_path / "network", tmp_path / "gradient"
+    files[0].write_bytes(pickle.dumps(network))
+    torch.save(dy, files[1])
+    subprocess.run([sys.executable, "-c", code, *map(str, files)], check=True)
+    assert torch.equal(torch.load(files[1]), network.backward(dy))
+
+
+def test_a_refused_gradient_leaves_a_composite_another_try() -> None:
+    class Pair(Module):
+        def __init__(self) -> None:
+            self.inside = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, None]:
+            return self.inside.forward(x), None
+
+        def backward(self, dy: Tensor, nothing: None) -> Tensor:
+            return self.inside.backward(dy)
+
+    pair = Pair()
+    pair(torch.ones(1, 3))
+    with pytest.raises(ModuleError, match="expected output gradient"):
+        pair.backward(torch.ones(3, 3))
+    assert pair.backward(torch.ones(1, 2)).shape == (1, 3)
+
+
+def test_a_loss_drops_an_entry_for_each_differentiable_argument() -> None:
+    class Distance(nn.Loss):
+        differentiable = ("a", "b")
+
+        def forward(self, a: Tensor, b: Tensor, scale: Tensor) -> Tensor:
+            loss = (scale * (a - b)).sum()
+            self.save(scale, loss)
+            return loss
+
+        def backward(self, dloss: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            scale = self.restore(dloss)
+            return scale, -scale
+
+    distance = Distance()
+    for given, entries in (((), 2), ((None,), 2)):
+        distance(torch.ones(2), torch.zeros(2), torch.ones(2))
+        assert len(distance.backward(*given)) == entries

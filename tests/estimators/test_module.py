@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
@@ -62,3 +63,18 @@ def test_lbfgs_that_runs_out_of_time_says_so() -> None:
         "lbfgs: Maximum time (1e-09 s) reached and the optimization hasn't"
     )
     assert model.n_iter_ == 1
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_a_frozen_layer_stays_as_it_is_in_every_solver(solver: str) -> None:
+    start = torch.randn(4, X.shape[1])
+
+    def make(inputs: int, outputs: int) -> nn.Sequential:
+        network = nn.Sequential(nn.Linear(inputs, 4), nn.Tanh(), nn.Linear(4, outputs))
+        network[0].weight.value = start
+        network[0].freeze()
+        return network
+
+    model = MLPClassifier(module=make, solver=solver, max_iter=5, alpha=1.0, random_state=0).fit(X, Y)
+    assert torch.equal(next(iter(model.module_.parameters())).value, start)

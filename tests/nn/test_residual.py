@@ -4,8 +4,9 @@ import re
 
 import pytest
 import torch
+from torch import Tensor
 
-from plaingrad import ModuleError, nn
+from plaingrad import Module, ModuleError, nn
 
 
 def test_it_adds_the_input_to_what_its_modules_make_of_it() -> None:
@@ -48,3 +49,21 @@ def test_errors_inside_name_the_position() -> None:
 def test_a_slice_is_a_plain_sequence() -> None:
     block = nn.Residual(nn.Linear(3, 3), nn.ReLU())
     assert type(block[:1]) is nn.Sequential
+
+
+def test_around_a_module_without_an_input_gradient_the_shortcut_alone_remains() -> None:
+    class Sign(Module):
+        differentiable = ()
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = x.sign()
+            self.save(None, y)
+            return y
+
+        def backward(self, dy: Tensor) -> None:
+            self.restore(dy)
+
+    residual = nn.Residual(Sign())
+    residual(torch.randn(3, 2))
+    dy = torch.randn(3, 2)
+    assert torch.equal(residual.backward(dy), dy)

@@ -403,3 +403,16 @@ def test_a_negative_metric_is_better_by_a_share_of_its_size(mode: str, metric: f
     schedule = optim.ReduceLROnPlateau(optim.SGD([Parameter(torch.ones(1))]), mode, threshold=0.1)
     schedule.step(-3.0)
     assert schedule.is_better(metric) == better
+
+
+def test_a_second_schedule_begins_with_the_first_one_s_initial_rate_as_in_torch() -> None:
+    parameter = Parameter(torch.ones(1))
+    ours, theirs = (
+        optim.SGD([parameter], lr=0.1),
+        torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=0.1),
+    )
+    for library, optimizer in ((optim, ours), (torch.optim, theirs)):
+        schedules = library.lr_scheduler if library is torch.optim else optim
+        schedules.LinearLR(optimizer, start_factor=0.1, total_iters=10)
+        schedules.ExponentialLR(optimizer, 0.9)
+    assert ours.param_groups[0]["initial_lr"] == theirs.param_groups[0]["initial_lr"]

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from plaingrad.contract.nest import completed
+from plaingrad.contract.nest import brief, completed
 from plaingrad.errors import ModuleError
 
 Method = Callable[..., Any]
@@ -50,7 +50,7 @@ def guarded_forward(function: Method) -> Method:
             return function(self, x, *rest) if rest else function(self, x)
         except BaseException as error:
             del self._saved[saved:]
-            raise_with_place(self, error)
+            raise_with_place(self, error, x)
 
     forward._is_guarded = True  # type: ignore[attr-defined]
     return forward
@@ -74,7 +74,7 @@ def full_forward(self: Any, function: Method, inputs: tuple[Any, ...], options: 
         return outputs
     except BaseException as error:
         self._forget_since(begun)
-        raise_with_place(self, error)
+        raise_with_place(self, error, *inputs)
     finally:
         running["_begun"], running["_given"] = 0, ONE
 
@@ -127,14 +127,14 @@ def full_backward(self: Any, function: Method, grads: tuple[Any, ...]) -> Any:
     self.__dict__["_begun"] = 1
     try:
         entries = watched(self, "backward", function)(*grads) if self._watchers else function(self, *grads)
-        if type(entries) is tuple and saved is not None and len(entries) == len(self._parameters):
-            return of_given(entries, self._parameters, saved[2])
-        return entries
     except Exception as error:
         raise_with_place(self, error)
     finally:
         self.__dict__["_begun"] = 0
-        self._unmark(saved)
+    self._unmark(saved)
+    if type(entries) is tuple and saved is not None and len(entries) == len(self._parameters):
+        return of_given(entries, self._parameters, saved[2])
+    return entries
 
 
 def implies_one(backward: Method) -> tuple[bool, bool]:
@@ -166,12 +166,17 @@ def of_given(entries: tuple[Any, ...], names: tuple[str, ...], given: Given) -> 
     return chosen[0] if len(chosen) == 1 else chosen
 
 
-def raise_with_place(module: Any, error: BaseException) -> NoReturn:
-    """Raise the error again with the name of this module; PyTorch's own becomes a `ModuleError` for that."""
+def raise_with_place(module: Any, error: BaseException, *inputs: Any) -> NoReturn:
+    """Raise the error again with the name of this module; PyTorch's own becomes a `ModuleError` for that.
+
+    So does Python's where an input has not what a tensor has.
+    """
     if isinstance(error, ModuleError) and error.module is not module:
         error.passing(module)
     elif type(error) in MISUSE:
         raise ModuleError(module, str(error)) from error
+    elif isinstance(error, AttributeError) and type(error.obj) in {type(x) for x in inputs} - {Tensor}:
+        raise ModuleError(module, f"expected a tensor, got {brief(error.obj)}") from error
     elif isinstance(error, Exception) and not isinstance(error, ModuleError):
         error.add_note(f"in {module.signature()}")
     raise error

@@ -37,8 +37,11 @@ def mapped(function: Callable[[Tensor], Any], nest: Any) -> Any:
         return type(nest)(mapped(function, entry) for entry in nest)
     if isinstance(nest, tuple) and hasattr(nest, "_make"):  # a named one
         return nest._make(mapped(function, entry) for entry in nest)
-    if type(nest) is dict:
-        return {name: mapped(function, entry) for name, entry in nest.items()}
+    if isinstance(nest, dict):
+        copy = nest.copy()  # of an OrderedDict another one
+        for name, entry in nest.items():
+            copy[name] = mapped(function, entry)
+        return copy
     return nest
 
 
@@ -99,12 +102,12 @@ def _misfit(grad: Any, expected: Outline) -> str | None:
     if type(expected) is list:
         if type(grad) is tuple:
             return mismatch(grad, expected)
-        return f"expected {len(expected)} output gradients, got {_brief(grad)}"
+        return f"expected {len(expected)} output gradients, got {brief(grad)}"
     if type(expected) is not tuple:
-        return f"expected no gradient for an output that is none, got {_brief(grad)}"
+        return f"expected no gradient for an output that is none, got {brief(grad)}"
     if isinstance(grad, Tensor) and (grad.shape, grad.dtype) == expected:
         return None
-    return f"expected output gradient {tuple(expected[0])} of {expected[1]}, got {_brief(grad)}"
+    return f"expected output gradient {tuple(expected[0])} of {expected[1]}, got {brief(grad)}"
 
 
 def versions(nest: Any) -> int:
@@ -116,19 +119,20 @@ def versions(nest: Any) -> int:
     try:
         if kind is Tensor:
             return nest._version
-        if kind in LEAVES:
-            return 0
         if kind is tuple:
             total = 0
             for entry in nest:
                 total += entry._version if type(entry) is Tensor else versions(entry)
             return total
+        if kind in LEAVES:
+            return 0
         return sum([tensor._version for tensor in tensors(nest)])
     except RuntimeError:
         return 0
 
 
-def _brief(value: Any) -> str:
+def brief(value: Any) -> str:
+    """What a value is, for messages."""
     if isinstance(value, Tensor):
         return f"{shape(value)} of {value.dtype}"
-    return f"a {type(value).__name__}"
+    return "None" if value is None else f"a {type(value).__name__}"

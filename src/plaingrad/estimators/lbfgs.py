@@ -50,7 +50,7 @@ def minimize(
     decay = torch.zeros_like(flat.value)
     for parameter in weights_and_others(module)[0]:
         start = (parameter.value.data_ptr() - flat.value.data_ptr()) // flat.value.element_size()
-        decay[start : start + parameter.value.numel()] = 1.0
+        decay[start : start + parameter.value.numel()] = float(not parameter.frozen)
     count = float(len(inputs) if weights is None else weights.sum())
     decay *= estimator.alpha / count
     loss = objective.loss if weights is None else Weighted(objective.loss)

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from plaingrad.contract.nest import added
 from plaingrad.module import ModuleError
 from plaingrad.nn.sequential import Sequential
 from plaingrad.parameter import shape
@@ -39,4 +40,4 @@ class Residual(Sequential):
 
     def backward(self, dy: Tensor) -> Any:
         dx = super().backward(dy)
-        return (dy + dx[0], *dx[1:]) if isinstance(dx, tuple) else dy + dx
+        return (added(dy, dx[0]), *dx[1:]) if isinstance(dx, tuple) else added(dy, dx)

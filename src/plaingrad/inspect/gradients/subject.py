@@ -280,9 +280,7 @@ def first_forward(subject: Subject) -> Tensors:
     Raises:
         ValueError: forward raised, or returned no tensors.
     """
-    shapes = ", ".join(
-        f"{shape(x)}" if isinstance(x, Tensor) else repr(x) for x in subject.arguments.values()
-    )
+    shapes = ", ".join(repr(mapped(shape, x)) for x in subject.arguments.values())
     call = f"forward of input {shapes}"
     try:
         outputs = subject.forward(doubled(subject.inputs))

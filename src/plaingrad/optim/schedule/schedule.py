@@ -100,8 +100,8 @@ class ClosedForm(Schedule):
         optimizer: as for `Schedule`.
         interval: likewise.
         last_epoch: -1 to begin with the optimizer's learning rates, each noted in its parameter group as
-            ``"initial_lr"``; else the number of the last step that was done, counted from 0: the schedule
-            goes on after it, from what is noted there.
+            ``"initial_lr"`` if an earlier schedule has not noted one; else the number of the last step that
+            was done, counted from 0: the schedule goes on after it, from what is noted there.
 
     Attributes:
         base_lrs: the learning rate of each parameter group that the formula starts from.
@@ -118,7 +118,7 @@ class ClosedForm(Schedule):
         expect(name, "last_epoch", COUNT_OR_BEFORE, last_epoch)
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
-                group["initial_lr"] = group["lr"]
+                group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
                 expected = f"'initial_lr' in param_groups[{i}] to go on from"
                 raise ValueError(f"{name}: expected {expected}, got none")
