@@ -407,6 +407,7 @@ def test_arguments_are_those_of_the_constructor_with_defaults_filled_in() -> Non
     assert columns == {"in_features": 3, "columns": {1: (4, 2)}, "device": None, "dtype": None}
     assert repr(nn.BCELoss(torch.ones(3)).arguments()["weight"]) == "tensor(3,)"
     assert nn.ReLU().arguments() == {"inplace": False}
+    assert nn.LayerNorm(torch.ones(4, 3, 2).shape[1:]).arguments()["normalized_shape"] == (3, 2)
 
 
 def test_parameters_are_counted_with_and_without_frozen_ones() -> None:
@@ -419,3 +420,17 @@ def test_a_generator_is_given_to_all_modules_below() -> None:
     model, generator = nn.Sequential(nn.Sequential(nn.Dropout())), torch.Generator()
     model.generator = generator
     assert all(module.generator is generator for module in model.modules())
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: nn.Linear(3, 2), lambda: nn.Conv2d(1, 2, 3), lambda: nn.Embedding(4, 2)]
+)
+def test_parameters_are_drawn_anew_from_the_modules_own_generator(make: Any) -> None:
+    layer, before = make(), torch.get_rng_state()
+    drawn = []
+    for _ in range(2):
+        layer.generator = torch.Generator().manual_seed(5)
+        layer.reset_parameters()
+        drawn.append([parameter.value.clone() for parameter in layer.parameters()])
+    assert all(map(torch.equal, *drawn))
+    assert torch.equal(torch.get_rng_state(), before)

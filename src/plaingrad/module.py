@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
@@ -74,6 +75,7 @@ class Module(Made):
 
     _saved: list[Saved]
     _watchers: tuple[Watcher, ...]
+    _root: weakref.ref[Module] | None  # the outermost module with which it was looked at
     _is_examined: bool  # whether its fields have been looked at since they were assigned
     _is_plain: bool  # whether, besides, the guard can take its short way, as it can for most layers
     _is_composite: bool
@@ -104,7 +106,7 @@ class Module(Made):
         arguments = [kept(value) for value in args], {name: kept(value) for name, value in kwargs.items()}
         modes = {"training": True, "saving": True, "needs_input_grad": True}
         notes = {"_is_examined": False, "_is_plain": False, "_is_composite": False, "_returns_nest": False}
-        running = {"_watchers": (), "_generator": None, "_begun": 0, "_given": ONE}
+        running = {"_watchers": (), "_generator": None, "_root": None, "_begun": 0, "_given": ONE}
         vars(module).update(_arguments=arguments, _saved=[], **modes, **notes, **running)
         return module
 
@@ -241,14 +243,23 @@ class Module(Made):
             watch()
 
     def _examine(self) -> None:
-        """Refuse what would not be trained (`expect_reachable`), before the first use and for new fields."""
+        """Refuse what would not be trained (`expect_reachable`), before the first use and for new fields.
+
+        What this module holds in a plain list may be reached from the module around it alone, so the look is
+        taken from there again where this module is still inside.
+        """
         if not self._is_examined:
-            for module in expect_reachable(self):
+            root = (self._root and self._root()) or self
+            modules = expect_reachable(root)
+            if not any(module is self for module in modules):
+                root, modules = self, expect_reachable(self)
+            for module in modules:
                 assert isinstance(module, Module)
                 composite = any(True for _ in module.named_children())
                 special = composite or module._watchers or module._returns_nest
                 plain = not special and (module._is_loss or not module._parameters)
-                vars(module).update(_is_examined=True, _is_composite=composite, _is_plain=plain)
+                looks = {"_is_examined": True, "_is_composite": composite, "_is_plain": plain}
+                vars(module).update(looks, _root=weakref.ref(root))
 
     def _look_again(self) -> None:
         """Examine this module before its next use, for it has changed."""
@@ -256,7 +267,7 @@ class Module(Made):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy is made from: nobody watches it, and it draws from PyTorch's global generator."""
-        fresh = {"_watchers": (), "_generator": None, "needs_input_grad": True, "_begun": 0}
+        fresh = {"_watchers": (), "_generator": None, "_root": None, "needs_input_grad": True, "_begun": 0}
         return {**vars(self), **fresh, "_is_examined": False, "_is_plain": False}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -54,6 +54,8 @@ USES = {
         (torch.nn.Parameter(torch.ones(1), requires_grad=False), "a parameter of torch.nn"),
         ([torch.nn.Linear(2, 2)], "a Linear of torch.nn, .* use plaingrad.interop.from_torch"),
         (torch.ones(1, requires_grad=True), "a tensor that requires grad"),
+        (Buffer(torch.nn.Parameter(torch.ones(1))), "a parameter of torch.nn"),
+        (Buffer(torch.ones(1, requires_grad=True)), "a tensor that requires grad"),
     ],
 )
 def test_what_would_not_be_trained_is_refused(field: Any, problem: str, use: Any) -> None:
@@ -221,6 +223,7 @@ def test_collections_that_hold_themselves_are_looked_through_once() -> None:
     ("name", "value", "problem"),
     [
         ("weight", Parameter(torch.ones(1)), "a Parameter assigned in __init__, got 'weight' shared by all"),
+        ("layers", {"a": [nn.ReLU()]}, "a ReLU assigned in __init__, got 'layers' shared by all instances"),
         ("layer", nn.ReLU(), "a ReLU assigned in __init__, got 'layer' shared by all instances"),
         (
             "count",
@@ -233,6 +236,19 @@ def test_collections_that_hold_themselves_are_looked_through_once() -> None:
 def test_a_class_that_hides_what_it_would_train_is_refused(name: str, value: Any, problem: str) -> None:
     with pytest.raises(TypeError, match=f"^Hiding: expected {problem}"):
         type("Hiding", (Module,), {name: value})
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (torch.nn.Parameter(torch.ones(1)), r"a parameter of torch\.nn"),
+        ([torch.nn.Linear(1, 1)], r"a Linear of torch\.nn"),
+        ((torch.ones(1, requires_grad=True),), "a tensor that requires grad"),
+    ],
+)
+def test_a_class_that_holds_what_pytorch_would_train_is_refused(value: Any, problem: str) -> None:
+    with pytest.raises(TypeError, match=f"^Hiding: class attribute 'weights' holds {problem}"):
+        type("Hiding", (Module,), {"weights": value})
 
 
 def test_a_field_that_is_replaced_is_looked_at_again() -> None:
@@ -250,3 +266,34 @@ def test_a_list_that_has_grown_is_refused(use: str) -> None:
     module.field.append(nn.Linear(1, 1))
     with pytest.raises(ModuleError, match="field 'field' holds a Linear in a plain collection"):
         USES[use](module)
+
+
+class Counting(Module):
+    """Holds modules of the network around it in a plain list, and notes something new in every forward."""
+
+    def __init__(self, others: list[Module]) -> None:
+        self.others, self.calls = others, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        setattr(self, f"call_{self.calls}", x.shape)
+        self.save(None, x)
+        return x
+
+    def backward(self, dy: Tensor) -> Tensor:
+        self.restore(dy)
+        return dy
+
+
+def test_a_list_that_the_network_around_it_reaches_is_taken_at_every_step() -> None:
+    layer = nn.Linear(2, 2)
+    model = nn.Sequential(Holding(layer), Counting([layer]))
+    for _ in range(3):
+        model.forward(torch.ones(4, 2))
+    inner = pickle.loads(pickle.dumps(model[1]))
+    for alone in (inner, Counting([layer])):
+        with pytest.raises(ModuleError, match="field 'others' holds a Linear in a plain collection"):
+            alone.forward(torch.ones(4, 2))
+    model[0].field = nn.Identity()
+    with pytest.raises(ModuleError, match="field 'others' holds a Linear in a plain collection"):
+        model.forward(torch.ones(4, 2))

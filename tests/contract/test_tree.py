@@ -154,6 +154,12 @@ def test_a_state_dict_gives_a_shape() -> None:
     state = {"0.scale": torch.full((3,), 2.0), "1.weight": torch.zeros(2, 3), "1.bias": torch.zeros(2)}
     with pytest.raises(ModuleError, match=r"'0.scale': expected a tensor, got list"):
         model.load_state_dict({**state, "0.scale": [2.0]})
+    before = model[1].weight.value.clone()
+    integers = {**state, "0.scale": torch.ones(3, dtype=torch.int64)}
+    with pytest.raises(ModuleError, match=r"'0.scale': expected floating-point numbers, got torch.int64"):
+        model.load_state_dict({name: integers[name] for name in reversed(integers)})
+    assert torch.equal(model[1].weight.value, before)
+    assert not model[0].scale.is_shaped
     model.load_state_dict(state)
     assert torch.equal(model[0].scale.value, state["0.scale"])
     assert model[0].scale.value is not state["0.scale"]

@@ -103,3 +103,17 @@ def test_a_plain_step_and_zeroing_are_one_operation_each() -> None:
         rule.step()
         rule.zero_grad()
     assert operations == ["add_", "zero_"]
+
+
+@pytest.mark.parametrize("rule", ["Adam", "AdamW"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_small_eps_counts_in_half_precision_as_in_torch(rule: str, dtype: torch.dtype) -> None:
+    start, grads = torch.tensor([1.0, -2.0, 0.5], dtype=dtype), torch.tensor([0.0, 1e-5, 3.0], dtype=dtype)
+    ours, theirs = Parameter(start.clone()), torch.nn.Parameter(start.clone())
+    steps = [getattr(module, rule)([p], eps=1e-7) for module, p in ((optim, ours), (torch.optim, theirs))]
+    for _ in range(5):
+        ours.grad, theirs.grad = grads, grads.clone()
+        for each in steps:
+            each.step()
+    assert ours.value.isfinite().all()
+    torch.testing.assert_close(ours.value, theirs.detach())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -144,3 +145,19 @@ def test_a_loss_without_elements_takes_batches_that_count_for_nothing() -> None:
     t = torch.tensor([0.0, 1.0, -1.0, -1.0, 2.0, 3.0])[:, None]
     whole = evaluate(model, (x, t), loss=OfWhole())["loss"]
     assert evaluate(model, (x, t), loss=OfWhole(), batch_size=2)["loss"] == pytest.approx(whole)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [nn.MSELoss(), nn.HuberLoss(delta=1e4), nn.MSELoss("sum"), nn.CrossEntropyLoss(torch.ones(2).half())],
+)
+def test_losses_in_half_precision_are_added_up_in_single_precision(loss: nn.Loss) -> None:
+    x = torch.tensor([[300.0, 1.0], [1.0, 2.0], [-4.0, 3.0], [0.0, 0.0], [2.0, 1.0]]).half()
+    t = torch.zeros(5, dtype=torch.int64) if isinstance(loss, nn.CrossEntropyLoss) else torch.zeros_like(x)
+    model = nn.Sequential(nn.Linear(2, 2, dtype=torch.float16))
+    model.load_state_dict({"0.weight": torch.eye(2), "0.bias": torch.zeros(2)})
+    wide = copy.deepcopy(loss).to(torch.float32)
+    expected = wide.forward(x.float(), t.float() if t.is_floating_point() else t).item()
+    expected /= 5 if loss.reduction == "sum" else 1
+    found = evaluate(model, (x, t), loss=loss, batch_size=2)["loss"]
+    assert found == pytest.approx(expected, rel=1e-6)

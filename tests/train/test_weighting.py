@@ -206,3 +206,16 @@ def test_a_loss_that_cannot_keep_its_elements_apart_is_told() -> None:
 
     with pytest.raises(ValueError, match=r"Total\(\): expected losses \(4, 1\) with reduction 'none'"):
         run(network(2, 1), plane(), loss=Total(), sample_weight=torch.ones(20))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_weights_in_half_precision_take_losses_whose_elements_would_overflow(reduction: str) -> None:
+    loss = nn.MSELoss(reduction)
+    x, t = torch.tensor([[300.0], [2.0], [3.0]]).half(), torch.zeros(3, 1).half()
+    weight = torch.tensor([0.25, 1.0, 3.0]).half()
+    value, dx = both(Weighted(loss), x, (t, weight))
+    expected, expected_dx = both(Weighted(loss), x.double(), (t.double(), weight.double()))
+    assert value.dtype == dx.dtype == torch.float16
+    torch.testing.assert_close(value, expected.half())
+    torch.testing.assert_close(dx, expected_dx.half())
+    assert value.isfinite()

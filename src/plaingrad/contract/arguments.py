@@ -30,6 +30,8 @@ def kept(value: Any) -> Any:
     """A constructor argument as it is kept: plain values and collections of them as they are."""
     if isinstance(value, PLAIN):
         return value
+    if isinstance(value, torch.Size):
+        return tuple(value)
     if type(value) in (tuple, list):
         return type(value)(map(kept, value))
     if type(value) is dict:

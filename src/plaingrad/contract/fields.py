@@ -47,14 +47,18 @@ def expect_fields(kind: type) -> None:
     """Refuse a class whose modules or parameters would belong to no instance, or be in no dict of one.
 
     Raises:
-        TypeError: it has slots, or holds a module, parameter or buffer itself.
+        TypeError: it has slots, or holds a module, parameter or buffer itself, on its own or in a
+            collection, or something to be trained that is PyTorch's.
     """
     if vars(kind).get("__slots__"):
         raise TypeError(f"{kind.__name__}: expected fields in __dict__, where they are found, got __slots__")
     for name, value in vars(kind).items():
-        if isinstance(value, (Tree, Parameter, Buffer)):
-            expected = f"a {type(value).__name__} assigned in __init__"
-            raise TypeError(f"{kind.__name__}: expected {expected}, got {name!r} shared by all instances")
+        for each in _within(value):
+            if isinstance(each, (Tree, Parameter, Buffer)):
+                expected = f"a {type(each).__name__} assigned in __init__"
+                raise TypeError(f"{kind.__name__}: expected {expected}, got {name!r} shared by all instances")
+            if problem := _foreign(each):
+                raise TypeError(f"{kind.__name__}: class attribute {name!r} holds {problem}")
 
 
 def _walk(module: Tree, path: str, above: tuple[Tree, ...], reached: set[int]) -> Iterator[tuple[str, Tree]]:
@@ -81,15 +85,19 @@ def _within(field: Any, around: tuple[int, ...] = ()) -> Iterator[Any]:
 
 
 def _problem(value: Any, is_field: bool, reached: set[int]) -> str | None:
-    kind = type(value).__name__
-    if isinstance(value, (Tree, Parameter, Buffer)):
-        if is_field or id(value) in reached:
-            return None
+    if isinstance(value, (Tree, Parameter, Buffer)) and not (is_field or id(value) in reached):
         instead = "a field for each" if isinstance(value, Buffer) else "nn.ParameterList or ParameterDict"
         instead = "nn.ModuleList or ModuleDict" if isinstance(value, Tree) else instead
+        kind = type(value).__name__
         return f"a {kind} in a plain collection, where it would not be trained or saved; use {instead}"
+    return _foreign(value.value if isinstance(value, Buffer) else value)
+
+
+def _foreign(value: Any) -> str | None:
+    """What a value is that PyTorch alone would train, with what to write instead; None for any other."""
     origin = {base.__module__.partition(".modules")[0] + "." + base.__name__ for base in type(value).__mro__}
     if "torch.nn.Module" in origin:
+        kind = type(value).__name__
         return f"a {kind} of torch.nn, whose gradients PyTorch alone knows; use plaingrad.interop.from_torch"
     if "torch.nn.parameter.Parameter" in origin:
         return "a parameter of torch.nn, which nothing here would train; use plaingrad.Parameter"

@@ -37,8 +37,11 @@ def mapped(function: Callable[[Tensor], Any], nest: Any) -> Any:
         return type(nest)(mapped(function, entry) for entry in nest)
     if isinstance(nest, tuple) and hasattr(nest, "_make"):  # a named one
         return nest._make(mapped(function, entry) for entry in nest)
-    if type(nest) is dict:
-        return {name: mapped(function, entry) for name, entry in nest.items()}
+    if isinstance(nest, dict):
+        copy = nest.copy()  # of an OrderedDict another one
+        for name, entry in nest.items():
+            copy[name] = mapped(function, entry)
+        return copy
     return nest
 
 

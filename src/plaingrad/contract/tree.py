@@ -13,7 +13,7 @@ from plaingrad.parameter import Buffer, Parameter, shape
 
 T = TypeVar("T", bound="Tree")
 
-CONTRACT = {"_arguments", "_saved", "_watchers", "_generator"}  # fields that Module makes for itself
+CONTRACT = {"_arguments", "_saved", "_watchers", "_generator", "_root"}  # fields that Module makes for itself
 
 
 class Tree:
@@ -246,7 +246,8 @@ class Tree:
             strict: whether every name must occur on both sides.
 
         Raises:
-            ModuleError: names are missing or unexpected (if ``strict``), or a shape differs.
+            ModuleError: names are missing or unexpected (if ``strict``), a shape differs, or a parameter
+                without a shape would become one of integers.
         """
         own = dict(self._named_state())
         problems = []
@@ -260,6 +261,8 @@ class Tree:
                 problems.append(f"{name!r}: expected {_size(field)}, got {type(value).__name__}")
             elif _is_shaped(field) and value.shape != field.value.shape:
                 problems.append(f"{name!r}: expected {_size(field)}, got {shape(value)}")
+            elif not _is_shaped(field) and not value.is_floating_point():
+                problems.append(f"{name!r}: expected floating-point numbers, got {value.dtype}")
         if problems:
             raise ModuleError(self, "state does not fit: " + "; ".join(problems))
         for name in common:

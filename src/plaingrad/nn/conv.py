@@ -99,11 +99,11 @@ class Conv2d(Module):
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=self.generator)
         if self.bias is not None:
             weights = self.weight.value.shape[1:].numel()  # of one output
             bound = 1 / math.sqrt(weights) if weights else 0.0
-            init.uniform_(self.bias, -bound, bound)
+            init.uniform_(self.bias, -bound, bound, generator=self.generator)
 
     def forward(
         self, x: Float[Tensor, "*batch channels rows columns"]

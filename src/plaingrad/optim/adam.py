@@ -21,13 +21,8 @@ class Adam(Optimizer):
         \hat m &= \frac{m}{1 - \beta_1^t}, \qquad \hat v = \frac{v}{1 - \beta_2^t} \\
         \theta &\leftarrow \theta - \gamma\, \frac{\hat m}{\sqrt{\hat v} + \epsilon}
 
-    computed in the order of the paper's section 2, where r = √(1 - β₂ᵗ) moves into the step size and ε:
-
-    .. math::
-        \theta \leftarrow \theta - \frac{\gamma\, r}{1 - \beta_1^t} \cdot \frac{m}{\sqrt{v} + \epsilon\, r}
-
-    Keras and scikit-learn leave out the last r; ε is then the paper's :math:`\hat\epsilon`, which counts for
-    more in the first steps.
+    Keras and scikit-learn follow the faster order of the paper's section 2, whose :math:`\hat\epsilon` counts
+    for more in the first steps, as if ε were :math:`\hat\epsilon / \sqrt{1 - \beta_2^t}`.
 
     Source: D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015; S. Reddi, S. Kale, S. Kumar,
     "On the convergence of Adam and beyond", 2018 (amsgrad).
@@ -46,7 +41,7 @@ class Adam(Optimizer):
         default=False,
         kw_only=True,
     )
-    epsilon_hat: bool = option("whether ``eps`` is ε̂, without r", FLAG, default=False, kw_only=True)
+    epsilon_hat: bool = option("whether ``eps`` is ε̂", FLAG, default=False, kw_only=True)
 
     def penalty_factor(self, group: Mapping[str, Any]) -> float:
         return 0.0 if group["decoupled_weight_decay"] else super().penalty_factor(group)
@@ -67,9 +62,9 @@ class Adam(Optimizer):
         if group["amsgrad"]:
             largest = accumulator(state, "max_exp_avg_sq", value)
             v = torch.maximum(largest, v, out=largest)
-        r = math.sqrt(1 - beta2**t)
-        eps = group["eps"] if group["epsilon_hat"] else group["eps"] * r
-        value.addcdiv_(m, v.sqrt().add_(eps), value=-group["lr"] * r / (1 - beta1**t))
+        root = math.sqrt(1 - beta2**t)
+        eps = group["eps"] / root if group["epsilon_hat"] else group["eps"]
+        value.addcdiv_(m, v.sqrt().div_(root).add_(eps), value=-group["lr"] / (1 - beta1**t))
 
 
 class AdamW(Adam):

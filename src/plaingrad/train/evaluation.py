@@ -16,7 +16,6 @@ from plaingrad.nn import Loss
 from plaingrad.train.checks import as_trained, expect_loss, expect_model, expect_positive
 from plaingrad.train.metrics import Metric, named
 from plaingrad.train.modes import mode
-from plaingrad.train.weighting import apart
 
 BATCH_SIZE = 1024  # large enough to be fast, small enough for any memory
 
@@ -115,7 +114,7 @@ def outputs(model: Module, inputs: Tensor, batch_size: int) -> Tensor:
 
 def total_and_shares(loss: Loss, prediction: Tensor, target: Tensor) -> tuple[float, float]:
     """The losses of a batch's elements, summed, and what a mean divides such sums by."""
-    with apart(loss):
+    with loss.apart():
         losses = loss.forward(prediction, target)
     shares = loss.shares(prediction, target)
     count = shares.sum(dtype=torch.float64).item()

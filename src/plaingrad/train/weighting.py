@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,6 +12,7 @@ from plaingrad.data import Dataset
 from plaingrad.data.dataset import as_tensor
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.loss.reduction import weighed
 from plaingrad.parameter import shape
 
@@ -44,24 +43,25 @@ class Weighted(Module):
     def forward(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
         """The loss for a pair of target and weights ``(batch,)``."""
         own, weight = target
-        with apart(self.loss):
+        with self.loss.apart():
             losses, shares = self.loss.forward(prediction, own), self.loss.shares(prediction, own)
         if losses.shape != shares.shape:
             expected = f"losses {shape(shares)} with reduction 'none', for sample weights"
             raise ModuleError(self.loss, f"expected {expected}, got {shape(losses)}")
-        spread = along(weight, losses).expand_as(losses)
+        spread = widen(along(weight, losses)).expand_as(losses)
         value = weighed(spread, losses).sum()
         if self.loss.reduction == "mean" and weight.any():
             count = (shares * spread).sum().item()
             value = value / (count or math.nan)
             spread = spread / count if count else torch.zeros_like(spread)
+        value = narrow(value, prediction.dtype)
         self.save((spread, weight), value)
         return value
 
     def backward(self) -> Any:
         """The gradient with respect to the prediction."""
         spread, weight = self.restore(None)
-        with apart(self.loss):
+        with self.loss.apart():
             dx = self.loss.backward(spread)
         return dx.masked_fill(along(weight, dx) == 0, 0)
 
@@ -94,14 +94,3 @@ def expect_weights(weights: Any, data: Dataset, model: Module) -> Tensor:
 def along(weight: Tensor, x: Tensor) -> Tensor:
     """A weight for each sample, spread along the first axis of ``x``."""
     return weight.view(-1, *[1] * (x.ndim - 1))
-
-
-@contextmanager
-def apart(loss: Loss) -> Iterator[None]:
-    """Let a loss keep the losses of its elements apart."""
-    reduction = loss.reduction
-    loss.reduction = "none"
-    try:
-        yield
-    finally:
-        loss.reduction = reduction

@@ -67,7 +67,7 @@ class BCELoss(BinaryLoss):
         log_yes = p.log().clamp(min=-100)
         log_no = (-p).log1p().clamp(min=-100)
         losses = self.weigh((t - 1) * log_no - t * log_yes, self.weight, dtype)
-        loss = narrow(self.reduce(losses), dtype)
+        loss = self.rounded(self.reduce(losses), dtype)
         self.save((p, t, dtype), loss)
         return loss
 
@@ -120,7 +120,7 @@ class BCEWithLogitsLoss(BinaryLoss):
         zero = torch.zeros_like(x)
         yes, no = self.weigh(t, self.pos_weight, dtype, "pos_weight"), 1 - t
         losses = yes * torch.logaddexp(zero, -x) + no * torch.logaddexp(zero, x)
-        loss = narrow(self.reduce(self.weigh(losses, self.weight, dtype)), dtype)
+        loss = self.rounded(self.reduce(self.weigh(losses, self.weight, dtype)), dtype)
         self.save((x, yes, 1.0 if self.pos_weight is None else yes + no, dtype), loss)
         return loss
 

@@ -71,7 +71,7 @@ class CrossEntropyLoss(ClassLoss):
             index, mass = self.indices(prediction, target, axis)
             count, z = sum_of(mass, index), z.gather(axis, index)
         losses = weighed(mass, sum_z.log() - z).sum(axis)
-        loss = narrow(self.reduce(losses, count), prediction.dtype)
+        loss = self.rounded(self.reduce(losses, count), prediction.dtype)
         self.save((exp_z, sum_z, index, mass, count, axis, prediction.dtype), loss)
         return loss
 

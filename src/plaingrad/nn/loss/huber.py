@@ -48,7 +48,7 @@ class HuberLoss(Loss):
         self.expect_alike(prediction, target)
         difference = widen(prediction) - widen(target)
         clipped = difference.clamp(-self.delta, self.delta)
-        loss = narrow(self.reduce(clipped * difference.sub(clipped, alpha=0.5)), prediction.dtype)
+        loss = self.rounded(self.reduce(clipped * difference.sub(clipped, alpha=0.5)), prediction.dtype)
         self.save((clipped, prediction.dtype), loss)
         return loss
 
@@ -96,7 +96,7 @@ class SmoothL1Loss(Loss):
         self.expect_alike(prediction, target)
         difference = widen(prediction) - widen(target)
         slope = (difference / self.beta).clamp(-1, 1) if self.beta else difference.sign()
-        loss = narrow(self.reduce(slope * difference.sub(slope, alpha=self.beta / 2)), prediction.dtype)
+        loss = self.rounded(self.reduce(slope * difference.sub(slope, alpha=self.beta / 2)), prediction.dtype)
         self.save((slope, prediction.dtype), loss)
         return loss
 

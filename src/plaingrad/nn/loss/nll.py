@@ -40,7 +40,7 @@ class NLLLoss(ClassLoss):
         index, weight = self.indices(prediction, target, axis)
         count = sum_of(weight, index)
         losses = -weighed(weight, widen(prediction.gather(axis, index))).sum(axis)
-        loss = narrow(self.reduce(losses, count), prediction.dtype)
+        loss = self.rounded(self.reduce(losses, count), prediction.dtype)
         self.save((prediction, index, weight, count, axis), loss)
         return loss
 

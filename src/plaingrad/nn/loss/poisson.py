@@ -67,7 +67,7 @@ class PoissonNLLLoss(Loss):
             rate = x + self.eps
             losses = x - t * rate.log()
             slope = 1 - t / rate
-        loss = narrow(self.reduce(losses + stirling(t) if self.full else losses), prediction.dtype)
+        loss = self.rounded(self.reduce(losses + stirling(t) if self.full else losses), prediction.dtype)
         self.save((slope, prediction.dtype), loss)
         return loss
 

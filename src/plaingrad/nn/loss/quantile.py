@@ -59,7 +59,7 @@ class QuantileLoss(Loss):
         difference = widen(prediction) - widen(target)
         q = difference.new_tensor(self.quantile)
         slope = difference.sign() * torch.where(difference > 0, 1 - q, q)
-        loss = narrow(self.reduce(slope * difference), prediction.dtype)
+        loss = self.rounded(self.reduce(slope * difference), prediction.dtype)
         self.save((slope, prediction.dtype), loss)
         return loss
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.common.half import widen
+from plaingrad.nn.common.half import narrow, widen
 from plaingrad.parameter import shape
 
 
@@ -28,6 +30,7 @@ class Loss(Module):
     """
 
     differentiable: ClassVar[tuple[str, ...] | None] = ("prediction",)
+    _is_apart = False
 
     def __init__(self, reduction: str = "mean") -> None:
         if reduction not in ("mean", "sum", "none"):
@@ -71,6 +74,23 @@ class Loss(Module):
         if count is None or count == losses.numel():
             return losses.mean()
         return losses.sum() / (count or math.nan)
+
+    def rounded(self, reduced: Tensor, dtype: torch.dtype) -> Tensor:
+        """What `reduce` gave, in the dtype of the prediction, unless whoever took it `apart` rounds it."""
+        return reduced if self._is_apart else narrow(reduced, dtype)
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Keep the losses of the elements apart, and in single precision for a prediction in half precision.
+
+        For whoever adds them up: of finite numbers whose mean is finite too, half precision makes infinities.
+        """
+        reduction = self.reduction
+        vars(self).update(reduction="none", _is_apart=True)
+        try:
+            yield
+        finally:
+            vars(self).update(reduction=reduction, _is_apart=False)
 
     def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
         """What the loss of each element counts for in a mean, whose divisor is their sum: one for each."""

@@ -30,7 +30,7 @@ class MSELoss(Loss):
     def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
         self.expect_alike(prediction, target)
         difference = widen(prediction) - widen(target)
-        loss = narrow(self.reduce(difference * difference), prediction.dtype)
+        loss = self.rounded(self.reduce(difference * difference), prediction.dtype)
         self.save((difference, prediction.dtype), loss)
         return loss
 
@@ -59,7 +59,7 @@ class L1Loss(Loss):
     def forward(self, prediction: Float[Tensor, ...], target: Float[Tensor, ...]) -> Float[Tensor, ...]:
         self.expect_alike(prediction, target)
         difference = widen(prediction) - widen(target)
-        loss = narrow(self.reduce(difference.abs()), prediction.dtype)
+        loss = self.rounded(self.reduce(difference.abs()), prediction.dtype)
         self.save((difference, prediction.dtype), loss)
         return loss
 
