@@ -84,7 +84,7 @@ FAULTS = [
     *layer(
         "residual.py",
         "Residual",
-        [("isinstance(dx, tuple) else dy + dx", "isinstance(dx, tuple) else dx")],
+        [("isinstance(dx, tuple) else added(dy, dx)", "isinstance(dx, tuple) else dx")],
         "tests/nn/test_residual.py",
     ),
     *layer(

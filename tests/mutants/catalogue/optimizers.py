@@ -18,7 +18,8 @@ FAULTS = [
     *planted(
         "optim/adam.py",
         RULES,
-        ("r = math.sqrt(1 - beta2**t)", "r = math.sqrt(1 - beta2 ** (t + 1))"),
+        ("root = math.sqrt(1 - beta2**t)", "root = math.sqrt(1 - beta2 ** (t + 1))"),
+        ("v.sqrt().div_(root).add_(eps)", "v.sqrt().add_(eps * root).div_(root)"),
         ("v = torch.maximum(largest, v, out=largest)", "pass"),
         ('value.mul_(1 - group["lr"] * group["weight_decay"])', 'value.mul_(1 - group["weight_decay"])'),
     ),
