@@ -121,10 +121,10 @@ class BatchNorm1d(Module):
             variance = widen(self.running_var.value).view(channels)
         inverse = (variance + self.eps).rsqrt()
         normal = y = centred * inverse
-        if self.weight is not None:
-            y = y * self.weight.value.view(channels)
-        if self.bias is not None:
-            y = y + self.bias.value.view(channels)
+        if self.weight is not None and self.bias is not None:
+            y = torch.addcmul(self.bias.value.view(channels), normal, self.weight.value.view(channels))
+        elif self.weight is not None:
+            y = normal * self.weight.value.view(channels)
         y = y.to(x.dtype)
         self.save((normal, inverse, count), y)
         return y
@@ -136,7 +136,7 @@ class BatchNorm1d(Module):
         dweight = (exact * normal).sum(axes, keepdim=True)
         dbias = exact.sum(axes, keepdim=True)
         if count:
-            dx = torch.addcmul(exact - dbias / count, normal, dweight, value=-1 / count)
+            dx = (exact - dbias / count).addcmul_(normal, dweight, value=-1 / count)
         if learned(self.bias):
             self.bias.grad.add_(dbias.flatten())
         if learned(self.weight):
@@ -159,7 +159,8 @@ class BatchNorm1d(Module):
         seen = self.num_batches_tracked.value.add_(1)
         if not count:
             return
-        share = seen.to(mean.dtype).reciprocal() if self.momentum is None else self.momentum
-        newest = (self.running_mean, mean), (self.running_var, variance * (count / (count - 1)))
-        for running, statistic in newest:  # as a sum of products, for a difference of infinities is NaN
-            running.value.copy_(share * statistic.detach() + (1 - share) * widen(running.value))
+        share = 1 / seen.item() if self.momentum is None else self.momentum
+        newest = (self.running_mean, mean, share), (self.running_var, variance, share * count / (count - 1))
+        for running, statistic, factor in newest:  # as sums, for a difference of infinities is NaN
+            kept = widen(running.value) * (1 - share)
+            running.value.copy_(kept.add_(statistic.detach(), alpha=factor))

@@ -85,10 +85,10 @@ class LayerNorm(Module):
         centred -= centred.mean(self.axes, keepdim=True)  # what rounding has missed
         inverse = (centred.square().mean(self.axes, keepdim=True) + self.eps).rsqrt()
         normal = y = centred * inverse
-        if self.weight is not None:
-            y = y * self.weight.value
-        if self.bias is not None:
-            y = y + self.bias.value
+        if self.weight is not None and self.bias is not None:
+            y = torch.addcmul(self.bias.value, normal, self.weight.value)
+        elif self.weight is not None:
+            y = normal * self.weight.value
         y = y.to(x.dtype)
         self.save((normal, inverse), y)
         return y

@@ -56,12 +56,13 @@ class EagerEngine:
                 counts = counts_for_something(loss, value, y, t)
                 if counts:
                     model.backward(loss.backward())
+                    rows = x.shape[0]
                     if task.decay_per_sample:
-                        penalty += optimizer.penalty(samples[i]).item() * len(x)
+                        penalty += optimizer.penalty(samples[i]).item() * rows
                     optimizer.step(samples=samples[i])
                     optimizer.zero_grad()
-                    total += value * (len(x) if task.loss.reduction == "mean" else 1)
-                    counted += len(x)
+                    total += value * (rows if task.loss.reduction == "mean" else 1)
+                    counted += rows
                 else:
                     model.zero_grad()
                     loss.zero_grad()
