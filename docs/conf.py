@@ -28,7 +28,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 nb_execution_mode = "force"  # a cache would not notice that the source has changed
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 90
+nb_execution_timeout = 600
 nb_merge_streams = True
 
 autodoc_inherit_docstrings = False

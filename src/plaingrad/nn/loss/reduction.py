@@ -90,7 +90,8 @@ class Loss(Module):
         try:
             yield
         finally:
-            vars(self).update(reduction=reduction, _is_apart=False)
+            self.reduction = reduction
+            del vars(self)["_is_apart"]  # so that nothing has changed
 
     def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
         """What the loss of each element counts for in a mean, whose divisor is their sum: one for each."""
