@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from torch import Tensor
@@ -12,6 +13,7 @@ from plaingrad.contract.tree import Tree
 from plaingrad.errors import ModuleError
 from plaingrad.parameter import Buffer, Parameter
 
+PLAIN_TYPES = frozenset(PLAIN)
 NOTES = {*PLAIN, Tensor, tuple, list, dict}
 """Types of what may take the place of another field without being looked at, in each forward say."""
 
@@ -33,6 +35,8 @@ def expect_reachable(root: Tree) -> list[Tree]:
     walked = list(_walk(root, "", (), reached))
     for path, module in walked:
         for name, field in module.held().items():
+            if type(field) in PLAIN_TYPES:
+                continue
             for value in _within(field):
                 problem = _problem(value, value is field, reached)
                 if problem:
@@ -95,12 +99,18 @@ def _problem(value: Any, is_field: bool, reached: set[int]) -> str | None:
 
 def _foreign(value: Any) -> str | None:
     """What a value is that PyTorch alone would train, with what to write instead; None for any other."""
-    origin = {base.__module__.partition(".modules")[0] + "." + base.__name__ for base in type(value).__mro__}
-    if "torch.nn.Module" in origin:
-        kind = type(value).__name__
-        return f"a {kind} of torch.nn, whose gradients PyTorch alone knows; use plaingrad.interop.from_torch"
-    if "torch.nn.parameter.Parameter" in origin:
+    kind = type(value)
+    if _descends(kind, "torch.nn.modules.module", "Module"):
+        name = kind.__name__
+        return f"a {name} of torch.nn, whose gradients PyTorch alone knows; use plaingrad.interop.from_torch"
+    if _descends(kind, "torch.nn.parameter", "Parameter"):
         return "a parameter of torch.nn, which nothing here would train; use plaingrad.Parameter"
     if isinstance(value, Tensor) and value.requires_grad:
         return "a tensor that requires grad, which nothing here would train; use plaingrad.Parameter"
     return None
+
+
+@lru_cache(maxsize=1024)
+def _descends(kind: type, module: str, name: str) -> bool:
+    """Whether a class derives from another, named so that it need not be imported."""
+    return any(base.__module__ == module and base.__name__ == name for base in kind.__mro__)

@@ -36,9 +36,9 @@ FAULTS = [
         "batchnorm.py",
         "BatchNorm1d",
         [
-            ("variance * (count / (count - 1))", "variance"),
-            ("(1 - share) * widen(running.value)", "widen(running.value)"),
-            ("dx = torch.addcmul(exact - dbias / count, normal,", "dx = torch.addcmul(exact, normal,"),
+            ("share * count / (count - 1))", "share)"),
+            ("widen(running.value) * (1 - share)", "widen(running.value) * 1"),
+            ("dx = (exact - dbias / count).addcmul_(", "dx = exact.clone().addcmul_("),
         ],
         "tests/nn/test_batchnorm.py",
     ),

@@ -9,7 +9,7 @@ FAULTS = [
         "train/eager.py",
         "tests/train/test_loop.py tests/train/test_nothing.py",
         ("                    optimizer.zero_grad()\n", "                    pass\n"),
-        ("                    counted += len(x)\n", "                    counted += 1\n"),
+        ("                    counted += rows\n", "                    counted += 1\n"),
         ("if schedule is not None and (counts or not schedule.needs_metric):", "if schedule is not None:"),
     ),
     *planted(
