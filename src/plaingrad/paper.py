@@ -17,7 +17,7 @@ from torch import Tensor
 
 from plaingrad import data, nn
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.container import Container
+from plaingrad.nn.container.base import Container
 from plaingrad.parameter import shape
 from plaingrad.train.checks import expect_positive
 

@@ -9,7 +9,7 @@ from typing import Any
 from plaingrad.interop.arguments import LEFT_OUT, brief, holds_state, plain, read
 from plaingrad.interop.builder import CLASSES, Builder, Make, Path, make
 from plaingrad.module import Module
-from plaingrad.nn.container import Container
+from plaingrad.nn.container.base import Container
 from plaingrad.parameter import Buffer, Parameter
 
 

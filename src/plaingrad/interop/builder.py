@@ -9,7 +9,7 @@ from typing import Any
 from plaingrad import nn
 from plaingrad.interop.arguments import brief, check, construct
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.container import Container
+from plaingrad.nn.container.base import Container
 
 DEEPEST = 64
 LONGEST_NAME = 100

@@ -1,4 +1,4 @@
-"""Layers and losses, named as torch.nn names them."""
+"""Layers and losses, named as torch.nn names them, in folders by the headings of its documentation."""
 
 from plaingrad.nn.activation import (
     CELU,
@@ -30,14 +30,19 @@ from plaingrad.nn.activation import (
     Tanhshrink,
     Threshold,
 )
-from plaingrad.nn.batchnorm import BatchNorm1d
-from plaingrad.nn.collections import ModuleDict, ModuleList, ParameterDict, ParameterList
-from plaingrad.nn.column_embedding import ColumnEmbedding
-from plaingrad.nn.conv import Conv2d
+from plaingrad.nn.container import (
+    ModuleDict,
+    ModuleList,
+    Parallel,
+    ParameterDict,
+    ParameterList,
+    Residual,
+    Sequential,
+)
+from plaingrad.nn.convolution import Conv2d
 from plaingrad.nn.dropout import Dropout
-from plaingrad.nn.embedding import Embedding
-from plaingrad.nn.layernorm import LayerNorm
-from plaingrad.nn.linear import Linear
+from plaingrad.nn.embedding import ColumnEmbedding, Embedding
+from plaingrad.nn.linear import Identity, Linear
 from plaingrad.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -51,11 +56,9 @@ from plaingrad.nn.loss import (
     QuantileLoss,
     SmoothL1Loss,
 )
-from plaingrad.nn.parallel import Parallel
+from plaingrad.nn.normalization import BatchNorm1d, LayerNorm
 from plaingrad.nn.pooling import MaxPool2d
-from plaingrad.nn.residual import Residual
-from plaingrad.nn.sequential import Sequential
-from plaingrad.nn.shape import Flatten, Identity
+from plaingrad.nn.shape import Flatten
 
 __all__ = [
     "CELU",

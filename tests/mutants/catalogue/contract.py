@@ -39,7 +39,7 @@ FAULTS = [
     ),
     *planted(
         "contract/nest.py",
-        f"{MODULE} tests/nn/test_parallel.py",
+        f"{MODULE} tests/nn/container/test_parallel.py",
         ("return b if a is None else a", "return a"),
         ("(grad.shape, grad.dtype) == expected", "grad.shape == expected[0]"),
         ("(type(expected) is not list or len(grads) > len(entries))", "type(expected) is not list"),

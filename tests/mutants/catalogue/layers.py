@@ -19,10 +19,10 @@ def activation(file: str, name: str, *changes: tuple[str, str]) -> list[Fault]:
 
 FAULTS = [
     *layer(
-        "linear.py", "Linear", [("self.bias.grad.add_(drows.sum(0))", "self.bias.grad.copy_(drows.sum(0))")]
+        "linear/linear.py", "Linear", [("self.bias.grad.add_(drows.sum(0))", "self.bias.grad.copy_(drows.sum(0))")]
     ),
     *layer(
-        "layernorm.py",
+        "normalization/layer.py",
         "LayerNorm",
         [
             ("dx = (g - g.mean(self.axes, keepdim=True) - normal * along)", "dx = (g - normal * along)"),
@@ -33,65 +33,65 @@ FAULTS = [
         ],
     ),
     *layer(
-        "batchnorm.py",
+        "normalization/batch.py",
         "BatchNorm1d",
         [
             ("share * count / (count - 1))", "share)"),
             ("widen(running.value) * (1 - share)", "widen(running.value) * 1"),
             ("dx = (exact - dbias / count).addcmul_(", "dx = exact.clone().addcmul_("),
         ],
-        "tests/nn/test_batchnorm.py",
+        "tests/nn/normalization/test_batch.py",
     ),
     *layer(
-        "dropout.py",
+        "dropout/dropout.py",
         "Dropout",
         [(".div_(keep)", "")],
-        "tests/nn/test_dropout.py",
+        "tests/nn/dropout/test_dropout.py",
     ),
     *layer(
-        "embedding.py",
+        "embedding/embedding.py",
         "Embedding",
         [
             ("drows.masked_fill((rows == self.padding_idx).unsqueeze(-1), 0)", "drows"),
             ("torch.where(norms > self.max_norm,", "torch.where(norms < self.max_norm,"),
         ],
-        "tests/nn/test_embedding.py",
+        "tests/nn/embedding/test_embedding.py",
     ),
     *layer(
-        "pooling.py",
+        "pooling/maxpool.py",
         "MaxPool2d",
         [("torch.where(y.isnan(), last, first)", "first")],
-        "tests/nn/test_pooling.py",
+        "tests/nn/pooling/test_maxpool.py",
     ),
     *layer(
-        "pooling.py",
+        "pooling/maxpool.py",
         "MaxPool2d",
         [("(count - 1) * stride >= size + padding:", "(count - 1) * stride > size + padding:")],
-        "tests/nn/test_pooling.py",
+        "tests/nn/pooling/test_maxpool.py",
     ),
     *layer(
-        "padding.py",
+        "common/margin.py",
         "Conv2d",
         [("n - 1 - abs(n - 1 - abs(i))", "n - abs(n - abs(i))")],
-        "tests/nn/test_conv.py",
+        "tests/nn/convolution/test_conv.py",
     ),
     *layer(
-        "conv.py",
+        "convolution/conv.py",
         "Conv2d",
         [("range(self.kernel_size[1]):", "range(self.kernel_size[0]):")],
-        "tests/nn/test_conv.py",
+        "tests/nn/convolution/test_conv.py",
     ),
     *layer(
-        "residual.py",
+        "container/residual.py",
         "Residual",
         [("isinstance(dx, tuple) else added(dy, dx)", "isinstance(dx, tuple) else dx")],
-        "tests/nn/test_residual.py",
+        "tests/nn/container/test_residual.py",
     ),
     *layer(
-        "parallel.py",
+        "container/parallel.py",
         "Parallel",
         [("reversed(list(zip(self, parts)))", "list(zip(self, parts))")],
-        "tests/nn/test_parallel.py",
+        "tests/nn/container/test_parallel.py",
     ),
     *activation("relu.py", "ReLU", ("return select(y.bool(), dy)", "return dy * y.bool()")),
     *activation(

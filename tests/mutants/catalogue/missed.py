@@ -4,7 +4,7 @@ from mutants.fault import planted
 
 TOLERANCES = "tests/inspect/test_tolerances.py"
 STOPPING = "tests/train/callbacks"
-CONV = ["tests/nn/test_conv.py", "-k", "bound or same"]
+CONV = ["tests/nn/convolution/test_conv.py", "-k", "bound or same"]
 
 FAULTS = [
     *planted(
@@ -60,7 +60,7 @@ FAULTS = [
         ('levels["count"] >= max', 'levels["count"] > max'),
     ),
     *planted(
-        "nn/conv.py",
+        "nn/convolution/conv.py",
         CONV,
         ("((extent - 1) // 2, extent // 2)", "(extent // 2, (extent - 1) // 2)"),
         ("weights = self.weight.value.shape[1:].numel()", "weights = self.weight.value.shape.numel()"),
@@ -70,8 +70,8 @@ FAULTS = [
         ),
     ),
     *planted(
-        "nn/linear.py",
-        "tests/nn/test_linear.py",
+        "nn/linear/linear.py",
+        "tests/nn/linear/test_linear.py",
         ("bound = 1 / math.sqrt(self.in_features)", "bound = 1 / math.sqrt(self.out_features)"),
     ),
     *planted("files.py", "tests/test_files.py", ("chmod(0o666 & ~_umask())", "chmod(0o666)")),

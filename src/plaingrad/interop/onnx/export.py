@@ -20,7 +20,7 @@ from plaingrad.interop.holder import Holder
 from plaingrad.interop.onnx import activations, layers
 from plaingrad.interop.onnx.graph import Graph
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.container import Container
+from plaingrad.nn.container.base import Container
 
 OPSET = 19  # the first in which Pad wraps around
 IR_VERSION = 9

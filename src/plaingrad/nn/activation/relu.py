@@ -8,8 +8,8 @@ from torch import Tensor
 from plaingrad.module import Module
 from plaingrad.nn.activation.tanh import Hardtanh
 from plaingrad.nn.common.half import widen
+from plaingrad.nn.common.refusals import expect_float, refuse_inplace
 from plaingrad.nn.common.select import select
-from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
 class ReLU(Module):

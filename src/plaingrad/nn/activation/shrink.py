@@ -7,8 +7,8 @@ from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.refusals import expect_float
 from plaingrad.nn.common.select import select
-from plaingrad.nn.refusals import expect_float
 
 
 class Softshrink(Module):

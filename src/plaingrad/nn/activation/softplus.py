@@ -8,8 +8,8 @@ from torch import Tensor
 
 from plaingrad.module import Module
 from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.refusals import expect_float, refuse_inplace
 from plaingrad.nn.common.scalars import ONE, ZERO
-from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
 def softplus(x: Float[Tensor, ...]) -> Float[Tensor, ...]:

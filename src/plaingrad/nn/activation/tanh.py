@@ -7,9 +7,9 @@ from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.refusals import expect_float, refuse_inplace
 from plaingrad.nn.common.scalars import ONE
 from plaingrad.nn.common.select import select
-from plaingrad.nn.refusals import expect_float, refuse_inplace
 
 
 class Tanh(Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, overload
 
 from plaingrad.module import Module
-from plaingrad.nn.container import Container
+from plaingrad.nn.container.base import Container
 
 
 class Sequential(Container):

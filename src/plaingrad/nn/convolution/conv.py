@@ -12,8 +12,8 @@ from torch import Tensor
 from plaingrad import init
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import widen
-from plaingrad.nn.padding import SOURCE, Margin
-from plaingrad.nn.window import pair
+from plaingrad.nn.common.margin import SOURCE, Margin
+from plaingrad.nn.common.window import pair
 from plaingrad.parameter import Parameter, learned, shape
 
 

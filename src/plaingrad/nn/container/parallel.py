@@ -11,7 +11,7 @@ from torch import Tensor
 from plaingrad.contract.nest import added
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import narrow, widen
-from plaingrad.nn.container import Container
+from plaingrad.nn.container.base import Container
 from plaingrad.parameter import shape
 
 

@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.container import Container
-from plaingrad.nn.embedding import Embedding
+from plaingrad.nn.container.base import Container
+from plaingrad.nn.embedding.embedding import Embedding
 from plaingrad.parameter import shape
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plaingrad.contract.nest import added
 from plaingrad.module import ModuleError
-from plaingrad.nn.sequential import Sequential
+from plaingrad.nn.container.sequential import Sequential
 from plaingrad.parameter import shape
 
 

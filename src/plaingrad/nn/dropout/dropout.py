@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.refusals import expect_float, refuse_inplace
+from plaingrad.nn.common.refusals import expect_float, refuse_inplace
 
 
 class Dropout(Module):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import narrow, widen
-from plaingrad.nn.window import pair
+from plaingrad.nn.common.window import pair
 from plaingrad.parameter import shape
 
 

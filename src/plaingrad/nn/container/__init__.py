@@ -1,0 +1,8 @@
+"""Modules made of others: one after another, side by side, with a shortcut, in lists and dicts."""
+
+from plaingrad.nn.container.collections import ModuleDict, ModuleList, ParameterDict, ParameterList
+from plaingrad.nn.container.parallel import Parallel
+from plaingrad.nn.container.residual import Residual
+from plaingrad.nn.container.sequential import Sequential
+
+__all__ = ["ModuleDict", "ModuleList", "Parallel", "ParameterDict", "ParameterList", "Residual", "Sequential"]

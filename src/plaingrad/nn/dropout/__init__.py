@@ -1,0 +1,5 @@
+"""Dropout."""
+
+from plaingrad.nn.dropout.dropout import Dropout
+
+__all__ = ["Dropout"]

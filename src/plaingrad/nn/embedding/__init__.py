@@ -1,0 +1,6 @@
+"""Tables of vectors that are looked up."""
+
+from plaingrad.nn.embedding.column import ColumnEmbedding
+from plaingrad.nn.embedding.embedding import Embedding
+
+__all__ = ["ColumnEmbedding", "Embedding"]

@@ -1,0 +1,6 @@
+"""Affine maps."""
+
+from plaingrad.nn.linear.identity import Identity
+from plaingrad.nn.linear.linear import Linear
+
+__all__ = ["Identity", "Linear"]
