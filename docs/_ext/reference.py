@@ -24,10 +24,11 @@ PACKAGES = {
     "train": "Training",
     "train.callbacks": "Callbacks",
     "data": "Data",
-    "data.tables": "Tables of any columns",
     "inspect": "Inspection",
     "inspect.plots": "Plots",
     "estimators": "Estimators for tables",
+    "tables": "Tables of any columns",
+    "saving": "Models as files",
     "interop": "Models that travel",
     "paper": "The paper's names",
 }

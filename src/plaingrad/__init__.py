@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from plaingrad._version import __version__
+from plaingrad.lazy import exports
 
 if TYPE_CHECKING:
     from plaingrad import data, init, inspect, interop, nn, optim, paper
-    from plaingrad.interop import load, save
-    from plaingrad.module import Module, ModuleError, flatten_parameters
+        from plaingrad.module import Module, ModuleError, flatten_parameters
     from plaingrad.parameter import Buffer, Parameter
+    from plaingrad.saving import load, save
     from plaingrad.train import compile_predict, evaluate, fit, fit_many, predict
 
-# Names are looked up when they are first used, so that `plaingrad --help` need not wait for torch.
-_HOME = {
+_HOMES = {
     **dict.fromkeys(["Module", "ModuleError", "flatten_parameters"], "plaingrad.module"),
     **dict.fromkeys(["Buffer", "Parameter"], "plaingrad.parameter"),
     **dict.fromkeys(["compile_predict", "evaluate", "fit", "fit_many", "predict"], "plaingrad.train"),
-    **dict.fromkeys(["load", "save"], "plaingrad.interop"),
+    **dict.fromkeys(["load", "save"], "plaingrad.saving"),
+    **{name: f"plaingrad.{name}" for name in ["data", "init", "inspect", "interop", "nn", "optim", "paper"]},
 }
-_SUBPACKAGES = ["data", "init", "inspect", "interop", "nn", "optim", "paper"]
 
 __all__ = [
     "Buffer",
@@ -46,14 +45,4 @@ __all__ = [
     "save",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    if name in _SUBPACKAGES:
-        return importlib.import_module(f"plaingrad.{name}")
-    raise AttributeError(f"module 'plaingrad' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = exports(__name__, _HOMES)

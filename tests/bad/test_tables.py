@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from bad.tables import TABLES, BadTable
-from plaingrad.data.tables import read_frame
+from plaingrad.tables import read_frame
 
 
 @pytest.mark.parametrize("bad", TABLES.values(), ids=TABLES.keys())

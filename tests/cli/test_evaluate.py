@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import accuracy_score, mean_absolute_error
 
 from cli.shell import diabetes, iris, succeed, told
-from plaingrad.data.tables import read_frame
-from plaingrad.estimators.table import TableModel
+from plaingrad.tables import read_frame
+from plaingrad.tables.model.model import TableModel
 
 
 def test_classes_are_scored(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from cli.shell import diabetes, failed, iris, refused, succeed, titanic, told
-from plaingrad.data.tables import TableEncoder, read_frame
-from plaingrad.estimators.table import TableModel
+from plaingrad.tables import TableEncoder, read_frame
+from plaingrad.tables.model.model import TableModel
 
 TABLES = {"iris": (iris, "species"), "titanic": (titanic, "survived"), "diabetes": (diabetes, "progression")}
 

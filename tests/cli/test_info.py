@@ -12,14 +12,14 @@ from sklearn.datasets import load_iris
 
 import plaingrad
 from cli.shell import succeed, titanic, told
-from interop.facts import plain
+from saving.facts import plain
 from interop.rows import examples
 from plaingrad import nn
 from plaingrad.cli.table.grids import loss_rows
-from plaingrad.data.tables import TableEncoder, Target
-from plaingrad.estimators import TableModel
-from plaingrad.estimators.facts import KNOWN
-from plaingrad.estimators.table import STRUCTURE
+from plaingrad.tables import TableEncoder, Target
+from plaingrad.tables import TableModel
+from plaingrad.tables.model.facts import KNOWN
+from plaingrad.tables.model.model import STRUCTURE
 from plaingrad.interop import save
 
 

@@ -17,8 +17,8 @@ import pytest
 from cli.shell import diabetes, failed, iris, refused, run, succeed, titanic, told
 from disk import limited
 from plaingrad.cli.output import Voice
-from plaingrad.data.tables import read_frame
-from plaingrad.estimators.table import TableModel
+from plaingrad.tables import read_frame
+from plaingrad.tables.model.model import TableModel
 
 
 @pytest.fixture(scope="module")

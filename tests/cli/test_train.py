@@ -16,8 +16,8 @@ from cli.shell import breast_cancer, diabetes, failed, iris, refused, run, succe
 from disk import limited
 from plaingrad.cli import app
 from plaingrad.cli.output import duration
-from plaingrad.data.tables import read_frame
-from plaingrad.estimators.table import TableModel
+from plaingrad.tables import read_frame
+from plaingrad.tables.model.model import TableModel
 
 MADE = ["history.json", "model.safetensors", "report.html", "report.json"]
 

@@ -12,7 +12,8 @@ import pytest
 import plaingrad
 from estimators.test_saved import fitted
 from plaingrad import interop, nn
-from plaingrad.estimators import MLPClassifier, MLPRegressor, TableModel
+from plaingrad.estimators import MLPClassifier, MLPRegressor
+from plaingrad.tables import TableModel
 from plaingrad.estimators.saved import FACTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

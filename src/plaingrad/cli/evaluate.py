@@ -43,7 +43,7 @@ def evaluate(
         from plaingrad.cli.table.scores import Predictions, judged, quantile_of
         from plaingrad.cli.table.source import EMPTY, mendable
         from plaingrad.cli.table.unseen import warned
-        from plaingrad.estimators.table import TableModel
+        from plaingrad.tables.model.model import TableModel
 
         known = TableModel.load(model)
     target = known.target

@@ -14,7 +14,7 @@ from plaingrad.cli.places import expect_place, placed
 from plaingrad.cli.predict import Model
 
 if TYPE_CHECKING:
-    from plaingrad.estimators.table import TableModel
+    from plaingrad.tables.model.model import TableModel
     from plaingrad.module import Module
 
 EXAMPLE = "Example: plaingrad export out/titanic/model.safetensors titanic.onnx"
@@ -44,7 +44,7 @@ def export(
     _expect_own(beside)
 
     from plaingrad import interop
-    from plaingrad.estimators.table import TableModel
+    from plaingrad.tables.model.model import TableModel
 
     known = TableModel.load(model)
     network, link, name = _graph(known)

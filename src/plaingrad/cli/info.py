@@ -11,7 +11,7 @@ from plaingrad.cli.predict import Model
 
 if TYPE_CHECKING:
     from plaingrad.cli.table.grids import Grid
-    from plaingrad.estimators.table import TableModel
+    from plaingrad.tables.model.model import TableModel
     from plaingrad.interop import ModelFile
     from plaingrad.module import Module
 
@@ -30,7 +30,7 @@ def info(model: Model, quiet: Quiet = False, json: Json = False) -> None:
     from plaingrad.cli.table import terminal
     from plaingrad.estimators import MLPClassifier, MLPRegressor
     from plaingrad.estimators.saved import holds_estimator
-    from plaingrad.estimators.table import TableModel, holds_table
+    from plaingrad.tables.model.model import TableModel, holds_table
 
     file = interop.load(model)
     found = {
@@ -69,9 +69,9 @@ def _leaves(module: Module, name: str) -> list[tuple[str, Module]]:
 def _shown(file: ModelFile, found: Mapping[str, Any], owner: Any) -> Iterator[str | Grid]:
     """For people: what was found, and what the file says of itself."""
     from plaingrad.cli.table.grids import Grid
-    from plaingrad.estimators.facts import KNOWN
+    from plaingrad.tables.model.facts import KNOWN
     from plaingrad.estimators.saved import FACTS
-    from plaingrad.estimators.table import STRUCTURE, TableModel
+    from plaingrad.tables.model.model import STRUCTURE, TableModel
 
     rows = [
         [
@@ -133,7 +133,7 @@ def _of_table(table: TableModel) -> Iterator[str | Grid]:
 
 def _of_estimator(estimator: Any, facts: Mapping[str, Any]) -> Iterator[str | Grid]:
     from plaingrad.cli.table.grids import Grid
-    from plaingrad.estimators.table import some
+    from plaingrad.tables.model.model import some
 
     into = ""
     if hasattr(estimator, "classes_"):

@@ -119,7 +119,7 @@ def character(text: Any) -> str:
 def encoding(text: Any) -> str:
     """An encoding of text that Python knows."""
     if text != "utf-8":  # the default shall not wait for the libraries
-        from plaingrad.data.tables.encoding import canonical
+        from plaingrad.tables.reading.encoding import canonical
 
         if canonical(text) is None:
             raise refused(f"expected an encoding that Python knows, such as cp1252, got {text!r}")

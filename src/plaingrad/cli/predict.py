@@ -15,7 +15,7 @@ from plaingrad.cli.table.settings import FORMATS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from plaingrad.estimators.table import TableModel
+    from plaingrad.tables.model.model import TableModel
 
 EXAMPLE = "Example: plaingrad predict out/titanic/model.safetensors new.csv -o predictions.csv"
 
@@ -99,7 +99,7 @@ def predict(
         from plaingrad.cli.table.source import EMPTY, STANDARD, mendable, named
         from plaingrad.cli.table.unseen import warned
         from plaingrad.cli.table.writing import expect_writable, standard, write_frame
-        from plaingrad.estimators.table import TableModel
+        from plaingrad.tables.model.model import TableModel
 
         output = standard(output)
         expect_writable(output, output_format, {"MODEL": model, "DATA": data})
@@ -135,8 +135,8 @@ def _read(
     keep_all: bool,
 ) -> pd.DataFrame:
     from plaingrad.cli.table.source import located, repeated
-    from plaingrad.data.tables import read_frame
-    from plaingrad.data.tables.errors import expect_columns
+    from plaingrad.tables import read_frame
+    from plaingrad.tables.errors import expect_columns
 
     with located(path, format) as file:
         frame = read_frame(file, format=format, separator=separator, encoding=encoding, empty=True)

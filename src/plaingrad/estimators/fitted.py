@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from plaingrad import interop, nn
-from plaingrad.data.tables.state import Fields, is_number
+from plaingrad.saving.state import Fields, is_number
 from plaingrad.estimators.codes import NO_CODES, Codes, asked, position, usual_size
 from plaingrad.estimators.continuity import hidden_sizes, shape
 from plaingrad.estimators.convergence import Record
-from plaingrad.estimators.facts import KNOWN
+from plaingrad.tables.model.facts import KNOWN
 from plaingrad.estimators.labels import binarizer, known, labels_from, levels_from
 from plaingrad.estimators.networks import expect_outputs, linear_layers, multilayer_perceptron
 from plaingrad.estimators.plain import NOT_FINITE, plain

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import LabelBinarizer
 
-from plaingrad.data.tables.state import Fields
+from plaingrad.saving.state import Fields
 from plaingrad.estimators.levels import Levels, encoder
 from plaingrad.estimators.plain import plain, restored
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 from sklearn.utils.validation import check_is_fitted
 
 from plaingrad import interop, nn
-from plaingrad.data.tables.state import Fields
+from plaingrad.saving.state import Fields
 from plaingrad.estimators import fitted
 from plaingrad.estimators.continuity import expect_same_networks
 from plaingrad.estimators.graph import averaged

@@ -1,12 +1,9 @@
-"""Networks that travel: as plain data, as one file, to PyTorch and to ONNX."""
+"""Networks that travel: to PyTorch and to ONNX; and, from `plaingrad.saving`, as plain data and as one file."""
 
-from plaingrad.interop.architecture import describe
-from plaingrad.interop.builder import build
-from plaingrad.interop.holder import Graph, Holder
-from plaingrad.interop.model_file import ModelFile, load, save
 from plaingrad.interop.onnx import export_onnx
 from plaingrad.interop.optimizer import load_torch_optimizer_state, to_torch_optimizer_state
 from plaingrad.interop.torch import from_torch, to_torch
+from plaingrad.saving import Graph, Holder, ModelFile, build, describe, load, save
 
 __all__ = [
     "Graph",

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plaingrad.interop.architecture import OURS, Library, describe, describe_in
-from plaingrad.interop.arguments import LEFT_OUT, construct
-from plaingrad.interop.builder import CLASSES, Builder, build
-from plaingrad.interop.holder import Holder
+from plaingrad.saving.describe import OURS, Library, describe, describe_in
+from plaingrad.saving.arguments import LEFT_OUT, construct
+from plaingrad.saving.build import CLASSES, Builder, build
+from plaingrad.saving.holder import Holder
 from plaingrad.module import Module
 
 

@@ -8,7 +8,7 @@ from plaingrad.cli.table.network import Encoded, fitted
 from plaingrad.cli.table.parts import Parts, divided
 from plaingrad.cli.table.rows import read_rows
 from plaingrad.cli.table.settings import Settings
-from plaingrad.estimators import TableModel
+from plaingrad.tables import TableModel
 
 
 def learned(path: Path, target: str, **options: object) -> tuple[TableModel, Parts, Encoded]:

@@ -12,8 +12,8 @@ import pytest
 
 from cli.shell import iris, refused, succeed, told
 from plaingrad import interop
-from plaingrad.data.tables import read_frame
-from plaingrad.estimators.table import TableModel
+from plaingrad.tables import read_frame
+from plaingrad.tables.model.model import TableModel
 
 
 @pytest.fixture

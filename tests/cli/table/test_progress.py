@@ -17,8 +17,8 @@ from plaingrad.cli.table.progress import EpochProgress
 from plaingrad.cli.table.rows import read_rows
 from plaingrad.cli.table.scores import Predictions, scores
 from plaingrad.cli.table.settings import Settings
-from plaingrad.data.tables import Target
-from plaingrad.estimators import TableModel
+from plaingrad.tables import Target
+from plaingrad.tables import TableModel
 
 
 def test_a_terminal_sees_the_epochs_with_their_scores(tmp_path: Path) -> None:

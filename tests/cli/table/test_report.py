@@ -22,7 +22,7 @@ from plaingrad.cli.table.grids import number, scores_grid, search_grid
 from plaingrad.cli.table.judging import Judgement
 from plaingrad.cli.table.scores import Predictions, class_scores, judged
 from plaingrad.cli.table.settings import Settings
-from plaingrad.data.tables import Target
+from plaingrad.tables import Target
 from plaingrad.train import History
 
 

@@ -17,8 +17,8 @@ from plaingrad.cli.table.network import Fitted, fitted
 from plaingrad.cli.table.parts import Parts, divided
 from plaingrad.cli.table.rows import Rows, read_rows
 from plaingrad.cli.table.settings import Settings
-from plaingrad.data.tables import TableEncoder, read_frame
-from plaingrad.estimators.table import TableModel
+from plaingrad.tables import TableEncoder, read_frame
+from plaingrad.tables.model.model import TableModel
 
 
 def test_rows_of_no_weight_teach_nothing(tmp_path: Path) -> None:

@@ -50,13 +50,13 @@ FAULTS = [
         ("module._forward_hooks or module._forward_pre_hooks", "module._forward_hooks"),
     ),
     *planted(
-        "data/tables/numeric.py",
-        ["tests/data/tables/test_encoder.py", "-k", "median"],
+        "tables/columns/numeric.py",
+        ["tests/tables/columns/test_encoder.py", "-k", "median"],
         ("float(low / 2 + high / 2) if low != high else float(low)", "float(high)"),
     ),
     *planted(
-        "data/tables/category.py",
-        ["tests/data/tables/test_encoder.py", "-k", "level"],
+        "tables/columns/category.py",
+        ["tests/tables/columns/test_encoder.py", "-k", "level"],
         ('levels["count"] >= max', 'levels["count"] > max'),
     ),
     *planted(

@@ -2,7 +2,7 @@
 
 from mutants.fault import planted
 
-ENCODER = "tests/data/tables/test_encoder.py"
+ENCODER = "tests/tables/columns/test_encoder.py"
 
 FAULTS = [
     *planted("data/scale.py", "tests/data/test_scale.py", ("std(0, correction=0)", "std(0)")),
@@ -21,13 +21,13 @@ FAULTS = [
         ),
     ),
     *planted(
-        "data/tables/numeric.py",
+        "tables/columns/numeric.py",
         [ENCODER, "-k", "number or truth or median"],
         ("np.where(missing, self.median, values)", "np.where(missing, self.mean, values)"),
         ("np.where(missing, 0, 2 * values - 1)", "np.where(missing, 0, values)"),
     ),
     *planted(
-        "data/tables/category.py",
+        "tables/columns/category.py",
         [ENCODER, "-k", "level or categor"],
         ("RARE_ROWS, RARE_SHARE = 20, 0.001", "RARE_ROWS, RARE_SHARE = 21, 0.001"),
         ("len(levels) < len(texts.levels)", "len(levels) <= len(texts.levels)"),
@@ -40,7 +40,7 @@ FAULTS = [
     ),
     *planted(
         "train/checkpoint.py",
-        "tests/train/test_checkpoint.py tests/interop/test_model_file.py",
+        "tests/train/test_checkpoint.py tests/saving/test_format.py",
         ("if len(found) < len(pairs):", "if False:"),
     ),
     *planted(

@@ -14,7 +14,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from plaingrad.cli.table.rows import Samples
 from plaingrad.cli.table.scores import Predictions
-from plaingrad.data.tables import Target
+from plaingrad.tables import Target
 
 MOST_NUMBERS = 5_000_000  # in the matrix that they are trained on: more change little and take long
 FEWEST_ROWS = 1000  # which is also enough for a linear program

@@ -10,8 +10,8 @@ from plaingrad.cli.table.baselines import baselines, sample_size
 from plaingrad.cli.table.network import Encoded
 from plaingrad.cli.table.scores import Predictions, judged, quantile_of, scores
 from plaingrad.cli.table.settings import Settings
-from plaingrad.data.tables import Target
-from plaingrad.estimators.table import TableModel
+from plaingrad.tables import Target
+from plaingrad.tables.model.model import TableModel
 
 
 @dataclass

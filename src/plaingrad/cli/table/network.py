@@ -18,7 +18,7 @@ from plaingrad.cli.table.rows import Rows, Samples
 from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.source import IGNORE, mendable
 from plaingrad.cli.table.watcher import Watcher
-from plaingrad.data.tables import TableEncoder, Target
+from plaingrad.tables import TableEncoder, Target
 from plaingrad.estimators.training import batch_size
 from plaingrad.train import TrainingDiverged
 from plaingrad.train.callbacks import Callback, EarlyStopping

@@ -12,7 +12,7 @@ import torch
 from plaingrad.cli.table.rows import Rows
 from plaingrad.cli.table.settings import Settings
 from plaingrad.data import Dataset, split
-from plaingrad.data.tables import Target
+from plaingrad.tables import Target
 
 
 @dataclass(frozen=True)

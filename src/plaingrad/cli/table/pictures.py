@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from plaingrad.data.tables import Target
+from plaingrad.tables import Target
 from plaingrad.drawing import BLUE, INK, ORANGE, PALE, new_figure
 from plaingrad.inspect import plots
 from plaingrad.train import History

@@ -14,11 +14,11 @@ import pyarrow as pa
 
 from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.source import located, named, repeated
-from plaingrad.data.tables import TableEncoder, Target, read_frame
-from plaingrad.data.tables.column import Column, MisfitError
-from plaingrad.data.tables.errors import expect_column, expect_columns
-from plaingrad.data.tables.meaning import as_numbers
-from plaingrad.data.tables.numberformat import PLAIN, NumberFormat, number_format
+from plaingrad.tables import TableEncoder, Target, read_frame
+from plaingrad.tables.columns.column import Column, MisfitError
+from plaingrad.tables.errors import expect_column, expect_columns
+from plaingrad.tables.columns.meaning import as_numbers
+from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat, number_format
 
 FEWEST_ROWS = 10
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
-from plaingrad.data.tables import Target
+from plaingrad.tables import Target
 
 # Names for people, with an arrow to what is better.
 NAMES = {

@@ -17,7 +17,7 @@ from plaingrad.cli.table.network import Encoded, fitted
 from plaingrad.cli.table.progress import EpochProgress
 from plaingrad.cli.table.settings import STUDY, Settings
 from plaingrad.cli.table.watcher import Watcher
-from plaingrad.data.tables import Target
+from plaingrad.tables import Target
 from plaingrad.train import TrainingDiverged
 from plaingrad.train.callbacks.callback import Logs
 

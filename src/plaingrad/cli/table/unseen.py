@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from plaingrad.cli.output import Voice
-from plaingrad.data.tables import TableEncoder
-from plaingrad.data.tables.category import CategoryEncoder
-from plaingrad.data.tables.column import Column
-from plaingrad.data.tables.errors import listed
-from plaingrad.data.tables.meaning import as_texts
+from plaingrad.tables import TableEncoder
+from plaingrad.tables.columns.category import CategoryEncoder
+from plaingrad.tables.columns.column import Column
+from plaingrad.tables.errors import listed
+from plaingrad.tables.columns.meaning import as_texts
 
 MOST_TOLD = 5
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plaingrad.cli.table.rows import Samples
 from plaingrad.cli.table.settings import Settings
-from plaingrad.data.tables import Target
+from plaingrad.tables import Target
 from plaingrad.train.callbacks import Callback
 
 

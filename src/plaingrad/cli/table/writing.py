@@ -17,7 +17,7 @@ import pyarrow.parquet
 
 from plaingrad.cli.places import Files, expect_other, expect_place, placed
 from plaingrad.cli.table.source import STANDARD, is_stream
-from plaingrad.data.tables.reading import SUFFIXES
+from plaingrad.tables.reading.reading import SUFFIXES
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 OPTION = "--output-format tells the format whatever the suffix"

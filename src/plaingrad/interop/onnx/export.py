@@ -16,7 +16,7 @@ from torch import Tensor
 from plaingrad import nn
 from plaingrad._version import __version__
 from plaingrad.files import replacing
-from plaingrad.interop.holder import Holder
+from plaingrad.saving.holder import Holder
 from plaingrad.interop.onnx import activations, layers
 from plaingrad.interop.onnx.graph import Graph
 from plaingrad.module import Module, ModuleError

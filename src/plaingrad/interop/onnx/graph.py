@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from plaingrad.interop.architecture import fields
+from plaingrad.saving.describe import fields
 from plaingrad.module import Module
 from plaingrad.parameter import Buffer, Parameter
 

@@ -1,0 +1,7 @@
+"""What is `plaingrad.tables` now, under the name that it had before."""
+
+from plaingrad.lazy import exports
+
+_NAMES = ["Choice", "TableEncoder", "Target", "read_frame"]
+
+__getattr__, __dir__ = exports(__name__, {}, moved=dict.fromkeys(_NAMES, "plaingrad.tables"))

@@ -1,0 +1,8 @@
+"""Networks as plain data and as one file."""
+
+from plaingrad.saving.build import build
+from plaingrad.saving.describe import describe
+from plaingrad.saving.format import ModelFile, load, save
+from plaingrad.saving.holder import Graph, Holder
+
+__all__ = ["Graph", "Holder", "ModelFile", "build", "describe", "load", "save"]

@@ -1,0 +1,150 @@
+"""The architecture of a network as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+from plaingrad.saving.arguments import LEFT_OUT, brief, holds_state, plain, read
+from plaingrad.saving.build import CLASSES, Builder, Make, Path, make
+from plaingrad.module import Module
+from plaingrad.nn.container.base import Container
+from plaingrad.parameter import Buffer, Parameter
+
+
+def describe(module: Module) -> dict[str, Any]:
+    """The architecture of a network as data that JSON can hold, without its parameters.
+
+    A module is ``{"class": ..., "arguments": {...}}``. A container has a list of ``"children"`` as well, each
+    with its ``"name"``. Where a module is used again stands ``{"shared": path}``, the dotted path of its
+    first position. If parameters are frozen, the outermost module has a list of their names, ``"frozen"``.
+
+    Args:
+        module: made of the classes of `plaingrad.nn`, losses included; no subclasses of them.
+
+    Raises:
+        ValueError: a module is of another class, or is no longer what a constructor could make; the message
+            names it.
+    """
+    return describe_in(OURS, module)
+
+
+@dataclass(frozen=True)
+class Library:
+    """Where modules to be described come from.
+
+    Attributes:
+        common: fields that all modules have, or that change no result.
+        classes: the name in plaingrad.nn of each class.
+        children: the modules inside one, by name.
+        state: its parameters and buffers by name.
+        refusal: why a module cannot be described, as "expected ...", or None if it can.
+        make: makes a module from its description.
+    """
+
+    common: Set[str]
+    classes: Mapping[type, str]
+    children: Callable[[Any], Iterable[tuple[str, Any]]]
+    state: Callable[[Any], Mapping[str, Any]]
+    refusal: Callable[[Any], str | None]
+    make: Make
+
+    def modules(self, module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+        """The modules of a network by their paths, those that are used again at each of their positions."""
+        yield path, module
+        for name, child in self.children(module):
+            yield from self.modules(child, f"{path}.{name}" if path else name)
+
+
+def describe_in(library: Library, module: Any) -> dict[str, Any]:
+    """Describe a network of this library, and prove that the description does it justice.
+
+    Raises:
+        ValueError: as `describe` does.
+    """
+    description = _described(library, module, Path(), {})
+    frozen = [name for name, parameter in module.named_parameters() if not parameter.requires_grad]
+    if frozen:
+        description["frozen"] = frozen
+    _expect_same(library, module, Builder(library.make, "meta").network(description))
+    return description
+
+
+def _described(library: Library, module: Any, path: Path, seen: dict[int, str]) -> dict[str, Any]:
+    if id(module) in seen:
+        return {"shared": seen[id(module)]}
+    seen[id(module)] = path.dotted
+    problem = library.refusal(module)
+    if problem is not None:
+        raise path.refuse(type(module).__name__, problem)
+    name = library.classes[type(module)]
+    layer = CLASSES[name]
+    description: dict[str, Any] = {"class": name, "arguments": read(layer, module)}
+    if issubclass(layer, Container):
+        children = dict(library.children(module))
+        if len(children) != len(module):
+            raise path.refuse(name, "expected no modules besides its children")
+        description["children"] = [
+            {"name": key, **_described(library, child, path.inside(name, key), seen)}
+            for key, child in children.items()
+        ]
+    return description
+
+
+def fields(module: Module) -> dict[str, Parameter | Buffer]:
+    """The parameters and buffers of a network by their names in `Module.state_dict`."""
+    return dict(module._named_state())
+
+
+def _unknown(module: Module) -> str | None:
+    return None if type(module) in OURS.classes else "expected a class of plaingrad.nn, got one of your own"
+
+
+OURS = Library(
+    common=vars(Module()).keys() | LEFT_OUT,
+    classes={layer: name for name, layer in CLASSES.items()},
+    children=lambda module: module.named_children(),
+    state=fields,
+    refusal=_unknown,
+    make=make,
+)
+
+
+def first_names(held: Mapping[str, object]) -> dict[str, str]:
+    """For each name, the first name of the same object."""
+    first: dict[int, str] = {}
+    return {name: first.setdefault(id(each), name) for name, each in held.items()}
+
+
+def _expect_same(library: Library, module: Any, skeleton: Any) -> None:
+    """Refuse a module that differs from what its description makes, other than in its numbers."""
+    kind, got, expected = type(module).__name__, _parts(library, module), _parts(library, skeleton)
+    for name in [*expected, *got]:
+        if name not in got or name not in expected:
+            problem = "is missing" if name not in got else "is no part of its class"
+            raise ValueError(f"{kind}: {name!r} {problem}")
+        if got[name] != expected[name]:
+            raise ValueError(f"{kind}: expected {name!r} to be {expected[name]}, got {got[name]}")
+    ties = first_names(library.state(skeleton))
+    for name, first in first_names(library.state(module)).items():
+        if first != ties[name]:
+            problem = f"{name!r} and {first!r} are one parameter; share the module that holds it instead"
+            raise ValueError(f"{kind}: {problem}")
+    for (path, each), (_, other) in zip(library.modules(module), library.modules(skeleton)):
+        for field in sorted({**vars(other), **vars(each)}.keys() - library.common):
+            if not hasattr(other, field) or holds_state(getattr(other, field)):
+                continue  # it is a note of one's own, or has been seen above
+            now, before = plain(getattr(each, field, None)), plain(getattr(other, field))
+            if now != before and [now, now] != before and now != [before, before]:  # one stands for both axes
+                field = f"{path}.{field}" if path else field
+                raise ValueError(f"{kind}: expected {field!r} to be {brief(before)}, got {brief(now)}")
+
+
+def _parts(library: Library, module: Any) -> dict[str, str]:
+    """The parameters, buffers and modules of a network by name, in words."""
+    parts = {}
+    for name, held in library.state(module).items():
+        value = getattr(held, "value", held)
+        parts[name] = f"a {type(held).__name__} {tuple(value.shape)} of {value.dtype}"
+    return parts | {path: f"a {type(each).__name__}" for path, each in library.modules(module)}

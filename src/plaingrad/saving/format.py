@@ -1,0 +1,254 @@
+"""A network in one file, with all that is needed to use it elsewhere and nothing that could run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plaingrad._version import __version__
+from plaingrad.saving.describe import describe, fields, first_names
+from plaingrad.saving.build import build
+from plaingrad.saving.holder import Holder
+from plaingrad.module import Module
+from plaingrad.parameter import Buffer, Parameter
+from plaingrad.train.checkpoint import ENTRY, TensorFile, open_tensors, strict_json, write_tensors
+
+FORMAT = 1
+EXPECTED = "a model file that plaingrad has written (safetensors)"
+# No parameter's name begins with a dot, as no child's name is empty.
+ATTACHMENT = ".attachment."
+CHECKSUMS = ".sha256"
+METADATA = ".metadata"  # the checksum of the metadata stands under this name
+
+DTYPES = {
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.float32: "F32",
+    torch.float64: "F64",
+    torch.int64: "I64",
+}
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What a model file holds.
+
+    Attributes:
+        module: the network, in evaluation mode, on the CPU.
+        facts: what was to be known about it.
+        attachments: byte strings by name.
+        versions: of plaingrad, Python and PyTorch, when it was written.
+    """
+
+    module: Module
+    facts: dict[str, Any] = field(default_factory=dict)
+    attachments: dict[str, bytes] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def save(
+    module: Module | Holder,
+    path: str | os.PathLike[str],
+    facts: Mapping[str, Any] | None = None,
+    attachments: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write a network to one safetensors file, for `load`; the file is either whole or not there.
+
+    The same network, facts and attachments give the same bytes.
+
+    Args:
+        module: made of the classes of `plaingrad.nn`, whose gradients and saved state are not kept; or a
+            trained estimator, which its class method ``load`` makes again of the file.
+        path: the file, by custom ``*.safetensors``; its folder must exist.
+        facts: anything that JSON can hold, such as the task, the columns, preprocessing and history. Tuples
+            come back as lists, and keys as strings.
+        attachments: byte strings by name, such as preprocessing that another library has written.
+
+    Raises:
+        ValueError: the network has a module of another class, or was changed since it was made (`describe`),
+            or has state of a dtype that the format does not know; or a fact is nothing that JSON can hold.
+        TypeError: an attachment is not bytes.
+        OSError: the file cannot be written, or not to the end, as on a full disk.
+    """
+    own: dict[str, Any] = {}
+    if isinstance(module, Holder):
+        module, own = module._contents()
+    both = sorted(own.keys() & (facts or {}).keys())
+    if both:
+        raise ValueError(f"save: expected facts under names that the estimator leaves free, got {both[0]!r}")
+    document = {
+        "format": FORMAT,
+        "architecture": describe(module),
+        "facts": {**own, **(facts or {})},
+        "versions": {
+            "plaingrad": __version__,
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+        },
+    }
+    try:
+        text = json.dumps(document, allow_nan=False)
+        strict_json(text)  # what cannot be read back is not written
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"save: expected facts that JSON can hold, got some that it cannot: {error}"
+        ) from error
+    tensors = {name: value.cpu() for name, value in module.state_dict().items()}
+    for name, data in (attachments or {}).items():
+        tensors[ATTACHMENT + name] = _tensor(name, data)
+    sums = {name: _checksum(value) for name, value in tensors.items()}
+    sums[METADATA] = hashlib.sha256(text.encode()).hexdigest()
+    tensors[CHECKSUMS] = _tensor(CHECKSUMS, json.dumps(sums, sort_keys=True).encode())
+    write_tensors(path, tensors, text)
+
+
+def load(path: str | os.PathLike[str]) -> ModelFile:
+    """Read a network from a file that `save` wrote.
+
+    Only the classes of `plaingrad.nn` are called, with arguments that have been checked, and memory is taken
+    in proportion to what the file really holds. A file from anyone can be opened.
+
+    Raises:
+        ValueError: the file is no model file, is truncated, was altered since it was written, is of a newer
+            format, or contradicts itself; the message names the file and what is wrong with it.
+        OSError: the file cannot be read.
+    """
+    with open_tensors(path, EXPECTED) as file:
+        try:
+            return _loaded(file)
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)}: {error}") from None
+
+
+def _loaded(file: TensorFile) -> ModelFile:
+    text = _text(file)
+    document = _document(text)
+    sums = _checksums(file)
+    _expect_sum(sums, METADATA, hashlib.sha256(text.encode()).hexdigest())
+    module = build(document["architecture"], device="meta")
+    held = fields(module)
+    attached = [name for name in file.names if name.startswith(ATTACHMENT)]
+    _expect_names(file.names, [*held, *attached, CHECKSUMS])
+    for name, each in held.items():
+        _expect_layout(file, name, DTYPES[each.value.dtype], tuple(each.value.shape))
+    first = first_names(held)
+    for name, each in held.items():
+        value = file.tensor(name)
+        _expect_sum(sums, name, _checksum(value))
+        if first[name] == name:
+            _bind(each, value)
+        elif sums[name] != sums[first[name]]:
+            raise ValueError(f"expected {name!r} to equal {first[name]!r}, which is the same parameter")
+    attachments = {name.removeprefix(ATTACHMENT): _attachment(file, name, sums) for name in attached}
+    return ModelFile(module.eval(), document["facts"], attachments, document["versions"])
+
+
+def _text(file: TensorFile) -> str:
+    if ENTRY not in file.metadata:
+        raise ValueError(f"expected {EXPECTED}, got one without metadata {ENTRY!r}")
+    return file.metadata[ENTRY]
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        document = strict_json(text)
+    except ValueError as error:
+        raise ValueError(f"expected metadata as JSON, got some with {error}") from None
+    if type(document) is not dict or "format" not in document:
+        raise ValueError(f"expected {EXPECTED}, got parameters without an architecture, as checkpoints are")
+    number, versions = document["format"], document.get("versions")
+    if type(number) is int and number > FORMAT:
+        writer = versions.get("plaingrad") if type(versions) is dict else None
+        came = f"the newer {number!s:.20} of plaingrad {writer!r:.40}; update plaingrad"
+        raise ValueError(f"expected format {FORMAT}, got {came}")
+    if type(number) is not int or number != FORMAT:
+        raise ValueError(f"expected format {FORMAT}, got {number!r:.40}")
+    wanted = {"format", "architecture", "facts", "versions"}
+    if document.keys() != wanted:
+        raise ValueError(f"expected metadata {', '.join(sorted(wanted))}; got {_listed(document)}")
+    for name in ("facts", "versions"):
+        if type(document[name]) is not dict:
+            raise ValueError(f"expected {name} by name, got a {type(document[name]).__name__}")
+    for name, version in document["versions"].items():
+        if type(version) is not str:
+            raise ValueError(f"expected the version of {name!r:.40} as a string, got {version!r:.40}")
+    return document
+
+
+def _checksums(file: TensorFile) -> dict[str, str]:
+    """The checksums, of which there is one for each other tensor and for the metadata."""
+    if CHECKSUMS not in file.names:
+        raise ValueError(f"missing tensor {CHECKSUMS!r}")
+    _expect_layout(file, CHECKSUMS, "U8", None)
+    try:
+        sums = strict_json(_bytes(file.tensor(CHECKSUMS)))
+    except ValueError as error:
+        raise ValueError(f"altered since it was written: the checksums have {error}") from None
+    if type(sums) is not dict or not all(type(each) is str for each in sums.values()):
+        raise ValueError("expected checksums by name, got something else")
+    _expect_names([*sums, CHECKSUMS], [*file.names, METADATA], "checksum")
+    return sums
+
+
+def _expect_names(got: list[str], wanted: list[str], kind: str = "tensor") -> None:
+    problems = [f"missing {kind} {name!r:.100}" for name in sorted({*wanted} - {*got})]
+    problems += [f"unexpected {kind} {name!r:.100}" for name in sorted({*got} - {*wanted})]
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise ValueError(", ".join(problems[:3]) + more)
+
+
+def _expect_layout(file: TensorFile, name: str, dtype: str, shape: tuple[int, ...] | None) -> None:
+    """Refuse a tensor of another dtype or shape, before it is read; None stands for any length."""
+    found, size = file.layout(name)
+    fits = len(size) == 1 if shape is None else size == shape
+    if found != dtype or not fits:
+        told = "(bytes,)" if shape is None else shape
+        raise ValueError(f"{name!r:.100}: expected {told} of {dtype}, got {size} of {found}")
+
+
+def _expect_sum(sums: Mapping[str, str], name: str, found: str) -> None:
+    if sums[name] != found:
+        what = "the metadata" if name == METADATA else f"tensor {name!r:.100}"
+        raise ValueError(f"altered since it was written: {what} has another checksum")
+
+
+def _bind(held: Parameter | Buffer, value: Tensor) -> None:
+    if isinstance(held, Parameter):
+        held.bind(value, torch.zeros_like(value))
+    else:
+        held.value = value
+
+
+def _attachment(file: TensorFile, name: str, sums: Mapping[str, str]) -> bytes:
+    _expect_layout(file, name, "U8", None)
+    value = file.tensor(name)
+    _expect_sum(sums, name, _checksum(value))
+    return _bytes(value)
+
+
+def _tensor(name: str, data: bytes) -> Tensor:
+    if not isinstance(data, (bytes, bytearray)):
+        raise TypeError(f"attachment {name!r}: expected bytes, got {type(data).__name__}")
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(0, dtype=torch.uint8)
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def _checksum(tensor: Tensor) -> str:
+    """Of the numbers as safetensors lays them out: one after another, the last axis first to move."""
+    return hashlib.sha256(_bytes(tensor)).hexdigest()
+
+
+def _listed(names: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name!r:.40}" for name in sorted(names)[:10]) or "none"

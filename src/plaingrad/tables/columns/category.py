@@ -1,0 +1,137 @@
+"""Categories for a network: one feature a level, or one code for an embedding."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from plaingrad.tables.columns.column import Column
+from plaingrad.tables.columns.meaning import as_texts
+from plaingrad.saving.state import Fields
+
+RARE_ROWS, RARE_SHARE = 20, 0.001
+
+
+def frequent_levels(texts: Column, most: int) -> list[str]:
+    """The levels that are worth a feature each, the most frequent first.
+
+    Args:
+        texts: text.
+        most: how many levels at most.
+    """
+    counts = np.bincount(texts.values[texts.values >= 0], minlength=len(texts.levels))
+    levels = pd.DataFrame({"level": texts.levels.to_pylist(), "count": counts})
+    levels = levels[levels["count"] >= max(1, min(RARE_ROWS, RARE_SHARE * len(texts.values)))]
+    return levels.sort_values(["count", "level"], ascending=[False, True])["level"].head(most).tolist()
+
+
+def _positions(levels: list[str], texts: Column) -> np.ndarray:
+    """Where each row's text stands among the levels; -1 for another one, -2 for a missing one."""
+    places = pd.Index(levels, dtype=object).get_indexer(pd.Index(texts.levels.to_pylist(), dtype=object))
+    return np.append(places, -2)[texts.values]
+
+
+@dataclass(frozen=True)
+class CategoryEncoder:
+    """A category: one feature a frequent level, one for all rare levels, one for missing values.
+
+    The last two are there if the column had such values when it was fitted. A level that was not known then
+    counts as rare; without that feature, all features are 0.
+
+    Attributes:
+        levels: the frequent levels.
+        other: whether there is a feature for the rare ones.
+        indicator: whether there is a feature for missing values.
+    """
+
+    kind: ClassVar[str] = "category"
+    levels: list[str]
+    other: bool
+    indicator: bool
+
+    @classmethod
+    def of(cls, column: Column, most: int) -> CategoryEncoder:
+        """Count the levels of a column."""
+        texts = as_texts(column)
+        levels = frequent_levels(texts, most)
+        return cls(levels, len(levels) < len(texts.levels), bool(texts.missing().any()))
+
+    @property
+    def told(self) -> str:
+        """What is done, in words."""
+        rest = [", one for all rare ones"] * self.other + [", one for missing ones"] * self.indicator
+        return f"one feature for each of {len(self.levels)} levels" + "".join(rest)
+
+    def suffixes(self) -> list[str]:
+        """What the features are named after the column's name."""
+        levels = [f"_{level}" for level in self.levels]
+        return levels + ["_(other)"] * self.other + ["_(missing)"] * self.indicator
+
+    def fill(self, column: Column, out: np.ndarray) -> None:
+        """Write the features of a column into ``out`` of shape ``(rows, features)``."""
+        positions = _positions(self.levels, as_texts(column))
+        out[:] = 0
+        known = np.flatnonzero(positions >= 0)
+        out[known, positions[known]] = 1
+        if self.other:
+            out[positions == -1, len(self.levels)] = 1
+        if self.indicator:
+            out[positions == -2, -1] = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Fields) -> CategoryEncoder:
+        """From plain data."""
+        fields.expect_only("levels", "other", "indicator")
+        return cls(fields.texts("levels"), fields.truth("other"), fields.truth("indicator"))
+
+
+@dataclass(frozen=True)
+class CodeEncoder:
+    """A category as one integer for an embedding: 0 for a rare, an unknown or a missing level, or 1, 2, ...
+
+    Attributes:
+        levels: the levels that have a code of their own, from 1.
+    """
+
+    kind: ClassVar[str] = "category"
+    levels: list[str]
+
+    @classmethod
+    def of(cls, column: Column, most: int) -> CodeEncoder:
+        """Count the levels of a column."""
+        return cls(frequent_levels(as_texts(column), most))
+
+    @property
+    def told(self) -> str:
+        """What is done, in words."""
+        return f"a code below {self.cardinality} for an embedding, 0 for rare and missing ones"
+
+    @property
+    def cardinality(self) -> int:
+        """How many codes there are, 0 among them."""
+        return len(self.levels) + 1
+
+    def suffixes(self) -> list[str]:
+        """What the features are named after the column's name."""
+        return [""]
+
+    def fill(self, column: Column, out: np.ndarray) -> None:
+        """Write the features of a column into ``out`` of shape ``(rows, features)``."""
+        out[:, 0] = _positions(self.levels, as_texts(column)).clip(min=-1) + 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Fields) -> CodeEncoder:
+        """From plain data."""
+        fields.expect_only("levels")
+        return cls(fields.texts("levels"))

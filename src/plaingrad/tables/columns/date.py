@@ -1,0 +1,105 @@
+"""Dates for a network: when, and where in the year, the week and the day."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from plaingrad.tables.columns.column import Column
+from plaingrad.tables.columns.dateformat import FORMATS, ISO
+from plaingrad.tables.columns.meaning import as_dates
+from plaingrad.tables.columns.numeric import TELLS, Standard
+from plaingrad.saving.state import Fields
+
+
+def _year(dates: pd.DatetimeIndex) -> np.ndarray:
+    return (dates.day_of_year.to_numpy() - 1) / 366
+
+
+def _week(dates: pd.DatetimeIndex) -> np.ndarray:
+    return dates.day_of_week.to_numpy() / 7
+
+
+def _day(dates: pd.DatetimeIndex) -> np.ndarray:
+    return (dates.hour.to_numpy() * 3600 + dates.minute.to_numpy() * 60 + dates.second.to_numpy()) / 86400
+
+
+CYCLES = {"year": _year, "week": _week, "day": _day}
+
+
+@dataclass(frozen=True)
+class DateEncoder:
+    """A date: seconds standardised, and sine and cosine of the place in the year, the week and the day.
+
+    A missing date becomes 0 everywhere, which one more feature tells.
+
+    Attributes:
+        format: how text writes these dates.
+        mean: of the seconds since 1970.
+        deviation: of the seconds since 1970.
+        cycles: those of "year", "week", "day" in which the dates differ.
+        indicator: whether there is a feature for missing values.
+    """
+
+    kind: ClassVar[str] = "date"
+    format: str
+    mean: float
+    deviation: float
+    cycles: list[str]
+    indicator: bool
+
+    @classmethod
+    def of(cls, column: Column, format: str) -> DateEncoder:
+        """Measure a column."""
+        dates = as_dates(column, format)
+        present = dates[~np.isnat(dates)]
+        index = pd.DatetimeIndex(present)
+        cycles = [name for name, place in CYCLES.items() if np.ptp(place(index)) > 0]
+        standard = Standard.of(_seconds(present))
+        return cls(format, standard.mean, standard.deviation, cycles, len(present) < len(dates))
+
+    @property
+    def told(self) -> str:
+        """What is done, in words."""
+        cycles = f", place in the {', '.join(self.cycles)}" if self.cycles else ""
+        return f"seconds standardised{cycles}" + (f", 0 where missing{TELLS}" if self.indicator else "")
+
+    def suffixes(self) -> list[str]:
+        """What the features are named after the column's name."""
+        circles = [f"_{cycle}_{wave}" for cycle in self.cycles for wave in ("sin", "cos")]
+        return ["_seconds", *circles, *["_missing"] * self.indicator]
+
+    def fill(self, column: Column, out: np.ndarray) -> None:
+        """Write the features of a column into ``out`` of shape ``(rows, features)``."""
+        dates = as_dates(column, self.format)
+        missing = np.isnat(dates)
+        index = pd.DatetimeIndex(np.where(missing, np.datetime64(0, "us"), dates))
+        out[:, 0] = Standard(self.mean, self.deviation).apply(_seconds(index.to_numpy()))
+        for i, cycle in enumerate(self.cycles):
+            angle = 2 * np.pi * CYCLES[cycle](index)
+            out[:, 1 + 2 * i] = np.sin(angle)
+            out[:, 2 + 2 * i] = np.cos(angle)
+        out[missing] = 0
+        if self.indicator:
+            out[:, -1] = missing
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Fields) -> DateEncoder:
+        """From plain data."""
+        fields.expect_only("format", "mean", "deviation", "cycles", "indicator")
+        format, cycles = fields.text("format"), fields.texts("cycles")
+        if format not in (ISO, *FORMATS) or not set(cycles) <= set(CYCLES):
+            raise ValueError(f"{fields.place}: unknown format {format!r} or cycles {cycles}")
+        mean, deviation = fields.number("mean"), fields.scale("deviation")
+        return cls(format, mean, deviation, cycles, fields.truth("indicator"))
+
+
+def _seconds(dates: np.ndarray) -> np.ndarray:
+    return dates.astype("datetime64[us]").astype(np.int64) / 1e6

@@ -1,0 +1,71 @@
+"""Dates written as text."""
+
+from __future__ import annotations
+
+import warnings
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plaingrad.tables.reading.inference import ISO_DATE
+from plaingrad.tables.reading.missing import without_words
+
+ISO = "ISO8601"
+DAYS = [
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d-%b-%Y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%Y-%m",
+]
+TIMES = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p"]
+FORMATS = [day + time for day, time in product(DAYS, TIMES)]
+LIKE_A_DATE = r"^[\pL\d]{1,9}[-/. ]+[\pL\d]{1,9}([-/., ]+[\pL\d: ]+)?$"
+FIRST_LOOK = 50
+
+
+def date_format(levels: pa.Array) -> str | None:
+    """How distinct texts write dates.
+
+    Args:
+        levels: texts without blanks around them.
+
+    Returns:
+        "ISO8601", a format as strptime has it, or None: they are no dates, or day and month can be told apart
+        in none of them.
+    """
+    texts = without_words(levels).drop_null()
+    if not len(texts):
+        return None
+    if pc.all(pc.match_substring_regex(texts, ISO_DATE)).as_py():
+        return ISO if not np.isnat(parsed(texts, ISO)).any() else None
+    look = texts.slice(0, FIRST_LOOK)
+    if not all(pc.all(pc.match_substring_regex(part, LIKE_A_DATE)).as_py() for part in (look, texts)):
+        return None
+    fitting = [format for format in FORMATS if not np.isnat(parsed(look, format)).any()]
+    found = [(format, parsed(texts, format)) for format in fitting]
+    found = [(format, dates) for format, dates in found if not np.isnat(dates).any()]
+    if not found or any((dates != found[0][1]).any() for _, dates in found):
+        return None
+    return found[0][0]
+
+
+def parsed(texts: pa.Array, format: str) -> np.ndarray:
+    """Texts as datetime64[us] in UTC, NaT for what is no date in this format."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what cannot be read is told by the caller
+        dates = pd.to_datetime(
+            pd.Series(texts.to_pylist(), dtype=object), format=format, errors="coerce", utc=True
+        )
+    return dates.dt.tz_localize(None).to_numpy().astype("datetime64[us]")

@@ -1,0 +1,260 @@
+"""Tables of any columns as matrices of numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from narwhals.exceptions import NarwhalsError
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from plaingrad.tables.columns.choosing import ENCODERS, ColumnEncoder, LeftOut, chosen
+from plaingrad.tables.columns.column import Column, MisfitError
+from plaingrad.tables.errors import expect_names, listed
+from plaingrad.tables.columns.numberformat import NumberFormat
+from plaingrad.saving.state import Fields
+
+FORMAT = 1
+CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is done with a column.
+
+    Attributes:
+        name: the column's name.
+        kind: what it was found to be: number, boolean, category, date, text, identifier or empty.
+        done: what is done with it, in words.
+        features: how many features it becomes.
+        missing: in how many rows its value is missing.
+    """
+
+    name: str
+    kind: str
+    done: str
+    features: int
+    missing: int
+
+
+class TableEncoder(TransformerMixin, BaseEstimator):
+    """Turns data frames into float32 matrices, by scikit-learn's conventions.
+
+    What a column is, is found from its values:
+
+    - numbers and durations are standardised, the median stands for missing ones, told by one more feature;
+      so are numbers in text, also with signs and marks, if all are written so: 1,234.50, $1,234 or 12,5 %;
+    - truth values become 1 and -1;
+    - categories become one feature for each frequent level, one for all rare ones, one for missing ones;
+    - dates (also as text, if day and month can be told apart) become standardised seconds, and sine and
+      cosine of their place in the year, the week and the day;
+    - text of more than ``max_levels`` distinct values becomes tf-idf weights of groups of letters, condensed;
+    - constant and empty columns, and such as only number the rows, are left out.
+
+    Args:
+        max_levels: how many levels of a category get a feature each, at most.
+        embedding: categories become integers for :class:`plaingrad.nn.Embedding` instead, one feature a
+            column, 0 for rare, unknown and missing levels; see ``cardinalities_``.
+
+    Attributes:
+        feature_names_in_: the columns' names.
+        n_features_in_: how many columns there are.
+        cardinalities_: for each feature that is an integer for an embedding, its place among the features and
+            the number of its values.
+    """
+
+    def __init__(self, *, max_levels: int = 40, embedding: bool = False) -> None:
+        self.max_levels = max_levels
+        self.embedding = embedding
+
+    def fit(
+        self, frame: Any, y: object = None, *, formats: Mapping[str, NumberFormat] = MappingProxyType({})
+    ) -> TableEncoder:
+        """Find what the columns are, and measure them.
+
+        Args:
+            frame: pandas or polars data frame, or a matrix.
+            y: ignored.
+            formats: by column, how other tables write numbers that have been read already here.
+
+        Raises:
+            ValueError: a column cannot be used, or none can; one line that names column and row.
+        """
+        if not isinstance(self.max_levels, int) or self.max_levels < 1:
+            raise ValueError(f"max_levels: expected an integer of at least 1, got {self.max_levels!r}")
+        columns = _Columns(frame)
+        if not columns.rows:
+            raise ValueError("the table has no rows")
+        encoders: dict[str, ColumnEncoder | LeftOut] = {}
+        missing = {}
+        for name in columns.names:
+            try:
+                column = columns.column(name)
+                encoders[name] = chosen(column, name, self.max_levels, self.embedding, formats.get(name))
+            except MisfitError as error:
+                raise error.within(name) from None
+            missing[name] = int(column.missing().sum())
+        self._set(encoders, missing)
+        return self
+
+    def _set(self, encoders: dict[str, ColumnEncoder | LeftOut], missing: dict[str, int]) -> None:
+        used = {name: encoder for name, encoder in encoders.items() if not isinstance(encoder, LeftOut)}
+        if not used:
+            reasons = [f"{name!r} ({encoder.told})" for name, encoder in list(encoders.items())[:5]]
+            raise ValueError(f"no column can be used: {', '.join(reasons)}")
+        self.encoders_, self.missing_, self.used_ = encoders, missing, used
+        self.feature_names_in_ = np.array(list(encoders), dtype=object)
+        self.n_features_in_ = len(encoders)
+        self.names_ = [name + suffix for name, encoder in used.items() for suffix in encoder.suffixes()]
+        self.cardinalities_: dict[int, int] = {}
+        place = 0
+        for encoder in used.values():
+            if hasattr(encoder, "cardinality"):
+                self.cardinalities_[place] = encoder.cardinality
+            place += len(encoder.suffixes())
+
+    def transform(self, frame: Any, progress: Callable[[int], None] | None = None) -> np.ndarray:
+        """Encode rows.
+
+        Args:
+            frame: pandas or polars data frame with the columns that were fitted, in any order; others are
+                ignored.
+            progress: called now and then with the number of rows that are done.
+
+        Returns:
+            float32 ``(rows, features)``, finite.
+
+        Raises:
+            ValueError: a column is missing, or a value is not what its column holds; one line that names
+                column and row.
+        """
+        check_is_fitted(self)
+        columns = _Columns(frame)
+        lacking = [name for name in self.used_ if name not in columns.names]
+        if lacking:
+            raise ValueError(f"expected the columns that were fitted, {listed(lacking)} missing")
+        matrix = np.empty((columns.rows, len(self.names_)), np.float32)
+        for start in range(0, columns.rows, CHUNK):
+            rows = slice(start, min(start + CHUNK, columns.rows))
+            place = 0
+            for name, encoder in self.used_.items():
+                width = len(encoder.suffixes())
+                try:
+                    encoder.fill(columns.column(name, rows), matrix[rows, place : place + width])
+                except MisfitError as error:
+                    raise error.within(name, start) from None
+                place += width
+            if progress:
+                progress(rows.stop)
+        return matrix
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """The features' names: those of the columns, with what is told of it."""
+        check_is_fitted(self)
+        return np.array(self.names_, dtype=object)
+
+    def choices(self) -> list[Choice]:
+        """What was done, one row for each column."""
+        check_is_fitted(self)
+        return [
+            Choice(
+                name,
+                encoder.kind,
+                encoder.told,
+                0 if isinstance(encoder, LeftOut) else len(encoder.suffixes()),
+                self.missing_[name],
+            )
+            for name, encoder in self.encoders_.items()
+        ]
+
+    def to_bytes(self) -> bytes:
+        """The fitted encoder as JSON in UTF-8."""
+        check_is_fitted(self)
+        kinds = {encoder: kind for kind, encoder in ENCODERS.items()}
+        columns = []
+        for name, encoder in self.encoders_.items():
+            entry: dict[str, Any] = {"name": name, "missing": self.missing_[name]}
+            if isinstance(encoder, LeftOut):
+                columns.append({**entry, "kind": encoder.kind, "left_out": encoder.told})
+            else:
+                columns.append({**entry, "encoder": kinds[type(encoder)], "state": encoder.to_dict()})
+        state = {
+            "format": FORMAT,
+            "max_levels": self.max_levels,
+            "embedding": self.embedding,
+            "columns": columns,
+        }
+        return json.dumps(state, ensure_ascii=True, allow_nan=False).encode("ascii")
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> TableEncoder:
+        """The encoder that :meth:`to_bytes` wrote; it gives the same bits.
+
+        Nothing but JSON is read, and no name in it is looked up anywhere but in the table of encoders.
+
+        Raises:
+            ValueError: these are not such bytes, or of a newer format.
+        """
+        try:
+            state = Fields(json.loads(data.decode("utf-8")), "table encoder")
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"table encoder: expected JSON: {error}") from None
+        if state.count("format") != FORMAT:
+            raise ValueError(f"table encoder: expected format {FORMAT}, got {state.count('format')}")
+        state.expect_only("format", "max_levels", "embedding", "columns")
+        found = cls(max_levels=state.count("max_levels"), embedding=state.truth("embedding"))
+        encoders: dict[str, ColumnEncoder | LeftOut] = {}
+        missing: dict[str, int] = {}
+        for item in state.items("columns"):
+            fields = Fields(item, "table encoder: column")
+            name = fields.text("name")
+            if name in encoders:
+                raise ValueError(f"table encoder: column {name!r} stands twice")
+            encoders[name], missing[name] = _restored(fields, name), fields.count("missing")
+        found._set(encoders, missing)
+        return found
+
+
+def _restored(fields: Fields, name: str) -> ColumnEncoder | LeftOut:
+    if "left_out" in fields.data:
+        fields.expect_only("name", "missing", "kind", "left_out")
+        return LeftOut(fields.text("kind"), fields.text("left_out"))
+    fields.expect_only("name", "missing", "encoder", "state")
+    kind = fields.text("encoder")
+    if kind not in ENCODERS:
+        raise ValueError(f"table encoder: column {name!r}: unknown encoder {kind!r}")
+    return ENCODERS[kind].from_dict(Fields(fields.value("state"), f"table encoder: column {name!r}"))
+
+
+class _Columns:
+    """A data frame's columns by name, as pandas series."""
+
+    def __init__(self, frame: Any) -> None:
+        if isinstance(frame, np.ndarray):
+            if frame.ndim != 2:
+                raise ValueError(f"expected a matrix (rows, columns), got shape {frame.shape}")
+            frame = pd.DataFrame(frame, columns=[f"x{i}" for i in range(frame.shape[1])])
+        if isinstance(frame, pd.DataFrame):
+            names = [str(name) for name in frame.columns]
+            expect_names(names)
+            if names != list(frame.columns):
+                frame = frame.set_axis(names, axis=1)
+        try:
+            self.frame = nw.from_native(frame, eager_only=True)
+        except (TypeError, NarwhalsError):
+            raise ValueError(f"expected a pandas or polars data frame, got {type(frame).__name__}") from None
+        self.names = self.frame.columns
+        expect_names(self.names)
+        self.rows = len(self.frame)
+        if not self.names:
+            raise ValueError("the table has no columns")
+
+    def column(self, name: str, rows: slice = slice(None)) -> Column:
+        return Column.of(self.frame[name][rows].to_pandas())

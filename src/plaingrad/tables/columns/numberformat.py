@@ -1,0 +1,151 @@
+"""Numbers written as text in other ways than programs write them: 1,234.50, $1,234 or 12,5 %."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plaingrad.tables.reading.missing import without_words
+from plaingrad.saving.state import Fields
+
+GROUPS = {"": "", ",": ",", ".": ".", " ": " \u00a0\u2009\u202f", "'": "'’"}
+DECIMALS = (".", ",")
+UNITS = r"[%\p{Sc}]"
+FIRST_LOOK = 1000
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How text writes numbers.
+
+    Attributes:
+        group: what stands between groups of three digits: "", ",", ".", " " (or another blank of Unicode's)
+            or "'" (or a typographic one).
+        decimal: the decimal mark, "." or ",".
+        unit: a percent sign or a sign of a currency, which may stand before or after a number; or "".
+    """
+
+    group: str = ""
+    decimal: str = "."
+    unit: str = ""
+
+    @property
+    def pattern(self) -> str:
+        """What matches all numbers written so, and nothing else; none has leading zeros, which names have."""
+        group, decimal = f"[{GROUPS[self.group]}]", f"[{self.decimal}]"
+        whole = rf"(?:0|[1-9]\d{{0,2}}(?:{group}\d{{3}})*)" if self.group else r"(?:0|[1-9]\d*)"
+        exponent = "" if self.group else r"(?:[eE][+-]?\d+)?"
+        number = rf"(?:{whole}(?:{decimal}\d+)?|{decimal}\d+){exponent}"
+        if not self.unit:
+            return f"^[+-]?{number}$"
+        unit = f"[{self.unit}]"
+        blank = f"[{GROUPS[' ']}]?"
+        return f"^(?:[+-]?(?:{unit}{blank})?{number}|{unit}{blank}[+-]{number}|[+-]?{number}{blank}{unit})$"
+
+    def __str__(self) -> str:
+        number = f"1{self.group}234{self.decimal}50"
+        if self.unit == "%":
+            return f"{number}%"
+        return f"{self.unit}{number}" if self.decimal == "." or not self.unit else f"{number} {self.unit}"
+
+    def strictly(self, texts: pa.Array) -> np.ndarray:
+        """Texts as float64; nan for a missing one, and for what is not written so."""
+        fitting = pc.if_else(
+            pc.match_substring_regex(texts, self.pattern), texts, pa.scalar(None, texts.type)
+        )
+        bare = pc.replace_substring_regex(fitting, f"[^0-9eE+{self.decimal}-]", "")
+        bare = pc.replace_substring(bare, self.decimal, ".")
+        return pc.cast(bare, pa.float64()).to_numpy(zero_copy_only=False)
+
+    def numbers(self, texts: pa.Array) -> np.ndarray:
+        """Texts as float64, also such as programs write numbers; nan for what is no number.
+
+        Where no groups were seen, the usual ones are understood, unless that would be another number for a
+        program.
+        """
+        values = self.strictly(texts)
+        others = [NumberFormat()]
+        if not self.group:
+            others.append(NumberFormat("," if self.decimal == "." else ".", self.decimal, self.unit))
+        for other in others:
+            left = np.isnan(values)
+            if left.any():
+                values[left] = other.strictly(texts.filter(pa.array(left)))
+        return values
+
+    def to_dict(self) -> dict[str, str]:
+        """As plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Fields) -> NumberFormat:
+        """From plain data.
+
+        Raises:
+            ValueError: a field is missing, unknown or of another kind.
+        """
+        fields.expect_only("group", "decimal", "unit")
+        group, decimal, unit = (fields.text(name) for name in ("group", "decimal", "unit"))
+        known = unit in ("", "%") or (len(unit) == 1 and unicodedata.category(unit) == "Sc")
+        if group not in GROUPS or decimal not in DECIMALS or group == decimal or not known:
+            told = f"group {group!r:.9}, decimal {decimal!r:.9}, unit {unit!r:.9}"
+            raise ValueError(f"{fields.place}: unknown format of numbers: {told}")
+        return cls(group, decimal, unit)
+
+
+PLAIN = NumberFormat()
+COMMAS = ",", "."
+
+
+def number_format(texts: pa.Array | pa.ChunkedArray) -> NumberFormat | None:
+    """How texts write numbers, if all that are present are numbers, and in one way only.
+
+    Commas before groups of three digits everywhere are no decimal marks; they are, if most of the numbers
+    that have one could not be written so with groups. Wherever two formats fit and give different numbers,
+    none is taken.
+
+    Args:
+        texts: text without blanks around it.
+    """
+    found: list[tuple[NumberFormat, np.ndarray]] = []
+    for part in (texts.slice(0, FIRST_LOOK), texts):  # most texts are none, and shall not be copied to see it
+        values = without_words(part).drop_null()
+        if isinstance(values, pa.ChunkedArray):
+            values = values.combine_chunks()
+        found = _fitting(values) if len(values) else []
+        if len(values) and not found:
+            return None
+    if not found:
+        return None
+    first, numbers = found[0]
+    if any((other != numbers).any() for _, other in found[1:]) or not np.isfinite(numbers).all():
+        return None
+    return first
+
+
+def _fitting(values: pa.Array) -> list[tuple[NumberFormat, np.ndarray]]:
+    """The formats that fit all texts, and what numbers these are then."""
+    units = pc.unique(pc.struct_field(pc.extract_regex(values, f"(?P<unit>{UNITS})"), "unit")).to_pylist()
+    unit = next((each for each in units if each), "")
+    found = []
+    for decimal in DECIMALS:
+        if decimal == "," and not _commas_are_decimal(values, unit):
+            continue
+        for group in GROUPS:
+            if group != decimal:
+                format = NumberFormat(group, decimal, unit)
+                numbers = format.strictly(values)
+                if not np.isnan(numbers).any():
+                    found.append((format, numbers))
+    return found
+
+
+def _commas_are_decimal(values: pa.Array, unit: str) -> bool:
+    """Whether most of the numbers with a comma cannot have it before a group of three digits."""
+    commas = values.filter(pc.match_substring(values, ","))
+    grouped = ~np.isnan(NumberFormat(*COMMAS, unit).strictly(commas))
+    return not len(commas) or 2 * int(grouped.sum()) < len(commas)

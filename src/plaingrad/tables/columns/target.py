@@ -1,0 +1,278 @@
+"""The column to be predicted: what it asks for, its classes or its scale."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from plaingrad.tables.columns.column import Column, MisfitError, text_of
+from plaingrad.tables.columns.dateformat import date_format
+from plaingrad.tables.reading.inference import typed
+from plaingrad.tables.columns.meaning import as_numbers, as_texts, as_truth_values, written
+from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat
+from plaingrad.tables.columns.numeric import Standard
+from plaingrad.saving.state import Fields
+
+Task = Literal["classification", "regression"]
+Label = bool | int | float | str
+
+MOST_INTEGER_CLASSES = 20
+ROWS_PER_INTEGER_CLASS = 5
+SMALLEST, LARGEST = 1e-100, 1e100
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be predicted.
+
+    Attributes:
+        name: the column's name.
+        task: "classification" or "regression".
+        reason: why it was taken for that, in words.
+        labels: the classes in order, as the column has them: texts, truth values or numbers; empty for
+            regression.
+        mean: of the values, for regression.
+        deviation: of the values, for regression.
+        missing: in how many rows it is missing; they are of no use.
+        format: how text writes the values, for regression.
+    """
+
+    name: str
+    task: Task
+    reason: str
+    labels: list[Label]
+    mean: float
+    deviation: float
+    missing: int
+    format: NumberFormat = PLAIN
+
+    @classmethod
+    def of(cls, values: Any, name: str | None = None, task: Task | None = None) -> Target:
+        """Look at a column.
+
+        Args:
+            values: pandas or polars series, or an array ``(n,)``.
+            name: what to call it; by default the series' name.
+            task: "classification" or "regression"; by default texts, truth values and few distinct integers
+                are classes, any other numbers a quantity.
+
+        Raises:
+            ValueError: it cannot be predicted; one line that says why, and in which row.
+        """
+        if task not in (None, "classification", "regression"):
+            raise ValueError(f"task: expected 'classification' or 'regression', got {task!r}")
+        name = name or _name(values)
+        column = _column(values, name)
+        format = PLAIN
+        if task != "classification":
+            column, format = _written(column, name, task)
+        missing = column.missing()
+        if missing.all():
+            raise ValueError(f"the target {name!r} has no value")
+        if column.form == "date" or (column.form == "text" and date_format(column.levels)):
+            raise ValueError(f"expected the target {name!r} to be classes or numbers, got dates")
+        if column.form == "number":
+            _numbers(column, name)  # which refuses infinite ones
+        if task == "regression" and column.form != "number":
+            first = int((~missing).argmax())
+            got = column.text(first) if column.form == "text" else bool(column.values[first])
+            raise ValueError(f"regression needs a numeric target, got {got!r} in {name!r}")
+        present = column.values[~missing]
+        decided, reason = (task, "as asked for") if task else _decided(column, present, name)
+        lost = int(missing.sum())
+        if decided == "classification":
+            return cls(name, decided, reason, _labels(column, name), 0.0, 1.0, lost)
+        standard = _measured(present, name)
+        return cls(name, decided, reason, [], standard.mean, standard.deviation, lost, format)
+
+    @property
+    def class_names(self) -> list[str]:
+        """The classes as text."""
+        return [str(label) for label in self.labels]
+
+    def present(self, values: Any) -> np.ndarray:
+        """Where the target is not missing, ``(n,)``."""
+        return ~_column(values, self.name).missing()
+
+    def encode(self, values: Any) -> np.ndarray:
+        """The target as a network learns it.
+
+        Args:
+            values: pandas or polars series or array ``(n,)``, nowhere missing.
+
+        Returns:
+            The classes' places in ``labels``, int64 ``(n,)``; or standardised values, float32 ``(n, 1)``.
+
+        Raises:
+            ValueError: a value is missing, no number, or a class that is not known; one line that names the
+                row.
+        """
+        column = _column(values, self.name)
+        if column.missing().any():
+            row = int(column.missing().argmax())
+            raise ValueError(f"the target {self.name!r} is missing in row {row + 1}")
+        try:
+            if self.task == "classification":
+                return self._codes(column)
+            numbers = as_numbers(column, self.format)
+        except MisfitError as error:
+            raise error.within(self.name) from None
+        return Standard(self.mean, self.deviation).apply(numbers).astype(np.float32)[:, None]
+
+    def _codes(self, column: Column) -> np.ndarray:
+        codes = {text_of(label): code for code, label in enumerate(self.labels)}
+        if isinstance(self.labels[0], bool):
+            column = Column("boolean", as_truth_values(column), column.levels)
+        elif not isinstance(self.labels[0], str):
+            column = Column("number", as_numbers(column), column.levels)
+        texts = as_texts(column)
+        found = np.array([codes.get(level, -1) for level in texts.levels.to_pylist()], np.int64)
+        places = found[texts.values] if len(found) else np.empty(0, np.int64)
+        if (places < 0).any():
+            row = int((places < 0).argmax())
+            raise MisfitError(
+                row, f"one of the classes {', '.join(map(repr, self.labels[:20]))}", texts.text(row)
+            )
+        return places
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Places in ``labels`` ``(n,)`` as the labels themselves."""
+        return np.array(self.labels)[codes]
+
+    def undo(self, values: np.ndarray) -> np.ndarray:
+        """Standardised values in the target's own units, float64."""
+        return values.astype(np.float64) * self.deviation + self.mean
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data; the format is left out where numbers are as programs write them."""
+        fields = asdict(self)
+        if self.format == PLAIN:
+            del fields["format"]
+        return fields
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Target:
+        """From plain data.
+
+        Raises:
+            ValueError: a field is missing, unknown or of the wrong type.
+        """
+        fields = Fields(data, "target")
+        fields.expect_only(*cls.__dataclass_fields__)
+        task, labels = fields.text("task"), fields.items("labels")
+        kinds = {type(label) for label in labels}
+        if task not in ("classification", "regression") or (task == "classification") != (len(labels) > 1):
+            raise ValueError(f"target: expected a task with its classes, got {task!r} with {len(labels)}")
+        if not kinds <= {bool} and not kinds <= {str} and not kinds <= {int, float}:
+            raise ValueError("target: expected labels to be all strings, all truth values or all numbers")
+        if not all(isinstance(label, str) or abs(label) < np.inf for label in labels):
+            raise ValueError("target: expected finite labels")
+        if len({text_of(label) for label in labels}) < len(labels):
+            raise ValueError("target: expected distinct labels")
+        return cls(
+            fields.text("name"),
+            task,  # type: ignore[arg-type]
+            fields.text("reason"),
+            labels,
+            fields.number("mean"),
+            fields.scale("deviation"),
+            fields.count("missing"),
+            NumberFormat.from_dict(fields.inside("format")) if "format" in fields.data else PLAIN,
+        )
+
+
+def _name(values: Any) -> str:
+    name = getattr(values, "name", None)
+    return "target" if name is None else str(name)
+
+
+def _column(values: Any, name: str) -> Column:
+    if isinstance(values, np.ndarray | list):
+        values = pd.Series(values)
+    try:
+        series = nw.from_native(values, series_only=True).to_pandas()
+        column = Column.of(series)
+    except TypeError:
+        raise ValueError(f"expected a pandas or polars series, got {type(values).__name__}") from None
+    except MisfitError as error:
+        raise error.within(name) from None
+    if column.form == "text" and not column.declared and len(column.levels):
+        kind = typed(pa.chunked_array([column.levels])).type
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            return Column("number", _numbers(column, name), column.levels)
+    return column
+
+
+def _written(column: Column, name: str, task: Task | None) -> tuple[Column, NumberFormat]:
+    """Text as the numbers that it writes in one of the ways of `number_format`, and which.
+
+    Few distinct ones are classes, as they are among other numbers, and stay as they are written.
+    """
+    format = written(column)
+    if format == PLAIN:
+        return column, PLAIN
+    found = Column("number", as_numbers(column, format), column.levels)
+    present = found.values[~found.missing()]
+    if task is None and _decided(found, present, name)[0] == "classification":
+        return column, PLAIN
+    return found, format
+
+
+def _numbers(column: Column, name: str) -> np.ndarray:
+    try:
+        return as_numbers(column)
+    except MisfitError as error:
+        raise error.within(name) from None
+
+
+def _decided(column: Column, present: np.ndarray, name: str) -> tuple[Task, str]:
+    if column.form == "boolean":
+        return "classification", f"{name!r} is true or false"
+    distinct = len(np.unique(present))
+    if column.form == "text":
+        return "classification", f"{name!r} has {distinct} distinct texts"
+    if (present % 1 == 0).all():
+        if distinct <= max(2, min(MOST_INTEGER_CLASSES, len(present) // ROWS_PER_INTEGER_CLASS)):
+            return "classification", f"{name!r} has only {distinct} distinct integers"
+        return "regression", f"{name!r} has {distinct} distinct integers"
+    return "regression", f"{name!r} has fractional numbers"
+
+
+def _labels(column: Column, name: str) -> list[Label]:
+    values, counts = np.unique(column.values[~column.missing()], return_counts=True)
+    labels: list[Label]
+    if column.form == "text":
+        labels = [column.levels[value].as_py() for value in values]
+    elif column.form == "boolean":
+        labels = [bool(value) for value in values]
+    else:
+        whole = (values % 1 == 0).all()
+        labels = [int(value) if whole else float(value) for value in values]
+    if len(labels) == 1:
+        raise ValueError(f"expected two classes or more in the target {name!r}, got only {str(labels[0])!r}")
+    single = np.flatnonzero(counts == 1)
+    if len(single):
+        row = int((column.values == values[single[0]]).argmax())
+        more = f" (and {len(single) - 1} other classes have one row)" if len(single) > 1 else ""
+        raise ValueError(
+            f"expected at least two rows of each class of {name!r}, got one of {str(labels[single[0]])!r} "
+            f"in row {row + 1}{more}"
+        )
+    return sorted(labels)
+
+
+def _measured(present: np.ndarray, name: str) -> Standard:
+    if present.min() == present.max():
+        raise ValueError(f"expected the target {name!r} to vary, got {present[0]} in every row")
+    largest = np.abs(present).max()
+    if not SMALLEST <= largest <= LARGEST:
+        raise ValueError(
+            f"expected the target {name!r} in other units: its largest absolute value {largest:.3g} "
+            f"is not between {SMALLEST:g} and {LARGEST:g}, so that squares can be computed"
+        )
+    return Standard.of(present)

@@ -1,0 +1,1 @@
+"""Networks with all that it takes to predict from a table."""

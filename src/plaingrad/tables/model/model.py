@@ -1,0 +1,286 @@
+"""Trained networks with all that it takes to predict from a table, in memory and in one file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from plaingrad import interop
+from plaingrad.tables import TableEncoder, Target
+from plaingrad.estimators.base import BaseMultilayerPerceptron
+from plaingrad.tables.model.facts import expect_facts
+from plaingrad.estimators.networks import expect_outputs
+from plaingrad.estimators.prediction import Predictor
+from plaingrad.estimators.saved import holds_estimator
+from plaingrad.module import Module
+from plaingrad.nn import ColumnEmbedding, Parallel
+
+KIND = "table"
+STRUCTURE = ("kind", "target", "link", "classes", "class_weights")  # facts of which the model is made
+ENCODER = "encoder"  # the attachment
+PREDICTION = "prediction"  # the column
+
+
+@dataclass(frozen=True, repr=False)
+class TableModel:
+    """Predicts a column of a table from its other columns: what `plaingrad train` makes and `load` reads.
+
+    Attributes:
+        members: the networks, whose predictions are averaged.
+        encoder: from columns to the networks' inputs.
+        target: what is predicted.
+        link: from outputs to what is predicted, a name of `plaingrad.estimators.objectives.LINKS`.
+        classes: the places in ``target.labels`` of the classes that the networks know; empty for numbers.
+        weights: of these classes in training; None if they counted alike.
+        facts: what else is to be known, as JSON has it. What `plaingrad train` writes (settings, history,
+            scores, numbers of rows) has names of its own, see `plaingrad.tables.model.facts`.
+    """
+
+    members: Sequence[Module]
+    encoder: TableEncoder
+    target: Target
+    link: str
+    classes: np.ndarray
+    weights: np.ndarray | None
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        estimator: BaseMultilayerPerceptron,
+        encoder: TableEncoder,
+        target: Target,
+        facts: Mapping[str, Any] = MappingProxyType({}),
+    ) -> TableModel:
+        """A model of its parts.
+
+        Args:
+            estimator: fitted to what ``encoder`` makes of the columns and ``target`` of its own; to codes
+                for an embedding less 1, for estimators count from 0.
+            encoder: fitted to the columns.
+            target: what was predicted.
+            facts: what is to be kept in the file besides, as JSON has it.
+
+        Raises:
+            ValueError: a part is of another kind, or does not fit the others.
+        """
+        kinds = {"estimator": BaseMultilayerPerceptron, "encoder": TableEncoder, "target": Target}
+        for (name, kind), part in zip(kinds.items(), (estimator, encoder, target)):
+            if not isinstance(part, kind):
+                made = "; Target.of(values) makes one of the column" if kind is Target else ""
+                raise ValueError(f"{name}: expected a {kind.__name__}, got {part!r:.60}{made}")
+            if kind is not Target:
+                check_is_fitted(part)
+        _expect_codes(estimator.modules_, encoder)
+        classes = getattr(estimator, "classes_", np.empty(0)).astype(np.int64)
+        weights = getattr(estimator, "_class_weights", None)
+        return cls(estimator.modules_, encoder, target, estimator.out_activation_, classes, weights, facts)
+
+    def __repr__(self) -> str:
+        """What it predicts from what, and with how much."""
+        sizes = [sum(parameter.value.numel() for parameter in member.parameters()) for member in self.members]
+        several = f"{len(sizes)} networks" if len(sizes) > 1 else "a network"
+        parts = [
+            f"{self.target.task} of {self.target.name!r:.60}{_into(self.target.class_names)}",
+            f"from {len(self.columns)} columns ({some(self.columns)})",
+            f"by {several} with {sum(sizes):,} parameters",
+        ]
+        return f"{type(self).__name__}({' '.join(parts)})"
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that it needs, by name."""
+        return list(self.encoder.used_)
+
+    @property
+    def class_weights(self) -> dict[str, float] | None:
+        """The weights by class; None if they counted alike."""
+        if self.weights is None:
+            return None
+        names = (self.target.class_names[place] for place in self.classes)
+        return dict(zip(names, self.weights.tolist()))
+
+    def outputs(self, X: np.ndarray) -> np.ndarray:
+        """The averaged predictions for encoded rows: a column for each class, or one of scaled numbers."""
+        return self.complete(Predictor(self.members, self.link)(X))
+
+    def complete(self, found: np.ndarray) -> np.ndarray:
+        """Predictions with a column for each class, also for two, of which networks predict the second."""
+        return np.hstack([1 - found, found]) if len(self.classes) == 2 else found
+
+    def places(self, found: np.ndarray) -> np.ndarray:
+        """Outputs as places of classes in ``target.labels``, or as scaled numbers."""
+        return self.classes[found.argmax(1)] if len(self.classes) else found[:, 0]
+
+    def probabilities(self, found: np.ndarray) -> np.ndarray:
+        """Outputs as the probability of each class of ``target.labels``, shape ``(rows, classes)``."""
+        if self.weights is not None:  # training has seen the classes as often as their weights say
+            found = found / self.weights.astype(found.dtype)
+            found = found / found.sum(1, keepdims=True)
+        if len(self.classes) == len(self.target.labels):
+            return found
+        every = np.zeros((len(found), len(self.target.labels)), found.dtype)
+        every[:, self.classes] = found
+        return every
+
+    def predict(self, frame: Any) -> Any:
+        """Predict from a data frame.
+
+        Args:
+            frame: of pandas, polars or another library that narwhals knows, with the needed columns in any
+                order; or a matrix, whose columns are called x0, x1 and so on.
+
+        Returns:
+            A frame of the same kind and as many rows, with pandas' index: the column ``prediction`` of
+            labels, or of numbers in the target's own units; and for each class its probability, in a column
+            such as ``probability_yes``.
+
+        Raises:
+            ValueError: a column is missing, or a value is not what its column holds.
+        """
+        found = self.outputs(self.encoder.transform(frame))
+        if len(self.classes):
+            columns = {PREDICTION: self.target.decode(self.places(found)), **self._named(found)}
+        else:
+            columns = {PREDICTION: self.target.undo(self.places(found))}
+        return _like(frame, columns)
+
+    @available_if(lambda model: bool(model.target.labels))
+    def predict_proba(self, frame: Any) -> Any:
+        """Predict the probability of each class, for a target of classes.
+
+        Args:
+            frame: as for `predict`.
+
+        Returns:
+            A frame as `predict` gives it, without the labels: for each class its probability, in a column
+            such as ``probability_yes``.
+
+        Raises:
+            ValueError: as `predict` does.
+            AttributeError: the target is a number.
+        """
+        found = self.outputs(self.encoder.transform(frame))
+        return _like(frame, self._named(found))
+
+    def _named(self, found: np.ndarray) -> dict[str, np.ndarray]:
+        """The probabilities as columns."""
+        pairs = zip(self.target.class_names, self.probabilities(found).T)
+        return {f"probability_{name}": values for name, values in pairs}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to one file.
+
+        Raises:
+            ValueError: a fact is not what its name stands for, or nothing that JSON can hold.
+        """
+        facts = {
+            **self.facts,
+            "kind": KIND,
+            "target": self.target.to_dict(),
+            "link": self.link,
+            "classes": self.classes.tolist(),
+            "class_weights": None if self.weights is None else self.weights.tolist(),
+            "columns": [asdict(choice) for choice in self.encoder.choices()],
+        }
+        expect_facts(facts, self.target, self.encoder)
+        module = self.members[0] if len(self.members) == 1 else Parallel(*self.members)
+        interop.save(module, path, facts, {ENCODER: self.encoder.to_bytes()})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TableModel:
+        """Read it again; nothing that the file holds is run.
+
+        Raises:
+            ValueError: the file holds no such model, or one that contradicts itself.
+            OSError: the file cannot be read.
+        """
+        file = interop.load(path)
+        try:
+            return cls._from(file)
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)}: {error}") from None
+
+    @classmethod
+    def _from(cls, file: interop.ModelFile) -> TableModel:
+        facts = file.facts
+        if not holds_table(file):
+            got = "a network without a table"
+            if holds_estimator(file):
+                got = f"an {file.facts.get('estimator')!s:.40}, which is for Python (its class method load)"
+            raise ValueError(f"expected a model that plaingrad train has made, got {got}")
+        target, encoder = (
+            Target.from_dict(facts.get("target")),
+            TableEncoder.from_bytes(file.attachments[ENCODER]),
+        )
+        link: Any = facts.get("link")
+        classes: Any = facts.get("classes")
+        weights: Any = facts.get("class_weights")
+        members = list(file.module) if isinstance(file.module, Parallel) else [file.module]
+        if link not in (("softmax", "logistic") if target.labels else ("identity", "exp")):
+            raise ValueError(f"expected a link for {target.task}, got {link!r:.40}")
+        if not _are(classes, int) or not all(0 <= each < len(target.labels) for each in classes):
+            raise ValueError(f"expected classes among {len(target.labels)} labels, got {classes!r:.40}")
+        if bool(classes) != bool(target.labels) or len(set(classes)) < len(classes) or len(classes) == 1:
+            raise ValueError(f"expected distinct classes for {target.task}, got {classes!r:.40}")
+        if weights is not None and not (
+            _are(weights, float) and len(weights) == len(classes) and min(weights) > 0
+        ):
+            raise ValueError(f"expected a weight above 0 for each class, got {weights!r:.40}")
+        width = len(classes) if link == "softmax" else 1
+        expect_outputs(members, len(encoder.names_), width, "the encoder's ")
+        _expect_codes(members, encoder)
+        expect_facts(facts, target, encoder)
+        weights = None if weights is None else np.array(weights)
+        rest = {**facts, "versions": file.versions}
+        return cls(members, encoder, target, link, np.array(classes, np.int64), weights, rest)
+
+
+def _like(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:
+    """A frame of the same kind and rows with these columns; pandas' for a matrix."""
+    if isinstance(frame, np.ndarray):
+        return pd.DataFrame(columns)
+    rows = nw.from_native(frame, eager_only=True)
+    series = [nw.new_series(name, values, backend=rows.implementation) for name, values in columns.items()]
+    return rows.with_columns(*series).select(*columns).to_native()
+
+
+def _into(classes: Sequence[str]) -> str:
+    return f" into {some(classes)}" if classes else ""
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, each not too long."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(f"{name:.30}" for name in names[:most]) + more
+
+
+def holds_table(file: interop.ModelFile) -> bool:
+    """Whether a model file is one of a table, and no other network's."""
+    return file.facts.get("kind") == KIND and ENCODER in file.attachments
+
+
+def _expect_codes(members: Sequence[Module], encoder: TableEncoder) -> None:
+    """Refuse embeddings of other columns than the encoder's codes, or of more or fewer codes."""
+    for member in members:
+        for layer in member.modules():
+            if not isinstance(layer, ColumnEmbedding):
+                continue
+            sizes = {column: table.num_embeddings for column, table in layer.columns.items()}
+            if sizes != encoder.cardinalities_:
+                raise ValueError(
+                    f"expected an embedding of the encoder's codes {encoder.cardinalities_}, got {sizes}"
+                )
+
+
+def _are(values: Any, kind: type) -> bool:
+    return type(values) is list and all(type(value) is kind for value in values)

@@ -1,0 +1,1 @@
+"""Tables from files of any kind, as text and numbers."""

@@ -1,0 +1,47 @@
+"""Parquet and Arrow's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet
+
+from plaingrad.tables.reading.compression import COMPRESSIONS, opened
+from plaingrad.tables.errors import expect_column, expect_names
+
+ARROW_FILE = b"ARROW1"
+
+
+def read_parquet(path: Path, columns: list[str] | None) -> pa.Table:
+    """A Parquet file."""
+    with _seekable(path) as source:
+        file = pyarrow.parquet.ParquetFile(source)
+        _expect(columns, file.schema_arrow.names)
+        return file.read(columns=columns)
+
+
+def read_arrow(path: Path, columns: list[str] | None) -> pa.Table:
+    """Arrow's IPC format, of which Feather is a name, as a file or as a stream."""
+    with _seekable(path) as source:
+        is_file = source.read(len(ARROW_FILE)) == ARROW_FILE
+        source.seek(0)
+        reader = pyarrow.ipc.open_file(source) if is_file else pyarrow.ipc.open_stream(source)
+        _expect(columns, reader.schema.names)
+        table = reader.read_all()
+        return table.select(columns) if columns else table
+
+
+def _expect(columns: list[str] | None, names: list[str]) -> None:
+    expect_names(names)
+    for name in columns or ():
+        expect_column(name, names)
+
+
+def _seekable(path: Path) -> pa.NativeFile:
+    """The file itself, or what was compressed in memory: these formats are not read from front to back."""
+    if path.suffix.lower() not in COMPRESSIONS:
+        return pa.OSFile(str(path))
+    with opened(path) as stream:
+        return pa.BufferReader(stream.read())

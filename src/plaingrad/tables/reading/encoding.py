@@ -1,0 +1,78 @@
+"""Text files as UTF-8, whatever encoding they were written in."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from plaingrad.tables.reading.compression import opened
+
+UTF_8 = "utf-8"
+BLOCK = 1 << 20
+
+
+def canonical(encoding: str) -> str | None:
+    """The name that Python has for an encoding of text; None if it knows none of this name."""
+    try:
+        "".encode(encoding)
+        codecs.getincrementaldecoder(encoding)
+    except (LookupError, ValueError):
+        return None
+    return codecs.lookup(encoding).name
+
+
+@contextmanager
+def opened_text(path: Path, encoding: str) -> Iterator[BinaryIO]:
+    """The bytes of a text file in UTF-8, of which never more than a block is held.
+
+    Args:
+        path: the file, perhaps compressed.
+        encoding: in which it was written; UTF-8 is passed on as it is, for whoever reads it to check.
+
+    Raises:
+        ValueError: a byte is not of the encoding; told with its line.
+    """
+    try:
+        with opened(path) as stream:
+            if canonical(encoding) == UTF_8:
+                yield stream
+            else:
+                file = pa.PythonFile(stream, "r")
+                yield io.BufferedReader(pa.transcoding_input_stream(file, encoding, UTF_8))
+    except UnicodeDecodeError:
+        _find_fault(path, encoding)
+        raise
+
+
+def _find_fault(path: Path, encoding: str) -> None:
+    """Name the first byte that is not of the encoding."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line, data = 1, b"-"
+    with opened(path) as stream:
+        while data:
+            data, state = stream.read(BLOCK), decoder.getstate()
+            try:
+                line += decoder.decode(data, final=not data).count("\n")
+            except UnicodeDecodeError as error:
+                decoder.setstate(state)
+                line += _lines_before_fault(decoder, data)
+                byte = error.object[error.start]
+                raise ValueError(
+                    f"expected text in {encoding}, got the byte {byte:#04x} in line {line}"
+                ) from None
+
+
+def _lines_before_fault(decoder: codecs.IncrementalDecoder, data: bytes) -> int:
+    lines = 0
+    try:
+        for byte in data:
+            lines += decoder.decode(bytes([byte])).count("\n")
+    except UnicodeDecodeError:
+        pass
+    return lines

@@ -1,0 +1,136 @@
+"""CSV and its kin: every field read as text first, so that all rows are seen before a type is found."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv
+
+from plaingrad.tables.reading.encoding import opened_text
+from plaingrad.tables.errors import expect_column, expect_names
+from plaingrad.tables.reading.inference import typed
+
+SEPARATORS = ",;\t|"
+BLOCK = 1 << 23
+
+
+def read_separated(
+    path: Path, encoding: str, separator: str | None, columns: list[str] | None, empty: bool = False
+) -> pa.Table:
+    """A table of which the first line names the columns.
+
+    Args:
+        path: the file.
+        encoding: in which it was written.
+        separator: what stands between two fields; None: whichever of , ; tab | the header has most of.
+        columns: the columns to read.
+        empty: whether there may be a header alone.
+    """
+    with opened_text(path, encoding) as stream:
+        start = stream.read(4096)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise ValueError("expected text in utf-8, got utf-16")
+    if b"\0" in start:
+        raise ValueError(f"expected text in {encoding}, got a binary file")
+    separator = separator or _separator(start)
+    with opened_text(path, encoding) as stream:
+        names = _header(stream, separator)
+        quotes = _CountingQuotes(stream)
+        for name in columns or ():
+            expect_column(name, names)
+        try:
+            text = pyarrow.csv.read_csv(
+                quotes,
+                pyarrow.csv.ReadOptions(column_names=names, block_size=BLOCK),
+                pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+                pyarrow.csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), include_columns=columns or names
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" in str(error):
+                return _without_rows(columns or names, empty)
+            _find_fault(path, encoding, separator, len(names))
+            raise
+    if not len(text):
+        return _without_rows(text.column_names, empty)
+    if quotes.count % 2:  # perhaps one that nobody closed, which has swallowed all lines after it
+        _find_fault(path, encoding, separator, len(names))
+    return _typed(text, "," if separator in ";\t|" else ".")
+
+
+def _without_rows(names: list[str], allowed: bool) -> pa.Table:
+    if not allowed:
+        raise ValueError("the file has a header but no rows")
+    return pa.table({name: pa.array([], pa.string()) for name in names})
+
+
+class _CountingQuotes(io.RawIOBase):
+    """A stream that counts the quotation marks that are read from it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream, self.count = stream, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.stream.read(size)
+        self.count += data.count(b'"')
+        return data
+
+
+def _separator(start: bytes) -> str:
+    header = next((line for line in start.decode("utf-8-sig", "replace").splitlines() if line.strip()), "")
+    outside_quotes = "".join(header.split('"')[::2])
+    return max(SEPARATORS, key=outside_quotes.count)
+
+
+def _records(stream: BinaryIO, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The records that are not empty, and the line on which each begins."""
+    lines = (line.decode("utf-8-sig" if i == 0 else "utf-8") for i, line in enumerate(stream))
+    records = csv.reader(lines, delimiter=separator, strict=True)
+    line = 1
+    try:
+        for fields in records:
+            if fields:
+                yield line, fields
+            line = records.line_num + 1
+    except csv.Error as error:
+        raise ValueError(f"line {line}: {error}") from None
+
+
+def _header(stream: BinaryIO, separator: str) -> list[str]:
+    """The names of the columns; the stream stands at the first row then."""
+    _, fields = next(_records(stream, separator), (1, []))
+    names = [name.strip() for name in fields]
+    if not any(names):
+        raise ValueError("the file is empty")
+    others = [other for other in SEPARATORS if len(names) == 1 and other in names[0] and other != separator]
+    if others:
+        raise ValueError(f"the header has no {separator!r}, but {others[0]!r}: is that the separator?")
+    expect_names(names)
+    return names
+
+
+def _find_fault(path: Path, encoding: str, separator: str, fields: int) -> None:
+    """Name the line that could not be read."""
+    with opened_text(path, encoding) as stream:
+        for line, found in _records(stream, separator):
+            if len(found) != fields:
+                raise ValueError(f"line {line}: expected {fields} fields as the header, got {len(found)}")
+
+
+def _typed(text: pa.Table, decimal: str) -> pa.Table:
+    """Column by column, so that no more than one is held in both forms."""
+    found = {}
+    for name in text.column_names:
+        found[name] = typed(text.column(name), decimal)
+        text = text.drop_columns([name])
+    pa.default_memory_pool().release_unused()
+    return pa.table(found)
