@@ -16,7 +16,7 @@ test: $(VENV)/.test   ## run the whole test suite
 	@$(BIN)/python -m pytest
 
 sanitize: $(VENV)/.test   ## train networks whose compiled code is watched for errors of memory and arithmetic
-	@PYTHONPATH=tests $(BIN)/python -m train.native.sanitized
+	@PYTHONPATH=tests $(BIN)/python -m native.sanitized
 
 fuzz: $(VENV)/.test   ## hold random configurations against torch.nn (SECONDS=600 SEED=0, COUNT=12000, CASE=7, ONLY=Conv2d)
 	@PYTHONPATH=tests $(BIN)/python -m fuzz $(foreach option,SECONDS COUNT SEED CASE ONLY,$(call asked,$(option)))

@@ -1,4 +1,4 @@
-"""Measure the constants of `plaingrad.train.native.cost`: ``python -m benchmarks.fit_cost``."""
+"""Measure the constants of `plaingrad.native.cost`: ``python -m benchmarks.fit_cost``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from scipy.optimize import nnls
 
 from plaingrad import nn, optim
 from plaingrad.data import Dataset
+from plaingrad.native import cost
+from plaingrad.native.compile.builder import find_compiler
+from plaingrad.native.lower import lower_training
+from plaingrad.native.masks import Masks
+from plaingrad.native.task import Task
 from plaingrad.train.eager import EagerEngine
-from plaingrad.train.masks import Masks
-from plaingrad.train.native import cost
-from plaingrad.train.native.builder import find_compiler
-from plaingrad.train.native.lower import lower_training
-from plaingrad.train.task import Task
 
 NETWORKS = [
     ([2, 25, 25, 25, 2], 1),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from plaingrad.train.native.builder import find_compiler
+from plaingrad.native.compile.builder import find_compiler
 
 ANSWER = 'extern "C" int mkl_serv_intel_cpu_true() { return 1; }\n'
 

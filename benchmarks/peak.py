@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from plaingrad.train.native.builder import find_compiler
+from plaingrad.native.compile.builder import find_compiler
 
 LOOPS, TRIALS = 2_000_000, 9
 

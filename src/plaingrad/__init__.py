@@ -9,7 +9,7 @@ from plaingrad.lazy import exports
 
 if TYPE_CHECKING:
     from plaingrad import data, init, inspect, interop, nn, optim, paper
-        from plaingrad.module import Module, ModuleError, flatten_parameters
+    from plaingrad.module import Module, ModuleError, flatten_parameters
     from plaingrad.parameter import Buffer, Parameter
     from plaingrad.saving import load, save
     from plaingrad.train import compile_predict, evaluate, fit, fit_many, predict

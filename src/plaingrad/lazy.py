@@ -1,4 +1,4 @@
-"""Packages whose names are looked up when they are first used, so that nobody waits for what he does not use."""
+"""Packages whose names are looked up when they are first used, so that nobody waits for the others."""
 
 from __future__ import annotations
 

@@ -16,10 +16,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad import data, nn
+from plaingrad.data.checks import expect_positive
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.container.base import Container
 from plaingrad.parameter import shape
-from plaingrad.train.checks import expect_positive
 
 __all__ = [
     "Relu",

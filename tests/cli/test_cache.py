@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.shell import refused, succeed
-from plaingrad.train.native.store import Store
+from plaingrad.native.compile.store import Store
 
 
 @pytest.fixture

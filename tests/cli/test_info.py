@@ -12,15 +12,14 @@ from sklearn.datasets import load_iris
 
 import plaingrad
 from cli.shell import succeed, titanic, told
-from saving.facts import plain
 from interop.rows import examples
 from plaingrad import nn
 from plaingrad.cli.table.grids import loss_rows
-from plaingrad.tables import TableEncoder, Target
-from plaingrad.tables import TableModel
+from plaingrad.interop import save
+from plaingrad.tables import TableEncoder, TableModel, Target
 from plaingrad.tables.model.facts import KNOWN
 from plaingrad.tables.model.model import STRUCTURE
-from plaingrad.interop import save
+from saving.facts import plain
 
 
 def test_a_model_of_a_table_tells_everything(tmp_path: Path) -> None:

@@ -396,8 +396,8 @@ def test_options_come_from_a_file_and_the_command_line_wins(
 
 
 def test_interruption_keeps_the_best_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plaingrad.train.interrupt.Interrupt.requested", True, raising=False)
-    monkeypatch.setattr("plaingrad.train.interrupt.Interrupt.__init__", lambda self: None)
+    monkeypatch.setattr("plaingrad.native.interrupt.Interrupt.requested", True, raising=False)
+    monkeypatch.setattr("plaingrad.native.interrupt.Interrupt.__init__", lambda self: None)
     options = ("--target", "species", "-o", tmp_path / "out")
     said = run("train", iris(tmp_path / "iris.csv"), *options)
     assert said.exit_code == 0, said.output

@@ -13,8 +13,8 @@ import plaingrad
 from estimators.test_saved import fitted
 from plaingrad import interop, nn
 from plaingrad.estimators import MLPClassifier, MLPRegressor
-from plaingrad.tables import TableModel
 from plaingrad.estimators.saved import FACTS
+from plaingrad.tables import TableModel
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

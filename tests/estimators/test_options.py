@@ -21,8 +21,8 @@ from estimators.data import classes, numbers
 from plaingrad import nn, optim
 from plaingrad.estimators import MLPClassifier, MLPRegressor
 from plaingrad.estimators.networks import ACTIVATIONS
+from plaingrad.native import cost
 from plaingrad.train.callbacks import Callback, EarlyStopping
-from plaingrad.train.native import cost
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -12,7 +12,7 @@ import torch
 from estimators.data import classes
 from plaingrad import nn
 from plaingrad.estimators import MLPClassifier
-from plaingrad.train.native import cache
+from plaingrad.native.compile import cache
 
 OPTIONS = {
     "plain": {},

@@ -14,10 +14,10 @@ from conformance.table import CASES
 from interop.rows import every_case, examples, outputs, row
 from plaingrad import nn
 from plaingrad.interop import build, describe
-from plaingrad.saving.arguments import arguments, holds_state
-from plaingrad.saving.build import DEEPEST, MOST_MODULES
 from plaingrad.module import Module, ModuleError, flatten_parameters
 from plaingrad.parameter import Buffer, Parameter
+from plaingrad.saving.arguments import arguments, holds_state
+from plaingrad.saving.build import DEEPEST, MOST_MODULES
 
 
 @every_case

@@ -18,11 +18,11 @@ from sklearn.datasets import load_iris
 import plaingrad
 from bad.models import BAD, good
 from conformance.case import Case
-from saving.facts import keys, plain
 from interop.rows import assert_same, every_case, examples, outputs, row
 from plaingrad import nn, optim
 from plaingrad.interop import ModelFile, load, save
 from plaingrad.train.checkpoint import load_state, save_model
+from saving.facts import keys, plain
 
 FILES = Path(__file__).parent / "files"
 

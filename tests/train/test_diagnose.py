@@ -9,11 +9,11 @@ from torch import Tensor
 
 from plaingrad import Buffer, Module, Parameter, nn, optim
 from plaingrad.data import Dataset
+from plaingrad.native.masks import Masks
+from plaingrad.native.task import Task
 from plaingrad.train import TrainingDiverged
 from plaingrad.train.callbacks import Callback, EarlyStopping
-from plaingrad.train.masks import Masks
 from plaingrad.train.snapshot import Snapshot
-from plaingrad.train.task import Task
 from train.small import Noise, network, plane, run, values
 
 

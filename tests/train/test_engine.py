@@ -9,9 +9,10 @@ import pytest
 from plaingrad import compile_predict, fit_many, nn, optim
 from plaingrad.estimators import MLPRegressor
 from plaingrad.module import Module
+from plaingrad.native import cost
+from plaingrad.native.compile import builder, cache
 from plaingrad.train import History, engine
 from plaingrad.train.callbacks import Callback
-from plaingrad.train.native import builder, cache, cost
 from train.small import Noise, network, plane, run
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from plaingrad.train.interrupt import Interrupt
+from plaingrad.native.interrupt import Interrupt
 from train.small import Press, network, plane, run
 
 

@@ -11,10 +11,10 @@ import torch
 
 from plaingrad import ModuleError, fit, fit_many, nn, optim
 from plaingrad.module import Module
+from plaingrad.native.compile import cache
 from plaingrad.train import History
 from plaingrad.train import engine as engines
 from plaingrad.train.callbacks import Callback, EarlyStopping
-from plaingrad.train.native import cache
 from train.small import Noise, Press, network, plane, run, values
 
 DATA, HELD_OUT = plane(20), plane(7, seed=1)

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from plaingrad import nn, optim
 from plaingrad.module import Module
+from plaingrad.native import cost
 from plaingrad.train import TrainingDiverged
 from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
-from plaingrad.train.native import cost
 from train.small import network, run
 
 D = torch.float64

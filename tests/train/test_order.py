@@ -12,8 +12,8 @@ from torch import Tensor
 
 from plaingrad import fit_many, nn, optim
 from plaingrad.data import Dataset
+from plaingrad.native.engine import NativeEngine
 from plaingrad.train.callbacks import Callback
-from plaingrad.train.native.engine import NativeEngine
 from train.small import network, plane, run, values
 
 ENGINES = "native", "eager"

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import torch
 
+from native.scripts import script
 from plaingrad import data, fit, nn, optim
+from plaingrad.native.compile import cache
 from plaingrad.train import fit_many
-from plaingrad.train.native import cache
-from train.native.scripts import script
 
 EPOCHS = 30  # of a run that is nearly, but not quite, worth a compile
 SCRIPT = "from train.test_same_bits import bits; print(*bits({epochs}))"

@@ -27,7 +27,7 @@ def cache(
     time; what is needed again is compiled again. With --json, times are
     seconds since 1970.
     """
-    from plaingrad.train.native import cache as kept
+    from plaingrad.native.compile import cache as kept
 
     voice, place = Voice(quiet, as_json), str(kept.folder())
     if clear:

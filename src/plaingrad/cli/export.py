@@ -14,8 +14,8 @@ from plaingrad.cli.places import expect_place, placed
 from plaingrad.cli.predict import Model
 
 if TYPE_CHECKING:
-    from plaingrad.tables.model.model import TableModel
     from plaingrad.module import Module
+    from plaingrad.tables.model.model import TableModel
 
 EXAMPLE = "Example: plaingrad export out/titanic/model.safetensors titanic.onnx"
 INPUT = "features"

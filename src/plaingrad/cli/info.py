@@ -11,9 +11,9 @@ from plaingrad.cli.predict import Model
 
 if TYPE_CHECKING:
     from plaingrad.cli.table.grids import Grid
-    from plaingrad.tables.model.model import TableModel
     from plaingrad.interop import ModelFile
     from plaingrad.module import Module
+    from plaingrad.tables.model.model import TableModel
 
 EXAMPLE = "Example: plaingrad info out/titanic/model.safetensors"
 LONGEST = 200  # characters of a fact that nothing is known of
@@ -69,8 +69,8 @@ def _leaves(module: Module, name: str) -> list[tuple[str, Module]]:
 def _shown(file: ModelFile, found: Mapping[str, Any], owner: Any) -> Iterator[str | Grid]:
     """For people: what was found, and what the file says of itself."""
     from plaingrad.cli.table.grids import Grid
-    from plaingrad.tables.model.facts import KNOWN
     from plaingrad.estimators.saved import FACTS
+    from plaingrad.tables.model.facts import KNOWN
     from plaingrad.tables.model.model import STRUCTURE, TableModel
 
     rows = [

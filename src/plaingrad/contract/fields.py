@@ -99,11 +99,11 @@ def _problem(value: Any, is_field: bool, reached: set[int]) -> str | None:
 
 def _foreign(value: Any) -> str | None:
     """What a value is that PyTorch alone would train, with what to write instead; None for any other."""
-    kind = type(value)
-    if _descends(kind, "torch.nn.modules.module", "Module"):
-        name = kind.__name__
+    bases = type(value).__mro__
+    if _descends(bases, "torch.nn.modules.module", "Module"):
+        name = type(value).__name__
         return f"a {name} of torch.nn, whose gradients PyTorch alone knows; use plaingrad.interop.from_torch"
-    if _descends(kind, "torch.nn.parameter", "Parameter"):
+    if _descends(bases, "torch.nn.parameter", "Parameter"):
         return "a parameter of torch.nn, which nothing here would train; use plaingrad.Parameter"
     if isinstance(value, Tensor) and value.requires_grad:
         return "a tensor that requires grad, which nothing here would train; use plaingrad.Parameter"
@@ -111,6 +111,6 @@ def _foreign(value: Any) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def _descends(kind: type, module: str, name: str) -> bool:
-    """Whether a class derives from another, named so that it need not be imported."""
-    return any(base.__module__ == module and base.__name__ == name for base in kind.__mro__)
+def _descends(bases: tuple[type, ...], module: str, name: str) -> bool:
+    """Whether among the bases of a class is another, named so that it need not be imported."""
+    return any(base.__module__ == module and base.__name__ == name for base in bases)

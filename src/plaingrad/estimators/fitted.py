@@ -10,16 +10,16 @@ import numpy as np
 import torch
 
 from plaingrad import interop, nn
-from plaingrad.saving.state import Fields, is_number
 from plaingrad.estimators.codes import NO_CODES, Codes, asked, position, usual_size
 from plaingrad.estimators.continuity import hidden_sizes, shape
 from plaingrad.estimators.convergence import Record
-from plaingrad.tables.model.facts import KNOWN
 from plaingrad.estimators.labels import binarizer, known, labels_from, levels_from
 from plaingrad.estimators.networks import expect_outputs, linear_layers, multilayer_perceptron
 from plaingrad.estimators.plain import NOT_FINITE, plain
 from plaingrad.estimators.training import predictor, set_curves
 from plaingrad.module import Module
+from plaingrad.saving.state import Fields, is_number
+from plaingrad.tables.model.facts import KNOWN
 from plaingrad.train import History
 
 MOST_FEATURES = 10**7

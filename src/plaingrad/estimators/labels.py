@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import LabelBinarizer
 
-from plaingrad.saving.state import Fields
 from plaingrad.estimators.levels import Levels, encoder
 from plaingrad.estimators.plain import plain, restored
+from plaingrad.saving.state import Fields
 
 NUMBERS = {np.dtype(kind).name for kind in "?bhilqBHILQefd"}
 MOST_CHARACTERS = 10**8  # in an array of labels, each as wide as the widest

@@ -13,11 +13,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.optimize import _check_optimize_result
 from torch import Tensor
 
+from plaingrad.contract.modes import mode
 from plaingrad.estimators.networks import weights_and_others
 from plaingrad.estimators.objectives import Objective
 from plaingrad.estimators.rules import SCHEDULES
 from plaingrad.module import Module, flatten_parameters
-from plaingrad.train.modes import mode
 from plaingrad.train.threads import threads_for
 from plaingrad.train.weighting import Weighted
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.objectives import LINKS
 from plaingrad.module import Module
+from plaingrad.native.cost import estimate_predictions
 from plaingrad.train import CompiledPredictor, compile_predict
-from plaingrad.train.native.cost import estimate_predictions
 
 ROWS_AT_ONCE = 1024  # eagerly: what the layers make of them stays in the processor's cache
 ROWS_PER_THREAD = 4096  # compiled: that are worth one

@@ -11,13 +11,13 @@ from typing import Any, Self
 from sklearn.utils.validation import check_is_fitted
 
 from plaingrad import interop, nn
-from plaingrad.saving.state import Fields
 from plaingrad.estimators import fitted
 from plaingrad.estimators.continuity import expect_same_networks
 from plaingrad.estimators.graph import averaged
 from plaingrad.estimators.labels import labels_to, levels_to
 from plaingrad.estimators.plain import plain, restored
 from plaingrad.module import Module
+from plaingrad.saving.state import Fields
 
 KIND = "estimator"
 FACTS = (  # under these names

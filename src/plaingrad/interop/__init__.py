@@ -1,4 +1,4 @@
-"""Networks that travel: to PyTorch and to ONNX; and, from `plaingrad.saving`, as plain data and as one file."""
+"""Networks that travel: to PyTorch, to ONNX, and with `plaingrad.saving` as plain data and as one file."""
 
 from plaingrad.interop.onnx import export_onnx
 from plaingrad.interop.optimizer import load_torch_optimizer_state, to_torch_optimizer_state

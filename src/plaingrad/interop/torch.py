@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plaingrad.saving.describe import OURS, Library, describe, describe_in
+from plaingrad.module import Module
 from plaingrad.saving.arguments import LEFT_OUT, construct
 from plaingrad.saving.build import CLASSES, Builder, build
+from plaingrad.saving.describe import OURS, Library, describe, describe_in
 from plaingrad.saving.holder import Holder
-from plaingrad.module import Module
 
 
 class Residual(torch.nn.Sequential):

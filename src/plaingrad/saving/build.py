@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from plaingrad import nn
-from plaingrad.saving.arguments import brief, check, construct
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.container.base import Container
+from plaingrad.saving.arguments import brief, check, construct
 
 DEEPEST = 64
 LONGEST_NAME = 100

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from plaingrad.saving.arguments import LEFT_OUT, brief, holds_state, plain, read
-from plaingrad.saving.build import CLASSES, Builder, Make, Path, make
 from plaingrad.module import Module
 from plaingrad.nn.container.base import Container
 from plaingrad.parameter import Buffer, Parameter
+from plaingrad.saving.arguments import LEFT_OUT, brief, holds_state, plain, read
+from plaingrad.saving.build import CLASSES, Builder, Make, Path, make
 
 
 def describe(module: Module) -> dict[str, Any]:

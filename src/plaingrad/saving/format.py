@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from plaingrad._version import __version__
-from plaingrad.saving.describe import describe, fields, first_names
-from plaingrad.saving.build import build
-from plaingrad.saving.holder import Holder
 from plaingrad.module import Module
 from plaingrad.parameter import Buffer, Parameter
+from plaingrad.saving.build import build
+from plaingrad.saving.describe import describe, fields, first_names
+from plaingrad.saving.holder import Holder
 from plaingrad.train.checkpoint import ENTRY, TensorFile, open_tensors, strict_json, write_tensors
 
 FORMAT = 1

@@ -7,17 +7,11 @@ from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
 from plaingrad.data import Dataset
+from plaingrad.data.checks import expect_model, expect_positive, one_line
 from plaingrad.module import Module
 from plaingrad.nn import Loss
 from plaingrad.optim import OneCycleLR, Optimizer, Schedule
 from plaingrad.train.callbacks import Callback
-
-
-def expect_positive(name: str, value: SupportsIndex) -> int:
-    """The value, if it is an integer of at least 1."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < 1:
-        raise ValueError(f"{name}: expected a positive integer, got {value!r}")
-    return operator.index(value)
 
 
 def expect_batch_size(batch_size: SupportsIndex, data: Dataset) -> int:
@@ -43,16 +37,10 @@ def expect_shuffle(shuffle: Any) -> None:
         raise ValueError(f"shuffle: expected True, False or a callable that gives an order, got {shuffle!r}")
 
 
-def expect_model(model: Any) -> None:
-    """Refuse what is no module of plaingrad's, one of torch.nn's for instance."""
-    if not isinstance(model, Module):
-        raise ValueError(f"model: expected a plaingrad Module such as nn.Linear(2, 1), got {_told(model)}")
-
-
 def expect_loss(loss: Any) -> None:
     """Refuse what is no loss, or does not give one number."""
     if not isinstance(loss, Loss):
-        raise ValueError(f"loss: expected a Loss such as nn.MSELoss(), got {_told(loss)}")
+        raise ValueError(f"loss: expected a Loss such as nn.MSELoss(), got {one_line(loss)}")
     if loss.reduction == "none":
         raise ValueError(f"loss: expected reduction 'mean' or 'sum', got {loss!r}")
 
@@ -66,9 +54,8 @@ def expect_weight_decay_per(what: Any) -> None:
 def expect_optimizer(optimizer: Any, model: Module) -> None:
     """Refuse what is no optimizer, or updates something else than the model."""
     if not isinstance(optimizer, Optimizer):
-        raise ValueError(
-            f"optimizer: expected an Optimizer such as optim.SGD(model.parameters()), got {_told(optimizer)}"
-        )
+        expected = "an Optimizer such as optim.SGD(model.parameters())"
+        raise ValueError(f"optimizer: expected {expected}, got {one_line(optimizer)}")
     own = {id(parameter) for parameter in model.parameters()}
     held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     foreign = sum(id(parameter) not in own for parameter in held)
@@ -83,7 +70,9 @@ def expect_schedule(schedule: Any, optimizer: Optimizer, epochs: int, steps_per_
     if schedule is None:
         return
     if not isinstance(schedule, Schedule):
-        raise ValueError(f"schedule: expected one such as optim.StepLR(optimizer, 10), got {_told(schedule)}")
+        raise ValueError(
+            f"schedule: expected one such as optim.StepLR(optimizer, 10), got {one_line(schedule)}"
+        )
     if schedule.optimizer is not optimizer:
         raise ValueError("schedule: expected one for the same optimizer, got one for another")
     if isinstance(schedule, OneCycleLR):
@@ -97,10 +86,10 @@ def expect_schedule(schedule: Any, optimizer: Optimizer, epochs: int, steps_per_
 def expect_callbacks(callbacks: Any) -> None:
     """Refuse what is no list of callbacks."""
     if not isinstance(callbacks, Sequence):
-        raise ValueError(f"callbacks: expected a list such as [EarlyStopping()], got {_told(callbacks)}")
+        raise ValueError(f"callbacks: expected a list such as [EarlyStopping()], got {one_line(callbacks)}")
     for callback in callbacks:
         if not isinstance(callback, Callback):
-            raise ValueError(f"callbacks: expected instances of Callback, got {_told(callback)}")
+            raise ValueError(f"callbacks: expected instances of Callback, got {one_line(callback)}")
 
 
 def expect_apart(models: Sequence[Module]) -> None:
@@ -145,7 +134,3 @@ def as_trained(model: Module, data: Dataset) -> Dataset:
     """The data on the model's device, floating-point tensors in the model's dtype."""
     first = next(iter(model.parameters()), None)
     return data if first is None else data.to(first.value.device, first.value.dtype)
-
-
-def _told(value: Any) -> str:
-    return " ".join(repr(value).split())

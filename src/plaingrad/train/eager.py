@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
+from plaingrad.native.task import EpochLoss, Task
 from plaingrad.nn import Loss
 from plaingrad.train.evaluation import BATCH_SIZE, outputs
-from plaingrad.train.task import EpochLoss, Task
 from plaingrad.train.weighting import Weighted
 
 

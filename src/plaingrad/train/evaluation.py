@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from plaingrad.contract.modes import mode
 from plaingrad.data import Dataset
+from plaingrad.data.checks import expect_model, expect_positive
 from plaingrad.data.dataset import as_tensor
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
-from plaingrad.train.checks import as_trained, expect_loss, expect_model, expect_positive
+from plaingrad.train.checks import as_trained, expect_loss
 from plaingrad.train.metrics import Metric, named
-from plaingrad.train.modes import mode
 
 BATCH_SIZE = 1024  # large enough to be fast, small enough for any memory
 

@@ -9,8 +9,13 @@ from typing import Any, Literal
 
 import torch
 
+from plaingrad.contract.modes import mode, no_input_grad
 from plaingrad.data import Dataset
+from plaingrad.data.checks import expect_model, expect_positive
 from plaingrad.module import Module, ModuleError
+from plaingrad.native.interrupt import Interrupt
+from plaingrad.native.masks import Masks
+from plaingrad.native.task import Task
 from plaingrad.nn import Embedding, Loss
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import checks
@@ -19,14 +24,10 @@ from plaingrad.train.engine import choose
 from plaingrad.train.epochs import Epochs
 from plaingrad.train.evaluation import BATCH_SIZE, outputs, scores
 from plaingrad.train.history import History
-from plaingrad.train.interrupt import Interrupt
-from plaingrad.train.masks import Masks
 from plaingrad.train.metrics import Metric, named
-from plaingrad.train.modes import mode, no_input_grad
 from plaingrad.train.order import Shuffle, drawing
 from plaingrad.train.randomness import seeded
 from plaingrad.train.snapshot import Snapshot
-from plaingrad.train.task import Task
 from plaingrad.train.threads import threads_for
 from plaingrad.train.weighting import Weighted, expect_weights
 
@@ -99,11 +100,11 @@ def fit(
             in their order, but for several epochs at once where several go into one call of the engine.
         seed: the same call with the same seed gives the same bits on the same machine, for the same number of
             torch's threads, and leaves torch's global random state as it was. Without it, one is drawn from
-            that state. The masks of dropout are counted random numbers of the seed (`plaingrad.train.masks`),
-            the same in every engine.
+            that state. The masks of dropout are counted random numbers of the seed, the same in every
+            engine (`plaingrad.native.masks`).
         engine: "eager" runs the modules as they are written, "native" compiles the whole epoch; "auto" takes
             the native one where the sizes of the call say that the run takes longer eagerly than half of what
-            compiling takes (`plaingrad.train.native.cost`); the history says why.
+            compiling takes (`plaingrad.native.cost`); the history says why.
         callbacks: instances of `plaingrad.train.callbacks.Callback`, called in this order.
         progress: whether to show a progress bar, if the output is a terminal.
 
@@ -146,10 +147,10 @@ def fit_one(
     Args:
         epochs_alike: of all networks of this shape in the call, which share what is compiled for them.
     """
-    checks.expect_model(model)
+    expect_model(model)
     data = checks.as_trained(model, Dataset.of(train))
     held_out = None if validation is None else checks.as_trained(model, Dataset.of(validation))
-    epochs = checks.expect_positive("epochs", epochs)
+    epochs = expect_positive("epochs", epochs)
     batch_size = checks.expect_batch_size(batch_size, data)
     seed = checks.expect_seed(seed)
     checks.expect_shuffle(shuffle)

@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from plaingrad.data import Dataset
+from plaingrad.data.checks import expect_positive
 from plaingrad.module import Module, ModuleError
+from plaingrad.native.interrupt import Interrupt
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import checks
@@ -25,7 +27,6 @@ from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
 from plaingrad.train.diagnose import TrainingDiverged
 from plaingrad.train.history import History
-from plaingrad.train.interrupt import Interrupt
 from plaingrad.train.loop import fit_one
 from plaingrad.train.metrics import Metric
 from plaingrad.train.order import Shuffle
@@ -99,7 +100,7 @@ def fit_many(
     models = list(models)
     count = len(models)
     checks.expect_apart(models)
-    workers = cores() if workers is None else checks.expect_positive("workers", workers)
+    workers = cores() if workers is None else expect_positive("workers", workers)
     data = Dataset.of(train)
     shared = {
         "validation": None if validation is None else Dataset.of(validation),
@@ -111,7 +112,7 @@ def fit_many(
     own: dict[str, list[Any]] = {
         "loss": [copy.deepcopy(one) for one in each("loss", loss, count, True)],
         "optimizer": each("optimizers", optimizers, count),
-        "epochs": [checks.expect_positive("epochs", n) for n in each("epochs", epochs, count, True)],
+        "epochs": [expect_positive("epochs", n) for n in each("epochs", epochs, count, True)],
         "batch_size": each("batch_size", batch_size, count, True),
         "schedule": each("schedules", schedules, count, schedules is None),
         "shuffle": each("shuffle", shuffle, count, True),

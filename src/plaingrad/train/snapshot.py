@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from plaingrad.native.task import Task
 from plaingrad.parameter import Buffer, Parameter
-from plaingrad.train.task import Task
 
 
 class Snapshot:

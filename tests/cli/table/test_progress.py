@@ -17,8 +17,7 @@ from plaingrad.cli.table.progress import EpochProgress
 from plaingrad.cli.table.rows import read_rows
 from plaingrad.cli.table.scores import Predictions, scores
 from plaingrad.cli.table.settings import Settings
-from plaingrad.tables import Target
-from plaingrad.tables import TableModel
+from plaingrad.tables import TableModel, Target
 
 
 def test_a_terminal_sees_the_epochs_with_their_scores(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ def activation(file: str, name: str, *changes: tuple[str, str]) -> list[Fault]:
 
 FAULTS = [
     *layer(
-        "linear/linear.py", "Linear", [("self.bias.grad.add_(drows.sum(0))", "self.bias.grad.copy_(drows.sum(0))")]
+        "linear/linear.py",
+        "Linear",
+        [("self.bias.grad.add_(drows.sum(0))", "self.bias.grad.copy_(drows.sum(0))")],
     ),
     *layer(
         "normalization/layer.py",

@@ -2,35 +2,39 @@
 
 from mutants.fault import planted
 
-PARITY = "tests/train/native/test_parity.py"
-KERNELS = "train/native/kernels"
+PARITY = "tests/native/test_parity.py"
+KERNELS = "native/kernels"
 
 FAULTS = [
-    *planted(f"{KERNELS}/rule.hpp", [PARITY, "-k", "rules"], ("g += momentum * v;", "g = momentum * v;")),
-    *planted(f"{KERNELS}/rule.hpp", [PARITY, "-k", "rules"], ("void end() { t += 1; }", "void end() {}")),
     *planted(
-        f"{KERNELS}/loss.hpp",
+        f"{KERNELS}/rules/rule.hpp", [PARITY, "-k", "rules"], ("g += momentum * v;", "g = momentum * v;")
+    ),
+    *planted(
+        f"{KERNELS}/rules/rule.hpp", [PARITY, "-k", "rules"], ("void end() { t += 1; }", "void end() {}")
+    ),
+    *planted(
+        f"{KERNELS}/loss/loss.hpp",
         [PARITY, "-k", "losses"],
         ("V slope(V p, V t) { return 2 * (p - t); }", "V slope(V p, V t) { return (p - t); }"),
     ),
     *planted(
-        f"{KERNELS}/linear.hpp",
+        f"{KERNELS}/layers/linear.hpp",
         [PARITY, "-k", "layers"],
         ("                sum += dz;\n", "                sum = dz;\n"),
     ),
     *planted(
-        "train/native/lower/rules.py",
+        "native/lower/rules.py",
         [PARITY, "-k", "rules"],
         ('"nesterov": group["nesterov"]', '"nesterov": False'),
     ),
     *planted(
-        "train/native/lower/losses.py",
+        "native/lower/losses.py",
         [PARITY, "-k", "losses"],
         ('"ignored": loss.ignore_index', '"ignored": -100'),
     ),
     *planted(
-        "train/native/cost.py",
-        "tests/train/native/test_cost.py",
+        "native/cost.py",
+        "tests/native/test_cost.py",
         ("self.eager > COMPILES * self.compile", "self.eager > self.compile"),
     ),
 ]

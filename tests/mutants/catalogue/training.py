@@ -21,8 +21,8 @@ FAULTS = [
     ),
     *planted("train/order.py", "tests/train/test_order.py", ("if counts.max() > 1:", "if counts.max() > 2:")),
     *planted(
-        "train/masks.py",
-        "tests/train/test_masks.py",
+        "native/masks.py",
+        "tests/native/test_masks.py",
         ("        self.draws[j] = number + 1\n", ""),
         ("masks.mul_(1 / (1 - p) if p < 1 else 0.0)", "masks"),
         ("z = seed + (j + 1) * 0x9E37", "z = seed + j * 0x9E37"),
@@ -48,7 +48,7 @@ FAULTS = [
     ),
     *planted(
         "train/snapshot.py",
-        "tests/train/test_diagnose.py tests/train/test_masks.py",
+        "tests/train/test_diagnose.py tests/native/test_masks.py",
         ("        self.task.masks.draws[:] = self.draws\n", ""),
         ("            generator.set_state(state)\n", "            pass\n"),
     ),

@@ -20,9 +20,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from tables.frames import frames
 from plaingrad.tables import TableEncoder
 from plaingrad.tables import encoder as module
+from tables.frames import frames
 
 
 def encoded(frame: pd.DataFrame, **options: object) -> tuple[TableEncoder, np.ndarray]:

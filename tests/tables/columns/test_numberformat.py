@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plaingrad.saving.state import Fields
 from plaingrad.tables import TableEncoder, Target, read_frame
+from plaingrad.tables.columns.numberformat import NumberFormat, number_format
 from plaingrad.tables.reading.inference import typed
 from plaingrad.tables.reading.missing import MISSING
-from plaingrad.tables.columns.numberformat import NumberFormat, number_format
-from plaingrad.saving.state import Fields
 
 
 def texts(values: list[str | None]) -> pa.Array:

@@ -19,9 +19,8 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from plaingrad import interop
-from plaingrad.tables import TableEncoder, Target
 from plaingrad.estimators import MLPClassifier, MLPRegressor
-from plaingrad.tables import TableModel
+from plaingrad.tables import TableEncoder, TableModel, Target
 from plaingrad.tables.model.model import ENCODER
 from plaingrad.train import History
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from tables.model.test_model import diabetes, iris, titanic, trained
 from plaingrad.estimators import MLPClassifier
 from plaingrad.tables import TableModel
+from tables.model.test_model import diabetes, iris, titanic, trained
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import torch
 from plaingrad.cli.table.rows import Samples
 from plaingrad.estimators.objectives import LINKS
 from plaingrad.estimators.prediction import dense
-from plaingrad.tables.model.model import TableModel
 from plaingrad.module import Module
 from plaingrad.nn import Linear, Sequential
+from plaingrad.tables.model.model import TableModel
 from plaingrad.train.threads import FLOPS_PER_THREAD, threads
 
 REPEATS = 5

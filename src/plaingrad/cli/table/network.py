@@ -18,8 +18,8 @@ from plaingrad.cli.table.rows import Rows, Samples
 from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.source import IGNORE, mendable
 from plaingrad.cli.table.watcher import Watcher
-from plaingrad.tables import TableEncoder, Target
 from plaingrad.estimators.training import batch_size
+from plaingrad.tables import TableEncoder, Target
 from plaingrad.train import TrainingDiverged
 from plaingrad.train.callbacks import Callback, EarlyStopping
 

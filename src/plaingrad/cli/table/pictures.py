@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from plaingrad.tables import Target
 from plaingrad.drawing import BLUE, INK, ORANGE, PALE, new_figure
 from plaingrad.inspect import plots
+from plaingrad.tables import Target
 from plaingrad.train import History
 
 SIZE, SQUARE = (4.6, 3.1), (4.2, 4.0)  # inches; letters stay legible on a phone that is about as wide

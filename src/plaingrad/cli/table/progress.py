@@ -16,8 +16,8 @@ from plaingrad.cli.table.rows import Samples
 from plaingrad.cli.table.scores import first_score, quantile_of
 from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.watcher import Watcher
-from plaingrad.tables import Target
 from plaingrad.estimators.objectives import LINKS
+from plaingrad.tables import Target
 from plaingrad.train.callbacks.callback import Logs
 from plaingrad.train.evaluation import BATCH_SIZE, outputs
 

@@ -16,9 +16,9 @@ from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.source import located, named, repeated
 from plaingrad.tables import TableEncoder, Target, read_frame
 from plaingrad.tables.columns.column import Column, MisfitError
-from plaingrad.tables.errors import expect_column, expect_columns
 from plaingrad.tables.columns.meaning import as_numbers
 from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat, number_format
+from plaingrad.tables.errors import expect_column, expect_columns
 
 FEWEST_ROWS = 10
 

@@ -26,9 +26,9 @@ from plaingrad.cli.table.rows import Rows, read_more, read_rows
 from plaingrad.cli.table.scores import quantile_of
 from plaingrad.cli.table.settings import Settings
 from plaingrad.cli.table.tune import tuned
+from plaingrad.files import filling
 from plaingrad.tables import Target
 from plaingrad.tables.model.model import TableModel
-from plaingrad.files import filling
 
 Facts = dict[str, Any]
 

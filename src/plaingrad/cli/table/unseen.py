@@ -13,8 +13,8 @@ from plaingrad.cli.output import Voice
 from plaingrad.tables import TableEncoder
 from plaingrad.tables.columns.category import CategoryEncoder
 from plaingrad.tables.columns.column import Column
-from plaingrad.tables.errors import listed
 from plaingrad.tables.columns.meaning import as_texts
+from plaingrad.tables.errors import listed
 
 MOST_TOLD = 5
 

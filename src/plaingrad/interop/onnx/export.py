@@ -16,11 +16,11 @@ from torch import Tensor
 from plaingrad import nn
 from plaingrad._version import __version__
 from plaingrad.files import replacing
-from plaingrad.saving.holder import Holder
 from plaingrad.interop.onnx import activations, layers
 from plaingrad.interop.onnx.graph import Graph
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.container.base import Container
+from plaingrad.saving.holder import Holder
 
 OPSET = 19  # the first in which Pad wraps around
 IR_VERSION = 9

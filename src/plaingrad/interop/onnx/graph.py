@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from plaingrad.saving.describe import fields
 from plaingrad.module import Module
 from plaingrad.parameter import Buffer, Parameter
+from plaingrad.saving.describe import fields
 
 
 class Graph:

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from plaingrad.saving.state import Fields
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.meaning import as_texts
-from plaingrad.saving.state import Fields
 
 RARE_ROWS, RARE_SHARE = 20, 0.001
 

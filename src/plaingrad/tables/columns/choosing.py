@@ -14,11 +14,11 @@ from plaingrad.tables.columns.category import CategoryEncoder, CodeEncoder
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.date import DateEncoder
 from plaingrad.tables.columns.dateformat import ISO, date_format
-from plaingrad.tables.reading.inference import typed
 from plaingrad.tables.columns.meaning import as_numbers, as_truth_values, written
 from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat
 from plaingrad.tables.columns.numeric import BooleanEncoder, NumberEncoder
 from plaingrad.tables.columns.text import TextEncoder
+from plaingrad.tables.reading.inference import typed
 
 ColumnEncoder = NumberEncoder | BooleanEncoder | CategoryEncoder | CodeEncoder | DateEncoder | TextEncoder
 ENCODERS: dict[str, type[Any]] = {

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from plaingrad.saving.state import Fields
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.dateformat import FORMATS, ISO
 from plaingrad.tables.columns.meaning import as_dates
 from plaingrad.tables.columns.numeric import TELLS, Standard
-from plaingrad.saving.state import Fields
 
 
 def _year(dates: pd.DatetimeIndex) -> np.ndarray:

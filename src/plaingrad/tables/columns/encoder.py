@@ -15,11 +15,11 @@ from narwhals.exceptions import NarwhalsError
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from plaingrad.saving.state import Fields
 from plaingrad.tables.columns.choosing import ENCODERS, ColumnEncoder, LeftOut, chosen
 from plaingrad.tables.columns.column import Column, MisfitError
-from plaingrad.tables.errors import expect_names, listed
 from plaingrad.tables.columns.numberformat import NumberFormat
-from plaingrad.saving.state import Fields
+from plaingrad.tables.errors import expect_names, listed
 
 FORMAT = 1
 CHUNK = 1 << 16

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from plaingrad.tables.columns.column import Column, MisfitError, text_of
 from plaingrad.tables.columns.dateformat import parsed
-from plaingrad.tables.reading.missing import without_words
 from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat, number_format
+from plaingrad.tables.reading.missing import without_words
 
 
 def written(column: Column) -> NumberFormat:

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plaingrad.tables.reading.missing import without_words
 from plaingrad.saving.state import Fields
+from plaingrad.tables.reading.missing import without_words
 
 GROUPS = {"": "", ",": ",", ".": ".", " ": " \u00a0\u2009\u202f", "'": "'’"}
 DECIMALS = (".", ",")

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from plaingrad.data.scale import Scale
+from plaingrad.saving.state import Fields
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.meaning import as_numbers, as_truth_values
 from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat
-from plaingrad.saving.state import Fields
 
 LARGEST = 1e6
 TELLS = ", which one more feature tells"

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from plaingrad.saving.state import Fields
 from plaingrad.tables.columns.column import Column, MisfitError, text_of
 from plaingrad.tables.columns.dateformat import date_format
-from plaingrad.tables.reading.inference import typed
 from plaingrad.tables.columns.meaning import as_numbers, as_texts, as_truth_values, written
 from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat
 from plaingrad.tables.columns.numeric import Standard
-from plaingrad.saving.state import Fields
+from plaingrad.tables.reading.inference import typed
 
 Task = Literal["classification", "regression"]
 Label = bool | int | float | str

@@ -11,9 +11,9 @@ from scipy.sparse import csr_matrix
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
+from plaingrad.saving.state import Fields, matrix_text
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.meaning import as_texts
-from plaingrad.saving.state import Fields, matrix_text
 
 BUCKETS = 4096
 COMPONENTS = 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from plaingrad.tables import TableEncoder, Target
 from plaingrad.saving.state import Fields, is_number
+from plaingrad.tables import TableEncoder, Target
 
 Expect = Callable[[Fields, str], object]
 

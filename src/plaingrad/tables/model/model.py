@@ -15,14 +15,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from plaingrad import interop
-from plaingrad.tables import TableEncoder, Target
 from plaingrad.estimators.base import BaseMultilayerPerceptron
-from plaingrad.tables.model.facts import expect_facts
 from plaingrad.estimators.networks import expect_outputs
 from plaingrad.estimators.prediction import Predictor
 from plaingrad.estimators.saved import holds_estimator
 from plaingrad.module import Module
 from plaingrad.nn import ColumnEmbedding, Parallel
+from plaingrad.tables import TableEncoder, Target
+from plaingrad.tables.model.facts import expect_facts
 
 KIND = "table"
 STRUCTURE = ("kind", "target", "link", "classes", "class_weights")  # facts of which the model is made

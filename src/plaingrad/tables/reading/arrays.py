@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from plaingrad.tables.reading.compression import COMPRESSIONS, opened
 from plaingrad.tables.errors import expect_column, expect_names
+from plaingrad.tables.reading.compression import COMPRESSIONS, opened
 
 MATRICES = ("X", "data")
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 
-from plaingrad.tables.reading.compression import COMPRESSIONS, opened
 from plaingrad.tables.errors import expect_column, expect_names
+from plaingrad.tables.reading.compression import COMPRESSIONS, opened
 
 ARROW_FILE = b"ARROW1"
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plaingrad.tables.reading.missing import without_words
 from plaingrad.tables.columns.numberformat import number_format
+from plaingrad.tables.reading.missing import without_words
 
 FIRST_LOOK = 1000
 ROWS_PER_LEVEL = 2  # at least, on average, for a column of levels instead of texts

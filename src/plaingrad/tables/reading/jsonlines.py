@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from plaingrad.tables.columns.column import text_of
-from plaingrad.tables.reading.encoding import opened_text
 from plaingrad.tables.errors import expect_column, expect_names
+from plaingrad.tables.reading.encoding import opened_text
 
 BATCH = 50_000
 

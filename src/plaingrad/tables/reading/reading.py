@@ -10,11 +10,11 @@ from pathlib import Path, PurePath
 import pandas as pd
 import pyarrow as pa
 
+from plaingrad.tables.errors import naming
 from plaingrad.tables.reading.arrays import read_arrays
 from plaingrad.tables.reading.columnar import read_arrow, read_parquet
 from plaingrad.tables.reading.compression import COMPRESSIONS, member
 from plaingrad.tables.reading.encoding import UTF_8, canonical
-from plaingrad.tables.errors import naming
 from plaingrad.tables.reading.inference import typed
 from plaingrad.tables.reading.jsonlines import read_json_lines
 from plaingrad.tables.reading.separated import read_separated

@@ -11,8 +11,8 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.csv
 
-from plaingrad.tables.reading.encoding import opened_text
 from plaingrad.tables.errors import expect_column, expect_names
+from plaingrad.tables.reading.encoding import opened_text
 from plaingrad.tables.reading.inference import typed
 
 SEPARATORS = ",;\t|"

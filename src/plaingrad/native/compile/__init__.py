@@ -1,0 +1,1 @@
+"""Compiling what the lowering has written, and keeping it."""

@@ -1,0 +1,198 @@
+"""The C++ compiler: which one there is, and how it turns a source into a shared object."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from plaingrad.native.interrupt import Interrupt
+
+KERNELS = Path(__file__).parent.parent / "kernels"
+
+# Nobody asks for errno or traps here, and a product may be fused with its sum. Not -ffast-math, which takes
+# it that there is no NaN: a training that diverges must be seen to.
+FLAGS = (
+    "-std=c++17",
+    "-O3",
+    "-march=native",
+    "-fPIC",
+    "-shared",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+)
+
+NAMES = ("c++", "g++", "clang++")
+
+# Zig would build its C++ library at the first call, which takes a minute; the kernels use none.
+ZIG = ("-m", "ziglang", "c++", "-nostdlib++")
+
+SECONDS_IN_SILENCE = 0.5
+
+
+class BuildError(RuntimeError):
+    """A network could not be compiled; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C++ compiler that takes the options of GCC.
+
+    Attributes:
+        command: the program, and the arguments that come before all others.
+        version: the first line of what it says about itself.
+        origin: how it was found: "CXX", "PATH" or "ziglang".
+    """
+
+    command: tuple[str, ...]
+    version: str
+    origin: str
+
+    def __str__(self) -> str:
+        return shlex.join(self.command)
+
+    def described(self) -> str:
+        """Command, version and flags in a line."""
+        return f"{self} ({self.version}) {shlex.join(FLAGS)}"
+
+    def compile(self, source: str, target: Path, verbose: bool = False) -> None:
+        """Compile a source that includes kernels into a shared object.
+
+        The target appears when it is whole. If anything goes wrong, Ctrl-C among it, the compiler is stopped,
+        its files are removed, and what stood there stays.
+
+        Args:
+            source: the text of the program.
+            target: the file to write; its folder must exist.
+            verbose: whether to say so on standard error if it takes longer than half a second.
+
+        Raises:
+            BuildError: the compiler cannot be run, fails, or writes no library.
+            OSError: the target's folder cannot be written to.
+        """
+        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=target.parent) as folder:
+            program, library = Path(folder, "network.cpp"), Path(folder, "network.so")
+            program.write_text(source, encoding="utf-8")
+            arguments = [*FLAGS, "-I", str(KERNELS), "-o", str(library), str(program)]
+            try:
+                _run(self.command, arguments, verbose, TMPDIR=folder)
+            except BuildError as error:
+                raise BuildError(str(error).replace(f"{folder}{os.sep}", "")) from None
+            if not (library.exists() and library.stat().st_size):
+                raise BuildError(f"{self} ended well and wrote no library")
+            library.replace(target)
+
+
+def find_compiler() -> Compiler:
+    """The compiler that CXX names, else the first on PATH, else the one in the package ziglang.
+
+    It is looked for once, and again when CXX or PATH change.
+
+    Raises:
+        BuildError: there is none, or none that can be run.
+    """
+    return _find(os.environ.get("CXX", ""), os.environ.get("PATH", os.defpath))
+
+
+@functools.cache
+def _find(cxx: str, path: str) -> Compiler:
+    failure = None
+    for command, origin in _candidates(cxx, path):
+        try:
+            told = _run(command, ["--version"])
+        except BuildError as error:
+            failure = failure or error
+        else:
+            return Compiler(command, told.partition("\n")[0].strip(), origin)
+    raise failure or BuildError(
+        "no C++ compiler found: set CXX, install g++ or clang++, or pip install plaingrad[compiler]"
+    )
+
+
+def _candidates(cxx: str, path: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The commands that may be a compiler, and where they come from; CXX alone if it is set."""
+    if cxx.strip():
+        try:
+            program, *arguments = shlex.split(cxx)
+        except ValueError as error:
+            raise BuildError(f"CXX: expected a command, got {cxx!r}: {error}") from None
+        found = shutil.which(program, path=path)
+        if found is None:
+            raise BuildError(f"CXX: expected a command, got {cxx!r}: there is no program {program!r}")
+        yield (str(Path(found).absolute()), *arguments), "CXX"
+        return
+    for name in NAMES:
+        if found := shutil.which(name, path=path):
+            yield (str(Path(found).absolute()),), "PATH"
+    if importlib.util.find_spec("ziglang") is not None:
+        yield (sys.executable, *ZIG), "ziglang"
+
+
+def _run(command: Sequence[str], arguments: Sequence[str], verbose: bool = False, **environment: str) -> str:
+    """What a command says; it is stopped with all its children if the wait for it ends early."""
+    name = shlex.join(command)
+    try:
+        with Interrupt(told="") as interrupt:  # which would leave a process that nobody knows of
+            process = subprocess.Popen(
+                [*command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                env={**os.environ, "LC_ALL": "C", **environment},
+                start_new_session=True,  # a group of its own, that can be killed as one
+            )
+    except OSError as error:
+        raise BuildError(f"{name} cannot be run: {error.strerror}") from error
+    try:
+        if interrupt.requested:
+            raise KeyboardInterrupt
+        output = _awaited(process, verbose)
+    except BaseException:
+        _kill(process)
+        raise
+    if process.returncode < 0:
+        raise BuildError(f"{name} was killed by a signal: {signal.strsignal(-process.returncode)}")
+    if process.returncode > 0:
+        lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it did not say why"]
+        told = next((line for line in lines if "error" in line.lower()), lines[0])
+        raise BuildError(f"{name} failed with exit code {process.returncode}: {told}")
+    return output
+
+
+def _awaited(process: subprocess.Popen[str], verbose: bool) -> str:
+    """The output when it is complete."""
+    with suppress(subprocess.TimeoutExpired):
+        return process.communicate(timeout=SECONDS_IN_SILENCE if verbose else None)[0]
+    console = Console(stderr=True)
+    if not console.is_terminal:  # a log, which has no use for what is to be overwritten
+        console.print("compiling the network", highlight=False)
+    columns = SpinnerColumn(), TextColumn("compiling the network"), TimeElapsedColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        progress.add_task("", total=None)
+        return process.communicate()[0]
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End the process and its children, and return when they are gone."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()  # the pipe ends with the last of them, and none writes another file

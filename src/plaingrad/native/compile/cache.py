@@ -1,0 +1,173 @@
+"""Compiled networks: loaded once in a process, kept on disk for their user, compiled if not there."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import functools
+import hashlib
+import itertools
+import json
+import os
+import platform
+import shutil
+import tempfile
+import threading
+import warnings
+from pathlib import Path
+
+import platformdirs
+
+from plaingrad.native.compile.builder import FLAGS, KERNELS, BuildError, Compiler, find_compiler
+from plaingrad.native.compile.store import Entry, Store
+
+MOST_MEGABYTES = 256
+
+_loaded: dict[tuple[str, ...], ctypes.CDLL] = {}
+_locks: dict[tuple[str, ...], threading.Lock] = {}
+
+
+def library(source: str, verbose: bool = False) -> ctypes.CDLL:
+    """The shared object of this source: loaded already, found on disk, or compiled now.
+
+    Args:
+        source: a C++ program that includes kernels; its first line is a comment that names the network.
+        verbose: whether to say so on standard error if compiling takes longer than half a second.
+
+    Raises:
+        BuildError: there is no compiler, it fails, or there is no place to compile in.
+        ValueError: PLAINGRAD_CACHE_SIZE is not a number of megabytes.
+    """
+    request = _request(source)
+    if request not in _loaded:
+        with _locks.setdefault(request, threading.Lock()):
+            if request not in _loaded:  # else another thread has obtained it while this one waited
+                _loaded[request] = _obtained(source, verbose)
+    return _loaded[request]
+
+
+def folder() -> Path:
+    """Where compiled networks are kept: PLAINGRAD_CACHE, else the user's folder for caches."""
+    named = os.environ.get("PLAINGRAD_CACHE")
+    place = Path(named).expanduser() if named else platformdirs.user_cache_path("plaingrad", appauthor=False)
+    return place.absolute()
+
+
+def contents() -> list[Entry]:
+    """What is kept on disk, the last used first.
+
+    Raises:
+        OSError: the folder cannot be read, or is not to be trusted.
+    """
+    store = Store(folder())
+    if not store.folder.exists():
+        return []
+    store.check()
+    return store.entries()
+
+
+def clear() -> int:
+    """Remove everything that is kept on disk, and return how many networks that were.
+
+    Raises:
+        OSError: the folder cannot be changed, or is not to be trusted.
+    """
+    store = Store(folder())
+    if not store.folder.exists():
+        return 0
+    store.check()
+    removed = len(store.entries())
+    for path in store.files():
+        path.unlink(missing_ok=True)
+    return removed
+
+
+def _request(source: str) -> tuple[str, ...]:
+    """What decides within a process which library is meant; no file needs to be read for it."""
+    return source, os.environ.get("CXX", ""), os.environ.get("PATH", "")
+
+
+def _key(source: str, compiler: Compiler) -> str:
+    """The checksum of everything that the machine code depends on."""
+    kernels = [
+        (path.relative_to(KERNELS).as_posix(), path.read_text(encoding="utf-8"))
+        for path in sorted(KERNELS.rglob("*.hpp"))
+    ]
+    facts = [source, kernels, FLAGS, compiler.command, compiler.version, _processor()]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+@functools.cache
+def _processor() -> list[str]:
+    """What -march=native looks at."""
+    telling = ("model name", "flags", "CPU implementer", "CPU part", "Features")
+    try:
+        with Path("/proc/cpuinfo").open() as file:
+            first = itertools.takewhile(str.strip, file)
+            return [platform.machine(), *(line for line in first if line.startswith(telling))]
+    except OSError:
+        return [platform.machine(), platform.processor()]
+
+
+def _obtained(source: str, verbose: bool) -> ctypes.CDLL:
+    compiler = find_compiler()
+    key = _key(source, compiler)
+    try:
+        return _kept(key, source, compiler, verbose)
+    except OSError as error:
+        text = f"compiled networks are lost with this process: {folder()}: {error.strerror or error}"
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
+    return ctypes.CDLL(str(_built(key, source, compiler, verbose)))
+
+
+def _kept(key: str, source: str, compiler: Compiler, verbose: bool) -> ctypes.CDLL:
+    """The library from the user's folder, where it is put if need be."""
+    most = _most_bytes()
+    store = Store(folder())
+    store.prepare()
+    if not store.holds(key):
+        with store.locked(key):
+            if not store.holds(key):  # else another process has built it while this one waited
+                built = _built(key, source, compiler, verbose)
+                store.put(key, source, compiler.described(), built.read_bytes())
+                built.unlink(missing_ok=True)
+    store.touch(key)
+    found = ctypes.CDLL(str(store.library(key)))
+    store.trim(most)
+    return found
+
+
+def _most_bytes() -> int:
+    text = os.environ.get("PLAINGRAD_CACHE_SIZE") or str(MOST_MEGABYTES)
+    if not text.isdecimal():
+        raise ValueError(f"PLAINGRAD_CACHE_SIZE: expected a whole number of megabytes, got {text!r}")
+    return int(text) * 10**6
+
+
+def _built(key: str, source: str, compiler: Compiler, verbose: bool) -> Path:
+    """A library that can be loaded, in this process's own folder; the user's need not be writable for it."""
+    try:
+        path = _own_folder(os.getpid()) / f"{key}.so"
+        if not path.exists():
+            compiler.compile(source, path, verbose)
+    except OSError as error:
+        raise BuildError(f"there is no place to compile a network in: {error}") from error
+    try:
+        ctypes.CDLL(str(path))
+    except OSError as error:
+        path.unlink()
+        raise BuildError(f"{compiler} made what cannot be loaded: {error}") from error
+    return path
+
+
+@functools.cache
+def _own_folder(process: int) -> Path:
+    """A folder for one process, gone when it ends."""
+    place = Path(tempfile.mkdtemp(prefix="plaingrad-"))
+
+    def remove() -> None:
+        if os.getpid() == process:  # and not a child that inherited this
+            shutil.rmtree(place, ignore_errors=True)
+
+    atexit.register(remove)
+    return place

@@ -1,0 +1,56 @@
+// Dropout, with the masks that Python draws from the same counters.
+#pragma once
+
+#include "rules/parameter.hpp"
+
+namespace plaingrad {
+
+// Unsigned integers of 64 bits, one for each lane of T.
+template <class T> struct CountersOf { typedef unsigned long type __attribute__((vector_size(8 * lanes<T>))); };
+template <class T> using Counters = typename CountersOf<T>::type;
+
+// Widynski's "Squares": from each counter a random number of 32 bits, in place.
+template <class C> INLINE void squares(C& counters, unsigned long key) {
+    const C y = counters * key, z = y + key;
+    C x = y * y + y;
+    x = x << 32 | x >> 32, x = x * x + z;
+    x = x << 32 | x >> 32, x = x * x + y;
+    x = x << 32 | x >> 32, x = x * x + z;
+    counters = x >> 32;
+}
+
+// y = x in evaluation, and in training
+// y = x m,  dx = dy m,  m_i = scale where squares(2^32 d + i) < limit, else 0, at draw number d and element i of the batch
+template <class Setting, int Features, int Number, class Constants> struct Dropout {
+    typedef typename Setting::T T;
+    typedef Matrix<T, Setting::rows, Features> Input;
+    typedef Input Output;
+
+    Input mask;
+
+    template <class F> void each(F&) {}
+
+    template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch& batch) {
+        if (!batch.training()) return void(y = x);
+        const unsigned long key = batch.call.keys[Number], draw = batch.call.draws[Number] + batch.step;
+        const Counters<T> lane = __builtin_convertvector(iota<T>(), Counters<T>);
+        for (int i = 0; i < Setting::rows; ++i)
+            for (int j = 0; j < Input::width; j += lanes<T>) {
+                Counters<T> r = lane + ((draw << 32) + (unsigned long)((batch.first + i) * Features + j));
+                squares(r, key);
+                const Vec<Int<T>> kept = __builtin_convertvector(r < (unsigned long)Constants::limit, Vec<Int<T>>);
+                const Vec<T> m = kept ? zero<T>() + T(Constants::scale) : zero<T>();
+                store(mask.row(i) + j, m);
+                store(y.row(i) + j, load(x.row(i) + j) * m);
+            }
+    }
+    template <bool Wanted, class Batch>
+    INLINE void backward(const Input&, const Output&, Output& dy, Input* dx, const Batch&) {
+        if constexpr (Wanted)
+            for (int i = 0; i < Setting::rows; ++i)
+                for (int j = 0; j < Input::width; j += lanes<T>)
+                    store(dx->row(i) + j, load(dy.row(i) + j) * load(mask.row(i) + j));
+    }
+};
+
+}  // namespace plaingrad

@@ -1,0 +1,85 @@
+"""What there is to do in every epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from torch import Tensor
+
+from plaingrad.data import Dataset
+from plaingrad.module import Module
+from plaingrad.native.masks import Masks
+from plaingrad.nn import Loss
+from plaingrad.optim import Optimizer, Schedule
+from plaingrad.parameter import Buffer, Parameter
+
+BatchHook = Callable[[int, dict[str, float]], None]
+
+
+class EpochLoss(NamedTuple):
+    """What the batches of an epoch came to, as means over the samples of those that count for something.
+
+    Attributes:
+        loss: of the batches, as they were met; NaN if none counts.
+        penalty: what the weight decay added to that; 0 for a task without ``decay_per_sample``.
+        samples: in the batches that count.
+    """
+
+    loss: float
+    penalty: float
+    samples: int
+
+    @classmethod
+    def of(cls, loss: float, penalty: float, samples: int) -> EpochLoss:
+        """The means of these sums."""
+        return cls(loss / (samples or math.nan), penalty / (samples or math.nan), samples)
+
+    @property
+    def finite(self) -> bool:
+        """Whether the loss is finite, or nothing has counted."""
+        return math.isfinite(self.loss) or not self.samples
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an engine is to do in each epoch.
+
+    Attributes:
+        model: the network, in training mode, its gradients zero.
+        loss: gives one number per batch.
+        optimizer: holds parameters of the model.
+        data: has the model's dtype and device.
+        batch_size: at most ``len(data)``; the last batch is smaller if it must be.
+        masks: what the model's dropout is to draw.
+        weights: how much each sample counts, shape ``(n,)``, in the model's dtype; None if all count alike.
+        decay_per_sample: whether the optimizer's weight decay is divided by the weights of a batch.
+        schedule: to be stepped after every update; None if it is stepped after epochs, or if there is none.
+        batch_begin: to be called before each batch with its number, counted from 0, and an empty dict.
+        batch_end: to be called after each batch with its number and its ``{"loss": number}``.
+    """
+
+    model: Module
+    loss: Loss
+    optimizer: Optimizer
+    data: Dataset
+    batch_size: int
+    masks: Masks
+    weights: Tensor | None = None
+    decay_per_sample: bool = False
+    schedule: Schedule | None = None
+    batch_begin: Sequence[BatchHook] = ()
+    batch_end: Sequence[BatchHook] = ()
+
+    @cached_property
+    def loose(self) -> list[Parameter | Buffer]:
+        """Every buffer, and every parameter that the optimizer does not hold."""
+        held = {id(parameter) for group in self.optimizer.param_groups for parameter in group["params"]}
+        fields = [field for module in self.model.modules() for field in vars(module).values()]
+        found = [
+            field for field in fields if isinstance(field, (Parameter, Buffer)) and id(field) not in held
+        ]
+        return list({id(field): field for field in found}.values())

@@ -1,7 +1,0 @@
-"""From modules, losses and update rules to the C++ types that compute the same."""
-
-from plaingrad.train.native.lower.prediction import Prediction, lower_prediction
-from plaingrad.train.native.lower.program import Program, lower_training
-from plaingrad.train.native.lower.source import NotLoweredError
-
-__all__ = ["NotLoweredError", "Prediction", "Program", "lower_prediction", "lower_training"]
