@@ -18,8 +18,8 @@ from plaingrad.estimators.networks import expect_outputs, linear_layers, multila
 from plaingrad.estimators.plain import NOT_FINITE, plain
 from plaingrad.estimators.training import predictor, set_curves
 from plaingrad.module import Module
+from plaingrad.saving.schema import HISTORY
 from plaingrad.saving.state import Fields, is_number
-from plaingrad.tables.model.facts import KNOWN
 from plaingrad.train import History
 
 MOST_FEATURES = 10**7
@@ -196,7 +196,7 @@ def _number(fields: Fields, name: str) -> float:
 
 
 def _history(data: Any) -> History:
-    KNOWN["history"](Fields({"history": data}, "facts"), "history")
+    HISTORY(Fields({"history": data}, "facts"), "history")
     Fields(data, "facts: history").expect_only(*(each.name for each in dataclass_fields(History)))
     epochs = {
         name: [math.nan if value is None else value for value in column]

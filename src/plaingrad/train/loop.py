@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from plaingrad.contract.modes import mode, no_input_grad
 from plaingrad.data import Dataset
 from plaingrad.data.checks import expect_model, expect_positive
 from plaingrad.module import Module, ModuleError
+from plaingrad.native.engine import Engine
 from plaingrad.native.interrupt import Interrupt
 from plaingrad.native.masks import Masks
 from plaingrad.native.task import Task
@@ -20,12 +23,13 @@ from plaingrad.nn import Embedding, Loss
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
+from plaingrad.train.callbacks.callback import Logs
 from plaingrad.train.engine import choose
 from plaingrad.train.epochs import Epochs
 from plaingrad.train.evaluation import BATCH_SIZE, outputs, scores
 from plaingrad.train.history import History
 from plaingrad.train.metrics import Metric, named
-from plaingrad.train.order import Shuffle, drawing
+from plaingrad.train.order import Draw, Shuffle, drawing
 from plaingrad.train.randomness import seeded
 from plaingrad.train.snapshot import Snapshot
 from plaingrad.train.threads import threads_for
@@ -119,10 +123,47 @@ def fit(
             bad first; the model is as it was before that epoch (if no callback puts back other weights at the
             end of training), and the history so far is in ``.history``.
     """
-    return fit_one(**locals(), epochs_alike=epochs)
+    return run(prepare(**locals(), epochs_alike=epochs))
 
 
-def fit_one(
+@dataclass(frozen=True)
+class Training:
+    """A call of `fit` whose arguments have been checked.
+
+    Attributes:
+        model: the network.
+        data: to train on, as the model takes them; ``validation`` likewise.
+        weights: how much each sample counts; None if all count alike.
+        decay_per_sample: whether the weight decay is meant for one sample.
+        metrics: what to measure, by the name under which it is recorded.
+        epochs_alike: of all networks of this shape in the call, which share what is compiled for them.
+        record: what callbacks see of it.
+    """
+
+    model: Module
+    data: Dataset
+    loss: Loss
+    optimizer: Optimizer
+    batch_size: int
+    schedule: Schedule | None
+    weights: Tensor | None
+    decay_per_sample: bool
+    validation: Dataset | None
+    metrics: dict[str, Metric]
+    shuffle: Shuffle
+    seed: int | None
+    engine: str
+    callbacks: Sequence[Callback]
+    epochs_alike: int
+    record: Run
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether something besides the callbacks looks at the network between epochs."""
+        return bool(self.metrics) or self.validation is not None or self.schedule is not None
+
+
+def prepare(
     model: Module,
     train: Dataset | tuple[Any, Any],
     *,
@@ -141,12 +182,8 @@ def fit_one(
     callbacks: Sequence[Callback],
     progress: bool,
     epochs_alike: int,
-) -> History:
-    """Train a network as `fit` does, as one of several in a call.
-
-    Args:
-        epochs_alike: of all networks of this shape in the call, which share what is compiled for them.
-    """
+) -> Training:
+    """Check the arguments of `fit`, for one of several networks in a call."""
     expect_model(model)
     data = checks.as_trained(model, Dataset.of(train))
     held_out = None if validation is None else checks.as_trained(model, Dataset.of(validation))
@@ -158,76 +195,118 @@ def fit_one(
     checks.expect_optimizer(optimizer, model)
     weights = None if sample_weight is None else expect_weights(sample_weight, data, model)
     checks.expect_weight_decay_per(weight_decay_per)
-    steps_per_epoch = -(-len(data) // batch_size)
-    checks.expect_schedule(schedule, optimizer, epochs, steps_per_epoch)
+    checks.expect_schedule(schedule, optimizer, epochs, steps_per_epoch(data, batch_size))
     checks.expect_callbacks(callbacks)
     measured = named(metrics, loss)
-
-    callbacks = [*callbacks, ProgressBar()] if progress else callbacks
-    history = History()
     columns = ["loss", *measured]
     columns += [f"val_{name}" for name in columns] if held_out is not None else []
     columns += ["penalty"] if weight_decay_per == "sample" else []
-    run = Run(model, optimizer, history, epochs, [*columns, "lr", "seconds"])
+    return Training(
+        model,
+        data,
+        loss,
+        optimizer,
+        batch_size,
+        schedule,
+        weights,
+        weight_decay_per == "sample",
+        held_out,
+        measured,
+        shuffle,
+        seed,
+        engine,
+        [*callbacks, ProgressBar()] if progress else callbacks,
+        epochs_alike,
+        Run(model, optimizer, History(), epochs, [*columns, "lr", "seconds"]),
+    )
 
+
+def run(training: Training) -> History:
+    """Train the network, and leave everything but the network as it was."""
     begun = time.perf_counter()
+    history, callbacks = training.record.history, training.callbacks
     with ExitStack() as around:
-        around.enter_context(torch.no_grad())
-        around.enter_context(threads_for(model, data.inputs[:batch_size]))
-        around.enter_context(mode(True, model, loss))
-        around.enter_context(no_input_grad(model))
-        generator, mask_seed = around.enter_context(seeded(seed, data.inputs.device, model, loss))
-        draw = drawing(shuffle, len(data), generator)
-        for module in (model, loss):
-            module.zero_grad()
-            around.callback(module.zero_grad)
-        task = Task(
-            model,
-            loss,
-            optimizer,
-            data,
-            batch_size,
-            Masks(model, mask_seed),
-            weights,
-            weight_decay_per == "sample",
-            schedule=schedule if schedule is not None and schedule.interval == "step" else None,
-            batch_begin=[c.on_train_batch_begin for c in callbacks if c.overrides("on_train_batch_begin")],
-            batch_end=[c.on_train_batch_end for c in callbacks if c.overrides("on_train_batch_end")],
-        )
-        for part in (data, held_out):
-            if part is not None:
-                _try(model, part, loss, measured)
-        _try_last_batch(task)
-        runner = choose(engine, task, epochs_alike, any(callback.verbose for callback in callbacks))
-        history.engine, history.engine_reason = runner.name, runner.reason
+        task, draw = enter(training, around)
+        try_out(training, task)
+        verbose = any(callback.verbose for callback in callbacks)
+        engine = choose(training.engine, task, training.epochs_alike, verbose)
+        history.engine, history.engine_reason = engine.name, engine.reason
         interrupt = around.enter_context(Interrupt())
         for callback in callbacks:
-            callback.run = run
+            callback.run = training.record
             around.callback(_end_of_training, callback)
             callback.on_train_begin({})
-        watched = bool(measured) or held_out is not None or schedule is not None
-        for epoch, logs in Epochs(task, runner, run, draw, callbacks, watched):
-            logs |= scores(runner.outputs(data.inputs), data.targets, None, measured) if measured else {}
-            if held_out is not None:
-                found = scores(runner.outputs(held_out.inputs), held_out.targets, loss, measured)
-                logs |= {f"val_{name}": value for name, value in found.items()}
-            if schedule is not None and schedule.interval == "epoch":
-                score = (logs.get("val_loss", logs["loss"]),)
-                schedule.step(*score if schedule.needs_metric else ())
-            logs = {name: logs[name] for name in run.columns}
-            history.append(logs)
-            history.steps += steps_per_epoch
+        for epoch, logs in Epochs(task, engine, training.record, draw, callbacks, training.is_watched):
+            finish_epoch(training, engine, logs)
+            history.append({name: logs[name] for name in training.record.columns})
+            history.steps += steps_per_epoch(training.data, training.batch_size)
             history.seconds = time.perf_counter() - begun
             for callback in callbacks:
-                callback.on_epoch_end(epoch, logs)
+                callback.on_epoch_end(epoch, history.last())
             if interrupt.requested:
-                run.stop(f"interrupted in epoch {epoch + 1}")
-        history.stopped = history.stopped or f"all {epochs} epochs done"
+                training.record.stop(f"interrupted in epoch {epoch + 1}")
+        history.stopped = history.stopped or f"all {training.record.epochs} epochs done"
     return history
 
 
-def _try(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
-    """Say now what does not fit: the first samples, any index among the inputs, any target."""
+def enter(training: Training, around: ExitStack) -> tuple[Task, Draw | None]:
+    """Put everything in the state of training until the stack is left; what an epoch does, and its order."""
+    model, loss, data, callbacks = training.model, training.loss, training.data, training.callbacks
+    around.enter_context(torch.no_grad())
+    around.enter_context(threads_for(model, data.inputs[: training.batch_size]))
+    around.enter_context(mode(True, model, loss))
+    around.enter_context(no_input_grad(model))
+    generator, mask_seed = around.enter_context(seeded(training.seed, data.inputs.device, model, loss))
+    for module in (model, loss):
+        module.zero_grad()
+        around.callback(module.zero_grad)
+    schedule = training.schedule
+    task = Task(
+        model,
+        loss,
+        training.optimizer,
+        data,
+        training.batch_size,
+        Masks(model, mask_seed),
+        training.weights,
+        training.decay_per_sample,
+        schedule=schedule if schedule is not None and schedule.interval == "step" else None,
+        batch_begin=[c.on_train_batch_begin for c in callbacks if c.overrides("on_train_batch_begin")],
+        batch_end=[c.on_train_batch_end for c in callbacks if c.overrides("on_train_batch_end")],
+    )
+    return task, drawing(training.shuffle, len(data), generator)
+
+
+def finish_epoch(training: Training, engine: Engine, logs: Logs) -> None:
+    """Measure what was asked for after an epoch, and step a schedule of epochs."""
+    data, validation, metrics = training.data, training.validation, training.metrics
+    if metrics:
+        logs |= scores(engine.outputs(data.inputs), data.targets, None, metrics)
+    if validation is not None:
+        found = scores(engine.outputs(validation.inputs), validation.targets, training.loss, metrics)
+        logs |= {f"val_{name}": value for name, value in found.items()}
+    schedule = training.schedule
+    if schedule is not None and schedule.interval == "epoch":
+        score = (logs.get("val_loss", logs["loss"]),)
+        schedule.step(*score if schedule.needs_metric else ())
+
+
+def steps_per_epoch(data: Dataset, batch_size: int) -> int:
+    """The number of batches in an epoch."""
+    return -(-len(data) // batch_size)
+
+
+def try_out(training: Training, task: Task) -> None:
+    """Say now what does not fit: the first samples, an index among the inputs, a target, the last batch."""
+    for data in (training.data, training.validation):
+        if data is not None:
+            _try_samples(training.model, data, training.loss, training.metrics)
+    is_smaller = len(training.data) % training.batch_size
+    if is_smaller or training.batch_size == 1 or training.weights is not None:  # else the first batch tells
+        _try_last_batch(task)
+
+
+def _try_samples(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
     looks_up = any(isinstance(module, Embedding) for module in model.modules())
     inputs = data.inputs if looks_up else data.inputs[:SAMPLES_TRIED]
     prediction = outputs(model, inputs, BATCH_SIZE)

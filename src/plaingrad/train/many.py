@@ -27,7 +27,7 @@ from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
 from plaingrad.train.diagnose import TrainingDiverged
 from plaingrad.train.history import History
-from plaingrad.train.loop import fit_one
+from plaingrad.train.loop import prepare, run
 from plaingrad.train.metrics import Metric
 from plaingrad.train.order import Shuffle
 from plaingrad.train.randomness import drawn
@@ -222,7 +222,8 @@ class Trial(Callback):
             return
         try:
             epochs = self.sweep.epochs[self.kind]
-            self.history = fit_one(self.model, self.data, progress=False, epochs_alike=epochs, **self.options)
+            options = {**self.options, "progress": False, "epochs_alike": epochs}
+            self.history = run(prepare(self.model, self.data, **options))
             self.deferred = False
         except Deferred:
             self.deferred = True

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from plaingrad.saving.state import Fields, is_number
+from plaingrad.saving.schema import HISTORY, Expect, each_of, number_or_null, object_of
+from plaingrad.saving.state import Fields
 from plaingrad.tables import TableEncoder, Target
-
-Expect = Callable[[Fields, str], object]
 
 
 def expect_facts(facts: Mapping[str, Any], target: Target, encoder: TableEncoder) -> None:
@@ -41,35 +40,6 @@ def _expect(place: str, got: object, wanted: object) -> None:
         raise ValueError(f"facts: {place}: expected {wanted!r:.100}, got {got!r:.100}")
 
 
-def _object(**expected: Expect) -> Expect:
-    """An object with these fields, and perhaps others."""
-
-    def expect(fields: Fields, name: str) -> None:
-        inside = fields.inside(name)
-        for key, each in expected.items():
-            each(inside, key)
-
-    return expect
-
-
-def _each(expect: Expect) -> Expect:
-    """An object of any fields, at least one, that are all alike."""
-
-    def expect_all(fields: Fields, name: str) -> None:
-        inside = fields.inside(name)
-        if not inside.data:
-            raise ValueError(f"{inside.place}: expected at least one field, got none")
-        for key in inside.data:
-            expect(inside, key)
-
-    return expect_all
-
-
-def _number_or_null(fields: Fields, name: str) -> None:
-    if fields.value(name) is not None:
-        fields.number(name)
-
-
 def _sizes(fields: Fields, name: str) -> None:
     if not all(type(size) is int and size > 0 for size in fields.items(name)):
         raise ValueError(f"{fields.place}: expected {name!r} to be integers above 0")
@@ -87,16 +57,6 @@ def _quantile(fields: Fields, name: str) -> None:
         raise ValueError(f"{fields.place}: expected {name!r} between 0 and 1, got {fields.number(name)}")
 
 
-def _epochs(fields: Fields, name: str) -> None:
-    inside = fields.inside(name)
-    lengths = {len(inside.items(key)) for key in inside.data}
-    for key, column in inside.data.items():
-        if not all(value is None or is_number(value) for value in column):
-            raise ValueError(f"{inside.place}: expected {key!r:.60} to be finite numbers or null")
-    if len(lengths) > 1:
-        raise ValueError(f"{inside.place}: expected as many values in each list, got {sorted(lengths)!r:.60}")
-
-
 def _columns(fields: Fields, name: str) -> None:
     for item in fields.items(name):
         column = Fields(item, f"{fields.place}: {name}")
@@ -109,11 +69,11 @@ def _columns(fields: Fields, name: str) -> None:
 KNOWN: Mapping[str, Expect] = {
     "task": Fields.text,
     "judged_by": Fields.text,
-    "rows": _each(Fields.count),
-    "network": _object(
+    "rows": each_of(Fields.count),
+    "network": object_of(
         architecture=_sizes, parameters=Fields.count, models=Fields.count, embedded_columns=Fields.count
     ),
-    "training": _object(
+    "training": object_of(
         epochs=Fields.count,
         best_epoch=_best,
         stopped=Fields.text,
@@ -122,15 +82,8 @@ KNOWN: Mapping[str, Expect] = {
         batch_size=Fields.count,
         seconds=Fields.number,
     ),
-    "settings": _object(loss=Fields.text, quantile=_quantile),
-    "scores": _each(_number_or_null),
-    "history": _object(
-        epochs=_epochs,
-        steps=Fields.count,
-        seconds=Fields.number,
-        engine=Fields.text,
-        engine_reason=Fields.text,
-        stopped=Fields.text,
-    ),
+    "settings": object_of(loss=Fields.text, quantile=_quantile),
+    "scores": each_of(number_or_null),
+    "history": HISTORY,
     "columns": _columns,
 }
