@@ -14,8 +14,8 @@ from plaingrad.estimators import MLPClassifier, MLPRegressor
 VARIANTS = [
     MLPClassifier(max_iter=100),
     MLPRegressor(max_iter=100),
-    MLPClassifier(max_iter=100, n_models=2, label_smoothing=0.1, max_time=60.0),
-    MLPClassifier(solver="lbfgs", activation="gelu", normalization="layer"),
+    MLPClassifier(max_iter=50, n_models=2, label_smoothing=0.1, max_time=60.0),
+    MLPClassifier(solver="lbfgs", activation="gelu", normalization="layer", max_iter=60),
     MLPRegressor(loss="huber", solver="adamw", learning_rate="cosine", max_iter=100),
     MLPRegressor(loss=nn.L1Loss(), solver=partial(optim.Adam, lr=0.01), max_iter=100, clip_norm=1.0),
 ]

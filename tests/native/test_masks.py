@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from plaingrad import Module, nn, optim, predict
+from plaingrad.native import masks
 from plaingrad.native.masks import Masks, squares
-from plaingrad.train import TrainingDiverged, masks
+from plaingrad.train import TrainingDiverged
 from plaingrad.train.callbacks import Callback
 from train.small import network, plane, run, values
 from train.test_diagnose import Faulty

@@ -21,7 +21,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from plaingrad.tables import TableEncoder
-from plaingrad.tables import encoder as module
+from plaingrad.tables.columns import encoder as module
 from tables.frames import frames
 
 
