@@ -10,10 +10,9 @@ from torch import Tensor
 from plaingrad import Buffer, Module, Parameter, nn, optim
 from plaingrad.data import Dataset
 from plaingrad.native.masks import Masks
-from plaingrad.native.task import Task
+from plaingrad.native.task import Snapshot, Task
 from plaingrad.train import TrainingDiverged
 from plaingrad.train.callbacks import Callback, EarlyStopping
-from plaingrad.train.snapshot import Snapshot
 from train.small import Noise, network, plane, run, values
 
 

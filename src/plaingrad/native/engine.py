@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import time
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,44 +16,12 @@ from plaingrad.native.compile.builder import BuildError
 from plaingrad.native.compile.cache import library
 from plaingrad.native.lower import NotLoweredError, Program, lower_training
 from plaingrad.native.lower.rules import OPTIONS, lower_rule
-from plaingrad.native.task import EpochLoss, Task
+from plaingrad.native.task import Engine, EpochLoss, Task
 from plaingrad.optim.segment import Segment, accumulator
 from plaingrad.parameter import Buffer, Parameter
 
 SECONDS_PER_CALL = 0.2  # of training, after which Ctrl-C is heard
 ROWS_PER_CALL = 65_536  # of evaluation, for the same
-
-
-class Engine(Protocol):
-    """Runs epochs. Each one visits the same batches in the same order, so results agree to rounding.
-
-    Attributes:
-        name: what the history calls it.
-        reason: why it is this one.
-    """
-
-    name: str
-    reason: str
-
-    def run_epochs(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
-        """Train for some epochs, or up to the first whose loss is not finite.
-
-        Args:
-            orders: a permutation of the samples for each, shape ``(count, n)``; None for their own order.
-            count: how many.
-
-        Returns:
-            What each epoch that was run came to.
-        """
-        ...
-
-    def outputs(self, inputs: Tensor) -> Tensor:
-        """The model's outputs in evaluation mode, as it is now.
-
-        Args:
-            inputs: samples like those that it is trained on, any number of them.
-        """
-        ...
 
 
 class NativeEngine:

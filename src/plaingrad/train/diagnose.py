@@ -13,11 +13,10 @@ from torch import Tensor
 from plaingrad.contract.nest import tensors
 from plaingrad.data.finite import all_finite
 from plaingrad.module import Module, ModuleError
-from plaingrad.native.task import EpochLoss, Task
+from plaingrad.native.task import EpochLoss, Snapshot, Task
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.eager import EagerEngine
 from plaingrad.train.history import History
-from plaingrad.train.snapshot import Snapshot
 
 Chain = tuple[tuple[Module, str], ...]
 

@@ -8,9 +8,9 @@ from rich.console import Console
 
 from plaingrad.native import cost
 from plaingrad.native.compile.builder import BuildError
-from plaingrad.native.engine import Engine, NativeEngine
+from plaingrad.native.engine import NativeEngine
 from plaingrad.native.lower import NotLoweredError, lower_training
-from plaingrad.native.task import Task
+from plaingrad.native.task import Engine, Task
 from plaingrad.train.eager import EagerEngine
 
 

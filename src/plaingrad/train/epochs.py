@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from plaingrad.native.task import Task
+from plaingrad.native.task import Snapshot, Task
 from plaingrad.train.callbacks.callback import Callback, Logs, Run
 from plaingrad.train.diagnose import diverged, finite
 from plaingrad.train.engine import Engine
-from plaingrad.train.order import Draw
-from plaingrad.train.snapshot import Snapshot
+from plaingrad.train.randomness import Draw
 
 SECONDS_AT_ONCE = 0.1  # so that progress is seen and Ctrl-C is heard
 SAMPLES_AT_ONCE = 4_000_000  # in the orders of the epochs, which have to be held in memory

@@ -14,29 +14,24 @@ from torch import Tensor
 from plaingrad.contract.modes import mode, no_input_grad
 from plaingrad.data import Dataset
 from plaingrad.data.checks import expect_model, expect_positive
-from plaingrad.module import Module, ModuleError
-from plaingrad.native.engine import Engine
+from plaingrad.module import Module
 from plaingrad.native.interrupt import Interrupt
 from plaingrad.native.masks import Masks
-from plaingrad.native.task import Task
-from plaingrad.nn import Embedding, Loss
+from plaingrad.native.task import Engine, Task
+from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
 from plaingrad.train.callbacks.callback import Logs
 from plaingrad.train.engine import choose
 from plaingrad.train.epochs import Epochs
-from plaingrad.train.evaluation import BATCH_SIZE, outputs, scores
+from plaingrad.train.evaluation import scores
 from plaingrad.train.history import History
 from plaingrad.train.metrics import Metric, named
-from plaingrad.train.order import Draw, Shuffle, drawing
-from plaingrad.train.randomness import seeded
-from plaingrad.train.snapshot import Snapshot
+from plaingrad.train.randomness import Draw, Shuffle, drawing, seeded
 from plaingrad.train.threads import threads_for
-from plaingrad.train.weighting import Weighted, expect_weights
-
-SAMPLES_TRIED = 32  # enough to know what comes out
-TARGETS_AT_ONCE = 65_536  # that are tried: few calls, for any memory
+from plaingrad.train.trial import try_out
+from plaingrad.train.weighting import expect_weights
 
 
 def fit(
@@ -227,7 +222,7 @@ def run(training: Training) -> History:
     history, callbacks = training.record.history, training.callbacks
     with ExitStack() as around:
         task, draw = enter(training, around)
-        try_out(training, task)
+        try_out(task, training.validation, training.metrics)
         verbose = any(callback.verbose for callback in callbacks)
         engine = choose(training.engine, task, training.epochs_alike, verbose)
         history.engine, history.engine_reason = engine.name, engine.reason
@@ -294,40 +289,6 @@ def finish_epoch(training: Training, engine: Engine, logs: Logs) -> None:
 def steps_per_epoch(data: Dataset, batch_size: int) -> int:
     """The number of batches in an epoch."""
     return -(-len(data) // batch_size)
-
-
-def try_out(training: Training, task: Task) -> None:
-    """Say now what does not fit: the first samples, an index among the inputs, a target, the last batch."""
-    for data in (training.data, training.validation):
-        if data is not None:
-            _try_samples(training.model, data, training.loss, training.metrics)
-    is_smaller = len(training.data) % training.batch_size
-    if is_smaller or training.batch_size == 1 or training.weights is not None:  # else the first batch tells
-        _try_last_batch(task)
-
-
-def _try_samples(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
-    looks_up = any(isinstance(module, Embedding) for module in model.modules())
-    inputs = data.inputs if looks_up else data.inputs[:SAMPLES_TRIED]
-    prediction = outputs(model, inputs, BATCH_SIZE)
-    if len(inputs) < len(data):
-        prediction = prediction[:1].expand(len(data), *prediction.shape[1:])
-    scores(prediction, data.targets, loss, metrics, TARGETS_AT_ONCE)
-
-
-def _try_last_batch(task: Task) -> None:
-    """Say now what the last batch of an epoch is too small for, such as batch normalisation of one sample."""
-    before, size = Snapshot(task), len(task.data) % task.batch_size or task.batch_size
-    try:
-        with task.masks.drawn():
-            prediction = task.model.forward(task.data.inputs[-size:])
-        if task.weights is not None:
-            Weighted(task.loss).forward(prediction, (task.data.targets[-size:], task.weights[-size:]))
-    except ModuleError as error:
-        error.problem += f", the last batch of the epoch ({size} of {len(task.data)} samples)"
-        raise
-    finally:
-        before.restore()
 
 
 def _end_of_training(callback: Callback) -> None:

@@ -29,8 +29,7 @@ from plaingrad.train.diagnose import TrainingDiverged
 from plaingrad.train.history import History
 from plaingrad.train.loop import prepare, run
 from plaingrad.train.metrics import Metric
-from plaingrad.train.order import Shuffle
-from plaingrad.train.randomness import drawn
+from plaingrad.train.randomness import Shuffle, drawn
 from plaingrad.train.threads import set_threads
 
 SECONDS_PER_LOOK = 0.25  # at how far the networks are

@@ -16,10 +16,19 @@ FAULTS = [
         "train/loop.py",
         LOOP,
         ('logs.get("val_loss", logs["loss"])', 'logs["loss"]'),
-        ("        before.restore()\n", "        pass\n"),
         ("history.steps += steps_per_epoch", "history.steps = steps_per_epoch"),
     ),
-    *planted("train/order.py", "tests/train/test_order.py", ("if counts.max() > 1:", "if counts.max() > 2:")),
+    *planted(
+        "train/trial.py",
+        LOOP,
+        ("        before.restore()\n", "        pass\n"),
+        ("task.batch_size == 1 or ", ""),
+    ),
+    *planted(
+        "train/randomness.py",
+        "tests/train/test_order.py",
+        ("if counts.max() > 1:", "if counts.max() > 2:"),
+    ),
     *planted(
         "native/masks.py",
         "tests/native/test_masks.py",
@@ -47,7 +56,7 @@ FAULTS = [
         ("return lambda prediction, target: metric(prediction, target, 0.0)", "return metric"),
     ),
     *planted(
-        "train/snapshot.py",
+        "native/task.py",
         "tests/train/test_diagnose.py tests/native/test_masks.py",
         ("        self.task.masks.draws[:] = self.draws\n", ""),
         ("            generator.set_state(state)\n", "            pass\n"),

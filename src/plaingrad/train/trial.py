@@ -1,0 +1,52 @@
+"""A trial before training: what does not fit is said before anything has changed."""
+
+from __future__ import annotations
+
+from plaingrad.data import Dataset
+from plaingrad.module import Module, ModuleError
+from plaingrad.native.task import Snapshot, Task
+from plaingrad.nn import Embedding, Loss
+from plaingrad.train.evaluation import BATCH_SIZE, outputs, scores
+from plaingrad.train.metrics import Metric
+from plaingrad.train.weighting import Weighted
+
+SAMPLES_TRIED = 32  # enough to know what comes out
+TARGETS_AT_ONCE = 65_536  # that are tried: few calls, for any memory
+
+
+def try_out(task: Task, validation: Dataset | None, metrics: dict[str, Metric]) -> None:
+    """Refuse what does not fit: the first samples, an index among the inputs, a target, the last batch.
+
+    Raises:
+        ModuleError: that is so; the network and the generators are as before.
+    """
+    for data in (task.data, validation):
+        if data is not None:
+            _try_samples(task.model, data, task.loss, metrics)
+    is_smaller = len(task.data) % task.batch_size
+    if is_smaller or task.batch_size == 1 or task.weights is not None:  # else the first batch tells
+        _try_last_batch(task)
+
+
+def _try_samples(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
+    looks_up = any(isinstance(module, Embedding) for module in model.modules())
+    inputs = data.inputs if looks_up else data.inputs[:SAMPLES_TRIED]
+    prediction = outputs(model, inputs, BATCH_SIZE)
+    if len(inputs) < len(data):
+        prediction = prediction[:1].expand(len(data), *prediction.shape[1:])
+    scores(prediction, data.targets, loss, metrics, TARGETS_AT_ONCE)
+
+
+def _try_last_batch(task: Task) -> None:
+    """Say now what the last batch of an epoch is too small for, such as batch normalisation of one sample."""
+    before, size = Snapshot(task), len(task.data) % task.batch_size or task.batch_size
+    try:
+        with task.masks.drawn():
+            prediction = task.model.forward(task.data.inputs[-size:])
+        if task.weights is not None:
+            Weighted(task.loss).forward(prediction, (task.data.targets[-size:], task.weights[-size:]))
+    except ModuleError as error:
+        error.problem += f", the last batch of the epoch ({size} of {len(task.data)} samples)"
+        raise
+    finally:
+        before.restore()
