@@ -412,7 +412,16 @@ def test_a_last_batch_that_is_too_small_is_told_before_anything_changes() -> Non
         run(model, plane(9))
     assert str(told.value).endswith("got (1, 3), the last batch of the epoch (1 of 9 samples)")
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    run(model, plane(10))
+    run(model, plane(10), epochs=1)  # batches of 4, 4 and 2
+    assert model[1].num_batches_tracked.value.item() == 3, "the trial has left a trace"
+
+
+@pytest.mark.parametrize("engine", ["eager", "native"])
+def test_batches_of_one_sample_are_told_before_anything_changes(engine: str) -> None:
+    model = nn.Sequential(*network(2, 3), nn.BatchNorm1d(3, dtype=torch.float64), *network(3, 1))
+    with pytest.raises(ModuleError, match=r"the last batch of the epoch \(1 of 8 samples\)"):
+        run(model, plane(8), batch_size=1, engine=engine)
+    assert model[1].num_batches_tracked.value.item() == 0
 
 
 def test_batches_are_slices_of_the_order() -> None:
