@@ -4,7 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test sanitize fuzz mutants lint docs bench clean
+.PHONY: help demo test quick sanitize fuzz mutants lint docs bench size clean
+
+QUICK := $(addprefix tests/,contract conformance nn optim data saving tables/columns test_module.py test_parameter.py \
+         test_init.py test_purity.py test_house.py inspect/test_gradients.py)
 
 help:   ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,8 +15,11 @@ help:   ## show this list
 demo: $(VENV)/.demo   ## train the paper's network; pictures, history and model in out/demo
 	@$(BIN)/plaingrad demo --output out/demo
 
-test: $(VENV)/.test   ## run the whole test suite
+test: lint $(VENV)/.test   ## style, types and the whole test suite, which builds documentation and packages too
 	@$(BIN)/python -m pytest
+
+quick: $(VENV)/.test   ## run the tests that need neither a compiler nor minutes
+	@$(BIN)/python -m pytest $(QUICK)
 
 sanitize: $(VENV)/.test   ## train networks whose compiled code is watched for errors of memory and arithmetic
 	@PYTHONPATH=tests $(BIN)/python -m native.sanitized
@@ -32,6 +38,9 @@ docs: $(VENV)/.docs   ## build the documentation, executing every block, into do
 
 bench: $(VENV)/.bench   ## time plaingrad beside its peers; writes benchmarks/RESULTS.md (ONLY="steps cold": those alone)
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+size:   ## lines of code by folder, and how many more than at another commit (SINCE=v0.1.0)
+	@$(PYTHON) tools/size.py $(SINCE)
 
 clean:   ## remove the environment and everything that was generated
 	rm -rf $(VENV) out docs/_build

@@ -1,0 +1,55 @@
+"""What is uploaded: a wheel that works where nothing of the checkout is, and an archive with everything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from pages import ROOT
+
+
+def run(*command: object, **options: object) -> str:
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, **options)  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the archive, and the wheel that is built from it, as an index would serve them."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
+    return folder
+
+
+def test_the_archive_has_every_file_of_the_project(built: Path) -> None:
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    folders = ["src", "tests", "docs", "benchmarks", "tools", "Makefile", "constraints.txt"]
+    tracked = run("git", "ls-files", *folders, cwd=ROOT).split()
+    assert tracked
+    assert not sorted(set(tracked) - names)
+
+
+def test_the_wheel_works_where_nothing_of_the_checkout_is(built: Path, tmp_path: Path) -> None:
+    away = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    run(sys.executable, "-m", "venv", tmp_path / "fresh")
+    python = tmp_path / "fresh" / "bin" / "python"
+    wheel = next(built.glob("*.whl"))
+    install = [python, "-m", "pip", "install", "--no-deps", "--no-index", "--disable-pip-version-check"]
+    run(*install, wheel, cwd=tmp_path, env=away)
+    # Dependencies come from the environment of the tests, by a path in a .pth file. Python does not read the
+    # .pth files that lie there, so that the checkout does not come with them.
+    site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    Path(site, "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    where = run(python, "-c", "import plaingrad; print(plaingrad.__file__)", cwd=tmp_path, env=away)
+    assert where.startswith(str(tmp_path))
+    command = python.with_name("plaingrad")
+    run(command, "demo", "--epochs", "3", "--output", "out", cwd=tmp_path, env=away)
+    assert (tmp_path / "out" / "model.safetensors").exists()
