@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import warnings
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def exports(
-    package: str, homes: Mapping[str, str], moved: Mapping[str, str] | None = None
+    package: str, homes: Mapping[str, str], moved: Mapping[str, str] = NOTHING
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """A package's ``__getattr__`` and ``__dir__``.
 
     Args:
         package: its name.
         homes: the module that defines each public name; a module that is a public name itself is its own.
-        moved: where names are now that stood here once. They are still found, with a `DeprecationWarning`.
+        moved: the package in which a name is now that was in this one once. It is still found, with a
+            `DeprecationWarning`.
     """
 
     def find(name: str) -> Any:
         if name in homes:
             module = importlib.import_module(homes[name])
-            return module if homes[name] == f"{package}.{name}" else getattr(module, name)
-        if moved and name in moved:
+            value = module if homes[name] == f"{package}.{name}" else getattr(module, name)
+        elif name in moved:
             text = f"{package}.{name} is {moved[name]}.{name} now; the old name is refused from 0.4 on"
             warnings.warn(text, DeprecationWarning, stacklevel=2)
-            return getattr(importlib.import_module(moved[name]), name)
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            value = getattr(importlib.import_module(moved[name]), name)
+        else:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        setattr(sys.modules[package], name, value)  # so that the next use finds it at once
+        return value
 
-    return find, lambda: sorted(homes)
+    return find, lambda: sorted({*vars(sys.modules[package]), *homes, *moved})

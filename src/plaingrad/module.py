@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 import weakref
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.contract.arguments import Made, kept
-from plaingrad.contract.fields import NOTES, expect_fields, expect_reachable
+from plaingrad.contract.fields import NOTES, expect_fields, expect_reachable, holds
 from plaingrad.contract.guard import (
     ONE,
     Given,
@@ -249,11 +250,10 @@ class Module(Made):
         taken from there again where this module is still inside.
         """
         if not self._is_examined:
-            root = (self._root and self._root()) or self
-            modules = expect_reachable(root)
-            if not any(module is self for module in modules):
-                root, modules = self, expect_reachable(self)
-            for module in modules:
+            root = None if self._root is None else self._root()
+            if root is None or not holds(root, self):
+                root = self
+            for module in expect_reachable(root):
                 assert isinstance(module, Module)
                 composite = any(True for _ in module.named_children())
                 special = composite or module._watchers or module._returns_nest
@@ -273,9 +273,10 @@ class Module(Made):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._saved = [(*saved[:-1], versions(saved[3])) for saved in self._saved]
-        for number, *_ in self._saved:
-            while next(serials) <= number:  # which another process has given
-                pass
+        latest = max((number for number, *_ in self._saved), default=0)
+        behind = latest - next(serials)  # if another process has given it
+        if behind >= 0:
+            next(itertools.islice(serials, behind, None))
 
 
 def flatten_parameters(model: Module | Iterable[Parameter]) -> FlatStorage:

@@ -297,3 +297,13 @@ def test_a_list_that_the_network_around_it_reaches_is_taken_at_every_step() -> N
     model[0].field = nn.Identity()
     with pytest.raises(ModuleError, match="field 'others' holds a Linear in a plain collection"):
         model.forward(torch.ones(4, 2))
+
+
+def test_a_module_that_was_taken_out_is_looked_at_alone() -> None:
+    model = nn.Sequential(Holding(Counting([])))
+    model.forward(torch.ones(4, 2))
+    taken, model[0].field = model[0].field, nn.ReLU()
+    model[0].junk = [nn.Linear(1, 1)]
+    taken.forward(torch.ones(4, 2))
+    with pytest.raises(ModuleError, match="field 'junk' holds"):
+        model.forward(torch.ones(4, 2))

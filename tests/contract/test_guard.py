@@ -611,6 +611,27 @@ def test_what_is_no_tensor_is_refused_with_its_place(
         network(wrong)
 
 
+class Unready(Module):
+    """Its forward has a fault of its own, whatever it is given."""
+
+    options: Any = None
+
+    def forward(self, x: Tensor, mask: Any = None) -> Tensor:
+        if self.options == "raised":
+            raise AttributeError("the widget is not set up")
+        return x * self.options.scale
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [("raised", "the widget is not set up"), (None, "has no attribute 'scale'")]
+)
+def test_a_fault_of_forward_is_not_taken_for_one_of_its_input(options: Any, message: str) -> None:
+    module = Unready()
+    module.options = options
+    with pytest.raises(AttributeError, match=message):
+        module(torch.ones(2), None)
+
+
 def test_a_state_from_another_process_lies_below_those_of_this_one(tmp_path: Path) -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
     x, dy = torch.randn(3, 2), torch.randn(3, 2)

@@ -405,14 +405,33 @@ def test_a_negative_metric_is_better_by_a_share_of_its_size(mode: str, metric: f
     assert schedule.is_better(metric) == better
 
 
-def test_a_second_schedule_begins_with_the_first_one_s_initial_rate_as_in_torch() -> None:
-    parameter = Parameter(torch.ones(1))
-    ours, theirs = (
-        optim.SGD([parameter], lr=0.1),
-        torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=0.1),
-    )
-    for library, optimizer in ((optim, ours), (torch.optim, theirs)):
-        schedules = library.lr_scheduler if library is torch.optim else optim
-        schedules.LinearLR(optimizer, start_factor=0.1, total_iters=10)
-        schedules.ExponentialLR(optimizer, 0.9)
-    assert ours.param_groups[0]["initial_lr"] == theirs.param_groups[0]["initial_lr"]
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("StepLR", {"step_size": 1, "gamma": 0.5}),
+        ("ExponentialLR", {"gamma": 0.9}),
+        ("CosineAnnealingLR", {"T_max": 10}),
+        ("LinearLR", {"start_factor": 0.5, "total_iters": 4}),
+    ],
+)
+def test_a_second_schedule_begins_with_the_rate_as_it_is_now_as_in_torch(
+    name: str, arguments: dict[str, Any]
+) -> None:
+    rates, initial = [], []
+    for library, schedules in ((optim, optim), (torch.optim, torch.optim.lr_scheduler)):
+        parameter = Parameter(torch.ones(1)) if library is optim else torch.ones(1, requires_grad=True)
+        optimizer = library.SGD([parameter], lr=0.1)
+        first = schedules.ExponentialLR(optimizer, 0.5)
+        for _ in range(2):
+            optimizer.step()
+            first.step()
+        optimizer.param_groups[0]["lr"] = 0.3
+        second = getattr(schedules, name)(optimizer, **arguments)
+        rates.append([])
+        for _ in range(5):
+            rates[-1].append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            second.step()
+        initial.append(optimizer.param_groups[0]["initial_lr"])
+    assert rates[0] == pytest.approx(rates[1], rel=1e-12)
+    assert initial == [0.1, 0.1]

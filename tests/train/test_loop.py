@@ -424,6 +424,30 @@ def test_batches_of_one_sample_are_told_before_anything_changes(engine: str) -> 
     assert model[1].num_batches_tracked.value.item() == 0
 
 
+def test_what_fails_in_training_alone_is_told_before_a_statistic_changes() -> None:
+    class Evaluating(nn.Identity):
+        def forward(self, x: Tensor) -> Tensor:
+            if self.training:
+                raise ModuleError(self, "expected evaluation")
+            return super().forward(x)
+
+    model = nn.Sequential(*network(2, 3), nn.BatchNorm1d(3, dtype=torch.float64), Evaluating())
+    with pytest.raises(ModuleError, match="expected evaluation"):
+        run(model, (plane(8)[0], torch.zeros(8, 3, dtype=torch.float64)))
+    assert model[1].num_batches_tracked.value.item() == 0
+
+
+def test_callbacks_see_what_those_before_them_have_noted() -> None:
+    class Noting(Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+            logs["noted"] = logs.get("noted", 0) + 1
+            self.seen = logs["noted"]
+
+    callbacks = [Noting(), Noting()]
+    run(network(2, 1), plane(), callbacks=callbacks)
+    assert [callback.seen for callback in callbacks] == [1, 2]
+
+
 def test_batches_are_slices_of_the_order() -> None:
     model, seen = network(2, 1), []
     forward = model.forward

@@ -219,3 +219,35 @@ def test_weights_in_half_precision_take_losses_whose_elements_would_overflow(red
     torch.testing.assert_close(value, expected.half())
     torch.testing.assert_close(dx, expected_dx.half())
     assert value.isfinite()
+
+
+def test_a_loss_of_ones_own_takes_weights_in_half_precision() -> None:
+    class Squares(nn.Loss):
+        def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+            error = prediction - target
+            loss = self.reduce(error * error)
+            self.save(error, loss)
+            return loss
+
+        def backward(self, dloss: Tensor | None = None) -> Tensor:
+            error = self.restore(dloss)
+            return (2 * error * self.upstream(dloss, error.numel())).to(error.dtype)
+
+    x, t, weight = (
+        torch.randn(4, 2).half(),
+        torch.zeros(4, 2).half(),
+        torch.tensor([1.0, 2.0, 0.0, 3.0]).half(),
+    )
+    value, dx = both(Weighted(Squares()), x, (t, weight))
+    expected, expected_dx = both(Weighted(nn.MSELoss()), x, (t, weight))
+    torch.testing.assert_close(value, expected, rtol=2e-3, atol=0)
+    torch.testing.assert_close(dx, expected_dx, rtol=5e-3, atol=1e-4)
+
+
+def test_elements_may_be_kept_apart_twice() -> None:
+    loss = nn.MSELoss()
+    before = dict(vars(loss))
+    with loss.apart(), loss.apart():
+        assert loss.forward(torch.zeros(3), torch.ones(3)).shape == (3,)
+    assert loss.reduction == "mean"
+    assert vars(loss).keys() == before.keys()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 from torch import Tensor
@@ -35,7 +34,7 @@ def expect_reachable(root: Tree) -> list[Tree]:
     walked = list(_walk(root, "", (), reached))
     for path, module in walked:
         for name, field in module.held().items():
-            if type(field) in PLAIN_TYPES:
+            if type(field) in PLAIN_TYPES:  # which most are
                 continue
             for value in _within(field):
                 problem = _problem(value, value is field, reached)
@@ -45,6 +44,11 @@ def expect_reachable(root: Tree) -> list[Tree]:
                         error.inside(root, path)
                     raise error
     return [module for _, module in walked]
+
+
+def holds(root: Tree, module: Tree) -> bool:
+    """Whether a module is one of a tree's."""
+    return any(each is module for _, each in _walk(root, "", (), set()))
 
 
 def expect_fields(kind: type) -> None:
@@ -94,23 +98,21 @@ def _problem(value: Any, is_field: bool, reached: set[int]) -> str | None:
         instead = "nn.ModuleList or ModuleDict" if isinstance(value, Tree) else instead
         kind = type(value).__name__
         return f"a {kind} in a plain collection, where it would not be trained or saved; use {instead}"
+    if isinstance(value, (Tree, Parameter)):
+        return None
     return _foreign(value.value if isinstance(value, Buffer) else value)
 
 
 def _foreign(value: Any) -> str | None:
     """What a value is that PyTorch alone would train, with what to write instead; None for any other."""
-    bases = type(value).__mro__
-    if _descends(bases, "torch.nn.modules.module", "Module"):
+    if type(value) in PLAIN_TYPES:
+        return None
+    bases = {(base.__module__, base.__name__) for base in type(value).__mro__}
+    if ("torch.nn.modules.module", "Module") in bases:
         name = type(value).__name__
         return f"a {name} of torch.nn, whose gradients PyTorch alone knows; use plaingrad.interop.from_torch"
-    if _descends(bases, "torch.nn.parameter", "Parameter"):
+    if ("torch.nn.parameter", "Parameter") in bases:
         return "a parameter of torch.nn, which nothing here would train; use plaingrad.Parameter"
     if isinstance(value, Tensor) and value.requires_grad:
         return "a tensor that requires grad, which nothing here would train; use plaingrad.Parameter"
     return None
-
-
-@lru_cache(maxsize=1024)
-def _descends(bases: tuple[type, ...], module: str, name: str) -> bool:
-    """Whether among the bases of a class is another, named so that it need not be imported."""
-    return any(base.__module__ == module and base.__name__ == name for base in bases)

@@ -175,11 +175,17 @@ def raise_with_place(module: Any, error: BaseException, *inputs: Any) -> NoRetur
         error.passing(module)
     elif type(error) in MISUSE:
         raise ModuleError(module, str(error)) from error
-    elif isinstance(error, AttributeError) and type(error.obj) in {type(x) for x in inputs} - {Tensor}:
+    elif isinstance(error, AttributeError) and _is_no_tensor(error, inputs):
         raise ModuleError(module, f"expected a tensor, got {brief(error.obj)}") from error
     elif isinstance(error, Exception) and not isinstance(error, ModuleError):
         error.add_note(f"in {module.signature()}")
     raise error
+
+
+def _is_no_tensor(error: AttributeError, inputs: tuple[Any, ...]) -> bool:
+    """Whether an input has been asked for what a tensor has."""
+    asked = error.name is not None and hasattr(Tensor, error.name)
+    return asked and any(error.obj is x for x in inputs if not isinstance(x, Tensor))
 
 
 def watched(module: Any, name: str, function: Method) -> Method:

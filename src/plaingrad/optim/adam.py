@@ -22,7 +22,9 @@ class Adam(Optimizer):
         \theta &\leftarrow \theta - \gamma\, \frac{\hat m}{\sqrt{\hat v} + \epsilon}
 
     Keras and scikit-learn follow the faster order of the paper's section 2, whose :math:`\hat\epsilon` counts
-    for more in the first steps, as if ε were :math:`\hat\epsilon / \sqrt{1 - \beta_2^t}`.
+    for more in the first steps, as if ε were :math:`\hat\epsilon / \sqrt{1 - \beta_2^t}`. The compiled
+    kernels take that order too, with :math:`\epsilon \sqrt{1 - \beta_2^t}` in its place, which is the same
+    but for rounding.
 
     Source: D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015; S. Reddi, S. Kale, S. Kumar,
     "On the convergence of Adam and beyond", 2018 (amsgrad).
@@ -41,7 +43,9 @@ class Adam(Optimizer):
         default=False,
         kw_only=True,
     )
-    epsilon_hat: bool = option("whether ``eps`` is ε̂", FLAG, default=False, kw_only=True)
+    epsilon_hat: bool = option(
+        "whether ``eps`` is the paper's ε̂, added before v is corrected", FLAG, default=False, kw_only=True
+    )
 
     def penalty_factor(self, group: Mapping[str, Any]) -> float:
         return 0.0 if group["decoupled_weight_decay"] else super().penalty_factor(group)

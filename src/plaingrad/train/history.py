@@ -31,8 +31,7 @@ class History:
         steps: how many updates were made.
         seconds: how long everything took.
         engine: what ran: ``"eager"``, ``"native"``, ``"native and eager"`` where a callback or a schedule
-            changed something on the way for which nothing was compiled, or ``"eager and native"`` where the
-            epochs took so long that the rest was compiled.
+            changed something on the way for which nothing was compiled.
         engine_reason: why this one, ``"native: saves about 12 s for a compile of 0.8 s"`` for instance.
         stopped: why training ended; empty while it runs.
     """

@@ -29,8 +29,8 @@ from plaingrad.train.evaluation import scores
 from plaingrad.train.history import History
 from plaingrad.train.metrics import Metric, named
 from plaingrad.train.randomness import Draw, Shuffle, drawing, seeded
+from plaingrad.train.sanity import sanity_check
 from plaingrad.train.threads import threads_for
-from plaingrad.train.trial import try_out
 from plaingrad.train.weighting import expect_weights
 
 
@@ -121,18 +121,17 @@ def fit(
     return run(prepare(**locals(), epochs_alike=epochs))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Training:
-    """A call of `fit` whose arguments have been checked.
+    """The arguments of a call of `fit`, checked. Those that are not named here are as `fit` was given them.
 
     Attributes:
-        model: the network.
-        data: to train on, as the model takes them; ``validation`` likewise.
+        data: to train on, in the model's dtype and on its device; ``validation`` likewise.
         weights: how much each sample counts; None if all count alike.
         decay_per_sample: whether the weight decay is meant for one sample.
-        metrics: what to measure, by the name under which it is recorded.
+        metrics: by the names under which they are recorded.
         epochs_alike: of all networks of this shape in the call, which share what is compiled for them.
-        record: what callbacks see of it.
+        run: what callbacks see of it.
     """
 
     model: Module
@@ -150,7 +149,7 @@ class Training:
     engine: str
     callbacks: Sequence[Callback]
     epochs_alike: int
-    record: Run
+    run: Run
 
     @property
     def is_watched(self) -> bool:
@@ -197,50 +196,51 @@ def prepare(
     columns += [f"val_{name}" for name in columns] if held_out is not None else []
     columns += ["penalty"] if weight_decay_per == "sample" else []
     return Training(
-        model,
-        data,
-        loss,
-        optimizer,
-        batch_size,
-        schedule,
-        weights,
-        weight_decay_per == "sample",
-        held_out,
-        measured,
-        shuffle,
-        seed,
-        engine,
-        [*callbacks, ProgressBar()] if progress else callbacks,
-        epochs_alike,
-        Run(model, optimizer, History(), epochs, [*columns, "lr", "seconds"]),
+        model=model,
+        data=data,
+        loss=loss,
+        optimizer=optimizer,
+        batch_size=batch_size,
+        schedule=schedule,
+        weights=weights,
+        decay_per_sample=weight_decay_per == "sample",
+        validation=held_out,
+        metrics=measured,
+        shuffle=shuffle,
+        seed=seed,
+        engine=engine,
+        callbacks=[*callbacks, ProgressBar()] if progress else callbacks,
+        epochs_alike=epochs_alike,
+        run=Run(model, optimizer, History(), epochs, [*columns, "lr", "seconds"]),
     )
 
 
 def run(training: Training) -> History:
     """Train the network, and leave everything but the network as it was."""
     begun = time.perf_counter()
-    history, callbacks = training.record.history, training.callbacks
+    history, callbacks = training.run.history, training.callbacks
     with ExitStack() as around:
         task, draw = enter(training, around)
-        try_out(task, training.validation, training.metrics)
+        sanity_check(task, training.validation, training.metrics)
         verbose = any(callback.verbose for callback in callbacks)
         engine = choose(training.engine, task, training.epochs_alike, verbose)
         history.engine, history.engine_reason = engine.name, engine.reason
         interrupt = around.enter_context(Interrupt())
         for callback in callbacks:
-            callback.run = training.record
+            callback.run = training.run
             around.callback(_end_of_training, callback)
             callback.on_train_begin({})
-        for epoch, logs in Epochs(task, engine, training.record, draw, callbacks, training.is_watched):
+        for epoch, logs in Epochs(task, engine, training.run, draw, callbacks, training.is_watched):
             finish_epoch(training, engine, logs)
-            history.append({name: logs[name] for name in training.record.columns})
+            logs = {name: logs[name] for name in training.run.columns}
+            history.append(logs)
             history.steps += steps_per_epoch(training.data, training.batch_size)
             history.seconds = time.perf_counter() - begun
             for callback in callbacks:
-                callback.on_epoch_end(epoch, history.last())
+                callback.on_epoch_end(epoch, logs)
             if interrupt.requested:
-                training.record.stop(f"interrupted in epoch {epoch + 1}")
-        history.stopped = history.stopped or f"all {training.record.epochs} epochs done"
+                training.run.stop(f"interrupted in epoch {epoch + 1}")
+        history.stopped = history.stopped or f"all {training.run.epochs} epochs done"
     return history
 
 

@@ -55,14 +55,14 @@ class Weighted(Module):
             value = value / (count or math.nan)
             spread = spread / count if count else torch.zeros_like(spread)
         value = narrow(value, prediction.dtype)
-        self.save((spread, weight), value)
+        self.save((spread, weight, losses.dtype), value)
         return value
 
     def backward(self) -> Any:
         """The gradient with respect to the prediction."""
-        spread, weight = self.restore(None)
+        spread, weight, dtype = self.restore(None)
         with self.loss.apart():
-            dx = self.loss.backward(spread)
+            dx = self.loss.backward(spread.to(dtype))
         return dx.masked_fill(along(weight, dx) == 0, 0)
 
     def shares(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:

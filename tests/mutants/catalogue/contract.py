@@ -15,7 +15,7 @@ FAULTS = [
         ("        if not self.saving:\n            return\n", ""),
         ("return None if count == 1 else (None,) * count", "return None"),
         ("if saved[0] < begun]", "]"),
-        ("root = (self._root and self._root()) or self", "root = self"),
+        ("root = None if self._root is None else self._root()", "root = self"),
         ("            module._saved.clear()\n", "            pass\n"),
         (
             "                module._watchers = (*others, *watchers)\n",

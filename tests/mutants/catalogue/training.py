@@ -19,7 +19,7 @@ FAULTS = [
         ("history.steps += steps_per_epoch", "history.steps = steps_per_epoch"),
     ),
     *planted(
-        "train/trial.py",
+        "train/sanity.py",
         LOOP,
         ("        before.restore()\n", "        pass\n"),
         ("task.batch_size == 1 or ", ""),

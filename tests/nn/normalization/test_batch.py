@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 import torch
@@ -147,3 +148,11 @@ def test_only_real_numbers_have_a_mean_and_a_variance(dtype: torch.dtype) -> Non
     norm = nn.BatchNorm1d(3, affine=False, track_running_stats=False)
     with pytest.raises(ModuleError, match=f"of floating-point numbers, got \\(4, 3\\) of {dtype}"):
         norm(torch.ones(4, 3, dtype=dtype))
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(3), nn.LayerNorm(3)])
+def test_a_shift_without_a_scale_is_added(layer: Any) -> None:
+    layer.bias.value.fill_(5.0)
+    shifted = layer.forward(torch.arange(12.0).view(4, 3))
+    layer.weight = None
+    torch.testing.assert_close(layer.forward(torch.arange(12.0).view(4, 3)), shifted)

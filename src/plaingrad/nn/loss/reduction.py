@@ -20,7 +20,8 @@ class Loss(Module):
 
     ``forward(prediction, target)`` gives the reduced loss; ``backward()`` the gradient with respect to the
     prediction, or ``backward(dloss)`` for a loss inside something larger. A subclass computes the losses of
-    the elements and their derivatives; `reduce` and `upstream` do the rest.
+    the elements and their derivatives; `reduce` and `upstream` do the rest, and `rounded` for one that
+    computes in single precision what it is given in half precision.
 
     Args:
         reduction: ``"mean"`` or ``"sum"`` over all elements, or ``"none"`` to keep them apart.
@@ -76,7 +77,7 @@ class Loss(Module):
         return losses.sum() / (count or math.nan)
 
     def rounded(self, reduced: Tensor, dtype: torch.dtype) -> Tensor:
-        """What `reduce` gave, in the dtype of the prediction, unless whoever took it `apart` rounds it."""
+        """The result of `reduce` in the dtype of the prediction, unless whoever took it `apart` rounds it."""
         return reduced if self._is_apart else narrow(reduced, dtype)
 
     @contextmanager
@@ -85,13 +86,14 @@ class Loss(Module):
 
         For whoever adds them up: of finite numbers whose mean is finite too, half precision makes infinities.
         """
-        reduction = self.reduction
-        vars(self).update(reduction="none", _is_apart=True)
+        reduction, was_apart = self.reduction, self._is_apart
+        self.reduction, vars(self)["_is_apart"] = "none", True
         try:
             yield
         finally:
             self.reduction = reduction
-            del vars(self)["_is_apart"]  # so that nothing has changed
+            if not was_apart:
+                vars(self).pop("_is_apart", None)  # so that nothing has changed
 
     def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
         """What the loss of each element counts for in a mean, whose divisor is their sum: one for each."""

@@ -125,6 +125,8 @@ class BatchNorm1d(Module):
             y = torch.addcmul(self.bias.value.view(channels), normal, self.weight.value.view(channels))
         elif self.weight is not None:
             y = normal * self.weight.value.view(channels)
+        elif self.bias is not None:
+            y = normal + self.bias.value.view(channels)
         y = y.to(x.dtype)
         self.save((normal, inverse, count), y)
         return y

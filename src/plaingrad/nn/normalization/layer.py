@@ -89,6 +89,8 @@ class LayerNorm(Module):
             y = torch.addcmul(self.bias.value, normal, self.weight.value)
         elif self.weight is not None:
             y = normal * self.weight.value
+        elif self.bias is not None:
+            y = normal + self.bias.value
         y = y.to(x.dtype)
         self.save((normal, inverse), y)
         return y

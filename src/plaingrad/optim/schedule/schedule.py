@@ -99,9 +99,10 @@ class ClosedForm(Schedule):
     Args:
         optimizer: as for `Schedule`.
         interval: likewise.
-        last_epoch: -1 to begin with the optimizer's learning rates, each noted in its parameter group as
-            ``"initial_lr"`` if an earlier schedule has not noted one; else the number of the last step that
-            was done, counted from 0: the schedule goes on after it, from what is noted there.
+        last_epoch: -1 to begin with the optimizer's learning rates as they are now, each noted in its
+            parameter group as ``"initial_lr"`` if an earlier schedule has not noted one; else the number of
+            the last step that was done, counted from 0: the schedule goes on after it, from what is noted
+            there.
 
     Attributes:
         base_lrs: the learning rate of each parameter group that the formula starts from.
@@ -123,12 +124,13 @@ class ClosedForm(Schedule):
                 expected = f"'initial_lr' in param_groups[{i}] to go on from"
                 raise ValueError(f"{name}: expected {expected}, got none")
         self.last_epoch = last_epoch + 1
+        self._begun_from = "lr" if last_epoch == -1 else "initial_lr"
         self.base_lrs = self.start()
         self.apply()
 
     def start(self) -> list[float]:
-        """The rates that the formula starts from: those noted as initial, unless a subclass knows better."""
-        return [group["initial_lr"] for group in self.optimizer.param_groups]
+        """The rates that the formula starts from: the optimizer's, unless a subclass knows better."""
+        return [group[self._begun_from] for group in self.optimizer.param_groups]
 
     def rate(self, base: float, t: int) -> float:
         """The learning rate after t steps."""

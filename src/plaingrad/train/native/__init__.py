@@ -1,10 +1,17 @@
 """`plaingrad.native`, under the name that it had before: found until 0.4."""
 
 import importlib
+import pkgutil
 import sys
+import warnings
 
-_MODULES = ("activations", "call", "compile.builder", "compile.cache", "cost", "lower", "predict")
+import plaingrad.native
 
-for _module in _MODULES:
-    _name = f"{__name__}.{_module.rpartition('.')[2]}"
-    sys.modules[_name] = importlib.import_module(f"plaingrad.native.{_module}")
+warnings.warn(f"{__name__} is plaingrad.native now; refused from 0.4 on", DeprecationWarning, stacklevel=2)
+
+for _info in pkgutil.walk_packages(plaingrad.native.__path__, "plaingrad.native."):
+    _module = importlib.import_module(_info.name)
+    _path = _info.name.removeprefix("plaingrad.native.").removeprefix("compile.")
+    sys.modules[f"{__name__}.{_path}"] = _module
+    if "." not in _path:
+        globals()[_path] = _module

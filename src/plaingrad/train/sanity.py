@@ -1,4 +1,4 @@
-"""A trial before training: what does not fit is said before anything has changed."""
+"""A sanity check before training, so that what does not fit is said before anything has changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAMPLES_TRIED = 32  # enough to know what comes out
 TARGETS_AT_ONCE = 65_536  # that are tried: few calls, for any memory
 
 
-def try_out(task: Task, validation: Dataset | None, metrics: dict[str, Metric]) -> None:
+def sanity_check(task: Task, validation: Dataset | None, metrics: dict[str, Metric]) -> None:
     """Refuse what does not fit: the first samples, an index among the inputs, a target, the last batch.
 
     Raises:
@@ -23,9 +23,9 @@ def try_out(task: Task, validation: Dataset | None, metrics: dict[str, Metric]) 
     for data in (task.data, validation):
         if data is not None:
             _try_samples(task.model, data, task.loss, metrics)
-    is_smaller = len(task.data) % task.batch_size
-    if is_smaller or task.batch_size == 1 or task.weights is not None:  # else the first batch tells
-        _try_last_batch(task)
+    is_even = len(task.data) % task.batch_size == 0
+    if not is_even or task.batch_size == 1 or task.weights is not None or task.loose:
+        _try_last_batch(task)  # elsewhere the first batch tells, and changes nothing
 
 
 def _try_samples(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
