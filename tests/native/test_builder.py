@@ -180,7 +180,7 @@ def test_the_search_for_a_compiler_is_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(builder, "SECONDS_IN_SILENCE", 0.0)
-    builder._run([str(script(tmp_path / "slow", "echo 1.0"))], ["--version"])
+    builder._run([str(script(tmp_path / "slow", "echo 1.0"))], ["--version"], 60)
     assert capfd.readouterr().err == ""
 
 
@@ -195,5 +195,25 @@ def test_ctrl_c_while_the_compiler_is_being_started_stops_it(monkeypatch: pytest
     popen = subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", starting)
     with pytest.raises(KeyboardInterrupt):
-        builder._run(["sleep"], ["60"])
+        builder._run(["sleep"], ["60"], 60)
     assert started[0].poll() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_compiler_that_hangs_is_ended_with_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verbose: bool
+) -> None:
+    monkeypatch.setattr(builder, "SECONDS_TO_COMPILE", 0.5)
+    monkeypatch.setattr(builder, "SECONDS_IN_SILENCE", 0.1)
+    alive = tmp_path / "alive"
+    os.mkfifo(alive)
+    reading = os.open(alive, os.O_RDONLY | os.O_NONBLOCK)
+    hanging = script(tmp_path / "c++", f'exec 3> "{alive}"; sleep 60 & wait')
+    compiler = Compiler((str(hanging),), "1.0", "PATH")
+    try:
+        with pytest.raises(BuildError, match=r"c\+\+ did not end within 0\.5 seconds$"):
+            compiler.compile(program(1), tmp_path / "library.so", verbose)
+        assert os.read(reading, 1) == b""  # at its end: neither the compiler nor its child holds it
+    finally:
+        os.close(reading)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alive", "c++"]

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -270,6 +271,52 @@ def test_two_processes_compile_a_network_once(tmp_path: Path, compiler: Path) ->
     assert told == [("21\n", "")] * 2
     assert compilations(compiler) == 1
     assert sorted(path.suffix for path in cache.folder().iterdir()) == [".cpp", ".so"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="nobody tells what is mapped")
+def test_a_library_is_mapped_once(compiler: Path) -> None:
+    library = cache.library(program(23))
+    key = Path(library._name).stem
+    mapped = {line.split()[5] for line in Path("/proc/self/maps").read_text().splitlines() if key in line}
+    assert len(mapped) == 1
+
+
+def test_what_killed_processes_have_left_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    names = {
+        f"plaingrad-{gone.pid}-old": 7200,
+        f"plaingrad-{gone.pid}-young": 60,
+        f"plaingrad-{os.getpid()}-old": 7200,
+        "plaingrad-notes-old": 7200,
+    }
+    for name, age in names.items():
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    own = cache._own_folder.__wrapped__(os.getpid())
+    left = {path.name for path in tmp_path.glob("plaingrad-*")} - {own.name}
+    assert left == names.keys() - {f"plaingrad-{gone.pid}-old"}
+
+
+FORK = """
+import os, threading
+from plaingrad.native.compile import cache
+from native.scripts import program
+source = program(22)
+cache._locks.setdefault(cache._request(source), threading.Lock()).acquire()  # as by a thread that compiles it
+child = os.fork()
+if child == 0:
+    os._exit(cache.library(source).answer())
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_child_can_compile_what_a_thread_was_compiling_when_it_was_forked(compiler: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-W", "ignore", "-c", FORK]
+    done = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=60)
+    assert done.stdout == "22\n", done.stderr
 
 
 def test_ctrl_c_stops_the_compiler_and_leaves_nothing(tmp_path: Path, compiler: Path) -> None:

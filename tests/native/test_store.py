@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,20 @@ def test_leftovers_go_when_nobody_can_be_writing_them_and_other_files_stay(store
     store.trim(10**9)
     left = {path.name for path in store.folder.iterdir()}
     assert left == {f"{KEYS[0]}.so", f"{KEYS[0]}.cpp", "letter.cpp", f".{KEYS[4]}-x2"}
+
+
+@pytest.mark.skipif(module.fcntl is None, reason="there are no such locks")
+def test_a_lock_goes_though_a_child_that_was_forked_meanwhile_lives_on(store: Store) -> None:
+    with store.locked(KEYS[0]):
+        path = store.folder / f"{KEYS[0]}.lock"
+        held = path.open("w")
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+            os._exit(0)
+    try:
+        module.fcntl.flock(held, module.fcntl.LOCK_EX | module.fcntl.LOCK_NB)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        held.close()

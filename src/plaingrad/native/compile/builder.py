@@ -42,6 +42,8 @@ NAMES = ("c++", "g++", "clang++")
 ZIG = ("-m", "ziglang", "c++", "-nostdlib++")
 
 SECONDS_IN_SILENCE = 0.5
+SECONDS_TO_ANSWER = 30  # for its version
+SECONDS_TO_COMPILE = 600  # the largest networks take less than a minute
 
 
 class BuildError(RuntimeError):
@@ -89,7 +91,7 @@ class Compiler:
             program.write_text(source, encoding="utf-8")
             arguments = [*FLAGS, "-I", str(KERNELS), "-o", str(library), str(program)]
             try:
-                _run(self.command, arguments, verbose, TMPDIR=folder)
+                _run(self.command, arguments, SECONDS_TO_COMPILE, verbose, TMPDIR=folder)
             except BuildError as error:
                 raise BuildError(str(error).replace(f"{folder}{os.sep}", "")) from None
             if not (library.exists() and library.stat().st_size):
@@ -113,7 +115,7 @@ def _find(cxx: str, path: str) -> Compiler:
     failure = None
     for command, origin in _candidates(cxx, path):
         try:
-            told = _run(command, ["--version"])
+            told = _run(command, ["--version"], SECONDS_TO_ANSWER)
         except BuildError as error:
             failure = failure or error
         else:
@@ -142,8 +144,14 @@ def _candidates(cxx: str, path: str) -> Iterator[tuple[tuple[str, ...], str]]:
         yield (sys.executable, *ZIG), "ziglang"
 
 
-def _run(command: Sequence[str], arguments: Sequence[str], verbose: bool = False, **environment: str) -> str:
-    """What a command says; it is stopped with all its children if the wait for it ends early."""
+def _run(
+    command: Sequence[str],
+    arguments: Sequence[str],
+    seconds: float,
+    verbose: bool = False,
+    **environment: str,
+) -> str:
+    """The output of a command; it is stopped with all its children after so long, and on Ctrl-C."""
     name = shlex.join(command)
     try:
         with Interrupt(told="") as interrupt:  # which would leave a process that nobody knows of
@@ -162,7 +170,10 @@ def _run(command: Sequence[str], arguments: Sequence[str], verbose: bool = False
     try:
         if interrupt.requested:
             raise KeyboardInterrupt
-        output = _awaited(process, verbose)
+        output = _awaited(process, seconds, verbose)
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        raise BuildError(f"{name} did not end within {seconds:g} seconds") from None
     except BaseException:
         _kill(process)
         raise
@@ -175,17 +186,19 @@ def _run(command: Sequence[str], arguments: Sequence[str], verbose: bool = False
     return output
 
 
-def _awaited(process: subprocess.Popen[str], verbose: bool) -> str:
+def _awaited(process: subprocess.Popen[str], seconds: float, verbose: bool) -> str:
     """The output when it is complete."""
+    if not verbose:
+        return process.communicate(timeout=seconds)[0]
     with suppress(subprocess.TimeoutExpired):
-        return process.communicate(timeout=SECONDS_IN_SILENCE if verbose else None)[0]
+        return process.communicate(timeout=SECONDS_IN_SILENCE)[0]
     console = Console(stderr=True)
     if not console.is_terminal:  # a log, which has no use for what is to be overwritten
         console.print("compiling the network", highlight=False)
     columns = SpinnerColumn(), TextColumn("compiling the network"), TimeElapsedColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         progress.add_task("", total=None)
-        return process.communicate()[0]
+        return process.communicate(timeout=seconds)[0]
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

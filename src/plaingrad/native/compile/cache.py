@@ -13,18 +13,22 @@ import platform
 import shutil
 import tempfile
 import threading
+import time
 import warnings
 from pathlib import Path
 
 import platformdirs
 
 from plaingrad.native.compile.builder import FLAGS, KERNELS, BuildError, Compiler, find_compiler
-from plaingrad.native.compile.store import Entry, Store
+from plaingrad.native.compile.store import SECONDS_TO_FINISH, Entry, Store
 
 MOST_MEGABYTES = 256
 
 _loaded: dict[tuple[str, ...], ctypes.CDLL] = {}
 _locks: dict[tuple[str, ...], threading.Lock] = {}
+
+if hasattr(os, "register_at_fork"):  # a child has no thread that would let go of a lock which was held then
+    os.register_at_fork(after_in_child=_locks.clear)
 
 
 def library(source: str, verbose: bool = False) -> ctypes.CDLL:
@@ -117,7 +121,7 @@ def _obtained(source: str, verbose: bool) -> ctypes.CDLL:
     except OSError as error:
         text = f"compiled networks are lost with this process: {folder()}: {error.strerror or error}"
         warnings.warn(text, RuntimeWarning, stacklevel=3)
-    return ctypes.CDLL(str(_built(key, source, compiler, verbose)))
+    return _built(key, source, compiler, verbose)[0]
 
 
 def _kept(key: str, source: str, compiler: Compiler, verbose: bool) -> ctypes.CDLL:
@@ -125,14 +129,15 @@ def _kept(key: str, source: str, compiler: Compiler, verbose: bool) -> ctypes.CD
     most = _most_bytes()
     store = Store(folder())
     store.prepare()
+    found = None
     if not store.holds(key):
         with store.locked(key):
             if not store.holds(key):  # else another process has built it while this one waited
-                built = _built(key, source, compiler, verbose)
-                store.put(key, source, compiler.described(), built.read_bytes())
-                built.unlink(missing_ok=True)
+                found, path = _built(key, source, compiler, verbose)
+                store.put(key, source, compiler.described(), path.read_bytes())
+                path.unlink(missing_ok=True)  # it stays loaded
     store.touch(key)
-    found = ctypes.CDLL(str(store.library(key)))
+    found = found or ctypes.CDLL(str(store.library(key)))
     store.trim(most)
     return found
 
@@ -144,8 +149,8 @@ def _most_bytes() -> int:
     return int(text) * 10**6
 
 
-def _built(key: str, source: str, compiler: Compiler, verbose: bool) -> Path:
-    """A library that can be loaded, in this process's own folder; the user's need not be writable for it."""
+def _built(key: str, source: str, compiler: Compiler, verbose: bool) -> tuple[ctypes.CDLL, Path]:
+    """The library, loaded from this process's own folder, and its file; the user's need not be writable."""
     try:
         path = _own_folder(os.getpid()) / f"{key}.so"
         if not path.exists():
@@ -153,17 +158,19 @@ def _built(key: str, source: str, compiler: Compiler, verbose: bool) -> Path:
     except OSError as error:
         raise BuildError(f"there is no place to compile a network in: {error}") from error
     try:
-        ctypes.CDLL(str(path))
+        return ctypes.CDLL(str(path)), path
     except OSError as error:
         path.unlink()
         raise BuildError(f"{compiler} made what cannot be loaded: {error}") from error
-    return path
 
 
 @functools.cache
 def _own_folder(process: int) -> Path:
-    """A folder for one process, gone when it ends."""
-    place = Path(tempfile.mkdtemp(prefix="plaingrad-"))
+    """A folder for one process, gone when it ends; and the end of those that killed processes have left."""
+    place = Path(tempfile.mkdtemp(prefix=f"plaingrad-{process}-"))
+    for other in place.parent.glob("plaingrad-*-*"):
+        if _is_left(other):
+            shutil.rmtree(other, ignore_errors=True)
 
     def remove() -> None:
         if os.getpid() == process:  # and not a child that inherited this
@@ -171,3 +178,19 @@ def _own_folder(process: int) -> Path:
 
     atexit.register(remove)
     return place
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether a folder has been left by a process that is no more; a young one may be another machine's."""
+    number = folder.name.split("-")[1]
+    try:
+        status = folder.lstat()
+        old = status.st_mtime < time.time() - SECONDS_TO_FINISH
+        if not (number.isdecimal() and old and hasattr(os, "geteuid") and status.st_uid == os.geteuid()):
+            return False
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -120,6 +120,8 @@ class Store:
                 with suppress(OSError):
                     file = held.enter_context(path.open("w"))
                     fcntl.flock(file, fcntl.LOCK_EX)
+                    # Said and not left to the file's end, which comes later where a forked child has it too.
+                    held.callback(fcntl.flock, file, fcntl.LOCK_UN)
                     held.callback(path.unlink, missing_ok=True)
             yield
 
