@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import jaxtyping
 import matplotlib
 import pytest
@@ -11,6 +12,9 @@ import torch
 # The tests run side by side, one process for each core; threads of their own would only be in the way.
 torch.set_num_threads(1)
 matplotlib.use("Agg")
+# Nor does a test fail because the machine is busy.
+hypothesis.settings.register_profile("plaingrad", deadline=None)
+hypothesis.settings.load_profile("plaingrad")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

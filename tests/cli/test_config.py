@@ -19,17 +19,23 @@ from plaingrad.estimators.rules import SCHEDULES as THEIR_SCHEDULES
 from plaingrad.estimators.rules import SGD_RATES, SOLVERS
 
 
-def read(*arguments: str) -> Settings:
-    """The settings that a command gets."""
-    found: list[Settings] = []
+def app_of_settings(found: list[Settings] | None = None) -> typer.Typer:
+    """A command that notes its settings."""
     app = typer.Typer()
 
     @app.command()
     @with_options(Settings)
     def train(data: str, settings: Settings, config: Config = None) -> None:
-        found.append(settings)
+        if found is not None:
+            found.append(settings)
 
-    result = CliRunner().invoke(app, list(arguments))
+    return app
+
+
+def read(*arguments: str) -> Settings:
+    """The settings that a command gets."""
+    found: list[Settings] = []
+    result = CliRunner().invoke(app_of_settings(found), list(arguments))
     assert result.exit_code == 0, result.output
     return found[0]
 
@@ -83,3 +89,11 @@ def test_names_are_those_of_the_estimators() -> None:
     assert set(ACTIVATIONS) == set(THEIRS)
     assert set(OPTIMIZERS) == set(SOLVERS) - {"lbfgs"}
     assert set(SCHEDULES) == {*SGD_RATES, *THEIR_SCHEDULES}
+
+
+def test_values_in_very_many_levels_are_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(f"hidden = {'[' * 3000}{']' * 3000}")
+    result = CliRunner().invoke(app_of_settings(), ["--config", str(path)])
+    assert isinstance(result.exception, ValueError)
+    assert str(result.exception) == f"{path}: expected options, got values in many levels of each other"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -197,6 +198,14 @@ def test_bad_files_are_refused_in_one_line(name: str, tmp_path: Path) -> None:
     assert "\n" not in message
     assert len(message) < len(str(path)) + 300
     assert type(caught.value) is ValueError
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match=r"expected a model file .*, got what is no file$"):
+        load(path)
 
 
 @examples

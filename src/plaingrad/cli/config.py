@@ -85,6 +85,8 @@ def _read(path: Path, context: typer.Context) -> dict[str, Any]:
         raise ValueError(f"{path}: not a TOML file in UTF-8 (byte {error.object[error.start]:#x})") from None
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{path}: expected options, got values in many levels of each other") from None
     options = {
         name: parameter
         for parameter in context.command.params

@@ -125,6 +125,8 @@ def open_tensors(path: str | os.PathLike[str], expected: str = "a safetensors fi
 
 def _expect_header(path: Path, expected: str) -> None:
     """Refuse a header that is not all there or that can be read in two ways, which safetensors would not."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe, which would be waited for
+        raise ValueError(f"{path}: expected {expected}, got what is no file")
     with path.open("rb") as file:
         size, first = path.stat().st_size, file.read(9)
         if first[8:] != b"{":  # with which every header begins
