@@ -191,6 +191,6 @@ def _is_left(folder: Path) -> bool:
         os.kill(int(number), 0)
     except ProcessLookupError:
         return True
-    except OSError:
-        return False
+    except (OSError, OverflowError):  # it is another user's, or no process has such a number
+        pass
     return False
