@@ -1,12 +1,74 @@
-"""What a module raises when it cannot use something: `ModuleError`."""
+"""What is raised where something cannot be used: `InputError`, and by modules `ModuleError`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
-class ModuleError(ValueError):
+class InputError(ValueError):
+    """Something that cannot be used, with where it is in fields of its own.
+
+    The words are put together when the error is shown, such as ``t.csv: column 'age': expected a number, got
+    'old' in row 3; mend it``. Nobody reads or edits them: whoever knows more on the way out sets a field.
+
+    Attributes:
+        problem: what was expected and what came.
+        file: the file that it is in, or what stands for one.
+        line: the line of the file, from 1.
+        column: the column of the table, or the field of an object.
+        row: the row of the table, from 0.
+        argument: the argument that is at fault, by its name.
+        hint: what helps.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: object = None,
+        line: int | None = None,
+        column: str | None = None,
+        row: int | None = None,
+        argument: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.file = file
+        self.line = line
+        self.column = column
+        self.row = row
+        self.argument = argument
+        self.hint = hint
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.file}: " if self.file is not None else "",
+            f"line {self.line}: " if self.line is not None else "",
+            f"{self.argument}: " if self.argument is not None else "",
+            f"column {self.column!r}: " if self.column is not None else "",
+            self.problem,
+            f" in row {self.row + 1}" if self.row is not None else "",
+            f"; {self.hint}" if self.hint is not None else "",
+        ]
+        return "".join(parts)
+
+
+@contextmanager
+def error_fields(**fields: Any) -> Iterator[None]:
+    """Set these fields of an `InputError` that leaves the block, where they are not set yet."""
+    try:
+        yield
+    except InputError as error:
+        for name, value in fields.items():
+            if getattr(error, name) is None:
+                setattr(error, name, value)
+        raise
+
+
+class ModuleError(InputError):
     """Something a module cannot use, with the module's place in the network.
 
     Every module around adds the name under which it holds the one inside on the way out, so the message of an
@@ -19,10 +81,10 @@ class ModuleError(ValueError):
     """
 
     def __init__(self, module: Any, problem: str) -> None:
-        super().__init__(module, problem)  # all arguments, so that it can be pickled between processes
+        super().__init__(problem)
+        self.args = (module, problem)  # all of them, so that it can be pickled between processes
         self.module = module
         self.path: list[str] = []
-        self.problem = problem
         self._outermost = module
 
     def inside(self, parent: Any, names: str | Iterable[str]) -> None:
@@ -41,3 +103,16 @@ class ModuleError(ValueError):
     def __str__(self) -> str:
         place = ".".join(self.path) + " " if self.path else ""
         return f"{place}{self.module.signature()}: {self.problem}"
+
+
+class MissingExtra(Exception):
+    """A library that is not installed, because it comes with an extra.
+
+    Args:
+        what: what needs it.
+        library: its name.
+        extra: of plaingrad, that brings it.
+    """
+
+    def __init__(self, what: str, library: str, extra: str) -> None:
+        super().__init__(f"{what} needs {library}: pip install 'plaingrad[{extra}]'")

@@ -43,6 +43,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
+def placed(path: Path) -> Iterator[Path]:
+    """As `replacing`, with the folder made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        yield temporary
+
+
+@contextmanager
 def _told_as(target: Path, temporary: Path | None = None) -> Iterator[None]:
     """Let errors of the operating system name what was asked for, where they name what stands in for it.
 

@@ -14,11 +14,11 @@ import plaingrad
 from cli.shell import succeed, titanic, told
 from interop.rows import examples
 from plaingrad import nn
-from plaingrad.cli.table.grids import loss_rows
 from plaingrad.interop import save
 from plaingrad.tables import TableEncoder, TableModel, Target
 from plaingrad.tables.model.facts import KNOWN
 from plaingrad.tables.model.model import STRUCTURE
+from plaingrad.tables.report.grids import loss_rows
 from saving.facts import plain
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from cli.shell import diabetes, failed, iris, refused, run, succeed, titanic, told
 from disk import limited
-from plaingrad.cli.output import Voice
+from plaingrad.console.output import Reporter
 from plaingrad.tables import read_frame
 from plaingrad.tables.model.model import TableModel
 
@@ -251,11 +251,11 @@ def test_a_terminal_is_told_what_takes_its_time(tmp_path: Path, monkeypatch: pyt
     told_of: list[str] = []
 
     @contextmanager
-    def working(self: Voice, on: str) -> Iterator[None]:
+    def working(self: Reporter, on: str) -> Iterator[None]:
         told_of.append(on)
         yield
 
-    monkeypatch.setattr(Voice, "working", working)
+    monkeypatch.setattr(Reporter, "working", working)
     succeed("train", table, "--target", "species", "-o", out, "--epochs", 1)
     assert told_of[:3] == ["starting", f"reading {table}", "encoding columns"]
     told_of.clear()

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from cli.shell import breast_cancer, diabetes, failed, iris, refused, run, succeed, titanic, told
 from disk import limited
 from plaingrad.cli import app
-from plaingrad.cli.output import duration
+from plaingrad.console.output import duration
 from plaingrad.tables import read_frame
 from plaingrad.tables.model.model import TableModel
 
@@ -52,9 +52,9 @@ def test_the_scores_are_those_of_the_saved_model_on_the_rows_that_were_held_out(
     assert rows == {"train": 840, "validation": 210, "test": 263, "without_target": 0}
     # which rows are tested is found from what the saved model says of all
     probabilities = TableModel.load(out / "model.safetensors").predict(frame).filter(like="probability_")
-    from plaingrad.cli.table.parts import divided
-    from plaingrad.cli.table.rows import read_rows
-    from plaingrad.cli.table.settings import Settings
+    from plaingrad.tables.model.parts import divided
+    from plaingrad.tables.model.rows import read_rows
+    from plaingrad.tables.settings import Settings
 
     settings = Settings(target="survived")
     tested = divided(*read_rows(table, settings), settings).test
@@ -138,10 +138,10 @@ def test_cross_validation_judges_by_all_rows_and_trains_on_those_that_do_not_val
 
 
 def test_the_baselines_are_scikit_learns_on_the_same_split(tmp_path: Path) -> None:
-    from plaingrad.cli.table.network import Encoded
-    from plaingrad.cli.table.parts import divided
-    from plaingrad.cli.table.rows import read_rows
-    from plaingrad.cli.table.settings import Settings
+    from plaingrad.tables.model.network import Encoded
+    from plaingrad.tables.model.parts import divided
+    from plaingrad.tables.model.rows import read_rows
+    from plaingrad.tables.settings import Settings
 
     table = diabetes(tmp_path / "diabetes.csv")
     report = told("train", table, "--target", "progression", "-o", tmp_path / "out", "--epochs", 1)
@@ -320,7 +320,7 @@ def test_a_page_that_fails_costs_no_training(tmp_path: Path, monkeypatch: pytest
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("plaingrad.cli.table.run.page", fail)
+    monkeypatch.setattr("plaingrad.tables.run.page", fail)
     table, out = iris(tmp_path / "iris.csv"), tmp_path / "out"
     line = failed("train", table, "--target", "species", "-o", out, "--epochs", 1)
     assert line == f"plaingrad train: {out}: No space left on device"

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from plaingrad.cli.output import Json, Quiet, Voice, plural
+from plaingrad.console.options import Json, Quiet
+from plaingrad.console.output import Reporter, plural
 
 EXAMPLE = "Example: plaingrad cache --clear"
 
@@ -29,20 +30,22 @@ def cache(
     """
     from plaingrad.native.compile import cache as kept
 
-    voice, place = Voice(quiet, as_json), str(kept.folder())
+    reporter, place = Reporter(quiet, as_json), str(kept.folder())
     if clear:
         removed = kept.clear()
-        voice.say(f"{place}: {_networks(removed)} removed")
-        voice.tell({"folder": place, "removed": removed})
+        reporter.text(f"{place}: {_networks(removed)} removed")
+        reporter.result({"folder": place, "removed": removed})
         return
     entries = kept.contents()
     total = sum(entry.size for entry in entries)
-    voice.say(f"{place}: {_networks(len(entries))}, {_size(total)}" if entries else f"{place}: empty")
+    reporter.text(f"{place}: {_networks(len(entries))}, {_size(total)}" if entries else f"{place}: empty")
     if entries:
-        voice.say(f"{'size':>9}  {'built':16}  {'last used':16}  network")
+        reporter.text(f"{'size':>9}  {'built':16}  {'last used':16}  network")
     for entry in entries:
-        voice.say(f"{_size(entry.size):>9}  {_date(entry.built)}  {_date(entry.used)}  {entry.network}")
-    voice.tell({"folder": place, "bytes": total, "entries": [dataclasses.asdict(entry) for entry in entries]})
+        reporter.text(f"{_size(entry.size):>9}  {_date(entry.built)}  {_date(entry.used)}  {entry.network}")
+    reporter.result(
+        {"folder": place, "bytes": total, "entries": [dataclasses.asdict(entry) for entry in entries]}
+    )
 
 
 def _networks(count: int) -> str:

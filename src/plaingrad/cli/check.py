@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plaingrad.cli import choices
-from plaingrad.cli.output import Json, Quiet, Voice
+from plaingrad.console.options import Json, Quiet, refused
+from plaingrad.console.output import Reporter
+from plaingrad.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,12 +62,12 @@ def check(
         inputs = [_tensor(text, "--input") for text in input]
         through = _through(module, inputs, loss, target_shape)
         report = check_gradients(module, *inputs, loss=through, seed=seed)
-        voice = Voice(quiet, as_json)
+        reporter = Reporter(quiet, as_json)
         if not (quiet or as_json):
             print(report)
-        voice.tell({"ok": report.ok, **dataclasses.asdict(report)})
+        reporter.result({"ok": report.ok, **dataclasses.asdict(report)})
     except SystemExit as error:  # its exit code would pass for the check's
-        raise ValueError(f"{target} raised SystemExit: {error}") from error
+        raise InputError(f"{target} raised SystemExit: {error}") from error
     raise typer.Exit(0 if report.ok else 1)
 
 
@@ -90,7 +92,7 @@ def _class(target: str) -> type[Module]:
 
 
 def _bad_target(problem: str) -> typer.BadParameter:
-    return choices.bad("FILE.py:CLASS", problem)
+    return refused(problem, "FILE.py:CLASS")
 
 
 def _executed(path: Path) -> ModuleType:
@@ -104,7 +106,7 @@ def _executed(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise ValueError(f"{path} raised {type(error).__name__}: {error}") from error
+        raise InputError(f"{path} raised {type(error).__name__}: {error}") from error
     finally:
         sys.path.pop(0)
     return module
@@ -119,11 +121,11 @@ def _constructed(cls: type[Module], text: str) -> Module:
         args = [ast.literal_eval(arg) for arg in call.value.args]
         kwargs = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.value.keywords}
     except (SyntaxError, ValueError, AssertionError):
-        raise choices.bad("--args", f"expected arguments such as '5, 4, bias=False', got {text!r}") from None
+        raise refused(f"expected arguments such as '5, 4, bias=False', got {text!r}", "--args") from None
     try:
         return cls(*args, **kwargs)
     except Exception as error:
-        raise ValueError(f"{cls.__name__}({text}) raised {type(error).__name__}: {error}") from error
+        raise InputError(f"{cls.__name__}({text}) raised {type(error).__name__}: {error}") from error
 
 
 def _tensor(text: str, option: str) -> Tensor:
@@ -133,12 +135,12 @@ def _tensor(text: str, option: str) -> Tensor:
     shape, colon, kind = text.partition(":")
     sizes = choices.sizes(shape, option)
     if math.prod(sizes) > MOST_NUMBERS:
-        raise choices.bad(option, f"expected at most {MOST_NUMBERS:,} numbers, got {text!r}")
+        raise refused(f"expected at most {MOST_NUMBERS:,} numbers, got {text!r}", option)
     if not colon:
         return torch.randn(sizes, dtype=torch.float64)
     below = kind.removeprefix("int")
     if not kind.startswith("int") or not below.isdecimal() or not 1 <= int(below) < 2**63:
-        raise choices.bad(option, f"expected a shape such as 4,3 or 4,3:int10, got {text!r}")
+        raise refused(f"expected a shape such as 4,3 or 4,3:int10, got {text!r}", option)
     return torch.randint(int(below), sizes)
 
 
@@ -151,14 +153,14 @@ def _through(module: Module, inputs: Sequence[Tensor], loss: str, target: str) -
 
     if not loss:
         if target:
-            raise choices.bad("--target", "expected --loss with it")
+            raise refused("expected --loss with it", "--target")
         return None
     found = getattr(nn, loss, None)
     if not (isinstance(found, type) and issubclass(found, nn.Loss)) or found is nn.Loss:
-        raise choices.bad("--loss", f"expected a loss of plaingrad.nn such as MSELoss, got {loss!r}")
+        raise refused(f"expected a loss of plaingrad.nn such as MSELoss, got {loss!r}", "--loss")
     if target:
         return found(), _tensor(target, "--target")
     outputs = first_forward(Subject(module, inputs, {}, None, None, 0))
     if len(outputs) > 1:
-        raise choices.bad("--loss", f"expected a module with one output, got {len(outputs)}")
+        raise refused(f"expected a module with one output, got {len(outputs)}", "--loss")
     return found(), torch.randn_like(outputs[0])

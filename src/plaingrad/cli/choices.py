@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from plaingrad.cli import kinds
+from plaingrad.console import options
+from plaingrad.console.options import expect_size, refused
 
 if TYPE_CHECKING:
     from plaingrad.nn import Loss, Sequential
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_PARAMETERS = 10**9
-
 
 def sizes(text: str, option: str) -> list[int]:
     """The numbers in a text such as "25,25,25"; an empty one has none."""
-    return list(_parsed(kinds.sizes, text, option))
+    return list(_parsed(options.sizes, text, option))
 
 
 def network(sizes: Sequence[int], activation: str) -> Sequential:
@@ -32,16 +30,6 @@ def network(sizes: Sequence[int], activation: str) -> Sequential:
     name = pick({name: name for name in ACTIVATIONS}, activation, "--activation")
     expect_size(sizes)
     return multilayer_perceptron(sizes, name)
-
-
-def expect_size(sizes: Sequence[int]) -> None:
-    """Refuse linear layers that no memory holds."""
-    parameters = sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))
-    if parameters > MOST_PARAMETERS:
-        name = "-".join(map(str, sizes))
-        raise ValueError(
-            f"network {name}: expected at most {MOST_PARAMETERS:,} parameters, got {parameters:,}"
-        )
 
 
 def class_loss(name: str) -> tuple[Loss, bool]:
@@ -70,16 +58,11 @@ def schedule(name: str, optimizer: Optimizer, steps: int) -> Schedule | None:
 
 def pick(choices: Mapping[str, T], name: str, option: str) -> T:
     """The choice of that name, whatever its case, hyphens and underscores."""
-    return choices[_parsed(kinds.one_of(*choices), name, option)]
+    return choices[_parsed(options.one_of(*choices), name, option)]
 
 
 def _parsed(parse: Callable[[Any], T], text: str, option: str) -> T:
     try:
         return parse(text)
     except typer.BadParameter as error:
-        raise bad(option, error.message) from None
-
-
-def bad(option: str, problem: str) -> typer.BadParameter:
-    """The refusal of an option's value."""
-    return typer.BadParameter(problem, param_hint=f"'{option}'")
+        raise refused(error.message, option) from None

@@ -13,8 +13,9 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from plaingrad.cli.kinds import place
-from plaingrad.cli.places import placed
+from plaingrad.console.options import place
+from plaingrad.errors import InputError
+from plaingrad.files import placed
 
 # What a file of options cannot say: it is about the call itself.
 NOT_IN_FILES = ("config", "save_config", "quiet", "json", "help")
@@ -82,11 +83,12 @@ def _read(path: Path, context: typer.Context) -> dict[str, Any]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a TOML file in UTF-8 (byte {error.object[error.start]:#x})") from None
+        problem = f"not a TOML file in UTF-8 (byte {error.object[error.start]:#x})"
+        raise InputError(problem, file=path) from None
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path}: not a TOML file: {error}") from None
+        raise InputError(f"not a TOML file: {error}", file=path) from None
     except RecursionError:
-        raise ValueError(f"{path}: expected options, got values in many levels of each other") from None
+        raise InputError("expected options, got values in many levels of each other", file=path) from None
     options = {
         name: parameter
         for parameter in context.command.params
@@ -99,17 +101,16 @@ def _read(path: Path, context: typer.Context) -> dict[str, Any]:
         if name not in options:
             near = get_close_matches(name, options, n=1)
             meant = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"{path}: there is no option {key!r}{meant}")
+            raise InputError(f"there is no option {key!r}{meant}", file=path)
         parameter = options[name]
         text = _as_typed(value, parameter.multiple)
         if text is None:
-            raise ValueError(
-                f"{path}: {key}: expected a text, a number, true, false or a list, got {_shown(value)}"
-            )
+            expected = "expected a text, a number, true, false or a list"
+            raise InputError(f"{key}: {expected}, got {_shown(value)}", file=path)
         try:
             parameter.process_value(context, text)
         except typer.BadParameter as error:
-            raise ValueError(f"{path}: {key}: {error.message}") from None
+            raise InputError(f"{key}: {error.message}", file=path) from None
         found[parameter.name] = text
     return found
 

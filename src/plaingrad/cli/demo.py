@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plaingrad.cli import choices
-from plaingrad.cli.kinds import number, place
-from plaingrad.cli.output import Json, Quiet, Voice, json_text, plural
+from plaingrad.console.options import Json, Quiet, number, place, refused
+from plaingrad.console.output import Reporter, json_text, plural
 from plaingrad.files import filling
 
 if TYPE_CHECKING:
@@ -54,20 +54,18 @@ def demo(
     """
     sizes = choices.sizes(architecture, "--architecture")
     if len(sizes) < 2 or (sizes[0], sizes[-1]) != (2, 2):
-        raise choices.bad(
-            "--architecture", f"expected 2 inputs and 2 outputs as in 2,25,2, got {architecture}"
-        )
+        raise refused(f"expected 2 inputs and 2 outputs as in 2,25,2, got {architecture}", "--architecture")
     setting = Setting(sizes, activation, loss, lr, schedule, epochs, batch_size, engine)
-    voice = Voice(quiet, as_json)
+    reporter = Reporter(quiet, as_json)
     with filling(output) as folder:
         if rounds == 1:
-            facts = _show(setting, seed, folder, voice)
+            facts = _show(setting, seed, folder, reporter)
             made = "loss.png, boundary.png, history.json and model.safetensors are"
         else:
-            facts = _repeat(setting, range(seed, seed + rounds), folder, voice)
+            facts = _repeat(setting, range(seed, seed + rounds), folder, reporter)
             made = "rounds.json is"
-    voice.say(f"{made} in {output}")
-    voice.tell({**facts, "output": str(output)})
+    reporter.text(f"{made} in {output}")
+    reporter.result({**facts, "output": str(output)})
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class Outcome:
     test: dict[str, float]
 
 
-def _train(setting: Setting, seed: int, progress: Voice | None) -> Outcome:
+def _train(setting: Setting, seed: int, progress: Reporter | None) -> Outcome:
     import torch
 
     from plaingrad.data import Scale, disc, standardized
@@ -125,14 +123,14 @@ def _train(setting: Setting, seed: int, progress: Voice | None) -> Outcome:
         schedule=choices.schedule(setting.schedule, optimizer, steps),
         metrics=["error"],
         engine=setting.engine,  # type: ignore[arg-type]
-        callbacks=[ProgressBar(lines=True, console=progress.out)] if progress else [],
+        callbacks=[ProgressBar(lines=True, console=progress.stdout)] if progress else [],
         progress=False,
     )
     measured = [evaluate(model, part, loss=loss, metrics=["error"]) for part in (train, test)]
     return Outcome(model, history, scale, raw, *measured)
 
 
-def _show(setting: Setting, seed: int, folder: Path, voice: Voice) -> dict[str, Any]:
+def _show(setting: Setting, seed: int, folder: Path, reporter: Reporter) -> dict[str, Any]:
     from plaingrad.inspect import plots
     from plaingrad.interop import save
     from plaingrad.train import predict
@@ -140,16 +138,16 @@ def _show(setting: Setting, seed: int, folder: Path, voice: Voice) -> dict[str, 
     name = "-".join(map(str, setting.sizes))
     rate = f"rate {setting.lr:g}" + ("" if setting.schedule == "constant" else f" ({setting.schedule})")
     points = f"{SAMPLES:,} training and {SAMPLES:,} test points of the disc"
-    voice.say(f"network {name} ({setting.activation}) on {points}")
-    voice.say(
+    reporter.text(f"network {name} ({setting.activation}) on {points}")
+    reporter.text(
         f"{plural(setting.epochs, 'epoch')}, batch {setting.batch_size}, SGD, {rate}, "
         f"{setting.loss} loss, seed {seed}"
     )
-    outcome = _train(setting, seed, progress=voice)
+    outcome = _train(setting, seed, progress=reporter)
     for part, found in (("train", outcome.train), ("test ", outcome.test)):
-        voice.say(f"{part}  loss {found['loss']:.4f}  error {100 * found['error']:.2f} %")
+        reporter.text(f"{part}  loss {found['loss']:.4f}  error {100 * found['error']:.2f} %")
     history, scale = outcome.history, outcome.scale
-    voice.say(
+    reporter.text(
         f"{history.stopped}: {history.steps:,} steps in {history.seconds:.1f} s ({history.engine} engine)"
     )
 
@@ -176,20 +174,16 @@ def _show(setting: Setting, seed: int, folder: Path, voice: Voice) -> dict[str, 
     return {"setting": vars(setting), "seed": seed, "train": outcome.train, "test": outcome.test, **ended}
 
 
-def _repeat(setting: Setting, seeds: Sequence[int], folder: Path, voice: Voice) -> dict[str, Any]:
-    from rich.progress import track
-
+def _repeat(setting: Setting, seeds: Sequence[int], folder: Path, reporter: Reporter) -> dict[str, Any]:
     found: list[dict[str, float]] = []
-    console = voice.err
-    bar = {"description": "rounds", "transient": True, "console": console, "disable": not console.is_terminal}
-    for seed in track(seeds, **bar):  # type: ignore[arg-type]
+    for seed in reporter.track(seeds, "round"):
         outcome = _train(setting, seed, progress=None)
         if len(outcome.history) < setting.epochs:  # Ctrl-C: this round does not count
             break
         found.append(
             {"seed": seed, "train": 100 * outcome.train["error"], "test": 100 * outcome.test["error"]}
         )
-        voice.say(f"seed {seed}: error {found[-1]['train']:.2f} % train, {found[-1]['test']:.2f} % test")
+        reporter.text(f"seed {seed}: error {found[-1]['train']:.2f} % train, {found[-1]['test']:.2f} % test")
     if not found:
         raise KeyboardInterrupt
     errors = [each["test"] for each in found]
@@ -200,7 +194,7 @@ def _repeat(setting: Setting, seeds: Sequence[int], folder: Path, voice: Voice) 
         "worst": max(errors),
     }
     told = ", ".join(f"{name} {value:.2f} %" for name, value in summary.items())
-    voice.say(f"test error over {len(errors)} seeds: {told}")
+    reporter.text(f"test error over {len(errors)} seeds: {told}")
     result = {"setting": vars(setting), "test error in percent": summary, "rounds": found}
     (folder / "rounds.json").write_text(json_text(result) + "\n", encoding="utf-8")
     return result

@@ -11,6 +11,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 from plaingrad.cli.help import PlainFlags, completed
+from plaingrad.errors import InputError, MissingExtra
 from plaingrad.files import NO_SPACE
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -89,18 +90,7 @@ def _message(error: Exception) -> str:
     elif _is_fault(error):
         text = f"a fault of the program: {type(error).__name__}: {error} ({TRACEBACK}=1 shows where)"
     else:
+        if isinstance(error, InputError) and error.argument is not None:
+            error.argument = f"Invalid value for '--{error.argument.replace('_', '-')}'"
         text = error.format_message() if hasattr(error, "format_message") else str(error)
     return " ".join(text.split())
-
-
-class MissingExtra(Exception):
-    """A library that is not installed, because it comes with an extra.
-
-    Args:
-        what: what needs it.
-        library: its name.
-        extra: of plaingrad, that brings it.
-    """
-
-    def __init__(self, what: str, library: str, extra: str) -> None:
-        super().__init__(f"{what} needs {library}: pip install 'plaingrad[{extra}]'")

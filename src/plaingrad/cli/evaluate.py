@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from plaingrad.cli.kinds import place
-from plaingrad.cli.output import Json, Quiet, Voice, plural
-from plaingrad.cli.places import expect_place, placed
+from plaingrad.cli.places import expect_place
 from plaingrad.cli.predict import Data, Encoding, Format, Model, Separator
+from plaingrad.console.options import Json, Quiet, place
+from plaingrad.console.output import Reporter, plural
+from plaingrad.files import placed
 
 EXAMPLE = "Example: plaingrad evaluate out/titanic/model.safetensors later.csv --html later.html"
 
@@ -34,22 +35,22 @@ def evaluate(
     for numbers how far the predictions are off.
     """
     expect_place(html, "--html", {"MODEL": model, "DATA": data})
-    voice = Voice(quiet, json)
-    with voice.working(f"loading {model}"):
-        from plaingrad.cli.table import terminal
-        from plaingrad.cli.table.page import evaluation_page
-        from plaingrad.cli.table.pictures import of_numbers
-        from plaingrad.cli.table.rows import read_more
-        from plaingrad.cli.table.scores import Predictions, judged, quantile_of
-        from plaingrad.cli.table.source import EMPTY, mendable
-        from plaingrad.cli.table.unseen import warned
+    reporter = Reporter(quiet, json)
+    with reporter.status(f"loading {model}"):
         from plaingrad.tables.model.model import TableModel
+        from plaingrad.tables.model.rows import read_more
+        from plaingrad.tables.reading.source import EMPTY, mendable
+        from plaingrad.tables.report import terminal
+        from plaingrad.tables.report.page import evaluation_page
+        from plaingrad.tables.report.pictures import of_numbers
+        from plaingrad.tables.report.scores import Predictions, judged, quantile_of
+        from plaingrad.tables.report.unseen import warned
 
         known = TableModel.load(model)
     target = known.target
-    with voice.working(f"reading {data}"):
+    with reporter.status(f"reading {data}"):
         rows = read_more(data, target, known.columns, format, separator, encoding)
-    with voice.working("predicting"), mendable(EMPTY):
+    with reporter.status("predicting"), mendable(EMPTY):
         outputs = known.outputs(rows.encoded(known.encoder).X)
     probabilities = known.probabilities(outputs) if target.labels else None
     found = Predictions(known.places(outputs), probabilities)
@@ -61,17 +62,17 @@ def evaluate(
         "target": target.name,
         "judged_by": f"{model} judged by {plural(len(rows), 'row')} of {data}.",
         "without_target": rows.lost,
-        "unseen": warned(known.encoder, rows.frame, voice),
+        "unseen": warned(known.encoder, rows.frame, reporter),
         "test": judged(target, rows.codes, found, quantile),
     }
     if html is not None:
         pictures = {} if target.labels else of_numbers(target, rows.codes, found.places)
         with placed(html) as temporary:
             temporary.write_text(evaluation_page(facts, pictures), encoding="utf-8")
-    voice.say(f"predictions of {target.name!r} for {plural(len(rows), 'row')} of {data}")
+    reporter.text(f"predictions of {target.name!r} for {plural(len(rows), 'row')} of {data}")
     if rows.lost:
-        voice.say(f"{plural(rows.lost, 'row')} without {target.name!r} left out")
-    voice.say(*terminal.judgement(facts["test"]))
+        reporter.text(f"{plural(rows.lost, 'row')} without {target.name!r} left out")
+    reporter.text(*terminal.judgement(facts["test"]))
     if html is not None:
-        voice.say(f"the page is {html}")
-    voice.tell(facts)
+        reporter.text(f"the page is {html}")
+    reporter.result(facts)

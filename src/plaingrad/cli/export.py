@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plaingrad.cli.errors import MissingExtra
-from plaingrad.cli.output import Json, Quiet, Voice, json_text
-from plaingrad.cli.places import expect_place, placed
+from plaingrad.cli.places import expect_place
 from plaingrad.cli.predict import Model
+from plaingrad.console.options import Json, Quiet
+from plaingrad.console.output import Reporter, json_text
+from plaingrad.errors import InputError, MissingExtra
+from plaingrad.files import placed
 
 if TYPE_CHECKING:
     from plaingrad.module import Module
@@ -37,7 +39,7 @@ def export(
     in the target's own units of the output, is told by the JSON file.
     """
     if output.suffix.lower() != ".onnx":
-        raise ValueError(f"{output}: expected a file with the suffix .onnx")
+        raise InputError(f"{output}: expected a file with the suffix .onnx")
     beside = output.with_suffix(".json")
     for path in (output, beside):
         expect_place(path, "FILE.onnx", {"MODEL": model})
@@ -68,15 +70,15 @@ def export(
             raise MissingExtra("export", "onnx", "onnx") from None
         facts = _told(known, name, json.loads(known.encoder.to_bytes()))
         told.write_text(json_text(facts) + "\n", encoding="utf-8")
-    voice = Voice(quiet, as_json)
-    voice.say(
+    reporter = Reporter(quiet, as_json)
+    reporter.text(
         f"input {INPUT!r}: float32 (batch, {len(known.encoder.names_)}), the encoded columns",
         f"output {name!r}: {facts['output']['is']}",
         "left out of the graph: the encoding of the columns"
         + ("" if known.target.labels else ", and the target's own units"),
         f"the graph is {output}; how to use it tells {beside}",
     )
-    voice.tell({"graph": str(output), "beside": str(beside), **facts})
+    reporter.result({"graph": str(output), "beside": str(beside), **facts})
 
 
 def _expect_own(path: Path) -> None:
@@ -88,7 +90,7 @@ def _expect_own(path: Path) -> None:
     except (ValueError, RecursionError):
         found = None
     if not (isinstance(found, dict) and set(TOLD) <= set(found)):
-        raise ValueError(
+        raise InputError(
             f"{path}: expected what an earlier export has written, or no such file, "
             "for it would be replaced; choose another name"
         )

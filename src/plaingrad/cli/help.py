@@ -8,6 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from plaingrad.errors import InputError
+
 COMPLETION = ("--show-completion", "--install-completion")
 SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 PROGRAM, VARIABLE = "plaingrad", "_PLAINGRAD_COMPLETE"
@@ -35,7 +37,7 @@ def completed(arguments: Sequence[str]) -> bool:
     Without a name, typer looks which shell has called, and it ignores a name.
 
     Raises:
-        ValueError: there is no completion for this shell.
+        InputError: there is no completion for this shell.
     """
     arguments = [word for argument in arguments for word in argument.split("=", 1)]
     if len(arguments) != 2 or arguments[0] not in COMPLETION:
@@ -44,7 +46,7 @@ def completed(arguments: Sequence[str]) -> bool:
 
     option, shell = arguments
     if shell not in SHELLS:
-        raise ValueError(f"{option}: expected one of {', '.join(SHELLS)}; got {shell!r}")
+        raise InputError(f"{option}: expected one of {', '.join(SHELLS)}; got {shell!r}")
     if option == "--show-completion":
         print(get_completion_script(prog_name=PROGRAM, complete_var=VARIABLE, shell=shell))
     else:

@@ -6,14 +6,15 @@ import json as json_module
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from plaingrad.cli.output import Json, Quiet, Voice
 from plaingrad.cli.predict import Model
+from plaingrad.console.options import Json, Quiet
+from plaingrad.console.output import Reporter
 
 if TYPE_CHECKING:
-    from plaingrad.cli.table.grids import Grid
     from plaingrad.interop import ModelFile
     from plaingrad.module import Module
     from plaingrad.tables.model.model import TableModel
+    from plaingrad.tables.report.grids import Grid
 
 EXAMPLE = "Example: plaingrad info out/titanic/model.safetensors"
 LONGEST = 200  # characters of a fact that nothing is known of
@@ -27,10 +28,10 @@ def info(model: Model, quiet: Quiet = False, json: Json = False) -> None:
     stands under "facts".
     """
     from plaingrad import interop
-    from plaingrad.cli.table import terminal
     from plaingrad.estimators import MLPClassifier, MLPRegressor
     from plaingrad.estimators.saved import holds_estimator
     from plaingrad.tables.model.model import TableModel, holds_table
+    from plaingrad.tables.report import terminal
 
     file = interop.load(model)
     found = {
@@ -43,10 +44,10 @@ def info(model: Model, quiet: Quiet = False, json: Json = False) -> None:
     if holds_estimator(file):
         kinds: dict[Any, Any] = {each._class: each for each in (MLPClassifier, MLPRegressor)}
         owner = kinds.get(str(file.facts.get("estimator")), MLPClassifier).load(model)
-    voice = Voice(quiet, json)
+    reporter = Reporter(quiet, json)
     for shown in _shown(file, found, owner):
-        voice.say(shown if isinstance(shown, str) else terminal.drawn(shown))
-    voice.tell({**found, "facts": file.facts})
+        reporter.text(shown if isinstance(shown, str) else terminal.drawn(shown))
+    reporter.result({**found, "facts": file.facts})
 
 
 def layers(module: Module) -> list[dict[str, Any]]:
@@ -68,10 +69,10 @@ def _leaves(module: Module, name: str) -> list[tuple[str, Module]]:
 
 def _shown(file: ModelFile, found: Mapping[str, Any], owner: Any) -> Iterator[str | Grid]:
     """For people: what was found, and what the file says of itself."""
-    from plaingrad.cli.table.grids import Grid
     from plaingrad.estimators.saved import FACTS
     from plaingrad.tables.model.facts import KNOWN
     from plaingrad.tables.model.model import STRUCTURE, TableModel
+    from plaingrad.tables.report.grids import Grid
 
     rows = [
         [
@@ -114,7 +115,7 @@ def _brief(value: Any) -> str:
 def _of_table(table: TableModel) -> Iterator[str | Grid]:
     from dataclasses import asdict
 
-    from plaingrad.cli.table.grids import Grid, columns_grid, loss_rows, scores_grid
+    from plaingrad.tables.report.grids import Grid, columns_grid, loss_rows, scores_grid
 
     target, facts = table.target, table.facts
     into = f" into {', '.join(target.class_names[:20])}" if target.labels else ""
@@ -132,8 +133,8 @@ def _of_table(table: TableModel) -> Iterator[str | Grid]:
 
 
 def _of_estimator(estimator: Any, facts: Mapping[str, Any]) -> Iterator[str | Grid]:
-    from plaingrad.cli.table.grids import Grid
     from plaingrad.tables.model.model import some
+    from plaingrad.tables.report.grids import Grid
 
     into = ""
     if hasattr(estimator, "classes_"):
@@ -157,7 +158,7 @@ def _brief_value(value: Any) -> str:
 
 
 def _history(history: Mapping[str, Any], best: int | None) -> Grid:
-    from plaingrad.cli.table.grids import Grid, number
+    from plaingrad.tables.report.grids import Grid, number
 
     columns = {name: values for name, values in history["epochs"].items() if name != "seconds"}
     count = len(history["epochs"].get("loss", []))

@@ -1,22 +1,24 @@
-"""Where files are to be written."""
+"""Paths that a command shall write to."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from plaingrad.cli.choices import bad
-from plaingrad.cli.table.source import STANDARD
-from plaingrad.files import replacing
+from plaingrad.console.options import refused
+from plaingrad.errors import error_fields
+from plaingrad.tables.reading.source import STANDARD, is_stream
+
+FORMAT_HINT = "--output-format tells the format whatever the suffix"
 
 Files = Mapping[str, Path | None]
 
 
 def expect_place(path: Path | None, option: str, others: Files) -> None:
-    """Say before any work is done that a file could not be written, or is another of the command's.
+    """Refuse before any work is done a file that could not be written, or is another of the command's.
 
     Args:
         path: the file; None is none.
@@ -43,15 +45,36 @@ def expect_other(path: Path, option: str, others: Files) -> None:
     """Refuse a file that is one of the others, however their paths are spelt; arguments as above."""
     for name, other in others.items():
         if other is not None and _same(path, other):
-            raise bad(option, f"expected another file than {name}, got {path}")
+            raise refused(f"expected another file than {name}, got {path}", option)
 
 
-@contextmanager
-def placed(path: Path) -> Iterator[Path]:
-    """As `replacing`, with the folder made if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        yield temporary
+def expect_writable(path: Path, format: str | None, reads: Files) -> None:
+    """Refuse before any work is done what could not be written.
+
+    Args:
+        path: the file.
+        format: whatever its suffix.
+        reads: files that it must not replace, by the options that name them.
+
+    Raises:
+        InputError: the suffix names no format, or the file is one of those that are read.
+        OSError: the path is a folder, or its folder cannot be made or written to.
+    """
+    from plaingrad.tables.writing import format_of
+
+    if path == STANDARD:
+        return
+    with error_fields(hint=FORMAT_HINT):
+        format_of(path, format)
+    if is_stream(path):
+        expect_other(path, "--output", reads)
+    else:
+        expect_place(path, "--output", reads)
+
+
+def standard(path: Path) -> Path:
+    """The path of an output, by "-" where it is one of the other names of standard output."""
+    return STANDARD if str(path) in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else path
 
 
 def _same(path: Path, other: Path) -> bool:

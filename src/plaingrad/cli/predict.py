@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plaingrad.cli.kinds import character, encoding, one_of, place
-from plaingrad.cli.output import Json, Quiet, Voice, plural
-from plaingrad.cli.table.settings import FORMATS
+from plaingrad.cli.places import expect_writable, standard
+from plaingrad.console.options import Json, Quiet, character, one_of, place
+from plaingrad.console.output import Reporter, plural
+from plaingrad.errors import InputError
+from plaingrad.tables.settings import FORMATS, encoding
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,37 +94,37 @@ def predict(
     model with class weights the prediction follows the weights, and need
     not be the most probable class.
     """
-    voice = Voice(quiet, json)
-    with voice.working(f"loading {model}"):
+    reporter = Reporter(quiet, json)
+    with reporter.status(f"loading {model}"):
         import pandas as pd
 
-        from plaingrad.cli.table.source import EMPTY, STANDARD, mendable, named
-        from plaingrad.cli.table.unseen import warned
-        from plaingrad.cli.table.writing import expect_writable, standard, write_frame
         from plaingrad.tables.model.model import TableModel
+        from plaingrad.tables.reading.source import EMPTY, STANDARD, mendable, named
+        from plaingrad.tables.report.unseen import warned
+        from plaingrad.tables.writing import write_frame
 
         output = standard(output)
         expect_writable(output, output_format, {"MODEL": model, "DATA": data})
         known = TableModel.load(model)
-    with voice.working(f"reading {data}"):
+    with reporter.status(f"reading {data}"):
         frame = _read(data, known, format, separator, encoding, list(keep or []), keep_all)
-    with voice.working("predicting"), mendable(EMPTY), named(data):
+    with reporter.status("predicting"), mendable(EMPTY), named(data):
         found = known.predict(frame)
-    strange = warned(known.encoder, frame, voice)
+    strange = warned(known.encoder, frame, reporter)
     kept = list(frame.columns) if keep_all else list(keep or [])
     twice = [name for name in kept if name in found.columns]
     if twice:
-        raise ValueError(f"--keep: a column {twice[0]!r} is written already; rename it")
+        raise InputError(f"--keep: a column {twice[0]!r} is written already; rename it")
     facts = {"target": known.target.name, "rows": len(frame), "unseen": strange}
     if json and output == STANDARD:
-        voice.tell({**facts, **found.to_dict("list")})
+        reporter.result({**facts, **found.to_dict("list")})
         return
-    with voice.working("writing") if output != STANDARD else nullcontext():
+    with reporter.status("writing") if output != STANDARD else nullcontext():
         write_frame(pd.concat([frame[kept], found], axis=1), output, output_format)
     if output != STANDARD:
         are = "is" if len(frame) == 1 else "are"
-        voice.say(f"{plural(len(frame), 'prediction')} of {known.target.name!r} {are} in {output}")
-        voice.tell({**facts, "output": str(output)})
+        reporter.text(f"{plural(len(frame), 'prediction')} of {known.target.name!r} {are} in {output}")
+        reporter.result({**facts, "output": str(output)})
 
 
 def _read(
@@ -134,9 +136,9 @@ def _read(
     keep: list[str],
     keep_all: bool,
 ) -> pd.DataFrame:
-    from plaingrad.cli.table.source import located, repeated
     from plaingrad.tables import read_frame
     from plaingrad.tables.errors import expect_columns
+    from plaingrad.tables.reading.source import located, repeated
 
     with located(path, format) as file:
         frame = read_frame(file, format=format, separator=separator, encoding=encoding, empty=True)

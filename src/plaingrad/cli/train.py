@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from plaingrad.cli.config import Config, SaveConfig, save_options, with_options
-from plaingrad.cli.output import Json, Quiet, Voice
 from plaingrad.cli.places import expect_other, expect_place
-from plaingrad.cli.table.settings import FILES, STUDY, Settings
-from plaingrad.cli.table.source import STANDARD
+from plaingrad.console.options import Json, Quiet
+from plaingrad.console.output import Reporter
 from plaingrad.files import filling
+from plaingrad.tables.reading.source import STANDARD
+from plaingrad.tables.settings import FILES, STUDY, Settings
 
 EXAMPLE = "Example: plaingrad train titanic.csv --target survived -o out/titanic"
 
@@ -41,14 +42,14 @@ def train(
     settings.expect_sound()
     output = settings.output or Path("out", "table" if data == STANDARD else data.name.split(".")[0])
     _expect_places(data, settings, output, config, save_config)
-    voice = Voice(quiet, json)
-    with voice.working("starting"):  # the libraries take a while
-        from plaingrad.cli.table.run import run
+    reporter = Reporter(quiet, json)
+    with reporter.status("starting"):  # the libraries take a while
+        from plaingrad.tables.run import run
     with filling(output):  # said before the table is read, if that is no place for it
-        facts = run(data, settings, output, voice)
+        facts = run(data, settings, output, reporter)
     if save_config is not None:
         save_options(save_config, {"data": data}, settings)
-    voice.tell({**facts, "output": str(output)})
+    reporter.result({**facts, "output": str(output)})
 
 
 def _expect_places(

@@ -13,44 +13,61 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from plaingrad.errors import InputError
+
 DAMAGE = (
     *(EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, csv.Error, pa.ArrowException),
     *(NotImplementedError, RuntimeError),  # of zip archives: an unknown method, a password
     *(MemoryError, OverflowError),  # of absurd sizes
 )
-MOST_TOLD = 1000
+LONGEST_MESSAGE = 1000
+
+
+class FormatError(InputError):
+    """A file whose name does not tell its format."""
+
+
+class EncodingError(InputError):
+    """A text in another encoding than expected."""
+
+
+class BinaryFileError(InputError):
+    """Something else than text, where text was expected."""
 
 
 @contextmanager
 def naming(path: Path, what: str) -> Iterator[None]:
-    """Let every error tell the file and what it was expected to be.
+    """Give every error the file, and those of libraries what it was expected to be.
 
     Args:
         path: the file that is read.
         what: what it should hold, as in "a Parquet file".
 
     Raises:
-        ValueError: the block found that the file cannot be used; the message is one line.
+        InputError: the file cannot be used.
         OSError: the system does not let the file be read.
     """
     try:
         yield
+    except InputError as error:
+        error.file = error.file or path
+        raise
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not {what} in UTF-8 (byte {error.object[error.start]:#x})") from None
+        raise InputError(f"not {what} in UTF-8 (byte {error.object[error.start]:#x})", file=path) from None
     except DAMAGE as error:
-        raise ValueError(f"{path}: not {what}, or a damaged one: {_line(error)}") from None
+        raise InputError(f"not {what}, or a damaged one: {_line(error)}", file=path) from None
     except OSError as error:
         if error.errno is not None and error.filename is not None:
             raise
-        raise ValueError(f"{path}: not {what}, or a damaged one: {_line(error)}") from None
+        raise InputError(f"not {what}, or a damaged one: {_line(error)}", file=path) from None
     except ValueError as error:
-        raise ValueError(f"{path}: {_line(error)}") from None
+        raise InputError(_line(error), file=path) from None
 
 
 def _line(error: BaseException) -> str:
-    """An error's message in one line."""
-    told = " ".join(str(error).split()) or type(error).__name__
-    return told if len(told) <= MOST_TOLD else told[:MOST_TOLD] + "..."
+    """The message of a library's error, in one line of bounded length."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    return message if len(message) <= LONGEST_MESSAGE else message[:LONGEST_MESSAGE] + "..."
 
 
 def listed(names: Iterable[object], most: int = 20) -> str:
@@ -67,7 +84,7 @@ def expect_column(name: str, columns: list[str]) -> None:
     near = get_close_matches(name, columns, n=1, cutoff=0.5)
     near = near or [other for other in columns if other.lower() == name.lower()]
     suggestion = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"there is no column {name!r}; {suggestion}columns: {listed(columns)}")
+    raise InputError(f"there is no column {name!r}; {suggestion}columns: {listed(columns)}")
 
 
 def expect_columns(needed: Iterable[str], columns: list[str]) -> None:
@@ -76,15 +93,15 @@ def expect_columns(needed: Iterable[str], columns: list[str]) -> None:
     if len(lacking) == 1:
         expect_column(lacking[0], columns)
     if lacking:
-        raise ValueError(f"there are no columns {listed(lacking, 5)}; columns: {listed(columns)}")
+        raise InputError(f"there are no columns {listed(lacking, 5)}; columns: {listed(columns)}")
 
 
 def expect_names(names: list[str]) -> None:
     """Refuse columns without a name, and names that stand twice."""
     for i, name in enumerate(names):
         if not name.strip():
-            raise ValueError(f"column {i + 1} has no name (was the index of a table written along?)")
+            raise InputError(f"column {i + 1} has no name (was the index of a table written along?)")
     seen: set[str] = set()
     twice = dict.fromkeys(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
     if twice:
-        raise ValueError(f"expected distinct column names, got {listed(twice)} more than once")
+        raise InputError(f"expected distinct column names, got {listed(twice)} more than once")

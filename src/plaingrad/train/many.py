@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from plaingrad.console.progress import progress_line
 from plaingrad.data import Dataset
 from plaingrad.data.checks import expect_positive
 from plaingrad.module import Module, ModuleError
@@ -272,8 +272,7 @@ def bar(trials: Sequence[Trial], wanted: bool) -> Iterator[Any]:
     if not (wanted and console.is_terminal):
         yield lambda: None
         return
-    columns = BarColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.description}")
-    with Progress(*columns, console=console, refresh_per_second=4) as shown:
+    with progress_line(console, "epoch", transient=False) as shown:
         task = shown.add_task("", total=sum(trial.options["epochs"] for trial in trials))
 
         def look() -> None:

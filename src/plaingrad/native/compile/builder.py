@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from plaingrad.console.progress import progress_line
 from plaingrad.native.interrupt import Interrupt
 
 KERNELS = Path(__file__).parent.parent / "kernels"
@@ -195,8 +195,7 @@ def _awaited(process: subprocess.Popen[str], seconds: float, verbose: bool) -> s
     console = Console(stderr=True)
     if not console.is_terminal:  # a log, which has no use for what is to be overwritten
         console.print("compiling the network", highlight=False)
-    columns = SpinnerColumn(), TextColumn("compiling the network"), TimeElapsedColumn()
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    with progress_line(console, "compiling the network", counted=False) as progress:
         progress.add_task("", total=None)
         return process.communicate(timeout=seconds)[0]
 

@@ -13,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plaingrad.errors import InputError
+
 Form = Literal["number", "boolean", "date", "text"]
 
 MOST_SHOWN = 40
@@ -21,26 +23,22 @@ DATES = (datetime.date, np.datetime64)
 SCALARS = (str, bool, np.bool_, *NUMBERS, *DATES, datetime.time, pd.Interval)
 
 
-class MisfitError(ValueError):
+class MisfitError(InputError):
     """A value that is not what its column holds.
 
-    Attributes:
-        row: where it is, counted from 0.
+    Args:
+        row: the value's row, from 0.
         expected: what the column holds.
         got: the value.
     """
 
-    def __init__(self, row: int, expected: str, got: object) -> None:
-        super().__init__(f"row {row + 1}: expected {expected}, got {got!r}")
-        self.row, self.expected, self.got = row, expected, got
+    row: int
 
-    def within(self, name: str, start: int = 0) -> ValueError:
-        """The error as it is told of a column, of which the rows before ``start`` were seen before."""
-        shown = repr(self.got)
+    def __init__(self, row: int, expected: str, got: object) -> None:
+        shown = repr(got)
         shown = shown if len(shown) <= MOST_SHOWN else shown[:MOST_SHOWN] + "..."
-        return ValueError(
-            f"column {name!r}: expected {self.expected}, got {shown} in row {start + self.row + 1}"
-        )
+        super().__init__(f"expected {expected}, got {shown}", row=row)
+        self.args = (row, expected, got)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from plaingrad.errors import InputError
 from plaingrad.saving.state import Fields
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.dateformat import FORMATS, ISO
@@ -96,7 +97,7 @@ class DateEncoder:
         fields.expect_only("format", "mean", "deviation", "cycles", "indicator")
         format, cycles = fields.text("format"), fields.texts("cycles")
         if format not in (ISO, *FORMATS) or not set(cycles) <= set(CYCLES):
-            raise ValueError(f"{fields.place}: unknown format {format!r} or cycles {cycles}")
+            raise InputError(f"{fields.place}: unknown format {format!r} or cycles {cycles}")
         mean, deviation = fields.number("mean"), fields.scale("deviation")
         return cls(format, mean, deviation, cycles, fields.truth("indicator"))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +16,7 @@ from narwhals.exceptions import NarwhalsError
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from plaingrad.errors import InputError
 from plaingrad.saving.state import Fields
 from plaingrad.tables.columns.choosing import ENCODERS, ColumnEncoder, LeftOut, chosen
 from plaingrad.tables.columns.column import Column, MisfitError
@@ -85,21 +87,19 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             formats: by column, how other tables write numbers that have been read already here.
 
         Raises:
-            ValueError: a column cannot be used, or none can; one line that names column and row.
+            InputError: a column cannot be used, or none can; one line that names column and row.
         """
         if not isinstance(self.max_levels, int) or self.max_levels < 1:
-            raise ValueError(f"max_levels: expected an integer of at least 1, got {self.max_levels!r}")
+            raise InputError(f"max_levels: expected an integer of at least 1, got {self.max_levels!r}")
         columns = _Columns(frame)
         if not columns.rows:
-            raise ValueError("the table has no rows")
+            raise InputError("the table has no rows")
         encoders: dict[str, ColumnEncoder | LeftOut] = {}
         missing = {}
         for name in columns.names:
-            try:
+            with _in_column(name):
                 column = columns.column(name)
                 encoders[name] = chosen(column, name, self.max_levels, self.embedding, formats.get(name))
-            except MisfitError as error:
-                raise error.within(name) from None
             missing[name] = int(column.missing().sum())
         self._set(encoders, missing)
         return self
@@ -108,7 +108,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         used = {name: encoder for name, encoder in encoders.items() if not isinstance(encoder, LeftOut)}
         if not used:
             reasons = [f"{name!r} ({encoder.told})" for name, encoder in list(encoders.items())[:5]]
-            raise ValueError(f"no column can be used: {', '.join(reasons)}")
+            raise InputError(f"no column can be used: {', '.join(reasons)}")
         self.encoders_, self.missing_, self.used_ = encoders, missing, used
         self.feature_names_in_ = np.array(list(encoders), dtype=object)
         self.n_features_in_ = len(encoders)
@@ -132,24 +132,22 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             float32 ``(rows, features)``, finite.
 
         Raises:
-            ValueError: a column is missing, or a value is not what its column holds; one line that names
+            InputError: a column is missing, or a value is not what its column holds; one line that names
                 column and row.
         """
         check_is_fitted(self)
         columns = _Columns(frame)
         lacking = [name for name in self.used_ if name not in columns.names]
         if lacking:
-            raise ValueError(f"expected the columns that were fitted, {listed(lacking)} missing")
+            raise InputError(f"expected the columns that were fitted, {listed(lacking)} missing")
         matrix = np.empty((columns.rows, len(self.names_)), np.float32)
         for start in range(0, columns.rows, CHUNK):
             rows = slice(start, min(start + CHUNK, columns.rows))
             place = 0
             for name, encoder in self.used_.items():
                 width = len(encoder.suffixes())
-                try:
+                with _in_column(name, start):
                     encoder.fill(columns.column(name, rows), matrix[rows, place : place + width])
-                except MisfitError as error:
-                    raise error.within(name, start) from None
                 place += width
             if progress:
                 progress(rows.stop)
@@ -200,14 +198,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Nothing but JSON is read, and no name in it is looked up anywhere but in the table of encoders.
 
         Raises:
-            ValueError: these are not such bytes, or of a newer format.
+            InputError: these are not such bytes, or of a newer format.
         """
         try:
             state = Fields(json.loads(data.decode("utf-8")), "table encoder")
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"table encoder: expected JSON: {error}") from None
+            raise InputError(f"table encoder: expected JSON: {error}") from None
         if state.count("format") != FORMAT:
-            raise ValueError(f"table encoder: expected format {FORMAT}, got {state.count('format')}")
+            raise InputError(f"table encoder: expected format {FORMAT}, got {state.count('format')}")
         state.expect_only("format", "max_levels", "embedding", "columns")
         found = cls(max_levels=state.count("max_levels"), embedding=state.truth("embedding"))
         encoders: dict[str, ColumnEncoder | LeftOut] = {}
@@ -216,7 +214,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             fields = Fields(item, "table encoder: column")
             name = fields.text("name")
             if name in encoders:
-                raise ValueError(f"table encoder: column {name!r} stands twice")
+                raise InputError(f"table encoder: column {name!r} stands twice")
             encoders[name], missing[name] = _restored(fields, name), fields.count("missing")
         found._set(encoders, missing)
         return found
@@ -229,8 +227,19 @@ def _restored(fields: Fields, name: str) -> ColumnEncoder | LeftOut:
     fields.expect_only("name", "missing", "encoder", "state")
     kind = fields.text("encoder")
     if kind not in ENCODERS:
-        raise ValueError(f"table encoder: column {name!r}: unknown encoder {kind!r}")
+        raise InputError(f"table encoder: column {name!r}: unknown encoder {kind!r}")
     return ENCODERS[kind].from_dict(Fields(fields.value("state"), f"table encoder: column {name!r}"))
+
+
+@contextmanager
+def _in_column(name: str, start: int = 0) -> Iterator[None]:
+    """Give errors about a value its column and, after the ``start`` rows before, its row."""
+    try:
+        yield
+    except MisfitError as error:
+        error.column = name
+        error.row += start
+        raise
 
 
 class _Columns:
@@ -239,7 +248,7 @@ class _Columns:
     def __init__(self, frame: Any) -> None:
         if isinstance(frame, np.ndarray):
             if frame.ndim != 2:
-                raise ValueError(f"expected a matrix (rows, columns), got shape {frame.shape}")
+                raise InputError(f"expected a matrix (rows, columns), got shape {frame.shape}")
             frame = pd.DataFrame(frame, columns=[f"x{i}" for i in range(frame.shape[1])])
         if isinstance(frame, pd.DataFrame):
             names = [str(name) for name in frame.columns]
@@ -249,12 +258,12 @@ class _Columns:
         try:
             self.frame = nw.from_native(frame, eager_only=True)
         except (TypeError, NarwhalsError):
-            raise ValueError(f"expected a pandas or polars data frame, got {type(frame).__name__}") from None
+            raise InputError(f"expected a pandas or polars data frame, got {type(frame).__name__}") from None
         self.names = self.frame.columns
         expect_names(self.names)
         self.rows = len(self.frame)
         if not self.names:
-            raise ValueError("the table has no columns")
+            raise InputError("the table has no columns")
 
     def column(self, name: str, rows: slice = slice(None)) -> Column:
         return Column.of(self.frame[name][rows].to_pandas())

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plaingrad.errors import InputError
 from plaingrad.saving.state import Fields
 from plaingrad.tables.reading.missing import without_words
 
@@ -86,14 +87,14 @@ class NumberFormat:
         """From plain data.
 
         Raises:
-            ValueError: a field is missing, unknown or of another kind.
+            InputError: a field is missing, unknown or of another kind.
         """
         fields.expect_only("group", "decimal", "unit")
         group, decimal, unit = (fields.text(name) for name in ("group", "decimal", "unit"))
         known = unit in ("", "%") or (len(unit) == 1 and unicodedata.category(unit) == "Sc")
         if group not in GROUPS or decimal not in DECIMALS or group == decimal or not known:
             told = f"group {group!r:.9}, decimal {decimal!r:.9}, unit {unit!r:.9}"
-            raise ValueError(f"{fields.place}: unknown format of numbers: {told}")
+            raise InputError(f"{fields.place}: unknown format of numbers: {told}")
         return cls(group, decimal, unit)
 
 

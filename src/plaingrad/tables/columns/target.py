@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from plaingrad.errors import InputError, error_fields
 from plaingrad.saving.state import Fields
 from plaingrad.tables.columns.column import Column, MisfitError, text_of
 from plaingrad.tables.columns.dateformat import date_format
@@ -62,10 +63,10 @@ class Target:
                 are classes, any other numbers a quantity.
 
         Raises:
-            ValueError: it cannot be predicted; one line that says why, and in which row.
+            InputError: it cannot be predicted; one line that says why, and in which row.
         """
         if task not in (None, "classification", "regression"):
-            raise ValueError(f"task: expected 'classification' or 'regression', got {task!r}")
+            raise InputError(f"task: expected 'classification' or 'regression', got {task!r}")
         name = name or _name(values)
         column = _column(values, name)
         format = PLAIN
@@ -73,15 +74,16 @@ class Target:
             column, format = _written(column, name, task)
         missing = column.missing()
         if missing.all():
-            raise ValueError(f"the target {name!r} has no value")
+            raise InputError(f"the target {name!r} has no value")
         if column.form == "date" or (column.form == "text" and date_format(column.levels)):
-            raise ValueError(f"expected the target {name!r} to be classes or numbers, got dates")
+            raise InputError(f"expected the target {name!r} to be classes or numbers, got dates")
         if column.form == "number":
-            _numbers(column, name)  # which refuses infinite ones
+            with error_fields(column=name):
+                as_numbers(column)  # which refuses infinite ones
         if task == "regression" and column.form != "number":
             first = int((~missing).argmax())
             got = column.text(first) if column.form == "text" else bool(column.values[first])
-            raise ValueError(f"regression needs a numeric target, got {got!r} in {name!r}")
+            raise InputError(f"regression needs a numeric target, got {got!r} in {name!r}")
         present = column.values[~missing]
         decided, reason = (task, "as asked for") if task else _decided(column, present, name)
         lost = int(missing.sum())
@@ -109,19 +111,17 @@ class Target:
             The classes' places in ``labels``, int64 ``(n,)``; or standardised values, float32 ``(n, 1)``.
 
         Raises:
-            ValueError: a value is missing, no number, or a class that is not known; one line that names the
+            InputError: a value is missing, no number, or a class that is not known; one line that names the
                 row.
         """
         column = _column(values, self.name)
         if column.missing().any():
             row = int(column.missing().argmax())
-            raise ValueError(f"the target {self.name!r} is missing in row {row + 1}")
-        try:
+            raise InputError(f"the target {self.name!r} is missing", row=row)
+        with error_fields(column=self.name):
             if self.task == "classification":
                 return self._codes(column)
             numbers = as_numbers(column, self.format)
-        except MisfitError as error:
-            raise error.within(self.name) from None
         return Standard(self.mean, self.deviation).apply(numbers).astype(np.float32)[:, None]
 
     def _codes(self, column: Column) -> np.ndarray:
@@ -160,20 +160,20 @@ class Target:
         """From plain data.
 
         Raises:
-            ValueError: a field is missing, unknown or of the wrong type.
+            InputError: a field is missing, unknown or of the wrong type.
         """
         fields = Fields(data, "target")
         fields.expect_only(*cls.__dataclass_fields__)
         task, labels = fields.text("task"), fields.items("labels")
         kinds = {type(label) for label in labels}
         if task not in ("classification", "regression") or (task == "classification") != (len(labels) > 1):
-            raise ValueError(f"target: expected a task with its classes, got {task!r} with {len(labels)}")
+            raise InputError(f"target: expected a task with its classes, got {task!r} with {len(labels)}")
         if not kinds <= {bool} and not kinds <= {str} and not kinds <= {int, float}:
-            raise ValueError("target: expected labels to be all strings, all truth values or all numbers")
+            raise InputError("target: expected labels to be all strings, all truth values or all numbers")
         if not all(isinstance(label, str) or abs(label) < np.inf for label in labels):
-            raise ValueError("target: expected finite labels")
+            raise InputError("target: expected finite labels")
         if len({text_of(label) for label in labels}) < len(labels):
-            raise ValueError("target: expected distinct labels")
+            raise InputError("target: expected distinct labels")
         return cls(
             fields.text("name"),
             task,  # type: ignore[arg-type]
@@ -196,15 +196,14 @@ def _column(values: Any, name: str) -> Column:
         values = pd.Series(values)
     try:
         series = nw.from_native(values, series_only=True).to_pandas()
-        column = Column.of(series)
     except TypeError:
-        raise ValueError(f"expected a pandas or polars series, got {type(values).__name__}") from None
-    except MisfitError as error:
-        raise error.within(name) from None
-    if column.form == "text" and not column.declared and len(column.levels):
-        kind = typed(pa.chunked_array([column.levels])).type
-        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-            return Column("number", _numbers(column, name), column.levels)
+        raise InputError(f"expected a pandas or polars series, got {type(values).__name__}") from None
+    with error_fields(column=name):
+        column = Column.of(series)
+        if column.form == "text" and not column.declared and len(column.levels):
+            kind = typed(pa.chunked_array([column.levels])).type
+            if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+                return Column("number", as_numbers(column), column.levels)
     return column
 
 
@@ -221,13 +220,6 @@ def _written(column: Column, name: str, task: Task | None) -> tuple[Column, Numb
     if task is None and _decided(found, present, name)[0] == "classification":
         return column, PLAIN
     return found, format
-
-
-def _numbers(column: Column, name: str) -> np.ndarray:
-    try:
-        return as_numbers(column)
-    except MisfitError as error:
-        raise error.within(name) from None
 
 
 def _decided(column: Column, present: np.ndarray, name: str) -> tuple[Task, str]:
@@ -254,24 +246,25 @@ def _labels(column: Column, name: str) -> list[Label]:
         whole = (values % 1 == 0).all()
         labels = [int(value) if whole else float(value) for value in values]
     if len(labels) == 1:
-        raise ValueError(f"expected two classes or more in the target {name!r}, got only {str(labels[0])!r}")
+        raise InputError(f"expected two classes or more in the target {name!r}, got only {str(labels[0])!r}")
     single = np.flatnonzero(counts == 1)
     if len(single):
         row = int((column.values == values[single[0]]).argmax())
-        more = f" (and {len(single) - 1} other classes have one row)" if len(single) > 1 else ""
-        raise ValueError(
-            f"expected at least two rows of each class of {name!r}, got one of {str(labels[single[0]])!r} "
-            f"in row {row + 1}{more}"
+        more = f" and of {len(single) - 1} other classes, the first" if len(single) > 1 else ""
+        raise InputError(
+            f"expected at least two rows of each class of {name!r}, "
+            f"got one of {str(labels[single[0]])!r}{more}",
+            row=row,
         )
     return sorted(labels)
 
 
 def _measured(present: np.ndarray, name: str) -> Standard:
     if present.min() == present.max():
-        raise ValueError(f"expected the target {name!r} to vary, got {present[0]} in every row")
+        raise InputError(f"expected the target {name!r} to vary, got {present[0]} in every row")
     largest = np.abs(present).max()
     if not SMALLEST <= largest <= LARGEST:
-        raise ValueError(
+        raise InputError(
             f"expected the target {name!r} in other units: its largest absolute value {largest:.3g} "
             f"is not between {SMALLEST:g} and {LARGEST:g}, so that squares can be computed"
         )

@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
+from plaingrad.errors import InputError
 from plaingrad.saving.state import Fields, matrix_text
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.meaning import as_texts
@@ -89,7 +90,7 @@ class TextEncoder:
         fields.expect_only("weights", "components", "indicator")
         weights = fields.matrix("weights", BUCKETS)
         if len(weights) != 1:
-            raise ValueError(f"{fields.place}: expected {BUCKETS} weights, got {weights.size}")
+            raise InputError(f"{fields.place}: expected {BUCKETS} weights, got {weights.size}")
         return cls(weights, fields.matrix("components", BUCKETS), fields.truth("indicator"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from plaingrad.errors import InputError
 from plaingrad.saving.schema import HISTORY, Expect, each_of, number_or_null, object_of
 from plaingrad.saving.state import Fields
 from plaingrad.tables import TableEncoder, Target
@@ -21,7 +22,7 @@ def expect_facts(facts: Mapping[str, Any], target: Target, encoder: TableEncoder
         encoder: of the columns.
 
     Raises:
-        ValueError: one is of another type, incomplete, or contradicts another, the target or the encoder.
+        InputError: one is of another type, incomplete, or contradicts another, the target or the encoder.
     """
     known = Fields({name: facts[name] for name in KNOWN if name in facts}, "facts")
     for name in known.data:
@@ -37,24 +38,24 @@ def expect_facts(facts: Mapping[str, Any], target: Target, encoder: TableEncoder
 
 def _expect(place: str, got: object, wanted: object) -> None:
     if got != wanted:
-        raise ValueError(f"facts: {place}: expected {wanted!r:.100}, got {got!r:.100}")
+        raise InputError(f"facts: {place}: expected {wanted!r:.100}, got {got!r:.100}")
 
 
 def _sizes(fields: Fields, name: str) -> None:
     if not all(type(size) is int and size > 0 for size in fields.items(name)):
-        raise ValueError(f"{fields.place}: expected {name!r} to be integers above 0")
+        raise InputError(f"{fields.place}: expected {name!r} to be integers above 0")
 
 
 def _best(fields: Fields, name: str) -> None:
     if fields.value(name) is not None and not 1 <= fields.count(name) <= fields.count("epochs"):
-        raise ValueError(
+        raise InputError(
             f"{fields.place}: expected {name!r} from 1 to {fields.count('epochs')}, got {fields.count(name)}"
         )
 
 
 def _quantile(fields: Fields, name: str) -> None:
     if not 0 < fields.number(name) < 1:
-        raise ValueError(f"{fields.place}: expected {name!r} between 0 and 1, got {fields.number(name)}")
+        raise InputError(f"{fields.place}: expected {name!r} between 0 and 1, got {fields.number(name)}")
 
 
 def _columns(fields: Fields, name: str) -> None:

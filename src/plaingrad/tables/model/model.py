@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from plaingrad import interop
+from plaingrad.errors import InputError
 from plaingrad.estimators.base import BaseMultilayerPerceptron
 from plaingrad.estimators.networks import expect_outputs
 from plaingrad.estimators.prediction import Predictor
@@ -71,13 +72,13 @@ class TableModel:
             facts: what is to be kept in the file besides, as JSON has it.
 
         Raises:
-            ValueError: a part is of another kind, or does not fit the others.
+            InputError: a part is of another kind, or does not fit the others.
         """
         kinds = {"estimator": BaseMultilayerPerceptron, "encoder": TableEncoder, "target": Target}
         for (name, kind), part in zip(kinds.items(), (estimator, encoder, target)):
             if not isinstance(part, kind):
                 made = "; Target.of(values) makes one of the column" if kind is Target else ""
-                raise ValueError(f"{name}: expected a {kind.__name__}, got {part!r:.60}{made}")
+                raise InputError(f"{name}: expected a {kind.__name__}, got {part!r:.60}{made}")
             if kind is not Target:
                 check_is_fitted(part)
         _expect_codes(estimator.modules_, encoder)
@@ -145,7 +146,7 @@ class TableModel:
             such as ``probability_yes``.
 
         Raises:
-            ValueError: a column is missing, or a value is not what its column holds.
+            InputError: a column is missing, or a value is not what its column holds.
         """
         found = self.outputs(self.encoder.transform(frame))
         if len(self.classes):
@@ -166,7 +167,7 @@ class TableModel:
             such as ``probability_yes``.
 
         Raises:
-            ValueError: as `predict` does.
+            InputError: as `predict` does.
             AttributeError: the target is a number.
         """
         found = self.outputs(self.encoder.transform(frame))
@@ -181,7 +182,7 @@ class TableModel:
         """Write it to one file.
 
         Raises:
-            ValueError: a fact is not what its name stands for, or nothing that JSON can hold.
+            InputError: a fact is not what its name stands for, or nothing that JSON can hold.
         """
         facts = {
             **self.facts,
@@ -201,14 +202,14 @@ class TableModel:
         """Read it again; nothing that the file holds is run.
 
         Raises:
-            ValueError: the file holds no such model, or one that contradicts itself.
+            InputError: the file holds no such model, or one that contradicts itself.
             OSError: the file cannot be read.
         """
         file = interop.load(path)
         try:
             return cls._from(file)
         except ValueError as error:
-            raise ValueError(f"{os.fspath(path)}: {error}") from None
+            raise InputError(f"{os.fspath(path)}: {error}") from None
 
     @classmethod
     def _from(cls, file: interop.ModelFile) -> TableModel:
@@ -217,7 +218,7 @@ class TableModel:
             got = "a network without a table"
             if holds_estimator(file):
                 got = f"an {file.facts.get('estimator')!s:.40}, which is for Python (its class method load)"
-            raise ValueError(f"expected a model that plaingrad train has made, got {got}")
+            raise InputError(f"expected a model that plaingrad train has made, got {got}")
         target, encoder = (
             Target.from_dict(facts.get("target")),
             TableEncoder.from_bytes(file.attachments[ENCODER]),
@@ -227,15 +228,15 @@ class TableModel:
         weights: Any = facts.get("class_weights")
         members = list(file.module) if isinstance(file.module, Parallel) else [file.module]
         if link not in (("softmax", "logistic") if target.labels else ("identity", "exp")):
-            raise ValueError(f"expected a link for {target.task}, got {link!r:.40}")
+            raise InputError(f"expected a link for {target.task}, got {link!r:.40}")
         if not _are(classes, int) or not all(0 <= each < len(target.labels) for each in classes):
-            raise ValueError(f"expected classes among {len(target.labels)} labels, got {classes!r:.40}")
+            raise InputError(f"expected classes among {len(target.labels)} labels, got {classes!r:.40}")
         if bool(classes) != bool(target.labels) or len(set(classes)) < len(classes) or len(classes) == 1:
-            raise ValueError(f"expected distinct classes for {target.task}, got {classes!r:.40}")
+            raise InputError(f"expected distinct classes for {target.task}, got {classes!r:.40}")
         if weights is not None and not (
             _are(weights, float) and len(weights) == len(classes) and min(weights) > 0
         ):
-            raise ValueError(f"expected a weight above 0 for each class, got {weights!r:.40}")
+            raise InputError(f"expected a weight above 0 for each class, got {weights!r:.40}")
         width = len(classes) if link == "softmax" else 1
         expect_outputs(members, len(encoder.names_), width, "the encoder's ")
         _expect_codes(members, encoder)
@@ -277,7 +278,7 @@ def _expect_codes(members: Sequence[Module], encoder: TableEncoder) -> None:
                 continue
             sizes = {column: table.num_embeddings for column, table in layer.columns.items()}
             if sizes != encoder.cardinalities_:
-                raise ValueError(
+                raise InputError(
                     f"expected an embedding of the encoder's codes {encoder.cardinalities_}, got {sizes}"
                 )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from plaingrad.errors import InputError
 from plaingrad.tables.errors import expect_column, expect_names
 from plaingrad.tables.reading.compression import COMPRESSIONS, opened
 
@@ -23,7 +24,7 @@ def read_arrays(path: Path, columns: list[str] | None, empty: bool = False) -> p
     with opened(path) as stream:
         source = io.BytesIO(stream.read()) if path.suffix.lower() in COMPRESSIONS else path
     if not zipfile.is_zipfile(source):
-        raise ValueError("not an .npz archive, or a damaged one")
+        raise InputError("not an .npz archive, or a damaged one")
     with np.load(source, allow_pickle=False) as archive:
         arrays = {name: _array(archive, name) for name in archive.files}
     found: dict[str, np.ndarray] = {}
@@ -36,9 +37,9 @@ def read_arrays(path: Path, columns: list[str] | None, empty: bool = False) -> p
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name!r} {length}" for name, length in lengths.items())
-        raise ValueError(f"expected arrays of one length, got {told}")
+        raise InputError(f"expected arrays of one length, got {told}")
     if not found or not (len(next(iter(found.values()))) or empty):
-        raise ValueError("the file has no rows")
+        raise InputError("the file has no rows")
     for name in columns or ():
         expect_column(name, names)
     return pd.DataFrame({name: found[name] for name in columns or names}, copy=False)
@@ -47,14 +48,10 @@ def read_arrays(path: Path, columns: list[str] | None, empty: bool = False) -> p
 def _array(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
     try:
         array = archive[name]
-    except ValueError as error:
-        if "pickle" in str(error):
-            raise ValueError(
-                f"array {name!r}: expected numbers, text or dates, got pickled objects"
-            ) from None
-        raise ValueError(f"array {name!r}: {error}") from None
+    except ValueError as error:  # pickled objects, or damage
+        raise InputError(f"array {name!r}: expected numbers, text or dates ({error})") from None
     if not isinstance(array, np.ndarray):
-        raise ValueError(f"{name!r}: expected an array, got other bytes")
+        raise InputError(f"{name!r}: expected an array, got other bytes")
     return array
 
 
@@ -63,7 +60,7 @@ def _columns(name: str, array: np.ndarray) -> dict[str, np.ndarray]:
         return {f"x{i}": array[:, i] for i in range(array.shape[1])}
     if array.ndim != 1:
         expected = "(rows,) or (rows, columns)" if name in MATRICES else "(rows,)"
-        raise ValueError(f"array {name!r}: expected shape {expected}, got {array.shape}")
+        raise InputError(f"array {name!r}: expected shape {expected}, got {array.shape}")
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8")
     return {name: array}

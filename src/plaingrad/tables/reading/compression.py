@@ -14,6 +14,8 @@ from typing import IO, BinaryIO
 
 import pyarrow as pa
 
+from plaingrad.errors import InputError
+
 
 @contextmanager
 def _zipped(path: Path) -> Iterator[IO[bytes]]:
@@ -40,7 +42,7 @@ def member(path: Path) -> str:
     """The name of the one file in a zip archive.
 
     Raises:
-        ValueError: there is none, or more than one.
+        InputError: there is none, or more than one.
     """
     with zipfile.ZipFile(path) as archive:
         names = [
@@ -49,7 +51,7 @@ def member(path: Path) -> str:
             if not info.is_dir() and not info.filename.startswith("__MACOSX/")
         ]
     if len(names) != 1:
-        raise ValueError(f"expected one file in the archive, got {len(names)}")
+        raise InputError(f"expected one file in the archive, got {len(names)}")
     return names[0]
 
 

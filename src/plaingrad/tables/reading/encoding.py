@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from plaingrad.tables.errors import EncodingError
 from plaingrad.tables.reading.compression import opened
 
 UTF_8 = "utf-8"
@@ -36,7 +37,7 @@ def opened_text(path: Path, encoding: str) -> Iterator[BinaryIO]:
         encoding: in which it was written; UTF-8 is passed on as it is, for whoever reads it to check.
 
     Raises:
-        ValueError: a byte is not of the encoding; told with its line.
+        InputError: a byte is not of the encoding; told with its line.
     """
     try:
         with opened(path) as stream:
@@ -63,9 +64,8 @@ def _find_fault(path: Path, encoding: str) -> None:
                 decoder.setstate(state)
                 line += _lines_before_fault(decoder, data)
                 byte = error.object[error.start]
-                raise ValueError(
-                    f"expected text in {encoding}, got the byte {byte:#04x} in line {line}"
-                ) from None
+                problem = f"expected text in {encoding}, got the byte {byte:#04x}"
+                raise EncodingError(problem, line=line) from None
 
 
 def _lines_before_fault(decoder: codecs.IncrementalDecoder, data: bytes) -> int:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from plaingrad.errors import InputError
 from plaingrad.tables.columns.column import text_of
 from plaingrad.tables.errors import expect_column, expect_names
 from plaingrad.tables.reading.encoding import opened_text
@@ -26,13 +27,13 @@ def read_json_lines(path: Path, encoding: str, columns: list[str] | None) -> pa.
             keys = dict.fromkeys(key for _, row in batch for key in row)
             batches.append({key: _array(key, batch) for key in keys})
     if not batches:
-        raise ValueError("the file is empty")
+        raise InputError("the file is empty")
     names = list(dict.fromkeys(name for arrays in batches for name in arrays))
     expect_names(names)
     for name in columns or ():
         expect_column(name, names)
     if not names:
-        raise ValueError("no object has a key")
+        raise InputError("no object has a key")
     lengths = [len(next(iter(arrays.values()))) for arrays in batches]
     return pa.table({name: _joined(name, batches, lengths) for name in columns or names})
 
@@ -45,9 +46,10 @@ def _rows(stream: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             row = json.loads(text)
         except (json.JSONDecodeError, RecursionError) as error:
-            raise ValueError(f"line {i + 1}: expected a JSON object, got {text[:40]!r} ({error})") from None
+            problem = f"expected a JSON object, got {text[:40]!r} ({error})"
+            raise InputError(problem, line=i + 1) from None
         if not isinstance(row, dict):
-            raise ValueError(f"line {i + 1}: expected a JSON object, got {text[:40]!r}")
+            raise InputError(f"expected a JSON object, got {text[:40]!r}", line=i + 1)
         yield i + 1, row
 
 
@@ -57,7 +59,7 @@ def _array(key: str, rows: list[tuple[int, dict[str, Any]]]) -> pa.Array:
     if kinds & {dict, list}:
         line, value = next((line, row[key]) for line, row in rows if isinstance(row.get(key), (dict, list)))
         kind = "an object" if isinstance(value, dict) else "a list"
-        raise ValueError(f"line {line}: expected a number, text or truth value in {key!r}, got {kind}")
+        raise InputError(f"expected a number, text or truth value in {key!r}, got {kind}", line=line)
     return _plain(values, kinds)
 
 

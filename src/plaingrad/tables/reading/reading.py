@@ -10,7 +10,8 @@ from pathlib import Path, PurePath
 import pandas as pd
 import pyarrow as pa
 
-from plaingrad.tables.errors import naming
+from plaingrad.errors import InputError
+from plaingrad.tables.errors import FormatError, naming
 from plaingrad.tables.reading.arrays import read_arrays
 from plaingrad.tables.reading.columnar import read_arrow, read_parquet
 from plaingrad.tables.reading.compression import COMPRESSIONS, member
@@ -72,7 +73,7 @@ def read_frame(
         empty: whether there may be no rows, as in a file of text with a header alone.
 
     Raises:
-        ValueError: something in the file cannot be used; one line that says what and where.
+        InputError: something in the file cannot be used; one line that says what and where.
         OSError: the file cannot be read.
     """
     path = Path(path)
@@ -82,17 +83,18 @@ def read_frame(
     with naming(path, "a zip archive"):
         format = format or _format(path)
     if format not in FORMATS:
-        raise ValueError(f"format: expected one of {', '.join(FORMATS)}, got {format!r}")
+        raise InputError(f"expected one of {', '.join(FORMATS)}, got {format!r}", argument="format")
     if separator is not None and len(separator) != 1:
-        raise ValueError(f"separator: expected one character, got {separator!r}")
+        raise InputError(f"expected one character, got {separator!r}", argument="separator")
     if canonical(encoding) is None:
-        raise ValueError(f"encoding: expected one that Python knows, such as cp1252, got {encoding!r}")
+        problem = f"expected one that Python knows, such as cp1252, got {encoding!r}"
+        raise InputError(problem, argument="encoding")
     wanted = None if columns is None else list(columns)
     with naming(path, FORMATS[format]):
         if not path.stat().st_size:
-            raise ValueError("the file is empty")
+            raise InputError("the file is empty")
         if format not in TEXTS and canonical(encoding) != UTF_8:
-            raise ValueError(f"encoding: expected none for {FORMATS[format]}, got {encoding!r}")
+            raise InputError(f"expected none for {FORMATS[format]}, got {encoding!r}", argument="encoding")
         if format in ("csv", "tsv"):
             separator = separator or ("\t" if format == "tsv" else None)
             table = read_separated(path, encoding, separator, wanted, empty)
@@ -103,7 +105,7 @@ def read_frame(
         else:
             table = _READERS[format](path, wanted)
         if not len(table) and not empty:
-            raise ValueError("the file has no rows")
+            raise InputError("the file has no rows")
         return _frame(table)
 
 
@@ -119,7 +121,7 @@ def _format(path: Path) -> str:
         name = inner
     if name.suffix.lower() not in SUFFIXES:
         got = f"got {name.suffix!r}" if name.suffix else "got none"
-        raise ValueError(
+        raise FormatError(
             f"expected a suffix of {' '.join(SUFFIXES)}, "
             f"perhaps with one of {' '.join(COMPRESSIONS)} after it, {got}"
         )

@@ -11,7 +11,8 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.csv
 
-from plaingrad.tables.errors import expect_column, expect_names
+from plaingrad.errors import InputError
+from plaingrad.tables.errors import BinaryFileError, EncodingError, expect_column, expect_names
 from plaingrad.tables.reading.encoding import opened_text
 from plaingrad.tables.reading.inference import typed
 
@@ -34,9 +35,9 @@ def read_separated(
     with opened_text(path, encoding) as stream:
         start = stream.read(4096)
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise ValueError("expected text in utf-8, got utf-16")
+        raise EncodingError("expected text in utf-8, got utf-16")
     if b"\0" in start:
-        raise ValueError(f"expected text in {encoding}, got a binary file")
+        raise BinaryFileError(f"expected text in {encoding}, got a binary file")
     separator = separator or _separator(start)
     with opened_text(path, encoding) as stream:
         names = _header(stream, separator)
@@ -52,10 +53,9 @@ def read_separated(
                     column_types=dict.fromkeys(names, pa.string()), include_columns=columns or names
                 ),
             )
-        except pa.ArrowInvalid as error:
-            if "Empty CSV" in str(error):
+        except pa.ArrowInvalid:
+            if not _find_fault(path, encoding, separator, len(names)):
                 return _without_rows(columns or names, empty)
-            _find_fault(path, encoding, separator, len(names))
             raise
     if not len(text):
         return _without_rows(text.column_names, empty)
@@ -66,7 +66,7 @@ def read_separated(
 
 def _without_rows(names: list[str], allowed: bool) -> pa.Table:
     if not allowed:
-        raise ValueError("the file has a header but no rows")
+        raise InputError("the file has a header but no rows")
     return pa.table({name: pa.array([], pa.string()) for name in names})
 
 
@@ -102,7 +102,7 @@ def _records(stream: BinaryIO, separator: str) -> Iterator[tuple[int, list[str]]
                 yield line, fields
             line = records.line_num + 1
     except csv.Error as error:
-        raise ValueError(f"line {line}: {error}") from None
+        raise InputError(str(error), line=line) from None
 
 
 def _header(stream: BinaryIO, separator: str) -> list[str]:
@@ -110,20 +110,23 @@ def _header(stream: BinaryIO, separator: str) -> list[str]:
     _, fields = next(_records(stream, separator), (1, []))
     names = [name.strip() for name in fields]
     if not any(names):
-        raise ValueError("the file is empty")
+        raise InputError("the file is empty")
     others = [other for other in SEPARATORS if len(names) == 1 and other in names[0] and other != separator]
     if others:
-        raise ValueError(f"the header has no {separator!r}, but {others[0]!r}: is that the separator?")
+        raise InputError(f"the header has no {separator!r}, but {others[0]!r}: is that the separator?")
     expect_names(names)
     return names
 
 
-def _find_fault(path: Path, encoding: str, separator: str, fields: int) -> None:
-    """Name the line that could not be read."""
+def _find_fault(path: Path, encoding: str, separator: str, fields: int) -> int:
+    """Name the line that could not be read; if there is none, return the number of rows."""
+    rows = -1  # without the header
     with opened_text(path, encoding) as stream:
-        for line, found in _records(stream, separator):
-            if len(found) != fields:
-                raise ValueError(f"line {line}: expected {fields} fields as the header, got {len(found)}")
+        for line, record in _records(stream, separator):
+            if len(record) != fields:
+                raise InputError(f"expected {fields} fields as the header, got {len(record)}", line=line)
+            rows += 1
+    return rows
 
 
 def _typed(text: pa.Table, decimal: str) -> pa.Table:

@@ -5,18 +5,10 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 
+from plaingrad.console.progress import INTERVAL, progress_line
 from plaingrad.train.callbacks.callback import Callback, Logs
-
-INTERVAL = 0.1  # seconds between updates
 
 
 class ProgressBar(Callback):
@@ -37,18 +29,7 @@ class ProgressBar(Callback):
 
     def on_train_begin(self, logs: Logs) -> None:
         console = self.console or Console()
-        self._bar = Progress(
-            TextColumn("epoch"),
-            MofNCompleteColumn(),
-            BarColumn(),
-            TimeElapsedColumn(),  # ticks within long epochs too
-            TimeRemainingColumn(),
-            TextColumn("{task.description}"),
-            console=console,
-            disable=not console.is_terminal,
-            refresh_per_second=4,
-            transient=self.lines,
-        )
+        self._bar = progress_line(console, "epoch", transient=self.lines)
         self._task = self._bar.add_task("", total=self.run.epochs)
         self._due = 0.0
         self._bar.start()

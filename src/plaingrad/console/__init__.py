@@ -1,0 +1,1 @@
+"""The terminal: what commands and progress say, and the values of options."""

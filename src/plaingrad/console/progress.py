@@ -1,0 +1,42 @@
+"""The one progress line of everything that takes its time."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column
+
+WIDE = 90  # characters of a terminal that has room for a bar
+INTERVAL = 0.1  # seconds between updates by whoever reports many small steps
+
+
+def progress_line(console: Console, title: str, *, counted: bool = True, transient: bool = True) -> Progress:
+    """A line with title, count, bar, times passed and left, and each task's description.
+
+    Args:
+        console: where to; nothing is shown if it is quiet or no terminal.
+        title: stands before the count.
+        counted: whether it is known how much there is to do.
+        transient: whether the line disappears at the end.
+    """
+    shortened = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    return Progress(
+        TextColumn(title, markup=False),
+        *([MofNCompleteColumn()] if counted else []),
+        *([BarColumn(bar_width=20)] if console.width >= WIDE else []),
+        TimeElapsedColumn(),
+        *([TimeRemainingColumn()] if counted else []),
+        TextColumn("{task.description}", markup=False, table_column=shortened),
+        expand=True,
+        console=console,
+        disable=console.quiet or not console.is_terminal,
+        refresh_per_second=8,
+        transient=transient,
+    )

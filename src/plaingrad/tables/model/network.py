@@ -1,0 +1,254 @@
+"""From settings to a trained estimator."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
+
+from plaingrad.console.options import expect_size
+from plaingrad.console.output import plural
+from plaingrad.errors import InputError
+from plaingrad.estimators.training import batch_size
+from plaingrad.tables import TableEncoder, Target
+from plaingrad.tables.model.parts import Parts
+from plaingrad.tables.model.rows import Rows, Samples
+from plaingrad.tables.model.watcher import Watcher
+from plaingrad.tables.reading.source import IGNORE, mendable
+from plaingrad.tables.settings import Settings
+from plaingrad.train import TrainingDiverged
+from plaingrad.train.callbacks import Callback, EarlyStopping
+
+if TYPE_CHECKING:
+    from plaingrad.estimators import MLPClassifier, MLPRegressor
+    from plaingrad.train import History
+
+CLASS_LOSSES = ("log_loss",)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came of a training.
+
+    Attributes:
+        estimator: trained, with the weights of its best epoch.
+        encoder: of the columns.
+        best_epoch: counted from 1; None without validation.
+        batch_size: how many rows a step took.
+    """
+
+    estimator: MLPClassifier | MLPRegressor
+    encoder: TableEncoder
+    best_epoch: int | None
+    batch_size: int
+
+    @property
+    def history(self) -> History:
+        """Of the first network."""
+        return self.estimator.histories_[0]
+
+
+def expect_fitting(settings: Settings, target: Target) -> None:
+    """Refuse options that do not go with the task.
+
+    Raises:
+        InputError: one line that names the option.
+    """
+    classes = target.task == "classification"
+    if settings.loss != "auto" and classes != (settings.loss in CLASS_LOSSES):
+        raise InputError(f"expected a loss for {target.task}, got {settings.loss}", argument="loss")
+    if not classes and (settings.class_weight or settings.label_smoothing):
+        option = "class_weight" if settings.class_weight else "label_smoothing"
+        raise InputError("expected a target of classes with it, and this one has numbers", argument=option)
+    class_weights(settings, target)
+
+
+def class_weights(settings: Settings, target: Target) -> Any:
+    """What the estimator gets as ``class_weight``, by the places of the classes."""
+    if not settings.class_weight:
+        return None
+    if list(settings.class_weight) == ["balanced"]:
+        return "balanced"
+    places = {name: place for place, name in enumerate(target.class_names)}
+    weights = {}
+    for text in settings.class_weight:
+        name, equals, number = text.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = np.nan
+        if not equals or not 0 < value < np.inf:
+            expected = "expected balanced, or a class and a number above 0 such as yes=2.5"
+            raise InputError(f"{expected}, got {text!r}", argument="class_weight")
+        if name not in places:
+            known = ", ".join(map(repr, list(places)[:20]))
+            raise InputError(f"there is no class {name!r}; classes: {known}", argument="class_weight")
+        weights[places[name]] = value
+    return weights
+
+
+def automatic_batch_size(rows: int) -> int:
+    """A power of two, about a hundredth of the rows: 32 for small tables, 1024 for large ones."""
+    size = 32
+    while size < min(1024, rows / 100):
+        size *= 2
+    return min(size, rows)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The parts of a table as a network gets them.
+
+    Attributes:
+        encoder: fitted to the training rows.
+        train: what the network is trained on.
+        validation: what tells when to stop; None if nothing does.
+        test: what the network is judged by; None if it has been judged before.
+    """
+
+    encoder: TableEncoder
+    train: Samples
+    validation: Samples | None
+    test: Samples | None
+
+    @classmethod
+    def of(cls, parts: Parts, settings: Settings) -> Encoded:
+        """Encode the columns as the training rows ask for.
+
+        Raises:
+            InputError: a column, the batch size or the embedding cannot be used.
+        """
+        rows = len(parts.train)
+        if settings.batch_size is not None and settings.batch_size > rows:
+            raise InputError(
+                f"expected at most the {rows} training rows, got {settings.batch_size}", argument="batch_size"
+            )
+        with mendable(IGNORE):
+            encoder = fitted_encoder(parts.train, settings.max_levels, settings.embedding)
+            if settings.embedding and not encoder.cardinalities_:
+                raise InputError("expected a column with categories, and there is none", argument="embedding")
+            train = parts.train.encoded(encoder)
+            # What is tested is encoded now as well: a value that cannot be used shall cost no training.
+            validation, test = (
+                None if rows is None else rows.encoded(encoder) for rows in (parts.validation, parts.test)
+            )
+        return cls(encoder, train, validation, test)
+
+    def told(self) -> str:
+        """How many rows each part has."""
+        counts = [f"{plural(len(self.train), 'row')} to train"]
+        counts += [f"{len(self.validation):,} to validate"] if self.validation else []
+        counts += [f"{len(self.test):,} to test"] if self.test else []
+        return ", ".join(counts)
+
+    def counts(self) -> dict[str, int]:
+        """The same for a program."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: len(rows) for name, rows in named.items() if rows is not None}
+
+
+def fitted_encoder(rows: Rows, max_levels: int, embedding: bool = False) -> TableEncoder:
+    """What the columns of some rows ask for; arguments as for `TableEncoder`.
+
+    Raises:
+        InputError: a column cannot be used, or none can.
+    """
+    with rows.located():
+        encoder = TableEncoder(max_levels=max_levels, embedding=embedding)
+        return encoder.fit(_with_texts_declared(rows.frame), formats=rows.formats)
+
+
+def _with_texts_declared(frame: pd.DataFrame) -> pd.DataFrame:
+    """Texts as categories, so that they stay texts in a part of which all happen to be numbers."""
+    texts = [
+        name
+        for name, kind in frame.dtypes.items()
+        if pd.api.types.is_string_dtype(kind) and not isinstance(kind, pd.CategoricalDtype)
+    ]
+    texts = [name for name in texts if pd.api.types.infer_dtype(frame[name], skipna=True) == "string"]
+    return frame.astype(dict.fromkeys(texts, "category")) if texts else frame
+
+
+def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequence[Watcher] = ()) -> Fitted:
+    """Train the network that the settings ask for.
+
+    Args:
+        encoded: what to train on.
+        target: what is to be predicted.
+        settings: of network and training.
+        callbacks: of the training; each is told of the validation data by ``begin`` before.
+
+    Raises:
+        InputError: an option cannot be used.
+        TrainingDiverged: the parameters became infinite.
+    """
+    train, held_out = encoded.train, encoded.validation
+    expect_size([train.X.shape[1], *settings.hidden, max(1, len(target.labels))])
+    stopping = [EarlyStopping(patience=settings.patience, restore_best_weights=True)] if held_out else []
+    for callback in callbacks:
+        callback.begin(held_out, target, settings)
+    coded = list(encoded.encoder.cardinalities_)
+    made = make_estimator(settings, target, len(train), coded, [*callbacks, *stopping])
+    validation = {"X_val": _with_codes(held_out.X, coded), "y_val": held_out.y} if held_out else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the report tells it
+        warnings.filterwarnings("ignore", "Training interrupted by user")
+        try:
+            made.fit(_with_codes(train.X, coded), train.y, train.weights, **validation)
+        except ValueError as error:
+            if isinstance(error.__cause__, TrainingDiverged):
+                raise error.__cause__ from None
+            raise
+    best = None
+    if held_out:
+        losses = made.histories_[0].val_loss
+        best = 1 + int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
+    return Fitted(made, encoded.encoder, best, batch_size(made, len(train)))
+
+
+def _with_codes(X: np.ndarray, columns: list[int]) -> np.ndarray:
+    """Features with the codes in some columns as estimators count them: from 0, and -1 for unknown ones."""
+    if not columns:
+        return X
+    X = X.copy()
+    X[:, columns] -= 1
+    return X
+
+
+def make_estimator(
+    settings: Settings, target: Target, rows: int, coded: list[int], callbacks: Sequence[Callback]
+) -> MLPClassifier | MLPRegressor:
+    """The estimator that the settings ask for, for so many training rows, some of their columns coded."""
+    from plaingrad.estimators import MLPClassifier, MLPRegressor
+
+    options: dict[str, Any] = {
+        "hidden_layer_sizes": settings.hidden,
+        "activation": settings.activation,
+        "dropout": settings.dropout,
+        "normalization": None if settings.normalization == "none" else settings.normalization,
+        "n_models": settings.models,
+        "embedding": coded or None,
+        "solver": settings.optimizer,
+        "learning_rate_init": settings.lr,
+        "learning_rate": settings.schedule,
+        "alpha": settings.weight_decay,
+        "clip_norm": settings.clip_norm,
+        "max_iter": settings.epochs,
+        "batch_size": settings.batch_size or automatic_batch_size(rows),
+        "max_time": settings.max_time,
+        "random_state": settings.seed,
+        "engine": settings.engine,
+        "callbacks": callbacks,
+        "tol": 0.0,
+        "n_iter_no_change": np.inf,  # the validation loss tells when to stop, not the training loss
+    }
+    if target.task == "classification":
+        smoothing, weight = settings.label_smoothing, class_weights(settings, target)
+        return MLPClassifier(**options, label_smoothing=smoothing, class_weight=weight)
+    loss = "squared_error" if settings.loss == "auto" else settings.loss
+    return MLPRegressor(loss=loss, quantile=settings.quantile, **options)

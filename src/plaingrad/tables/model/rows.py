@@ -1,0 +1,212 @@
+"""The rows of a table that can be learned from, and what is to be learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from plaingrad.errors import InputError, error_fields
+from plaingrad.tables import TableEncoder, Target, read_frame
+from plaingrad.tables.columns.column import Column, MisfitError
+from plaingrad.tables.columns.meaning import as_numbers
+from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat, number_format
+from plaingrad.tables.errors import expect_column, expect_columns
+from plaingrad.tables.reading.source import located, named, repeated
+from plaingrad.tables.settings import Settings
+
+FEWEST_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows as a network gets them.
+
+    Attributes:
+        X: their features, float32 ``(rows, features)``.
+        y: their target, as in `Rows`.
+        weights: how much each counts in training, as in `Rows`.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def sample(self, most: int, seed: int) -> Samples:
+        """At most so many of them, drawn at random, in their order."""
+        if len(self) <= most:
+            return self
+        drawn = np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))
+        return Samples(self.X[drawn], self.y[drawn], None if self.weights is None else self.weights[drawn])
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows with their target.
+
+    Attributes:
+        frame: the columns to predict from; its index has the places of the rows in the file, from 0.
+        codes: the target as a network learns it: places among the classes, int64 ``(n,)``, or scaled numbers,
+            float32 ``(n,)``.
+        source: the table that they are from.
+        lost: how many rows were left out because they have no target.
+        weights: how much each row counts in training, float64 ``(n,)``; None if all count alike.
+        formats: how the table writes the numbers in some columns, which are numbers in the frame.
+    """
+
+    frame: pd.DataFrame
+    codes: np.ndarray
+    source: Path
+    lost: int = 0
+    weights: np.ndarray | None = None
+    formats: Mapping[str, NumberFormat] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def take(self, places: np.ndarray) -> Rows:
+        """Some of the rows, in this order."""
+        weights = None if self.weights is None else self.weights[places]
+        return replace(self, frame=self.frame.iloc[places], codes=self.codes[places], lost=0, weights=weights)
+
+    def encoded(self, encoder: TableEncoder) -> Samples:
+        """The rows as a network gets them.
+
+        Raises:
+            InputError: a value is not what its column holds; told with the file and its row.
+        """
+        with self.located():
+            return Samples(encoder.transform(self.frame), self.codes, self.weights)
+
+    @contextmanager
+    def located(self) -> Iterator[None]:
+        """Give errors about a row of these the file and its number there."""
+        with named(self.source), numbered(self.frame):
+            yield
+
+
+@contextmanager
+def numbered(some: pd.DataFrame | pd.Series) -> Iterator[None]:
+    """Give errors about a row of these its number in the file, from which their index counts."""
+    try:
+        yield
+    except InputError as error:
+        if error.row is not None:
+            error.row = int(some.index[error.row])
+        raise
+
+
+def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
+    """Read the table, and look at the column to be predicted.
+
+    Raises:
+        InputError: something in the file cannot be used; one line that says what and where.
+        OSError: the file cannot be read.
+    """
+    with located(path, settings.format) as file:
+        frame = read_frame(
+            file, format=settings.format, separator=settings.separator, encoding=settings.encoding
+        )
+        names = list(frame.columns)
+        weighing = [] if settings.weight is None else [settings.weight]
+        left_out = list(dict.fromkeys([settings.target, *weighing, *settings.ignore]))
+        with repeated("--ignore", settings.ignore, names):
+            for name in left_out:
+                expect_column(name, names)
+        if len(names) == len(left_out):
+            raise InputError(f"there is no column besides the target {settings.target!r} to predict it from")
+        values = frame[settings.target]
+        task = None if settings.task == "auto" else settings.task
+        target = Target.of(values, settings.target, task)  # type: ignore[arg-type]
+        if target.task == "regression" and settings.loss == "poisson":
+            target = _as_rate(target, values)
+        columns, formats = _read_as_written(frame.drop(columns=left_out))
+        rows = replace(_with_target(path, columns, values, target), formats=formats)
+        for name in weighing:
+            rows = replace(rows, weights=_weights(frame.loc[rows.frame.index, name], name))
+        if len(rows) < FEWEST_ROWS:
+            raise InputError(f"too few rows: expected at least {FEWEST_ROWS}, got {len(rows)}")
+    return rows, target
+
+
+def read_more(
+    path: Path,
+    target: Target,
+    columns: Sequence[str],
+    format: str | None = None,
+    separator: str | None = None,
+    encoding: str = "utf-8",
+) -> Rows:
+    """Read another table with these columns and the same target; "-" is standard input.
+
+    Raises:
+        InputError: a column is missing, or a class is not known; one line that says what and where.
+        OSError: the file cannot be read.
+    """
+    with located(path, format) as file:
+        frame = read_frame(file, format=format, separator=separator, encoding=encoding)
+        expect_columns((target.name, *columns), list(frame.columns))
+        return _with_target(path, frame[list(columns)], frame[target.name], target)
+
+
+def _read_as_written(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, NumberFormat]]:
+    """Text as numbers where all rows write them in one way; a part of the rows might not tell which."""
+    found = {}
+    for name in frame.columns:
+        format = _format_of(frame[name])
+        if format is not None:
+            found[str(name)] = format
+    numbers = {name: as_numbers(Column.of(frame[name]), format) for name, format in found.items()}
+    return frame.assign(**numbers) if found else frame, found
+
+
+def _format_of(values: pd.Series) -> NumberFormat | None:
+    """How a column of text writes numbers; None for one that does not, or as programs do."""
+    if not pd.api.types.is_string_dtype(values.dtype) or pd.api.types.is_object_dtype(values.dtype):
+        return None
+    return number_format(pa.array(values, pa.large_string(), from_pandas=True))
+
+
+def _with_target(path: Path, frame: pd.DataFrame, values: pd.Series, target: Target) -> Rows:
+    present = target.present(values)
+    lost = int((~present).sum())
+    if lost == len(frame):
+        raise InputError(f"the target {target.name!r} has no value")
+    if lost:
+        frame, values = frame[present], values[present]
+    with numbered(values):
+        codes = target.encode(values)
+    return Rows(frame, codes if codes.ndim == 1 else codes[:, 0], path, lost)
+
+
+def _weights(values: pd.Series, name: str) -> np.ndarray:
+    """A column as the weights of its rows.
+
+    Raises:
+        InputError: one is no number, missing or negative, told with its row; or all are 0.
+    """
+    with numbered(values), error_fields(column=name):
+        weights = as_numbers(Column.of(values), _format_of(values) or PLAIN)
+        wrong = ~(weights >= 0)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise MisfitError(row, "a weight of at least 0", float(weights[row]))
+    if not weights.any():
+        raise InputError("expected a weight above 0, got zeros alone", column=name)
+    return weights
+
+
+def _as_rate(target: Target, values: pd.Series) -> Target:
+    """The target as multiples of its mean, for a loss whose predictions are never negative."""
+    least = float(np.nanmin(as_numbers(Column.of(values), target.format)))
+    if least < 0:
+        raise InputError(f"the loss poisson needs a target of at least 0, got {least:.6g} in {target.name!r}")
+    return replace(target, mean=0.0, deviation=target.mean)

@@ -1,0 +1,68 @@
+"""What the network has to be better than: guessing, and a linear model."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge
+from sklearn.preprocessing import OneHotEncoder
+
+from plaingrad.tables import Target
+from plaingrad.tables.model.rows import Samples
+from plaingrad.tables.report.scores import Predictions
+
+MOST_NUMBERS = 5_000_000  # in the matrix that they are trained on: more change little and take long
+FEWEST_ROWS = 1000  # which is also enough for a linear program
+
+
+def baselines(
+    train: Samples, X_test: np.ndarray, coded: list[int], target: Target, quantile: float | None
+) -> dict[str, Predictions]:
+    """The predictions of scikit-learn's dummy and of a linear model, trained on the network's rows.
+
+    Args:
+        train: the training rows, or a sample of them.
+        X_test: what to predict, ``(rows, features)``.
+        coded: the features that are codes for an embedding.
+        target: what is predicted.
+        quantile: which of the target's quantiles; None for its mean, or for classes.
+    """
+    X, y = train.X, train.y
+    if coded:  # codes are no quantities that a linear model could use
+        levels = OneHotEncoder(handle_unknown="ignore", dtype=np.float32)
+        features = make_column_transformer((levels, coded), remainder="passthrough")
+        X, X_test = features.fit_transform(X), features.transform(X_test)
+    if not target.labels:
+        models = _of_numbers(quantile)
+        return {
+            name: Predictions(model.fit(X, y, sample_weight=train.weights).predict(X_test))
+            for name, model in models.items()
+        }
+    found = {}
+    for name, model in {"dummy": DummyClassifier(), "linear": LogisticRegression(max_iter=200)}.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(X, y, sample_weight=train.weights)
+        every = np.zeros((X_test.shape[0], len(target.labels)))
+        every[:, model.classes_] = model.predict_proba(X_test)
+        found[name] = Predictions(model.predict(X_test), every)
+    return found
+
+
+def _of_numbers(quantile: float | None) -> dict[str, Any]:
+    if quantile is None:
+        return {"dummy": DummyRegressor(), "linear": Ridge()}
+    return {
+        "dummy": DummyRegressor(strategy="quantile", quantile=quantile),
+        "linear": QuantileRegressor(quantile=quantile, alpha=1e-4),
+    }
+
+
+def sample_size(features: int, quantile: float | None) -> int:
+    """How many rows of so many features baselines are trained on, at most."""
+    return FEWEST_ROWS if quantile is not None else max(FEWEST_ROWS, MOST_NUMBERS // features)

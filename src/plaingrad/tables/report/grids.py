@@ -1,0 +1,285 @@
+"""The tables of a report, as rows of text: the same on the terminal and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from plaingrad.console.output import duration, plural
+from plaingrad.tables.report.scores import NAMES
+
+MOST_COLUMNS = 40
+MOST_CLASSES = 40
+MOST_TRIALS = 10
+WEIGHTED = (
+    "predictions follow them, probabilities are those of the classes as they occur in the data, so that a "
+    "prediction need not be the most probable class"
+)
+HEADS = {"dummy": "dummy", "linear": "linear model"}
+SHORT = {
+    "activation": "act.",
+    "normalization": "norm",
+    "weight_decay": "weight decay",
+    "batch_size": "batch size",
+}
+
+NUMBERS = ("dropout", "lr", "weight_decay", "batch_size")  # of a setting
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of texts.
+
+    Attributes:
+        title: stands above.
+        head: of the columns.
+        rows: as many texts in each.
+        numbers: which columns hold numbers, which stand at the right.
+        note: stands below.
+    """
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: Sequence[int] = ()
+    note: str = ""
+    bars: Mapping[int, Sequence[float]] = field(default_factory=dict)
+
+
+def number(value: float | None) -> str:
+    """A score as text: three decimals, and for large and small ones four digits."""
+    if value is None:
+        return "—"
+    return (
+        f"{value:.3f}"
+        if 0.0005 <= abs(value) < 10 or value == 0
+        else f"{value:.4g}"
+        if abs(value) >= 10
+        else f"{value:.2g}"
+    )
+
+
+def columns_grid(columns: Sequence[Facts]) -> Grid:
+    """What is done with each column."""
+    rows = [
+        [
+            each["name"],
+            each["kind"],
+            each["done"],
+            f"{each['features']:,}",
+            f"{each['missing']:,}" if each["missing"] else "",
+        ]
+        for each in columns[:MOST_COLUMNS]
+    ]
+    return Grid(
+        "Columns",
+        ["column", "kind", "what is done", "features", "missing in training"],
+        rows,
+        (3, 4),
+        _more(columns, MOST_COLUMNS),
+    )
+
+
+def _more(things: Sequence[object], shown: int) -> str:
+    return f"{len(things) - shown:,} more are not shown." if len(things) > shown else ""
+
+
+def scores_grid(test: Facts) -> Grid:
+    """The network's scores beside those of the baselines."""
+    baselines = test.get("baselines", {})
+    spread = _spread(test.get("folds", []))
+    rows = []
+    for key, score in test["scores"].items():
+        told = number(score) + (f" ± {number(spread[key])}" if key in spread else "")
+        rows.append([NAMES.get(key, key), told, *(number(each[key]) for each in baselines.values())])
+    head = ["score", "network", *(HEADS[name] for name in baselines)]
+    notes = ["± is the standard deviation over the folds."] if spread else []
+    notes += _verdict(test)
+    if test.get("baseline_rows", 0) < test.get("training_rows", 0):
+        sample = f"{test['baseline_rows']:,} of {test['training_rows']:,} training rows"
+        notes += [f"The baselines were trained on {sample}, drawn at random."]
+    return Grid("Scores", head, rows, range(1, len(head)), " ".join(notes))
+
+
+def _verdict(test: Facts) -> list[str]:
+    """That the network is not worth its trouble, if a baseline does as well by the first of the scores."""
+    key, score = next(iter(test["scores"].items()))
+    name = NAMES.get(key, key)
+    sign = -1 if "↓" in name else 1
+    baselines = test.get("baselines", {}).items()
+    found = [
+        f"the {HEADS[baseline]}"
+        for baseline, each in baselines
+        if score is not None and sign * (each[key] - score) >= 0
+    ]
+    does = "does" if len(found) == 1 else "do"
+    return (
+        [f"By {name.rstrip(' ↑↓')} {' and '.join(found)} {does} at least as well as the network."]
+        if found
+        else []
+    )
+
+
+def _spread(folds: Sequence[Facts]) -> dict[str, float]:
+    import statistics
+
+    found = {}
+    for key in folds[0] if folds else ():
+        values = [fold[key] for fold in folds if fold[key] is not None]
+        if len(values) > 1:
+            found[key] = statistics.stdev(values)
+    return found
+
+
+def classes_grid(test: Facts) -> Grid:
+    """Precision, recall and F1 of each class."""
+    items = list(test["classes"].items())
+    rows = [
+        [name, *(number(each[key]) for key in ("precision", "recall", "f1")), f"{each['rows']:,}"]
+        for name, each in items[:MOST_CLASSES]
+    ]
+    return Grid(
+        "Classes",
+        ["class", "precision", "recall", "F1", "rows"],
+        rows,
+        range(1, 5),
+        _more(items, MOST_CLASSES),
+    )
+
+
+def importance_grid(importance: Facts, most: int = 15) -> Grid:
+    """The columns that matter most."""
+    columns = importance["columns"]
+    shown = columns[:most]
+    largest = max((each["mean"] for each in shown), default=0.0)
+    repeats = importance["repeats"]
+    spread = [f" ± {number(each['deviation'])}" if repeats > 1 else "" for each in shown]
+    rows = [[each["name"], number(each["mean"]) + more] for each, more in zip(shown, spread)]
+    lengths = [max(0.0, each["mean"] / largest) if largest > 0 else 0.0 for each in shown]
+    rows_told = plural(importance["rows"], "row")
+    if importance["rows"] < importance["of_rows"]:
+        rows_told = f"{importance['rows']:,} of the {plural(importance['of_rows'], 'row')}"
+    where = f"on {rows_told} that the network was not trained on"
+    often = "once" if repeats == 1 else f"{repeats} times"
+    note = f"The {importance['measure']} when a column is shuffled, {often}, {where}."
+    more = _more(columns, most)
+    return Grid(
+        "Most important columns",
+        ["column", importance["measure"]],
+        rows,
+        (1,),
+        f"{note} {more}".strip(),
+        {1: lengths},
+    )
+
+
+def errors_grid(errors: Facts) -> Grid:
+    """How far predictions of numbers are off."""
+    edges, counts = errors["edges"], errors["counts"]
+    largest = max(counts)
+    rows = [[f"{low:.4g} to {high:.4g}", f"{count:,}"] for low, high, count in zip(edges, edges[1:], counts)]
+    return Grid(
+        "Errors (predicted minus true)",
+        ["error", "rows"],
+        rows,
+        (1,),
+        "",
+        {1: [count / largest for count in counts]},
+    )
+
+
+def search_grid(search: Facts) -> Grid:
+    """The best settings that a search has met."""
+    trials = [
+        trial for trial in search["trials"] if trial["value"] is not None and trial["state"] == "complete"
+    ]
+    best = sorted(trials, key=lambda trial: trial["value"])[:MOST_TRIALS]
+    names = list(search["best"])
+    rows = [
+        [
+            str(trial["number"] + 1),
+            number(trial["value"]),
+            *(_setting(trial["settings"].get(name), digits=2) for name in names),
+        ]
+        for trial in best
+    ]
+    states = [trial["state"] for trial in search["trials"]]
+    note = (
+        f"{len(states):,} settings searched: {states.count('complete'):,} trained to the end, "
+        f"{states.count('pruned'):,} given up early, {states.count('fail'):,} failed. "
+        "The loss is that of the validation rows."
+    )
+    return Grid(
+        "Search",
+        ["trial", "loss", *(SHORT.get(name, name) for name in names)],  # nine columns, for 80 characters
+        rows,
+        (0, 1, *(2 + i for i, name in enumerate(names) if name in NUMBERS)),
+        note,
+    )
+
+
+def _setting(value: Any, digits: int = 3) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def loss_rows(task: str, settings: Facts, weights: Mapping[str, float] | None) -> list[list[str]]:
+    """What was made small, and what the classes counted.
+
+    Args:
+        task: "classification" or "regression".
+        settings: of the training, of which no more than "loss" need be there.
+        weights: by class; None if they counted alike.
+    """
+    automatic = "log_loss" if task == "classification" else "squared_error"
+    loss = automatic if settings["loss"] == "auto" else settings["loss"]
+    more = [name for name in ("quantile",) if loss == name] + ["label_smoothing"]
+    told = [f"{name.replace('_', ' ')} {settings[name]:.3g}" for name in more if _is_set(settings.get(name))]
+    rows = [["loss", ", ".join([told[0]] if loss == "quantile" and told else [loss, *told])]]
+    if weights is not None:
+        each = ", ".join(f"{name}: {weight:.3g}" for name, weight in list(weights.items())[:MOST_CLASSES])
+        rows.append(["class weights", f"{each}; {WEIGHTED}"])
+    return rows
+
+
+def _is_set(value: Any) -> bool:
+    return isinstance(value, float) and value != 0
+
+
+def how_grid(facts: Facts) -> Grid:
+    """How the network was made."""
+    network, training, settings = facts["network"], facts["training"], facts["settings"]
+    lost = facts["rows"].get("without_target", 0)
+    counts = ", ".join(
+        f"{count:,} {name}" for name, count in facts["rows"].items() if name != "without_target"
+    )
+    kept = f"; kept: epoch {training['best_epoch']}" if training["best_epoch"] else ""
+    sizes, parameters = "-".join(map(str, network["architecture"])), f"{network['parameters']:,} parameters"
+    many = f" × {network['models']}" if network["models"] > 1 else ""
+    options = [
+        f"{name.replace('_', ' ')} {_setting(settings[name])}"
+        for name in ("dropout", "normalization")
+        if settings[name] not in (0, "none")
+    ]
+    embedded = network["embedded_columns"]
+    options += [f"{embedded} column{'s' * (embedded > 1)} embedded"] if embedded else []
+    rate = f"learning rate {settings['lr']:.3g} ({settings['schedule']})"
+    size = f"batch size {training['batch_size']}"
+    weighted = f"by {settings['weight']!r} in training; scores count all rows alike"
+    rows = [
+        ["task", f"{facts['task']}: {facts['reason']}"],
+        ["rows", counts + (f"; {lost:,} without target left out" if lost else "")],
+        *([["weights", weighted]] if settings["weight"] is not None else []),
+        ["network", ", ".join([sizes + many, settings["activation"], *options, parameters])],
+        *loss_rows(facts["task"], settings, facts["class_weights"]),
+        ["training", f"{settings['optimizer']}, {rate}, {size}"],
+        ["epochs", f"{training['epochs']} ({training['stopped']}{kept})"],
+        ["time", f"{duration(training['seconds'])}, {training['engine']} engine"],
+        ["seed", str(settings["seed"])],
+        ["versions", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())],
+    ]
+    return Grid("How it was made", ["", ""], rows)

@@ -1,0 +1,81 @@
+"""A report as one HTML file: nothing is fetched or run, and it reads well on a phone and in the dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from plaingrad.tables.report.grids import (
+    MOST_CLASSES,
+    Grid,
+    classes_grid,
+    columns_grid,
+    errors_grid,
+    how_grid,
+    importance_grid,
+    scores_grid,
+    search_grid,
+)
+from plaingrad.tables.report.pictures import MOST_POINTS
+
+CAPTIONS = {
+    "loss": "The loss of each epoch, as it was met in training and on the validation rows.",
+    "predicted": "Each point is a row; right predictions lie on the line.",
+    "residuals": "The difference between the prediction of each row and the truth.",
+    "search": "Each point is a setting that was tried; the line is the best so far.",
+}
+TEMPLATES = Environment(
+    loader=PackageLoader("plaingrad.tables.report", ""),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
+    """The page of a training.
+
+    Args:
+        report: as in ``report.json``.
+        pictures: SVG elements by name: "loss", "predicted", "residuals", "search".
+    """
+    important, search = report["importance"], report.get("search")
+    grids = {
+        "importance": importance_grid(important, 30) if important["columns"] else None,
+        "search": search_grid(search) if search else None,
+        "columns": columns_grid(report["columns"]),
+        "how": how_grid(report),
+    }
+    return _rendered(report, pictures, f"{report['data']}. {report['judged_by']}", grids)
+
+
+def evaluation_page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
+    """The page of a model on other rows; arguments as for `page`."""
+    return _rendered(report, pictures, report["judged_by"], {})
+
+
+def _rendered(
+    report: Mapping[str, Any], pictures: Mapping[str, str], summary: str, grids: Mapping[str, Grid | None]
+) -> str:
+    test = report["test"]
+    drawn = dict.fromkeys(("importance", "search", "columns", "how")) | dict(grids)
+    drawn["scores"] = scores_grid(test)
+    if "classes" in test:
+        drawn["classes"] = classes_grid(test)
+    else:
+        drawn["errors"] = errors_grid(test["errors"])
+    rows = test["rows"]
+    sampled = f" {MOST_POINTS:,} of {rows:,} rows, drawn at random." if rows > MOST_POINTS else ""
+    return TEMPLATES.get_template("page.html").render(
+        target=report["target"],
+        summary=summary,
+        test=test,
+        grids=drawn,
+        pictures=pictures,
+        captions=CAPTIONS,
+        sampled=sampled,
+        most_classes=MOST_CLASSES,
+    )

@@ -1,0 +1,163 @@
+"""How good predictions are."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn import metrics
+
+from plaingrad.tables import Target
+
+# Names for people, with an arrow to what is better.
+NAMES = {
+    "accuracy": "accuracy ↑",
+    "balanced_accuracy": "balanced accuracy ↑",
+    "log_loss": "log loss ↓",
+    "roc_auc": "ROC AUC ↑",
+    "r2": "R² ↑",
+    "rmse": "RMSE ↓",
+    "mae": "MAE ↓",
+    "pinball": "pinball loss ↓",
+    "below": "share of values below",
+}
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions for rows.
+
+    Attributes:
+        places: of the predicted classes among the labels, or scaled numbers, ``(rows,)``.
+        probabilities: of all classes, ``(rows, classes)``; None for numbers.
+    """
+
+    places: np.ndarray
+    probabilities: np.ndarray | None = None
+
+
+def class_scores(truth: np.ndarray, places: np.ndarray, probabilities: np.ndarray) -> dict[str, float | None]:
+    """Accuracy, balanced accuracy, log loss and area under the ROC curve.
+
+    Args:
+        truth: places of the true classes, ``(rows,)``.
+        places: of the predicted ones, ``(rows,)``.
+        probabilities: of all classes, ``(rows, classes)``.
+
+    Returns:
+        The scores by name; None for a ROC AUC of rows that do not have all classes.
+    """
+    classes = np.arange(probabilities.shape[1])
+    probabilities = probabilities.astype(np.float64)
+    probabilities /= probabilities.sum(1, keepdims=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of rows that do not have all classes
+        balanced = metrics.balanced_accuracy_score(truth, places)
+    return {
+        "accuracy": float(metrics.accuracy_score(truth, places)),
+        "balanced_accuracy": float(balanced),
+        "log_loss": float(metrics.log_loss(truth, probabilities, labels=classes)),
+        "roc_auc": _roc_auc(truth, probabilities, classes),
+    }
+
+
+def _roc_auc(truth: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> float | None:
+    if len(np.unique(truth)) < len(classes):
+        return None
+    if len(classes) == 2:
+        return float(metrics.roc_auc_score(truth, probabilities[:, 1]))
+    return float(metrics.roc_auc_score(truth, probabilities, multi_class="ovr", labels=classes))
+
+
+def number_scores(truth: np.ndarray, values: np.ndarray) -> dict[str, float | None]:
+    """R² (None for a single row), root mean squared and mean absolute error of numbers ``(rows,)``."""
+    return {
+        "r2": float(metrics.r2_score(truth, values)) if len(truth) > 1 else None,
+        "rmse": float(metrics.root_mean_squared_error(truth, values)),
+        "mae": float(metrics.mean_absolute_error(truth, values)),
+    }
+
+
+def quantile_scores(truth: np.ndarray, values: np.ndarray, quantile: float) -> dict[str, float | None]:
+    """The pinball loss of a predicted quantile ``(rows,)``, and the share of the values that lie below."""
+    return {
+        "pinball": float(metrics.mean_pinball_loss(truth, values, alpha=quantile)),
+        "below": float(np.mean(truth <= values)),
+    }
+
+
+def quantile_of(settings: Mapping[str, Any]) -> float | None:
+    """The quantile that a network was trained to predict; None if it was another loss that trained it."""
+    quantile = settings.get("quantile")
+    asked = settings.get("loss") == "quantile" and isinstance(quantile, float) and 0 < quantile < 1
+    return quantile if asked else None
+
+
+def first_score(
+    target: Target, truth: np.ndarray, places: np.ndarray, quantile: float | None
+) -> tuple[str, float]:
+    """Name and value of the first of `scores`, without the cost of the others; nan of a single number."""
+    if target.labels:
+        return "accuracy", float(np.mean(places == truth))
+    values = target.undo(truth), target.undo(places)
+    if quantile is not None:
+        return "pinball", float(metrics.mean_pinball_loss(*values, alpha=quantile))
+    return "r2", float(metrics.r2_score(*values)) if len(truth) > 1 else np.nan
+
+
+def scores(
+    target: Target, truth: np.ndarray, found: Predictions, quantile: float | None
+) -> dict[str, float | None]:
+    """The scores that suit what was learned.
+
+    Args:
+        target: what is predicted.
+        truth: its true values, encoded as `plaingrad.tables.model.rows.Rows.codes`.
+        found: what was predicted.
+        quantile: which of the target's quantiles was learned; None for its mean, or for classes.
+    """
+    if found.probabilities is not None:
+        return class_scores(truth, found.places, found.probabilities)
+    values = target.undo(truth), target.undo(found.places)
+    return number_scores(*values) if quantile is None else quantile_scores(*values, quantile)
+
+
+def per_class(target: Target, truth: np.ndarray, places: np.ndarray) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and number of rows of each class."""
+    labels = range(len(target.labels))
+    found = metrics.precision_recall_fscore_support(truth, places, labels=labels, zero_division=0.0)
+    return {
+        name: {"precision": float(p), "recall": float(r), "f1": float(f), "rows": int(n)}
+        for name, p, r, f, n in zip(target.class_names, *found)
+    }
+
+
+def confusion(target: Target, truth: np.ndarray, places: np.ndarray) -> list[list[int]]:
+    """How many rows of each true class, one row of the matrix each, were taken for which."""
+    return metrics.confusion_matrix(truth, places, labels=range(len(target.labels))).tolist()
+
+
+def judged(
+    target: Target, truth: np.ndarray, found: Predictions, quantile: float | None = None
+) -> dict[str, Any]:
+    """All that is to be told of predictions, but for plots; arguments as for `scores`."""
+    facts: dict[str, Any] = {"rows": len(truth), "scores": scores(target, truth, found, quantile)}
+    if target.labels:
+        facts["classes"] = per_class(target, truth, found.places)
+        facts["confusion"] = confusion(target, truth, found.places)
+    else:
+        off = target.undo(found.places) - target.undo(truth)
+        counts, edges = np.histogram(off, bins=_edges(off))
+        facts["errors"] = {"edges": edges.tolist(), "counts": counts.tolist()}
+    return facts
+
+
+def _edges(off: np.ndarray) -> np.ndarray:
+    """Ends of nine equal intervals around 0 that hold almost all errors, and of all."""
+    reach = float(np.quantile(np.abs(off), 0.99)) or 1.0
+    edges = np.linspace(-reach, reach, 10)
+    edges[0], edges[-1] = min(edges[0], off.min()), max(edges[-1], off.max())
+    return edges

@@ -1,0 +1,222 @@
+"""A run of `plaingrad train`, from a file to a folder with model and report."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+from plaingrad._version import __version__
+from plaingrad.console.output import Reporter, duration, json_text, plural
+from plaingrad.files import filling
+from plaingrad.tables import Target
+from plaingrad.tables.model.model import TableModel
+from plaingrad.tables.model.network import Encoded, Fitted, expect_fitting, fitted
+from plaingrad.tables.model.parts import Parts, divided, folds, whole
+from plaingrad.tables.model.progress import EpochProgress, counted
+from plaingrad.tables.model.rows import Rows, read_more, read_rows
+from plaingrad.tables.report import pictures, terminal
+from plaingrad.tables.report.grids import columns_grid
+from plaingrad.tables.report.importance import importance
+from plaingrad.tables.report.judging import Judgement
+from plaingrad.tables.report.page import page
+from plaingrad.tables.report.scores import quantile_of
+from plaingrad.tables.search import tuned
+from plaingrad.tables.settings import Settings
+
+Facts = dict[str, Any]
+
+
+def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Facts:
+    """Read, train, judge, write and report; returns the report.
+
+    Args:
+        data: the table.
+        settings: of everything.
+        output: where model and report go.
+        reporter: tells how it goes.
+
+    Raises:
+        InputError: the table or an option cannot be used.
+        OSError: a file cannot be read or written.
+        TrainingDiverged: the parameters became infinite.
+    """
+    with reporter.status(f"reading {data}"):
+        rows, target = read_rows(data, settings)
+    expect_fitting(settings, target)
+    lost = rows.lost
+    reporter.text(f"{target.task}: {target.reason}")
+    if lost:
+        reporter.text(f"{plural(lost, 'row')} without {target.name!r} left out")
+    with reporter.status("encoding columns"):
+        parts = _parts(rows, target, settings, reporter)
+        folded = folds(rows, target, settings) if settings.cv else None
+        del rows  # of a large table, what is not needed leaves memory
+        encoded = Encoded.of(parts, settings)
+        del parts
+        pa.default_memory_pool().release_unused()
+    columns = [asdict(choice) for choice in encoded.encoder.choices()]
+    reporter.text(terminal.drawn(columns_grid(columns)), encoded.told())
+    with filling(output) as folder:
+        search = None
+        if settings.tune:
+            settings, search = tuned(encoded, target, settings, output, reporter)
+        judgement = _cross_validated(folded, target, settings, reporter) if folded else None
+        made = fitted(encoded, target, settings, [EpochProgress(reporter.stderr)])
+        reporter.text(_ended(made))
+        model = TableModel.of(made.estimator, made.encoder, target)
+        if judgement is None:
+            with reporter.status("training baselines"):
+                judgement = Judgement.of(model, encoded, settings)
+        important = _importance(model, encoded, settings, reporter)
+        facts = {
+            "data": str(data),
+            "task": target.task,
+            "reason": target.reason,
+            "target": target.name,
+            "judged_by": _judged_by(judgement, encoded, settings),
+            "rows": {**encoded.counts(), "without_target": lost},
+            "test": judgement.to_dict(),
+            "importance": important,
+            "class_weights": model.class_weights,
+            **_how(made, settings),
+            "columns": columns,
+            "search": search,
+        }
+        reporter.text(*terminal.report(facts))  # before the files, for which the disk may have no room
+        _write(folder, model, made, facts)
+    with filling(output) as folder:  # of its own, so that a plot that fails costs no training
+        drawn = _pictures(made, judgement, facts)
+        (folder / "report.html").write_text(page(facts, drawn), encoding="utf-8")
+    reporter.text(f"model.safetensors, report.html, report.json and history.json are in {output}")
+    return facts
+
+
+def _parts(rows: Rows, target: Target, settings: Settings, reporter: Reporter) -> Parts:
+    if settings.cv:
+        return whole(rows, target, settings)
+    others: list[Rows | None] = []
+    for path in (settings.validation, settings.test):
+        if path is None:
+            others.append(None)
+            continue
+        more = read_more(
+            path, target, list(rows.frame.columns), settings.format, settings.separator, settings.encoding
+        )
+        if more.lost:
+            reporter.text(f"{plural(more.lost, 'row')} of {path} without {target.name!r} left out")
+        others.append(more)
+    return divided(rows, target, settings, *others)
+
+
+def _cross_validated(
+    folded: Iterator[Parts], target: Target, settings: Settings, reporter: Reporter
+) -> Judgement:
+    found = []
+    for number, parts in enumerate(folded, 1):
+        title = f"fold {number}/{settings.cv}, epoch"
+        encoded = Encoded.of(parts, settings)
+        made = fitted(encoded, target, settings, [EpochProgress(reporter.stderr, title)])
+        expect_uninterrupted(made)
+        found.append(Judgement.of(TableModel.of(made.estimator, made.encoder, target), encoded, settings))
+        told = ", ".join(
+            f"{name} {value:.4g}"
+            for name, value in found[-1].scores()["network"].items()
+            if value is not None
+        )
+        reporter.text(f"fold {number}/{settings.cv}: {told}")
+    return Judgement.joined(found)
+
+
+def expect_uninterrupted(made: Fitted) -> None:
+    """Let Ctrl-C end more than the one training that it has ended already."""
+    if made.history.stopped.startswith("interrupted"):
+        raise KeyboardInterrupt
+
+
+def _ended(made: Fitted) -> str:
+    history = made.history
+    kept = f"; epoch {made.best_epoch} kept" if made.best_epoch else ""
+    count = len(made.estimator.modules_)
+    many = f" for the first of {count} networks" if count > 1 else ""
+    time = f"{duration(history.seconds)} ({history.engine} engine)"
+    return f"{plural(len(history), 'epoch')}{many} in {time}: {history.stopped}{kept}"
+
+
+def _judged_by(judgement: Judgement, encoded: Encoded, settings: Settings) -> str:
+    count = len(judgement.truth)
+    if settings.cv:
+        folds = f"cross-validation with {settings.cv} folds"
+        held_out = f", {len(encoded.validation):,} others tell when to stop" if encoded.validation else ""
+        trained = f"the model is trained on {len(encoded.train):,} of them{held_out}"
+        return f"Judged by {folds} over all {count:,} rows; {trained}."
+    where = f" of {settings.test}" if settings.test else ""
+    were = "was" if count == 1 else "were"
+    return f"Judged by {plural(count, 'row')}{where} that {were} not seen in training."
+
+
+def _importance(model: TableModel, encoded: Encoded, settings: Settings, reporter: Reporter) -> Facts:
+    unseen = encoded.test or encoded.validation
+    if unseen is None or not settings.importance:
+        return {"measure": "", "rows": 0, "of_rows": 0, "repeats": 0, "columns": []}
+    with counted(reporter.stderr, "shuffling columns to see which matter") as progress:
+        return importance(model, unseen, settings.seed, quantile_of(vars(settings)), progress).to_dict()
+
+
+def _how(made: Fitted, settings: Settings) -> Facts:
+    """How the network was made."""
+    estimator, history = made.estimator, made.history
+    parameters = sum(parameter.value.numel() for parameter in estimator.module_.parameters())
+    sizes = [estimator.n_features_in_, *settings.hidden, estimator.n_outputs_]
+    options = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    return {
+        "network": {
+            "architecture": sizes,
+            "parameters": parameters,
+            "models": settings.models,
+            "embedded_columns": len(made.encoder.cardinalities_),
+        },
+        "training": {
+            "epochs": len(history),
+            "best_epoch": made.best_epoch,
+            "stopped": history.stopped,
+            "engine": history.engine,
+            "engine_reason": history.engine_reason,
+            "batch_size": made.batch_size,
+            "seconds": round(history.seconds, 3),
+        },
+        "settings": {
+            name: str(value) if isinstance(value, Path) else value for name, value in options.items()
+        },
+        "versions": {
+            "plaingrad": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+        },
+    }
+
+
+def _write(folder: Path, model: TableModel, made: Fitted, facts: Facts) -> None:
+    kept = ("task", "judged_by", "rows", "network", "training", "settings")
+    scores = {"scores": facts["test"]["scores"], "history": made.history.to_dict()}
+    known = json.loads(json_text({**{name: facts[name] for name in kept}, **scores}))
+    replace(model, facts=known).save(folder / "model.safetensors")
+    made.history.save(folder / "history.json")
+    (folder / "report.json").write_text(json_text(facts) + "\n", encoding="utf-8")
+
+
+def _pictures(made: Fitted, judgement: Judgement, facts: Facts) -> dict[str, str]:
+    classes = facts["task"] == "classification"
+    loss = "log loss" if classes else "loss (target standardised)"
+    drawn = {"loss": pictures.loss_curve(made.history, made.best_epoch, loss)}
+    if not classes:
+        drawn |= pictures.of_numbers(judgement.target, judgement.truth, judgement.found["network"].places)
+    if facts["search"]:
+        drawn["search"] = pictures.search([trial["value"] for trial in facts["search"]["trials"]])
+    return drawn

@@ -1,0 +1,245 @@
+"""The options of `plaingrad train`, declared once: for the command line, for files and for the search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Option
+
+from plaingrad.console.options import character, integer, number, one_of, place, refused, sizes
+from plaingrad.errors import InputError
+
+# What a training writes into its folder, and --tune besides.
+FILES = ("model.safetensors", "report.html", "report.json", "history.json")
+STUDY = "study.journal"
+FORMATS = ("csv", "tsv", "parquet", "arrow", "jsonl", "npz")
+# As plaingrad.estimators has them; named here because the help must not wait for torch.
+ACTIVATIONS = (
+    "relu", "leakyrelu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish",
+    "softplus", "tanh", "hardtanh", "sigmoid", "hardsigmoid", "logsigmoid", "softsign", "tanhshrink",
+    "softshrink", "hardshrink", "relu6", "identity", "logistic",
+)  # fmt: skip
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad")
+SCHEDULES = ("constant", "cosine", "linear", "one_cycle", "invscaling", "adaptive")
+LOSSES = ("auto", "log_loss", "squared_error", "absolute_error", "huber", "quantile", "poisson")
+
+WIDEST = 20  # characters of the names that fit beside an option
+MOST_NAMES = 7
+
+TABLE, PARTS, NETWORK, TRAINING, SEARCH = "Table", "Parts", "Network", "Training", "Search"
+
+
+def encoding(text: Any) -> str:
+    """An encoding of text that Python knows."""
+    if text != "utf-8":  # the default shall not wait for the libraries
+        from plaingrad.tables.reading.encoding import canonical
+
+        if canonical(text) is None:
+            raise refused(f"expected an encoding that Python knows, such as cp1252, got {text!r}")
+    return str(text)
+
+
+def _option(
+    panel: str, help: str, parser: Any = None, metavar: str | None = None, *names: str, **more: Any
+) -> Any:
+    return Option(*names, help=help, parser=parser, metavar=metavar, rich_help_panel=panel, **more)
+
+
+def _choice(panel: str, help: str, names: tuple[str, ...]) -> Any:
+    # Few names are shown in the help, longer ones where they can be broken; the shell completes all of them.
+    metavar = "|".join(names)
+    if len(metavar) > WIDEST:
+        metavar = "NAME"
+        help += f" One of {', '.join(names)}." if len(names) <= MOST_NAMES else ""
+    return _option(panel, help, one_of(*names), metavar, autocompletion=lambda: list(names))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What `plaingrad train` shall do. The help of each option is its documentation."""
+
+    target: Annotated[str, _option(TABLE, "Column to predict.", None, "COLUMN")]
+    output: Annotated[
+        Path | None,
+        _option(TABLE, "Folder for what is made; out/DATA by default.", place, "FOLDER", "--output", "-o"),
+    ] = None
+    task: Annotated[
+        str,
+        _choice(TABLE, "What kind of target it is; auto looks.", ("auto", "classification", "regression")),
+    ] = "auto"
+    ignore: Annotated[list[str], _option(TABLE, "Column to leave out; may be repeated.", None, "COLUMN")] = ()  # type: ignore[assignment]
+    weight: Annotated[
+        str | None,
+        _option(TABLE, "Column that tells how much each row counts in training.", None, "COLUMN"),
+    ] = None
+    format: Annotated[str | None, _choice(TABLE, "Of the files; by default their suffix tells.", FORMATS)] = (
+        None
+    )
+    separator: Annotated[
+        str | None,
+        _option(TABLE, "What stands between two fields; by default found.", character, "CHARACTER"),
+    ] = None
+    encoding: Annotated[
+        str, _option(TABLE, "Of the files, if they are text, such as cp1252.", encoding, "NAME")
+    ] = "utf-8"
+    max_levels: Annotated[
+        int,
+        _option(
+            TABLE, "Levels of a category that get a feature of their own.", integer(1, 10_000), "INTEGER"
+        ),
+    ] = 40
+
+    test_size: Annotated[
+        float,
+        _option(
+            PARTS,
+            "Fraction of the rows held out for the report.",
+            number(0, 1, above=True, below=True),
+            "FRACTION",
+        ),
+    ] = 0.2
+    test: Annotated[
+        Path | None, _option(PARTS, "Table to report on instead, of the same columns.", None, "FILE")
+    ] = None
+    validation_size: Annotated[
+        float,
+        _option(
+            PARTS,
+            "Fraction of the rest that tells when to stop.",
+            number(0, 1, above=True, below=True),
+            "FRACTION",
+        ),
+    ] = 0.2
+    validation: Annotated[
+        Path | None, _option(PARTS, "Table that tells when to stop instead.", None, "FILE")
+    ] = None
+    cv: Annotated[
+        int | None,
+        _option(
+            PARTS,
+            "Report by cross-validation over all rows, then train on all that do not tell when to stop.",
+            integer(2, 100),
+            "FOLDS",
+        ),
+    ] = None
+    importance: Annotated[
+        bool,
+        _option(PARTS, "Report which columns matter, by shuffling each among rows held out."),
+    ] = True
+
+    hidden: Annotated[
+        tuple,
+        _option(NETWORK, "Sizes of the hidden layers; '' for none.", sizes, "SIZES", show_default="64,64"),
+    ] = (64, 64)
+    embedding: Annotated[
+        bool,
+        _option(NETWORK, "Learn a vector for each level of a category, in place of a feature each."),
+    ] = False
+    activation: Annotated[
+        str, _choice(NETWORK, "Between the layers: relu, gelu, silu, tanh...", ACTIVATIONS)
+    ] = "relu"
+    dropout: Annotated[
+        float, _option(NETWORK, "Probability to drop a hidden value.", number(0, 1, below=True), "FRACTION")
+    ] = 0.2
+    normalization: Annotated[str, _choice(NETWORK, "Before each activation.", ("none", "batch", "layer"))] = (
+        "none"
+    )
+    models: Annotated[
+        int, _option(NETWORK, "Networks to train side by side and average.", integer(1, 1000), "INTEGER")
+    ] = 1
+
+    optimizer: Annotated[str, _choice(TRAINING, "Update rule.", OPTIMIZERS)] = "adam"
+    lr: Annotated[
+        float, _option(TRAINING, "Learning rate at the start.", number(0, above=True), "NUMBER")
+    ] = 1e-3
+    schedule: Annotated[
+        str, _choice(TRAINING, "How it changes; invscaling and adaptive with sgd alone.", SCHEDULES)
+    ] = "constant"
+    weight_decay: Annotated[
+        float, _option(TRAINING, "Penalty on large weights (scikit-learn's alpha).", number(0), "NUMBER")
+    ] = 1e-4
+    clip_norm: Annotated[
+        float | None,
+        _option(TRAINING, "Norm that gradients are clipped to.", number(0, above=True), "NUMBER"),
+    ] = None
+    epochs: Annotated[
+        int, _option(TRAINING, "How often to visit all the data, at most.", integer(1, 10**7), "INTEGER")
+    ] = 200
+    batch_size: Annotated[
+        Any,
+        _option(
+            TRAINING,
+            "Samples per step; by the number of rows if auto.",
+            integer(1, word="auto"),
+            "INTEGER|auto",
+            show_default="auto",
+        ),
+    ] = None
+    loss: Annotated[
+        str, _choice(TRAINING, "auto: log_loss for classes, squared_error for numbers.", LOSSES)
+    ] = "auto"
+    quantile: Annotated[
+        float,
+        _option(TRAINING, "That --loss quantile aims at.", number(0, 1, above=True, below=True), "FRACTION"),
+    ] = 0.5
+    label_smoothing: Annotated[
+        float,
+        _option(TRAINING, "Share of a label spread over the classes.", number(0, 1, below=True), "FRACTION"),
+    ] = 0.0
+    class_weight: Annotated[
+        list[str], _option(TRAINING, "balanced, or CLASS=WEIGHT; may be repeated.", None, "WEIGHT")
+    ] = ()  # type: ignore[assignment]
+    patience: Annotated[
+        int,
+        _option(
+            TRAINING,
+            "Epochs to wait for a better validation loss; 0: no end, no validation.",
+            integer(0),
+            "INTEGER",
+        ),
+    ] = 20
+    max_time: Annotated[
+        float | None,
+        _option(TRAINING, "Seconds after which to end a training.", number(0, above=True), "SECONDS"),
+    ] = None
+    seed: Annotated[
+        int, _option(TRAINING, "Of splits, weights, order and search.", integer(0, 2**32 - 1), "INTEGER")
+    ] = 0
+    engine: Annotated[
+        str, _choice(TRAINING, "auto takes what is done first.", ("auto", "eager", "native"))
+    ] = "auto"
+
+    tune: Annotated[
+        int | None,
+        _option(
+            SEARCH, "Search so many settings first; goes on where it was left.", integer(1, 100_000), "TRIALS"
+        ),
+    ] = None
+
+    def expect_sound(self) -> None:
+        """Refuse what options say against each other."""
+        if self.target in self.ignore:
+            raise InputError(f"the target {self.target!r} cannot be ignored")
+        if self.target == self.weight:
+            raise InputError(f"expected another column than the target {self.target!r}", argument="weight")
+        if self.cv is not None and (self.test is not None or self.validation is not None):
+            raise InputError("expected neither --test nor --validation with it", argument="cv")
+        if self.cv is not None and self.tune is not None:
+            problem = "expected no --cv with it: the search judges settings by the validation rows"
+            raise InputError(problem, argument="tune")
+        if self.schedule in ("invscaling", "adaptive") and self.optimizer != "sgd":
+            problem = f"expected --optimizer sgd with {self.schedule}, got {self.optimizer}"
+            raise InputError(problem, argument="schedule")
+        if self.patience == 0 and (self.validation is not None or self.tune is not None):
+            option = "--validation" if self.validation is not None else "--tune"
+            raise InputError(f"expected at least 1 with {option}, got 0", argument="patience")
+
+    def chosen(self) -> dict[str, Any]:
+        """The values that differ from the defaults, by option."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
+        }

@@ -1,0 +1,21 @@
+"""Models of tables for the tests of what is told of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from plaingrad.tables import TableModel
+from plaingrad.tables.model.network import Encoded, fitted
+from plaingrad.tables.model.parts import Parts, divided
+from plaingrad.tables.model.rows import read_rows
+from plaingrad.tables.settings import Settings
+
+
+def learned(path: Path, target: str, **options: object) -> tuple[TableModel, Parts, Encoded]:
+    """A model that has been trained for some epochs, with the parts of its table."""
+    settings = Settings(target=target, epochs=15, lr=0.01, **options)  # type: ignore[arg-type]
+    rows, wanted = read_rows(path, settings)
+    parts = divided(rows, wanted, settings)
+    encoded = Encoded.of(parts, settings)
+    made = fitted(encoded, wanted, settings)
+    return TableModel.of(made.estimator, made.encoder, wanted), parts, encoded

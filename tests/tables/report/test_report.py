@@ -1,0 +1,161 @@
+"""What a report says: scores, importances, tables and pictures."""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from sklearn import metrics
+
+from cli.shell import iris
+from plaingrad.console.output import Reporter, json_text
+from plaingrad.tables import Target
+from plaingrad.tables.report import pictures, terminal
+from plaingrad.tables.report.grids import number, scores_grid, search_grid
+from plaingrad.tables.report.judging import Judgement
+from plaingrad.tables.report.scores import Predictions, class_scores, judged
+from plaingrad.tables.settings import Settings
+from plaingrad.train import History
+from tables.models import learned
+
+
+@given(st.integers(2, 5), st.integers(20, 60), st.integers(0, 1000))
+def test_scores_are_those_of_scikit_learn(classes: int, rows: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    truth = np.append(np.arange(classes), random.integers(0, classes, rows))
+    probabilities = random.dirichlet(np.ones(classes), len(truth))
+    places = probabilities.argmax(1)
+    found = class_scores(truth, places, probabilities.astype(np.float32))
+    assert found["accuracy"] == metrics.accuracy_score(truth, places)
+    assert found["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(truth, places))
+    assert found["log_loss"] == pytest.approx(metrics.log_loss(truth, probabilities), rel=1e-4)
+    score = probabilities[:, 1] if classes == 2 else probabilities
+    auc = metrics.roc_auc_score(truth, score, multi_class="ovr")
+    assert found["roc_auc"] == pytest.approx(auc, abs=1e-6)
+
+
+def test_errors_of_numbers_are_all_counted() -> None:
+    random = np.random.default_rng(0)
+    truth = random.normal(size=1000)
+    target = Target("y", "regression", "", [], 3.0, 2.0, 0)
+    predicted = truth + random.standard_cauchy(1000)
+    errors = judged(target, truth, Predictions(predicted))["errors"]
+    assert sum(errors["counts"]) == 1000
+    assert sorted(errors["edges"]) == errors["edges"]
+    assert errors["edges"][0] == pytest.approx(2 * (predicted - truth).min())
+    exact = judged(target, truth, Predictions(truth))["errors"]
+    assert sum(exact["counts"]) == 1000
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "—"),
+        (0.0, "0.000"),
+        (1.0, "1.000"),
+        (0.12345, "0.123"),
+        (-0.0096, "-0.010"),
+        (0.00012, "0.00012"),
+        (56.849, "56.85"),
+        (1234567.0, "1.235e+06"),
+    ],
+)
+def test_numbers_are_short(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+def shown(thing: object, width: int, colour: bool) -> str:
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=colour, color_system="standard" if colour else None
+    )
+    console.print(thing)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_tables_fit_the_terminal(tmp_path: Path, width: int) -> None:
+    model, _, encoded = learned(iris(tmp_path / "t.csv"), "species")
+    test = Judgement.of(model, encoded, Settings(target="y")).to_dict()
+    for table in terminal.judgement(test):
+        lines = shown(table, width, False).splitlines()
+        assert max(map(len, lines)) <= width
+        assert "\x1b" not in "".join(lines)
+    assert "\x1b[" in shown(table, width, True)
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_table_of_a_search_breaks_no_word(width: int) -> None:
+    settings = {
+        "hidden": (500, 411, 389, 499),
+        "activation": "silu",
+        "dropout": 0.4567,
+        "normalization": "layer",
+        "lr": 1.2345e-5,
+        "weight_decay": 1.2345e-7,
+        "batch_size": 2048,
+    }
+    trial = {"number": 12344, "state": "complete", "value": 0.4567, "settings": settings}
+    grid = search_grid({"best": settings, "trials": [trial]})
+    words = shown(terminal.drawn(grid), width, False).split()
+    assert set(" ".join([*grid.head, *grid.rows[0]]).split()) <= set(words)
+    numbers = {grid.head[i] for i in grid.numbers}  # which no page breaks
+    assert numbers == {"trial", "loss", "dropout", "lr", "weight decay", "batch size"}
+
+
+def test_pictures_are_svg_that_follows_the_page() -> None:
+    history = History({"loss": [3.0, 2.0, 1.5], "val_loss": [3.0, 2.5, 2.4]}, stopped="done")
+    random = np.random.default_rng(0)
+    target = Target("a $x_1 <b>", "regression", "", [], 0.0, 1.0, 0)
+    truth = random.normal(size=5000)
+    drawn = [pictures.loss_curve(history, 3, "loss"), pictures.search([1.0, None, 0.5, 0.7])]
+    drawn += pictures.of_numbers(target, truth, truth + 0.1).values()
+    for text in drawn:
+        root = ET.fromstring(text)
+        assert root.tag.endswith("svg")
+        assert "width" not in root.attrib
+        assert "viewBox" in root.attrib
+        assert "currentColor" in text
+        assert not re.search("#222222|#0072b2|#d55e00", text)
+        assert "<metadata" not in text
+    assert "a $x_1 &lt;b&gt;" in drawn[2]
+    assert drawn[2].count("<use") < 2 * pictures.MOST_POINTS
+
+
+def test_a_voice_is_quiet_or_speaks_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    for reporter in (Reporter(), Reporter(quiet=True), Reporter(json=True)):
+        reporter.text("[bold]text[/bold]")
+        reporter.result({"a": [1.0, float("nan")], "b": (float("inf"), {"c": None})})
+        with reporter.status("on it"):
+            pass
+    out, err = capsys.readouterr()
+    assert err == ""
+    first, *rest = out.splitlines()
+    assert first == "[bold]text[/bold]"
+    assert "\n".join(rest) == json_text({"a": [1.0, None], "b": [None, {"c": None}]})
+
+
+@pytest.mark.parametrize(
+    ("network", "linear", "note"),
+    [
+        ({"r2": 0.5}, {"r2": 0.4}, ""),
+        ({"r2": 0.5}, {"r2": 0.5}, "By R² the linear model does at least as well as the network."),
+        ({"pinball": 0.5}, {"pinball": 0.6}, ""),
+        (
+            {"pinball": 0.5},
+            {"pinball": 0.4},
+            "By pinball loss the linear model does at least as well as the network.",
+        ),
+        ({"r2": None}, {"r2": None}, ""),
+    ],
+)
+def test_a_network_that_a_simpler_model_equals_is_told_of(
+    network: dict[str, float], linear: dict[str, float], note: str
+) -> None:
+    assert scores_grid({"scores": network, "baselines": {"linear": linear}}).note == note
