@@ -147,7 +147,7 @@ def _through(module: Module, inputs: Sequence[Tensor], loss: str, target: str) -
     import torch
 
     from plaingrad import nn
-    from plaingrad.inspect.gradients.subject import Subject, first_forward
+    from plaingrad.inspect.gradients.tested import ModuleUnderTest, first_forward
 
     if not loss:
         if target:
@@ -158,7 +158,7 @@ def _through(module: Module, inputs: Sequence[Tensor], loss: str, target: str) -
         raise choices.bad("--loss", f"expected a loss of plaingrad.nn such as MSELoss, got {loss!r}")
     if target:
         return found(), _tensor(target, "--target")
-    outputs = first_forward(Subject(module, inputs, {}, None, None, 0))
+    outputs = first_forward(ModuleUnderTest(module, inputs, {}, None, None, 0))
     if len(outputs) > 1:
         raise choices.bad("--loss", f"expected a module with one output, got {len(outputs)}")
     return found(), torch.randn_like(outputs[0])
