@@ -59,6 +59,7 @@ html_sidebars = {
         "estimators",
         "model_file",
         "gallery",
+        "glossary",
         "differences",
     )
 }

@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+from plaingrad import nn
+from plaingrad.train.callbacks import Callback
+
 
 @pytest.mark.parametrize(
     ("package", "name", "home"),
@@ -44,6 +47,23 @@ assert plaingrad.train.native.lower.rules is plaingrad.native.lower.rules
 assert NotLoweredError is plaingrad.native.lower.NotLoweredError
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_method_that_was_renamed_is_found() -> None:
+    loss = nn.MSELoss()
+    with pytest.warns(DeprecationWarning, match=r"^Loss\.apart is unreduced now"), loss.apart():
+        assert loss.reduction == "none"
+    assert loss.reduction == "mean"
+
+
+def test_a_hook_that_was_renamed_is_found() -> None:
+    with pytest.warns(DeprecationWarning, match=r"^Patient\.look_away is epochs_until_needed now"):
+
+        class Patient(Callback):
+            def look_away(self) -> float:
+                return 3
+
+    assert Patient().epochs_until_needed() == 3
 
 
 def test_what_nobody_knows_is_refused() -> None:

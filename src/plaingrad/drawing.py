@@ -1,4 +1,4 @@
-"""How pictures look here: colours, and figures and axes dressed alike."""
+"""The common style of pictures: colours, figures and axes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def new_figure(title: str, size: tuple[float, float]) -> tuple[Figure, Axes]:
 
 
 def dress(ax: Axes, title: str) -> None:
-    """Title at the left, no box around, quiet ink."""
+    """Apply the common style: title at the left, no box, grey axes."""
     width = ax.get_figure(root=True).get_figwidth()  # type: ignore[union-attr]
     text = textwrap.fill(title, int(8 * width))
     ax.set_title(text, loc="left", color=INK, fontsize=13, pad=12, parse_math=False)

@@ -69,15 +69,15 @@ def error_fields(**fields: Any) -> Iterator[None]:
 
 
 class ModuleError(InputError):
-    """Something a module cannot use, with the module's place in the network.
+    """An argument or input that a module cannot use, with the module's path in the network.
 
-    Every module around adds the name under which it holds the one inside on the way out, so the message of an
-    error deep inside reads ``Sequential[2] Linear(5, 4): expected input (*, 5), got (8, 2)``.
+    On the way out, each enclosing module adds the name under which it holds the one inside, so the message of
+    an error deep inside reads ``Sequential[2] Linear(5, 4): expected input (*, 5), got (8, 2)``.
 
     Attributes:
-        module: the module that complained.
-        path: the positions of the modules around it, outermost first; empty at the top.
-        problem: what was expected and what came.
+        module: the module that raised it.
+        path: the names of the enclosing modules, outermost first; empty at the top.
+        problem: what was expected and what it got.
     """
 
     def __init__(self, module: Any, problem: str) -> None:
@@ -88,31 +88,18 @@ class ModuleError(InputError):
         self._outermost = module
 
     def inside(self, parent: Any, names: str | Iterable[str]) -> None:
-        """Note that the module is the child of this name in ``parent``, or of one of several."""
+        """Prepend ``parent`` to the path; the module is its child of this name, or of one of these names."""
         name = names if isinstance(names, str) else " or ".join(names)
         self.path.insert(0, f"{type(parent).__name__}[{name}]")
         self._outermost = parent
 
     def passing(self, parent: Any) -> None:
-        """Note that the error passes through ``parent``, which knows the module inside by its names."""
+        """Prepend ``parent`` to the path, under the names that it has for the module inside."""
         inner, self._outermost = self._outermost, parent
         names = [name for name, module in parent.named_modules() if module is inner and name]
         if names:
             self.inside(parent, names)
 
     def __str__(self) -> str:
-        place = ".".join(self.path) + " " if self.path else ""
-        return f"{place}{self.module.signature()}: {self.problem}"
-
-
-class MissingExtra(Exception):
-    """A library that is not installed, because it comes with an extra.
-
-    Args:
-        what: what needs it.
-        library: its name.
-        extra: of plaingrad, that brings it.
-    """
-
-    def __init__(self, what: str, library: str, extra: str) -> None:
-        super().__init__(f"{what} needs {library}: pip install 'plaingrad[{extra}]'")
+        prefix = ".".join(self.path) + " " if self.path else ""
+        return f"{prefix}{self.module.signature()}: {self.problem}"

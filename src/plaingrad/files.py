@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic writing: files that are either complete or absent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# How a disk is full: altogether, for a user, for a file.
+# A full disk, a user's quota, the limit on a file's size.
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -17,7 +17,7 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Write a file under a temporary name beside ``path``, and rename it when the block ends well.
 
-    If the block raises, the temporary file is removed and what stood at ``path`` stays as it was.
+    If the block raises, the temporary file is removed and ``path`` is left as it was.
 
     Args:
         path: the file to write; its folder must exist.
@@ -26,15 +26,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         The temporary path, with the same suffix, to write to.
 
     Raises:
-        OSError: the file cannot be made, or not be written to the end, as on a full disk; it names ``path``.
+        OSError: the file cannot be created or completely written, as on a full disk; it names ``path``.
     """
     target = Path(path)
-    with _told_as(target):
+    with _reporting(target):
         handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
-        with _told_as(target, temporary):
+        with _reporting(target, temporary):
             yield temporary
             temporary.chmod(0o666 & ~_umask())  # mkstemp makes the file readable by its owner alone
             temporary.replace(target)
@@ -51,14 +51,14 @@ def placed(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _told_as(target: Path, temporary: Path | None = None) -> Iterator[None]:
-    """Let errors of the operating system name what was asked for, where they name what stands in for it.
+def _reporting(target: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Re-raise OSErrors about the temporary file under the target's name.
 
-    A disk that is full while a file is open names none.
+    An error of a disk that fills up while a file is open names no file.
 
     Args:
-        target: what was asked for.
-        temporary: what stands in for it; None if that has no name yet.
+        target: the file or folder that the caller asked for.
+        temporary: the one written in its place; None if it has no name yet.
     """
     try:
         yield
@@ -83,35 +83,35 @@ def _umask() -> int:
 
 @contextmanager
 def filling(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """Write several files into ``folder``, of which all appear or none.
+    """Write several files into ``folder``; either all of them appear or none.
 
-    The folder is made if need be. If the block raises, its files are discarded, and so are the folders that
-    were made for them.
+    The folder is created if it does not exist. If the block raises, its files are discarded, and so are the
+    folders that were created for them.
 
     Args:
-        folder: where the files shall be; files of the same names are replaced.
+        folder: the destination; files of the same names are replaced.
 
     Yields:
         A temporary folder inside, to write to.
 
     Raises:
-        OSError: the folder cannot be made or written to; said on entry, before any work is done. Or a file
-            in it cannot be written to the end; it names the file as it was to be called, or the folder.
+        OSError: the folder cannot be created or written to, raised on entry, before any work is done; or a
+            file in it cannot be completely written. It names the file's final path, or the folder.
     """
     target = Path(folder)
-    made = [path for path in (target, *target.parents) if not path.exists()]
+    created = [path for path in (target, *target.parents) if not path.exists()]
     try:
         if target.exists() and not target.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(target))
         target.mkdir(parents=True, exist_ok=True)
-        with _told_as(target):
+        with _reporting(target):
             unfinished = tempfile.TemporaryDirectory(prefix=".unfinished-", dir=target)
-        with unfinished as temporary, _told_as(target, Path(temporary)):
+        with unfinished as temporary, _reporting(target, Path(temporary)):
             yield Path(temporary)
             for path in sorted(Path(temporary).iterdir()):
                 path.replace(target / path.name)
     except BaseException:
-        for path in made:
-            with suppress(OSError):  # not made after all, or someone else has put something there
+        for path in created:
+            with suppress(OSError):  # not created after all, or someone else has put something there
                 path.rmdir()
         raise

@@ -91,7 +91,7 @@ def trunc_normal_(
 ) -> P:
     r"""Draw from N(mean, std^2) restricted to [a, b].
 
-    What falls outside is drawn again. If at most 30 % of the normal distribution lie inside, numbers are
+    Numbers outside are redrawn. If at most 30 % of the normal distribution lie inside, numbers are
     drawn from U(a, b) instead, and x is kept with probability :math:`f(x) / \max_{[a, b]} f`, where f is the
     normal density.
 
@@ -106,7 +106,7 @@ def trunc_normal_(
     log_peak = -0.5 * z_mode**2
 
     def propose() -> tuple[Tensor, Tensor]:
-        """Fresh numbers, and which of them to reject."""
+        """Draw numbers, and a mask of those to reject."""
         x = torch.empty_like(value)
         if inside > 0.3:
             x.normal_(mean, std, generator=source(generator))
@@ -266,7 +266,7 @@ def orthogonal_(tensor: P, gain: float = 1, generator: torch.Generator | None = 
     return tensor
 
 
-# What they share
+# Helpers
 
 
 def _value(tensor: Parameter | Buffer | Tensor) -> Tensor:

@@ -12,11 +12,11 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from plaingrad.contract.arguments import Made, kept
-from plaingrad.contract.fields import NOTES, expect_fields, expect_reachable, holds
+from plaingrad.contract.arguments import Constructed, kept
+from plaingrad.contract.fields import NOTES, contains, expect_fields, expect_reachable
 from plaingrad.contract.guard import (
     ONE,
-    Given,
+    CallShape,
     Watcher,
     fixed_parameters,
     guarded_backward,
@@ -24,29 +24,28 @@ from plaingrad.contract.guard import (
     implies_one,
     serials,
 )
-from plaingrad.contract.nest import mapped, mismatch, outline, stranger, versions
+from plaingrad.contract.nest import invalid_type, mapped, mismatch, outline, versions
 from plaingrad.errors import ModuleError
 from plaingrad.parameter import FlatStorage, Parameter
 
 M = TypeVar("M", bound="Module")
 
-MANY_STATES = 10_000  # of one module that no backward has taken: somebody has forgotten about them
+MANY_STATES = 10_000  # of one module without a backward: most likely a missing eval()
 
 
-Saved = tuple[int, int, Given, Any, Any, int]
-"""What a forward has left for its backward, a plain tuple since one is made in every call.
+Saved = tuple[int, int, CallShape, Any, Any, int]
+"""The saved state of a forward, as a bare tuple since every call creates one.
 
-Its own number among all that are saved; that of the forward that saved it, so that whatever modules inside
-have saved for it is numbered in between; the arguments that forward was given; the state; the outline of the
-outputs; and how often the tensors of the state had been changed in place by then.
+Its serial number; that of the forward that saved it, so that states of the modules inside are numbered in
+between; the call's arguments; the state; the outline of the outputs; and the tensors' version counters.
 """
 
 
 class MARK:
-    """The state of a composite that saves nothing itself; a class, so that copies keep it for what it is."""
+    """The state of a composite that saves nothing itself; a class, so that copies keep its identity."""
 
 
-class Module(Made):
+class Module(Constructed):
     """A differentiable function with a hand-written derivative.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` fields in ``__init__`` (there is nothing
@@ -68,7 +67,7 @@ class Module(Made):
         differentiable: the names of the arguments of forward that have gradients; None for every
             floating-point tensor.
         may_skip_input_grad: whether backward returns None for its input where ``needs_input_grad`` is False;
-            said beside the backward that does so, and not inherited by one that overrides it.
+            declared beside that backward, and not inherited by one that overrides it.
     """
 
     differentiable: ClassVar[tuple[str, ...] | None] = None
@@ -76,22 +75,22 @@ class Module(Made):
 
     _saved: list[Saved]
     _watchers: tuple[Watcher, ...]
-    _root: weakref.ref[Module] | None  # the outermost module with which it was looked at
-    _is_examined: bool  # whether its fields have been looked at since they were assigned
-    _is_plain: bool  # whether, besides, the guard can take its short way, as it can for most layers
+    _root: weakref.ref[Module] | None  # the outermost module with which it was examined
+    _is_examined: bool  # whether its fields have been examined since they were assigned
+    _has_fast_path: bool  # whether, besides, the guard can take its short path, as for most layers
     _is_composite: bool
     _returns_nest: bool  # whether it has returned several outputs
     _begun: int  # the number of the forward or backward that is running, else 0
-    _given: Given  # to it
-    _parameters: ClassVar[tuple[str, ...]] = ()  # the names of forward's, if it has a fixed number
-    _implies_one: ClassVar[bool] = False  # whether backward can do without a gradient, as that of a loss
-    _can_take_one: ClassVar[bool] = False  # whether it has an argument for it all the same
+    _call_shape: CallShape  # of its arguments
+    _parameters: ClassVar[tuple[str, ...]] = ()  # the names of forward's arguments, if their number is fixed
+    _implies_one: ClassVar[bool] = False  # whether backward needs no upstream gradient, as that of a loss
+    _can_take_one: ClassVar[bool] = False  # whether it accepts one all the same
     _is_loss: ClassVar[bool] = False  # whether, besides, only one of its arguments has a gradient
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         expect_fields(cls)
-        if "backward" in vars(cls):  # which may count on what it overrides
+        if "backward" in vars(cls):  # which may rely on the input gradient of the one it overrides
             cls.may_skip_input_grad = vars(cls).get("may_skip_input_grad", False)
         cls._parameters = fixed_parameters(cls.forward)
         cls._implies_one, cls._can_take_one = implies_one(cls.backward)
@@ -106,8 +105,13 @@ class Module(Made):
         module = super().__new__(cls)
         arguments = [kept(value) for value in args], {name: kept(value) for name, value in kwargs.items()}
         modes = {"training": True, "saving": True, "needs_input_grad": True}
-        notes = {"_is_examined": False, "_is_plain": False, "_is_composite": False, "_returns_nest": False}
-        running = {"_watchers": (), "_generator": None, "_root": None, "_begun": 0, "_given": ONE}
+        notes = {
+            "_is_examined": False,
+            "_has_fast_path": False,
+            "_is_composite": False,
+            "_returns_nest": False,
+        }
+        running = {"_watchers": (), "_generator": None, "_root": None, "_begun": 0, "_call_shape": ONE}
         vars(module).update(_arguments=arguments, _saved=[], **modes, **notes, **running)
         return module
 
@@ -118,23 +122,23 @@ class Module(Made):
             self._take_in(value)
 
     def __init__(self) -> None:
-        """Refuse arguments, where a subclass takes none."""
+        """Accept no arguments, unless a subclass does."""
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
-        """Compute the output; see the class for what a subclass owes."""
+        """Compute the output; the class describes what a subclass implements."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def backward(self, *grad_outputs: Any) -> Any:
-        """Compute the gradient with respect to the inputs; see the class for what a subclass owes."""
+        """Compute the gradient with respect to the inputs; the class describes what a subclass implements."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         return self.forward(*inputs, **options)
 
-    # What a forward leaves for its backward
+    # Saved state
 
     def save(self, state: Any, outputs: Any = (), *more: Any) -> None:
-        """Push what backward will need.
+        """Push the state that backward will need.
 
         Args:
             state: tensors, in tuples, lists or dicts if there are several, and anything else. Tensors inside
@@ -149,23 +153,23 @@ class Module(Made):
             raise ModuleError(self, "expected save(state, outputs), all outputs as one tuple, got several")
         if not self.saving:
             return
-        if torch.is_grad_enabled():  # what PyTorch may have recorded is of no use here, and holds memory
+        if torch.is_grad_enabled():  # PyTorch's recording is of no use here, and holds memory
             state = mapped(Tensor.detach, state)
         if type(outputs) is Tensor:
             expected: Any = outputs.shape, outputs.dtype
         else:
-            if strange := stranger(outputs):
-                raise ModuleError(self, f"expected outputs as a tensor, or tuples of these, got a {strange}")
+            if invalid := invalid_type(outputs):
+                raise ModuleError(self, f"expected outputs as a tensor, or tuples of these, got a {invalid}")
             expected = outline(outputs)
             if type(expected) is list:
-                vars(self).update(_returns_nest=True, _is_plain=False)
-        self._saved.append((next(serials), self._begun, self._given, state, expected, versions(state)))
+                vars(self).update(_returns_nest=True, _has_fast_path=False)
+        self._saved.append((next(serials), self._begun, self._call_shape, state, expected, versions(state)))
         if len(self._saved) == MANY_STATES:
             text = f"{self.signature()}: {MANY_STATES:,} forwards were saved without a backward"
             warnings.warn(f"{text}; eval() saves none", RuntimeWarning, stacklevel=3)
 
     def restore(self, *grad_outputs: Any) -> Any:
-        """Pop what the matching forward saved, after checking one gradient per output of that forward.
+        """Pop the state of the matching forward, after checking one gradient per output of that forward.
 
         A gradient of None is not checked: an output that nothing used, or a loss's own implicit 1. Those of
         the last outputs may be missing.
@@ -191,17 +195,17 @@ class Module(Made):
         return state
 
     def _mark(self, begun: int, outputs: Any) -> None:
-        """Note the forward of a composite that has saved nothing itself."""
+        """Push a mark for the forward of a composite that has saved nothing itself."""
         if not self._saved or self._saved[-1][0] < begun:
-            expected = None if stranger(outputs) else outline(outputs)
-            self._saved.append((next(serials), begun, self._given, MARK, expected, 0))
+            expected = None if invalid_type(outputs) else outline(outputs)
+            self._saved.append((next(serials), begun, self._call_shape, MARK, expected, 0))
 
     def _unmark(self, saved: Saved | None) -> None:
         if saved is not None and saved[3] is MARK and self._saved and self._saved[-1] is saved:
             self._saved.pop()
 
     def _drop(self) -> Any:
-        """Forget the latest forward, of which no output was used; None for each of its arguments."""
+        """Discard the latest forward, of which no output was used; return None for each of its arguments."""
         _, begun, (count, names), *_ = self._saved.pop()
         if begun:  # else there is nothing below
             self._forget_since(begun)
@@ -211,12 +215,12 @@ class Module(Made):
         return None if count == 1 else (None,) * count
 
     def _forget_since(self, begun: int) -> None:
-        """Forget what a forward saved, here and below, that has failed or that nobody used."""
+        """Discard what a forward saved, here and below, because it failed or was not used."""
         for module in self.modules():
             module._saved[:] = [saved for saved in module._saved if saved[0] < begun]
 
     def zero_grad(self) -> None:
-        """Set all gradients to zero and forget state that no backward has taken."""
+        """Set all gradients to zero and discard saved state."""
         for module in self.modules():
             module._saved.clear()
         for _, parameter in self.named_parameters():
@@ -224,7 +228,7 @@ class Module(Made):
 
     @contextmanager
     def watched(self, watcher: Watcher) -> Iterator[None]:
-        """Have a watcher called in place of each forward and backward of this module and of all below it.
+        """Call a watcher in place of each forward and backward of this module and of all below it.
 
         Args:
             watcher: called as ``watcher(module, name, run, *arguments, **options)``, with the name "forward"
@@ -244,37 +248,37 @@ class Module(Made):
             watch()
 
     def _examine(self) -> None:
-        """Refuse what would not be trained (`expect_reachable`), before the first use and for new fields.
+        """Refuse fields that would not be trained (`expect_reachable`), before the first use and when new.
 
-        What this module holds in a plain list may be reached from the module around it alone, so the look is
-        taken from there again where this module is still inside.
+        A module in a list may be reachable only from the enclosing module, so the examination starts there
+        as long as this module is still inside it.
         """
         if not self._is_examined:
             root = None if self._root is None else self._root()
-            if root is None or not holds(root, self):
+            if root is None or not contains(root, self):
                 root = self
             for module in expect_reachable(root):
                 assert isinstance(module, Module)
                 composite = any(True for _ in module.named_children())
                 special = composite or module._watchers or module._returns_nest
-                plain = not special and (module._is_loss or not module._parameters)
-                looks = {"_is_examined": True, "_is_composite": composite, "_is_plain": plain}
-                vars(module).update(looks, _root=weakref.ref(root))
+                fast = not special and (module._is_loss or not module._parameters)
+                flags = {"_is_examined": True, "_is_composite": composite, "_has_fast_path": fast}
+                vars(module).update(flags, _root=weakref.ref(root))
 
     def _look_again(self) -> None:
-        """Examine this module before its next use, for it has changed."""
-        vars(self).update(_is_examined=False, _is_plain=False)
+        """Schedule an examination before the next use, since this module has changed."""
+        vars(self).update(_is_examined=False, _has_fast_path=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy is made from: nobody watches it, and it draws from PyTorch's global generator."""
+        """The fields of a copy: without watchers, and with PyTorch's global generator."""
         fresh = {"_watchers": (), "_generator": None, "_root": None, "needs_input_grad": True, "_begun": 0}
-        return {**vars(self), **fresh, "_is_examined": False, "_is_plain": False}
+        return {**vars(self), **fresh, "_is_examined": False, "_has_fast_path": False}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._saved = [(*saved[:-1], versions(saved[3])) for saved in self._saved]
         latest = max((number for number, *_ in self._saved), default=0)
-        behind = latest - next(serials)  # if another process has given it
+        behind = latest - next(serials)  # positive if the state comes from another process
         if behind >= 0:
             next(itertools.islice(serials, behind, None))
 
@@ -283,7 +287,7 @@ def flatten_parameters(model: Module | Iterable[Parameter]) -> FlatStorage:
     """Move all values into one contiguous buffer and all gradients into another.
 
     The parameters become views, so updating, zeroing or saving all of them is one operation on a buffer.
-    Flattening what is flat already changes nothing.
+    Flattening again changes nothing.
 
     Args:
         model: a module, or some parameters; repeated ones count once.

@@ -36,7 +36,7 @@ __all__ = [
 
 
 class Pair(NamedTuple):
-    """A parameter and its gradient, as the paper pairs them: both are views into the core's own tensors."""
+    """The paper's pair of a parameter and its gradient, both views into the core's own tensors."""
 
     value: Tensor
     grad: Tensor
@@ -118,7 +118,7 @@ Activation = (Relu, Tanh, Sigmoid, identity)
 
 
 def __structurize__(modules: Sequence[Module]) -> tuple[list[Module], list[linear], list[Module]]:
-    """Give every linear module an activation of its own, and tell the two kinds apart.
+    """Pair every linear module with an activation, and separate the two kinds.
 
     Args:
         modules: linear and activation modules in any order and number.
@@ -226,12 +226,12 @@ class sequential(Container):
         return self.linears
 
     def update(self, learning_rate: float) -> None:
-        """Take a step of this size against the gradients."""
+        """Subtract the gradients, scaled by the learning rate."""
         for value, grad in self.parameters():
             value -= learning_rate * grad
 
     def zero_grad(self) -> None:
-        """Set all gradients to zero and forget state that no backward has taken."""
+        """Set all gradients to zero and discard saved state."""
         for operation in self:
             operation.zero_grad()
 
@@ -240,11 +240,11 @@ Sequential = sequential  # the paper writes both
 
 
 def generate_disc_set(n: int, seed: int | None = None) -> tuple[Tensor, Tensor]:
-    r"""The paper's data: points uniform in the unit square, and whether they lie in a disc of half its area.
+    r"""Generate the paper's data: points uniform in the unit square, labelled by a disc of half its area.
 
     Args:
         n: number of points.
-        seed: of a generator of its own; None draws from PyTorch's.
+        seed: the seed of a separate generator; None draws from PyTorch's.
 
     Returns:
         The points, ``(2, n)``, and for each a column (1, 0) if it lies outside the disc of radius
@@ -262,14 +262,14 @@ def train_model(
     epoch: int = 25,
     learning_rate: float = 0.1,
 ) -> list[float]:
-    """Train with plain gradient steps on mini-batches in the order of the samples; print each epoch's loss.
+    """Train by gradient descent on mini-batches in the order of the samples; print each epoch's loss.
 
     Args:
         model: the network.
         train_input: a column for each sample.
         train_target: the same.
-        mini_batch_size: columns per step; the last step of an epoch takes what is left.
-        epoch: how often to go through the data.
+        mini_batch_size: columns per step; the last step of an epoch has the remaining ones.
+        epoch: the number of passes through the data.
         learning_rate: the step size.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What a module holds: `Parameter` and `Buffer`, and the flat storage that parameters can share."""
+"""`Parameter` and `Buffer`, and the flat storage that parameters can share."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Parameter:
         value: the initial value, any shape. The gradient starts at zero.
 
     Attributes:
-        frozen: whether the parameter stays as it is: its gradient is zero whatever a backward adds to it,
-            and no update rule changes it, weight decay included.
-        has_grad: whether a backward may have added to the gradient since it was last set to zero: whether
-            anybody has asked for ``grad``. Update rules leave alone what has none, as PyTorch's do.
+        frozen: whether the parameter is excluded from training: its gradient is zero whatever a backward adds
+            to it, and no update rule changes it, weight decay included.
+        has_grad: whether a backward may have added to the gradient since it was last set to zero, that is,
+            whether ``grad`` was read. Update rules skip a parameter without one, as PyTorch's do.
     """
 
     __slots__ = ("_grad", "_value", "frozen", "has_grad", "storage")
@@ -40,7 +40,7 @@ class Parameter:
         """A parameter without a shape, for a layer that learns its sizes from its first input.
 
         `Module.parameters`, `Module.state_dict` and with them optimizers refuse it by name until `shape_as`
-        or a loaded state has given it one.
+        or a loaded state gives it one.
         """
         parameter = cls.__new__(cls)
         parameter.storage = None
@@ -49,14 +49,14 @@ class Parameter:
 
     @property
     def is_shaped(self) -> bool:
-        """Whether there are a value and a gradient; at first not for one that `unshaped` made."""
+        """True if it has a value and a gradient; False at first for one made by `unshaped`."""
         try:
             return self._value is not None
         except ValueError:
             return False
 
     def shape_as(self, value: Tensor) -> None:
-        """Take this tensor for the value of a parameter that has no shape yet, with a gradient of zero.
+        """Set the value of a parameter that has no shape yet, with a gradient of zero.
 
         Raises:
             ValueError: it has one, or the tensor is not one of floating-point numbers.
@@ -68,13 +68,13 @@ class Parameter:
         self.bind(value.detach(), torch.zeros(value.shape, dtype=value.dtype, device=value.device))
 
     def bind(self, value: Tensor, grad: Tensor, storage: FlatStorage | None = None) -> None:
-        """Let these tensors be the value and the gradient; a flat storage that held them is left."""
+        """Replace the value and the gradient by these tensors; leave the flat storage that held them."""
         if self.storage is not None and self.storage is not storage:
             self.storage.abandoned = True
         self._value, self._grad, self.storage = value, grad, storage
 
     def __getattr__(self, name: str) -> Any:
-        """Refuse what a parameter without a shape does not have."""
+        """Raise the error of a parameter without a shape, or of an unknown attribute."""
         if name in ("_value", "_grad"):
             raise ValueError("this parameter has no shape yet; a first forward gives it one")
         raise AttributeError(f"a Parameter has no {name!r}")
@@ -91,7 +91,7 @@ class Parameter:
     @property
     def grad(self) -> Tensor:
         if self.frozen:
-            return torch.zeros_like(self._value)  # what is added to it is lost
+            return torch.zeros_like(self._value)  # a temporary: additions to it are lost
         self.has_grad = True
         return self._grad
 
@@ -103,7 +103,7 @@ class Parameter:
 
     @property
     def requires_grad(self) -> bool:
-        """PyTorch's word for not being `frozen`; may be assigned."""
+        """PyTorch's name for not being `frozen`; may be assigned."""
         return not self.frozen
 
     @requires_grad.setter
@@ -128,7 +128,7 @@ class Parameter:
         yield self.grad
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy or a pickle holds its own tensors, not a view with the whole buffer behind it."""
+        """Copy or pickle the parameter's own tensors, not the shared buffer behind their views."""
         fields = {"frozen": self.frozen, "has_grad": self.has_grad}
         if not self.is_shaped:
             return type(self).unshaped, (), (None, fields)
@@ -161,7 +161,7 @@ class FlatStorage:
     Attributes:
         parameters: the parameters, whose values and gradients are views into the buffers, in this order.
         value: shape (total number of elements,).
-        grad: the same. Asking for it counts as having added to all of them.
+        grad: the same shape. Reading it counts as adding to all of them.
         abandoned: whether a parameter has moved elsewhere since (`Module.to`, another flattening).
     """
 
@@ -177,8 +177,8 @@ class FlatStorage:
             raise ValueError("there are no parameters to flatten")
         kinds = {(parameter.value.dtype, parameter.value.device) for parameter in parameters}
         if len(kinds) > 1:
-            found = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
-            raise ValueError(f"parameters that share a buffer need one dtype and one device, got {found}")
+            got = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
+            raise ValueError(f"parameters that share a buffer need one dtype and one device, got {got}")
         storage = parameters[0].storage
         if storage is not None and not storage.abandoned and storage.parameters == parameters:
             return storage
@@ -208,15 +208,15 @@ class FlatStorage:
             parameter.has_grad = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy is made of the copied parameters, which become views into it."""
+        """Copy the parameters first; they become views into the copy."""
         return type(self), (self.parameters,)
 
 
 def learned(parameter: Parameter | None) -> TypeGuard[Parameter]:
-    """Whether there is a parameter and it is not frozen, so that its gradient is worth computing."""
+    """True if there is a parameter and it is not frozen, so that its gradient is needed."""
     return parameter is not None and not parameter.frozen
 
 
 def shape(tensor: Tensor) -> tuple[int, ...]:
-    """The shape as a plain tuple, for messages."""
+    """The shape as a tuple of integers, for messages."""
     return tuple(tensor.shape)

@@ -18,7 +18,7 @@ from train.small import Noise, network, plane, run
 
 @pytest.fixture(autouse=True)
 def _forget() -> None:
-    engine._tell_once.cache_clear()
+    engine._print_once.cache_clear()
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_what_is_not_known_runs_eagerly_and_says_so_once(
     assert said.startswith(f"training eagerly, not compiled: {reason}")
     run(model, plane(), progress=True, **arguments)
     assert not capsys.readouterr().err
-    engine._tell_once.cache_clear()
+    engine._print_once.cache_clear()
     run(model, plane(), progress=False, **arguments)
     assert not capsys.readouterr().err
     with pytest.raises(ValueError, match=f"engine 'native' cannot run this: {reason}"):

@@ -247,7 +247,7 @@ def test_a_loss_of_ones_own_takes_weights_in_half_precision() -> None:
 def test_elements_may_be_kept_apart_twice() -> None:
     loss = nn.MSELoss()
     before = dict(vars(loss))
-    with loss.apart(), loss.apart():
+    with loss.unreduced(), loss.unreduced():
         assert loss.forward(torch.zeros(3), torch.ones(3)).shape == (3,)
     assert loss.reduction == "mean"
     assert vars(loss).keys() == before.keys()

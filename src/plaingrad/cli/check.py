@@ -149,7 +149,7 @@ def _through(module: Module, inputs: Sequence[Tensor], loss: str, target: str) -
     import torch
 
     from plaingrad import nn
-    from plaingrad.inspect.gradients.subject import Subject, first_forward
+    from plaingrad.inspect.gradients.tested import ModuleUnderTest, first_forward
 
     if not loss:
         if target:
@@ -160,7 +160,7 @@ def _through(module: Module, inputs: Sequence[Tensor], loss: str, target: str) -
         raise refused(f"expected a loss of plaingrad.nn such as MSELoss, got {loss!r}", "--loss")
     if target:
         return found(), _tensor(target, "--target")
-    outputs = first_forward(Subject(module, inputs, {}, None, None, 0))
+    outputs = first_forward(ModuleUnderTest(module, inputs, {}, None, None, 0))
     if len(outputs) > 1:
         raise refused(f"expected a module with one output, got {len(outputs)}", "--loss")
     return found(), torch.randn_like(outputs[0])

@@ -1,1 +1,1 @@
-"""What `plaingrad.module.Module` is made of: its tree, the guard around calls, the nests it saves."""
+"""The parts of `plaingrad.module.Module`: the tree of modules, the guard around calls, nests of tensors."""

@@ -1,4 +1,4 @@
-"""Constructor arguments, as a module keeps them and is printed by them."""
+"""Constructor arguments, as a module records and prints them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from plaingrad.parameter import shape
 
 
 class Looks:
-    """What a constructor argument that is no plain value looks like."""
+    """The printed form of a constructor argument that is not recorded itself, such as a tensor."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -23,12 +23,12 @@ class Looks:
         return self.text
 
 
-PLAIN = (bool, int, float, complex, str, torch.dtype, torch.device, type(None))
+ATOMIC_TYPES = (bool, int, float, complex, str, torch.dtype, torch.device, type(None))
 
 
 def kept(value: Any) -> Any:
-    """A constructor argument as it is kept: plain values and collections of them as they are."""
-    if isinstance(value, PLAIN):
+    """A constructor argument as it is recorded: simple values and collections of them unchanged."""
+    if isinstance(value, ATOMIC_TYPES):
         return value
     if isinstance(value, torch.Size):
         return tuple(value)
@@ -41,15 +41,15 @@ def kept(value: Any) -> Any:
     return Looks(f"{type(value).__name__}(...)" if isinstance(value, Tree) else repr(value))
 
 
-class Made(Tree):
-    """A tree that remembers the constructor call that made it."""
+class Constructed(Tree):
+    """A tree that records its constructor call."""
 
     _arguments: tuple[list[Any], dict[str, Any]]
 
     def arguments(self) -> dict[str, Any]:
-        """The constructor's arguments by name, defaults filled in; what is no plain value, as it looks.
+        """The constructor's arguments by name, defaults filled in; tensors and objects in their printed form.
 
-        They are as they were given: fields that have been changed since are not looked at.
+        They are as they were passed: later changes of fields do not show.
         """
         positional, keywords = self._arguments
         bound = inspect.signature(type(self).__init__).bind(self, *positional, **keywords)
@@ -57,7 +57,7 @@ class Made(Tree):
         return dict(list(bound.arguments.items())[1:])
 
     def signature(self) -> str:
-        """The constructor call that made this module, on one line and without what is inside it."""
+        """The constructor call of this module, on one line, without its children."""
         return f"{type(self).__name__}({', '.join([*map(repr, self._arguments[0]), *self._options()])})"
 
     def _options(self) -> list[str]:
@@ -65,7 +65,7 @@ class Made(Tree):
         return [f"{name}={value!r}" for name, value in self._arguments[1].items() if name not in left]
 
     def _shown(self) -> Iterator[tuple[str, Any]]:
-        """What stands inside the printed module, by name."""
+        """The children that are printed inside this module, by name."""
         return self.named_children()
 
     def __repr__(self) -> str:

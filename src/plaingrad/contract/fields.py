@@ -1,4 +1,4 @@
-"""Fields of modules that look as if they were trained, and would not be."""
+"""Detection of fields that look trainable but would not be trained."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from typing import Any
 
 from torch import Tensor
 
-from plaingrad.contract.arguments import PLAIN
+from plaingrad.contract.arguments import ATOMIC_TYPES
 from plaingrad.contract.tree import Tree
 from plaingrad.errors import ModuleError
 from plaingrad.parameter import Buffer, Parameter
 
-PLAIN_TYPES = frozenset(PLAIN)
-NOTES = {*PLAIN, Tensor, tuple, list, dict}
-"""Types of what may take the place of another field without being looked at, in each forward say."""
+ATOMIC = frozenset(ATOMIC_TYPES)
+NOTES = {*ATOMIC_TYPES, Tensor, tuple, list, dict}
+"""Types whose values may replace a field's value without a new examination, as in every forward."""
 
 
 def expect_reachable(root: Tree) -> list[Tree]:
-    """Refuse a tree in which something to be trained is held where nobody looks for it.
+    """Refuse a tree that holds something trainable where training would not reach it.
 
-    That is a module or parameter in a list, tuple, set or dict that no field and no container holds besides,
-    a parameter or module of PyTorch, a tensor for which PyTorch records gradients, or a module that holds one
-    of those around it.
+    That is a module or parameter in a list, tuple, set or dict that is held by no field and no container; a
+    parameter or module of PyTorch; a tensor for which PyTorch records gradients; or a module that holds one
+    of its enclosing modules.
 
     Returns:
         Every module of the tree once.
 
     Raises:
-        ModuleError: there is one; the message names the field, and what to write instead.
+        ModuleError: there is one; the message names the field and its replacement.
     """
     reached: set[int] = set()
     walked = list(_walk(root, "", (), reached))
     for path, module in walked:
         for name, field in module.held().items():
-            if type(field) in PLAIN_TYPES:  # which most are
+            if type(field) in ATOMIC:  # most of them
                 continue
             for value in _within(field):
                 problem = _problem(value, value is field, reached)
@@ -46,13 +46,13 @@ def expect_reachable(root: Tree) -> list[Tree]:
     return [module for _, module in walked]
 
 
-def holds(root: Tree, module: Tree) -> bool:
-    """Whether a module is one of a tree's."""
+def contains(root: Tree, module: Tree) -> bool:
+    """True if the module is one of the tree's."""
     return any(each is module for _, each in _walk(root, "", (), set()))
 
 
 def expect_fields(kind: type) -> None:
-    """Refuse a class whose modules or parameters would belong to no instance, or be in no dict of one.
+    """Refuse a class that has slots or whose modules or parameters are class attributes.
 
     Raises:
         TypeError: it has slots, or holds a module, parameter or buffer itself, on its own or in a
@@ -70,7 +70,7 @@ def expect_fields(kind: type) -> None:
 
 
 def _walk(module: Tree, path: str, above: tuple[Tree, ...], reached: set[int]) -> Iterator[tuple[str, Tree]]:
-    """Every module once, with its path, noting it and what it holds as reached."""
+    """Every module once, with its path; records it and its fields in ``reached``."""
     if id(module) in reached:
         return
     reached.add(id(module))
@@ -83,7 +83,7 @@ def _walk(module: Tree, path: str, above: tuple[Tree, ...], reached: set[int]) -
 
 
 def _within(field: Any, around: tuple[int, ...] = ()) -> Iterator[Any]:
-    """The field itself, or what is in it if it is a collection, at any depth."""
+    """The field itself, or the entries of a collection, at any depth."""
     if isinstance(field, (dict, list, tuple, set, frozenset)):
         if id(field) not in around:  # a collection may hold itself
             for value in list(field.values() if isinstance(field, dict) else field):
@@ -104,8 +104,8 @@ def _problem(value: Any, is_field: bool, reached: set[int]) -> str | None:
 
 
 def _foreign(value: Any) -> str | None:
-    """What a value is that PyTorch alone would train, with what to write instead; None for any other."""
-    if type(value) in PLAIN_TYPES:
+    """A description of a value that only PyTorch would train, with its replacement; None for any other."""
+    if type(value) in ATOMIC:
         return None
     bases = {(base.__module__, base.__name__) for base in type(value).__mro__}
     if ("torch.nn.modules.module", "Module") in bases:

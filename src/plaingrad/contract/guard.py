@@ -1,4 +1,4 @@
-"""What is done around every forward and backward, so that no layer need do it for itself."""
+"""The guard around every forward and backward: errors with paths, cleanup, watchers."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ Watcher = Callable[..., Any]
 """Called as ``watcher(module, "forward" or "backward", run, *arguments, **options)`` in place of a module's
 forward or backward; returns what ``run(*arguments, **options)`` does."""
 
-Given = tuple[int, tuple[str, ...]]
-"""How many positional arguments a forward was given, and the names of its keywords."""
+CallShape = tuple[int, tuple[str, ...]]
+"""The number of positional arguments of a forward, and the names of its keyword arguments."""
 
-ONE: Given = (1, ())
+ONE: CallShape = (1, ())
 
 serials = itertools.count(1)
-"""Numbers forwards and the states that they save, in their order."""
+"""The counter that numbers forwards and their saved states, in order."""
 
-# PyTorch's own errors, which do not say in which module they arose.
+# Errors of PyTorch, which do not say in which module they arose.
 MISUSE = (RuntimeError, IndexError, torch.linalg.LinAlgError)
 
 
-NOTHING: Any = object()  # an argument that was not given
+NOTHING: Any = object()  # a missing argument
 
 
 def guarded_forward(function: Method) -> Method:
-    """A forward that names its module in errors, forgets what a failed one saved, and can be watched.
+    """Wrap a forward: errors name its module, a failed call leaves no saved state, watchers can see it.
 
     PyTorch's recording stays as the caller has it.
     """
 
     @functools.wraps(function)
     def forward(self: Any, x: Any = NOTHING, /, *rest: Any, **options: Any) -> Any:
-        if not self._is_plain or options or x is NOTHING or (rest and not self._is_loss):
+        if not self._has_fast_path or options or x is NOTHING or (rest and not self._is_loss):
             return full_forward(self, function, () if x is NOTHING else (x, *rest), options)
         saved = len(self._saved)
         try:
             return function(self, x, *rest) if rest else function(self, x)
         except BaseException as error:
             del self._saved[saved:]
-            raise_with_place(self, error, x)
+            raise_with_path(self, error, x)
 
     forward._is_guarded = True  # type: ignore[attr-defined]
     return forward
 
 
 def full_forward(self: Any, function: Method, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """The same for modules with others inside, with several arguments, new fields, or watchers."""
+    """Run a guarded forward of a module with children, several arguments, new fields or watchers."""
     if self._begun:  # from the forward of a subclass, or of a module that calls itself
         return function(self, *inputs, **options)
     if not self._is_examined:
         self._examine()
-    running, begun = self.__dict__, next(serials)  # not assigned, since fields are looked at then
-    running["_begun"], running["_given"] = begun, (len(inputs), tuple(options))
+    running, begun = self.__dict__, next(serials)  # past __setattr__, which would examine the fields
+    running["_begun"], running["_call_shape"] = begun, (len(inputs), tuple(options))
     try:
         if self._watchers:
             outputs = watched(self, "forward", function)(*inputs, **options)
@@ -74,13 +74,13 @@ def full_forward(self: Any, function: Method, inputs: tuple[Any, ...], options: 
         return outputs
     except BaseException as error:
         self._forget_since(begun)
-        raise_with_place(self, error, *inputs)
+        raise_with_path(self, error, *inputs)
     finally:
-        running["_begun"], running["_given"] = 0, ONE
+        running["_begun"], running["_call_shape"] = 0, ONE
 
 
 def guarded_backward(function: Method) -> Method:
-    """A backward that PyTorch does not record, that names its module in errors, and can be watched.
+    """Wrap a backward: PyTorch does not record it, errors name its module, watchers can see it.
 
     If there is no gradient for any output, it drops the state of its forward and returns None for each input.
     """
@@ -88,7 +88,7 @@ def guarded_backward(function: Method) -> Method:
     @functools.wraps(function)
     def backward(self: Any, dy: Any = NOTHING, /, *rest: Any, **named: Any) -> Any:
         if (
-            not self._is_plain
+            not self._has_fast_path
             or (type(dy) is not Tensor and not (dy is NOTHING and self._is_loss))
             or rest
             or named
@@ -101,14 +101,14 @@ def guarded_backward(function: Method) -> Method:
         try:
             return function(self) if dy is NOTHING else function(self, dy)
         except Exception as error:
-            raise_with_place(self, error)
+            raise_with_path(self, error)
 
     backward._is_guarded = True  # type: ignore[attr-defined]
     return backward
 
 
 def full_backward(self: Any, function: Method, grads: tuple[Any, ...]) -> Any:
-    """The same for modules with others inside, with several arguments or outputs, or watchers."""
+    """Run a guarded backward of a module with children, several arguments or outputs, or watchers."""
     if self._begun:
         return function(self, *grads)
     if torch.is_grad_enabled():
@@ -128,29 +128,29 @@ def full_backward(self: Any, function: Method, grads: tuple[Any, ...]) -> Any:
     try:
         entries = watched(self, "backward", function)(*grads) if self._watchers else function(self, *grads)
     except Exception as error:
-        raise_with_place(self, error)
+        raise_with_path(self, error)
     finally:
         self.__dict__["_begun"] = 0
     self._unmark(saved)
     if type(entries) is tuple and saved is not None and len(entries) == len(self._parameters):
-        return of_given(entries, self._parameters, saved[2])
+        return passed_entries(entries, self._parameters, saved[2])
     return entries
 
 
 def implies_one(backward: Method) -> tuple[bool, bool]:
-    """Whether a backward needs no gradient, as that of a loss, whose own is 1; and whether it takes one."""
+    """Two flags: the backward needs no upstream gradient, as that of a loss; it accepts one."""
     first = list(inspect.signature(backward).parameters.values())[1:2]
     optional = [parameter.default is not inspect.Parameter.empty for parameter in first]
     return all(optional), any(optional)
 
 
 def implied(expected: Any) -> tuple[Any, ...]:
-    """The gradient 1 of a loss made of others, which must not take its absence for an output not used."""
+    """The upstream gradient 1 of a composite loss; without it, the loss would count as an unused output."""
     return (torch.ones(expected[0], dtype=expected[1]),) if type(expected) is tuple else ()
 
 
 def fixed_parameters(forward: Method) -> tuple[str, ...]:
-    """The names of the parameters of a forward, if it has two or more and takes no others."""
+    """The names of a forward's arguments if it has two or more and no variable ones; else empty."""
     names, variable = [], False
     for name, parameter in list(inspect.signature(forward).parameters.items())[1:]:
         names.append(name)
@@ -158,18 +158,18 @@ def fixed_parameters(forward: Method) -> tuple[str, ...]:
     return () if variable or len(names) < 2 else tuple(names)
 
 
-def of_given(entries: tuple[Any, ...], names: tuple[str, ...], given: Given) -> Any:
-    """The entries of the arguments that forward was given; of a single one the entry itself."""
-    count, keywords = given
+def passed_entries(entries: tuple[Any, ...], names: tuple[str, ...], call: CallShape) -> Any:
+    """The entries for the arguments that were passed to forward; for a single one, the entry itself."""
+    count, keywords = call
     by_name = dict(zip(names, entries))
     chosen = (*entries[:count], *(by_name[name] for name in keywords))
     return chosen[0] if len(chosen) == 1 else chosen
 
 
-def raise_with_place(module: Any, error: BaseException, *inputs: Any) -> NoReturn:
-    """Raise the error again with the name of this module; PyTorch's own becomes a `ModuleError` for that.
+def raise_with_path(module: Any, error: BaseException, *inputs: Any) -> NoReturn:
+    """Re-raise an error with the path of this module; errors of PyTorch become a `ModuleError`.
 
-    So does Python's where an input has not what a tensor has.
+    So does an AttributeError about an input that is no tensor.
     """
     if isinstance(error, ModuleError) and error.module is not module:
         error.passing(module)
@@ -183,13 +183,13 @@ def raise_with_place(module: Any, error: BaseException, *inputs: Any) -> NoRetur
 
 
 def _is_no_tensor(error: AttributeError, inputs: tuple[Any, ...]) -> bool:
-    """Whether an input has been asked for what a tensor has."""
+    """True if an attribute of tensors was looked up on an input that is no tensor."""
     asked = error.name is not None and hasattr(Tensor, error.name)
     return asked and any(error.obj is x for x in inputs if not isinstance(x, Tensor))
 
 
 def watched(module: Any, name: str, function: Method) -> Method:
-    """The function as the watchers of a module call it, the latest outermost."""
+    """The function wrapped in the module's watchers, the latest outermost."""
     run: Method = functools.partial(function, module)
     for watcher in module._watchers:
         run = functools.partial(watcher, module, name, run)
@@ -197,7 +197,7 @@ def watched(module: Any, name: str, function: Method) -> Method:
 
 
 def _present(grads: tuple[Any, ...]) -> Any:
-    """For each gradient in a nest whether there is one."""
+    """A flag for each gradient in a nest: it is not None."""
     for grad in grads:
         if type(grad) is tuple:
             yield from _present(grad)

@@ -1,4 +1,4 @@
-"""Modes of networks for the length of a block."""
+"""Context managers that set modes of networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from plaingrad.contract.tree import Tree
 
 @contextmanager
 def mode(training: bool, *roots: Tree) -> Iterator[None]:
-    """Put these networks in training or evaluation mode, and afterwards every module back as it was."""
+    """Set training or evaluation mode for the block, then restore the mode of every module."""
     before = [(module, module.training, module.saving) for root in roots for module in root.modules()]
     try:
         for root in roots:
@@ -24,7 +24,7 @@ def mode(training: bool, *roots: Tree) -> Iterator[None]:
 
 @contextmanager
 def no_input_grad(model: Tree) -> Iterator[None]:
-    """Let the layers that get a network's input leave out its gradient, which nobody wants in training."""
+    """Skip the gradient with respect to the network's input, which training does not need."""
     uses = Counter(id(module) for _, module in model.named_modules())
     layers = [layer for layer in model.input_layers() if uses[id(layer)] == 1]  # else it is also an inner one
     before = [(layer, layer.needs_input_grad) for layer in layers if layer.may_skip_input_grad]

@@ -1,4 +1,4 @@
-"""Nests: what forward may return and keep for its backward, tensors in tuples, lists and dicts."""
+"""Nests: tensors in tuples, lists and dicts, as forward returns and saves them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plaingrad.contract.arguments import PLAIN
+from plaingrad.contract.arguments import ATOMIC_TYPES
 from plaingrad.parameter import shape
 
 Outline = tuple[torch.Size, torch.dtype] | list[Any] | None
-"""What is kept of outputs, which their gradients must be like: a pair for a tensor, a list for a tuple."""
+"""The structure of outputs, to compare gradients with: (shape, dtype) for a tensor, a list for a tuple."""
 
-LEAVES = {*PLAIN, torch.Size}  # have no tensors in them
+LEAVES = {*ATOMIC_TYPES, torch.Size}  # have no tensors in them
 
 
 def tensors(nest: Any) -> Iterator[Tensor]:
@@ -30,7 +30,7 @@ def tensors(nest: Any) -> Iterator[Tensor]:
 
 
 def mapped(function: Callable[[Tensor], Any], nest: Any) -> Any:
-    """The nest with the function's result in place of each tensor; whatever else is in it stays."""
+    """The nest with the function applied to each tensor; other entries are unchanged."""
     if isinstance(nest, Tensor):
         return function(nest)
     if type(nest) in (tuple, list):
@@ -46,7 +46,7 @@ def mapped(function: Callable[[Tensor], Any], nest: Any) -> Any:
 
 
 def added(a: Any, b: Any) -> Any:
-    """The sum of two nests of gradients, in which None stands for nothing."""
+    """The sum of two nests of gradients, where None counts as zero."""
     if a is None or b is None:
         return b if a is None else a
     if isinstance(a, dict):
@@ -54,29 +54,29 @@ def added(a: Any, b: Any) -> Any:
     return type(a)(map(added, a, b)) if type(a) in (tuple, list) else a + b
 
 
-def stranger(outputs: Any) -> str | None:
+def invalid_type(outputs: Any) -> str | None:
     """The type of the first output that is no tensor, None or tuple of these."""
     if isinstance(outputs, tuple):
-        return next((name for each in outputs if (name := stranger(each))), None)
+        return next((name for each in outputs if (name := invalid_type(each))), None)
     return None if outputs is None or isinstance(outputs, Tensor) else type(outputs).__name__
 
 
 def outline(outputs: Any) -> Any:
-    """The `Outline` of what forward returns; whatever is neither tensor, tuple nor None stays."""
+    """The `Outline` of a forward's outputs; entries that are neither tensor, tuple nor None are unchanged."""
     if isinstance(outputs, tuple):
         return [outline(entry) for entry in outputs]
     return (outputs.shape, outputs.dtype) if isinstance(outputs, Tensor) else outputs
 
 
 def filled(expected: Outline, make: Callable[[], Any]) -> Any:
-    """The nest of this outline, with what ``make`` gives in place of each tensor."""
+    """A nest of this outline, with a result of ``make`` in place of each tensor."""
     if type(expected) is tuple:
         return make()
     return tuple(filled(entry, make) for entry in expected) if type(expected) is list else expected
 
 
 def completed(grads: tuple[Any, ...], expected: Outline) -> tuple[Any, ...]:
-    """Gradients for outputs of this outline, with None for each that is missing."""
+    """The gradients for outputs of this outline, missing ones filled in as None."""
     if type(expected) is not list:
         return grads or ((None,) if type(expected) is tuple else ())
     padded = (*grads, *[None] * (len(expected) - len(grads)))
@@ -89,7 +89,7 @@ def completed(grads: tuple[Any, ...], expected: Outline) -> tuple[Any, ...]:
 
 
 def mismatch(grads: tuple[Any, ...], expected: Outline) -> str | None:
-    """What is wrong with the gradients for outputs of this outline, or None; a gradient of None never is."""
+    """The first problem of the gradients for outputs of this outline; None if there is none."""
     entries = expected if type(expected) is list else [expected]
     if len(grads) != len(entries) and (type(expected) is not list or len(grads) > len(entries)):
         return f"expected {len(entries)} output gradients, got {len(grads)}"
@@ -111,9 +111,9 @@ def _misfit(grad: Any, expected: Outline) -> str | None:
 
 
 def versions(nest: Any) -> int:
-    """How often the tensors in a nest have been changed in place, all together.
+    """The sum of the version counters of the tensors in a nest.
 
-    Each count can but grow, so that the sum tells any change. Tensors of inference mode do not count.
+    Counters only grow, so the sum shows every change in place. Tensors of inference mode have none.
     """
     kind = type(nest)
     try:
@@ -132,7 +132,7 @@ def versions(nest: Any) -> int:
 
 
 def brief(value: Any) -> str:
-    """What a value is, for messages."""
+    """The shape and dtype of a tensor or the type of another value, for messages."""
     if isinstance(value, Tensor):
         return f"{shape(value)} of {value.dtype}"
     return "None" if value is None else f"a {type(value).__name__}"

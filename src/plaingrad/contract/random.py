@@ -1,4 +1,4 @@
-"""Where initial values come from when no generator is named."""
+"""The default generator of initialisers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _current: ContextVar[torch.Generator | None] = ContextVar("_current", default=No
 
 @contextmanager
 def drawing_from(generator: torch.Generator) -> Iterator[None]:
-    """Let initialisers that are given no generator draw from this one, so that PyTorch's own stays as it is.
+    """Set the default generator of initialisers, so that PyTorch's global generator is left alone.
 
-    It counts for this thread and for what is built in the block, as in
+    It applies to this thread and to modules built in the block, as in
     ``with init.drawing_from(generator): nn.Linear(2, 3)``.
     """
     token = _current.set(generator)
@@ -26,5 +26,5 @@ def drawing_from(generator: torch.Generator) -> Iterator[None]:
 
 
 def source(generator: torch.Generator | None) -> torch.Generator | None:
-    """The generator itself, or if it is None that of the block; None for PyTorch's own."""
+    """The generator itself, or the default of the block; None stands for PyTorch's global generator."""
     return _current.get() if generator is None else generator

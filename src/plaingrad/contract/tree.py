@@ -1,4 +1,4 @@
-"""A tree of modules: finding its modules, parameters and buffers, and changing all of them."""
+"""A tree of modules: access to its modules, parameters and buffers, and changes of all of them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from plaingrad.parameter import Buffer, Parameter, shape
 
 T = TypeVar("T", bound="Tree")
 
-CONTRACT = {"_arguments", "_saved", "_watchers", "_generator", "_root"}  # fields that Module makes for itself
+CONTRACT = {"_arguments", "_saved", "_watchers", "_generator", "_root"}  # fields of the contract itself
 
 
 class Tree:
-    """Parameters, buffers and further trees in fields: the half of `Module` that is as in torch.nn.
+    """Parameters, buffers and child modules in fields: the part of `Module` that follows torch.nn.
 
     Attributes:
         training: whether layers such as dropout behave as they do in training.
         saving: whether a forward keeps what its backward needs; follows ``training`` unless
             ``eval(saving=True)`` asked for gradients of the network as it is in evaluation.
-        needs_input_grad: whether anybody wants the gradient with respect to the input. Where it is False, a
-            layer may leave it out and return None (see `input_layers`).
+        needs_input_grad: whether the gradient with respect to the input is needed. Where it is False, a layer
+            may skip it and return None (see `input_layers`).
     """
 
     training: bool
@@ -104,7 +104,7 @@ class Tree:
         Raises:
             ModuleError: a parameter has no shape yet.
         """
-        self._look_again()  # for lists can grow unseen
+        self._look_again()  # lists can grow without an assignment
         named = dict(self.named_parameters())
         self._expect_shaped(named)
         return list(named.values())
@@ -123,9 +123,9 @@ class Tree:
         return sum(parameter.value.numel() for parameter in counted)
 
     def input_layers(self) -> list[Any]:
-        """The modules whose input is this module's own: itself, and in a container the first one inside.
+        """The modules that receive this module's input: itself, or a container's first module.
 
-        Whoever needs no gradient with respect to the input sets their ``needs_input_grad`` to False.
+        A caller that needs no gradient with respect to the input sets their ``needs_input_grad`` to False.
         """
         return [self]
 
@@ -152,11 +152,11 @@ class Tree:
         return self
 
     def freeze(self: T) -> T:
-        """Keep every parameter as it is: no gradient, no update, no weight decay. Return self."""
+        """Freeze every parameter (no gradient, no update, no weight decay), and return self."""
         return self._set_frozen(True)
 
     def unfreeze(self: T) -> T:
-        """Let every parameter be learned again, and return self."""
+        """Unfreeze every parameter, and return self."""
         return self._set_frozen(False)
 
     def _set_frozen(self: T, frozen: bool) -> T:
@@ -166,9 +166,9 @@ class Tree:
 
     @property
     def generator(self) -> torch.Generator | None:
-        """Where random numbers come from; None for PyTorch's global generator.
+        """The source of random numbers; None for PyTorch's global generator.
 
-        Assigning one gives it to every module below as well; those that are added later take it over.
+        Assigning one assigns it to every module below as well; modules that are added later adopt it.
         """
         return self._generator
 
@@ -226,7 +226,7 @@ class Tree:
     # State dicts
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All parameters and buffers under torch.nn's names. The tensors are the module's own, not copies.
+        """Every parameter and buffer under torch.nn's names. The tensors are the module's own, not copies.
 
         Raises:
             ModuleError: a parameter has no shape yet.
@@ -237,7 +237,7 @@ class Tree:
         return {name: field.value for name, field in state.items()}
 
     def load_state_dict(self, state: dict[str, Tensor], strict: bool = True) -> None:
-        """Copy values in, by name. Either all of them fit or nothing is changed.
+        """Copy values into parameters and buffers by name; all of them, or on an error none.
 
         A parameter that has no shape yet takes that of its value.
 
@@ -281,13 +281,13 @@ class Tree:
             )
 
     def _examine(self) -> None:
-        """Look at the tree before its first use; `Module` does."""
+        """Examine the tree before its first use; implemented by `Module`."""
 
     def _look_again(self) -> None:
-        """Examine this module before its next use, for it may have changed; `Module` does."""
+        """Schedule an examination before the next use; implemented by `Module`."""
 
     def _take_in(self, field: Any) -> None:
-        """Look at a new field before the next use, and give a module in it the generator of this one."""
+        """Schedule an examination of a new field, and pass this module's generator to modules in it."""
         self._look_again()
         if isinstance(field, Tree) and self._generator is not None:
             for module in field.modules():

@@ -1,4 +1,4 @@
-"""A data set: inputs, targets, and what their columns and classes are called."""
+"""Data sets: inputs, targets, and the names of their columns and classes."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ class Dataset:
         for name, tensor in (("inputs", self.inputs), ("targets", self.targets)):
             if not all_finite(tensor):
                 bad = (~torch.isfinite(tensor)).nonzero()
-                place = ", ".join(str(i) for i in bad[0].tolist())
+                index = ", ".join(str(i) for i in bad[0].tolist())
                 value = tensor[tuple(bad[0])].item()
                 raise ValueError(
-                    f"data: expected finite {name}, got {value} at [{place}] ({len(bad)} in all)"
+                    f"data: expected finite {name}, got {value} at [{index}] ({len(bad)} in all)"
                 )
 
     @classmethod
     def of(cls, data: Dataset | tuple[Any, Any]) -> Dataset:
-        """A data set from itself or from a pair of what `as_tensor` takes; integer targets become int64."""
+        """A data set, or one made of a pair of values for `as_tensor`; integer targets become int64."""
         if isinstance(data, Dataset):
             return data
         if not isinstance(data, (tuple, list)) or len(data) != 2:
@@ -79,7 +79,7 @@ class Dataset:
         return replace(self, inputs=self.inputs[rows], targets=self.targets[rows])
 
     def one_hot(self) -> Dataset:
-        """Class indices as rows of zeros with a one, in the dtype of the inputs, for losses such as MSE."""
+        """The data set with one-hot targets in the dtype of the inputs, for losses such as MSE."""
         if self.targets.ndim != 1 or self.targets.is_floating_point():
             raise ValueError(f"one_hot: expected int64 class indices (n,), got {self.targets.dtype}")
         classes = max(len(self.class_names), int(self.targets.max()) + 1)
@@ -87,10 +87,10 @@ class Dataset:
 
 
 def as_tensor(name: str, values: Any) -> Tensor:
-    """A tensor as it is, or a copy of an array, a pandas table or nested lists of real numbers.
+    """A tensor itself, or a copy of an array, a pandas table or nested lists of real numbers.
 
     Raises:
-        ValueError: the values are no numbers that torch knows, or not of one shape; told with the name.
+        ValueError: the values are not numbers of a dtype that torch has, or have different shapes.
     """
     if isinstance(values, Tensor):
         return values

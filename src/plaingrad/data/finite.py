@@ -1,4 +1,4 @@
-"""Whether numbers are finite."""
+"""A fast test for finite values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from torch import Tensor
 
 
 def all_finite(values: Tensor) -> bool:
-    """Whether none of the values, any shape, is NaN or infinite."""
-    # No sum hides one, and it takes a tenth of the time; where it overflows, each value is looked at.
+    """True if no value, in any shape, is NaN or infinite."""
+    # A finite sum excludes them in a tenth of the time; where it overflows, each value is tested.
     return bool(values.sum().isfinite()) or bool(torch.isfinite(values).all())

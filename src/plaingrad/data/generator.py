@@ -1,4 +1,4 @@
-"""Where a made-up data set takes its random numbers from."""
+"""The random numbers of synthetic data sets."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Generator
 
 
 def generator_for(name: str, n: int, noise: float, seed: int | None, classes: int = 2) -> Generator | None:
-    """A generator with this seed, or None for torch's own.
+    """A generator with this seed, or None for torch's global one.
 
     Args:
-        name: of the data set, for messages.
+        name: the name of the data set, for messages.
         n: number of samples.
         noise: standard deviation of the noise.
         seed: None draws from torch's global generator.

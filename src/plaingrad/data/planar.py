@@ -1,8 +1,8 @@
-"""Points of the plane in classes: small sets whose decision boundaries can be drawn.
+"""Points of the plane in classes: small data sets whose decision boundaries can be drawn.
 
-Each is made by ``name(n, noise, seed)``: ``n`` points, each moved by normal noise of standard deviation
-``noise`` after it was given its class, in random order. Without a seed they are drawn from PyTorch's global
-generator; with one, from a generator of their own. Inputs are float32 ``(n, 2)``, targets int64 ``(n,)``.
+``name(n, noise, seed)`` draws ``n`` points in random order, and adds normal noise of standard deviation
+``noise`` to each after it was assigned to its class. Without a seed they are drawn from PyTorch's global
+generator; with one, from a separate generator. Inputs are float32 ``(n, 2)``, targets int64 ``(n,)``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def disc(n: int = 1000, noise: float = 0.0, seed: int | None = None) -> Dataset:
     r"""Points uniform in the unit square; class 1 lies inside a disc of half its area.
 
     The disc has the radius :math:`1 / \sqrt{2 \pi}` about (1/2, 1/2), so that each class has the probability
-    1/2. The classes are as frequent as chance makes them.
+    1/2. The class frequencies are random.
     """
     generator = generator_for("disc", n, noise, seed)
     points = torch.rand(n, 2, generator=generator)
@@ -53,8 +53,8 @@ def spirals(n: int = 1000, noise: float = 0.02, seed: int | None = None, classes
 
     Args:
         n: number of points.
-        noise: standard deviation of what each coordinate is moved by.
-        seed: of a generator of its own.
+        noise: standard deviation of the noise in each coordinate.
+        seed: the seed of a separate generator.
         classes: number of arms, spaced evenly.
     """
     generator = generator_for("spirals", n, noise, seed, classes)
@@ -90,7 +90,7 @@ def gaussians(n: int = 1000, noise: float = 0.3, seed: int | None = None, classe
     Args:
         n: number of points.
         noise: standard deviation of each cloud.
-        seed: of a generator of its own.
+        seed: the seed of a separate generator.
         classes: number of clouds.
     """
     generator = generator_for("gaussians", n, noise, seed, classes)
@@ -100,7 +100,7 @@ def gaussians(n: int = 1000, noise: float = 0.3, seed: int | None = None, classe
 
 
 def _balanced(n: int, classes: int, generator: Generator | None) -> Tensor:
-    """Class indices in random order, equally frequent within one."""
+    """Class indices in random order; their frequencies differ by at most one."""
     return torch.randperm(n, generator=generator) % classes
 
 

@@ -1,4 +1,4 @@
-"""What is `plaingrad.tables` now, under the name that it had before."""
+"""The former name of `plaingrad.tables`."""
 
 from plaingrad.lazy import exports
 

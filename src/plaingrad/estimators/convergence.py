@@ -103,7 +103,7 @@ class Convergence(Callback):
         if self.continued and self.rates == "invscaling":
             self.first_rate *= (self.record.t + 1) ** self.estimator.power_t
 
-    def look_away(self) -> float:
+    def epochs_until_needed(self) -> float:
         """As long as nothing can end training, unless something has to be measured or changed."""
         if self.score is not None or self.rates == "invscaling":
             return 1

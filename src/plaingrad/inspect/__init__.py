@@ -1,4 +1,4 @@
-"""Looking into networks: the gradient checker."""
+"""Inspection of networks: the gradient checker and plots."""
 
 from plaingrad.inspect.gradients import Report, Row, check_gradients
 

@@ -1,4 +1,4 @@
-"""Pictures of a training run, as figures that are saved with ``figure.savefig(path)``."""
+"""Figures of a training run; ``figure.savefig(path)`` saves one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from plaingrad.train import History
 def loss_curve(
     history: History, *, best: int | None = None, title: str = "Loss during training", ylabel: str = "loss"
 ) -> Figure:
-    """The loss of each epoch; arguments as for `History.plot`."""
+    """Plot the loss of each epoch; arguments as for `History.plot`."""
     figure, ax = new_figure(title, (7, 4.2))
     history.plot(ax, best=best, ylabel=ylabel)
     return figure
@@ -28,12 +28,12 @@ def loss_curve(
 def decision_boundary(
     classify: Callable[[Tensor], Tensor], data: Dataset, *, title: str = "Decision boundary"
 ) -> Figure:
-    """Which class each place of the plane is given, with the points over it; wrong ones are ringed.
+    """Plot the predicted class over the plane, with the data; misclassified points are ringed.
 
     Args:
-        classify: from points ``(n, 2)`` to class indices ``(n,)``.
+        classify: a function from points ``(n, 2)`` to class indices ``(n,)``.
         data: points of the plane, and their true classes.
-        title: stands above.
+        title: the title.
     """
     names = data.class_names or [str(k) for k in range(int(data.targets.max()) + 1)]
     colours = [COLOURS[k % len(COLOURS)] for k in range(len(names))]
@@ -43,8 +43,8 @@ def decision_boundary(
     height = 5.2 * min(1.5, max(0.4, (top - bottom) / (right - left)))
     figure, ax = new_figure(title, (6, height + 1.3))
     y, x = torch.meshgrid(torch.linspace(bottom, top, 500), torch.linspace(left, right, 500), indexing="ij")
-    place = torch.stack([x.reshape(-1), y.reshape(-1)], 1).to(data.inputs.dtype)
-    region = classify(place).view(500, 500).numpy()
+    grid = torch.stack([x.reshape(-1), y.reshape(-1)], 1).to(data.inputs.dtype)
+    region = classify(grid).view(500, 500).numpy()
     ax.imshow(
         region,
         extent=(left, right, bottom, top),
@@ -65,7 +65,7 @@ def decision_boundary(
         ax.scatter(px, py, s=11, color=colours[k], linewidths=0, label=name)
     px, py = data.inputs[wrong].T.numpy()
     ax.scatter(px, py, s=75, facecolors="none", edgecolors=INK, linewidths=1.3, label="misclassified")
-    for k in range(len(names)):  # a wrong point is drawn again, above its neighbours
+    for k in range(len(names)):  # a misclassified point is drawn again, above its neighbours
         px, py = data.inputs[wrong & (data.targets == k)].T.numpy()
         ax.scatter(px, py, s=20, color=colours[k], linewidths=0)
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
@@ -91,7 +91,7 @@ def confusion_matrix(
     *,
     title: str = "Predicted against true class",
 ) -> Figure:
-    """How many samples of each class were taken for which; shaded by the share of the true class."""
+    """Plot the number of samples of each true and predicted class, shaded by the share of the true class."""
     classes = len(class_names)
     counts = torch.zeros(classes, classes, dtype=torch.int64)
     counts.index_put_((truth, predicted), torch.ones_like(truth), accumulate=True)
@@ -129,13 +129,13 @@ def predicted_against_true(
     title: str = "Predicted against true value",
     size: tuple[float, float] = (5.8, 5.8),
 ) -> Figure:
-    """A point per sample; right predictions lie on the diagonal.
+    """Plot predictions over true values; right predictions lie on the diagonal.
 
     Args:
         truth: the true values, any shape.
-        predicted: what was predicted, in the same shape.
-        name: of what is predicted.
-        title: stands above.
+        predicted: the predictions, in the same shape.
+        name: the name of the quantity.
+        title: the title.
         size: width and height in inches.
     """
     figure, ax = new_figure(title, size)
@@ -169,7 +169,7 @@ def residuals(
     title: str = "Errors of the predictions",
     size: tuple[float, float] = (5.8, 5.8),
 ) -> Figure:
-    """A point per sample: by how much its prediction is off; arguments as for `predicted_against_true`."""
+    """Plot the error of each prediction over the prediction; arguments as for `predicted_against_true`."""
     figure, ax = new_figure(title, size)
     ax.axhline(0, color=PALE, linewidth=1, zorder=1)
     _points(ax, predicted, predicted - truth)

@@ -72,7 +72,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    r"""Adam whose weight decay shrinks the weights and does not pass through the moments.
+    r"""Adam with decoupled weight decay: it shrinks the weights without passing through the moments.
 
     .. math::
         \theta &\leftarrow (1 - \gamma \lambda)\, \theta \\

@@ -1,4 +1,4 @@
-"""Keeping gradients small."""
+"""Gradient clipping."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ LIMIT = Expected("a number of at least 0", lambda value: isinstance(value, (int,
 ORDER = Expected("a number", lambda value: isinstance(value, (int, float)) and not math.isnan(value))
 
 LARGE = 1e18
-"""From here on tensors are scaled in two steps, or the factor could be too small for float32."""
+"""The norm above which tensors are scaled in two steps, since the factor could be too small for float32."""
 POWERS = 900
-"""The range of exponents of two that powers may have, for sums of them to be exact in float64."""
+"""The largest exponent of two of powers whose sums are safe in float64."""
 
 
 def clip_grad_norm_(
@@ -28,7 +28,7 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> Tensor:
-    r"""Scale all gradients by one factor, so that together, as one vector, they have at most this norm.
+    r"""Scale all gradients by one factor to a total norm of at most ``max_norm``.
 
     .. math::
         g \leftarrow g \cdot \min\Big(1, \frac{c}{\lVert g \rVert_p + 10^{-6}}\Big)
@@ -68,7 +68,7 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: float) -> None:
-    r"""Bring every element of the gradients into an interval about 0.
+    r"""Clamp every element of the gradients to an interval about 0.
 
     .. math::
         g_i \leftarrow \min(\max(g_i, -c), c)
@@ -86,13 +86,13 @@ def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: fl
 
 
 def clip_to_norm(grads: Sequence[Tensor], max_norm: float) -> None:
-    """Scale tensors that together have a larger norm of order 2 to this one, in place."""
+    """Scale tensors in place to a total norm of order 2 of at most ``max_norm``."""
     if grads:
         scale_to_norm(grads, total_norm(grads), max_norm)
 
 
 def gradients(where: str, parameters: Parameter | Iterable[Parameter]) -> list[Tensor]:
-    """The gradients of one or several parameters, of those that have one.
+    """The gradients of one or several parameters, without frozen ones and those without a gradient.
 
     Raises:
         ValueError: there are no parameters.
@@ -104,7 +104,7 @@ def gradients(where: str, parameters: Parameter | Iterable[Parameter]) -> list[T
 
 
 class Norm(NamedTuple):
-    """A norm as a product, which may be too large for any dtype.
+    """A norm as a product of two factors, which may overflow every dtype.
 
     Attributes:
         relative: the norm of the tensors divided by ``unit``.
@@ -116,7 +116,7 @@ class Norm(NamedTuple):
 
 
 def total_norm(grads: Sequence[Tensor], order: float = 2.0) -> Norm:
-    """The norm of several tensors as one vector, which is the norm of their norms."""
+    """The norm of several tensors as one vector, that is, the norm of their norms."""
     grads = [grad for grad in grads if grad.numel()]
     if not grads:
         return Norm(0.0)
@@ -130,7 +130,7 @@ def total_norm(grads: Sequence[Tensor], order: float = 2.0) -> Norm:
 
 
 def norm_of_norms(grads: Sequence[Tensor], order: float) -> float:
-    """The norm of tensors, summed up in float64 and not kept from overflow."""
+    """The norm of tensors, summed in float64; it may overflow."""
     norms = [torch.linalg.vector_norm(grad, order, dtype=torch.float64).item() for grad in grads]
     if len(norms) == 1 and order != 0:
         return norms[0]
@@ -138,12 +138,12 @@ def norm_of_norms(grads: Sequence[Tensor], order: float) -> float:
 
 
 def scale_to_norm(grads: Sequence[Tensor], norm: Norm, max_norm: float) -> None:
-    """Scale tensors that together have this norm to at most ``max_norm``, in place."""
+    """Scale tensors of this total norm to at most ``max_norm``, in place."""
     unit = max(norm.unit, 1.0)
     factor = max_norm / (norm.relative * (norm.unit / unit) + 1e-6 / unit)
     if factor >= unit or max_norm == math.inf:
         return
     for grad in grads:
         if unit > 1:
-            grad.div_(unit)  # first, for the whole factor may be too small for the dtype
+            grad.div_(unit)  # separately, since the whole factor may be too small for the dtype
         grad.mul_(factor)

@@ -1,4 +1,4 @@
-"""Parameter groups: the parameters that share options, and these options."""
+"""Parameter groups: parameters with common options."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from plaingrad.parameter import Parameter
 
 
 def completed(where: str, group: Any, defaults: Group, others: Sequence[Group]) -> Group:
-    """A group with all options, and each of its parameters once.
+    """A group with all options filled in, and each of its parameters once.
 
     Args:
-        where: what to call it in messages.
-        group: as a caller describes it, a dict with ``"params"`` and some options.
-        defaults: the options that it does not name.
-        others: the groups that there are already.
+        where: the group's name in messages.
+        group: the caller's dict with ``"params"`` and some options.
+        defaults: values of the options that it does not name.
+        others: the existing groups.
 
     Raises:
         ValueError: it is no such dict, names an unknown option, or has no parameters or those of another.

@@ -1,4 +1,4 @@
-"""What update rules share: parameter groups, flat storage, state."""
+"""The base class of update rules: parameter groups, flat storage, state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from plaingrad.optim.options import (
     expect,
     option,
 )
-from plaingrad.optim.segment import Group, Segment, State, bind, divided, learning
+from plaingrad.optim.segment import Group, Segment, State, bind, learning, split_by
 from plaingrad.optim.state import described, expect_alike, expect_groups, restored, state_of
 from plaingrad.parameter import FlatStorage, Parameter
 
@@ -42,7 +42,7 @@ class Optimizer(Declared):
             def update(self, value, grad, state, group):
                 value.sub_(grad.sign(), alpha=group["lr"])
 
-    Before that, `step` has done what all rules share:
+    Before that, `step` has applied what all rules share:
 
     .. math::
         g &\leftarrow g \cdot \min\Big(1, \frac{\text{clip\_norm}}{\lVert g \rVert_2 + 10^{-6}}\Big)
@@ -50,13 +50,13 @@ class Optimizer(Declared):
         g &\leftarrow -g && \text{to maximize} \\
         g &\leftarrow g + \lambda \theta && \lambda = \text{weight\_decay}
 
-    A parameter that is frozen, or that has no gradient since `zero_grad`, is left alone: it is not decayed
-    either, and what the rule remembers of it does not change.
+    A parameter that is frozen, or that has no gradient since `zero_grad`, is skipped: it is not decayed
+    either, and its state does not change.
 
     Attributes:
         param_groups: a dict for each group, its options and its ``"params"``. Options may be changed at any
             time: ``optimizer.param_groups[0]["lr"] = 0.1``.
-        options: the names of a group's options, and what they may be.
+        options: the names of a group's options, and their allowed values.
         defaults: the options of a group that does not name them.
         needs_shapes: whether `update` gets each parameter alone and in its own shape rather than one vector.
     """
@@ -93,9 +93,9 @@ class Optimizer(Declared):
             self._hold(group["params"])
 
     def add_param_group(self, param_group: Group) -> None:
-        """Update more parameters, beginning anew with what the rule remembers of them.
+        """Add parameters, with a fresh state.
 
-        A schedule that was made before leaves their learning rate alone.
+        A schedule that was created before does not change their learning rate.
 
         Args:
             param_group: a dict as for the constructor; options that it does not name are the constructor's.
@@ -113,21 +113,21 @@ class Optimizer(Declared):
         Args:
             value: parameters of a group as one vector; a single one in its shape if `needs_shapes`.
             grad: their gradient, which must not be changed.
-            state: what the rule remembers of them, empty at first.
+            state: the rule's state of these parameters, empty at first.
             group: the options.
         """
         raise NotImplementedError(f"{type(self).__name__} has no update")
 
     def decay(self, value: Vector, grad: Vector, group: dict[str, Any]) -> Vector:
-        """The gradient with that of the penalty on large weights."""
+        """The gradient plus that of the weight decay's penalty."""
         return grad.add(value, alpha=group["weight_decay"])
 
     def penalty_factor(self, group: Mapping[str, Any]) -> float:
-        """The λ of what the weight decay of a group adds to the loss, ½ λ ‖θ‖²; see `penalty`."""
+        """The factor λ of a group's penalty ½ λ ‖θ‖²; see `penalty`."""
         return group.get("weight_decay", 0.0)
 
     def penalty(self, samples: float = 1.0) -> Tensor:
-        """What the weight decay adds to the loss, ½ λ / samples ‖θ‖² summed over the groups, shape ``()``.
+        """The penalty that weight decay adds to the loss: ½ λ / samples ‖θ‖² over all groups, shape ``()``.
 
         Frozen parameters do not count.
 
@@ -145,20 +145,20 @@ class Optimizer(Declared):
         return squares / (2 * samples)
 
     def check(self, where: str, group: Mapping[str, Any]) -> None:
-        """Refuse options that are out of range; a rule whose options depend on each other adds to this."""
+        """Refuse options that are out of range; a rule whose options depend on each other extends it."""
         for name, expected in self.options.items():
             expect(where, name, expected, group[name])
 
     def step(self, closure: Callable[[], Any] | None = None, *, samples: float = 1.0) -> Any:
-        """Update once every parameter that is not frozen and has a gradient.
+        """Update every parameter that is not frozen and has a gradient.
 
         Args:
-            closure: computes the gradients anew before the update.
-            samples: by what the weight decay is divided: where it is meant for one sample, the number of
-                samples in the batch.
+            closure: recomputes the gradients before the update.
+            samples: the divisor of the weight decay: the number of samples in the batch where the decay is
+                per sample.
 
         Returns:
-            What the closure returns; None without one.
+            The result of the closure; None without one.
 
         Raises:
             ValueError: an option is too large for the parameters' dtype.
@@ -183,29 +183,29 @@ class Optimizer(Declared):
         return loss
 
     def zero_grad(self) -> None:
-        """Set all gradients to zero, and note that there are none."""
+        """Set all gradients to zero, and mark their parameters as without a gradient."""
         for storage in self.storages:
             storage.zero_grad()
 
     def select(self, flags: Callable[[list[Parameter]], list[bool]]) -> list[list[Segment]]:
-        """The segments of each group whose parameters are all active; what is active in part is split.
+        """The segments of each group whose parameters are all active; partly active ones are split.
 
         Args:
-            flags: whether each of some parameters is active.
+            flags: a function that returns for each of some parameters whether it is active.
         """
         selected = []
         for i, segments in enumerate(self.segments):
             chosen = segments
             for segment in segments:
                 if not all(flags(segment.parameters)):
-                    self._segments[i], chosen = divided(segments, flags)
+                    self._segments[i], chosen = split_by(segments, flags)
                     break
             selected.append(chosen)
         return selected
 
     @property
     def storages(self) -> list[FlatStorage]:
-        """The flat storage of each group, built anew where parameters have moved; the state moves along."""
+        """The flat storage of each group, rebuilt where parameters have moved, with its state."""
         for storage in self._storages:
             if storage.abandoned:
                 i = self._storages.index(storage)
@@ -215,13 +215,13 @@ class Optimizer(Declared):
 
     @property
     def segments(self) -> list[list[Segment]]:
-        """The parameters of each group, cut where some have been updated without others."""
-        _ = self.storages  # where parameters have moved, this binds the segments anew
+        """The segments of each group: runs of parameters that have always been updated together."""
+        _ = self.storages  # rebinds the segments where parameters have moved
         return self._segments
 
     @property
     def state(self) -> dict[Parameter, State]:
-        """What the rule remembers of each parameter, as in torch.optim; the tensors are views."""
+        """The state of each parameter, as in torch.optim; the tensors are views."""
         return {
             parameter: state
             for segments in self.segments
@@ -230,7 +230,7 @@ class Optimizer(Declared):
         }
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy or a pickle is made from: storage and state as they belong together."""
+        """The fields of a copy or a pickle, with storage and state up to date."""
         return {**vars(self), "_storages": list(self.storages)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -241,7 +241,7 @@ class Optimizer(Declared):
     def state_dict(self) -> dict[str, Any]:
         """The options and the state of every group, independent of this optimizer.
 
-        In place of its parameters, a group has their shapes; its state is a list of dicts, each of so many
+        A group has its parameters' shapes in their place. Its state is a list of dicts, each with a number of
         consecutive ``"parameters"`` and their ``"state"``.
         """
         return {
@@ -251,10 +251,10 @@ class Optimizer(Declared):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave. Either all of it fits or nothing changes.
+        """Restore the result of `state_dict`; all of it, or on an error nothing.
 
         Args:
-            state: of an optimizer of the same kind, over parameters of the same shapes.
+            state: the state of an optimizer of the same class, over parameters of the same shapes.
 
         Raises:
             ValueError: it does not fit.
@@ -284,8 +284,8 @@ class Optimizer(Declared):
         self._segments.append(bind(storage, [Segment(part, {}, self.needs_shapes) for part in parts]))
 
     def _too_large(self, value: Vector, group: Mapping[str, Any]) -> str:
-        """Which options the parameters' dtype cannot hold, or what the rule makes of them."""
-        suspected = 1e18  # float32 cannot hold the square of what is larger
+        """The error message about options, or steps made of them, that overflow the parameters' dtype."""
+        suspected = 1e18  # float32 cannot hold the square of a larger number
         numbers = {name: each for name, each in group.items() if isinstance(each, (int, float))}
         large = ", ".join(f"{name}={each:g}" for name, each in numbers.items() if abs(each) > suspected)
         dtype = str(value.dtype).removeprefix("torch.")

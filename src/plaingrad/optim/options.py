@@ -1,4 +1,4 @@
-"""The options of update rules and schedules: how a rule declares them, and what they may be."""
+"""The options of update rules and schedules: their declaration and their allowed values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
 
 class Expected(NamedTuple):
-    """The values an option may take, in words and as a test."""
+    """The allowed values of an option, in words and as a test."""
 
     words: str
     fits: Callable[[Any], bool]
@@ -48,7 +48,7 @@ FLAG = Expected("True or False", lambda value: isinstance(value, bool))
 
 
 def one_of(*names: str) -> Expected:
-    """Any of a few words."""
+    """One of several names."""
     return Expected(" or ".join(map(repr, names)), lambda value: value in names)
 
 
@@ -66,9 +66,9 @@ def option(words: str, expected: Expected | None = None, *, default: Any = MISSI
     """Declare an option of an update rule, as a field of its class.
 
     Args:
-        words: what it is, for the documentation.
-        expected: what it may be; None for what is not an option of parameter groups.
-        default: its value if none is passed; without one, the argument is required.
+        words: its description, for the documentation.
+        expected: its allowed values; None for a field that is not an option of parameter groups.
+        default: its default; without one, the argument is required.
         details: ``kw_only`` and ``init`` of a dataclass's field.
     """
     return field(default=default, metadata={"words": words, "expected": expected}, **details)
@@ -80,7 +80,7 @@ def arguments(rule: type) -> list[Field[Any]]:
 
 
 def documented(text: str | None, rule: type) -> str | None:
-    """A rule's docstring with the section on its arguments, before the source if that is named."""
+    """A rule's docstring with a section on its arguments, before the line that names the source."""
     if text is None:
         return None
     lines = text.rstrip().splitlines()
@@ -114,5 +114,5 @@ class Declared:
         known = {each.name: each.metadata["expected"] for each in arguments(cls)}
         cls.options = {name: expected for name, expected in known.items() if expected is not None}
         for name in cls.options.keys() & vars(cls).keys():
-            delattr(cls, name)  # or the rule would seem to have one value of it, where each group has its own
+            delattr(cls, name)  # each group has its own value; a class attribute would suggest one for all
         cls.__doc__ = documented(cls.__doc__, cls)

@@ -1,4 +1,4 @@
-"""Neighbouring parameters that are updated together, and what a rule remembers of them."""
+"""Segments: consecutive parameters that are updated together, and their state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Segment:
 
     Args:
         parameters: the parameters; a single one for a rule that needs shapes.
-        state: what the rule remembers of them. Tensors in it are as long as the vector.
+        state: the rule's state of them. Tensors in it have the length of the vector.
         shaped: whether the tensors have the parameter's shape rather than one axis.
 
     Attributes:
@@ -37,11 +37,11 @@ class Segment:
         self.parameters, self.state, self.shaped = parameters, state, shaped
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy is bound anew by the optimizer that holds it."""
+        """Copy without tensors; the optimizer that holds the copy binds it."""
         return Segment, (self.parameters, self.state, self.shaped)
 
     def split(self, active: Sequence[bool]) -> list[Segment]:
-        """The longest stretches whose parameters agree in their flags, with their parts of the state."""
+        """The longest runs of parameters with equal flags, with their parts of the state."""
         count = len(active)
         if all(active) or not any(active):
             return [self]
@@ -78,28 +78,28 @@ class Segment:
 
 
 def learning(parameters: list[Parameter]) -> list[bool]:
-    """Whether each parameter is to be updated: it has a gradient and is not frozen."""
+    """A flag for each parameter that is to be updated: it has a gradient and is not frozen."""
     return [each.has_grad and not each.frozen for each in parameters]
 
 
-def divided(
+def split_by(
     segments: list[Segment], flags: Callable[[list[Parameter]], list[bool]]
 ) -> tuple[list[Segment], list[Segment]]:
-    """Segments split until the parameters of each agree in their flags, and those whose flags are true."""
+    """Split segments into runs of equal flags; return all of them, and those whose flags are true."""
     parts = [part for segment in segments for part in segment.split(flags(segment.parameters))]
     return parts, [part for part in parts if all(flags(part.parameters))]
 
 
 def bind(storage: FlatStorage, segments: list[Segment]) -> list[Segment]:
-    """Give each of a group's segments its part of the group's storage; their states move along."""
+    """Bind each of a group's segments to its part of the group's storage; move its state there."""
     start = 0
     for segment in segments:
         stop = start + sum(parameter.value.numel() for parameter in segment.parameters)
         segment.value, segment.grad = storage.value, storage._grad
-        if segment.shaped or len(segments) > 1:  # for operations on a view take longer
+        if segment.shaped or len(segments) > 1:  # otherwise no view, which operations are slower on
             size = segment.parameters[0].value.shape if segment.shaped else (stop - start,)
             segment.value, segment.grad = (
-                whole[start:stop].view(size) for whole in (storage.value, storage._grad)
+                vector[start:stop].view(size) for vector in (storage.value, storage._grad)
             )
         segment.state = moved(segment.state, segment.value)
         start = stop
@@ -115,7 +115,7 @@ def moved(state: State, like: Tensor, copy: bool = False) -> State:
 
 
 def accumulator(state: State, name: str, like: Tensor, start: float = 0.0) -> Tensor:
-    """The tensor of this name in a state, made like another when it is first asked for."""
+    """The tensor of this name in a state, created on first use in the shape of another."""
     if name not in state:
         state[name] = torch.full_like(like, start)
     return state[name]

@@ -1,4 +1,4 @@
-"""What an optimizer remembers, as plain data: out of its groups and segments, and back into them."""
+"""Conversion between an optimizer's groups and segments and its state dict."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from plaingrad.optim.segment import Group, Segment, bind, moved
 from plaingrad.parameter import FlatStorage, shape
 
 NOTED = {"initial_lr"}
-"""What schedules note in a group besides its options."""
+"""Entries that schedules add to a group."""
 
 
 def described(group: Group) -> Group:
-    """A group's options, with the shapes of its parameters in their place."""
+    """A group's options, with the shapes of its parameters in place of the parameters."""
     options = {name: option for name, option in group.items() if name != "params"}
     return {**options, "shapes": [shape(parameter.value) for parameter in group["params"]]}
 
 
 def expect_groups(where: str, state: dict[str, Any], count: int) -> None:
-    """Refuse an optimizer's state that is not of so many groups.
+    """Refuse an optimizer's state with another number of groups.
 
     Raises:
         ValueError: it is not.
@@ -34,7 +34,7 @@ def expect_groups(where: str, state: dict[str, Any], count: int) -> None:
 
 
 def expect_alike(where: str, group: Group, own: Group) -> None:
-    """Refuse a group's description that names other options or shapes than its own.
+    """Refuse a group's state with other options or shapes than the group's own.
 
     Raises:
         ValueError: it does.
@@ -54,10 +54,10 @@ def state_of(segments: list[Segment]) -> list[dict[str, Any]]:
 
 
 def restored(where: str, memories: list[dict[str, Any]], storage: FlatStorage, shaped: bool) -> list[Segment]:
-    """The segments of a group from what `state_of` gave.
+    """The segments of a group, restored from the result of `state_of`.
 
     Raises:
-        ValueError: it is not that of as many parameters, or a tensor has another shape.
+        ValueError: the number of parameters or the shape of a tensor differs.
     """
     params, counts = storage.parameters, [memory["parameters"] for memory in memories]
     if sum(counts) != len(params) or min(counts) < 1 or (shaped and max(counts) > 1):

@@ -1,4 +1,4 @@
-"""Tensors on disk: safetensors, with what one wants to know about them as JSON."""
+"""Tensors on disk: safetensors files with metadata as JSON."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ MOST_DIGITS = sys.int_info.default_max_str_digits  # of an integer, as Python ha
 def save_model(
     model: Module, path: str | os.PathLike[str], metadata: Mapping[str, Any] | None = None
 ) -> None:
-    """Write a model's parameters and buffers, under torch.nn's names; the file is either whole or not there.
+    """Write a model's parameters and buffers, under torch.nn's names, to a file; atomically.
 
     Args:
         model: the model.
         path: the file, by custom ``*.safetensors``; its folder must exist.
-        metadata: anything that JSON can hold, to be found again by `load_state`.
+        metadata: any JSON data, which `load_state` returns.
 
     Raises:
-        OSError: the file cannot be written, or not to the end, as on a full disk.
+        OSError: the file cannot be completely written, as on a full disk.
     """
     write_tensors(path, model.state_dict(), json.dumps(dict(metadata or {}), sort_keys=True))
 
 
 def load_state(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `save_model` wrote: the tensors for ``model.load_state_dict``, and the metadata.
+    """Read a file of `save_model`: the tensors for ``model.load_state_dict``, and the metadata.
 
-    Files from elsewhere may hold metadata that is no JSON; such entries come back as strings.
+    Other programs' files may have metadata that is not JSON; such entries are returned as strings.
 
     Raises:
         ValueError: the file is no safetensors file.
@@ -55,15 +55,15 @@ def load_state(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[st
     with open_tensors(path) as file:
         state = {name: file.tensor(name) for name in file.names}
         metadata = {name: _from_json(text) for name, text in file.metadata.items()}
-    facts = metadata.pop(ENTRY, {})
-    return state, {**metadata, **facts}
+    own = metadata.pop(ENTRY, {})
+    return state, {**metadata, **own}
 
 
 def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], text: str) -> None:
-    """Write a safetensors file with one entry of metadata; it is either whole or not there.
+    """Write a safetensors file with one entry of metadata, atomically.
 
     Raises:
-        OSError: it cannot be written, or not to the end.
+        OSError: it cannot be completely written.
     """
     # Copies, since safetensors refuses tensors that share memory. One entry of metadata, for the order in
     # which safetensors writes several is left to chance.
@@ -71,21 +71,21 @@ def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], t
     with replacing(path) as temporary:
         try:
             save_file(copies, temporary, metadata={ENTRY: text})
-        except SafetensorError as error:  # its way to say what the operating system has said
-            found = re.search(r"\(os error (\d+)\)", str(error))
-            if found is None:
+        except SafetensorError as error:  # which quotes errors of the operating system
+            quoted = re.search(r"\(os error (\d+)\)", str(error))
+            if quoted is None:
                 raise
-            raise OSError(number := int(found[1]), os.strerror(number)) from error
+            raise OSError(number := int(quoted[1]), os.strerror(number)) from error
 
 
 @dataclass(frozen=True)
 class TensorFile:
-    """A safetensors file that is open, of which only the header has been read.
+    """An open safetensors file, of which only the header has been read.
 
     Attributes:
-        names: of its tensors.
+        names: the names of its tensors.
         metadata: its entries, as text.
-        handle: the library's.
+        handle: the safetensors library's handle.
     """
 
     names: list[str]
@@ -98,7 +98,7 @@ class TensorFile:
         return part.get_dtype(), tuple(part.get_shape())
 
     def tensor(self, name: str) -> Tensor:
-        """Read a tensor, to memory of its own."""
+        """Read a tensor into its own memory."""
         return self.handle.get_tensor(name).clone()
 
 
@@ -108,7 +108,7 @@ def open_tensors(path: str | os.PathLike[str], expected: str = "a safetensors fi
 
     Args:
         path: the file.
-        expected: what to call it in errors.
+        expected: its name in errors.
 
     Raises:
         ValueError: it is none, or is truncated; on entry.
@@ -124,7 +124,7 @@ def open_tensors(path: str | os.PathLike[str], expected: str = "a safetensors fi
 
 
 def _expect_header(path: Path, expected: str) -> None:
-    """Refuse a header that is not all there or that can be read in two ways, which safetensors would not."""
+    """Refuse a truncated or ambiguous header, which safetensors would accept."""
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe, which would be waited for
         raise ValueError(f"{path}: expected {expected}, got what is no file")
     with path.open("rb") as file:
@@ -143,7 +143,7 @@ def _expect_header(path: Path, expected: str) -> None:
 
 
 def strict_json(text: str | bytes) -> Any:
-    """Data from JSON, in UTF-8 if it is bytes, that can be read in one way only.
+    """Parse unambiguous JSON; bytes are UTF-8.
 
     Raises:
         ValueError: it is no JSON, or has a key twice, a number that is not finite or not short, or very many
@@ -166,11 +166,11 @@ def strict_json(text: str | bytes) -> Any:
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise ValueError(f"the key {twice!r:.60} twice")
-    return found
+    return entries
 
 
 def _short(text: str) -> int:

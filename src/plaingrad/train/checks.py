@@ -1,4 +1,4 @@
-"""What training refuses before it begins, each in one line."""
+"""Checks of the arguments of training, each with a one-line error."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def expect_seed(seed: SupportsIndex | None) -> int | None:
 
 
 def expect_shuffle(shuffle: Any) -> None:
-    """Refuse what is neither a bool nor gives an order."""
+    """Refuse anything but a bool or a callable."""
     if not isinstance(shuffle, bool) and not callable(shuffle):
         raise ValueError(f"shuffle: expected True, False or a callable that gives an order, got {shuffle!r}")
 
 
 def expect_loss(loss: Any) -> None:
-    """Refuse what is no loss, or does not give one number."""
+    """Refuse anything but a loss that returns one number."""
     if not isinstance(loss, Loss):
         raise ValueError(f"loss: expected a Loss such as nn.MSELoss(), got {one_line(loss)}")
     if loss.reduction == "none":
@@ -46,27 +46,27 @@ def expect_loss(loss: Any) -> None:
 
 
 def expect_weight_decay_per(what: Any) -> None:
-    """Refuse what is neither "batch" nor "sample"."""
+    """Refuse anything but "batch" and "sample"."""
     if what not in ("batch", "sample"):
         raise ValueError(f"weight_decay_per: expected 'batch' or 'sample', got {what!r}")
 
 
 def expect_optimizer(optimizer: Any, model: Module) -> None:
-    """Refuse what is no optimizer, or updates something else than the model."""
+    """Refuse anything but an optimizer of the model's parameters."""
     if not isinstance(optimizer, Optimizer):
         expected = "an Optimizer such as optim.SGD(model.parameters())"
         raise ValueError(f"optimizer: expected {expected}, got {one_line(optimizer)}")
     own = {id(parameter) for parameter in model.parameters()}
-    held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    foreign = sum(id(parameter) not in own for parameter in held)
+    optimized = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    foreign = sum(id(parameter) not in own for parameter in optimized)
     if foreign:
         raise ValueError(
-            f"optimizer: expected the model's parameters alone, got {foreign} others among {len(held)}"
+            f"optimizer: expected the model's parameters alone, got {foreign} others among {len(optimized)}"
         )
 
 
 def expect_schedule(schedule: Any, optimizer: Optimizer, epochs: int, steps_per_epoch: int) -> None:
-    """Refuse what is no schedule, steers another optimizer, or ends before training does."""
+    """Refuse anything but a schedule of this optimizer that lasts as long as training."""
     if schedule is None:
         return
     if not isinstance(schedule, Schedule):
@@ -79,12 +79,12 @@ def expect_schedule(schedule: Any, optimizer: Optimizer, epochs: int, steps_per_
         steps = epochs * (steps_per_epoch if schedule.interval == "step" else 1)
         left = schedule.total_steps - schedule.last_epoch
         if steps > left:
-            name, wanted = type(schedule).__name__, f"the {steps} steps of {epochs} epochs"
-            raise ValueError(f"schedule: expected {name} to have {wanted} before it, got {left}")
+            name, needed = type(schedule).__name__, f"the {steps} steps of {epochs} epochs"
+            raise ValueError(f"schedule: expected {name} to have {needed} before it, got {left}")
 
 
 def expect_callbacks(callbacks: Any) -> None:
-    """Refuse what is no list of callbacks."""
+    """Refuse anything but a list of callbacks."""
     if not isinstance(callbacks, Sequence):
         raise ValueError(f"callbacks: expected a list such as [EarlyStopping()], got {one_line(callbacks)}")
     for callback in callbacks:
@@ -92,7 +92,7 @@ def expect_callbacks(callbacks: Any) -> None:
             raise ValueError(f"callbacks: expected instances of Callback, got {one_line(callback)}")
 
 
-def expect_apart(models: Sequence[Module]) -> None:
+def expect_disjoint(models: Sequence[Module]) -> None:
     """Refuse networks that share a module or a parameter."""
     holders: dict[int, int] = {}
     for i, model in enumerate(models):
@@ -100,19 +100,19 @@ def expect_apart(models: Sequence[Module]) -> None:
         for part in (*model.modules(), *model.parameters()):
             first = holders.setdefault(id(part), i)
             if first != i:
-                places = f"models[{first}] and models[{i}]"
-                raise ValueError(f"models: expected networks that share nothing, got {part} in {places}")
+                both = f"models[{first}] and models[{i}]"
+                raise ValueError(f"models: expected networks that share nothing, got {part} in {both}")
 
 
 def expect_own(lists: Sequence[Sequence[Callback]]) -> None:
-    """Refuse a callback that serves two networks."""
+    """Refuse a callback that is shared by two networks."""
     for own in lists:
         expect_callbacks(own)
     _expect_own("callbacks", lists)
 
 
 def expect_own_orders(shuffles: Sequence[Any]) -> None:
-    """Refuse a callable that gives the orders of two networks, whose turns would be left to chance."""
+    """Refuse an order callable that is shared by two networks, whose calls would interleave at random."""
     for shuffle in shuffles:
         expect_shuffle(shuffle)
     _expect_own("shuffle", [[shuffle] if callable(shuffle) else [] for shuffle in shuffles])
@@ -131,6 +131,6 @@ def _expect_own(name: str, lists: Sequence[Sequence[Any]]) -> None:
 
 
 def as_trained(model: Module, data: Dataset) -> Dataset:
-    """The data on the model's device, floating-point tensors in the model's dtype."""
+    """The data on the model's device, with floating-point tensors in the model's dtype."""
     first = next(iter(model.parameters()), None)
     return data if first is None else data.to(first.value.device, first.value.dtype)

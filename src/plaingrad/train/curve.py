@@ -1,4 +1,4 @@
-"""The curve that every training run leaves."""
+"""The loss curve of a training run."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def draw_losses(
     A curve without any finite loss is left out.
 
     Args:
-        ax: where to draw.
+        ax: the axes to draw on.
         training: the loss of each epoch on the training data.
         validation: the same on validation data.
-        best: the epoch, counted from 1, whose network was kept.
-        ylabel: which loss it is.
-        styles: options of ``ax.plot`` for either.
+        best: the epoch to mark as kept, counted from 1.
+        ylabel: the name of the loss.
+        styles: options of ``ax.plot`` for each curve.
     """
     curves = [("training", training, BLUE), ("validation", validation, ORANGE)]
     shown = []
@@ -41,12 +41,12 @@ def draw_losses(
         if not np.isfinite(loss).any():
             continue
         own = {"color": colour, "linewidth": 2, "marker": "o" if len(loss) == 1 else None, "label": name}
-        given = normalize_kwargs(dict(style), Line2D)
-        (line,) = ax.plot(np.arange(1, len(loss) + 1), loss, **{**own, **given})
+        custom = normalize_kwargs(dict(style), Line2D)
+        (line,) = ax.plot(np.arange(1, len(loss) + 1), loss, **{**own, **custom})
         shown.append((str(line.get_label()), loss, line.get_color()))
     values = np.concatenate([np.empty(0), *(loss[np.isfinite(loss)] for _, loss, _ in shown)])
     falls = values.size and values.min() > 0 and values.max() / values.min() > 10
-    if falls or ax.get_yscale() == "log":  # which it is already beside axes that share it
+    if falls or ax.get_yscale() == "log":  # as set by other axes that share the scale
         ax.set_yscale("log")
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -74,10 +74,10 @@ def draw_losses(
 
 
 def _label_ends(ax: Axes, curves: Sequence[tuple[str, np.ndarray, Any]]) -> None:
-    """Name each curve where it ends, and keep two names apart."""
+    """Label each curve at its end; shift two labels that would overlap."""
     figure = ax.get_figure(root=True)
     assert figure is not None
-    figure.draw_without_rendering()  # only now is it known where points are on the page
+    figure.draw_without_rendering()  # computes the layout, and with it the points' positions on the page
     ends = [_end(loss) for _, loss, _ in curves]
     points = ax.transData.transform(ends)
     gap = 15 * figure.dpi / 72
@@ -98,6 +98,6 @@ def _label_ends(ax: Axes, curves: Sequence[tuple[str, np.ndarray, Any]]) -> None
 
 
 def _end(loss: np.ndarray) -> tuple[int, float]:
-    """The last epoch with a loss that can be seen, and this loss."""
+    """The last epoch with a finite loss, and this loss."""
     last = int(np.flatnonzero(np.isfinite(loss))[-1])
     return last + 1, float(loss[last])

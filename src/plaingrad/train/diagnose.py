@@ -1,4 +1,4 @@
-"""Where NaN or infinity came from."""
+"""Diagnosis of divergence: the first value that became NaN or infinite."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Chain = tuple[tuple[Module, str], ...]
 class TrainingDiverged(RuntimeError):
     """Training met NaN or infinity.
 
-    The model is as it was before the epoch in which that happened, unless a callback has put back other
-    weights at the end of training, as ``EarlyStopping(restore_best_weights=True)`` does.
+    The model is restored to the state before that epoch, unless a callback restores other weights at the end
+    of training, as ``EarlyStopping(restore_best_weights=True)`` does.
 
     Attributes:
         epoch: the epoch, counted from 1.
-        finding: what went bad first; None if a second run of the epoch stayed finite.
+        finding: the first value that was not finite; None if a second run of the epoch stayed finite.
         history: the epochs before.
     """
 
@@ -48,12 +48,12 @@ class Finding:
     """The first value that was not finite.
 
     Attributes:
-        step: in which step of the epoch, counted from 1.
-        updates: how many updates the epoch had made by then.
-        path: the module's place in the network, as in a state dict; "loss" for the loss.
+        step: the step of the epoch, counted from 1.
+        updates: the number of updates in the epoch until then.
+        path: the module's path in the network, as in a state dict; "loss" for the loss.
         module: the same with the modules' names, as in a `ModuleError`.
         kind: "input", "parameter", "buffer", "output" or "gradient".
-        problem: a sentence about it.
+        problem: a sentence that describes it.
     """
 
     step: int
@@ -70,11 +70,11 @@ class Finding:
 def diverged(
     task: Task, before: Snapshot, order: Tensor | None, epoch: int, history: History
 ) -> TrainingDiverged:
-    """Go back to the start of an epoch that went bad, and run it again under watch to say where.
+    """Restore the state before an epoch that diverged, and rerun it with checks to locate the cause.
 
     Args:
-        task: what the epoch was run for, by any engine.
-        before: the state in which it began; the state is the same again afterwards.
+        task: the task of the epoch, run by any engine.
+        before: the state before the epoch, which is restored.
         order: the order of its samples.
         epoch: its number, counted from 1.
         history: the epochs before.
@@ -88,7 +88,7 @@ def diverged(
 
 
 def finite(task: Task, before: Snapshot, loss: EpochLoss) -> bool:
-    """Whether an epoch's loss is finite, and all parameters and buffers that were so before it."""
+    """True if an epoch's loss is finite, and every parameter and buffer that was finite before it."""
     if not loss.finite:
         return False
     values = [*(storage.value for storage in task.optimizer.storages), *(field.value for field in task.loose)]
@@ -98,18 +98,18 @@ def finite(task: Task, before: Snapshot, loss: EpochLoss) -> bool:
 
 
 def find(task: Task, order: Tensor | None) -> Finding | None:
-    """Run an epoch eagerly with every value checked, up to the first that is not finite."""
+    """Run an epoch eagerly with every value checked, until the first that is not finite."""
     watch = _Watch(task)
     checked = replace(task, batch_begin=[watch.begin], batch_end=[watch.end])
     with watch.watching():
         try:
             EagerEngine(checked).run_epoch(order)
-        except _FoundError as error:
+        except _NonFiniteError as error:
             return error.finding
     return None
 
 
-class _FoundError(Exception):
+class _NonFiniteError(Exception):
     def __init__(self, finding: Finding) -> None:
         self.finding = finding
 
@@ -120,7 +120,7 @@ class _Watch:
         self.paths = [*_walk(task.model, ()), *_walk(task.loss, ())]
         self.chains = {id(module): chain for module, chain in self.paths}
         self.step = self.updates = 0
-        self.learning = False  # whether the batch counts for something, and so is learned from
+        self.learning = False  # whether the batch has weight, so that it leads to an update
         self.infinite = [  # a mask's -inf, for instance
             buffer
             for module, _ in self.paths
@@ -142,14 +142,14 @@ class _Watch:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Have each module's forward and backward checked."""
+        """Check each module's forward and backward."""
         with self.task.model.watched(self.checked), self.loss.watched(self.checked):
             yield
 
     def checked(
         self, module: Module, name: str, run: Callable[..., Any], *arguments: Any, **options: Any
     ) -> Any:
-        """Run a forward or a backward, and look at everything that goes in and comes out."""
+        """Run a forward or a backward, and check everything that goes in and comes out."""
         chain = self.chains[id(module)]
         if name == "backward":
             self.learning = True
@@ -160,12 +160,12 @@ class _Watch:
             self.check(module, chain, "gradient", "the gradient of its input", dx)
             return dx
         if not any(module.named_children()):
-            # what a container gets, the first module inside gets too, and is the better name
+            # A container's input is that of its first module too, whose name is more precise.
             self.check(module, chain, "input", "its input", arguments)
         self.check_parameters(module, chain)
         y = run(*arguments, **options)
         if module is self.loss and not self.loss.shares(*arguments).sum():
-            return y  # a mean of nothing is NaN, but nothing follows from it
+            return y  # the mean of a batch without weight is NaN, without consequences
         cause = f" from inputs up to {_size(arguments)}"
         self.check(module, chain, "output", "its output", y, cause)
         self.check_buffers(module, chain, cause)
@@ -181,20 +181,20 @@ class _Watch:
                 self.check(module, chain, "buffer", f"its buffer {name}", buffer.value, cause)
 
     def check(
-        self, module: Module, chain: Chain, kind: str, subject: str, values: Any, cause: str = ""
+        self, module: Module, chain: Chain, kind: str, description: str, values: Any, cause: str = ""
     ) -> None:
         for value in tensors(values):
             bad = ~torch.isfinite(value)
             if bad.any():
                 index = bad.nonzero()[0].tolist()
                 where = f" at {index}" if index else ""
-                problem = f"{subject} became {value[tuple(index)].item()}{where}{cause}"
+                problem = f"{description} became {value[tuple(index)].item()}{where}{cause}"
                 error = ModuleError(module, problem)
                 for container, name in reversed(chain):
                     error.inside(container, name)
                 path = "loss" if module is self.loss else ".".join(name for _, name in chain)
                 location = str(error).removesuffix(f": {problem}")
-                raise _FoundError(Finding(self.step, self.updates, path, location, kind, problem))
+                raise _NonFiniteError(Finding(self.step, self.updates, path, location, kind, problem))
 
 
 def _walk(module: Module, chain: Chain) -> Iterator[tuple[Module, Chain]]:

@@ -1,4 +1,4 @@
-"""The reference engine: runs the modules as they are written."""
+"""The reference engine, which runs the modules as they are written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from plaingrad.train.weighting import Weighted
 
 
 class EagerEngine:
-    """One pass of plain calls per batch: what you read is what runs."""
+    """The engine that calls forward and backward for each batch; the code is what runs."""
 
     name = "eager"
 
@@ -22,7 +22,7 @@ class EagerEngine:
         self.task, self.reason = task, reason
 
     def run_epochs(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
-        """See `Engine.run_epochs`."""
+        """Run epochs, as `Engine.run_epochs` describes."""
         done: list[EpochLoss] = []
         while len(done) < count and all(epoch.finite for epoch in done[-1:]):
             done.append(self.run_epoch(None if orders is None else orders[len(done)]))
@@ -74,12 +74,12 @@ class EagerEngine:
         return EpochLoss.of(total, penalty, counted)
 
     def outputs(self, inputs: Tensor) -> Tensor:
-        """See `Engine.outputs`."""
+        """The network's outputs, as `Engine.outputs` describes."""
         return outputs(self.task.model, inputs, BATCH_SIZE)
 
 
 def counts_for_something(loss: Loss | Weighted, value: float, prediction: Tensor, target: Any) -> bool:
-    """Whether any element of a batch has a share in its loss."""
-    if value and not math.isnan(value):  # nothing comes to 0, or as a mean to NaN
+    """True if any element of a batch has weight in its loss."""
+    if value and not math.isnan(value):  # no weight makes a sum 0 and a mean NaN
         return True
     return bool(loss.shares(prediction, target).sum())

@@ -15,18 +15,18 @@ from plaingrad.train.eager import EagerEngine
 
 
 def choose(name: str, task: Task, epochs: int, verbose: bool = False) -> Engine:
-    """The engine of that name for that task.
+    """Choose the engine for a task.
 
     Args:
-        name: "eager", "native", or "auto" for the one that the sizes of the whole call speak for: native
-            where the eager time exceeds half the time of compiling, both as `cost` estimates them.
-        task: what to do in each epoch.
-        epochs: how often, for all networks of one shape in the call together.
+        name: "eager", "native", or "auto": native where the eager time of the whole call exceeds half the
+            time of compiling, both as `cost` estimates them.
+        task: the task of each epoch.
+        epochs: the number of epochs, for all networks of one shape in the call together.
         verbose: whether to print once why a run long enough to be compiled runs eagerly, and that a network
             is being compiled if it takes long.
 
     Raises:
-        ValueError: there is no such engine, or it cannot do the task.
+        ValueError: there is no such engine, or it cannot run the task.
     """
     if name not in ("auto", "eager", "native"):
         raise ValueError(f"engine: expected 'auto', 'eager' or 'native', got {name!r}")
@@ -47,10 +47,10 @@ def choose(name: str, task: Task, epochs: int, verbose: bool = False) -> Engine:
         return NativeEngine(task, eager, lower_training(task, threads), f"native: {estimate}{split}", verbose)
     except (NotLoweredError, BuildError) as error:
         if verbose:
-            _tell_once(f"training eagerly, not compiled: {error}")
+            _print_once(f"training eagerly, not compiled: {error}")
         return EagerEngine(task, f"eager: {error}")
 
 
 @functools.cache
-def _tell_once(line: str) -> None:
+def _print_once(line: str) -> None:
     Console(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""One epoch after another: the order of the samples, and how many epochs an engine is given at once."""
+"""The epochs of a run: the order of the samples, and the number of epochs per call of an engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from plaingrad.train.diagnose import diverged, finite
 from plaingrad.train.engine import Engine
 from plaingrad.train.randomness import Draw
 
-SECONDS_AT_ONCE = 0.1  # so that progress is seen and Ctrl-C is heard
+SECONDS_AT_ONCE = 0.1  # so that progress and Ctrl-C are handled in time
 SAMPLES_AT_ONCE = 4_000_000  # in the orders of the epochs, which have to be held in memory
 
 
@@ -23,16 +23,16 @@ SAMPLES_AT_ONCE = 4_000_000  # in the orders of the epochs, which have to be hel
 class Epochs:
     """The epochs of a run.
 
-    An engine that needs no Python in between gets as many epochs in one call as fit into `SECONDS_AT_ONCE`,
-    if nobody looks at the model between them: a short epoch takes less time than preparing it.
+    One call of the engine runs as many epochs as fit into `SECONDS_AT_ONCE`, if nothing reads the model
+    between them: a short epoch takes less time than its preparation.
 
     Args:
-        task: what to do in each.
-        engine: does it.
-        run: the run that they belong to.
-        draw: gives the order of each, one after another; None for the data's own order in all.
-        callbacks: to be told before each epoch.
-        watched: whether something besides the callbacks looks at the model between epochs.
+        task: the task of each epoch.
+        engine: the engine that runs it.
+        run: the run that the epochs belong to.
+        draw: draws the order of each epoch; None for the data's own order in all.
+        callbacks: called before each epoch.
+        watched: whether something besides the callbacks reads the model between epochs.
     """
 
     task: Task
@@ -43,13 +43,13 @@ class Epochs:
     watched: bool
 
     def __iter__(self) -> Iterator[tuple[int, Logs]]:
-        """Run epochs until the run is stopped; for each its number, from 0, and what is known of it by then.
+        """Run epochs until the run is stopped; yield the number of each, from 0, and its logs so far.
 
-        That is its loss, its penalty if the weight decay is meant for one sample, lr and seconds.
+        The logs are loss, penalty if the weight decay is per sample, lr and seconds.
 
         Raises:
             TrainingDiverged: an epoch met NaN or infinity.
-            ValueError: what was drawn is no order of the samples.
+            ValueError: the drawn order is not a permutation of the samples.
         """
         done, count = 0, 1
         while done < self.run.epochs and not self.run.history.stopped:
@@ -72,7 +72,9 @@ class Epochs:
                 self.explain(orders, before, len(passed) - 1, done + 1)
             if not self.watched:
                 most = min(int(SECONDS_AT_ONCE / seconds), SAMPLES_AT_ONCE // len(self.task.data))
-                count = int(max(1, min([most, *(callback.look_away() for callback in self.callbacks)])))
+                count = int(
+                    max(1, min([most, *(callback.epochs_until_needed() for callback in self.callbacks)]))
+                )
 
     def orders(self, count: int) -> Tensor | None:
         """A permutation of the samples for each epoch, shape ``(count, n)``."""
@@ -84,7 +86,7 @@ class Epochs:
         return orders.to(self.task.data.inputs.device)
 
     def explain(self, orders: Tensor | None, before: Snapshot, good: int, epoch: int) -> None:
-        """Go back to the last good epoch, and raise what says where the next one went bad."""
+        """Restore the state after the last good epoch, and raise the diagnosis of the next one."""
         if good:
             before.restore()
             self.engine.run_epochs(None if orders is None else orders[:good], good)

@@ -1,4 +1,4 @@
-"""A network's predictions, and how good they are."""
+"""Prediction and evaluation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def evaluate(
     metrics: Sequence[str | Metric] = (),
     batch_size: int = BATCH_SIZE,
 ) -> dict[str, float]:
-    """Measure a network in evaluation mode; its modes and saved state stay as they were.
+    """Evaluate a network in evaluation mode; its modes and saved state stay as they were.
 
     Args:
         model: the network.
@@ -82,7 +82,7 @@ def measure(
     metrics: Mapping[str, Metric],
     batch_size: int = BATCH_SIZE,
 ) -> dict[str, float]:
-    """What `evaluate` returns, for data that has the model's dtype and device."""
+    """Evaluate a network on data that has the model's dtype and device; see `evaluate`."""
     return scores(outputs(model, data.inputs, batch_size), data.targets, loss, metrics, batch_size)
 
 
@@ -93,29 +93,29 @@ def scores(
     metrics: Mapping[str, Metric],
     batch_size: int = BATCH_SIZE,
 ) -> dict[str, float]:
-    """What `evaluate` returns for these outputs of a network."""
-    found: dict[str, float] = {}
+    """Evaluate given outputs of a network; see `evaluate`."""
+    measured: dict[str, float] = {}
     if loss is not None:
         with mode(False, loss), torch.no_grad():
             batches = zip(prediction.split(batch_size), targets.split(batch_size))
             totals, shares = zip(*(total_and_shares(loss, p, t) for p, t in batches))
         count = sum(shares) if loss.reduction == "mean" else len(targets)
-        found["loss"] = sum(totals) / (count or math.nan)
-    return found | {name: float(metric(prediction, targets)) for name, metric in metrics.items()}
+        measured["loss"] = sum(totals) / (count or math.nan)
+    return measured | {name: float(metric(prediction, targets)) for name, metric in metrics.items()}
 
 
 def outputs(model: Module, inputs: Tensor, batch_size: int) -> Tensor:
-    """What `predict` returns, for inputs that have the model's dtype and device."""
+    """Predict for inputs that have the model's dtype and device; see `predict`."""
     with mode(False, model), torch.no_grad():
-        found = [model.forward(x) for x in inputs.split(batch_size)]
-    if not isinstance(found[0], Tensor):
-        raise ModuleError(model, f"expected a tensor as output, got {type(found[0]).__name__}")
-    return torch.cat(found)
+        batches = [model.forward(x) for x in inputs.split(batch_size)]
+    if not isinstance(batches[0], Tensor):
+        raise ModuleError(model, f"expected a tensor as output, got {type(batches[0]).__name__}")
+    return torch.cat(batches)
 
 
 def total_and_shares(loss: Loss, prediction: Tensor, target: Tensor) -> tuple[float, float]:
-    """The losses of a batch's elements, summed, and what a mean divides such sums by."""
-    with loss.apart():
+    """The sum of the losses of a batch's elements, and the divisor of their mean."""
+    with loss.unreduced():
         losses = loss.forward(prediction, target)
     shares = loss.shares(prediction, target)
     count = shares.sum(dtype=torch.float64).item()

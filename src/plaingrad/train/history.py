@@ -1,4 +1,4 @@
-"""What happened during training, epoch by epoch."""
+"""The history of a training run, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class History:
             was validation data, ``penalty`` (what the weight decay added to the losses of the batches) where
             that is meant for one sample, ``lr`` (of the first parameter group, as the epoch began) and
             ``seconds`` (training alone).
-        steps: how many updates were made.
-        seconds: how long everything took.
-        engine: what ran: ``"eager"``, ``"native"``, ``"native and eager"`` where a callback or a schedule
-            changed something on the way for which nothing was compiled.
-        engine_reason: why this one, ``"native: saves about 12 s for a compile of 0.8 s"`` for instance.
+        steps: the number of updates.
+        seconds: the time of the whole call.
+        engine: ``"eager"``, ``"native"``, or ``"native and eager"`` where a callback or a schedule made a
+            change for which nothing was compiled.
+        engine_reason: the reason for it, ``"native: saves about 12 s for a compile of 0.8 s"`` for instance.
         stopped: why training ended; empty while it runs.
     """
 
@@ -71,7 +71,7 @@ class History:
         return self["val_loss"]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain dicts, lists, numbers and strings; what JSON lacks (NaN, infinity) as None."""
+        """The history as JSON data: dicts, lists, numbers and strings; NaN and infinity become None."""
         columns = {
             name: [value if math.isfinite(value) else None for value in column]
             for name, column in self.epochs.items()
@@ -85,7 +85,7 @@ class History:
         return pd.DataFrame(self.epochs, index=pd.RangeIndex(1, len(self) + 1, name="epoch"))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write `to_dict` as JSON; the file is either whole or not there."""
+        """Write `to_dict` as a JSON file, atomically."""
         with replacing(path) as temporary:
             temporary.write_text(
                 json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8"
@@ -102,10 +102,10 @@ class History:
         """Draw the loss curves over the epochs, and return the axes.
 
         Args:
-            ax: where to draw; None makes a new pyplot figure.
-            best: an epoch to mark as the one that was kept, counted from 1.
-            title: stands above a new figure.
-            ylabel: which loss it is.
+            ax: the axes to draw on; None creates a pyplot figure.
+            best: the epoch to mark as kept, counted from 1.
+            title: the title of a new figure.
+            ylabel: the name of the loss.
         """
         from plaingrad.drawing import dress
         from plaingrad.train.curve import draw_losses

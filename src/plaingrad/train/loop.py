@@ -1,4 +1,4 @@
-"""Training, epoch by epoch."""
+"""Training of one network."""
 
 from __future__ import annotations
 
@@ -118,20 +118,20 @@ def fit(
             bad first; the model is as it was before that epoch (if no callback puts back other weights at the
             end of training), and the history so far is in ``.history``.
     """
-    return run(prepare(**locals(), epochs_alike=epochs))
+    return run(prepare(**locals(), epochs_per_compile=epochs))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """The arguments of a call of `fit`, checked. Those that are not named here are as `fit` was given them.
+    """The checked arguments of a call of `fit`. Those that are not listed here are as they were passed.
 
     Attributes:
-        data: to train on, in the model's dtype and on its device; ``validation`` likewise.
-        weights: how much each sample counts; None if all count alike.
-        decay_per_sample: whether the weight decay is meant for one sample.
-        metrics: by the names under which they are recorded.
-        epochs_alike: of all networks of this shape in the call, which share what is compiled for them.
-        run: what callbacks see of it.
+        data: the training data, in the model's dtype and on its device; ``validation`` likewise.
+        weights: the weight of each sample; None if all are equal.
+        decay_per_sample: whether the weight decay is per sample.
+        metrics: the metrics by the names under which they are recorded.
+        epochs_per_compile: the epochs of all networks of this shape in the call, which share one compilation.
+        run: the run that callbacks see.
     """
 
     model: Module
@@ -148,12 +148,12 @@ class Training:
     seed: int | None
     engine: str
     callbacks: Sequence[Callback]
-    epochs_alike: int
+    epochs_per_compile: int
     run: Run
 
     @property
     def is_watched(self) -> bool:
-        """Whether something besides the callbacks looks at the network between epochs."""
+        """True if something besides the callbacks reads the network between epochs."""
         return bool(self.metrics) or self.validation is not None or self.schedule is not None
 
 
@@ -175,12 +175,12 @@ def prepare(
     engine: Literal["auto", "eager", "native"],
     callbacks: Sequence[Callback],
     progress: bool,
-    epochs_alike: int,
+    epochs_per_compile: int,
 ) -> Training:
-    """Check the arguments of `fit`, for one of several networks in a call."""
+    """Check the arguments of `fit` for one network."""
     expect_model(model)
     data = checks.as_trained(model, Dataset.of(train))
-    held_out = None if validation is None else checks.as_trained(model, Dataset.of(validation))
+    validation_data = None if validation is None else checks.as_trained(model, Dataset.of(validation))
     epochs = expect_positive("epochs", epochs)
     batch_size = checks.expect_batch_size(batch_size, data)
     seed = checks.expect_seed(seed)
@@ -193,7 +193,7 @@ def prepare(
     checks.expect_callbacks(callbacks)
     measured = named(metrics, loss)
     columns = ["loss", *measured]
-    columns += [f"val_{name}" for name in columns] if held_out is not None else []
+    columns += [f"val_{name}" for name in columns] if validation_data is not None else []
     columns += ["penalty"] if weight_decay_per == "sample" else []
     return Training(
         model=model,
@@ -204,26 +204,26 @@ def prepare(
         schedule=schedule,
         weights=weights,
         decay_per_sample=weight_decay_per == "sample",
-        validation=held_out,
+        validation=validation_data,
         metrics=measured,
         shuffle=shuffle,
         seed=seed,
         engine=engine,
         callbacks=[*callbacks, ProgressBar()] if progress else callbacks,
-        epochs_alike=epochs_alike,
+        epochs_per_compile=epochs_per_compile,
         run=Run(model, optimizer, History(), epochs, [*columns, "lr", "seconds"]),
     )
 
 
 def run(training: Training) -> History:
-    """Train the network, and leave everything but the network as it was."""
+    """Train the network; everything else is left as it was."""
     begun = time.perf_counter()
     history, callbacks = training.run.history, training.callbacks
     with ExitStack() as around:
         task, draw = enter(training, around)
         sanity_check(task, training.validation, training.metrics)
         verbose = any(callback.verbose for callback in callbacks)
-        engine = choose(training.engine, task, training.epochs_alike, verbose)
+        engine = choose(training.engine, task, training.epochs_per_compile, verbose)
         history.engine, history.engine_reason = engine.name, engine.reason
         interrupt = around.enter_context(Interrupt())
         for callback in callbacks:
@@ -245,7 +245,7 @@ def run(training: Training) -> History:
 
 
 def enter(training: Training, around: ExitStack) -> tuple[Task, Draw | None]:
-    """Put everything in the state of training until the stack is left; what an epoch does, and its order."""
+    """Enter the state of training until the stack is closed; return the task and the source of orders."""
     model, loss, data, callbacks = training.model, training.loss, training.data, training.callbacks
     around.enter_context(torch.no_grad())
     around.enter_context(threads_for(model, data.inputs[: training.batch_size]))
@@ -273,13 +273,13 @@ def enter(training: Training, around: ExitStack) -> tuple[Task, Draw | None]:
 
 
 def finish_epoch(training: Training, engine: Engine, logs: Logs) -> None:
-    """Measure what was asked for after an epoch, and step a schedule of epochs."""
+    """Measure metrics and validation after an epoch, and step a schedule of epochs."""
     data, validation, metrics = training.data, training.validation, training.metrics
     if metrics:
         logs |= scores(engine.outputs(data.inputs), data.targets, None, metrics)
     if validation is not None:
-        found = scores(engine.outputs(validation.inputs), validation.targets, training.loss, metrics)
-        logs |= {f"val_{name}": value for name, value in found.items()}
+        measured = scores(engine.outputs(validation.inputs), validation.targets, training.loss, metrics)
+        logs |= {f"val_{name}": value for name, value in measured.items()}
     schedule = training.schedule
     if schedule is not None and schedule.interval == "epoch":
         score = (logs.get("val_loss", logs["loss"]),)

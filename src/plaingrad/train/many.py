@@ -1,4 +1,4 @@
-"""Training many networks at once."""
+"""Training of many networks at once."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from plaingrad.train.diagnose import TrainingDiverged
 from plaingrad.train.history import History
 from plaingrad.train.loop import prepare, run
 from plaingrad.train.metrics import Metric
-from plaingrad.train.randomness import Shuffle, drawn
+from plaingrad.train.randomness import Shuffle, draw_seed
 from plaingrad.train.threads import set_threads
 
-SECONDS_PER_LOOK = 0.25  # at how far the networks are
+SECONDS_PER_REFRESH = 0.25  # of the progress bar
 
 
 def fit_many(
@@ -98,7 +98,7 @@ def fit_many(
     """
     models = list(models)
     count = len(models)
-    checks.expect_apart(models)
+    checks.expect_disjoint(models)
     workers = cores() if workers is None else expect_positive("workers", workers)
     data = Dataset.of(train)
     shared = {
@@ -115,7 +115,7 @@ def fit_many(
         "batch_size": each("batch_size", batch_size, count, True),
         "schedule": each("schedules", schedules, count, schedules is None),
         "shuffle": each("shuffle", shuffle, count, True),
-        "seed": [drawn() if s is None else s for s in each("seeds", seeds, count, True)],
+        "seed": [draw_seed() if s is None else s for s in each("seeds", seeds, count, True)],
         "callbacks": [()] * count if callbacks is None else each("callbacks", callbacks, count),
     }
     checks.expect_own(own["callbacks"])
@@ -124,19 +124,19 @@ def fit_many(
         (repr(model), type(one), type(rule), size)
         for model, one, rule, size in zip(models, own["loss"], own["optimizer"], own["batch_size"])
     ]
-    epochs_alike: Counter[Any] = Counter()
+    epochs_per_compile: Counter[Any] = Counter()
     for kind, number in zip(kinds, own["epochs"]):
-        epochs_alike[kind] += number
+        epochs_per_compile[kind] += number
     interrupt = Interrupt()
-    sweep = Sweep(interrupt, epochs_alike, progress)
+    sweep = Sweep(interrupt, epochs_per_compile, progress)
     trials = [
         Trial(i, model, data, shared | dict(zip(own, row)), sweep, kinds[i])
         for i, (model, *row) in enumerate(zip(models, *own.values()))
     ]
-    with interrupt, bar(trials, progress) as look:
-        sweep.run(trials, workers, 1, look)
+    with interrupt, bar(trials, progress) as refresh:
+        sweep.run(trials, workers, 1, refresh)
         sweep.side_by_side = False
-        sweep.run([trial for trial in trials if trial.deferred], 1, torch.get_num_threads(), look)
+        sweep.run([trial for trial in trials if trial.deferred], 1, torch.get_num_threads(), refresh)
     failed = [trial for trial in trials if trial.diverged]
     if failed:
         numbers = ", ".join(str(trial.number) for trial in failed)
@@ -146,14 +146,14 @@ def fit_many(
 
 @dataclass
 class Sweep:
-    """What the trials of a sweep have in common.
+    """The state that the trials of a sweep share.
 
     Attributes:
-        interrupt: notes Ctrl-C.
-        epochs: of all networks of each kind together; those of one kind share what is compiled.
+        interrupt: records Ctrl-C.
+        epochs: the total epochs of each kind of network; networks of one kind share one compilation.
         verbose: whether progress is shown.
         side_by_side: whether several networks are trained at once.
-        failed: whether one of them has met an error.
+        failed: whether one of them has raised an error.
     """
 
     interrupt: Interrupt
@@ -164,44 +164,44 @@ class Sweep:
 
     @property
     def ending(self) -> bool:
-        """Whether no further epoch should begin."""
+        """True if no further epoch should begin."""
         return self.failed or self.interrupt.requested
 
-    def run(self, trials: list[Trial], workers: int, threads: int, look: Any) -> None:
-        """Run trials by workers with so many of torch's threads each, looking at them now and then."""
+    def run(self, trials: list[Trial], workers: int, threads: int, refresh: Any) -> None:
+        """Run trials in worker threads with this number of torch's threads each; refresh the progress."""
         with ThreadPoolExecutor(workers, "plaingrad", set_threads, (threads,)) as pool:
             try:
                 waiting: set[Future[None]] = {pool.submit(trial.train) for trial in trials}
                 while waiting:
-                    done, waiting = wait(waiting, SECONDS_PER_LOOK, FIRST_EXCEPTION)
-                    look()
+                    done, waiting = wait(waiting, SECONDS_PER_REFRESH, FIRST_EXCEPTION)
+                    refresh()
                     for future in done:
                         future.result()
             except BaseException:
-                self.failed = True  # and leaving the pool waits for what is under way
+                self.failed = True  # so that the trials end, for which leaving the pool waits
                 raise
 
 
 class Deferred(Exception):
-    """A network that is not to be trained side by side with others."""
+    """Raised by a network that must not be trained side by side with others."""
 
 
 class Trial(Callback):
-    """One network of a sweep. As a callback it counts the epochs and ends training with the sweep.
+    """One network of a sweep, and the callback that counts its epochs and ends training with the sweep.
 
     Args:
-        number: its place among the networks.
+        number: its index among the networks.
         model: the network.
-        data: to train on.
-        options: the further arguments of `plaingrad.fit`.
-        sweep: what it is part of.
-        kind: under which the sweep counts it.
+        data: the training data.
+        options: the other arguments of `plaingrad.fit`.
+        sweep: the sweep that it belongs to.
+        kind: its key in ``sweep.epochs``.
 
     Attributes:
-        epochs: how many epochs are done.
-        history: of the training, when it has ended.
-        deferred: whether it has been put off until it can be alone.
-        diverged: whether it has ended so.
+        epochs: the number of epochs done.
+        history: the history of the training, once it has ended.
+        deferred: whether it is postponed until it can run alone.
+        diverged: whether it has diverged.
     """
 
     watches_model = False
@@ -216,12 +216,12 @@ class Trial(Callback):
         self.deferred = self.diverged = False
 
     def train(self) -> None:
-        """Train the network, if the sweep has not ended by now."""
+        """Train the network, unless the sweep is ending."""
         if self.sweep.ending:
             return
         try:
             epochs = self.sweep.epochs[self.kind]
-            options = {**self.options, "progress": False, "epochs_alike": epochs}
+            options = {**self.options, "progress": False, "epochs_per_compile": epochs}
             self.history = run(prepare(self.model, self.data, **options))
             self.deferred = False
         except Deferred:
@@ -236,11 +236,11 @@ class Trial(Callback):
 
     @property
     def ended(self) -> bool:
-        """Whether the history is that of the whole training."""
+        """True if the history is that of the complete training."""
         return self.diverged or len(self.history) > 0
 
     def on_train_begin(self, logs: Logs) -> None:
-        # Python runs one of them at a time; alone, one may have all of torch's threads.
+        # Python would run one of them at a time; alone, it may have all of torch's threads.
         if self.sweep.side_by_side and self.run.history.engine != "native":
             raise Deferred
 
@@ -261,23 +261,23 @@ def each(name: str, values: Any, count: int, one_for_all: bool = False) -> list[
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
-def bar(trials: Sequence[Trial], wanted: bool) -> Iterator[Any]:
-    """A progress bar over all epochs of all networks, and the function that moves it on."""
+def bar(trials: Sequence[Trial], enabled: bool) -> Iterator[Any]:
+    """Show a progress bar over all epochs of all networks; yield the function that refreshes it."""
     console = Console()
-    if not (wanted and console.is_terminal):
+    if not (enabled and console.is_terminal):
         yield lambda: None
         return
     with progress_line(console, "epoch", transient=False) as shown:
         task = shown.add_task("", total=sum(trial.options["epochs"] for trial in trials))
 
-        def look() -> None:
+        def refresh() -> None:
             done = sum(trial.options["epochs"] if trial.ended else trial.epochs for trial in trials)
             ended = sum(trial.ended for trial in trials)
             shown.update(task, completed=done, description=f"{ended} of {len(trials)} networks")
 
-        yield look
+        yield refresh

@@ -1,4 +1,4 @@
-"""How good predictions are, as one number that people can read."""
+"""Metrics: measures of predictions, as one number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from plaingrad.parameter import shape
 
 Metric = Callable[[Tensor, Tensor], "Tensor | float"]
 
-# These losses take a single column of predictions for log-odds, positive for the second class.
+# These losses treat a single column of predictions as log-odds, positive for the second class.
 LOSSES_OF_LOGITS = ("BCEWithLogitsLoss", "MultiLabelSoftMarginLoss", "SoftMarginLoss")
 
 
@@ -24,8 +24,8 @@ def accuracy(prediction: Tensor, target: Tensor, threshold: float = 0.5) -> Tens
             ``(n, 1)``.
         target: class indices ``(n, ...)``, or one row of scores per sample as in ``prediction`` (one-hot, for
             instance). For a single column of predictions: labels 0 and 1, or -1 and 1.
-        threshold: for a single column, above which it means the second class: 0.5 for a probability, 0 for
-            a logit.
+        threshold: for a single column, the value above which it means the second class: 0.5 for a
+            probability, 0 for a logit.
     """
     return _hits(prediction, target, threshold).double().mean()
 
@@ -37,15 +37,15 @@ def error(prediction: Tensor, target: Tensor, threshold: float = 0.5) -> Tensor:
 
 def _hits(prediction: Tensor, target: Tensor, threshold: float) -> Tensor:
     if prediction.ndim > 1 and prediction.shape[1] > 1:
-        found = prediction.argmax(1)
-        wanted = target.argmax(1) if target.shape == prediction.shape else target
+        predicted = prediction.argmax(1)
+        expected_classes = target.argmax(1) if target.shape == prediction.shape else target
     else:
-        found = prediction.reshape(-1) > threshold
-        wanted = target.reshape(-1) > 0.5
-    if found.shape != wanted.shape:
+        predicted = prediction.reshape(-1) > threshold
+        expected_classes = target.reshape(-1) > 0.5
+    if predicted.shape != expected_classes.shape:
         expected = f"a class or a row of scores for each prediction of {shape(prediction)}"
         raise ValueError(f"accuracy: expected {expected}, got targets {shape(target)}")
-    return found == wanted
+    return predicted == expected_classes
 
 
 def mse(prediction: Tensor, target: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ METRICS: dict[str, Metric] = {"accuracy": accuracy, "error": error, "mse": mse, 
 
 
 def named(metrics: Sequence[str | Metric], loss: Loss | None) -> dict[str, Metric]:
-    """The functions of these metrics by name; a callable goes by its own.
+    """The functions of these metrics by name; a callable's name is its own.
 
     Args:
         metrics: names from `METRICS`, or callables ``(prediction, target) -> number``.
@@ -90,7 +90,7 @@ def named(metrics: Sequence[str | Metric], loss: Loss | None) -> dict[str, Metri
         raise ValueError(f"metrics: expected a list of names or callables, got the string {metrics!r}")
     if not isinstance(metrics, Iterable):
         raise ValueError(f"metrics: expected a list of names or callables, got {metrics!r}")
-    found: dict[str, Metric] = {}
+    functions: dict[str, Metric] = {}
     for metric in metrics:
         name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
         if isinstance(metric, str) and metric in METRICS:
@@ -98,8 +98,8 @@ def named(metrics: Sequence[str | Metric], loss: Loss | None) -> dict[str, Metri
         if not callable(metric):
             known = ", ".join(METRICS)
             raise ValueError(f"metrics: expected a callable or one of {known}, got {metric!r}")
-        found[name] = _of_logits(metric) if type(loss).__name__ in LOSSES_OF_LOGITS else metric
-    return found
+        functions[name] = _of_logits(metric) if type(loss).__name__ in LOSSES_OF_LOGITS else metric
+    return functions
 
 
 def _of_logits(metric: Metric) -> Metric:

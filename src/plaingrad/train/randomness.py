@@ -1,4 +1,4 @@
-"""The order of the samples, and random numbers that depend on the seed alone and leave no trace."""
+"""The order of the samples, and random numbers that depend only on the seed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from plaingrad.module import Module
 from plaingrad.parameter import shape
 
 Shuffle = bool | Callable[[], Any]
-"""Whether each epoch has a new random order, or what gives the order of the next epoch."""
+"""True for a new random order in each epoch, or a callable that returns the order of the next epoch."""
 
 Draw = Callable[[Tensor], object]
-"""Writes the order of the next epoch, int64 indices ``(n,)``, into the tensor that it is given."""
+"""Writes the order of the next epoch, int64 indices ``(n,)``, into a tensor."""
 
 
 def drawing(shuffle: Shuffle, samples: int, generator: torch.Generator) -> Draw | None:
-    """What draws the orders: the generator, or a callable; None for the data's own order."""
+    """The source of orders: the generator, or a callable; None for the data's own order."""
     if callable(shuffle):
-        return partial(_given, samples, shuffle)
+        return partial(_supplied, samples, shuffle)
     return partial(_random, samples, generator) if shuffle else None
 
 
@@ -34,44 +34,44 @@ def _random(samples: int, generator: torch.Generator, order: Tensor) -> None:
     torch.randperm(samples, generator=generator, out=order)
 
 
-def _given(samples: int, give: Callable[[], Any], order: Tensor) -> None:
-    order.copy_(expect_permutation(as_tensor("the order that shuffle gives", give()), samples))
+def _supplied(samples: int, supply: Callable[[], Any], order: Tensor) -> None:
+    order.copy_(expect_permutation(as_tensor("the order that shuffle gives", supply()), samples))
 
 
 def expect_permutation(order: Tensor, samples: int) -> Tensor:
-    """The order as int64, if it has the index of each sample once.
+    """The order as int64, if it is a permutation of the samples.
 
     Raises:
-        ValueError: it has not; said with an index that is wrong.
+        ValueError: it is not; the message has a wrong index.
     """
-    wanted = f"shuffle: expected an order with each index from 0 to {samples - 1} once"
-    whole = not (order.is_floating_point() or order.is_complex() or order.dtype == torch.bool)
-    if not whole or order.shape != (samples,):
-        raise ValueError(f"{wanted}, got {order.dtype} of shape {shape(order)}")
+    expected = f"shuffle: expected an order with each index from 0 to {samples - 1} once"
+    is_integer = not (order.is_floating_point() or order.is_complex() or order.dtype == torch.bool)
+    if not is_integer or order.shape != (samples,):
+        raise ValueError(f"{expected}, got {order.dtype} of shape {shape(order)}")
     indices = order.long()
     seen = indices.numpy(force=True)  # numpy does this in half the time, and it is done in every epoch
     if seen.min() < 0 or seen.max() >= samples:
-        place = int(np.flatnonzero((seen < 0) | (seen >= samples))[0])
-        raise ValueError(f"{wanted}, got {order[place].item()} at [{place}]")
+        index = int(np.flatnonzero((seen < 0) | (seen >= samples))[0])
+        raise ValueError(f"{expected}, got {order[index].item()} at [{index}]")
     counts = np.bincount(seen, minlength=samples)
     if counts.max() > 1:
         index = int(counts.argmax())
-        raise ValueError(f"{wanted}, got {index} {counts[index]} times")
+        raise ValueError(f"{expected}, got {index} {counts[index]} times")
     return indices
 
 
 @contextmanager
 def seeded(seed: int | None, device: torch.device, *roots: Module) -> Iterator[tuple[torch.Generator, int]]:
-    """A generator for the order of the samples, and a seed for dropout; a generator for the modules to match.
+    """Seed a run: a generator for the order of the samples, a seed for dropout, a generator for the modules.
 
-    PyTorch's global generator is neither read nor changed but for the seed, which is drawn from it if there
-    is none: ``torch.manual_seed`` then governs everything. For the block the modules of these networks draw
-    from a generator of their own; without a seed, those that have one already keep it. A module of the user's
-    that draws from the global one all the same would not be governed by the seed, and a warning says so.
+    PyTorch's global generator is neither read nor changed, unless there is no seed: then the seed is drawn
+    from it, so that ``torch.manual_seed`` governs everything. During the block the modules of these networks
+    draw from a separate generator; without a seed, modules that have one keep it. A user's module that draws
+    from the global generator is not governed by the seed, and a warning says so.
     """
     own = seed is not None
-    seed = drawn() if seed is None else seed
-    # Another stream than the order's, or the two would be correlated.
+    seed = draw_seed() if seed is None else seed
+    # A different stream than the order's, or the two would be correlated.
     generator = torch.Generator(device).manual_seed(~seed)
     before = [(module, module.generator) for root in roots for module in root.modules()]
     foreign = [
@@ -91,6 +91,6 @@ def seeded(seed: int | None, device: torch.device, *roots: Module) -> Iterator[t
         warnings.warn(f"{text}generator=self.generator", RuntimeWarning, stacklevel=2)
 
 
-def drawn() -> int:
+def draw_seed() -> int:
     """A seed of 63 bits from torch's global generator."""
     return int(torch.empty((), dtype=torch.int64).random_())

@@ -1,4 +1,4 @@
-"""A sanity check before training, so that what does not fit is said before anything has changed."""
+"""A sanity check before training, so that errors are raised before anything has changed."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from plaingrad.train.evaluation import BATCH_SIZE, outputs, scores
 from plaingrad.train.metrics import Metric
 from plaingrad.train.weighting import Weighted
 
-SAMPLES_TRIED = 32  # enough to know what comes out
-TARGETS_AT_ONCE = 65_536  # that are tried: few calls, for any memory
+SAMPLES_TRIED = 32  # enough to know the output
+TARGETS_AT_ONCE = 65_536  # few calls, little memory
 
 
 def sanity_check(task: Task, validation: Dataset | None, metrics: dict[str, Metric]) -> None:
-    """Refuse what does not fit: the first samples, an index among the inputs, a target, the last batch.
+    """Run the network and the loss on the first samples, all indices, all targets and the last batch.
 
     Raises:
-        ModuleError: that is so; the network and the generators are as before.
+        ModuleError: they do not fit; the network and the generators are as before.
     """
     for data in (task.data, validation):
         if data is not None:
             _try_samples(task.model, data, task.loss, metrics)
     is_even = len(task.data) % task.batch_size == 0
     if not is_even or task.batch_size == 1 or task.weights is not None or task.loose:
-        _try_last_batch(task)  # elsewhere the first batch tells, and changes nothing
+        _try_last_batch(task)  # else the samples above stand for every batch
 
 
 def _try_samples(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
@@ -38,7 +38,7 @@ def _try_samples(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Me
 
 
 def _try_last_batch(task: Task) -> None:
-    """Say now what the last batch of an epoch is too small for, such as batch normalisation of one sample."""
+    """Refuse a last batch that is too small, for instance for batch normalisation of one sample."""
     before, size = Snapshot(task), len(task.data) % task.batch_size or task.batch_size
     try:
         with task.masks.drawn():

@@ -1,4 +1,4 @@
-"""How many threads a step of training is worth."""
+"""The number of torch's threads in training."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FLOPS_PER_THREAD = (
 
 
 def flops(model: Module, batch: Tensor) -> float:
-    """A rough count of a step's arithmetic on this batch, forward and backward.
+    """An estimate of a step's floating-point operations on this batch, forward and backward.
 
-    Each parameter is taken to be used once at each position of a sample (every row along its last axis; one
-    for a plain vector), with a multiplication and an addition in each of the three products: the output,
+    Each parameter is assumed to be used once at each position of a sample (every row along its last axis; one
+    for a vector), with a multiplication and an addition in each of the three products: the output,
     the gradient of the input, the gradient of the weight.
     """
     parameters = sum(parameter.value.numel() for parameter in model.parameters())
@@ -30,9 +30,9 @@ def flops(model: Module, batch: Tensor) -> float:
 
 @contextmanager
 def threads_for(model: Module, batch: Tensor) -> Iterator[None]:
-    """Let torch use one thread for every `FLOPS_PER_THREAD` of a step, and afterwards as many as before.
+    """Set one of torch's threads for every `FLOPS_PER_THREAD` of a step, then restore the number.
 
-    Never fewer than one or more than before: a network of width 25 is many times slower on 16 threads than
+    At least one, and at most as many as before: a network of width 25 is many times slower on 16 threads than
     on one.
     """
     with threads(max(1, min(torch.get_num_threads(), int(flops(model, batch) / FLOPS_PER_THREAD)))):
@@ -41,7 +41,7 @@ def threads_for(model: Module, batch: Tensor) -> Iterator[None]:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Let torch use so many threads for what is called from here, and afterwards as many as before."""
+    """Set the number of torch's threads for calls from this thread, then restore it."""
     before = torch.get_num_threads()
     set_threads(count)
     try:
@@ -54,28 +54,27 @@ _setting = threading.Lock()
 
 
 def set_threads(count: int) -> None:
-    """Let torch use so many threads for what the calling thread of Python does.
+    """Set the number of torch's threads for calls from this Python thread.
 
-    OpenMP and MKL keep the number for each thread that calls them, so trainings at once do not meet. But
-    torch also notes the last number that any thread has set, and begins with it in every new thread: a
-    training that starts there while another one runs would take that one's number for the user's, and leave
-    it behind. So the note is put back, for which it takes a new thread: only there can it be read, and only
-    there can it be set without changing the number here.
+    OpenMP and MKL keep the number for each calling thread, so concurrent trainings do not interfere. But
+    torch also remembers the last number that any thread has set, as the default of new threads: a training
+    that starts in one while another runs would take that number for the user's, and leave it behind. So the
+    default is restored, in a new thread: only there can it be read, and set without a change here.
     """
     if count == torch.get_num_threads():
         return
     read, changed = threading.Event(), threading.Event()
 
-    def keep_note() -> None:
-        noted = torch.get_num_threads()
+    def restore_default() -> None:
+        default = torch.get_num_threads()
         read.set()
         changed.wait()
-        torch.set_num_threads(noted)
+        torch.set_num_threads(default)
 
     with _setting:
-        # Started before the change, so that the note is wrong for no longer than it takes to wake it. A
-        # thread that uses torch for the first time just then begins with this number, and nobody can tell.
-        keeper = threading.Thread(target=keep_note)
+        # Started before the change, so that the default is wrong only until this thread wakes. A thread that
+        # uses torch for the first time just then starts with this number, which nothing can prevent.
+        keeper = threading.Thread(target=restore_default)
         keeper.start()
         try:
             read.wait()

@@ -1,4 +1,4 @@
-"""Losses whose samples count differently."""
+"""Losses with sample weights."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Weighted(Module):
     def forward(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
         """The loss for a pair of target and weights ``(batch,)``."""
         own, weight = target
-        with self.loss.apart():
+        with self.loss.unreduced():
             losses, shares = self.loss.forward(prediction, own), self.loss.shares(prediction, own)
         if losses.shape != shares.shape:
             expected = f"losses {shape(shares)} with reduction 'none', for sample weights"
@@ -61,12 +61,12 @@ class Weighted(Module):
     def backward(self) -> Any:
         """The gradient with respect to the prediction."""
         spread, weight, dtype = self.restore(None)
-        with self.loss.apart():
+        with self.loss.unreduced():
             dx = self.loss.backward(spread.to(dtype))
         return dx.masked_fill(along(weight, dx) == 0, 0)
 
     def shares(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
-        """What the loss of each element counts for in a mean, as in `Loss`."""
+        """The weight of each element's loss in a mean, as in `Loss`."""
         shares = self.loss.shares(prediction, target[0])
         return along(target[1], shares) * shares
 
@@ -83,8 +83,8 @@ def expect_weights(weights: Any, data: Dataset, model: Module) -> Tensor:
     values = values.detach().to(model.parameters()[0].value)
     bad = (~((values >= 0) & torch.isfinite(values))).nonzero()
     if len(bad):
-        place = bad[0].tolist()
-        got = f"{values[tuple(place)].item()} at {place}"
+        index = bad[0].tolist()
+        got = f"{values[tuple(index)].item()} at {index}"
         raise ValueError(f"sample_weight: expected finite weights of at least 0, got {got}")
     if not values.any():
         raise ValueError("sample_weight: expected at least one weight above 0, got zeros alone")

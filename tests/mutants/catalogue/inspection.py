@@ -2,20 +2,21 @@
 
 from mutants.fault import planted
 
-CONDUCT = "tests/inspect/test_conduct.py tests/inspect/test_tolerances.py tests/inspect/test_gradients.py"
+GRADIENTS = "tests/inspect/test_gradients.py"
+CHECKS = f"tests/inspect/test_contract_checks.py tests/inspect/test_tolerances.py {GRADIENTS}"
 
 FAULTS = [
     *planted(
-        "inspect/gradients/conduct.py",
-        CONDUCT,
+        "inspect/gradients/contract_checks.py",
+        CHECKS,
         ("if not _same(dy, was):", "if False:"),
-        ("if subject.left_over():", "if False:"),
+        ("if under_test.left_over():", "if False:"),
         ("elif dx.dtype != x.dtype:", "elif False:"),
-        ("_alike(pairs[0], pairs[1]) and _alike(pairs[2], pairs[3])", "_alike(pairs[2], pairs[3])"),
+        ("_close(pairs[0], pairs[1]) and _close(pairs[2], pairs[3])", "_close(pairs[2], pairs[3])"),
     ),
     *planted(
         "inspect/gradients/comparison.py",
-        CONDUCT,
+        CHECKS,
         ("        if some and self.row.ok:\n            self._directions()\n", ""),
         ("self.strict > self.limits.autograd", "self.strict > 10 * self.limits.autograd"),
     ),
@@ -30,7 +31,7 @@ FAULTS = [
     ),
     *planted(
         "inspect/gradients/hints.py",
-        "tests/inspect/test_gradients.py tests/inspect/test_conduct.py",
+        "tests/inspect/test_gradients.py tests/inspect/test_contract_checks.py",
         ("if divisor > 1 and near(1 / divisor):", "if divisor > 3 and near(1 / divisor):"),
     ),
 ]

@@ -41,7 +41,7 @@ FAULTS = [
     *planted(
         "train/checkpoint.py",
         "tests/train/test_checkpoint.py tests/saving/test_format.py",
-        ("if len(found) < len(pairs):", "if False:"),
+        ("if len(entries) < len(pairs):", "if False:"),
     ),
     *planted(
         "interop/torch.py",

@@ -1,4 +1,4 @@
-"""The gradient checker, a file for each of its parts."""
+"""The gradient checker."""
 
 from plaingrad.inspect.gradients.check import check_gradients
 from plaingrad.inspect.gradients.report import Report, Row

@@ -1,29 +1,29 @@
-"""The second opinion: PyTorch's autograd through a module's own forward."""
+"""The second reference: PyTorch's autograd through a module's own forward."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from plaingrad.inspect.gradients.subject import Subject, Upstream, doubled
+from plaingrad.inspect.gradients.tested import ModuleUnderTest, Upstream, doubled
 
 
-def autograd(subject: Subject, dys: Upstream) -> list[Tensor]:
+def autograd(under_test: ModuleUnderTest, dys: Upstream) -> list[Tensor]:
     """Gradients with respect to each differentiable input and to each parameter.
 
     Raises:
         RuntimeError: autograd cannot follow the forward.
     """
-    inputs = doubled(subject.inputs)
-    traced_inputs = [x.requires_grad_() for x, real in zip(inputs, subject.differentiable) if real]
-    before = [(parameter, parameter.value, parameter.grad) for parameter in subject.parameters.values()]
+    inputs = doubled(under_test.inputs)
+    traced_inputs = [x.requires_grad_() for x, real in zip(inputs, under_test.differentiable) if real]
+    before = [(parameter, parameter.value, parameter.grad) for parameter in under_test.parameters.values()]
     try:
         for parameter, value, grad in before:
             leaf = value.clone().requires_grad_()
             traced_inputs.append(leaf)
             parameter.bind(leaf, grad)
         with torch.enable_grad():
-            outputs = subject.forward(inputs)
+            outputs = under_test.forward(inputs)
         traced = [(y, dy) for y, dy in zip(outputs, dys) if y.requires_grad]
         if not traced:
             return [torch.zeros_like(x) for x in traced_inputs]
@@ -34,4 +34,4 @@ def autograd(subject: Subject, dys: Upstream) -> list[Tensor]:
     finally:
         for parameter, value, grad in before:
             parameter.bind(value, grad)
-        subject.zero_grad()
+        under_test.zero_grad()

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from plaingrad.inspect.gradients.autograd import autograd
 from plaingrad.inspect.gradients.comparison import Comparison, Limits
-from plaingrad.inspect.gradients.conduct import Conduct
+from plaingrad.inspect.gradients.contract_checks import ContractChecks
 from plaingrad.inspect.gradients.differences import Differences
 from plaingrad.inspect.gradients.hints import hint
 from plaingrad.inspect.gradients.report import Report, Row, index_text
-from plaingrad.inspect.gradients.subject import Subject, Upstream, alone, device_of, first_forward
+from plaingrad.inspect.gradients.tested import ModuleUnderTest, Upstream, device_of, first_forward, isolated
 from plaingrad.module import Module, ModuleError
 
 
@@ -37,24 +37,24 @@ def check_gradients(
     global random state stay as they are. The upstream gradients are random. Points where no derivative
     exists, such as a ReLU at 0, are recognised by the slopes on their two sides and do not count as errors.
 
-    Beside the numbers it looks at conduct: gradients must accumulate, two forwards must be undone by two
-    backwards in reverse order, nothing that was passed in may change, and as many gradients of the right
-    shapes must come back as there were inputs.
+    Besides the numbers it checks the contract: gradients must accumulate, two forwards must be undone by two
+    backwards in reverse order, arguments must not change, and backward must return as many gradients of the
+    right shapes as there were inputs.
 
     Args:
-        module: a layer, a network, or a loss; a loss is given its prediction and its target.
-        inputs: what its forward takes: tensors, nests of them, or anything else. Floating-point tensors have
-            gradients, or those among them that the class names as ``differentiable``.
+        module: a layer, a network, or a loss, whose inputs are its prediction and its target.
+        inputs: the arguments of its forward: tensors, nests of them, or anything else. Floating-point tensors
+            have gradients, or those among them that the class names as ``differentiable``.
         options: keywords for its forward.
         loss: a loss and its target, ``(nn.MSELoss(), target)``, to check the module together with it.
         training: True or False for training or evaluation mode; None for the mode the module is in.
-        seed: of the upstream gradients, of dropout and of what is sampled.
+        seed: the seed of the upstream gradients, of dropout and of sampled elements.
         eps: the step of the differences, relative to the element where that is larger than 1.
         tolerance: the relative error allowed against central differences.
         autograd_tolerance: the relative error allowed against autograd.
         max_elements: in larger tensors only this many random elements are compared with differences,
             and random directions besides. Autograd is compared everywhere.
-        directions: how many.
+        directions: the number of these directions.
 
     Returns:
         A `Report`: ``report.ok``, ``report.problems``, ``print(report)``.
@@ -62,60 +62,60 @@ def check_gradients(
     Raises:
         ValueError: the module is no `Module`, or its forward cannot use the inputs.
     """
-    with alone(device_of([*inputs, *(options or {}).values()])):
-        subject = Subject(module, inputs, options or {}, loss, training, seed)
-        report = Report(subject.name, subject.module.training, seed)
-        outputs = first_forward(subject)
-        conduct = Conduct(subject, report.findings)
-        if not conduct.forward(outputs):
+    with isolated(device_of([*inputs, *(options or {}).values()])):
+        under_test = ModuleUnderTest(module, inputs, options or {}, loss, training, seed)
+        report = Report(under_test.name, under_test.module.training, seed)
+        outputs = first_forward(under_test)
+        checks = ContractChecks(under_test, report.findings)
+        if not checks.forward(outputs):
             return report
-        dys = subject.upstream(outputs, seed + 1)
-        dxs = conduct.backward(dys)
+        dys = under_test.upstream(outputs, seed + 1)
+        dxs = checks.backward(dys)
         if dxs is None:
             return report
-        conduct.accumulation(dys)
-        conduct.unused_outputs(dys)
-        conduct.stacking(dys, dxs)
+        checks.accumulation(dys)
+        checks.unused_outputs(dys)
+        checks.stacking(dys, dxs)
         limits = Limits(tolerance, autograd_tolerance, max_elements, directions)
-        report.rows += _rows(subject, conduct, dxs, dys, eps, limits, report.notes)
+        report.rows += _rows(under_test, checks, dxs, dys, eps, limits, report.notes)
     return report
 
 
 def _rows(
-    subject: Subject,
-    conduct: Conduct,
+    under_test: ModuleUnderTest,
+    checks: ContractChecks,
     dxs: list[Tensor | None],
     dys: Upstream,
     eps: float,
     limits: Limits,
     notes: list[str],
 ) -> list[Row]:
-    names = [*subject.names, *subject.parameters]
-    tensors = [*subject.inputs, *(p.value for p in subject.parameters.values())]
-    grads = [*dxs, *conduct.gradients.values()]
+    names = [*under_test.names, *under_test.parameters]
+    tensors = [*under_test.inputs, *(p.value for p in under_test.parameters.values())]
+    grads = [*dxs, *checks.gradients.values()]
     checked = [(n, x, g) for n, x, g in zip(names, tensors, grads) if g is not None]
 
     def traced(upstream: Upstream) -> list[Tensor] | None:
         try:
-            return autograd(subject, upstream)
+            return autograd(under_test, upstream)
         except (RuntimeError, ModuleError) as error:
             reason = str(error.__cause__ or error).splitlines()[0]
             notes.append(f"autograd cannot follow the forward, so only differences were taken: {reason}")
             return None
 
     references = traced(dys)
-    differences = Differences(subject.forward, dys, eps, limits.differences)
-    generator = torch.Generator().manual_seed(subject.seed)
+    differences = Differences(under_test.forward, dys, eps, limits.differences)
+    generator = torch.Generator().manual_seed(under_test.seed)
     rows = []
     for k, (name, x, ours) in enumerate(checked):
         if not bool(torch.isfinite(ours).all()):
             at = tuple((~torch.isfinite(ours)).nonzero()[0].tolist())
             value = float(ours[at])
-            problem = f"{subject.name} {name}{index_text(at)}: backward gives {value}"
+            problem = f"{under_test.name} {name}{index_text(at)}: backward gives {value}"
             rows.append(Row(name, tuple(x.shape), ok=False, index=at, backward=value, problem=problem))
             continue
         reference = None if references is None else references[k]
-        comparison = Comparison(subject.name, name, x, ours, reference, differences, limits, generator)
+        comparison = Comparison(under_test.name, name, x, ours, reference, differences, limits, generator)
         row = comparison.run()
         if comparison.misled:
             notes.append(
@@ -123,7 +123,7 @@ def _rows(
                 "equals; does the forward detach something?"
             )
         if not row.ok:
-            row.problem += _hint(ours, k, reference, comparison, dys, traced, subject)
+            row.problem += _hint(ours, k, reference, comparison, dys, traced, under_test)
         if row.ok and x.numel() and not bool(ours.any()):
             notes.append(f"{name}: the gradient is zero everywhere, where many mistakes do not show")
         if row.checked < x.numel():
@@ -132,7 +132,7 @@ def _rows(
                 "random directions were compared with differences"
             )
         rows.append(row)
-        subject.zero_grad()
+        under_test.zero_grad()
     return rows
 
 
@@ -143,7 +143,7 @@ def _hint(
     comparison: Comparison,
     dys: Upstream,
     traced: Callable[[Upstream], list[Tensor] | None],
-    subject: Subject,
+    under_test: ModuleUnderTest,
 ) -> str:
     right, alternative = reference, None
     if right is not None and not comparison.misled:
@@ -156,6 +156,6 @@ def _hint(
         indices = torch.tensor(list(comparison.central))
         right = torch.tensor(list(comparison.central.values()), dtype=ours.dtype)
         ours = ours.reshape(-1).cpu()[indices]
-    first = next((x for x in subject.inputs if x.ndim), None)
+    first = next((x for x in under_test.inputs if x.ndim), None)
     guess = hint(ours, right, alternative, 1 if first is None else len(first))
     return f" ({guess})" if guess else ""

@@ -14,7 +14,7 @@ from plaingrad.inspect.gradients.report import Row, distinct, index_text
 
 @dataclass(frozen=True)
 class Limits:
-    """How closely, and how much, is compared.
+    """Tolerances and sample sizes of the comparison.
 
     Attributes:
         differences: the relative error allowed against central differences.
@@ -33,13 +33,13 @@ class Comparison:
     """Compares the gradient ``ours`` of the tensor ``x`` with differences and with autograd.
 
     Args:
-        subject: what the module is called in messages.
-        name: what the tensor is called.
+        module_name: the name of the module, for messages.
+        name: the name of the tensor, for messages.
         x: the tensor.
         ours: the gradient that the backward gave, in the same shape.
-        traced: autograd's, or None.
-        differences: takes differences along elements of ``x``.
-        limits: how closely.
+        traced: autograd's gradient, or None.
+        differences: computes differences along elements of ``x``.
+        limits: tolerances and sample sizes.
         generator: draws elements and directions.
 
     Attributes:
@@ -49,7 +49,7 @@ class Comparison:
 
     def __init__(
         self,
-        subject: str,
+        module_name: str,
         name: str,
         x: Tensor,
         ours: Tensor,
@@ -58,7 +58,7 @@ class Comparison:
         limits: Limits,
         generator: torch.Generator,
     ) -> None:
-        self.name = f"{subject} {name}"
+        self.name = f"{module_name} {name}"
         self.x = x
         self.ours = ours.reshape(-1).cpu()
         self.traced = None if traced is None else traced.reshape(-1).cpu()
@@ -91,7 +91,7 @@ class Comparison:
         return self.row
 
     def _settle(self, i: int) -> bool:
-        """Look closer at one element; whether it is wrong."""
+        """Examine one doubtful element; True if it is wrong."""
         ours = float(self.ours[i])
         finding = self.differences.judge(ours, self.x, i)
         self.central[i] = finding.central
@@ -144,7 +144,7 @@ class Comparison:
             self.row.directions += 1
 
     def _summarise(self) -> None:
-        """Fill in the worst errors, and the numbers where they are."""
+        """Fill in the worst errors, and the gradients of their elements."""
         row = self.row
         coarse = {i: self._error(float(self.ours[i]), central) for i, central in self.central.items()}
         row.differences = max([row.differences, *coarse.values()])
@@ -174,12 +174,12 @@ class Comparison:
         return abs(ours - right) / max(abs(ours), abs(right), floor)
 
     def _misleads(self, i: int) -> bool:
-        """Whether autograd is too far from differences to be believed."""
+        """True if autograd differs too much from central differences to be a reference."""
         assert self.traced is not None
         return self._error(float(self.traced[i]), self.central[i]) > 10 * self.limits.differences
 
     def _badness(self, i: int) -> tuple[float, float]:
-        """Sorts the worst relative error first, and among equals the largest."""
+        """A sort key: the relative error of an element, then the absolute one."""
         ours = float(self.ours[i])
         error = float(self.strict[i])
         right = float(self.traced[i]) if self.traced is not None else self.central.get(i, ours)

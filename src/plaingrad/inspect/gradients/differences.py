@@ -1,4 +1,4 @@
-"""Central differences, and how a kink is told from a mistake."""
+"""Central differences, and the distinction between a kink and a mistake."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ STEPS = 4
 
 @dataclass(frozen=True)
 class Slope:
-    """The slope of a function at a point, seen from one step to the left and one to the right.
+    """The slopes of a function at a point, one step to the left and one to the right.
 
     Attributes:
         left: the difference quotient of the point and the one before it; NaN where there is no value.
         right: that of the one after it and the point.
-        noise: how far rounding may have moved them.
+        noise: their possible rounding error.
     """
 
     left: float
@@ -40,7 +40,7 @@ class Slope:
 
 @dataclass(frozen=True)
 class Finding:
-    """What differences say about one number.
+    """The verdict of differences on one number.
 
     Attributes:
         verdict: ``"agrees"``; ``"kink"`` if there is no derivative to compare with; or ``"differs"``.
@@ -99,7 +99,7 @@ class Differences:
                 moved.copy_(before + signed * way)
                 taken = float(moved - before) if isinstance(along, int) else signed
                 rises.append(self._rise() / taken)
-            except (ValueError, RuntimeError, ArithmeticError):  # outside of what the module accepts
+            except (ValueError, RuntimeError, ArithmeticError):  # outside the module's domain
                 rises.append(math.nan)
             finally:
                 moved.copy_(before)
@@ -114,12 +114,12 @@ class Differences:
         return float(sum(rises))
 
     def close(self, ours: float, slope: Slope) -> bool:
-        """Whether a number equals a slope as far as differences can tell."""
+        """True if a number equals a slope within tolerance and rounding noise."""
         size = max(abs(ours), abs(slope.central))
         return abs(ours - slope.central) <= self.tolerance * size + slope.noise
 
     def judge(self, ours: float, x: Tensor, along: int | Tensor) -> Finding:
-        """Look closer, with smaller and smaller steps, at a number that seems to be wrong.
+        """Judge a doubtful number, with smaller and smaller steps.
 
         Where a function is smooth, the slopes to the left and to the right approach each other as the step
         shrinks. At a kink or a jump they do not, and there is no derivative; a kink merely nearby is left
@@ -136,10 +136,10 @@ class Differences:
         for slope in slopes:
             if self.close(ours, slope):
                 return Finding("agrees", slope.central)
-        settled = min(pairwise(s.central for s in slopes[::-1]), key=lambda pair: _apart(*pair))
-        doubt = 4 * _apart(*settled)
+        settled = min(pairwise(s.central for s in slopes[::-1]), key=lambda pair: _gap(*pair))
+        doubt = 4 * _gap(*settled)
         return Finding("differs" if abs(ours - settled[0]) > doubt else "kink", settled[0])
 
 
-def _apart(a: float, b: float) -> float:
+def _gap(a: float, b: float) -> float:
     return abs(a - b) if math.isfinite(a - b) else math.inf

@@ -1,4 +1,4 @@
-"""What kind of mistake a wrong gradient looks like."""
+"""Guesses at the mistake behind a wrong gradient."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def hint(ours: Tensor, right: Tensor, alternative: Alternative | None, batch: in
     """The likely mistake as a short question, or an empty string.
 
     Args:
-        ours: what the backward gave.
-        right: what it should have given, in the same shape.
-        alternative: gives the right gradient for other upstream gradients, if it is known.
+        ours: the gradient that the backward returned.
+        right: the right gradient, in the same shape.
+        alternative: computes the right gradient for other upstream gradients, if it is known.
         batch: the size of the batch.
     """
     return next(_guesses(ours, right, alternative, batch), "")

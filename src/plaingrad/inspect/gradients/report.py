@@ -1,4 +1,4 @@
-"""The findings of the gradient checker, to be read and printed."""
+"""The report of the gradient checker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass
 class Row:
-    """One input or parameter: the backward's gradient beside both references.
+    """The result for one input or parameter: the backward's gradient and both references.
 
     Attributes:
         name: ``"input"``, ``"prediction"``, or the parameter's name.
@@ -53,8 +53,8 @@ class Report:
         training: whether it was checked in training mode.
         seed: the seed of everything random; the same seed gives the same report.
         rows: one for each differentiable input and each parameter.
-        findings: what is wrong beside the numbers, a sentence each.
-        notes: what a reader should know, but is no mistake.
+        findings: violations of the contract besides the numbers, a sentence each.
+        notes: remarks that are no problems, a sentence each.
     """
 
     module: str
@@ -66,12 +66,12 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """True if the checker found no problem."""
         return not self.problems
 
     @property
     def problems(self) -> list[str]:
-        """All that is wrong, a sentence each."""
+        """Every problem, a sentence each."""
         return [row.problem for row in self.rows if not row.ok] + self.findings
 
     @property
@@ -145,12 +145,12 @@ def index_text(index: tuple[int, ...]) -> str:
 
 
 def number(value: float | None) -> str:
-    """Five significant digits, or a dash for what is not known."""
+    """Five significant digits, or a dash for None."""
     return "-" if value is None or math.isnan(value) else f"{value:.5g}"
 
 
 def distinct(ours: float, right: float) -> tuple[str, str]:
-    """Two numbers with as many significant digits as it takes to tell them apart, at least five."""
+    """Two numbers with as many significant digits as distinguish them, at least five."""
     pairs = [(f"{ours:.{digits}g}", f"{right:.{digits}g}") for digits in range(5, 18)]
     return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
 

@@ -12,7 +12,7 @@ from plaingrad.nn.common.refusals import expect_float, refuse_inplace
 
 
 class ELU(Module):
-    r"""Passes what is positive, and lets the rest sink to -α.
+    r"""Passes positive values; negative ones approach -α.
 
     .. math::
         y = \max(x, 0) + \alpha \big(e^{\min(x, 0)} - 1\big), \qquad
@@ -49,7 +49,7 @@ class ELU(Module):
 
 
 class SELU(Module):
-    r"""The `ELU`, scaled so that depth neither swells nor shrinks the activations.
+    r"""The `ELU`, scaled so that activations keep their mean and variance through many layers.
 
     .. math::
         y = \lambda \operatorname{ELU}_\alpha(x), \qquad

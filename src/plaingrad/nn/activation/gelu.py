@@ -13,7 +13,7 @@ from plaingrad.nn.common.refusals import expect_float
 
 
 class GELU(Module):
-    r"""The input times the chance that a standard normal number lies below it.
+    r"""The input times the probability that a standard normal number is below it.
 
     .. math::
         y = x\, \Phi(x), \qquad

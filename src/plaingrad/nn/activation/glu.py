@@ -14,7 +14,7 @@ from plaingrad.parameter import shape
 
 
 class GLU(Module):
-    r"""Lets one half of the input open and close gates for the other half.
+    r"""Gates one half of the input by the sigmoid of the other half.
 
     .. math::
         (a, b) = x, \qquad

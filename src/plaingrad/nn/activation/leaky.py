@@ -13,7 +13,7 @@ from plaingrad.parameter import Parameter, learned, shape
 
 
 class LeakyReLU(Module):
-    r"""Passes what is positive, and a fraction of the rest.
+    r"""Passes positive values, and a fraction of negative ones.
 
     .. math::
         y = \begin{cases} x & x > 0 \\ a x & \text{otherwise} \end{cases}, \qquad
@@ -50,7 +50,7 @@ class LeakyReLU(Module):
 
 
 class PReLU(Module):
-    r"""Passes what is positive, and a learned fraction of the rest: one for all, or one for each channel.
+    r"""Passes positive values, and a learned fraction of negative ones, for all channels or for each.
 
     .. math::
         y &= \begin{cases} x & x > 0 \\ a_c\, x & \text{otherwise} \end{cases}, \qquad
@@ -90,7 +90,7 @@ class PReLU(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Set every fraction to its initial value."""
+        """Reset every fraction to its initial value."""
         self.weight.value.fill_(self.init)
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
@@ -117,7 +117,7 @@ class PReLU(Module):
 
 
 class RReLU(Module):
-    r"""Passes what is positive, and a random fraction of the rest, drawn anew for each element.
+    r"""Passes positive values, and a random fraction of negative ones, drawn for each element.
 
     .. math::
         y = \begin{cases} x & x > 0 \\ a x & \text{otherwise} \end{cases}, \qquad

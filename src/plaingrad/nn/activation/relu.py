@@ -1,4 +1,4 @@
-"""The rectifier and its relatives: what is too small becomes a constant."""
+"""The rectifier and its relatives: values below a threshold become a constant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from plaingrad.nn.common.select import select
 
 
 class ReLU(Module):
-    r"""Passes what is positive.
+    r"""Passes positive values, and replaces negative ones by 0.
 
     .. math::
         y = \max(x, 0), \qquad
@@ -45,7 +45,7 @@ class ReLU(Module):
 
 
 class ReLU6(Hardtanh):
-    r"""Passes what lies between 0 and 6: `Hardtanh` with these bounds.
+    r"""Clamps to [0, 6]: `Hardtanh` with these bounds.
 
     .. math::
         y = \min(\max(x, 0), 6), \qquad
@@ -67,7 +67,7 @@ class ReLU6(Hardtanh):
 
 
 class Threshold(Module):
-    r"""Passes what exceeds a threshold, and puts a constant in place of the rest.
+    r"""Passes values above a threshold, and replaces the others by a constant.
 
     .. math::
         y = \begin{cases} x & x > \text{threshold} \\ \text{value} & \text{otherwise} \end{cases}, \qquad

@@ -1,4 +1,4 @@
-"""Shrinkage: what is small becomes 0."""
+"""Shrinkage: small values become 0."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from plaingrad.nn.common.select import select
 
 
 class Softshrink(Module):
-    r"""Draws everything towards 0 by λ, and what would cross 0 stays there.
+    r"""Moves values towards 0 by λ, without crossing 0.
 
     .. math::
         y = x - \min(\max(x, -\lambda), \lambda), \qquad
@@ -47,7 +47,7 @@ class Softshrink(Module):
 
 
 class Hardshrink(Module):
-    r"""Puts 0 in place of what is small, and keeps the rest.
+    r"""Replaces small values by 0, and passes the others.
 
     .. math::
         y = x \odot [\,|x| > \lambda\,], \qquad

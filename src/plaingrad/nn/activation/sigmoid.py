@@ -41,7 +41,7 @@ class Sigmoid(Module):
 
 
 class LogSigmoid(Module):
-    r"""The logarithm of the logistic function, finite where the function itself has vanished.
+    r"""The logarithm of the logistic function, finite where the function itself underflows.
 
     .. math::
         y = \log \sigma(x) = -\log(1 + e^{-x}), \qquad

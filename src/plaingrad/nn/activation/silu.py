@@ -1,4 +1,4 @@
-"""Inputs that open their own gate: the input times a sigmoid of itself."""
+"""Self-gated activations: the input times a sigmoid of itself."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Softmin(Softmax):
 
 
 class Softmax2d(Softmax):
-    r"""The `Softmax` over the channels at each place of an image.
+    r"""The `Softmax` over the channels at each pixel of an image.
 
     .. math::
         y_{chw} = \frac{e^{x_{chw}}}{\sum_k e^{x_{khw}}}, \qquad

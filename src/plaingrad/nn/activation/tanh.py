@@ -1,4 +1,4 @@
-"""The hyperbolic tangent, its piecewise linear stand-in, and what it takes away."""
+"""The hyperbolic tangent, its piecewise linear stand-in, and their relative `Tanhshrink`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Tanh(Module):
 
 
 class Hardtanh(Module):
-    r"""Passes what lies between two bounds, and cuts off the rest.
+    r"""Clamps values to an interval.
 
     .. math::
         y = \min(\max(x, \text{min\_val}), \text{max\_val}), \qquad

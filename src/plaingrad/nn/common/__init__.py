@@ -1,1 +1,1 @@
-"""What layers of several families share."""
+"""Helpers that layers of several families share."""

@@ -1,4 +1,4 @@
-"""Arithmetic in single precision for inputs in half precision, rounded once at the end as in torch.nn."""
+"""Single-precision arithmetic for half-precision inputs, rounded once at the end as in torch.nn."""
 
 from __future__ import annotations
 

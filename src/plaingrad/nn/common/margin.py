@@ -1,4 +1,4 @@
-"""What is added around images before a window slides over them."""
+"""The padding of images before a window slides over them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# For each mode: which of an axis's n elements stands at position i of the padded axis, counted from where the
-# elements themselves begin. Where there is no such element, there is a zero.
+# For each mode: the index among an axis's n elements that is copied to position i of the padded axis, counted
+# from the first element itself. An index out of range stands for a zero.
 SOURCE: dict[str, Callable[[int, int], int]] = {
     "zeros": lambda i, n: i,
     "reflect": lambda i, n: n - 1 - abs(n - 1 - abs(i)),
@@ -22,12 +22,12 @@ SOURCE: dict[str, Callable[[int, int], int]] = {
 class Margin:
     """Elements added at both ends of one axis.
 
-    Every mode only copies elements to places, so that backward adds gradients from places to elements.
+    Every mode only copies elements to positions, so backward adds gradients from positions to elements.
 
     Args:
         axis: the axis, counted from the end.
-        before: how many are added at the start.
-        after: how many are added at the end.
+        before: the number of elements added at the start.
+        after: the number added at the end.
         mode: a key of `SOURCE`.
     """
 
@@ -37,30 +37,30 @@ class Margin:
     mode: str
 
     def most(self, size: int) -> int:
-        """How many elements this mode can add to one end of an axis of this size."""
+        """The number of elements that this mode can add to one end of an axis of this size."""
         any_number = self.before + self.after
         limits = {"reflect": max(size - 1, 0), "replicate": any_number if size else 0, "circular": size}
         return limits.get(self.mode, any_number)
 
     def forward(self, x: Tensor) -> Tensor:
         size = x.shape[self.axis]
-        elements, places = self.copies(size, x.device)
+        elements, positions = self.copies(size, x.device)
         padded = list(x.shape)
         padded[self.axis] = size + self.before + self.after
-        return x.new_zeros(padded).index_copy_(self.axis, places, x.index_select(self.axis, elements))
+        return x.new_zeros(padded).index_copy_(self.axis, positions, x.index_select(self.axis, elements))
 
     def backward(self, dy: Tensor) -> Tensor:
         size = dy.shape[self.axis] - self.before - self.after
-        elements, places = self.copies(size, dy.device)
+        elements, positions = self.copies(size, dy.device)
         bare = list(dy.shape)
         bare[self.axis] = size
-        return dy.new_zeros(bare).index_add_(self.axis, elements, dy.index_select(self.axis, places))
+        return dy.new_zeros(bare).index_add_(self.axis, elements, dy.index_select(self.axis, positions))
 
     def copies(self, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Which elements are copied, and to which places; both as indices."""
+        """The indices of the copied elements, and the positions that they are copied to."""
         source = SOURCE[self.mode]
-        positions = range(-self.before, size + self.after) if size else []
-        pairs = [(source(i, size), i + self.before) for i in positions]
+        padded = range(-self.before, size + self.after) if size else []
+        pairs = [(source(i, size), i + self.before) for i in padded]
         copied = [pair for pair in pairs if 0 <= pair[0] < size]
-        elements, places = torch.tensor(copied, dtype=torch.int64, device=device).view(-1, 2).unbind(1)
-        return elements, places
+        elements, positions = torch.tensor(copied, dtype=torch.int64, device=device).view(-1, 2).unbind(1)
+        return elements, positions

@@ -1,4 +1,4 @@
-"""What elementwise layers refuse alike."""
+"""Checks that elementwise layers share."""
 
 from __future__ import annotations
 

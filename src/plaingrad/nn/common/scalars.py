@@ -1,4 +1,4 @@
-"""Numbers as tensors without axes, which take the other operand's dtype and cost less than Python's."""
+"""Scalar tensors, which adopt the other operand's dtype and cost less than Python numbers."""
 
 import torch
 

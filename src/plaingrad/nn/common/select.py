@@ -1,4 +1,4 @@
-"""Selection by a mask: unlike a product with 0 and 1, it drops infinities and NaN too."""
+"""Selection by a mask: unlike a product with 0 and 1, it also drops infinities and NaN."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ BITS = {
     torch.float64: torch.int64,
 }
 ZEROS = {dtype: torch.zeros((), device="cpu", dtype=dtype) for dtype in BITS}
-FEW = 2048  # torch.where has less overhead, but a branch for each element: 3 ns where it is not foreseen
+SMALL = 2048  # torch.where has less overhead, but a branch per element: 3 ns where it is mispredicted
 
 
 def select(mask: Tensor, x: Tensor) -> Tensor:
     """``x`` where the mask holds, and 0 elsewhere."""
-    if x.numel() <= FEW:
+    if x.numel() <= SMALL:
         return torch.where(mask, x, ZEROS[x.dtype])
-    return (x.view(BITS[x.dtype]) * mask).view(x.dtype)  # whole numbers know no infinity
+    return (x.view(BITS[x.dtype]) * mask).view(x.dtype)  # integers have no infinity

@@ -1,4 +1,4 @@
-"""Modules made of others: one after another, side by side, with a shortcut, in lists and dicts."""
+"""Containers: modules one after another, side by side, with a shortcut, in lists and dicts."""
 
 from plaingrad.nn.container.collections import ModuleDict, ModuleList, ParameterDict, ParameterList
 from plaingrad.nn.container.parallel import Parallel

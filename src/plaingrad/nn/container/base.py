@@ -1,4 +1,4 @@
-"""What modules made of other modules share."""
+"""The base class of containers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Container(Module):
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         yield from self._children.items()
-        yield from super().named_children()  # what a subclass holds besides
+        yield from super().named_children()  # further fields of a subclass
 
     def __len__(self) -> int:
         return len(self._children)

@@ -1,4 +1,4 @@
-"""Lists and dicts whose modules or parameters belong to the network, as those in plain ones would not."""
+"""Lists and dicts whose modules or parameters belong to the network, unlike those in Python's own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class _Collection(Module, Generic[T]):
-    """What the four have in common: entries by name, each a module or each a parameter."""
+    """The base class: entries by name, all modules or all parameters."""
 
     kind: type
 
@@ -34,7 +34,7 @@ class _Collection(Module, Generic[T]):
     def named_children(self) -> Iterator[tuple[str, Any]]:
         if self.kind is Module:
             yield from self._entries.items()  # type: ignore[misc]
-        yield from super().named_children()  # what a subclass holds besides
+        yield from super().named_children()  # further fields of a subclass
 
     def named_fields(self) -> Iterator[tuple[str, Parameter | Buffer]]:
         if self.kind is Parameter:
@@ -92,8 +92,8 @@ class _List(_Collection[T]):
         return iter(self._entries.values())
 
     def __getitem__(self, index: int | slice) -> Any:
-        found = list(self)[index]
-        return type(self)(found) if isinstance(index, slice) else found  # type: ignore[arg-type]
+        entries = list(self)[index]
+        return type(self)(entries) if isinstance(index, slice) else entries  # type: ignore[arg-type]
 
     def __setitem__(self, index: int, entry: T) -> None:
         entries = list(self)

@@ -16,7 +16,7 @@ from plaingrad.parameter import shape
 
 
 class Parallel(Container):
-    r"""Gives one input to several branches, and sums or concatenates what they make of it.
+    r"""Passes one input to several branches, and sums or concatenates their outputs.
 
     .. math::
         y &= \sum_i f_i(x) \quad\text{or}\quad [f_1(x), \dots, f_n(x)] \\

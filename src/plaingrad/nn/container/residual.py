@@ -13,7 +13,7 @@ from plaingrad.parameter import shape
 
 
 class Residual(Sequential):
-    r"""Adds the input to what its modules, one after another, make of it.
+    r"""Adds the input to the output of its modules, which run one after another.
 
     .. math::
         y = x + f(x), \qquad

@@ -41,7 +41,7 @@ class Sequential(Container):
     def input_layers(self) -> list[Any]:
         if (
             type(self).backward is not Sequential.backward
-        ):  # which may want what the first one would leave out
+        ):  # which may need the gradient that the first one would skip
             return [self]
         return next((module.input_layers() for module in self), [self])
 

@@ -98,7 +98,7 @@ class Conv2d(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw weight and bias anew."""
+        """Redraw weight and bias."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=self.generator)
         if self.bias is not None:
             weights = self.weight.value.shape[1:].numel()  # of one output
@@ -138,10 +138,10 @@ class Conv2d(Module):
     ) -> Float[Tensor, "*batch channels rows columns"]:
         dwindows = torch.einsum("...gohw,gocij->ij...gchw", dy, self._kernels())
         dx = torch.zeros_like(padded)
-        places = self._windows(dx)
+        dx_windows = self._windows(dx)
         for i in range(self.kernel_size[0]):
             for j in range(self.kernel_size[1]):
-                places[..., i, j].add_(dwindows[i, j])
+                dx_windows[..., i, j].add_(dwindows[i, j])
         for margin in reversed(self.margins):
             dx = margin.backward(dx)
         return dx
@@ -152,7 +152,7 @@ class Conv2d(Module):
     def _windows(
         self, x: Float[Tensor, "*batch channels rows columns"]
     ) -> Float[Tensor, "*batch g c h w i j"]:
-        """All windows of the padded input, as a view into it."""
+        """A view of all windows of the padded input."""
         windows = x.unflatten(-3, (self.groups, self.in_channels // self.groups))
         for extent, stride in zip(self.extent, self.stride):
             windows = windows.unfold(-2, extent, stride)
@@ -180,10 +180,10 @@ class Conv2d(Module):
             raise ModuleError(self, f"expected input of at least one row and one column, got {shape(x)}")
         size = list(x.shape)
         for margin in self.margins:
-            most, wanted = margin.most(size[margin.axis]), max(margin.before, margin.after)
-            if wanted > most:
+            most, needed = margin.most(size[margin.axis]), max(margin.before, margin.after)
+            if needed > most:
                 expected = f"{margin.mode} padding of at most {most} for input {shape(x)}"
-                raise ModuleError(self, f"expected {expected}, got {wanted}")
+                raise ModuleError(self, f"expected {expected}, got {needed}")
             size[margin.axis] += margin.before + margin.after
         if size[-2] < self.extent[0] or size[-1] < self.extent[1]:
             expected = f"input that covers the kernel's {self.extent} when padded"

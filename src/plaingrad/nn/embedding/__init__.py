@@ -1,4 +1,4 @@
-"""Tables of vectors that are looked up."""
+"""Embeddings: tables of learned vectors."""
 
 from plaingrad.nn.embedding.column import ColumnEmbedding
 from plaingrad.nn.embedding.embedding import Embedding

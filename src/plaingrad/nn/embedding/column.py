@@ -50,7 +50,7 @@ class ColumnEmbedding(Module):
     Raises:
         ModuleError: there is no column of codes, or one that is not among the input's, or a size is not
             positive; the input's last axis or its dtype does not fit; or a code is no whole number or not in
-            its table, told with the column.
+            its table; the message names the column.
 
     Source: C. Guo, F. Berkhahn, "Entity embeddings of categorical variables", 2016.
     """
@@ -80,7 +80,7 @@ class ColumnEmbedding(Module):
         self.out_features = len(self.passed) + sum(size for _, size in columns.values())
 
     def reset_parameters(self) -> None:
-        """Draw all tables anew."""
+        """Redraw all tables."""
         for table in self.columns.values():
             table.reset_parameters()
 
@@ -111,7 +111,7 @@ class ColumnEmbedding(Module):
         indices = values.long().clamp(0, last)
         wrong = (indices != values).nonzero()
         if len(wrong):
-            place = tuple(wrong[0].tolist())
+            index = tuple(wrong[0].tolist())
             expected = f"whole numbers from 0 to {last} in column {column}"
-            raise ModuleError(self, f"expected {expected}, got {values[place].item()} at {[*place, column]}")
+            raise ModuleError(self, f"expected {expected}, got {values[index].item()} at {[*index, column]}")
         return indices

@@ -116,7 +116,7 @@ class Embedding(Module):
         )
 
     def reset_parameters(self) -> None:
-        """Draw the table anew."""
+        """Redraw the table."""
         init.normal_(self.weight, generator=self.generator)
         if self.padding_idx is not None:
             self.weight.value[self.padding_idx] = 0

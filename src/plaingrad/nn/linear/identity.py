@@ -11,7 +11,7 @@ from plaingrad.module import Module
 
 
 class Identity(Module):
-    r"""Gives back its input.
+    r"""Returns its input.
 
     .. math::
         y = x, \qquad \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y}

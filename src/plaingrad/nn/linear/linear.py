@@ -61,7 +61,7 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw weight and bias anew."""
+        """Redraw weight and bias."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=self.generator)
         if self.bias is not None:
             bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
@@ -92,5 +92,5 @@ class Linear(Module):
 
 
 def as_matrix(x: Tensor) -> Tensor:
-    """All axes but the last as one axis of rows."""
+    """The tensor as a matrix, with all axes but the last as one axis of rows."""
     return x if x.ndim == 2 else x.reshape(x.shape[:-1].numel(), x.shape[-1])

@@ -1,4 +1,4 @@
-"""What losses over classes share: targets as weights on the classes."""
+"""The base class of losses over classes: targets as weights on the classes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ClassLoss(Loss):
         self.ignore_index = ignore_index
 
     def class_axis(self, prediction: Tensor) -> int:
-        """The axis of the classes, once the scores are known to have one.
+        """The axis of the classes, after a check of the scores.
 
         Raises:
             ModuleError: the scores have no axis, or are not floating-point.
@@ -46,7 +46,7 @@ class ClassLoss(Loss):
         return min(1, prediction.ndim - 1)
 
     def class_weight(self, prediction: Tensor, axis: int) -> Tensor | None:
-        """The weight of each class, widened, once it is known to fit the prediction; None without weights.
+        """The weight of each class, widened, after a check against the prediction; None without weights.
 
         Raises:
             ModuleError: there are more or fewer classes, or the dtypes differ.
@@ -101,12 +101,12 @@ class ClassLoss(Loss):
         return (torch.ones_like(index, dtype=prediction.dtype) if weight is None else weight).sum(axis)
 
     def upstream(self, dloss: Tensor | None, count: int | float) -> Tensor | float:
-        """As in `Loss`, for each sample; with an axis for the classes where there is one for samples."""
+        """The gradient that reaches each sample, as in `Loss`, with an axis for the classes."""
         if dloss is not None and self.reduction == "none":
             dloss = dloss.unsqueeze(min(1, dloss.ndim))
         return super().upstream(dloss, count)
 
 
 def sum_of(weight: Tensor | None, index: Tensor) -> int | float:
-    """The weights of the targets, summed: what a mean divides by."""
+    """The sum of the targets' weights, the divisor of a mean."""
     return index.numel() if weight is None else total(weight)

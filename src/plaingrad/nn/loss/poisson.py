@@ -77,6 +77,6 @@ class PoissonNLLLoss(Loss):
 
 
 def stirling(t: Tensor) -> Tensor:
-    """Nearly log t!, and 0 up to 1, where it would be less near."""
+    """Stirling's approximation of log t!; 0 for t up to 1, where it is poor."""
     term = t * t.log() - t + 0.5 * (2 * math.pi * t).log()
     return torch.where(t > 1, term, torch.zeros_like(t))

@@ -15,7 +15,7 @@ from plaingrad.parameter import shape
 
 
 class QuantileLoss(Loss):
-    r"""The absolute error, where an error below the target weighs q and one above it 1 - q.
+    r"""The absolute error, weighted by q below the target and by 1 - q above it.
 
     The mean over a distribution of targets is least where a share q of them lies below the prediction. It is
     also called the pinball loss; with q = 1/2 it is half of `L1Loss`.

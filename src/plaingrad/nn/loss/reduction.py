@@ -1,10 +1,11 @@
-"""What losses share: checks of their inputs, and how the losses of single elements become one number."""
+"""The base class of losses: checks of their inputs, and the reduction of the elements' losses."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import ClassVar
 
 import torch
@@ -20,18 +21,18 @@ class Loss(Module):
 
     ``forward(prediction, target)`` gives the reduced loss; ``backward()`` the gradient with respect to the
     prediction, or ``backward(dloss)`` for a loss inside something larger. A subclass computes the losses of
-    the elements and their derivatives; `reduce` and `upstream` do the rest, and `rounded` for one that
-    computes in single precision what it is given in half precision.
+    the elements and their derivatives; `reduce` and `upstream` do the rest, and `rounded` does for one that
+    computes in single precision on half-precision inputs.
 
     Args:
-        reduction: ``"mean"`` or ``"sum"`` over all elements, or ``"none"`` to keep them apart.
+        reduction: ``"mean"`` or ``"sum"`` over all elements, or ``"none"`` for no reduction.
 
     Raises:
         ModuleError: the reduction is none of these.
     """
 
     differentiable: ClassVar[tuple[str, ...] | None] = ("prediction",)
-    _is_apart = False
+    _is_unreduced = False
 
     def __init__(self, reduction: str = "mean") -> None:
         if reduction not in ("mean", "sum", "none"):
@@ -57,16 +58,16 @@ class Loss(Module):
             ModuleError: there is one; the message names the first.
         """
         if not within(x, low, high):
-            place = (~((x >= low) & (x <= high))).nonzero()[0].tolist()
-            at = f" at {place}" if place else ""
-            raise ModuleError(self, f"expected {name} in {low}..{high}, got {x[tuple(place)].item()}{at}")
+            index = (~((x >= low) & (x <= high))).nonzero()[0].tolist()
+            at = f" at {index}" if index else ""
+            raise ModuleError(self, f"expected {name} in {low}..{high}, got {x[tuple(index)].item()}{at}")
 
     def reduce(self, losses: Tensor, count: int | float | None = None) -> Tensor:
-        """The losses of the elements, reduced as asked.
+        """Reduce the losses of the elements.
 
         Args:
             losses: one loss per element; in single precision for predictions in half precision.
-            count: what a mean divides their sum by, NaN if 0; None stands for their number.
+            count: the divisor of a mean, NaN if 0; None stands for the number of losses.
         """
         if self.reduction == "none":
             return losses
@@ -77,34 +78,39 @@ class Loss(Module):
         return losses.sum() / (count or math.nan)
 
     def rounded(self, reduced: Tensor, dtype: torch.dtype) -> Tensor:
-        """The result of `reduce` in the dtype of the prediction, unless whoever took it `apart` rounds it."""
-        return reduced if self._is_apart else narrow(reduced, dtype)
+        """The result of `reduce` in the dtype of the prediction; unrounded within `unreduced`."""
+        return reduced if self._is_unreduced else narrow(reduced, dtype)
 
     @contextmanager
-    def apart(self) -> Iterator[None]:
-        """Keep the losses of the elements apart, and in single precision for a prediction in half precision.
+    def unreduced(self) -> Iterator[None]:
+        """Disable reduction and rounding, for callers that sum up the losses of the elements.
 
-        For whoever adds them up: of finite numbers whose mean is finite too, half precision makes infinities.
+        In half precision a sum can overflow even if the losses and their mean are finite.
         """
-        reduction, was_apart = self.reduction, self._is_apart
-        self.reduction, vars(self)["_is_apart"] = "none", True
+        reduction, was_unreduced = self.reduction, self._is_unreduced
+        self.reduction, vars(self)["_is_unreduced"] = "none", True
         try:
             yield
         finally:
             self.reduction = reduction
-            if not was_apart:
-                vars(self).pop("_is_apart", None)  # so that nothing has changed
+            if not was_unreduced:
+                vars(self).pop("_is_unreduced", None)  # leaves the fields as they were
+
+    def apart(self) -> AbstractContextManager[None]:
+        """The deprecated name of `unreduced`."""
+        warnings.warn("Loss.apart is unreduced now; refused from 0.4 on", DeprecationWarning, stacklevel=2)
+        return self.unreduced()
 
     def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """What the loss of each element counts for in a mean, whose divisor is their sum: one for each."""
+        """The weight of each element's loss in a mean, whose divisor is their sum: 1 for each."""
         return torch.ones_like(prediction)
 
     def upstream(self, dloss: Tensor | None, count: int | float) -> Tensor | float:
-        """The gradient that reaches each element through the reduction; zero through a mean of nothing.
+        """The gradient that reaches each element through the reduction; 0 for a mean of no elements.
 
         Args:
-            dloss: the gradient with respect to what forward returned; None stands for 1.
-            count: what a mean divided by.
+            dloss: the gradient with respect to the output of forward; None stands for 1.
+            count: the divisor of a mean.
         """
         share = 1.0
         if self.reduction == "mean":
@@ -123,7 +129,7 @@ def total(x: Tensor) -> float:
 
 
 def within(x: Tensor, low: int | float, high: int | float) -> bool:
-    """Whether all values lie in ``low..high``; NaN does not."""
+    """True if all values lie in ``low..high``; NaN does not."""
     if not x.numel():
         return True
     least, greatest = x.aminmax()

@@ -13,7 +13,7 @@ from plaingrad.parameter import Buffer, Parameter, learned, shape
 
 
 class BatchNorm1d(Module):
-    r"""Gives each channel mean 0 and variance 1 over the batch, then a learned scale and shift.
+    r"""Normalises each channel to mean 0 and variance 1 over the batch, then scales and shifts it.
 
     .. math::
         \hat x &= \frac{x - \mu}{\sigma}, \qquad y = \hat x \odot w + b, \qquad
@@ -85,7 +85,7 @@ class BatchNorm1d(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Forget all batches, and neither scale nor shift."""
+        """Reset the running statistics, the weight to 1 and the bias to 0."""
         self.reset_running_stats()
         if self.weight is not None:
             init.ones_(self.weight)
@@ -93,7 +93,7 @@ class BatchNorm1d(Module):
             init.zeros_(self.bias)
 
     def reset_running_stats(self) -> None:
-        """Forget all batches."""
+        """Reset the running statistics."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         init.zeros_(self.running_mean)
@@ -111,7 +111,7 @@ class BatchNorm1d(Module):
                 raise ModuleError(self, f"expected more than one value per channel, got {shape(x)}")
             mean = exact.mean(axes, keepdim=True)
             centred = exact - mean
-            missed = centred.mean(axes, keepdim=True)  # by rounding
+            missed = centred.mean(axes, keepdim=True)  # the rounding error of the mean
             centred -= missed.nan_to_num(0, 0, 0)  # where the mean is finite
             variance = centred.square().mean(axes, keepdim=True)
             self._track(mean.flatten(), variance.flatten(), count)

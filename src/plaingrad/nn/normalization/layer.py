@@ -15,7 +15,7 @@ from plaingrad.parameter import Parameter, learned, shape
 
 
 class LayerNorm(Module):
-    r"""Gives the last axes of each sample mean 0 and variance 1, then a learned scale and shift.
+    r"""Normalises the last axes of each sample to mean 0 and variance 1, then scales and shifts them.
 
     .. math::
         \hat x &= \frac{x - \mu}{\sigma}, \qquad y = \hat x \odot w + b, \qquad
@@ -72,7 +72,7 @@ class LayerNorm(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Neither scale nor shift."""
+        """Set the weight to 1 and the bias to 0."""
         if self.weight is not None:
             init.ones_(self.weight)
         if self.bias is not None:
@@ -82,7 +82,7 @@ class LayerNorm(Module):
         self._expect(x)
         centred = widen(x)
         centred = centred - centred.mean(self.axes, keepdim=True)
-        centred -= centred.mean(self.axes, keepdim=True)  # what rounding has missed
+        centred -= centred.mean(self.axes, keepdim=True)  # the rounding error of the mean
         inverse = (centred.square().mean(self.axes, keepdim=True) + self.eps).rsqrt()
         normal = y = centred * inverse
         if self.weight is not None and self.bias is not None:

@@ -69,12 +69,12 @@ class MaxPool2d(Module):
             sizes = "(batch, channels, rows, columns) or (channels, rows, columns)"
             raise ModuleError(self, f"expected input {sizes}, got {shape(x)}")
         rows, columns = (torch.tensor(self._windows(x, axis), device=x.device) for axis in (0, 1))
-        places = (rows[:, None, :, None] * x.shape[-1] + columns[:, None, :]).flatten(-2)
-        windows = x.flatten(-2)[..., places]
+        covered = (rows[:, None, :, None] * x.shape[-1] + columns[:, None, :]).flatten(-2)
+        windows = x.flatten(-2)[..., covered]
         y, first = windows.max(-1)
         last = windows.shape[-1] - 1 - windows.flip(-1).max(-1).indices
         choice = torch.where(y.isnan(), last, first).unsqueeze(-1)
-        indices = places.expand_as(windows).gather(-1, choice).squeeze(-1)
+        indices = covered.expand_as(windows).gather(-1, choice).squeeze(-1)
         if self.return_indices:
             self.save((x.shape, indices), (y, indices))
             return y, indices
@@ -90,9 +90,9 @@ class MaxPool2d(Module):
         return narrow(dx.scatter_add_(-1, indices.flatten(-2), exact.flatten(-2)).view(size), dy.dtype)
 
     def _windows(self, x: Tensor, axis: int) -> list[list[int]]:
-        """For each window, the rows (or columns) it covers; beyond an edge, the last one before it again.
+        """The rows (or columns) that each window covers; beyond an edge, the last one before it is repeated.
 
-        Such a repetition changes neither the largest value nor which of equals is first or last.
+        A repetition changes neither the largest value nor the first or last of equal ones.
         """
         size, kernel, stride = x.shape[axis - 2], self.kernel_size[axis], self.stride[axis]
         padding, dilation = self.padding[axis], self.dilation[axis]

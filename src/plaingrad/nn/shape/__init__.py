@@ -1,4 +1,4 @@
-"""Changes of shape alone."""
+"""Layers that only change the shape."""
 
 from plaingrad.nn.shape.flatten import Flatten
 

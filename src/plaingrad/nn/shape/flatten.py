@@ -1,4 +1,4 @@
-"""Several axes made one."""
+"""Flattening of axes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from plaingrad.parameter import shape
 
 
 class Flatten(Module):
-    r"""Makes one axis of several, such as the features of an image for a `Linear`.
+    r"""Merges several axes into one, such as the features of an image for a `Linear`.
 
     .. math::
         y_{(ij)} = x_{ij}, \qquad

@@ -1,4 +1,4 @@
-"""Learning rates that glide from one value to another: `LinearLR` and `CosineAnnealingLR`."""
+"""Learning rates that move smoothly from one value to another: `LinearLR` and `CosineAnnealingLR`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from plaingrad.optim.schedule.schedule import ClosedForm, Interval
 
 
 def linear(start: float, end: float, share: float) -> float:
-    """The point at this share of the way from start to end, on a line."""
+    """The linear interpolation from start to end, at this share of the way."""
     return start + (end - start) * share
 
 
 def cosine(start: float, end: float, share: float) -> float:
-    """The point at this share of the way from start to end, on half a wave of the cosine."""
+    """The interpolation from start to end along half a cosine wave, at this share of the way."""
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
 
 

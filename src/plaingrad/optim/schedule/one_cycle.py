@@ -1,4 +1,4 @@
-"""One climb and one descent of the learning rate: `OneCycleLR`."""
+"""A learning rate that rises once and falls once: `OneCycleLR`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from plaingrad.optim.schedule.schedule import ClosedForm, Interval
 
 
 class Phase(NamedTuple):
-    """A stretch of the cycle.
+    """A phase of the cycle.
 
     Attributes:
         end: the step at which it ends.
         lr: the learning rate at its start and end, in units of the greatest.
-        momentum: where the momentum is at its start and end: 0 at its least, 1 at its greatest.
+        momentum: the momentum at its start and end, 0 for the least and 1 for the greatest.
     """
 
     end: float
@@ -25,7 +25,7 @@ class Phase(NamedTuple):
 
 
 class OneCycleLR(ClosedForm):
-    r"""Takes the learning rate up to a maximum and down to almost nothing, and the momentum the other way.
+    r"""Raises the learning rate to a maximum and lowers it to almost 0; the momentum moves inversely.
 
     .. math::
         \gamma &: \gamma_{\max} / d \longrightarrow \gamma_{\max} \longrightarrow \gamma_{\max} / (d f) \\
@@ -147,7 +147,7 @@ class OneCycleLR(ClosedForm):
         super().step()
 
     def position(self, t: int) -> tuple[Phase, float]:
-        """The phase that step t is in, and which share of it has passed."""
+        """The phase of step t, and the share of it that has passed."""
         begin = 0.0
         for phase in self.phases[:-1]:
             if t <= phase.end:
@@ -159,5 +159,5 @@ class OneCycleLR(ClosedForm):
         return phase, (t - begin) / length if length else 1.0
 
     def between(self, ends: tuple[float, float], share: float) -> float:
-        """The point at this share of the way from one end of a phase to the other."""
+        """The interpolation between the ends of a phase, at this share of the way."""
         return cosine(*ends, share) if self.anneal_strategy == "cos" else linear(*ends, share)

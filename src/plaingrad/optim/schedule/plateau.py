@@ -11,7 +11,7 @@ from plaingrad.optim.schedule.schedule import Interval, Schedule
 
 
 class ReduceLROnPlateau(Schedule):
-    r"""Reduces the learning rate when a metric has not improved for a while.
+    r"""Reduces the learning rate when a metric has stopped improving.
 
     .. math::
         \gamma \leftarrow \max(\gamma f, \gamma_{\min})
@@ -26,18 +26,18 @@ class ReduceLROnPlateau(Schedule):
         optimizer: the optimizer whose learning rates γ are changed.
         mode: whether the metric should be small (``"min"``) or large (``"max"``).
         factor: the factor f.
-        patience: how many steps without improvement are put up with.
-        threshold: by how much a metric must improve to count.
+        patience: the number of steps without improvement to tolerate.
+        threshold: the least improvement that counts.
         threshold_mode: whether ``threshold`` is relative to the best (``"rel"``) or absolute (``"abs"``).
-        cooldown: for how many steps after a reduction steps without improvement are not counted.
+        cooldown: the number of steps after a reduction in which a lack of improvement does not count.
         min_lr: the least learning rate, one or a list of one for each parameter group.
-        eps: the least change of a learning rate; what is smaller is not done.
+        eps: the least change of a learning rate; smaller ones are not made.
         interval: whether a training loop is to call ``step(metric)`` after every epoch or step.
 
     Attributes:
         best: the best metric so far.
-        num_bad_epochs: steps without improvement since.
-        cooldown_counter: steps of the cooldown that remain.
+        num_bad_epochs: the number of steps without improvement since then.
+        cooldown_counter: the remaining steps of the cooldown.
 
     Raises:
         ValueError: an argument is out of range.
@@ -90,7 +90,7 @@ class ReduceLROnPlateau(Schedule):
         self.cooldown_counter = 0
 
     def step(self, metric: SupportsFloat) -> None:
-        """Take note of the metric, and reduce the learning rates if it is time."""
+        """Record the metric, and reduce the learning rates when patience has run out."""
         self.last_epoch += 1
         current = float(metric)
         if self.is_better(current):
@@ -109,7 +109,7 @@ class ReduceLROnPlateau(Schedule):
             self.apply()
 
     def is_better(self, metric: float) -> bool:
-        """Whether a metric improves on the best by more than the threshold."""
+        """True if a metric improves on the best by more than the threshold."""
         sign = 1 if self.mode == "min" else -1
         if self.threshold_mode == "rel":
             margin = self.threshold * abs(self.best) if math.isfinite(self.best) else 0.0
@@ -118,7 +118,7 @@ class ReduceLROnPlateau(Schedule):
         return sign * metric < sign * self.best - margin
 
     def reduced(self, lr: float, least: float) -> float:
-        """The learning rate one reduction on."""
+        """The learning rate after a reduction."""
         new = max(lr * self.factor, least)
         return new if lr - new > self.eps else lr
 

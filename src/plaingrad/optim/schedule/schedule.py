@@ -1,4 +1,4 @@
-"""What schedules share: the optimizer they steer, when they step, their state."""
+"""The base classes of schedules."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Interval = Literal["epoch", "step"]
 
 
 class Schedule:
-    """Changes the learning rates of an optimizer as training goes on.
+    """Changes the learning rates of an optimizer during training.
 
-    A subclass assigns its arguments to fields and then calls this constructor, which holds them against
+    A subclass assigns its arguments to fields and then calls this constructor, which checks them against
     ``expected``.
 
     Args:
@@ -47,7 +47,7 @@ class Schedule:
         self.last_epoch = 0
 
     def apply(self) -> None:
-        """Write to the parameter groups what follows from the state."""
+        """Set the parameter groups' options from the schedule's state."""
         raise NotImplementedError(f"{type(self).__name__} has no apply")
 
     def get_last_lr(self) -> list[float]:
@@ -55,14 +55,14 @@ class Schedule:
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """How far the schedule has come. The constructor's arguments are not part of it."""
+        """The schedule's progress, without the constructor's arguments."""
         return {name: copied(vars(self)[name]) for name in self.saved}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go to where `state_dict` was taken, and set the learning rates accordingly.
+        """Restore the result of `state_dict`, and set the learning rates accordingly.
 
         Args:
-            state: of a schedule of the same kind, for as many parameter groups.
+            state: the state of a schedule of the same class, for as many parameter groups.
 
         Raises:
             ValueError: it is not.
@@ -77,10 +77,10 @@ class Schedule:
         self.apply()
 
     def per_group(self, argument: str, value: float | list[float], expected: Expected) -> list[float]:
-        """An argument that is one number for all parameter groups or a list of one for each.
+        """A list with a number for each parameter group, from such a list or one number for all.
 
         Raises:
-            ValueError: there are more or fewer than groups, or one is out of range.
+            ValueError: the list has another length, or a number is out of range.
         """
         where, groups = type(self).__name__, len(self.optimizer.param_groups)
         values = list(value) if isinstance(value, (list, tuple)) else [value] * groups
@@ -92,23 +92,22 @@ class Schedule:
 
 
 class ClosedForm(Schedule):
-    """A schedule whose learning rate is a formula in the number of steps and the rate it began with.
+    """A schedule whose learning rate is a formula in the number of steps and the initial rate.
 
-    Whatever else has changed a learning rate in between is overwritten.
+    Other changes of the learning rates are overwritten.
 
     Args:
         optimizer: as for `Schedule`.
-        interval: likewise.
-        last_epoch: -1 to begin with the optimizer's learning rates as they are now, each noted in its
-            parameter group as ``"initial_lr"`` if an earlier schedule has not noted one; else the number of
-            the last step that was done, counted from 0: the schedule goes on after it, from what is noted
-            there.
+        interval: as for `Schedule`.
+        last_epoch: -1 to start from the optimizer's current learning rates, each recorded in its parameter
+            group as ``"initial_lr"`` unless an earlier schedule has recorded one; else the number of the last
+            step done, counted from 0: the schedule continues after it, from the recorded rates.
 
     Attributes:
         base_lrs: the learning rate of each parameter group that the formula starts from.
 
     Raises:
-        ValueError: ``last_epoch`` is less than -1, or a parameter group notes no initial learning rate.
+        ValueError: ``last_epoch`` is less than -1, or a parameter group has no initial learning rate.
     """
 
     saved: ClassVar[tuple[str, ...]] = (*Schedule.saved, "base_lrs")
@@ -129,7 +128,7 @@ class ClosedForm(Schedule):
         self.apply()
 
     def start(self) -> list[float]:
-        """The rates that the formula starts from: the optimizer's, unless a subclass knows better."""
+        """The initial rates of the formula: the optimizer's, unless a subclass overrides it."""
         return [group[self._begun_from] for group in self.optimizer.param_groups]
 
     def rate(self, base: float, t: int) -> float:
@@ -141,11 +140,11 @@ class ClosedForm(Schedule):
             group["lr"] = self.rate(base, self.last_epoch)
 
     def step(self) -> None:
-        """Go on to the next learning rate."""
+        """Advance to the next learning rate."""
         self.last_epoch += 1
         self.apply()
 
 
 def copied(value: Any) -> Any:
-    """A list of its own; numbers need no copy."""
+    """A copy of a list; other values themselves."""
     return list(value) if isinstance(value, list) else value

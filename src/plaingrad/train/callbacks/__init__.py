@@ -1,4 +1,4 @@
-"""What can happen around epochs and batches, with Keras' names."""
+"""Callbacks around epochs and batches, named as in Keras."""
 
 from plaingrad.train.callbacks.callback import Callback, Run
 from plaingrad.train.callbacks.csv_logger import CSVLogger

@@ -1,9 +1,11 @@
-"""The hooks of a training run."""
+"""The base class of callbacks, and the run that they see."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 from plaingrad.module import Module
 from plaingrad.optim import Optimizer
@@ -20,8 +22,8 @@ class Run:
         model: the network being trained.
         optimizer: its update rule; a callback may change ``optimizer.param_groups[0]["lr"]``.
         history: the epochs so far.
-        epochs: how many epochs were asked for.
-        columns: the names of what each epoch will record.
+        epochs: the number of epochs requested.
+        columns: the names of the values that each epoch records.
     """
 
     model: Module
@@ -36,23 +38,30 @@ class Run:
 
 
 class Callback:
-    """Override any of these. Epochs and batches are counted from 0, as in Keras.
+    """Base class of callbacks: override any of its hooks. Epochs and batches are counted from 0, as in Keras.
 
-    ``on_train_end`` is always called, even when training is broken off by an error. The hooks of batches
-    cost time only if they are overridden.
+    ``on_train_end`` is always called, even when an error ends training. The hooks of batches cost time only
+    if they are overridden.
 
     Attributes:
         run: the training run, set before training begins.
-        watches_model: whether it must be called after each epoch, because it looks at the model or changes
-            something. One that only takes note of losses may set this to False, and is then called for
-            several short epochs in a row after the last of them; `look_away` is for one that may at times.
-        verbose: whether it shows how training goes. Then a line on standard error tells of compiling that
-            takes longer than half a second, or why a network is not compiled.
+        watches_model: whether it must be called after each epoch, because it reads or changes the model. A
+            callback that only records losses may set this to False, and is then called for several short
+            epochs in a row after the last of them. `epochs_until_needed` decides it from epoch to epoch.
+        verbose: whether it shows progress. Then a line on standard error reports a compilation that takes
+            longer than half a second, or why a network is not compiled.
     """
 
     run: Run
     watches_model: bool = True
     verbose: bool = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "look_away" in vars(cls):
+            text = f"{cls.__name__}.look_away is epochs_until_needed now; refused from 0.4 on"
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
+            cls.epochs_until_needed = vars(cls)["look_away"]  # type: ignore[method-assign]
 
     def on_train_begin(self, logs: Logs) -> None:
         """Called once before the first epoch; ``logs`` is empty."""
@@ -64,18 +73,18 @@ class Callback:
         """Called before each epoch; ``logs`` is empty."""
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Called after each epoch with all that it recorded."""
+        """Called after each epoch with everything that it recorded."""
 
     def on_train_batch_begin(self, batch: int, logs: Logs) -> None:
         """Called before each batch; ``logs`` is empty."""
 
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
-        """Called after each batch with its ``loss``; 0 of a batch that counts for nothing."""
+        """Called after each batch with its ``loss``; 0 for a batch without weight."""
 
-    def look_away(self) -> float:
-        """How many epochs from here on may go into one call of the engine: infinity for any number."""
+    def epochs_until_needed(self) -> float:
+        """The number of epochs that the engine may run before this callback is needed; infinity for any."""
         return 1 if self.watches_model else math.inf
 
     def overrides(self, hook: str) -> bool:
-        """Whether this callback does anything at that hook."""
+        """True if this callback implements that hook."""
         return getattr(type(self), hook) is not getattr(Callback, hook)

@@ -1,4 +1,4 @@
-"""The history as a table on disk, while it is being made."""
+"""The history as a CSV file, written during training."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from plaingrad.train.callbacks.callback import Callback, Logs
 
 
 class CSVLogger(Callback):
-    """Writes a row per epoch, counted from 1, to a CSV file, at once.
+    """Writes a row per epoch, counted from 1, to a CSV file as soon as the epoch ends.
 
     Args:
-        path: the file; its folder must exist. It is opened, and what it held replaced, after the first epoch.
+        path: the file; its folder must exist. It is opened, and its content replaced, after the first epoch.
         separator: between the columns.
         append: whether to continue a file that exists instead of replacing it.
 

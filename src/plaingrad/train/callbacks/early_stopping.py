@@ -1,4 +1,4 @@
-"""Stopping when nothing gets better any more."""
+"""Early stopping."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class EarlyStopping(Callback):
         min_delta: by how much a value must be better to count as an improvement.
         patience: after how many epochs in a row without improvement to end.
         mode: "min" or "max", whichever is better; "auto" knows plaingrad's own metrics.
-        baseline: a value to be better than from the start.
+        baseline: a value that the first epochs must improve on.
         restore_best_weights: whether to leave the model as it was after its best epoch, even if training ends
             by an error or `TrainingDiverged` too.
         start_from_epoch: the first epoch to look at, counted from 0.
@@ -87,8 +87,8 @@ class EarlyStopping(Callback):
             return f"has not improved since epoch {epoch + 1 - self._waited}"
         return "was never finite" if self.baseline is None else f"was never better than {self.baseline:g}"
 
-    def look_away(self) -> float:
-        """Until patience can have run out, unless the weights of each epoch might be the best."""
+    def epochs_until_needed(self) -> float:
+        """The number of epochs until patience can run out; 1 if the best weights are restored."""
         return 1 if self.restore_best_weights else max(1, self.patience - self._waited)
 
     def on_train_end(self, logs: Logs) -> None:

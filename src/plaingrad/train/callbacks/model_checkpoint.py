@@ -1,4 +1,4 @@
-"""Saving the model as training goes on."""
+"""Saving the model during training."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from plaingrad.train.checkpoint import save_model
 
 
 class ModelCheckpoint(Callback):
-    """Writes the model to a safetensors file after each epoch, or after each that was the best so far.
+    """Writes the model to a safetensors file after each epoch, or after each best epoch so far.
 
-    The file's metadata are the epoch, counted from 1, and all that it recorded. The file is always whole.
+    The file's metadata are the epoch, counted from 1, and all that it recorded. The file is never incomplete.
 
     Args:
         path: the file. ``{epoch}`` and columns are filled in, as in ``"{epoch}-{val_loss:.3f}.safetensors"``.
@@ -52,5 +52,5 @@ class ModelCheckpoint(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self._monitor is None or self._monitor.improved(logs):
-            facts = {"epoch": epoch + 1, **logs}
-            save_model(self.run.model, self.path.format(**facts), facts)
+            record = {"epoch": epoch + 1, **logs}
+            save_model(self.run.model, self.path.format(**record), record)

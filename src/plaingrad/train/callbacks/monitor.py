@@ -1,4 +1,4 @@
-"""Watching one column of the history for something better."""
+"""Detection of improvements in one column of the history."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Monitor:
         column: a name that the epochs record, such as "val_loss".
         mode: "min" or "max", whichever is better; "auto" knows plaingrad's own metrics.
         min_delta: by how much a value must be better to count.
-        best: the value to begin with; None for the worst.
+        best: the initial value; None for the worst.
 
     Attributes:
         best: the best value so far.
@@ -48,13 +48,13 @@ class Monitor:
         raise ValueError(f"{owner}: expected mode 'min' or 'max' for {column!r}, got 'auto'")
 
     def expect_column(self, run: Run) -> None:
-        """Refuse to watch what the run will not record."""
+        """Refuse a column that the run does not record."""
         if self.column not in run.columns:
             available = ", ".join(run.columns)
             raise ValueError(f"{self.owner}: expected monitor to be one of {available}; got {self.column!r}")
 
     def improved(self, logs: Logs) -> bool:
-        """Whether this epoch's value is the best so far, and then remember it."""
+        """Update the best value; True if this epoch improved on it."""
         value = logs[self.column]
         better = self.sign * (value - self.best) > self.min_delta
         if better:

@@ -12,18 +12,18 @@ from plaingrad.train.callbacks.callback import Callback, Logs
 
 
 class ProgressBar(Callback):
-    """A bar with the epochs done, the times passed and left, and the losses; nothing without a terminal.
+    """A bar with the epochs done, the elapsed and remaining time, and the losses; silent without a terminal.
 
     Args:
         lines: whether to print a line per epoch above the bar, terminal or not.
-        console: where to; standard output if None.
+        console: the console to print to; standard output if None.
     """
 
     watches_model = False
 
     def __init__(self, lines: bool = False, console: Console | None = None) -> None:
         self.lines, self.console = lines, console
-        # Who names a console wants progress there, and standard error only where a person sees both.
+        # A caller that passes a console expects progress there, and on standard error only beside a terminal.
         self.verbose = console is None or console.is_terminal
         self._bar: Progress | None = None
 
@@ -37,24 +37,24 @@ class ProgressBar(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         assert self._bar is not None
         if self.lines:
-            place = f"epoch {epoch + 1:>{len(str(self.run.epochs))}}/{self.run.epochs}"
-            self._bar.console.print(f"{place}  {told(logs)}", highlight=False, soft_wrap=True)
-        if time.monotonic() >= self._due:  # epochs may be shorter than it takes to tell of them
-            self._tell(logs)
+            prefix = f"epoch {epoch + 1:>{len(str(self.run.epochs))}}/{self.run.epochs}"
+            self._bar.console.print(f"{prefix}  {format_logs(logs)}", highlight=False, soft_wrap=True)
+        if time.monotonic() >= self._due:  # epochs may be shorter than an update of the bar
+            self._refresh(logs)
             self._due = time.monotonic() + INTERVAL
 
     def on_train_end(self, logs: Logs) -> None:
         if self._bar is not None:
             if logs:
-                self._tell(logs)
+                self._refresh(logs)
             self._bar.stop()
 
-    def _tell(self, logs: Logs) -> None:
+    def _refresh(self, logs: Logs) -> None:
         assert self._bar is not None
         losses = {name: value for name, value in logs.items() if name in ("loss", "val_loss")}
-        self._bar.update(self._task, completed=len(self.run.history), description=told(losses))
+        self._bar.update(self._task, completed=len(self.run.history), description=format_logs(losses))
 
 
-def told(logs: Logs) -> str:
-    """An epoch's losses and metrics in one line."""
+def format_logs(logs: Logs) -> str:
+    """An epoch's losses and metrics on one line."""
     return "  ".join(f"{name} {value:.4g}" for name, value in logs.items() if name not in ("lr", "seconds"))

@@ -1,4 +1,4 @@
-"""The history where TensorBoard finds it, while it is being made."""
+"""The history as TensorBoard event files, written during training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from plaingrad.optim.options import COUNT, COUNT_OR_ZERO, Expected, expect
 from plaingrad.train.callbacks.callback import Callback, Logs
 
-FLUSH = 5  # seconds until what was logged can be seen
+FLUSH = 5  # seconds until logged values are visible
 FREQUENCY = Expected(
     f"'epoch', 'batch' or {COUNT.words}", lambda value: value in ("epoch", "batch") or COUNT.fits(value)
 )
@@ -18,9 +18,9 @@ FREQUENCY = Expected(
 class TensorBoard(Callback):
     """Logs the run for TensorBoard: ``tensorboard --logdir logs`` shows it, live.
 
-    As with Keras, ``train`` and ``validation`` are two folders in the one given, and a column ``loss`` of the
-    history and its ``val_loss`` have one name there, ``epoch_loss``, so that both lie in one picture. Epochs
-    are counted from 1.
+    As with Keras, ``train`` and ``validation`` are two subfolders, and a column ``loss`` of the history and
+    its ``val_loss`` share one name there, ``epoch_loss``, so that one chart shows both. Epochs are counted
+    from 1.
 
     Args:
         log_dir: the folder; made if need be. What other runs have logged there stays.
@@ -53,7 +53,7 @@ class TensorBoard(Callback):
         self._writers: dict[str, Any] = {}
 
     def overrides(self, hook: str) -> bool:
-        """Batches are looked at only if their losses are logged."""
+        """True if the hook is implemented; for batches, only if their losses are logged."""
         return super().overrides(hook) and (hook != "on_train_batch_end" or self._every > 0)
 
     def on_train_begin(self, logs: Logs) -> None:
@@ -105,12 +105,12 @@ class TensorBoard(Callback):
 
 
 def _indented(text: str) -> str:
-    """As TensorBoard's markdown shows code."""
+    """Text as a code block in TensorBoard's markdown."""
     return "".join(f"    {line}\n" for line in text.splitlines())
 
 
 def _import() -> tuple[Any, Any]:
-    """What writes event files, and what makes hyperparameters of a dict; both take a while to import."""
+    """TensorBoard's writer of event files and its hyperparameter summary, which are slow to import."""
     try:
         from torch.utils.tensorboard import SummaryWriter
         from torch.utils.tensorboard.summary import hparams

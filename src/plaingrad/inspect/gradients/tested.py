@@ -1,4 +1,4 @@
-"""The module under examination: a private copy in double precision, run again and again alike."""
+"""The module under test: a private copy in double precision, run repeatedly from the same state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plaingrad.contract.nest import filled, mapped, outline, stranger, tensors
+from plaingrad.contract.nest import filled, invalid_type, mapped, outline, tensors
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
 from plaingrad.parameter import shape
@@ -21,29 +21,29 @@ Tensors = tuple[Tensor, ...]
 Upstream = tuple[Tensor | None, ...]
 
 
-class Subject:
-    """A float64 copy of a module and of its inputs; nothing that happens to it reaches the caller's.
+class ModuleUnderTest:
+    """A float64 copy of a module and of its inputs, which shares nothing with the caller's.
 
     Every `forward` starts from the same random state and the same buffers, so that a dropout mask or a
-    running mean is the same each time and only what was changed on purpose makes a difference.
+    running mean is the same each time and only deliberate changes make a difference.
 
     Args:
         module: the module to copy.
         arguments: the positional arguments of its forward: tensors, nests of them, anything else.
         options: its keywords.
-        loss: a loss and its targets, through which the module is looked at; or None.
+        loss: a loss and its targets, to check the module together with it; or None.
         training: True or False for training or evaluation mode, None for the mode the module is in.
-        seed: for everything random.
+        seed: the seed of everything random.
 
     Attributes:
         arguments: copies of all arguments by name, keywords last.
         inputs: the tensors among them, in order.
-        names: what each of these is called.
+        names: the name of each of these.
         differentiable: whether each of these has a gradient.
         parameters: the copy's parameters that are not frozen, by name.
         outputs: the outline of what the latest forward returned.
-        strange: the type of what is no tensor in it, if anything is.
-        is_loss: whether only some arguments have entries in what backward returns.
+        invalid_type: the type of the first of these outputs that is no tensor, or None.
+        is_loss: whether backward returns entries for some arguments only.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class Subject:
         self.inputs: Tensors = tuple(x for _, x in entries)
         self.expect_entries(len(self.arguments))
 
-    def unused(self) -> Subject:
-        """The same with a module that has never been called."""
+    def unused(self) -> ModuleUnderTest:
+        """A copy of this object whose module has never been called."""
         twin = copy.copy(self)
         twin.module = copy.deepcopy(self._unused)
         twin._note_state()
@@ -96,7 +96,7 @@ class Subject:
         return ["input"] if count == 1 else [f"input {k}" for k in range(count)]
 
     def _declared(self) -> list[str]:
-        """The arguments that the module's class names as differentiable; all if it names none."""
+        """The arguments that the module's class declares as differentiable; all if it declares none."""
         declared, own = type(self.module).differentiable, list(self.arguments)
         if declared is None:
             return own
@@ -104,10 +104,10 @@ class Subject:
         return [argument for argument, name in zip(own, names) if name in declared]
 
     def with_entries(self, count: int) -> list[str]:
-        """The arguments for which backward returns an entry: all, but of a loss.
+        """The arguments for which backward returns an entry: all, or for a loss some.
 
         Args:
-            count: how many entries a loss returned that names no differentiable arguments.
+            count: the number of entries that a loss without declared arguments returned.
         """
         if not self.is_loss:
             return list(self.arguments)
@@ -115,7 +115,7 @@ class Subject:
         return self._declared() if declared is not None else list(self.arguments)[:count]
 
     def expect_entries(self, count: int) -> list[str]:
-        """Note which tensors have gradients if backward returns so many entries; the arguments of these."""
+        """Update ``differentiable`` for this number of entries; return the arguments that have an entry."""
         entries = self.with_entries(count)
         with_gradients = set(entries) & set(self._declared())
         self.differentiable = [
@@ -129,11 +129,11 @@ class Subject:
         return [self.module] if self.loss is None else [self.module, self.loss]
 
     def forward(self, inputs: Sequence[Tensor] | None = None, another: int = 0) -> Tensors:
-        """The tensors among the outputs, or the loss if there is one.
+        """Run forward; return the tensors among the outputs, or the loss if there is one.
 
         Args:
-            inputs: other tensors than the subject's own.
-            another: 0 for the random state of every other forward, else for another one.
+            inputs: tensors in place of this object's own.
+            another: 0 for the common random state, else a number that selects another one.
         """
         for buffer, value in self._buffers:
             buffer.value = value.clone()
@@ -141,7 +141,7 @@ class Subject:
         outputs = self._call(self.inputs if inputs is None else inputs)
         if self.loss is not None:
             outputs = self.loss.forward(*as_tuple(outputs), *self.targets)
-        self.outputs, self.strange = outline(outputs), stranger(outputs)
+        self.outputs, self.invalid_type = outline(outputs), invalid_type(outputs)
         return tuple(tensors(outputs))
 
     def _call(self, inputs: Sequence[Tensor]) -> Any:
@@ -156,7 +156,7 @@ class Subject:
         torch.default_generator.manual_seed(seed)  # torch.manual_seed asks every kind of device first
 
     def backward(self, dys: Upstream) -> Any:
-        """What backward returns for these upstream gradients, one for each tensor of the outputs."""
+        """Run backward with these upstream gradients, one for each tensor of the outputs."""
         each = iter(dys)
         grads = as_tuple(filled(self.outputs, lambda: next(each))) if self.takes_upstream else ()
         if self.loss is not None:
@@ -178,22 +178,22 @@ class Subject:
         return tuple(draw(y) if y.is_floating_point() else None for y in outputs)
 
     def zero_grad(self) -> None:
-        """Set the gradients to zero and forget saved state."""
+        """Set the gradients to zero and discard saved state."""
         for part in self._parts():
             part.zero_grad()
 
     def left_over(self) -> bool:
-        """Whether a forward saved state that no backward has taken."""
+        """True if a forward has saved state that no backward has taken."""
         return any(child._saved for child in self.module.modules())
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
-    """Several values as a tuple, one as a tuple of one."""
+    """Values as a tuple; a single one as a tuple of one."""
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
 
 def leaves(name: str, nest: Any) -> Iterator[tuple[str, Tensor]]:
-    """The tensors in a nest, each with its name: that of the nest, and its indices in it."""
+    """The tensors in a nest, each with the nest's name and its indices there."""
     if isinstance(nest, Tensor):
         yield name, nest
     elif isinstance(nest, (tuple, list)):
@@ -205,7 +205,7 @@ def leaves(name: str, nest: Any) -> Iterator[tuple[str, Tensor]]:
 
 
 def doubled(values: Sequence[Any]) -> tuple[Any, ...]:
-    """Contiguous copies of tensors, real ones in double precision; anything else as it is."""
+    """Contiguous copies of tensors, real ones in double precision; other values unchanged."""
 
     def copied(value: Tensor) -> Tensor:
         own = value.detach().clone(memory_format=torch.contiguous_format)
@@ -220,8 +220,8 @@ def device_of(inputs: Sequence[Any]) -> torch.device:
 
 
 @contextmanager
-def alone(device: torch.device) -> Iterator[None]:
-    """Without autograd, in double precision, on one thread; torch's global state is put back afterwards."""
+def isolated(device: torch.device) -> Iterator[None]:
+    """Disable autograd, set double precision and one thread; then restore torch's global state."""
     dtype = torch.get_default_dtype()
     with (
         torch.inference_mode(False),
@@ -252,7 +252,7 @@ def _private(
         parameter.zero_grad()
     for child in own.modules():
         for name, field in child.held().items():
-            if isinstance(field, Tensor):  # a constant that the class keeps by itself
+            if isinstance(field, Tensor):  # a constant, neither parameter nor buffer
                 setattr(child, name, doubled([field])[0])
     return own
 
@@ -262,32 +262,34 @@ def _takes_upstream(module: Module) -> bool:
 
 
 def _parameter_names(function: Callable[..., Any], count: int) -> list[str]:
-    """The names of the first positional parameters of a function; numbers where it takes any."""
+    """The names of a function's first positional parameters; numbers for variable ones."""
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     names = [name for name, each in inspect.signature(function).parameters.items() if each.kind in kinds]
     return [names[k] if k < len(names) else f"input {k}" for k in range(count)]
 
 
 def reason(error: Exception) -> str:
-    """An exception in a line; of one that a module passed on, the original."""
+    """The type and message of an exception, or of its original if a module re-raised it."""
     original = error.__cause__ if isinstance(error, ModuleError) and error.__cause__ else error
     return f"{type(original).__name__}: {original}"
 
 
-def first_forward(subject: Subject) -> Tensors:
-    """The outputs, with an error that says what the module was given if it cannot use it.
+def first_forward(under_test: ModuleUnderTest) -> Tensors:
+    """Run forward for the first time; an error names the inputs.
 
     Raises:
         ValueError: forward raised, or returned no tensors.
     """
-    shapes = ", ".join(repr(mapped(shape, x)) for x in subject.arguments.values())
+    shapes = ", ".join(repr(mapped(shape, x)) for x in under_test.arguments.values())
     call = f"forward of input {shapes}"
     try:
-        outputs = subject.forward(doubled(subject.inputs))
+        outputs = under_test.forward(doubled(under_test.inputs))
     except Exception as error:
         if isinstance(error, ModuleError) and error.__cause__ is None:
             raise
-        raise ValueError(f"{subject.name}: {call} raised {reason(error)}") from error
-    if subject.strange or not outputs:
-        raise ValueError(f"{subject.name}: {call} returned {subject.strange or 'none'}, expected tensors")
+        raise ValueError(f"{under_test.name}: {call} raised {reason(error)}") from error
+    if under_test.invalid_type or not outputs:
+        raise ValueError(
+            f"{under_test.name}: {call} returned {under_test.invalid_type or 'none'}, expected tensors"
+        )
     return outputs

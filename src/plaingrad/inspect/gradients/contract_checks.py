@@ -1,4 +1,4 @@
-"""How a backward behaves, beside the numbers it returns: the rest of the contract."""
+"""Checks of the contract of backward, besides the numbers that it returns."""
 
 from __future__ import annotations
 
@@ -10,56 +10,59 @@ from torch import Tensor
 
 from plaingrad.contract.nest import tensors
 from plaingrad.inspect.gradients.hints import hint_for_shape
-from plaingrad.inspect.gradients.subject import Subject, Tensors, Upstream, as_tuple, doubled, reason
+from plaingrad.inspect.gradients.tested import ModuleUnderTest, Tensors, Upstream, as_tuple, doubled, reason
 from plaingrad.parameter import shape
 
 
-class Conduct:
-    """Runs a module through the situations that its contract is about, and notes what goes wrong.
+class ContractChecks:
+    """Runs a module through the situations of its contract, and records violations.
 
     Args:
-        subject: the module.
-        findings: where to note it, a sentence each.
+        under_test: the module.
+        findings: the list to append violations to, a sentence each.
     """
 
-    def __init__(self, subject: Subject, findings: list[str]) -> None:
-        self.subject = subject
+    def __init__(self, under_test: ModuleUnderTest, findings: list[str]) -> None:
+        self.under_test = under_test
         self.findings = findings
         self.gradients: dict[str, Tensor] = {}
         self.overwritten: set[str] = set()
 
     def _note(self, problem: str) -> None:
-        self.findings.append(f"{self.subject.name}: {problem}")
+        self.findings.append(f"{self.under_test.name}: {problem}")
 
     def forward(self, outputs: Tensors) -> bool:
-        """Whether forward gives the same again, leaves alone what it was given, and stays finite."""
-        subject = self.subject
-        inputs, before = doubled(subject.inputs), {n: p.value.clone() for n, p in subject.parameters.items()}
-        again = subject.forward(inputs)
-        for x, was, name in zip(inputs, subject.inputs, subject.names):
+        """Check that forward is deterministic, leaves its arguments unchanged, and stays finite."""
+        under_test = self.under_test
+        inputs, before = (
+            doubled(under_test.inputs),
+            {n: p.value.clone() for n, p in under_test.parameters.items()},
+        )
+        again = under_test.forward(inputs)
+        for x, was, name in zip(inputs, under_test.inputs, under_test.names):
             if not _same(x, was):
                 self._note(f"forward changes its {name} in place")
-        for name, parameter in subject.parameters.items():
+        for name, parameter in under_test.parameters.items():
             if not _same(parameter.value, before[name]):
                 self._note(f"forward changes the parameter {name}")
-        repeated = len(again) == len(outputs) and all(_alike(a, b) for a, b in zip(again, outputs))
+        repeated = len(again) == len(outputs) and all(_close(a, b) for a, b in zip(again, outputs))
         if not self.findings and not repeated:
             self._note("forward is not deterministic: the same input and random seed give another output")
         for k, y in enumerate(outputs):
             if not bool(torch.isfinite(y).all()):
                 at = (~torch.isfinite(y)).nonzero()[0].tolist()
                 self._note(f"output {k} is not finite: {y[tuple(at)].item()} at {at}")
-        subject.zero_grad()
+        under_test.zero_grad()
         return not self.findings
 
     def backward(self, dys: Upstream) -> list[Tensor | None] | None:
         """The gradients that backward returns, one for each input; None if they cannot be compared."""
-        subject = self.subject
-        inputs, grad_outputs = doubled(subject.inputs), doubled(dys)
-        values = {n: p.value.clone() for n, p in subject.parameters.items()}
-        subject.forward(inputs)
+        under_test = self.under_test
+        inputs, grad_outputs = doubled(under_test.inputs), doubled(dys)
+        values = {n: p.value.clone() for n, p in under_test.parameters.items()}
+        under_test.forward(inputs)
         try:
-            returned = subject.backward(grad_outputs)
+            returned = under_test.backward(grad_outputs)
         except Exception as error:
             batched = "broadcast" in str(error) or "doesn't match" in str(error)
             why = " (not summed over the batch?)" if batched else ""
@@ -68,24 +71,24 @@ class Conduct:
         for dy, was in zip(grad_outputs, dys):
             if not _same(dy, was):
                 self._note("backward changes the upstream gradient in place")
-        for x, was, name in zip(inputs, subject.inputs, subject.names):
+        for x, was, name in zip(inputs, under_test.inputs, under_test.names):
             if not _same(x, was):
                 self._note(f"backward changes its {name} in place")
-        for name, parameter in subject.parameters.items():
+        for name, parameter in under_test.parameters.items():
             if not _same(parameter.value, values[name]):
                 self._note(f"backward changes the parameter {name}")
-        if subject.left_over():
+        if under_test.left_over():
             self._note("backward leaves saved state behind: it does not take back all that forward saved")
         grads = self._fitting(returned)
-        self.gradients = {name: p.grad.clone() for name, p in subject.parameters.items()}
-        subject.zero_grad()
+        self.gradients = {name: p.grad.clone() for name, p in under_test.parameters.items()}
+        under_test.zero_grad()
         return grads
 
     def _fitting(self, returned: Any) -> list[Tensor | None] | None:
         """The returned gradients, one for each input tensor, if their number, types and shapes are right."""
-        subject, before = self.subject, len(self.findings)
-        entries = subject.expect_entries(len(as_tuple(returned)))
-        single = len(entries) == 1 and not isinstance(subject.arguments[entries[0]], Tensor)
+        under_test, before = self.under_test, len(self.findings)
+        entries = under_test.expect_entries(len(as_tuple(returned)))
+        single = len(entries) == 1 and not isinstance(under_test.arguments[entries[0]], Tensor)
         grads = (returned,) if single else as_tuple(returned)
         if len(entries) == len(grads) == 1 and not single and isinstance(returned, tuple):
             self._note("backward returns a tuple of one gradient, expected the gradient itself")
@@ -96,32 +99,32 @@ class Conduct:
         by_argument = dict(zip(entries, grads))
         fitted = [
             gradient
-            for argument, value in subject.arguments.items()
+            for argument, value in under_test.arguments.items()
             for gradient in self._matched(argument, value, by_argument.get(argument))
         ]
         return fitted if len(self.findings) == before else None
 
     def _matched(self, name: str, value: Any, grad: Any) -> list[Tensor | None]:
-        """A gradient for each tensor of an argument, from the entry for it; what does not fit is noted."""
+        """The gradient of each tensor of an argument, from the argument's entry; records mismatches."""
         if isinstance(value, Tensor):
             self._expect_gradient(name, value, grad)
             return [grad]
         entries = _entries(value)
-        if entries and (grad is None or _is_alike(grad, value)):
+        if entries and (grad is None or _has_structure_of(grad, value)):
             each = [None] * len(entries) if grad is None else [dx for _, dx in _entries(grad)]
             matched = [self._matched(f"{name}[{key}]", x, dx) for (key, x), dx in zip(entries, each)]
             return [gradient for gradients in matched for gradient in gradients]
         if entries:
             kind = type(value).__name__
-            self._note(f"backward returns {_brief(grad)} for {name}, expected a {kind} of {len(entries)}")
+            self._note(f"backward returns {_type_text(grad)} for {name}, expected a {kind} of {len(entries)}")
         elif grad is not None:
             self._note(f"backward returns a gradient for {name}, which has none; expected None")
         return [None for _ in tensors(value)]
 
     def _expect_gradient(self, name: str, x: Tensor, dx: Any) -> None:
-        """Note what is wrong with a gradient beside its numbers."""
-        subject = self.subject
-        if not subject.differentiable[subject.names.index(name)]:
+        """Check a gradient's type, shape and dtype."""
+        under_test = self.under_test
+        if not under_test.differentiable[under_test.names.index(name)]:
             if dx is not None:
                 self._note(f"backward returns a gradient for {name}, which has none; expected None")
         elif not isinstance(dx, Tensor):
@@ -136,24 +139,24 @@ class Conduct:
             self._note(f"{name}: backward gives a gradient of {dx.dtype}, expected {x.dtype}")
 
     def accumulation(self, dys: Upstream) -> None:
-        """Whether backward adds to gradients that are already there."""
-        subject, before = self.subject, {}
-        if not subject.parameters:
+        """Check that backward adds to existing gradients."""
+        under_test, before = self.under_test, {}
+        if not under_test.parameters:
             return
-        generator = torch.Generator().manual_seed(subject.seed)
-        for name, p in subject.parameters.items():
+        generator = torch.Generator().manual_seed(under_test.seed)
+        for name, p in under_test.parameters.items():
             p.grad.copy_(torch.randn(p.grad.shape, generator=generator, dtype=p.grad.dtype))
             before[name] = p.grad.clone()
-        subject.forward(doubled(subject.inputs))
-        subject.backward(doubled(dys))
-        for name, p in subject.parameters.items():
-            if not _alike(p.grad, before[name] + self.gradients[name]):
+        under_test.forward(doubled(under_test.inputs))
+        under_test.backward(doubled(dys))
+        for name, p in under_test.parameters.items():
+            if not _close(p.grad, before[name] + self.gradients[name]):
                 self.overwritten.add(name)
                 self._note(f"{name}: backward does not add to the gradient that is already there")
-        subject.zero_grad()
+        under_test.zero_grad()
 
     def unused_outputs(self, dys: Upstream) -> None:
-        """Whether an output without a gradient is the same as one whose gradient is zero."""
+        """Check that an output without a gradient equals one whose gradient is zero."""
         used = [k for k, dy in enumerate(dys) if dy is not None]
         if len(used) < 2:
             return  # without its only gradient, backward is not called
@@ -165,57 +168,57 @@ class Conduct:
             except Exception as error:
                 self._note(f"where nothing used output {k}, its gradient is None: raised {reason(error)}")
                 return
-            if not all(_alike(torch.zeros_like(b) if a is None else a, b) for a, b in pairs if b is not None):
+            if not all(_close(torch.zeros_like(b) if a is None else a, b) for a, b in pairs if b is not None):
                 self._note(
                     f"where nothing used output {k}, gradients differ from those for zeros in its place"
                 )
 
     def _run(self, dys: Upstream) -> list[Any]:
-        """The gradients of inputs and of parameters for these of the outputs."""
-        subject = self.subject
+        """The gradients of inputs and parameters for these upstream gradients."""
+        under_test = self.under_test
         try:
-            subject.forward(doubled(subject.inputs))
-            returned = _flat(subject.backward(doubled(dys)))
-            return [*returned, *(p.grad.clone() for p in subject.parameters.values())]
+            under_test.forward(doubled(under_test.inputs))
+            returned = _flat(under_test.backward(doubled(dys)))
+            return [*returned, *(p.grad.clone() for p in under_test.parameters.values())]
         finally:
-            subject.zero_grad()
+            under_test.zero_grad()
 
     def stacking(self, dys: Upstream, dxs: Sequence[Tensor | None]) -> None:
-        """Whether two forwards are undone by two backwards in reverse order."""
-        subject = self.subject
+        """Check that two forwards are undone by two backwards in reverse order."""
+        under_test = self.under_test
         try:
             others, outputs = self._other_inputs()
         except (ValueError, RuntimeError, LookupError):
             return  # the module accepts no other input of this kind
-        other_dys = subject.upstream(outputs, subject.seed + 2)
-        subject.zero_grad()
-        unused = subject.unused()  # what has been called may have kept something of the first inputs
+        other_dys = under_test.upstream(outputs, under_test.seed + 2)
+        under_test.zero_grad()
+        unused = under_test.unused()  # a module that has been called may have kept some of the first inputs
         unused.forward(doubled(others), another=1)
         other_dxs = self._gradients(unused.backward(doubled(other_dys)))
         alone = {name: p.grad.clone() for name, p in unused.parameters.items()}
-        subject.forward(doubled(subject.inputs))
-        subject.forward(doubled(others), another=1)
+        under_test.forward(doubled(under_test.inputs))
+        under_test.forward(doubled(others), another=1)
         problem = "two forwards, then two backwards in reverse order"
         try:
-            second = self._gradients(subject.backward(doubled(other_dys)))
-            first = self._gradients(subject.backward(doubled(dys)))
+            second = self._gradients(under_test.backward(doubled(other_dys)))
+            first = self._gradients(under_test.backward(doubled(dys)))
         except Exception as error:
             self._note(f"{problem}: raised {reason(error)}")
             return
         finally:
-            grads = {name: p.grad.clone() for name, p in subject.parameters.items()}
-            subject.zero_grad()
-        names = [name for name, real in zip(subject.names, subject.differentiable) if real]
+            grads = {name: p.grad.clone() for name, p in under_test.parameters.items()}
+            under_test.zero_grad()
+        names = [name for name, real in zip(under_test.names, under_test.differentiable) if real]
         alone_dxs = [dx for dx in dxs if dx is not None]
         wrong = [
             f"the gradient of {name}"
             for name, *pairs in zip(names, first, alone_dxs, second, other_dxs)
-            if not (_alike(pairs[0], pairs[1]) and _alike(pairs[2], pairs[3]))
+            if not (_close(pairs[0], pairs[1]) and _close(pairs[2], pairs[3]))
         ]
         wrong += [
             f"the gradient of {name}"
             for name in grads.keys() - self.overwritten
-            if not _alike(grads[name], self.gradients[name] + alone[name])
+            if not _close(grads[name], self.gradients[name] + alone[name])
         ]
         if wrong:
             differ = "differs from what it is" if len(wrong) == 1 else "differ from what they are"
@@ -228,8 +231,8 @@ class Conduct:
     def _other_inputs(self) -> tuple[tuple[Any, ...], Tensors]:
         """Inputs of the same kind with other values, and the outputs for them.
 
-        Elements move on by one place and shrink, so that signs and ranges stay what the module accepts.
-        Integers move only if the module accepts that. If it accepts neither, the samples change places.
+        Elements are shifted by one and scaled down, so that signs and ranges stay acceptable to the module.
+        Integers are shifted only if the module accepts that. If it accepts neither, the samples are shifted.
         """
 
         def moved(x: Tensor) -> Tensor:
@@ -242,16 +245,16 @@ class Conduct:
             return x.roll(1, 0) if x.ndim else x
 
         for change in (moved, numbers_moved, samples_moved):
-            others = tuple(map(change, self.subject.inputs))
+            others = tuple(map(change, self.under_test.inputs))
             try:
-                return others, self.subject.forward(doubled(others), another=1)
+                return others, self.under_test.forward(doubled(others), another=1)
             except (ValueError, RuntimeError, LookupError):
-                self.subject.zero_grad()
+                self.under_test.zero_grad()
         raise ValueError("no other input of this kind is accepted")
 
 
 def _entries(nest: Any) -> list[tuple[Any, Any]]:
-    """The entries directly in a collection, with their indices or keys; none of what is no collection."""
+    """The entries of a collection with their indices or keys; empty for anything else."""
     if isinstance(nest, dict):
         return [(repr(key), entry) for key, entry in nest.items()]
     return list(enumerate(nest)) if isinstance(nest, (tuple, list)) else []
@@ -262,14 +265,14 @@ def _flat(nest: Any) -> list[Any]:
     return [x for _, entry in _entries(nest) for x in _flat(entry)] if _entries(nest) else [nest]
 
 
-def _is_alike(grad: Any, value: Any) -> bool:
-    """Whether a gradient is a collection like the argument that it is for."""
+def _has_structure_of(grad: Any, value: Any) -> bool:
+    """True if a gradient is a collection of the same structure as its argument."""
     if isinstance(value, dict):
         return isinstance(grad, dict) and list(grad) == list(value)
     return isinstance(grad, list if isinstance(value, list) else tuple) and len(grad) == len(value)
 
 
-def _brief(value: Any) -> str:
+def _type_text(value: Any) -> str:
     return f"a tensor {shape(value)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
 
 
@@ -278,7 +281,7 @@ def _same(a: Any, b: Any) -> bool:
     return not isinstance(a, Tensor) or torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
 
 
-def _alike(a: Any, b: Any) -> bool:
+def _close(a: Any, b: Any) -> bool:
     """Equal to rounding."""
     if not isinstance(a, Tensor) or not isinstance(b, Tensor):
         return (a is None) == (b is None)
