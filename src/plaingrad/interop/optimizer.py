@@ -80,15 +80,13 @@ def load_torch_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> N
     if len(state["param_groups"]) != count:
         raise misfit(f"{count} parameter groups", len(state["param_groups"]))
     groups, states = [], []
-    for own_group, described, group in zip(
-        optimizer.param_groups, own["param_groups"], state["param_groups"]
-    ):
-        expect_same_options(optimizer, own_group, group)
+    for ours, described, group in zip(optimizer.param_groups, own["param_groups"], state["param_groups"]):
+        expect_same_options(optimizer, ours, group)
         known = {name: number(option) for name, option in group.items() if name in {*described, "initial_lr"}}
         groups.append({**described, **known})
         parts = [
             state_of(state["state"].get(i, {}), names, optimizer, parameter)
-            for i, parameter in zip(group["params"], own_group["params"])
+            for i, parameter in zip(group["params"], ours["params"])
         ]
         states.append([joined(list(part)) for _, part in groupby(parts, key=step_and_names)])
     optimizer.load_state_dict({"clip_norm": own["clip_norm"], "param_groups": groups, "state": states})
