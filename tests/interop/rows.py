@@ -37,8 +37,8 @@ def outputs(module: Any, inputs: Inputs) -> tuple[Tensor, ...]:
         return as_tuple(module(*[x.clone() for x in inputs]))
 
 
-def assert_same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+def assert_same(actual: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
     """State of the same names in the same order, dtypes, shapes and numbers."""
-    assert list(found) == list(wanted)
-    for name, value in wanted.items():
-        torch.testing.assert_close(found[name], value, rtol=0, atol=0, equal_nan=True, msg=name)
+    assert list(actual) == list(expected)
+    for name, value in expected.items():
+        torch.testing.assert_close(actual[name], value, rtol=0, atol=0, equal_nan=True, msg=name)

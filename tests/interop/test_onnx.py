@@ -65,10 +65,10 @@ def test_graphs_compute_what_networks_do(
     export_onnx(module, path, sample, dtype=dtype)
     for batch in (x, torch.cat([x, x, x])):
         try:
-            wanted = module.forward(batch)
+            expected = module.forward(batch)
         except ModuleError:
             continue
-        np.testing.assert_allclose(run(path, batch.numpy()), wanted.numpy(), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(run(path, batch.numpy()), expected.numpy(), rtol=1e-5, atol=1e-5)
 
 
 def test_every_layer_but_losses_can_go() -> None:
@@ -102,26 +102,26 @@ def test_a_whole_network_with_names_shapes_and_notes(tmp_path: Path) -> None:
         output_name="probabilities",
         metadata={"classes": ["a", "b", "c"], "task": "classification"},
     )
-    made = onnx.load(path)
-    onnx.checker.check_model(made, full_check=True)
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
     axes = [
         [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]
-        for v in (*made.graph.input, *made.graph.output)
+        for v in (*model.graph.input, *model.graph.output)
     ]
     assert axes == [["batch", 3, 5, 5], ["batch", 3]]
-    assert (made.graph.input[0].name, made.graph.output[0].name) == ("pixels", "probabilities")
-    assert {p.key: p.value for p in made.metadata_props} == {
+    assert (model.graph.input[0].name, model.graph.output[0].name) == ("pixels", "probabilities")
+    assert {p.key: p.value for p in model.metadata_props} == {
         "classes": '["a", "b", "c"]',
         "task": "classification",
     }
-    assert made.producer_name == "plaingrad"
+    assert model.producer_name == "plaingrad"
     floats = {name for name, value in network.state_dict().items() if value.is_floating_point()}
-    assert floats <= {each.name for each in made.graph.initializer}
+    assert floats <= {each.name for each in model.graph.initializer}
     assert network.training
     for batch in (1, 7):
         x = torch.randn(batch, 3, 5, 5)
-        wanted = network.eval().forward(x).softmax(1)
-        np.testing.assert_allclose(run(path, x.numpy()), wanted.numpy(), rtol=1e-5, atol=1e-5)
+        expected = network.eval().forward(x).softmax(1)
+        np.testing.assert_allclose(run(path, x.numpy()), expected.numpy(), rtol=1e-5, atol=1e-5)
         network.train()
 
 
@@ -131,16 +131,18 @@ def test_a_whole_network_with_names_shapes_and_notes(tmp_path: Path) -> None:
 def test_what_is_made_of_scores(output: str | None, function: Callable[..., Any], tmp_path: Path) -> None:
     network, x = nn.Sequential(nn.Dropout(), nn.Linear(3, 2)), torch.randn(4, 3)
     export_onnx(network, tmp_path / "model.onnx", output=output)
-    wanted = function(network.eval().forward(x))
-    np.testing.assert_allclose(run(tmp_path / "model.onnx", x.numpy()), wanted.numpy(), rtol=1e-5, atol=1e-6)
+    expected = function(network.eval().forward(x))
+    np.testing.assert_allclose(
+        run(tmp_path / "model.onnx", x.numpy()), expected.numpy(), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_another_dtype_than_the_network_s_own(tmp_path: Path) -> None:
     network, x = nn.Linear(3, 2, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
     export_onnx(network, tmp_path / "model.onnx", dtype=torch.float32)
-    found = run(tmp_path / "model.onnx", x.float().numpy())
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, network.forward(x).numpy(), rtol=1e-5, atol=1e-6)
+    actual = run(tmp_path / "model.onnx", x.float().numpy())
+    assert actual.dtype == np.float32
+    np.testing.assert_allclose(actual, network.forward(x).numpy(), rtol=1e-5, atol=1e-6)
     assert network.weight.value.dtype == torch.float64
 
 
@@ -149,16 +151,16 @@ def test_a_shared_module_is_written_once(tmp_path: Path) -> None:
     network, x = nn.Sequential(shared, nn.Tanh(), shared), torch.randn(4, 3)
     export_onnx(network, tmp_path / "model.onnx")
     assert len(onnx.load(tmp_path / "model.onnx").graph.initializer) == 2
-    found = run(tmp_path / "model.onnx", x.numpy())
-    np.testing.assert_allclose(found, network.eval().forward(x).numpy(), rtol=1e-5, atol=1e-6)
+    actual = run(tmp_path / "model.onnx", x.numpy())
+    np.testing.assert_allclose(actual, network.eval().forward(x).numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_constants_are_exact_in_double_precision(tmp_path: Path) -> None:
     network = nn.Sequential(nn.SELU(), nn.Hardswish(), nn.LeakyReLU(0.1), nn.CELU(0.3), nn.Hardsigmoid())
     x = torch.randn(50, 3, dtype=torch.float64)
     export_onnx(network, tmp_path / "model.onnx", (3,), dtype=torch.float64)
-    wanted = network.eval().forward(x).numpy()
-    np.testing.assert_allclose(run(tmp_path / "model.onnx", x.numpy()), wanted, rtol=1e-14, atol=1e-14)
+    expected = network.eval().forward(x).numpy()
+    np.testing.assert_allclose(run(tmp_path / "model.onnx", x.numpy()), expected, rtol=1e-14, atol=1e-14)
 
 
 class Own(Module):

@@ -17,9 +17,11 @@ from plaingrad.interop.torch import TORCH
 from plaingrad.module import Module, ModuleError
 
 
-def assert_equal(found: Module | torch.nn.Module, wanted: Module | torch.nn.Module, inputs: Inputs) -> None:
-    for y, expected in zip(outputs(found, inputs), outputs(wanted, inputs), strict=True):
-        torch.testing.assert_close(y, expected, rtol=1e-12, atol=1e-12, equal_nan=True)
+def assert_equal(
+    actual: Module | torch.nn.Module, expected: Module | torch.nn.Module, inputs: Inputs
+) -> None:
+    for y, expected_y in zip(outputs(actual, inputs), outputs(expected, inputs), strict=True):
+        torch.testing.assert_close(y, expected_y, rtol=1e-12, atol=1e-12, equal_nan=True)
 
 
 NOT_IN_TORCH = [nn.QuantileLoss]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: plaingrad export out/titanic/model.safetensors titanic.onnx"
 INPUT = "features"
-TOLD = ("task", "target", "input", "output", "columns", "preprocessing")
+KEYS = ("task", "target", "input", "output", "columns", "preprocessing")
 
 
 def export(
@@ -35,8 +35,8 @@ def export(
     """Write a model as an ONNX graph, and beside it what a caller must know.
 
     The graph begins where the columns have become numbers, and has the
-    features as its one input. What makes them of the columns, and numbers
-    in the target's own units of the output, is told by the JSON file.
+    features as its one input. The JSON file tells how to compute them from
+    the columns, and the target in its own units from the output.
     """
     if output.suffix.lower() != ".onnx":
         raise InputError(f"{output}: expected a file with the suffix .onnx")
@@ -48,19 +48,19 @@ def export(
     from plaingrad import interop
     from plaingrad.tables.model.model import TableModel
 
-    known = TableModel.load(model)
-    network, link, name = _graph(known)
+    loaded = TableModel.load(model)
+    network, link, name = _graph(loaded)
     notes = {
-        "features": known.encoder.names_,
-        "target": known.target.name,
-        "classes": known.target.class_names,
+        "features": loaded.encoder.names_,
+        "target": loaded.target.name,
+        "classes": loaded.target.class_names,
     }
-    with placed(output) as temporary, placed(beside) as told:
+    with placed(output) as temporary, placed(beside) as temporary_beside:
         try:
             interop.export_onnx(
                 network,
                 temporary,
-                (len(known.encoder.names_),),
+                (len(loaded.encoder.names_),),
                 output=link,
                 input_name=INPUT,
                 output_name=name,
@@ -68,17 +68,17 @@ def export(
             )
         except ImportError:
             raise MissingExtra("export", "onnx", "onnx") from None
-        facts = _told(known, name, json.loads(known.encoder.to_bytes()))
-        told.write_text(json_text(facts) + "\n", encoding="utf-8")
+        description = _description(loaded, name, json.loads(loaded.encoder.to_bytes()))
+        temporary_beside.write_text(json_text(description) + "\n", encoding="utf-8")
     reporter = Reporter(quiet, as_json)
     reporter.text(
-        f"input {INPUT!r}: float32 (batch, {len(known.encoder.names_)}), the encoded columns",
-        f"output {name!r}: {facts['output']['is']}",
+        f"input {INPUT!r}: float32 (batch, {len(loaded.encoder.names_)}), the encoded columns",
+        f"output {name!r}: {description['output']['is']}",
         "left out of the graph: the encoding of the columns"
-        + ("" if known.target.labels else ", and the target's own units"),
+        + ("" if loaded.target.labels else ", and the target's own units"),
         f"the graph is {output}; how to use it tells {beside}",
     )
-    reporter.result({"graph": str(output), "beside": str(beside), **facts})
+    reporter.result({"graph": str(output), "beside": str(beside), **description})
 
 
 def _expect_own(path: Path) -> None:
@@ -86,10 +86,10 @@ def _expect_own(path: Path) -> None:
     if not path.exists():
         return
     try:
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
-        found = None
-    if not (isinstance(found, dict) and set(TOLD) <= set(found)):
+        content = None
+    if not (isinstance(content, dict) and set(KEYS) <= set(content)):
         raise InputError(
             f"{path}: expected what an earlier export has written, or no such file, "
             "for it would be replaced; choose another name"
@@ -97,7 +97,7 @@ def _expect_own(path: Path) -> None:
 
 
 def _graph(model: TableModel) -> tuple[Module, str | None, str]:
-    """The network, what its graph makes of its outputs, and the name of that."""
+    """The network, the function of its outputs, and the name of the graph's output."""
     from plaingrad.estimators.graph import averaged
 
     name = "probabilities" if model.target.labels else "prediction"
@@ -105,8 +105,8 @@ def _graph(model: TableModel) -> tuple[Module, str | None, str]:
     return *averaged(model.members, model.link, width), name
 
 
-def _told(model: TableModel, name: str, encoder: Any) -> dict[str, Any]:
-    """What a caller must know, as plain data."""
+def _description(model: TableModel, name: str, encoder: Any) -> dict[str, Any]:
+    """The meaning of the graph's input and output, as plain data."""
     target = model.target
     output: dict[str, Any] = {"name": name, "dtype": "float32"}
     if len(model.classes) == 2:
@@ -118,14 +118,14 @@ def _told(model: TableModel, name: str, encoder: Any) -> dict[str, Any]:
             "is": f"the probability of each class, shape (batch, {len(model.classes)})",
         }
     else:
-        told = "the target, shape (batch, 1)"
+        meaning = "the target, shape (batch, 1)"
         if (target.mean, target.deviation) != (0.0, 1.0):
-            told = (
+            meaning = (
                 f"the scaled target, shape (batch, 1): times {target.deviation:.9g}, plus {target.mean:.9g}"
             )
-        output |= {"shape": ["batch", 1], "is": told, "mean": target.mean, "deviation": target.deviation}
+        output |= {"shape": ["batch", 1], "is": meaning, "mean": target.mean, "deviation": target.deviation}
     if target.labels:
-        output["classes"] = [target.labels[place] for place in model.classes]
+        output["classes"] = [target.labels[index] for index in model.classes]
         if model.weights is not None:
             output["class_weights"] = model.weights.tolist()
             output["is"] += (

@@ -1,4 +1,4 @@
-"""Networks that travel: to PyTorch, to ONNX, and with `plaingrad.saving` as plain data and as one file."""
+"""Conversion of networks to and from PyTorch, to ONNX, and by `plaingrad.saving` to data and files."""
 
 from plaingrad.interop.onnx import export_onnx
 from plaingrad.interop.optimizer import load_torch_optimizer_state, to_torch_optimizer_state

@@ -1,4 +1,4 @@
-"""The state of an optimizer, as torch.optim has it and back."""
+"""The state of an optimizer in the form of torch.optim, and back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COUNTING = (Adam, Adagrad)
 def to_torch_optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
     """The state of an optimizer, for ``load_state_dict`` of the class of the same name in torch.optim.
 
-    ``clip_norm`` is no part of it: PyTorch clips apart, with ``torch.nn.utils.clip_grad_norm_``.
+    ``clip_norm`` is no part of it: PyTorch clips with ``torch.nn.utils.clip_grad_norm_``.
 
     Args:
         optimizer: SGD, Adam, AdamW, RMSprop or Adagrad.
@@ -79,20 +79,20 @@ def load_torch_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> N
     count = len(own["param_groups"])
     if len(state["param_groups"]) != count:
         raise misfit(f"{count} parameter groups", len(state["param_groups"]))
-    groups, memories = [], []
-    for held, described, group in zip(optimizer.param_groups, own["param_groups"], state["param_groups"]):
-        expect_alike(optimizer, held, group)
+    groups, states = [], []
+    for ours, described, group in zip(optimizer.param_groups, own["param_groups"], state["param_groups"]):
+        expect_same_options(optimizer, ours, group)
         known = {name: number(option) for name, option in group.items() if name in {*described, "initial_lr"}}
         groups.append({**described, **known})
         parts = [
-            remembered(state["state"].get(i, {}), names, optimizer, parameter)
-            for i, parameter in zip(group["params"], held["params"])
+            state_of(state["state"].get(i, {}), names, optimizer, parameter)
+            for i, parameter in zip(group["params"], ours["params"])
         ]
-        memories.append([joined(list(part)) for _, part in groupby(parts, key=kind)])
-    optimizer.load_state_dict({"clip_norm": own["clip_norm"], "param_groups": groups, "state": memories})
+        states.append([joined(list(part)) for _, part in groupby(parts, key=step_and_names)])
+    optimizer.load_state_dict({"clip_norm": own["clip_norm"], "param_groups": groups, "state": states})
 
 
-def expect_alike(optimizer: Optimizer, own: dict[str, Any], group: dict[str, Any]) -> None:
+def expect_same_options(optimizer: Optimizer, own: dict[str, Any], group: dict[str, Any]) -> None:
     """Refuse a parameter group of another rule or of another number of parameters."""
     missing = [name for name in optimizer.options if name not in group and name not in OURS_ALONE]
     count = len(own["params"])
@@ -120,14 +120,14 @@ def names_of(optimizer: Optimizer) -> list[str]:
 
 
 def number(option: Any) -> Any:
-    """An option as a plain number, where PyTorch lets it be a tensor."""
+    """An option as a number, where PyTorch lets it be a tensor."""
     return option.item() if isinstance(option, Tensor) else option
 
 
-def remembered(
+def state_of(
     state: dict[str, Any], names: list[str], optimizer: Optimizer, parameter: Parameter
 ) -> dict[str, Any]:
-    """What a rule here remembers of a parameter, out of what PyTorch does."""
+    """The state of one parameter here, from its state in PyTorch."""
     tensors = {name: entry for name, entry in state.items() if name != "step" and entry is not None}
     for name, entry in tensors.items():
         expected = f"{' or '.join(names)} of shape {shape(parameter.value)}"
@@ -141,8 +141,8 @@ def remembered(
     return {"step": int(state["step"]), **flat} if flat and isinstance(optimizer, COUNTING) else flat
 
 
-def kind(state: dict[str, Any]) -> tuple[Any, ...]:
-    """Equal for parameters that may have been updated together."""
+def step_and_names(state: dict[str, Any]) -> tuple[Any, ...]:
+    """The count of steps and the names of the tensors, equal for parameters updated together."""
     return state.get("step", 0), *state
 
 

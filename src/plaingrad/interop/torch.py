@@ -16,15 +16,15 @@ from plaingrad.saving.holder import Holder
 
 
 class Residual(torch.nn.Sequential):
-    """What `plaingrad.nn.Residual` is in PyTorch, which has no class for it."""
+    """The counterpart of `plaingrad.nn.Residual`, for which PyTorch has no class."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The input, plus what the modules make of it one after another."""
+        """The input plus the output of the modules, one after another."""
         return x + super().forward(x)
 
 
 class Parallel(torch.nn.Sequential):
-    """What `plaingrad.nn.Parallel` is in PyTorch, which has no class for it.
+    """The counterpart of `plaingrad.nn.Parallel`, for which PyTorch has no class.
 
     Args:
         branches: the branches, or one ordered mapping from names to them.
@@ -38,7 +38,7 @@ class Parallel(torch.nn.Sequential):
         self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the branches make of the input, summed or concatenated."""
+        """The outputs of the branches, summed or concatenated."""
         parts = [branch(x) for branch in self]
         return sum(parts[1:], parts[0]) if self.combine == "sum" else torch.cat(parts, self.dim)
 
@@ -48,7 +48,7 @@ class Parallel(torch.nn.Sequential):
 
 
 class ColumnEmbedding(torch.nn.Module):
-    """What `plaingrad.nn.ColumnEmbedding` is in PyTorch, which has no class for it.
+    """The counterpart of `plaingrad.nn.ColumnEmbedding`, for which PyTorch has no class.
 
     Args:
         in_features: the number of columns.
@@ -68,8 +68,10 @@ class ColumnEmbedding(torch.nn.Module):
         self.in_features = in_features
         self.columns = dict(columns)
         self.passed = [column for column in range(in_features) if column not in columns]
-        made = {str(c): torch.nn.Embedding(*columns[c], device=device, dtype=dtype) for c in sorted(columns)}
-        self.tables = torch.nn.ModuleDict(made)
+        tables = {
+            str(c): torch.nn.Embedding(*columns[c], device=device, dtype=dtype) for c in sorted(columns)
+        }
+        self.tables = torch.nn.ModuleDict(tables)
 
     def forward(self, x: Tensor) -> Tensor:
         """The columns without codes, and then the vectors of the codes."""
@@ -92,17 +94,17 @@ def from_torch(module: torch.nn.Module) -> Module:
 
     Args:
         module: made of classes of torch.nn that `plaingrad.nn` has too, nested in `torch.nn.Sequential`, or
-            given by `to_torch`.
+            returned by `to_torch`.
 
     Raises:
         ValueError: there is a module of another class, one with hooks or with shared parameters, or one with
-            arguments that plaingrad does not know; the message names its place.
+            arguments that plaingrad does not know; the message names its path.
     """
-    made = build(describe_in(TORCH, module))
-    made.load_state_dict(module.state_dict())
-    for (_, theirs), (_, ours) in zip(TORCH.modules(module), OURS.modules(made)):
+    network = build(describe_in(TORCH, module))
+    network.load_state_dict(module.state_dict())
+    for (_, theirs), (_, ours) in zip(TORCH.modules(module), OURS.modules(network)):
         ours.training = ours.saving = theirs.training
-    return made
+    return network
 
 
 def to_torch(module: Module | Holder) -> torch.nn.Module:
@@ -117,16 +119,16 @@ def to_torch(module: Module | Holder) -> torch.nn.Module:
             trained estimator of one such network, whose outputs are scores before they are probabilities.
 
     Raises:
-        ValueError: there is a module of another class, or one that was changed since it was made; the message
-            names its place.
+        ValueError: there is a module of another class, or one that was changed after its
+            construction; the message names its path.
     """
     if isinstance(module, Holder):
         module = module._single()
-    made: torch.nn.Module = Builder(_make, None).network(describe(module))
-    made.load_state_dict(module.state_dict())
-    for (_, ours), (_, theirs) in zip(OURS.modules(module), TORCH.modules(made)):
+    network: torch.nn.Module = Builder(_make, None).network(describe(module))
+    network.load_state_dict(module.state_dict())
+    for (_, ours), (_, theirs) in zip(OURS.modules(module), TORCH.modules(network)):
         theirs.training = ours.training
-    return made
+    return network
 
 
 def _make(
@@ -137,12 +139,12 @@ def _make(
     maker = THEIRS[layer.__name__]
     if children is None:
         return construct(layer, maker, arguments, device)
-    made = maker(**arguments)
+    container = maker(**arguments)
     for name, child in children.items():
-        if hasattr(made, name):
+        if hasattr(container, name):
             raise ValueError(f"expected names of children that are free in torch.nn, got {name!r}")
-        made.add_module(name, child)
-    return made
+        container.add_module(name, child)
+    return container
 
 
 def _refusal(module: torch.nn.Module) -> str | None:

@@ -15,11 +15,11 @@ from torch import Tensor
 from plaingrad import nn
 from plaingrad.interop.onnx.graph import Graph
 
-# From a module, the name of its input, and an example of the input, to the name of its output.
+# Takes a module, the name of its input and an example of the input; returns the name of its output.
 Operators = Callable[[Graph, Any, str, Tensor], str]
 
 
-def simply(operator: str) -> Operators:
+def single(operator: str) -> Operators:
     """One operator without attributes."""
     return lambda graph, module, x, example: graph.op(operator, x)
 
@@ -34,17 +34,17 @@ def clip(graph: Graph, x: str, low: float, high: float) -> str:
 
 
 def hard_gate(graph: Graph, x: str) -> str:
-    """From 0 to 1 in a straight line."""
+    """A straight line between 0 and 1, and constant beyond."""
     return clip(graph, graph.op("Add", graph.op("Div", x, graph.number(6)), graph.number(0.5)), 0, 1)
 
 
 def normal_gate(graph: Graph, x: str) -> str:
-    """The chance that a standard normal number lies below the input."""
+    """The probability that a standard normal number lies below the input."""
     return halved(graph, graph.op("Erf", graph.op("Div", x, graph.number(math.sqrt(2)))))
 
 
 def tanh_gate(graph: Graph, x: str) -> str:
-    """An approximation of it."""
+    """The approximation of `normal_gate` by a tanh."""
     cube = graph.op("Mul", graph.op("Mul", graph.op("Mul", x, x), x), graph.number(0.044715))
     return halved(
         graph,
@@ -53,7 +53,7 @@ def tanh_gate(graph: Graph, x: str) -> str:
 
 
 def halved(graph: Graph, x: str) -> str:
-    """From -1..1 to 0..1."""
+    """Numbers in -1..1 mapped to 0..1."""
     return graph.op("Mul", graph.op("Add", x, graph.number(1)), graph.number(0.5))
 
 
@@ -77,9 +77,9 @@ def leaky(graph: Graph, x: str, slope: str) -> str:
 
 def prelu(graph: Graph, module: nn.PReLU, x: str, example: Tensor) -> str:
     """The slopes lie along axis 1, and ONNX spreads them from the last axis."""
-    slope, behind = graph.held(module.weight), example.ndim - 2
-    if behind > 0:
-        slope = graph.op("Unsqueeze", slope, graph.integers(range(1, behind + 1)))
+    slope, trailing = graph.field(module.weight), example.ndim - 2
+    if trailing > 0:
+        slope = graph.op("Unsqueeze", slope, graph.integers(range(1, trailing + 1)))
     return leaky(graph, x, slope)
 
 
@@ -94,7 +94,7 @@ def hardshrink(graph: Graph, module: nn.Hardshrink, x: str, example: Tensor) -> 
 
 
 def log_one_plus_exp(graph: Graph, x: str) -> str:
-    """Of minus the absolute value, which does not overflow, and the rest added."""
+    """The softplus, by the exponential of minus the absolute value, which does not overflow."""
     small = graph.op("Exp", graph.op("Neg", graph.op("Abs", x)))
     return graph.op("Add", graph.op("Relu", x), graph.op("Log", graph.op("Add", small, graph.number(1))))
 
@@ -128,9 +128,9 @@ def softmax(graph: Graph, module: nn.Softmax | nn.LogSoftmax, x: str, example: T
 
 
 OPERATORS: dict[type, Operators] = {
-    nn.ReLU: simply("Relu"),
-    nn.Sigmoid: simply("Sigmoid"),
-    nn.Tanh: simply("Tanh"),
+    nn.ReLU: single("Relu"),
+    nn.Sigmoid: single("Sigmoid"),
+    nn.Tanh: single("Tanh"),
     nn.Softsign: softsign,
     nn.Mish: gated(lambda graph, x: graph.op("Tanh", log_one_plus_exp(graph, x))),
     nn.Hardtanh: lambda graph, module, x, example: clip(graph, x, module.min_val, module.max_val),

@@ -1,4 +1,4 @@
-"""A network to an ONNX file."""
+"""The export of a network to an ONNX file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CONTAINERS = (nn.Sequential, nn.Residual, nn.Parallel)
 LAYERS_WITHOUT_EFFECT = (nn.Identity, nn.Dropout)
 OPERATORS = {**layers.OPERATORS, **activations.OPERATORS}
 
-# What may be made of the scores, in which classes lie along axis 1, as losses have it.
+# Functions of the scores, in which classes lie along axis 1, as losses have it.
 OUTPUTS: dict[str | None, Callable[[Graph, str], str]] = {
     None: lambda graph, y: y,
     "softmax": lambda graph, y: graph.op("Softmax", y, axis=1),
@@ -53,19 +53,19 @@ def export_onnx(
     output_name: str = "output",
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write what a network computes in evaluation to an ONNX file; it is either whole or not there.
+    """Write a network, as it computes in evaluation, to an ONNX file; it is either whole or not there.
 
     The graph has one input and one output, each with a batch of any size as its first axis; the network's
     parameters keep their names. ONNX holds a few constants, eps among them, in single precision.
 
     Args:
-        module: made of the classes of `plaingrad.nn`, without losses; or a trained estimator of them, whose
+        module: of the classes of `plaingrad.nn`, without losses; or a trained estimator of them, whose
             graph gives what it predicts with (probabilities, or numbers) of its columns, and whose metadata
-            tell of these and of the classes.
+            describe these and the classes.
         path: the file, by custom ``*.onnx``; its folder must exist.
-        sample_shape: the shape of one sample, without the batch; None if the first layer tells it, as
+        sample_shape: the shape of one sample, without the batch; None if the first layer determines it, as
             `plaingrad.nn.Linear` does.
-        output: what to make of the scores: ``"softmax"`` over axis 1 or ``"sigmoid"`` for probabilities,
+        output: the function of the scores: ``"softmax"`` over axis 1 or ``"sigmoid"`` for probabilities,
             ``"exp"`` for a rate; None for the scores themselves.
         dtype: float32 or float64, of all numbers in the graph; the network's own if None. Indices are int64.
         input_name: the input's name.
@@ -73,7 +73,7 @@ def export_onnx(
         metadata: notes by name for the file's metadata; what is no text becomes JSON.
 
     Raises:
-        ModuleError: ONNX has nothing for a module, or the samples do not fit it; its place is named.
+        ModuleError: ONNX has no operators for a module, or the samples do not fit it; its path is named.
         ValueError: the shape of a sample is not known, another argument is none of these, or the network is
             larger than an ONNX file can be.
         ImportError: onnx is not installed.
@@ -91,9 +91,9 @@ def export_onnx(
             raise ValueError(
                 "export_onnx: expected no output and no sample_shape for an estimator, which has its own"
             )
-        graph_of = module._graph()
-        module, output, sample_shape = graph_of.network, graph_of.output, graph_of.sample_shape
-        metadata = {**graph_of.metadata, **(metadata or {})}
+        content = module._graph()
+        module, output, sample_shape = content.network, content.output, content.sample_shape
+        metadata = {**content.metadata, **(metadata or {})}
     if not isinstance(module, Module):
         kind = f"{type(module).__module__}.{type(module).__name__}"
         raise ValueError(f"export_onnx: expected a module of plaingrad.nn, got {kind}")
@@ -117,19 +117,19 @@ def export_onnx(
     if output == "softmax" and y.example.ndim < 2:
         raise ValueError("export_onnx: expected scores (batch, classes, *rest) for a softmax, got (batch,)")
     name = OUTPUTS[output](graph, y.name)
-    taken = ["", *graph.numbers, *[each for node in graph.nodes for each in node.output]]
-    if input_name in taken or output_name in [*taken, input_name]:
+    other_names = ["", *graph.numbers, *[each for node in graph.nodes for each in node.output]]
+    if input_name in other_names or output_name in [*other_names, input_name]:
         names = f"{input_name!r} and {output_name!r}"
         raise ValueError(f"export_onnx: expected names that no other value has, got {names}")
     graph.rename(name, output_name)
 
     helper = onnx.helper
-    made = helper.make_model(
+    model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             type(module).__name__,
-            [_told(helper, input_name, two, ["batch", *sample])],
-            [_told(helper, output_name, y.example, axes)],
+            [_value_info(helper, input_name, two, ["batch", *sample])],
+            [_value_info(helper, output_name, y.example, axes)],
             [onnx.numpy_helper.from_array(value, name) for name, value in graph.numbers.items()],
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -140,10 +140,10 @@ def export_onnx(
     notes = {
         name: each if isinstance(each, str) else json.dumps(each) for name, each in (metadata or {}).items()
     }
-    helper.set_model_props(made, notes)
-    onnx.checker.check_model(made, full_check=True)
+    helper.set_model_props(model, notes)
+    onnx.checker.check_model(model, full_check=True)
     with replacing(path) as temporary:
-        temporary.write_bytes(made.SerializeToString())
+        temporary.write_bytes(model.SerializeToString())
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Value:
 
     Attributes:
         name: its name.
-        example: what it is for a batch of two samples of zeros; only its shape and dtype matter.
+        example: its numbers for a batch of two samples of zeros; only their shape and dtype matter.
     """
 
     name: str
@@ -195,18 +195,18 @@ def _emit(graph: Graph, module: Module, x: Value) -> Value:
     return Value(name, module.forward(x.example))
 
 
-def _dtype(module: Module, wanted: torch.dtype | None) -> torch.dtype:
+def _dtype(module: Module, dtype: torch.dtype | None) -> torch.dtype:
     own = (value.dtype for value in module.state_dict().values() if value.is_floating_point())
-    dtype = next(own, torch.float32) if wanted is None else wanted
+    dtype = next(own, torch.float32) if dtype is None else dtype
     if dtype not in DTYPES:
         raise ValueError(f"export_onnx: expected dtype torch.float32 or torch.float64, got {dtype}")
     return dtype
 
 
-def _first(module: Module, passing: Collection[type[Module]]) -> Module:
+def _first(module: Module, skipped: Collection[type[Module]]) -> Module:
     """The first module that is no container and none of those."""
     if isinstance(module, Container):
-        return next((_first(each, passing) for each in module if type(each) not in passing), module)
+        return next((_first(each, skipped) for each in module if type(each) not in skipped), module)
     return module
 
 
@@ -224,13 +224,13 @@ def _sample_shape(module: Module) -> tuple[int, ...]:
 
 
 def _axes(two: Tensor, three: Tensor) -> list[int | str | None]:
-    """The sizes of an output's axes, as two sizes of batch tell them; None where they are not constant."""
+    """The sizes of an output's axes, compared over two sizes of batch; None where they are not constant."""
     axes: list[int | str | None] = []
     for a, b in zip(two.shape, three.shape):
         axes.append(a if a == b else "batch" if (a, b) == (2, 3) else None)
     return axes
 
 
-def _told(helper: Any, name: str, example: Tensor, axes: Sequence[int | str | None]) -> Any:
+def _value_info(helper: Any, name: str, example: Tensor, axes: Sequence[int | str | None]) -> Any:
     kind = helper.np_dtype_to_tensor_dtype(example.numpy().dtype)
     return helper.make_tensor_value_info(name, kind, axes)

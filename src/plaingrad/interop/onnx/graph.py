@@ -1,4 +1,4 @@
-"""A graph of ONNX operators while it is being written."""
+"""A graph of ONNX operators under construction."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ class Graph:
 
         self._helper = helper
         self._names: dict[int, str] = {}
-        for name, held in fields(module).items():
-            self._names.setdefault(id(held), name)
+        for name, field in fields(module).items():
+            self._names.setdefault(id(field), name)
         self.dtype = dtype
         self.nodes: list[Any] = []
         self.numbers: dict[str, np.ndarray] = {}
 
     def op(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Add an operator with one output, and give the output's name."""
+        """Add an operator with one output, and return the output's name."""
         return self.ops(operator, *inputs, outputs=1, **attributes)[0]
 
     def ops(self, operator: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
-        """Add an operator, and give its outputs' names."""
+        """Add an operator, and return its outputs' names."""
         name = f"{operator}_{len(self.nodes)}"
-        made = [name if outputs == 1 else f"{name}_{i}" for i in range(outputs)]
-        self.nodes.append(self._helper.make_node(operator, inputs, made, name=name, **attributes))
-        return made
+        names = [name if outputs == 1 else f"{name}_{i}" for i in range(outputs)]
+        self.nodes.append(self._helper.make_node(operator, inputs, names, name=name, **attributes))
+        return names
 
-    def held(self, field: Parameter | Buffer) -> str:
-        """A parameter or buffer of the network."""
-        return self._keep(self._names[id(field)], field.value.numpy().astype(self.dtype))
+    def field(self, field: Parameter | Buffer) -> str:
+        """The name of a parameter or buffer of the network."""
+        return self._store(self._names[id(field)], field.value.numpy().astype(self.dtype))
 
     def tensor(self, tensor: Tensor) -> str:
-        """Numbers that are no field of the network as they stand."""
+        """A constant tensor."""
         return self._constant(tensor.numpy().astype(self.dtype))
 
     def number(self, value: float) -> str:
@@ -75,8 +75,8 @@ class Graph:
         for name, each in self.numbers.items():
             if name.startswith("constant_") and each.dtype == value.dtype and np.array_equal(each, value):
                 return name
-        return self._keep(f"constant_{len(self.numbers)}", value)
+        return self._store(f"constant_{len(self.numbers)}", value)
 
-    def _keep(self, name: str, value: np.ndarray) -> str:
+    def _store(self, name: str, value: np.ndarray) -> str:
         self.numbers[name] = value
         return name

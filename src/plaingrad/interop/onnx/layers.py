@@ -13,18 +13,18 @@ from plaingrad.interop.onnx.activations import Operators
 from plaingrad.interop.onnx.graph import Graph
 from plaingrad.module import ModuleError
 
-# ONNX' names for what is added around images.
+# ONNX' names of the padding modes.
 PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 INT64 = 7  # among ONNX' types
 
 
-def same(graph: Graph, module: Any, x: str, example: Tensor) -> str:
+def unchanged(graph: Graph, module: Any, x: str, example: Tensor) -> str:
     return x
 
 
 def linear(graph: Graph, module: nn.Linear, x: str, example: Tensor) -> str:
-    weight = graph.held(module.weight)
-    bias = [] if module.bias is None else [graph.held(module.bias)]
+    weight = graph.field(module.weight)
+    bias = [] if module.bias is None else [graph.field(module.bias)]
     if example.ndim == 2:
         return graph.op("Gemm", x, weight, *bias, transB=1)
     y = graph.op("MatMul", x, graph.op("Transpose", weight, perm=[1, 0]))
@@ -45,10 +45,10 @@ def flatten(graph: Graph, module: nn.Flatten, x: str, example: Tensor) -> str:
 
 
 def embedding(graph: Graph, module: nn.Embedding, x: str, example: Tensor) -> str:
-    """A table whose vectors have the norms that a look-up would have given them."""
+    """The table after the renormalization that a look-up of every row would do."""
     if module.max_norm is not None:
         module.forward(torch.arange(module.num_embeddings))
-    return graph.op("Gather", graph.held(module.weight), x, axis=0)
+    return graph.op("Gather", graph.field(module.weight), x, axis=0)
 
 
 def column_embedding(graph: Graph, module: nn.ColumnEmbedding, x: str, example: Tensor) -> str:
@@ -57,16 +57,16 @@ def column_embedding(graph: Graph, module: nn.ColumnEmbedding, x: str, example: 
         codes = graph.op(
             "Squeeze", graph.op("Gather", x, graph.integers([column]), axis=-1), graph.integers([-1])
         )
-        parts.append(graph.op("Gather", graph.held(table.weight), graph.op("Cast", codes, to=INT64), axis=0))
+        parts.append(graph.op("Gather", graph.field(table.weight), graph.op("Cast", codes, to=INT64), axis=0))
     return graph.op("Concat", *parts, axis=-1)
 
 
 def batch_norm(graph: Graph, module: nn.BatchNorm1d, x: str, example: Tensor) -> str:
     ones, zeros = torch.ones(module.num_features), torch.zeros(module.num_features)
-    weight = graph.tensor(ones) if module.weight is None else graph.held(module.weight)
-    bias = graph.tensor(zeros) if module.bias is None else graph.held(module.bias)
+    weight = graph.tensor(ones) if module.weight is None else graph.field(module.weight)
+    bias = graph.tensor(zeros) if module.bias is None else graph.field(module.bias)
     if module.running_mean is not None and module.running_var is not None:
-        statistics = [graph.held(module.running_mean), graph.held(module.running_var)]
+        statistics = [graph.field(module.running_mean), graph.field(module.running_var)]
         return graph.op("BatchNormalization", x, weight, bias, *statistics, epsilon=module.eps)
     axes = graph.integers([0, 2][: example.ndim - 1])
     centred = graph.op("Sub", x, graph.op("ReduceMean", x, axes))
@@ -80,8 +80,8 @@ def batch_norm(graph: Graph, module: nn.BatchNorm1d, x: str, example: Tensor) ->
 
 def layer_norm(graph: Graph, module: nn.LayerNorm, x: str, example: Tensor) -> str:
     scale = torch.ones(module.normalized_shape)
-    weight = graph.tensor(scale) if module.weight is None else graph.held(module.weight)
-    bias = [] if module.bias is None else [graph.held(module.bias)]
+    weight = graph.tensor(scale) if module.weight is None else graph.field(module.weight)
+    bias = [] if module.bias is None else [graph.field(module.bias)]
     axis = -len(module.normalized_shape)
     return graph.op("LayerNormalization", x, weight, *bias, axis=axis, epsilon=module.eps)
 
@@ -92,13 +92,13 @@ def conv(graph: Graph, module: nn.Conv2d, x: str, example: Tensor) -> str:
     for margin in module.margins:
         pads[margin.axis + 2], pads[margin.axis + 4] = margin.before, margin.after
     if module.padding_mode != "zeros" and any(pads):
-        around = graph.integers([0, 0, *pads[:2], 0, 0, *pads[2:]])
-        x, pads = graph.op("Pad", x, around, mode=PAD_MODES[module.padding_mode]), [0, 0, 0, 0]
-    bias = [] if module.bias is None else [graph.held(module.bias)]
+        margins = graph.integers([0, 0, *pads[:2], 0, 0, *pads[2:]])
+        x, pads = graph.op("Pad", x, margins, mode=PAD_MODES[module.padding_mode]), [0, 0, 0, 0]
+    bias = [] if module.bias is None else [graph.field(module.bias)]
     return graph.op(
         "Conv",
         x,
-        graph.held(module.weight),
+        graph.field(module.weight),
         *bias,
         pads=pads,
         kernel_shape=module.kernel_size,
@@ -109,7 +109,7 @@ def conv(graph: Graph, module: nn.Conv2d, x: str, example: Tensor) -> str:
 
 
 def max_pool(graph: Graph, module: nn.MaxPool2d, x: str, example: Tensor) -> str:
-    """What windows of ``ceil_mode`` cover beyond the edge is added first; programs differ in its meaning."""
+    """Pad first by the rows that ``ceil_mode`` covers beyond the edge; programs differ in its meaning."""
     if module.return_indices:
         raise ModuleError(module, "expected one output, got return_indices=True")
     expect_images(module, example)
@@ -120,8 +120,8 @@ def max_pool(graph: Graph, module: nn.MaxPool2d, x: str, example: Tensor) -> str
         ends.append(covered - module.padding[axis] - example.shape[2 + axis])
     pads = [*module.padding, *module.padding]
     if any(end > padding for end, padding in zip(ends, module.padding)):
-        around = graph.integers([0, 0, *module.padding, 0, 0, *[max(end, 0) for end in ends]])
-        x, pads = graph.op("Pad", x, around, graph.number(-math.inf)), [0, 0, 0, 0]
+        margins = graph.integers([0, 0, *module.padding, 0, 0, *[max(end, 0) for end in ends]])
+        x, pads = graph.op("Pad", x, margins, graph.number(-math.inf)), [0, 0, 0, 0]
     return graph.op(
         "MaxPool",
         x,
@@ -139,8 +139,8 @@ def expect_images(module: nn.Conv2d | nn.MaxPool2d, example: Tensor) -> None:
 
 
 OPERATORS: dict[type, Operators] = {
-    nn.Identity: same,
-    nn.Dropout: same,
+    nn.Identity: unchanged,
+    nn.Dropout: unchanged,
     nn.Linear: linear,
     nn.Flatten: flatten,
     nn.Embedding: embedding,
