@@ -52,5 +52,5 @@ asked = $(if $($1),--$(shell echo $1 | tr A-Z a-z)=$($1))
 $(VENV)/.%: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing plaingrad ($*) into $(VENV); the first time takes a minute or two"
-	@$(PIP) --editable '.$(if $(filter demo,$*),,[$*])'
+	@$(PIP) --editable '.[$(if $(filter demo,$*),tables,$*)]'
 	@touch $@

@@ -11,6 +11,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 from plaingrad.cli.help import PlainFlags, completed
+from plaingrad.extras import MissingExtra, needed_by
 from plaingrad.files import NO_SPACE
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -35,11 +36,16 @@ class OneLineErrors(PlainFlags, TyperGroup):  # type: ignore[misc]
         options["prog_name"] = "plaingrad"
         told, warnings.formatwarning = warnings.formatwarning, _warning
         try:
-            code = 0 if completed(args) else super().main(args, standalone_mode=False, **options)
+            with needed_by(command):
+                code = 0 if completed(args) else super().main(args, standalone_mode=False, **options)
         except KeyboardInterrupt:
             code = INTERRUPTED
         except BrokenPipeError:  # whoever read our output has had enough
             sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115, what is flushed at exit goes there
+            code = FAILED
+        except MissingExtra as error:  # of the command, whichever of its parts has met it, or of its option
+            user = f"{command} {error.user}" if error.user.startswith("-") else command
+            print(MissingExtra(user, str(error.name)), file=sys.stderr)
             code = FAILED
         except Exception as error:
             if _is_fault(error) and os.environ.get(TRACEBACK):
@@ -67,9 +73,7 @@ def _is_bad_input(error: Exception) -> bool:
 
 def _is_fault(error: Exception) -> bool:
     return not (
-        isinstance(error, (OSError, ValueError, MemoryError, MissingExtra))
-        or _from_options(error)
-        or _diverged(error)
+        isinstance(error, (OSError, ValueError, MemoryError)) or _from_options(error) or _diverged(error)
     )
 
 
@@ -91,16 +95,3 @@ def _message(error: Exception) -> str:
     else:
         text = error.format_message() if hasattr(error, "format_message") else str(error)
     return " ".join(text.split())
-
-
-class MissingExtra(Exception):
-    """A library that is not installed, because it comes with an extra.
-
-    Args:
-        what: what needs it.
-        library: its name.
-        extra: of plaingrad, that brings it.
-    """
-
-    def __init__(self, what: str, library: str, extra: str) -> None:
-        super().__init__(f"{what} needs {library}: pip install 'plaingrad[{extra}]'")

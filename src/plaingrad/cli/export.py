@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plaingrad.cli.errors import MissingExtra
 from plaingrad.cli.output import Json, Quiet, Voice, json_text
 from plaingrad.cli.places import expect_place, placed
 from plaingrad.cli.predict import Model
@@ -54,18 +53,15 @@ def export(
         "classes": known.target.class_names,
     }
     with placed(output) as temporary, placed(beside) as told:
-        try:
-            interop.export_onnx(
-                network,
-                temporary,
-                (len(known.encoder.names_),),
-                output=link,
-                input_name=INPUT,
-                output_name=name,
-                metadata=notes,
-            )
-        except ImportError:
-            raise MissingExtra("export", "onnx", "onnx") from None
+        interop.export_onnx(
+            network,
+            temporary,
+            (len(known.encoder.names_),),
+            output=link,
+            input_name=INPUT,
+            output_name=name,
+            metadata=notes,
+        )
         facts = _told(known, name, json.loads(known.encoder.to_bytes()))
         told.write_text(json_text(facts) + "\n", encoding="utf-8")
     voice = Voice(quiet, as_json)

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from plaingrad.cli.errors import MissingExtra
 from plaingrad.cli.output import Voice, plural
 from plaingrad.cli.table.network import Encoded, fitted
 from plaingrad.cli.table.progress import EpochProgress
 from plaingrad.cli.table.settings import STUDY, Settings
 from plaingrad.cli.table.watcher import Watcher
+from plaingrad.extras import needed_by
 from plaingrad.tables import Target
 from plaingrad.train import TrainingDiverged
 from plaingrad.train.callbacks.callback import Logs
@@ -48,10 +48,8 @@ def tuned(
         ValueError: the folder has a search of other data or settings.
         KeyboardInterrupt: after Ctrl-C; what has been searched is kept.
     """
-    try:
+    with needed_by("--tune"):
         import optuna
-    except ImportError:
-        raise MissingExtra("--tune", "Optuna", "tune") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
