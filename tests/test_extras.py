@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from pages import ROOT
 from plaingrad.cli import app
 from plaingrad.extras import EXTRAS, MissingExtra, needed_by
 
@@ -68,7 +71,7 @@ def test_what_needs_tables_says_so(tmp_path: Path) -> None:
 
 
 def test_commands_run_without_an_extra(tmp_path: Path) -> None:
-    layer = Path(__file__).parents[1] / "src" / "plaingrad" / "nn" / "linear" / "linear.py"
+    layer = ROOT / "src" / "plaingrad" / "nn" / "linear" / "linear.py"
     commands = [
         ["--help"],
         *([command.callback.__name__, "--help"] for command in app.registered_commands if command.callback),
@@ -99,6 +102,35 @@ def test_commands_for_tables_end_in_one_line(arguments: list[str], tmp_path: Pat
     assert line.startswith(f"plaingrad {arguments[0]} needs ")
     assert re.fullmatch(TABLES, line)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_imported_is_declared() -> None:
+    with Path(ROOT, "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    libraries = {re.split(r"\W*>=", each)[0] for each in project["dependencies"]}
+    for package, (library, extra) in EXTRAS.items():
+        named = {re.split(r"\W*>=", each)[0] for each in project["optional-dependencies"][extra]}
+        assert library.lower() in named - libraries, package
+    trees = [ast.parse(path.read_text()) for path in Path(ROOT, "src").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    packages = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"plaingrad"}
+    assert packages >= {"numpy", "torch", "scipy"}
+    assert packages - EXTRAS.keys() - libraries == set()
+
+
+def test_the_floors_are_those_that_are_run() -> None:
+    with Path(ROOT, "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    needed = list(project["dependencies"])
+    for extra in ("tables", "compiler", "onnx", "tensorboard", "tune"):
+        needed += project["optional-dependencies"][extra]
+    pins = Path(ROOT, "constraints.txt").read_text() + Path(ROOT, "constraints-floors.txt").read_text()
+    run = dict(re.findall(r"^([\w-]+)==([^ \n]+)", pins, flags=re.MULTILINE))  # the later counts
+    for requirement in needed:
+        library, floor = requirement.split(">=")
+        assert re.fullmatch(rf"{re.escape(floor)}(\.0)*", run[library]), requirement
 
 
 def test_what_is_part_of_no_extra_is_missing_as_ever() -> None:

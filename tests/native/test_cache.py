@@ -207,7 +207,7 @@ def test_a_place_from_which_nothing_can_be_loaded_is_not_compiled_in(
     monkeypatch.setenv("PLAINGRAD_CACHE", "/proc/plaingrad")
     with (
         pytest.warns(RuntimeWarning, match="lost with this process"),
-        pytest.raises(BuildError, match="there is no place to compile a network in: .*/proc/plaingrad"),
+        pytest.raises(BuildError, match=r"there is no place to compile a network in: .*/proc/plaingrad"),
     ):
         answer(11)
 
