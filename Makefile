@@ -4,10 +4,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test quick sanitize fuzz mutants lint docs bench size clean
+.PHONY: help demo test quick floors sanitize fuzz mutants lint docs bench size clean
 
 QUICK := $(addprefix tests/,contract conformance nn optim data saving tables/columns test_module.py test_parameter.py \
          test_init.py test_purity.py test_house.py inspect/test_gradients.py)
+
+# What stands nearest to the libraries whose lowest versions are tried.
+FLOORS := $(addprefix tests/,tables estimators/test_classifier.py estimators/test_regressor.py interop cli/test_app.py \
+          cli/test_predict.py train/test_curve.py)
 
 help:   ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +24,9 @@ test: lint $(VENV)/.test   ## style, types and the whole test suite, which build
 
 quick: $(VENV)/.test   ## run the tests that need neither a compiler nor minutes
 	@$(BIN)/python -m pytest $(QUICK)
+
+floors: $(VENV)-floors/.installed   ## run the quick tests with the lowest versions of dependencies that pyproject.toml admits
+	@$(VENV)-floors/bin/python -m pytest $(QUICK) $(FLOORS)
 
 sanitize: $(VENV)/.test   ## train networks whose compiled code is watched for errors of memory and arithmetic
 	@PYTHONPATH=tests $(BIN)/python -m native.sanitized
@@ -43,7 +50,7 @@ size:   ## lines of code by folder, and how many more than at another commit (SI
 	@$(PYTHON) tools/size.py $(SINCE)
 
 clean:   ## remove the environment and everything that was generated
-	rm -rf $(VENV) out docs/_build
+	rm -rf $(VENV) $(VENV)-floors out docs/_build
 
 # The option of a command, in small letters, for a variable that is set: SEED=3 becomes --seed=3.
 asked = $(if $($1),--$(shell echo $1 | tr A-Z a-z)=$($1))
@@ -52,5 +59,14 @@ asked = $(if $($1),--$(shell echo $1 | tr A-Z a-z)=$($1))
 $(VENV)/.%: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing plaingrad ($*) into $(VENV); the first time takes a minute or two"
-	@$(PIP) --editable '.$(if $(filter demo,$*),,[$*])'
+	@$(PIP) --editable '.[$(if $(filter demo,$*),tables,$*)]'
+	@touch $@
+
+# The lowest versions in the place of the pins, which hold for everything else.
+$(VENV)-floors/.installed: pyproject.toml constraints.txt constraints-floors.txt
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@awk -F '[= ]+' 'NR == FNR { low[tolower($$1)]; print; next } !(tolower($$1) in low)' \
+	    constraints-floors.txt constraints.txt > $(@D)/constraints.txt
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(@D)/constraints.txt \
+	    --editable '.[test]'
 	@touch $@

@@ -58,6 +58,7 @@ html_sidebars = {
         "native",
         "estimators",
         "model_file",
+        "what_changed",
         "gallery",
         "glossary",
         "differences",

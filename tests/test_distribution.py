@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,23 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_archive_has_every_file_of_the_project(built: Path) -> None:
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    folders = ["src", "tests", "docs", "benchmarks", "tools", "Makefile", "constraints.txt"]
-    tracked = run("git", "ls-files", *folders, cwd=ROOT).split()
+    files = ["Makefile", "constraints.txt", "constraints-floors.txt"]
+    tracked = run("git", "ls-files", "src", "tests", "docs", "benchmarks", "tools", *files, cwd=ROOT).split()
     assert tracked
     assert not sorted(set(tracked) - names)
+
+
+def test_the_wheel_has_the_package_alone_and_asks_for_what_it_needs(built: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        names = wheel.namelist()
+        (metadata,) = (name for name in names if name.endswith("/METADATA"))
+        told = wheel.read(metadata).decode()
+    assert {name.partition("/")[0] for name in names} == {"plaingrad", metadata.partition("/")[0]}
+    needed = [line for line in told.splitlines() if line.startswith("Requires-Dist: ")]
+    assert any(line.startswith("Requires-Dist: torch>=") for line in needed)
+    for library in ("narwhals", "pandas", "pyarrow", "scikit-learn", "scipy"):
+        assert all("extra ==" in line for line in needed if line.startswith(f"Requires-Dist: {library}"))
+        assert any(f"{library}>=" in line and 'extra == "tables"' in line for line in needed)
 
 
 def test_the_wheel_works_where_nothing_of_the_checkout_is(built: Path, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from plaingrad.extras import needed_by
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -26,7 +28,8 @@ def exports(
 
     def find(name: str) -> Any:
         if name in homes:
-            module = importlib.import_module(homes[name])
+            with needed_by(f"{package}.{name}"):
+                module = importlib.import_module(homes[name])
             value = module if homes[name] == f"{package}.{name}" else getattr(module, name)
         elif name in moved:
             text = f"{package}.{name} is {moved[name]}.{name} now; the old name is refused from 0.4 on"

@@ -71,5 +71,5 @@ def test_without_onnx_it_says_what_to_install(tmp_path: Path, monkeypatch: pytes
     succeed("train", table, "--target", "species", "-o", out, "--epochs", 1, "--quiet")
     monkeypatch.setitem(sys.modules, "onnx", None)
     line = failed("export", out / "model.safetensors", tmp_path / "m.onnx")
-    assert line == "plaingrad export: export needs onnx: pip install 'plaingrad[onnx]'"
+    assert line == "plaingrad export needs onnx: pip install 'plaingrad[onnx]'"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "t.csv"]

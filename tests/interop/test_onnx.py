@@ -254,5 +254,5 @@ except ImportError as error:
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert done.stdout == "export_onnx needs the package onnx: pip install plaingrad[onnx]\n"
+    assert done.stdout == "export_onnx needs onnx: pip install 'plaingrad[onnx]'\n"
     assert not list(tmp_path.iterdir())

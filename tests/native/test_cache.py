@@ -191,6 +191,39 @@ def test_without_any_place_it_is_a_build_error(tmp_path: Path, monkeypatch: pyte
         answer(9)
 
 
+def test_a_place_from_which_nothing_can_be_loaded_is_not_compiled_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Mounted:
+        f_flag = os.ST_NOEXEC
+
+    monkeypatch.setattr(os, "statvfs", lambda path: Mounted)
+    assert answer(9) == 9
+    own = cache._own_folder(os.getpid())
+    assert own.parent == cache.folder()
+    assert list(own.iterdir()) == []
+    assert [entry.network for entry in cache.contents()]
+    cache._own_folder.cache_clear()
+    monkeypatch.setenv("PLAINGRAD_CACHE", "/proc/plaingrad")
+    with (
+        pytest.warns(RuntimeWarning, match="lost with this process"),
+        pytest.raises(BuildError, match=r"there is no place to compile a network in: .*/proc/plaingrad"),
+    ):
+        answer(11)
+
+
+def test_a_temporary_folder_that_is_mounted_noexec(tmp_path: Path) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    code = f"from plaingrad.native.compile import cache; print(cache.library({program(12)!r}).answer())"
+    mounted = 'mount -t tmpfs -o noexec tmpfs "$TMPDIR" && echo mounted && exec "$@"'
+    command = ["unshare", "--mount", "--map-root-user", "sh", "-c", mounted, "sh", sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(place)})
+    if not done.stdout.startswith("mounted"):
+        pytest.skip("mounting is not allowed here")
+    assert (done.stdout, done.stderr) == ("mounted\n12\n", "")
+
+
 def test_what_cannot_be_loaded_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bad = script(tmp_path / "bad", 'while [ "$1" != -o ]; do shift; done; echo rubbish > "$2"')
     monkeypatch.setenv("CXX", str(bad))

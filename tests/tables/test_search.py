@@ -103,7 +103,7 @@ def test_without_optuna_it_says_what_to_install(tmp_path: Path, monkeypatch: pyt
     table = iris(tmp_path / "iris.csv")
     monkeypatch.setitem(sys.modules, "optuna", None)
     line = failed("train", table, "-o", tmp_path / "out", *COMMON, "--tune", 2)
-    assert line == "plaingrad train: --tune needs Optuna: pip install 'plaingrad[tune]'"
+    assert line == "plaingrad train --tune needs Optuna: pip install 'plaingrad[tune]'"
     assert list(tmp_path.iterdir()) == [table]
 
 

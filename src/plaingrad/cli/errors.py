@@ -11,7 +11,8 @@ from typing import Any
 from typer.core import TyperGroup
 
 from plaingrad.cli.help import PlainFlags, completed
-from plaingrad.errors import InputError, MissingExtra
+from plaingrad.errors import InputError
+from plaingrad.extras import MissingExtra, needed_by
 from plaingrad.files import NO_SPACE
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -36,11 +37,16 @@ class OneLineErrors(PlainFlags, TyperGroup):  # type: ignore[misc]
         options["prog_name"] = "plaingrad"
         told, warnings.formatwarning = warnings.formatwarning, _warning
         try:
-            code = 0 if completed(args) else super().main(args, standalone_mode=False, **options)
+            with needed_by(command):
+                code = 0 if completed(args) else super().main(args, standalone_mode=False, **options)
         except KeyboardInterrupt:
             code = INTERRUPTED
         except BrokenPipeError:  # whoever read our output has had enough
             sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115, what is flushed at exit goes there
+            code = FAILED
+        except MissingExtra as error:  # of the command, whichever of its parts has met it, or of its option
+            user = f"{command} {error.user}" if error.user.startswith("-") else command
+            print(MissingExtra(user, str(error.name)), file=sys.stderr)
             code = FAILED
         except Exception as error:
             if _is_fault(error) and os.environ.get(TRACEBACK):
@@ -68,9 +74,7 @@ def _is_bad_input(error: Exception) -> bool:
 
 def _is_fault(error: Exception) -> bool:
     return not (
-        isinstance(error, (OSError, ValueError, MemoryError, MissingExtra))
-        or _from_options(error)
-        or _diverged(error)
+        isinstance(error, (OSError, ValueError, MemoryError)) or _from_options(error) or _diverged(error)
     )
 
 

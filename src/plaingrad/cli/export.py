@@ -12,7 +12,7 @@ from plaingrad.cli.places import expect_place
 from plaingrad.cli.predict import Model
 from plaingrad.console.options import Json, Quiet
 from plaingrad.console.output import Reporter, json_text
-from plaingrad.errors import InputError, MissingExtra
+from plaingrad.errors import InputError
 from plaingrad.files import placed
 
 if TYPE_CHECKING:
@@ -56,18 +56,15 @@ def export(
         "classes": loaded.target.class_names,
     }
     with placed(output) as temporary, placed(beside) as temporary_beside:
-        try:
-            interop.export_onnx(
-                network,
-                temporary,
-                (len(loaded.encoder.names_),),
-                output=link,
-                input_name=INPUT,
-                output_name=name,
-                metadata=notes,
-            )
-        except ImportError:
-            raise MissingExtra("export", "onnx", "onnx") from None
+        interop.export_onnx(
+            network,
+            temporary,
+            (len(loaded.encoder.names_),),
+            output=link,
+            input_name=INPUT,
+            output_name=name,
+            metadata=notes,
+        )
         description = _description(loaded, name, json.loads(loaded.encoder.to_bytes()))
         temporary_beside.write_text(json_text(description) + "\n", encoding="utf-8")
     reporter = Reporter(quiet, as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plaingrad.cli.predict import Model
@@ -28,26 +29,36 @@ def info(model: Model, quiet: Quiet = False, json: Json = False) -> None:
     stands under "facts".
     """
     from plaingrad import interop
-    from plaingrad.estimators import MLPClassifier, MLPRegressor
-    from plaingrad.estimators.saved import holds_estimator
-    from plaingrad.tables.model.model import TableModel, holds_table
     from plaingrad.tables.report import terminal
 
     file = interop.load(model)
+    owner = _owner(file, model)
     found = {
         "file": str(model),
         "layers": layers(file.module),
         "parameters": sum(parameter.value.numel() for parameter in file.module.parameters()),
         "versions": file.versions,
     }
-    owner: Any = TableModel.load(model) if holds_table(file) else None
-    if holds_estimator(file):
-        kinds: dict[Any, Any] = {each._class: each for each in (MLPClassifier, MLPRegressor)}
-        owner = kinds.get(str(file.facts.get("estimator")), MLPClassifier).load(model)
     reporter = Reporter(quiet, json)
     for shown in _shown(file, found, owner):
         reporter.text(shown if isinstance(shown, str) else terminal.drawn(shown))
     reporter.result({**found, "facts": file.facts})
+
+
+def _owner(file: ModelFile, path: Path) -> Any:
+    """The model of a table or the estimator that a file holds; None for others, which need no extra."""
+    if file.facts.get("kind") not in ("table", "estimator"):
+        return None
+    from plaingrad.estimators import MLPClassifier, MLPRegressor
+    from plaingrad.estimators.saved import holds_estimator
+    from plaingrad.tables.model.model import TableModel, holds_table
+
+    if holds_table(file):
+        return TableModel.load(path)
+    if not holds_estimator(file):
+        return None
+    kinds: dict[Any, Any] = {each._class: each for each in (MLPClassifier, MLPRegressor)}
+    return kinds.get(str(file.facts.get("estimator")), MLPClassifier).load(path)
 
 
 def layers(module: Module) -> list[dict[str, Any]]:
@@ -69,9 +80,6 @@ def _leaves(module: Module, name: str) -> list[tuple[str, Module]]:
 
 def _shown(file: ModelFile, found: Mapping[str, Any], owner: Any) -> Iterator[str | Grid]:
     """For people: what was found, and what the file says of itself."""
-    from plaingrad.estimators.saved import FACTS
-    from plaingrad.tables.model.facts import KNOWN
-    from plaingrad.tables.model.model import STRUCTURE, TableModel
     from plaingrad.tables.report.grids import Grid
 
     rows = [
@@ -86,12 +94,14 @@ def _shown(file: ModelFile, found: Mapping[str, Any], owner: Any) -> Iterator[st
     title = f"{type(file.module).__name__} with {found['parameters']:,} parameters"
     yield Grid(title, ["name", "layer", "shapes", "parameters"], rows, (3,))
     told: tuple[str, ...] = ()
-    if isinstance(owner, TableModel):
-        told = (*KNOWN, *STRUCTURE)
-        yield from _of_table(owner)
-    elif owner is not None:
-        told = FACTS
-        yield from _of_estimator(owner, file.facts)
+    if owner is not None:
+        from plaingrad.estimators.saved import FACTS
+        from plaingrad.tables.model.facts import KNOWN
+        from plaingrad.tables.model.model import STRUCTURE, TableModel
+
+        of_table = isinstance(owner, TableModel)
+        told = (*KNOWN, *STRUCTURE) if of_table else FACTS
+        yield from _of_table(owner) if of_table else _of_estimator(owner, file.facts)
     others = [[_text(name)[1:-1], _brief(value)] for name, value in file.facts.items() if name not in told]
     if others:
         yield Grid("Facts", ["", ""], others)

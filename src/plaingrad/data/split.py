@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from plaingrad.data.dataset import Dataset
+from plaingrad.extras import needed_by
 
 
 def split(data: Dataset, size: float, seed: int | None = None) -> tuple[Dataset, Dataset]:
@@ -19,8 +20,10 @@ def split(data: Dataset, size: float, seed: int | None = None) -> tuple[Dataset,
 
     Raises:
         ValueError: ``size`` is not between 0 and 1, or there is only one sample.
+        ImportError: scikit-learn is not installed.
     """
-    from sklearn.model_selection import train_test_split
+    with needed_by("data.split"):
+        from sklearn.model_selection import train_test_split
 
     if not 0 < size < 1:
         raise ValueError(f"split: expected a size between 0 and 1, got {size}")

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from plaingrad.console.output import Reporter, plural
-from plaingrad.errors import InputError, MissingExtra
+from plaingrad.errors import InputError
+from plaingrad.extras import needed_by
 from plaingrad.tables import Target
 from plaingrad.tables.model.network import Encoded, fitted
 from plaingrad.tables.model.progress import EpochProgress
@@ -48,10 +49,8 @@ def tuned(
         InputError: the folder has a search of other data or settings.
         KeyboardInterrupt: after Ctrl-C; what has been searched is kept.
     """
-    try:
+    with needed_by("--tune"):
         import optuna
-    except ImportError:
-        raise MissingExtra("--tune", "Optuna", "tune") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from plaingrad.extras import needed_by
 from plaingrad.files import replacing
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class History:
 
     def to_frame(self) -> pd.DataFrame:
         """A pandas table with a row per epoch, counted from 1, and a column per quantity."""
-        import pandas as pd
-
+        with needed_by("History.to_frame"):
+            import pandas as pd
         return pd.DataFrame(self.epochs, index=pd.RangeIndex(1, len(self) + 1, name="epoch"))
 
     def save(self, path: str | os.PathLike[str]) -> None:

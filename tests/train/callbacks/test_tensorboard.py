@@ -164,4 +164,4 @@ except ImportError as error:
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert done.stdout == "TensorBoard needs the package tensorboard: pip install plaingrad[tensorboard]\n"
+    assert done.stdout == "TensorBoard needs tensorboard: pip install 'plaingrad[tensorboard]'\n"

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from plaingrad import nn
 from plaingrad._version import __version__
+from plaingrad.extras import needed_by
 from plaingrad.files import replacing
 from plaingrad.interop.onnx import activations, layers
 from plaingrad.interop.onnx.graph import Graph
@@ -80,10 +81,8 @@ def export_onnx(
 
     Source: the operators of https://onnx.ai/onnx/operators.
     """
-    try:
+    with needed_by("export_onnx"):
         import onnx
-    except ImportError as error:
-        raise ImportError("export_onnx needs the package onnx: pip install plaingrad[onnx]") from error
     if output not in OUTPUTS:
         raise ValueError(f"export_onnx: expected output None, 'softmax', 'sigmoid' or 'exp', got {output!r}")
     if isinstance(module, Holder):

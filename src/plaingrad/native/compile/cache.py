@@ -167,7 +167,7 @@ def _built(key: str, source: str, compiler: Compiler, verbose: bool) -> tuple[ct
 @functools.cache
 def _own_folder(process: int) -> Path:
     """A folder for one process, gone when it ends; and the end of those that killed processes have left."""
-    place = Path(tempfile.mkdtemp(prefix=f"plaingrad-{process}-"))
+    place = Path(tempfile.mkdtemp(prefix=f"plaingrad-{process}-", dir=_loadable_folder()))
     for other in place.parent.glob("plaingrad-*-*"):
         if _is_left(other):
             shutil.rmtree(other, ignore_errors=True)
@@ -178,6 +178,16 @@ def _own_folder(process: int) -> Path:
 
     atexit.register(remove)
     return place
+
+
+def _loadable_folder() -> Path:
+    """The folder for temporary files; that of compiled networks, if the former's file system runs nothing."""
+    temporary = Path(tempfile.gettempdir())
+    if not (hasattr(os, "ST_NOEXEC") and os.statvfs(temporary).f_flag & os.ST_NOEXEC):
+        return temporary
+    store = Store(folder())
+    store.prepare()
+    return store.folder
 
 
 def _is_left(folder: Path) -> bool:

@@ -7,7 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plaingrad.console.output import duration, plural
-from plaingrad.tables.report.scores import NAMES
+
+# Names for people, with an arrow to what is better.
+NAMES = {
+    "accuracy": "accuracy ↑",
+    "balanced_accuracy": "balanced accuracy ↑",
+    "log_loss": "log loss ↓",
+    "roc_auc": "ROC AUC ↑",
+    "r2": "R² ↑",
+    "rmse": "RMSE ↓",
+    "mae": "MAE ↓",
+    "pinball": "pinball loss ↓",
+    "below": "share of values below",
+}
 
 MOST_COLUMNS = 40
 MOST_CLASSES = 40

@@ -12,19 +12,6 @@ from sklearn import metrics
 
 from plaingrad.tables import Target
 
-# Names for people, with an arrow to what is better.
-NAMES = {
-    "accuracy": "accuracy ↑",
-    "balanced_accuracy": "balanced accuracy ↑",
-    "log_loss": "log loss ↓",
-    "roc_auc": "ROC AUC ↑",
-    "r2": "R² ↑",
-    "rmse": "RMSE ↓",
-    "mae": "MAE ↓",
-    "pinball": "pinball loss ↓",
-    "below": "share of values below",
-}
-
 
 @dataclass(frozen=True)
 class Predictions:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from plaingrad.extras import needed_by
 from plaingrad.optim.options import COUNT, COUNT_OR_ZERO, Expected, expect
 from plaingrad.train.callbacks.callback import Callback, Logs
 
@@ -111,10 +112,7 @@ def _indented(text: str) -> str:
 
 def _import() -> tuple[Any, Any]:
     """TensorBoard's writer of event files and its hyperparameter summary, which are slow to import."""
-    try:
+    with needed_by("TensorBoard"):
         from torch.utils.tensorboard import SummaryWriter
         from torch.utils.tensorboard.summary import hparams
-    except ImportError as error:
-        problem = "TensorBoard needs the package tensorboard: pip install plaingrad[tensorboard]"
-        raise ImportError(problem) from error
     return SummaryWriter, hparams
