@@ -112,7 +112,7 @@ def _brief(value: Any) -> str:
 
 
 def _of_table(table: TableModel) -> Iterator[str | Grid]:
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     from plaingrad.cli.table.grids import Grid, columns_grid, loss_rows, scores_grid
 
