@@ -17,7 +17,7 @@ from plaingrad import nn
 from plaingrad.cli.table.grids import loss_rows
 from plaingrad.interop import save
 from plaingrad.tables import TableEncoder, TableModel, Target
-from plaingrad.tables.model.facts import KNOWN
+from plaingrad.tables.model.metadata import KNOWN
 from plaingrad.tables.model.model import STRUCTURE
 from saving.facts import plain
 

@@ -70,7 +70,7 @@ def _shown(file: ModelFile, found: Mapping[str, Any], owner: Any) -> Iterator[st
     """For people: what was found, and what the file says of itself."""
     from plaingrad.cli.table.grids import Grid
     from plaingrad.estimators.saved import FACTS
-    from plaingrad.tables.model.facts import KNOWN
+    from plaingrad.tables.model.metadata import KNOWN
     from plaingrad.tables.model.model import STRUCTURE, TableModel
 
     rows = [

@@ -101,3 +101,6 @@ class Metadata(Struct, frozen=True):
             expected = [(each.name, each.features) for each in encoder.choices()]
             if columns != expected:
                 raise ValueError(f"facts: columns: expected {expected!r:.100}, got {columns!r:.100}")
+
+
+KNOWN: tuple[str, ...] = Metadata.__struct_fields__
