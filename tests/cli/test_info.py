@@ -16,7 +16,7 @@ from interop.rows import examples
 from plaingrad import nn
 from plaingrad.interop import save
 from plaingrad.tables import TableEncoder, TableModel, Target
-from plaingrad.tables.model.facts import KNOWN
+from plaingrad.tables.model.metadata import KNOWN
 from plaingrad.tables.model.model import STRUCTURE
 from plaingrad.tables.report.grids import loss_rows
 from saving.facts import plain

@@ -96,7 +96,7 @@ def _shown(file: ModelFile, found: Mapping[str, Any], owner: Any) -> Iterator[st
     told: tuple[str, ...] = ()
     if owner is not None:
         from plaingrad.estimators.saved import FACTS
-        from plaingrad.tables.model.facts import KNOWN
+        from plaingrad.tables.model.metadata import KNOWN
         from plaingrad.tables.model.model import STRUCTURE, TableModel
 
         of_table = isinstance(owner, TableModel)
@@ -123,7 +123,7 @@ def _brief(value: Any) -> str:
 
 
 def _of_table(table: TableModel) -> Iterator[str | Grid]:
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     from plaingrad.tables.report.grids import Grid, columns_grid, loss_rows, scores_grid
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import inspect
 import math
 import numbers
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
+import msgspec
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 from plaingrad.module import Module
 from plaingrad.parameter import Buffer, Parameter
+from plaingrad.saving.schema import Strict
 
 LARGEST = 2**31 - 1  # of any integer
 LARGEST_WINDOW = 4096  # of the sizes of kernels, strides and paddings, which nothing else would limit
@@ -28,92 +33,70 @@ DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float3
 LEFT_OUT = {"device", "inplace", "sparse", "min_value", "max_value", "_weight", "_freeze"}
 
 
+Integer = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
+Window = Annotated[int, Meta(ge=-LARGEST_WINDOW, le=LARGEST_WINDOW)]
+Float = (
+    Integer | Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)] | Literal["inf", "-inf"]
+)
+DtypeName = Literal[tuple(DTYPES)]  # type: ignore[valid-type]
+Several = Meta(min_length=1, max_length=MOST_NUMBERS)
+
+
+class Layout(Strict, frozen=True):
+    """The shape and dtype of a tensor."""
+
+    shape: Annotated[tuple[Integer, ...], Meta(max_length=MOST_AXES)]
+    dtype: DtypeName
+
+
 @dataclass(frozen=True)
 class Kind:
-    """What a value of one type looks like as plain data.
+    """The plain data that stands for values of one type.
 
     Attributes:
         expected: what that is, for messages.
-        fits: whether plain data is such a value.
-        parse: the value from plain data that fits, with tensors on a device.
+        schema: the type of the data.
+        parse: the value from data of this type, with tensors on a device; a ValueError if it is none.
     """
 
     expected: str
-    fits: Callable[[Any], bool]
+    schema: Any
     parse: Callable[[Any, str | None], Any] = lambda value, device: value
 
 
-def _integers(value: Any, least: int, most: int, largest: int) -> bool:
-    return (
-        type(value) is list
-        and least <= len(value) <= most
-        and all(type(each) is int and abs(each) <= largest for each in value)
-    )
-
-
-def _tables(value: Any) -> bool:
-    return (
-        type(value) is list
-        and 1 <= len(value) <= MOST_NUMBERS
-        and all(_integers(each, 3, 3, LARGEST) for each in value)
-        and len({column for column, *_ in value}) == len(value)
-    )
-
-
-def _tensor(value: Any) -> bool:
-    return (
-        type(value) is dict
-        and value.keys() == {"shape", "dtype"}
-        and _integers(value["shape"], 0, MOST_AXES, LARGEST)
-        and KINDS[torch.dtype].fits(value["dtype"])
-    )
+def _tables(value: list[tuple[int, int, int]], device: str | None) -> dict[int, tuple[int, int]]:
+    tables = {column: (codes, size) for column, codes, size in value}
+    if len(tables) < len(value):
+        raise ValueError("expected distinct columns")
+    return tables
 
 
 KINDS: dict[Any, Kind] = {
-    NoneType: Kind("null", lambda value: value is None),
-    bool: Kind("true or false", lambda value: type(value) is bool),
-    int: Kind(f"an integer up to {LARGEST:,}", lambda value: type(value) is int and abs(value) <= LARGEST),
-    float: Kind(
-        "a number",
-        lambda value: (
-            (type(value) is float and math.isfinite(value))
-            or KINDS[int].fits(value)
-            or (type(value) is str and value in ("inf", "-inf"))
-        ),
-        lambda value, device: float(value),
-    ),
-    str: Kind("a short string", lambda value: type(value) is str and len(value) <= 40),
-    torch.dtype: Kind(
-        f"one of {', '.join(DTYPES)}",
-        lambda value: type(value) is str and value in DTYPES,
-        lambda value, device: DTYPES[value],
-    ),
-    tuple[int, int]: Kind(
-        f"two integers up to {LARGEST_WINDOW:,}",
-        lambda value: _integers(value, 2, 2, LARGEST_WINDOW),
-        lambda value, device: tuple(value),
-    ),
+    NoneType: Kind("null", None),
+    bool: Kind("true or false", bool),
+    int: Kind(f"an integer up to {LARGEST:,}", Integer),
+    float: Kind("a number", Float, lambda value, device: float(value)),
+    str: Kind("a short string", Annotated[str, Meta(max_length=40)]),
+    torch.dtype: Kind(f"one of {', '.join(DTYPES)}", DtypeName, lambda value, device: DTYPES[value]),
+    tuple[int, int]: Kind(f"two integers up to {LARGEST_WINDOW:,}", tuple[Window, Window]),
     Sequence[int]: Kind(
         f"a list of 1 to {MOST_AXES} integers up to {LARGEST:,}",
-        lambda value: _integers(value, 1, MOST_AXES, LARGEST),
-        lambda value, device: tuple(value),
+        Annotated[tuple[Integer, ...], Meta(min_length=1, max_length=MOST_AXES)],
     ),
     Iterable[float]: Kind(
         f"a list of 1 to {MOST_NUMBERS:,} numbers",
-        lambda value: (
-            type(value) is list and 1 <= len(value) <= MOST_NUMBERS and all(map(KINDS[float].fits, value))
-        ),
+        Annotated[tuple[Float, ...], Several],
         lambda value, device: tuple(map(float, value)),
     ),
     Mapping[int, tuple[int, int]]: Kind(
         f"a list of 1 to {MOST_NUMBERS:,} columns, each with its number of codes and the size of its vectors",
+        Annotated[list[tuple[Integer, Integer, Integer]], Several],
         _tables,
-        lambda value, device: {column: (codes, size) for column, codes, size in value},
     ),
     Tensor: Kind(
         "the shape and dtype of a tensor",
-        _tensor,
-        lambda value, device: torch.ones(value["shape"], dtype=DTYPES[value["dtype"]], device=device),
+        Layout,
+        lambda layout, device: torch.ones(layout.shape, dtype=DTYPES[layout.dtype], device=device),
     ),
 }
 
@@ -137,8 +120,8 @@ class Argument:
             ValueError: it is of no kind that this argument may be.
         """
         for kind in self.kinds:
-            if kind.fits(value):
-                return kind.parse(value, device)
+            with suppress(ValueError, msgspec.ValidationError):
+                return kind.parse(msgspec.convert(value, kind.schema), device)
         raise ValueError(f"{' or '.join(kind.expected for kind in self.kinds)}, got {brief(value)}")
 
     def is_default(self, value: Any) -> bool:

@@ -19,6 +19,7 @@ from plaingrad.parameter import Buffer, Parameter
 from plaingrad.saving.build import build
 from plaingrad.saving.describe import describe, fields, first_names
 from plaingrad.saving.holder import Holder
+from plaingrad.saving.schema import Strict, decode
 from plaingrad.train.checkpoint import ENTRY, TensorFile, open_tensors, strict_json, write_tensors
 
 FORMAT = 1
@@ -35,6 +36,15 @@ DTYPES = {
     torch.float64: "F64",
     torch.int64: "I64",
 }
+
+
+class Document(Strict, frozen=True):
+    """The metadata of a model file."""
+
+    format: int
+    architecture: Any
+    facts: dict[str, Any]
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -133,7 +143,7 @@ def _loaded(file: TensorFile) -> ModelFile:
     document = _document(text)
     sums = _checksums(file)
     _expect_sum(sums, METADATA, hashlib.sha256(text.encode()).hexdigest())
-    module = build(document["architecture"], device="meta")
+    module = build(document.architecture, device="meta")
     held = fields(module)
     attached = [name for name in file.names if name.startswith(ATTACHMENT)]
     _expect_names(file.names, [*held, *attached, CHECKSUMS])
@@ -148,7 +158,7 @@ def _loaded(file: TensorFile) -> ModelFile:
         elif sums[name] != sums[first[name]]:
             raise ValueError(f"expected {name!r} to equal {first[name]!r}, which is the same parameter")
     attachments = {name.removeprefix(ATTACHMENT): _attachment(file, name, sums) for name in attached}
-    return ModelFile(module.eval(), document["facts"], attachments, document["versions"])
+    return ModelFile(module.eval(), document.facts, attachments, document.versions)
 
 
 def _text(file: TensorFile) -> str:
@@ -157,7 +167,7 @@ def _text(file: TensorFile) -> str:
     return file.metadata[ENTRY]
 
 
-def _document(text: str) -> dict[str, Any]:
+def _document(text: str) -> Document:
     try:
         document = strict_json(text)
     except ValueError as error:
@@ -171,16 +181,7 @@ def _document(text: str) -> dict[str, Any]:
         raise ValueError(f"expected format {FORMAT}, got {came}")
     if type(number) is not int or number != FORMAT:
         raise ValueError(f"expected format {FORMAT}, got {number!r:.40}")
-    wanted = {"format", "architecture", "facts", "versions"}
-    if document.keys() != wanted:
-        raise ValueError(f"expected metadata {', '.join(sorted(wanted))}; got {_listed(document)}")
-    for name in ("facts", "versions"):
-        if type(document[name]) is not dict:
-            raise ValueError(f"expected {name} by name, got a {type(document[name]).__name__}")
-    for name, version in document["versions"].items():
-        if type(version) is not str:
-            raise ValueError(f"expected the version of {name!r:.40} as a string, got {version!r:.40}")
-    return document
+    return decode(Document, document, "metadata")
 
 
 def _checksums(file: TensorFile) -> dict[str, str]:
@@ -192,8 +193,7 @@ def _checksums(file: TensorFile) -> dict[str, str]:
         sums = strict_json(_bytes(file.tensor(CHECKSUMS)))
     except ValueError as error:
         raise ValueError(f"altered since it was written: the checksums have {error}") from None
-    if type(sums) is not dict or not all(type(each) is str for each in sums.values()):
-        raise ValueError("expected checksums by name, got something else")
+    sums = decode(dict[str, str], sums, "checksums")
     _expect_names([*sums, CHECKSUMS], [*file.names, METADATA], "checksum")
     return sums
 
@@ -248,7 +248,3 @@ def _bytes(tensor: Tensor) -> bytes:
 def _checksum(tensor: Tensor) -> str:
     """Of the numbers as safetensors lays them out: one after another, the last axis first to move."""
     return hashlib.sha256(_bytes(tensor)).hexdigest()
-
-
-def _listed(names: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name!r:.40}" for name in sorted(names)[:10]) or "none"

@@ -1,60 +1,69 @@
-"""What plain data must be: expectations of the fields of an object, made of smaller ones."""
+"""Plain data from outside, checked against schemas before anything uses it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
 
-from plaingrad.saving.state import Fields, is_number
+import msgspec
+from msgspec import Meta, Struct
 
-Expect = Callable[[Fields, str], object]
-"""Refuses the field of this name if it is not as expected, with a ValueError."""
+from plaingrad.errors import InputError
+from plaingrad.saving.state import Fields
 
+LONG, LARGEST = 2**63 - 1, sys.float_info.max
+T = TypeVar("T")
 
-def object_of(**expected: Expect) -> Expect:
-    """An object with these fields, and perhaps others."""
-
-    def expect(fields: Fields, name: str) -> None:
-        inside = fields.inside(name)
-        for key, each in expected.items():
-            each(inside, key)
-
-    return expect
-
-
-def each_of(expect: Expect) -> Expect:
-    """An object of any fields, at least one, that are all alike."""
-
-    def expect_all(fields: Fields, name: str) -> None:
-        inside = fields.inside(name)
-        if not inside.data:
-            raise ValueError(f"{inside.place}: expected at least one field, got none")
-        for key in inside.data:
-            expect(inside, key)
-
-    return expect_all
+Count = Annotated[int, Meta(ge=0)]
+# Integers stay integers: msgspec converts one beyond all floats to -1.0 and fails later.
+Number = Annotated[int, Meta(ge=-LONG, le=LONG)] | Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
+Positive = Annotated[int, Meta(gt=0, le=LONG)] | Annotated[float, Meta(gt=0, le=LARGEST)]
 
 
-def number_or_null(fields: Fields, name: str) -> None:
-    if fields.value(name) is not None:
-        fields.number(name)
+class Strict(Struct, frozen=True, forbid_unknown_fields=True):
+    """An object that has these fields and no others."""
 
 
-def _epochs(fields: Fields, name: str) -> None:
-    inside = fields.inside(name)
-    lengths = {len(inside.items(key)) for key in inside.data}
-    for key, column in inside.data.items():
-        if not all(value is None or is_number(value) for value in column):
-            raise ValueError(f"{inside.place}: expected {key!r:.60} to be finite numbers or null")
-    if len(lengths) > 1:
-        raise ValueError(f"{inside.place}: expected as many values in each list, got {sorted(lengths)!r:.60}")
+class History(Struct, frozen=True):
+    """A `plaingrad.train.History`, with null for each number that is not finite."""
+
+    epochs: dict[str, list[Number | None]]
+    steps: Count
+    seconds: Number
+    engine: str
+    engine_reason: str
+    stopped: str
+
+    def __post_init__(self) -> None:
+        lengths = sorted({len(values) for values in self.epochs.values()})
+        if len(lengths) > 1:
+            raise ValueError(f"epochs: expected as many values in each list, got {lengths!r:.60}")
 
 
-HISTORY = object_of(
-    epochs=_epochs,
-    steps=Fields.count,
-    seconds=Fields.number,
-    engine=Fields.text,
-    engine_reason=Fields.text,
-    stopped=Fields.text,
-)
-"""A `plaingrad.train.History`."""
+def decode(schema: type[T], data: Any, place: str) -> T:
+    """An object of a schema from plain data.
+
+    Args:
+        schema: a type that msgspec knows.
+        data: as JSON has it.
+        place: what to call the data in errors.
+
+    Raises:
+        InputError: it does not fit; one line that names the field as a JSON path, what was expected and what came.
+    """
+    try:
+        return msgspec.convert(data, schema)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{place}: {error}") from None
+
+
+def HISTORY(fields: Fields, name: str) -> None:
+    """Refuse a field that is no `History`."""
+    decode(History, fields.value(name), f"{fields.place}: {name}")
+
+
+def expect_distinct(name: str, values: Sequence[str]) -> None:
+    """Refuse a field of strings in which one stands twice."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"{name}: expected distinct strings, got {values!r:.60}")

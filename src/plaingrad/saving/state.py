@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 from typing import Any
-
-import numpy as np
 
 
 class Fields:
@@ -64,13 +60,6 @@ class Fields:
             raise ValueError(f"{self.place}: expected {name!r} to be a finite number, got {value!r:.40}")
         return float(value)
 
-    def scale(self, name: str) -> float:
-        """A finite number above 0."""
-        value = self.number(name)
-        if value <= 0:
-            raise ValueError(f"{self.place}: expected {name!r} to be above 0, got {value}")
-        return value
-
     def items(self, name: str) -> list[Any]:
         """A list."""
         return self._of(name, list, "a list")
@@ -82,27 +71,11 @@ class Fields:
             raise ValueError(f"{self.place}: expected {name!r} to be distinct strings")
         return values
 
-    def matrix(self, name: str, columns: int) -> np.ndarray:
-        """A float32 matrix of that many columns, finite."""
-        text = self.text(name)
-        try:
-            values = np.frombuffer(base64.b64decode(text, validate=True), "<f4")
-        except (binascii.Error, ValueError) as error:
-            raise ValueError(f"{self.place}: {name!r} is not a matrix: {error}") from None
-        if not values.size or values.size % columns or not np.isfinite(values).all():
-            raise ValueError(f"{self.place}: expected {name!r} to be finite rows of {columns} numbers")
-        return values.reshape(-1, columns).astype(np.float32)
-
     def _of(self, name: str, kind: type, expected: str) -> Any:
         value = self.value(name)
         if not isinstance(value, kind):
             raise ValueError(f"{self.place}: expected {name!r} to be {expected}, got {type(value).__name__}")
         return value
-
-
-def matrix_text(values: np.ndarray) -> str:
-    """A float32 matrix as text."""
-    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode("ascii")
 
 
 def is_number(value: Any) -> bool:

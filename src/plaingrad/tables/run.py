@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterator
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import torch
 
@@ -61,7 +62,7 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Fac
         encoded = Encoded.of(parts, settings)
         del parts
         pa.default_memory_pool().release_unused()
-    columns = [asdict(choice) for choice in encoded.encoder.choices()]
+    columns = msgspec.to_builtins(encoded.encoder.choices())
     reporter.text(terminal.drawn(columns_grid(columns)), encoded.told())
     with filling(output) as folder:
         search = None

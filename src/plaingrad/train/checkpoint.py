@@ -146,17 +146,21 @@ def strict_json(text: str | bytes) -> Any:
     """Parse unambiguous JSON; bytes are UTF-8.
 
     Raises:
-        ValueError: it is no JSON, or has a key twice, a number that is not finite or not short, or very many
-            levels. The message continues "got something with ".
+        ValueError: it is no JSON, or has a key twice, a number that is not finite or not short, half of a
+            character, or very many levels. The message continues "got something with ".
     """
     try:
-        return json.loads(
+        data = json.loads(
             text if isinstance(text, str) else text.decode("utf-8"),
             object_pairs_hook=_without_repetition,
             parse_int=_short,
             parse_float=_finite,
             parse_constant=_finite,
         )
+        json.dumps(data, ensure_ascii=False).encode("utf-8")
+        return data
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the character {error.object[error.start]!r}, which is half of one") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"the byte 0x{error.object[error.start]:02x}, which is no UTF-8") from None
     except json.JSONDecodeError as error:

@@ -31,6 +31,10 @@ BAD: Table = {
         lambda: text(f'{{"format": 1{"0" * 5000}}}'),
         "got some with an integer of 5,001 digits, which is more than 4,300",
     ),
+    "half of a character": (
+        lambda: document(facts={"name": "\ud83d"}),
+        r"the character '\ud83d', which is half of one",
+    ),
     "metadata of 100,000 levels": (lambda: text("[" * 100_000), "too many levels"),
     "a newer format": (
         lambda: document(format=2, versions={"plaingrad": "9.0"}),
@@ -45,16 +49,19 @@ BAD: Table = {
     "a format that is a string": (lambda: document(format="1"), "expected format 1, got '1'"),
     "an unknown part": (
         lambda: document(code="import os"),
-        "expected metadata architecture, facts, format, versions; got 'architecture', 'code',",
+        "metadata: unknown field 'code'",
     ),
     "no architecture": (
         lambda: text('{"format": 1, "facts": {}, "versions": {}}'),
-        "expected metadata architecture, facts, format, versions; got 'facts', 'format', 'versions'",
+        "metadata: field 'architecture' is missing",
     ),
-    "facts that are a list": (lambda: document(facts=[1]), "expected facts by name, got a list"),
-    "versions that are a string": (lambda: document(versions="1"), "expected versions by name, got a str"),
+    "facts that are a list": (lambda: document(facts=[1]), "metadata: facts: expected an object, got a list"),
+    "versions that are a string": (
+        lambda: document(versions="1"),
+        "metadata: versions: expected an object, got '1'",
+    ),
     "a version that is a number": (
         lambda: document(versions={"torch": 2}),
-        "expected the version of 'torch'",
+        "metadata: versions.torch: expected a string, got 2",
     ),
 }

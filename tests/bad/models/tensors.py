@@ -65,10 +65,13 @@ BAD: Table = {
         lambda: Model(sums_text=b"\xff").content(),
         "altered since it was written: the checksums have the byte 0xff, which is no UTF-8",
     ),
-    "checksums that are a list": (lambda: Model(sums_text=b"[]").content(), "expected checksums by name"),
+    "checksums that are a list": (
+        lambda: Model(sums_text=b"[]").content(),
+        "checksums: expected an object, got a list",
+    ),
     "a checksum that is a number": (
         lambda: Model(sums={"0.bias": 5}).content(),
-        "expected checksums by name",
+        "checksums: 0.bias: expected a string, got 5",
     ),
     "a checksum left out": (lambda: Model(sums={"0.bias": None}).content(), "missing checksum '0.bias'"),
     "a checksum of nothing": (lambda: Model(sums={"1.bias": ""}).content(), "unexpected checksum '1.bias'"),

@@ -170,5 +170,5 @@ def test_altered_facts_are_refused(change: dict[str, object]) -> None:
     facts = Target.of(series(["a", "b"] * 2)).to_dict()
     with pytest.raises(ValueError, match=r"^target: "):
         Target.from_dict({**facts, **change})
-    with pytest.raises(ValueError, match=r"^target: expected an object, got list"):
+    with pytest.raises(ValueError, match=r"^target: expected an object, got a list"):
         Target.from_dict([])

@@ -121,8 +121,8 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "another kind": ({"kind": "tree"}, "expected a model that plaingrad train has made"),
     "no target": ({"target": None}, "target: "),
     "a link of numbers": ({"link": "exp"}, "expected a link for classification, got 'exp'"),
-    "a link that is none": ({"link": ["softmax"]}, "expected a link for classification"),
-    "classes that are none": ({"classes": "012"}, "expected classes among 3 labels"),
+    "a link that is none": ({"link": ["softmax"]}, "facts: link: expected a string, got a list"),
+    "classes that are none": ({"classes": "012"}, "facts: classes: expected a list, got '012'"),
     "a class too many": ({"classes": [0, 1, 3]}, "expected classes among 3 labels"),
     "a class twice": ({"classes": [0, 1, 1]}, "expected distinct classes"),
     "no class": ({"classes": []}, "expected distinct classes"),
@@ -130,9 +130,15 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         {"classes": [0, 1]},
         "expected a network with 2 outputs for a row, got shape (2, 3)",
     ),
-    "a weight of words": ({"class_weights": ["a"] * 3}, "expected a weight above 0 for each class"),
+    "a weight of words": (
+        {"class_weights": ["a"] * 3},
+        "facts: class_weights[0]: expected a finite number, got 'a'",
+    ),
     "a weight too few": ({"class_weights": [1.0, 2.0]}, "expected a weight above 0 for each class"),
-    "a weight of nothing": ({"class_weights": [1.0, 2.0, 0.0]}, "expected a weight above 0 for each class"),
+    "a weight of nothing": (
+        {"class_weights": [1.0, 2.0, 0.0]},
+        "facts: class_weights[2]: expected a finite number > 0.0, got 0.0",
+    ),
 }
 
 
@@ -154,22 +160,25 @@ def history(**changed: Any) -> dict[str, Any]:
 
 
 BAD_FACTS: dict[str, tuple[dict[str, Any], str]] = {
-    "a task that is a number": ({"task": 7}, "facts: expected 'task' to be a string, got int"),
+    "a task that is a number": ({"task": 7}, "facts: task: expected a string, got 7"),
     "another task": ({"task": "regression"}, "facts: task: expected 'classification', got 'regression'"),
-    "a judge that is a list": ({"judged_by": []}, "facts: expected 'judged_by' to be a string, got list"),
-    "rows that are a number": ({"rows": 150}, "facts: rows: expected an object, got int"),
-    "rows below 0": ({"rows": {"train": -1}}, "facts: rows: expected 'train' to be an integer of at least 0"),
+    "a judge that is a list": ({"judged_by": []}, "facts: judged_by: expected a string, got a list"),
+    "rows that are a number": ({"rows": 150}, "facts: rows: expected an object, got 150"),
+    "rows below 0": ({"rows": {"train": -1}}, "facts: rows.train: expected an integer >= 0, got -1"),
     "a network without sizes": ({"network": {}}, "facts: network: field 'architecture' is missing"),
-    "a network of words": ({"network": {"architecture": ["a"]}}, "'architecture' to be integers above 0"),
+    "a network of words": (
+        {"network": {"architecture": ["a"]}},
+        "facts: network.architecture[0]: expected an integer, got 'a'",
+    ),
     "no training": ({"training": {}}, "facts: training: field 'epochs' is missing"),
-    "training that is null": ({"training": None}, "facts: training: expected an object, got NoneType"),
+    "training that is null": ({"training": None}, "facts: training: expected an object, got null"),
     "a best epoch too late": (
         {"training": {**TRAINING, "best_epoch": 3}},
-        "facts: training: expected 'best_epoch' from 1 to 2, got 3",
+        "facts: training: best_epoch: expected 1 to 2, got 3",
     ),
     "a best epoch of words": (
         {"training": {**TRAINING, "best_epoch": "1"}},
-        "facts: training: expected 'best_epoch' to be an integer, got str",
+        "facts: training.best_epoch: expected an integer or null, got '1'",
     ),
     "more epochs than in the history": (
         {"training": {**TRAINING, "epochs": 3}, "history": history()},
@@ -179,18 +188,18 @@ BAD_FACTS: dict[str, tuple[dict[str, Any], str]] = {
         {"history": {"epochs": {"loss": [1.0]}}},
         "facts: history: field 'steps' is missing",
     ),
-    "a history that is a list": ({"history": [1.0]}, "facts: history: expected an object, got list"),
+    "a history that is a list": ({"history": [1.0]}, "facts: history: expected an object, got a list"),
     "a history of words": (
         {"history": history(epochs={"loss": ["a"]})},
-        "facts: history: epochs: expected 'loss' to be finite numbers or null",
+        "facts: history.epochs.loss[0]: expected a finite number or null, got 'a'",
     ),
     "a loss that no float can be": (
         {"history": history(epochs={"loss": [10**400]})},
-        "facts: history: epochs: expected 'loss' to be finite numbers or null",
+        "facts: history.epochs.loss[0]: expected a finite number, got 1000",
     ),
     "a history of a number": (
         {"history": history(epochs={"loss": 1.0})},
-        "facts: history: epochs: expected 'loss' to be a list, got float",
+        "facts: history.epochs.loss: expected a list, got 1.0",
     ),
     "a history with a gap": (
         {"history": history(epochs={"loss": [1.0, 0.5], "lr": [1.0]})},
@@ -199,19 +208,19 @@ BAD_FACTS: dict[str, tuple[dict[str, Any], str]] = {
     "no settings": ({"settings": {}}, "facts: settings: field 'loss' is missing"),
     "a quantile of all": (
         {"settings": {"loss": "quantile", "quantile": 1}},
-        "facts: settings: expected 'quantile' between 0 and 1, got 1.0",
+        "facts: settings: quantile: expected a number between 0 and 1, got 1",
     ),
-    "no score": ({"scores": {}}, "facts: scores: expected at least one field, got none"),
+    "no score": ({"scores": {}}, "facts: scores: expected an object of length >= 1, got an object"),
     "a score of words": (
         {"scores": {"accuracy": "good"}},
-        "facts: scores: expected 'accuracy' to be a finite number, got 'good'",
+        "facts: scores.accuracy: expected a finite number or null, got 'good'",
     ),
-    "columns that are a number": ({"columns": 7}, "facts: expected 'columns' to be a list, got int"),
-    "columns that are an object": ({"columns": {}}, "facts: expected 'columns' to be a list, got dict"),
-    "columns by name": ({"columns": ["a"]}, "facts: columns: expected an object, got str"),
+    "columns that are a number": ({"columns": 7}, "facts: columns: expected a list, got 7"),
+    "columns that are an object": ({"columns": {}}, "facts: columns: expected a list, got an object"),
+    "columns by name": ({"columns": ["a"]}, "facts: columns[0]: expected an object, got 'a'"),
     "a column of words": (
         {"columns": [{**COLUMN, "features": "1"}]},
-        "facts: columns: expected 'features' to be an integer, got str",
+        "facts: columns[0].features: expected an integer, got '1'",
     ),
     "other columns than the encoder's": (
         {"columns": [COLUMN]},

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from plaingrad.saving.state import Fields
+from plaingrad.saving.schema import Strict, expect_distinct
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.meaning import as_texts
 
@@ -34,8 +33,7 @@ def _positions(levels: list[str], texts: Column) -> np.ndarray:
     return np.append(places, -2)[texts.values]
 
 
-@dataclass(frozen=True)
-class CategoryEncoder:
+class CategoryEncoder(Strict, frozen=True):
     """A category: one feature a frequent level, one for all rare levels, one for missing values.
 
     The last two are there if the column had such values when it was fitted. A level that was not known then
@@ -51,6 +49,9 @@ class CategoryEncoder:
     levels: list[str]
     other: bool
     indicator: bool
+
+    def __post_init__(self) -> None:
+        expect_distinct("levels", self.levels)
 
     @classmethod
     def of(cls, column: Column, most: int) -> CategoryEncoder:
@@ -81,19 +82,8 @@ class CategoryEncoder:
         if self.indicator:
             out[positions == -2, -1] = 1
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
 
-    @classmethod
-    def from_dict(cls, fields: Fields) -> CategoryEncoder:
-        """From plain data."""
-        fields.expect_only("levels", "other", "indicator")
-        return cls(fields.texts("levels"), fields.truth("other"), fields.truth("indicator"))
-
-
-@dataclass(frozen=True)
-class CodeEncoder:
+class CodeEncoder(Strict, frozen=True):
     """A category as one integer for an embedding: 0 for a rare, an unknown or a missing level, or 1, 2, ...
 
     Attributes:
@@ -102,6 +92,9 @@ class CodeEncoder:
 
     kind: ClassVar[str] = "category"
     levels: list[str]
+
+    def __post_init__(self) -> None:
+        expect_distinct("levels", self.levels)
 
     @classmethod
     def of(cls, column: Column, most: int) -> CodeEncoder:
@@ -125,13 +118,3 @@ class CodeEncoder:
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the features of a column into ``out`` of shape ``(rows, features)``."""
         out[:, 0] = _positions(self.levels, as_texts(column)).clip(min=-1) + 1
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: Fields) -> CodeEncoder:
-        """From plain data."""
-        fields.expect_only("levels")
-        return cls(fields.texts("levels"))

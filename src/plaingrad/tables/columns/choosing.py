@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plaingrad.saving.schema import Strict
 from plaingrad.tables.columns.category import CategoryEncoder, CodeEncoder
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.date import DateEncoder
@@ -36,8 +36,7 @@ ROWS_PER_CODE = 2
 LIKE_AN_IDENTIFIER = re.compile(r"(?i:(.*[_ .-])?(id|idx|index|key|no|nr|row|#|unnamed.*))|.*[a-z]I[dD]")
 
 
-@dataclass(frozen=True)
-class LeftOut:
+class LeftOut(Strict, frozen=True, rename={"told": "left_out"}):
     """A column that is of no use.
 
     Attributes:

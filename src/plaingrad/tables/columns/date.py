@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
-from plaingrad.errors import InputError
-from plaingrad.saving.state import Fields
+from plaingrad.saving.schema import Number, Positive, Strict, expect_distinct
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.dateformat import FORMATS, ISO
 from plaingrad.tables.columns.meaning import as_dates
@@ -28,11 +27,11 @@ def _day(dates: pd.DatetimeIndex) -> np.ndarray:
     return (dates.hour.to_numpy() * 3600 + dates.minute.to_numpy() * 60 + dates.second.to_numpy()) / 86400
 
 
-CYCLES = {"year": _year, "week": _week, "day": _day}
+Cycle = Literal["year", "week", "day"]
+CYCLES: dict[Cycle, Callable[[pd.DatetimeIndex], np.ndarray]] = {"year": _year, "week": _week, "day": _day}
 
 
-@dataclass(frozen=True)
-class DateEncoder:
+class DateEncoder(Strict, frozen=True):
     """A date: seconds standardised, and sine and cosine of the place in the year, the week and the day.
 
     A missing date becomes 0 everywhere, which one more feature tells.
@@ -47,10 +46,15 @@ class DateEncoder:
 
     kind: ClassVar[str] = "date"
     format: str
-    mean: float
-    deviation: float
-    cycles: list[str]
+    mean: Number
+    deviation: Positive
+    cycles: list[Cycle]
     indicator: bool
+
+    def __post_init__(self) -> None:
+        expect_distinct("cycles", self.cycles)
+        if self.format not in (ISO, *FORMATS):
+            raise ValueError(f"format: unknown format {self.format!r:.60}")
 
     @classmethod
     def of(cls, column: Column, format: str) -> DateEncoder:
@@ -86,20 +90,6 @@ class DateEncoder:
         out[missing] = 0
         if self.indicator:
             out[:, -1] = missing
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: Fields) -> DateEncoder:
-        """From plain data."""
-        fields.expect_only("format", "mean", "deviation", "cycles", "indicator")
-        format, cycles = fields.text("format"), fields.texts("cycles")
-        if format not in (ISO, *FORMATS) or not set(cycles) <= set(CYCLES):
-            raise InputError(f"{fields.place}: unknown format {format!r} or cycles {cycles}")
-        mean, deviation = fields.number("mean"), fields.scale("deviation")
-        return cls(format, mean, deviation, cycles, fields.truth("indicator"))
 
 
 def _seconds(dates: np.ndarray) -> np.ndarray:

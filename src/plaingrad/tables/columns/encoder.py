@@ -5,30 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import narwhals as nw
 import numpy as np
 import pandas as pd
+from msgspec import Struct
 from narwhals.exceptions import NarwhalsError
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from plaingrad.errors import InputError
-from plaingrad.saving.state import Fields
+from plaingrad.saving.schema import Count, Strict, decode
 from plaingrad.tables.columns.choosing import ENCODERS, ColumnEncoder, LeftOut, chosen
 from plaingrad.tables.columns.column import Column, MisfitError
 from plaingrad.tables.columns.numberformat import NumberFormat
 from plaingrad.tables.errors import expect_names, listed
+from plaingrad.train.checkpoint import strict_json
 
 FORMAT = 1
 CHUNK = 1 << 16
+PLACE = "table encoder"
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What is done with a column.
 
     Attributes:
@@ -42,8 +44,8 @@ class Choice:
     name: str
     kind: str
     done: str
-    features: int
-    missing: int
+    features: Count
+    missing: Count
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
@@ -180,9 +182,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for name, encoder in self.encoders_.items():
             entry: dict[str, Any] = {"name": name, "missing": self.missing_[name]}
             if isinstance(encoder, LeftOut):
-                columns.append({**entry, "kind": encoder.kind, "left_out": encoder.told})
+                columns.append({**entry, **msgspec.to_builtins(encoder)})
             else:
-                columns.append({**entry, "encoder": kinds[type(encoder)], "state": encoder.to_dict()})
+                columns.append(
+                    {**entry, "encoder": kinds[type(encoder)], "state": msgspec.to_builtins(encoder)}
+                )
         state = {
             "format": FORMAT,
             "max_levels": self.max_levels,
@@ -201,34 +205,60 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             InputError: these are not such bytes, or of a newer format.
         """
         try:
-            state = Fields(json.loads(data.decode("utf-8")), "table encoder")
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"table encoder: expected JSON: {error}") from None
-        if state.count("format") != FORMAT:
-            raise InputError(f"table encoder: expected format {FORMAT}, got {state.count('format')}")
-        state.expect_only("format", "max_levels", "embedding", "columns")
-        found = cls(max_levels=state.count("max_levels"), embedding=state.truth("embedding"))
+            plain = strict_json(data)
+        except ValueError as error:
+            raise InputError(f"{PLACE}: expected JSON, got some with {error}") from None
+        version = decode(_Version, plain, PLACE).format
+        if version != FORMAT:
+            raise InputError(f"{PLACE}: expected format {FORMAT}, got {version}")
+        state = decode(_State, plain, PLACE)
+        found = cls(max_levels=state.max_levels, embedding=state.embedding)
         encoders: dict[str, ColumnEncoder | LeftOut] = {}
         missing: dict[str, int] = {}
-        for item in state.items("columns"):
-            fields = Fields(item, "table encoder: column")
-            name = fields.text("name")
-            if name in encoders:
-                raise InputError(f"table encoder: column {name!r} stands twice")
-            encoders[name], missing[name] = _restored(fields, name), fields.count("missing")
+        for index, item in enumerate(state.columns):
+            place = f"{PLACE}: column {item.get('name', index)!r:.60}"
+            entry = decode(_LeftOutColumn if "left_out" in item else _EncodedColumn, item, place)
+            if entry.name in encoders:
+                raise InputError(f"{place} stands twice")
+            encoders[entry.name], missing[entry.name] = entry.content, entry.missing
         found._set(encoders, missing)
         return found
 
 
-def _restored(fields: Fields, name: str) -> ColumnEncoder | LeftOut:
-    if "left_out" in fields.data:
-        fields.expect_only("name", "missing", "kind", "left_out")
-        return LeftOut(fields.text("kind"), fields.text("left_out"))
-    fields.expect_only("name", "missing", "encoder", "state")
-    kind = fields.text("encoder")
-    if kind not in ENCODERS:
-        raise InputError(f"table encoder: column {name!r}: unknown encoder {kind!r}")
-    return ENCODERS[kind].from_dict(Fields(fields.value("state"), f"table encoder: column {name!r}"))
+class _Version(Struct):
+    format: int
+
+
+class _State(Strict, frozen=True):
+    format: int
+    max_levels: Count
+    embedding: bool
+    columns: list[dict[str, Any]]
+
+
+class _LeftOutColumn(Strict, frozen=True):
+    name: str
+    missing: Count
+    kind: str
+    left_out: str
+
+    @property
+    def content(self) -> LeftOut:
+        return LeftOut(self.kind, self.left_out)
+
+
+class _EncodedColumn(Strict, frozen=True):
+    name: str
+    missing: Count
+    encoder: str
+    state: dict[str, Any]
+
+    @property
+    def content(self) -> ColumnEncoder:
+        place = f"{PLACE}: column {self.name!r:.60}"
+        if self.encoder not in ENCODERS:
+            raise InputError(f"{place}: unknown encoder {self.encoder!r:.60}")
+        return decode(ENCODERS[self.encoder], self.state, place)
 
 
 @contextmanager

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plaingrad.errors import InputError
-from plaingrad.saving.state import Fields
+from plaingrad.saving.schema import Strict
 from plaingrad.tables.reading.missing import without_words
 
 GROUPS = {"": "", ",": ",", ".": ".", " ": " \u00a0\u2009\u202f", "'": "'’"}
@@ -19,8 +17,7 @@ UNITS = r"[%\p{Sc}]"
 FIRST_LOOK = 1000
 
 
-@dataclass(frozen=True)
-class NumberFormat:
+class NumberFormat(Strict, frozen=True):
     """How text writes numbers.
 
     Attributes:
@@ -33,6 +30,17 @@ class NumberFormat:
     group: str = ""
     decimal: str = "."
     unit: str = ""
+
+    def __post_init__(self) -> None:
+        known = self.unit in ("", "%") or (len(self.unit) == 1 and unicodedata.category(self.unit) == "Sc")
+        if (
+            self.group not in GROUPS
+            or self.decimal not in DECIMALS
+            or self.group == self.decimal
+            or not known
+        ):
+            got = f"group {self.group!r:.9}, decimal {self.decimal!r:.9}, unit {self.unit!r:.9}"
+            raise ValueError(f"unknown format of numbers: {got}")
 
     @property
     def pattern(self) -> str:
@@ -78,25 +86,6 @@ class NumberFormat:
                 values[left] = other.strictly(texts.filter(pa.array(left)))
         return values
 
-    def to_dict(self) -> dict[str, str]:
-        """As plain data."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: Fields) -> NumberFormat:
-        """From plain data.
-
-        Raises:
-            InputError: a field is missing, unknown or of another kind.
-        """
-        fields.expect_only("group", "decimal", "unit")
-        group, decimal, unit = (fields.text(name) for name in ("group", "decimal", "unit"))
-        known = unit in ("", "%") or (len(unit) == 1 and unicodedata.category(unit) == "Sc")
-        if group not in GROUPS or decimal not in DECIMALS or group == decimal or not known:
-            told = f"group {group!r:.9}, decimal {decimal!r:.9}, unit {unit!r:.9}"
-            raise InputError(f"{fields.place}: unknown format of numbers: {told}")
-        return cls(group, decimal, unit)
-
 
 PLAIN = NumberFormat()
 COMMAS = ",", "."
@@ -125,7 +114,7 @@ def number_format(texts: pa.Array | pa.ChunkedArray) -> NumberFormat | None:
     first, numbers = found[0]
     if any((other != numbers).any() for _, other in found[1:]) or not np.isfinite(numbers).all():
         return None
-    return first
+    return PLAIN if first == PLAIN else first
 
 
 def _fitting(values: pa.Array) -> list[tuple[NumberFormat, np.ndarray]]:

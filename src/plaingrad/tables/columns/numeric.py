@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from plaingrad.data.scale import Scale
-from plaingrad.saving.state import Fields
+from plaingrad.saving.schema import Number, Positive, Strict
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.meaning import as_numbers, as_truth_values
 from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat
@@ -37,8 +37,7 @@ class Standard:
             return np.clip((values - self.mean) / self.deviation, -LARGEST, LARGEST)
 
 
-@dataclass(frozen=True)
-class NumberEncoder:
+class NumberEncoder(Strict, frozen=True, omit_defaults=True):
     """A number: standardised, the median where it is missing, which a second feature tells.
 
     Attributes:
@@ -51,9 +50,9 @@ class NumberEncoder:
     """
 
     kind: ClassVar[str] = "number"
-    mean: float
-    deviation: float
-    median: float
+    mean: Number
+    deviation: Positive
+    median: Number
     varies: bool
     indicator: bool
     format: NumberFormat = PLAIN
@@ -91,26 +90,6 @@ class NumberEncoder:
         if self.indicator:
             out[:, -1] = missing
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data; the format is left out where numbers are as programs write them."""
-        fields = asdict(self)
-        if self.format == PLAIN:
-            del fields["format"]
-        return fields
-
-    @classmethod
-    def from_dict(cls, fields: Fields) -> NumberEncoder:
-        """From plain data."""
-        fields.expect_only("mean", "deviation", "median", "varies", "indicator", "format")
-        return cls(
-            fields.number("mean"),
-            fields.scale("deviation"),
-            fields.number("median"),
-            fields.truth("varies"),
-            fields.truth("indicator"),
-            NumberFormat.from_dict(fields.inside("format")) if "format" in fields.data else PLAIN,
-        )
-
 
 def _median(values: np.ndarray) -> float:
     middle = np.partition(values, [(len(values) - 1) // 2, len(values) // 2])
@@ -118,8 +97,7 @@ def _median(values: np.ndarray) -> float:
     return float(low / 2 + high / 2) if low != high else float(low)  # a sum of huge numbers would overflow
 
 
-@dataclass(frozen=True)
-class BooleanEncoder:
+class BooleanEncoder(Strict, frozen=True):
     """True as 1, false as -1; 0 where it is missing, which a second feature tells.
 
     Attributes:
@@ -156,13 +134,3 @@ class BooleanEncoder:
             out[:, 0] = np.where(missing, 0, 2 * values - 1)
         if self.indicator:
             out[:, -1] = missing
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: Fields) -> BooleanEncoder:
-        """From plain data."""
-        fields.expect_only("varies", "indicator")
-        return cls(fields.truth("varies"), fields.truth("indicator"))

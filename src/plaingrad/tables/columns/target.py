@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import msgspec
 import narwhals as nw
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from plaingrad.errors import InputError, error_fields
-from plaingrad.saving.state import Fields
+from plaingrad.saving.schema import Count, Number, Positive, Strict, decode
 from plaingrad.tables.columns.column import Column, MisfitError, text_of
 from plaingrad.tables.columns.dateformat import date_format
 from plaingrad.tables.columns.meaning import as_numbers, as_texts, as_truth_values, written
@@ -27,8 +27,7 @@ ROWS_PER_INTEGER_CLASS = 5
 SMALLEST, LARGEST = 1e-100, 1e100
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Strict, frozen=True, omit_defaults=True):
     """What is to be predicted.
 
     Attributes:
@@ -47,10 +46,21 @@ class Target:
     task: Task
     reason: str
     labels: list[Label]
-    mean: float
-    deviation: float
-    missing: int
+    mean: Number
+    deviation: Positive
+    missing: Count
     format: NumberFormat = PLAIN
+
+    def __post_init__(self) -> None:
+        kinds = {type(label) for label in self.labels}
+        if (self.task == "classification") != (len(self.labels) > 1):
+            raise ValueError(f"expected a task with its classes, got {self.task!r} with {len(self.labels)}")
+        if not kinds <= {bool} and not kinds <= {str} and not kinds <= {int, float}:
+            raise ValueError("labels: expected all strings, all truth values or all numbers, got several")
+        if not all(isinstance(label, str) or abs(label) < np.inf for label in self.labels):
+            raise ValueError("labels: expected finite numbers, got others")
+        if len({text_of(label) for label in self.labels}) < len(self.labels):
+            raise ValueError("labels: expected distinct ones, got some twice")
 
     @classmethod
     def of(cls, values: Any, name: str | None = None, task: Task | None = None) -> Target:
@@ -150,9 +160,7 @@ class Target:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data; the format is left out where numbers are as programs write them."""
-        fields = asdict(self)
-        if self.format == PLAIN:
-            del fields["format"]
+        fields: dict[str, Any] = msgspec.to_builtins(self)
         return fields
 
     @classmethod
@@ -162,28 +170,7 @@ class Target:
         Raises:
             InputError: a field is missing, unknown or of the wrong type.
         """
-        fields = Fields(data, "target")
-        fields.expect_only(*cls.__dataclass_fields__)
-        task, labels = fields.text("task"), fields.items("labels")
-        kinds = {type(label) for label in labels}
-        if task not in ("classification", "regression") or (task == "classification") != (len(labels) > 1):
-            raise InputError(f"target: expected a task with its classes, got {task!r} with {len(labels)}")
-        if not kinds <= {bool} and not kinds <= {str} and not kinds <= {int, float}:
-            raise InputError("target: expected labels to be all strings, all truth values or all numbers")
-        if not all(isinstance(label, str) or abs(label) < np.inf for label in labels):
-            raise InputError("target: expected finite labels")
-        if len({text_of(label) for label in labels}) < len(labels):
-            raise InputError("target: expected distinct labels")
-        return cls(
-            fields.text("name"),
-            task,  # type: ignore[arg-type]
-            fields.text("reason"),
-            labels,
-            fields.number("mean"),
-            fields.scale("deviation"),
-            fields.count("missing"),
-            NumberFormat.from_dict(fields.inside("format")) if "format" in fields.data else PLAIN,
-        )
+        return decode(cls, data, "target")
 
 
 def _name(values: Any) -> str:

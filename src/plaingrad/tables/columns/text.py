@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Meta
 from scipy.sparse import csr_matrix
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
-from plaingrad.errors import InputError
-from plaingrad.saving.state import Fields, matrix_text
+from plaingrad.saving.schema import Strict
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.meaning import as_texts
 
 BUCKETS = 4096
+ROW = 4 * BUCKETS  # bytes
 COMPONENTS = 20
 MOST_FITTED = 20_000
 
 
-@dataclass(frozen=True, eq=False)
-class TextEncoder:
+class TextEncoder(Strict, frozen=True):
     """Text by the groups of three and four letters in it, weighted by how rare they are (tf-idf), condensed.
 
     Similar texts become similar features. A missing text becomes 0 everywhere.
 
     Attributes:
-        weights: float32 ``(1, buckets)``, the logarithm of how rare the groups in each bucket are.
-        components: float32 ``(features, buckets)``, the directions in which the texts differ most, such that
-            the features have a variance of 1 on average.
+        weights: float32 ``(buckets,)`` as little-endian bytes, the logarithm of how rare the groups in each
+            bucket are.
+        components: float32 ``(features, buckets)``, such bytes as well, the directions in which the texts
+            differ most, such that the features have a variance of 1 on average.
         indicator: whether there is a feature for missing values.
     """
 
     kind: ClassVar[str] = "text"
-    weights: np.ndarray
-    components: np.ndarray
+    weights: Annotated[bytes, Meta(min_length=ROW, max_length=ROW)]
+    components: Annotated[bytes, Meta(min_length=ROW)]
     indicator: bool
+
+    def __post_init__(self) -> None:
+        for name in ("weights", "components"):
+            data = getattr(self, name)
+            if len(data) % ROW or not np.isfinite(_rows(data)).all():
+                raise ValueError(f"{name}: expected finite rows of {BUCKETS:,} numbers, got others")
 
     @classmethod
     def of(cls, column: Column) -> TextEncoder:
@@ -54,44 +60,42 @@ class TextEncoder:
         features = condensing.fit_transform(weighted)
         deviation = np.sqrt(features.var(0).mean())
         components = (condensing.components_ / (deviation or 1)).astype(np.float32)
-        return cls(weights[None], components, bool(texts.missing().any()))
+        return cls(_bytes(weights), _bytes(components), bool(texts.missing().any()))
+
+    @property
+    def count(self) -> int:
+        """The number of features without that for missing values."""
+        return len(self.components) // ROW
 
     @property
     def told(self) -> str:
         """What is done, in words."""
         indicator = ", one for missing ones" if self.indicator else ""
-        return f"groups of letters condensed to {len(self.components)} features{indicator}"
+        return f"groups of letters condensed to {self.count} features{indicator}"
 
     def suffixes(self) -> list[str]:
         """What the features are named after the column's name."""
-        return [f"_{i}" for i in range(len(self.components))] + ["_(missing)"] * self.indicator
+        return [f"_{i}" for i in range(self.count)] + ["_(missing)"] * self.indicator
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the features of a column into ``out`` of shape ``(rows, features)``."""
         texts = as_texts(column)
-        features = np.zeros((len(texts.levels) + 1, len(self.components)), np.float32)
+        features = np.zeros((len(texts.levels) + 1, self.count), np.float32)
         if len(texts.levels):
-            features[:-1] = _weighted(_counts(texts.levels), self.weights[0]) @ self.components.T
-        out[:, : len(self.components)] = features[texts.values]
+            weighted = _weighted(_counts(texts.levels), _rows(self.weights)[0])
+            features[:-1] = weighted @ _rows(self.components).T
+        out[:, : self.count] = features[texts.values]
         if self.indicator:
             out[:, -1] = texts.missing()
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
-        return {
-            "weights": matrix_text(self.weights),
-            "components": matrix_text(self.components),
-            "indicator": self.indicator,
-        }
 
-    @classmethod
-    def from_dict(cls, fields: Fields) -> TextEncoder:
-        """From plain data."""
-        fields.expect_only("weights", "components", "indicator")
-        weights = fields.matrix("weights", BUCKETS)
-        if len(weights) != 1:
-            raise InputError(f"{fields.place}: expected {BUCKETS} weights, got {weights.size}")
-        return cls(weights, fields.matrix("components", BUCKETS), fields.truth("indicator"))
+def _bytes(values: np.ndarray) -> bytes:
+    return np.ascontiguousarray(values, "<f4").tobytes()
+
+
+def _rows(data: bytes) -> np.ndarray:
+    """float32 ``(rows, buckets)``."""
+    return np.frombuffer(data, "<f4").astype(np.float32).reshape(-1, BUCKETS)
 
 
 def _counts(levels: pa.Array) -> csr_matrix:

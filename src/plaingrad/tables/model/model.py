@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import narwhals as nw
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from plaingrad.estimators.saved import holds_estimator
 from plaingrad.module import Module
 from plaingrad.nn import ColumnEmbedding, Parallel
 from plaingrad.tables import TableEncoder, Target
-from plaingrad.tables.model.facts import expect_facts
+from plaingrad.tables.model.metadata import Metadata
 
 KIND = "table"
 STRUCTURE = ("kind", "target", "link", "classes", "class_weights")  # facts of which the model is made
@@ -43,7 +44,7 @@ class TableModel:
         classes: the places in ``target.labels`` of the classes that the networks know; empty for numbers.
         weights: of these classes in training; None if they counted alike.
         facts: what else is to be known, as JSON has it. What `plaingrad train` writes (settings, history,
-            scores, numbers of rows) has names of its own, see `plaingrad.tables.model.facts`.
+            scores, numbers of rows) has names of its own, see `plaingrad.tables.model.metadata`.
     """
 
     members: Sequence[Module]
@@ -191,9 +192,9 @@ class TableModel:
             "link": self.link,
             "classes": self.classes.tolist(),
             "class_weights": None if self.weights is None else self.weights.tolist(),
-            "columns": [asdict(choice) for choice in self.encoder.choices()],
+            "columns": msgspec.to_builtins(self.encoder.choices()),
         }
-        expect_facts(facts, self.target, self.encoder)
+        Metadata.of(facts).expect_columns(self.encoder)
         module = self.members[0] if len(self.members) == 1 else Parallel(*self.members)
         interop.save(module, path, facts, {ENCODER: self.encoder.to_bytes()})
 
@@ -219,31 +220,16 @@ class TableModel:
             if holds_estimator(file):
                 got = f"an {file.facts.get('estimator')!s:.40}, which is for Python (its class method load)"
             raise InputError(f"expected a model that plaingrad train has made, got {got}")
-        target, encoder = (
-            Target.from_dict(facts.get("target")),
-            TableEncoder.from_bytes(file.attachments[ENCODER]),
-        )
-        link: Any = facts.get("link")
-        classes: Any = facts.get("classes")
-        weights: Any = facts.get("class_weights")
+        encoder = TableEncoder.from_bytes(file.attachments[ENCODER])
+        known = Metadata.of(facts)
         members = list(file.module) if isinstance(file.module, Parallel) else [file.module]
-        if link not in (("softmax", "logistic") if target.labels else ("identity", "exp")):
-            raise InputError(f"expected a link for {target.task}, got {link!r:.40}")
-        if not _are(classes, int) or not all(0 <= each < len(target.labels) for each in classes):
-            raise InputError(f"expected classes among {len(target.labels)} labels, got {classes!r:.40}")
-        if bool(classes) != bool(target.labels) or len(set(classes)) < len(classes) or len(classes) == 1:
-            raise InputError(f"expected distinct classes for {target.task}, got {classes!r:.40}")
-        if weights is not None and not (
-            _are(weights, float) and len(weights) == len(classes) and min(weights) > 0
-        ):
-            raise InputError(f"expected a weight above 0 for each class, got {weights!r:.40}")
-        width = len(classes) if link == "softmax" else 1
+        width = len(known.classes) if known.link == "softmax" else 1
         expect_outputs(members, len(encoder.names_), width, "the encoder's ")
         _expect_codes(members, encoder)
-        expect_facts(facts, target, encoder)
-        weights = None if weights is None else np.array(weights)
-        rest = {**facts, "versions": file.versions}
-        return cls(members, encoder, target, link, np.array(classes, np.int64), weights, rest)
+        known.expect_columns(encoder)
+        weights = None if known.class_weights is None else np.array(known.class_weights, np.float64)
+        classes, rest = np.array(known.classes, np.int64), {**facts, "versions": file.versions}
+        return cls(members, encoder, known.target, known.link, classes, weights, rest)
 
 
 def _like(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:
@@ -281,7 +267,3 @@ def _expect_codes(members: Sequence[Module], encoder: TableEncoder) -> None:
                 raise InputError(
                     f"expected an embedding of the encoder's codes {encoder.cardinalities_}, got {sizes}"
                 )
-
-
-def _are(values: Any, kind: type) -> bool:
-    return type(values) is list and all(type(value) is kind for value in values)

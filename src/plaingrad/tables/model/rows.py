@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -209,4 +210,4 @@ def _as_rate(target: Target, values: pd.Series) -> Target:
     least = float(np.nanmin(as_numbers(Column.of(values), target.format)))
     if least < 0:
         raise InputError(f"the loss poisson needs a target of at least 0, got {least:.6g} in {target.name!r}")
-    return replace(target, mean=0.0, deviation=target.mean)
+    return msgspec.structs.replace(target, mean=0.0, deviation=target.mean)
