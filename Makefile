@@ -6,6 +6,8 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 
 .PHONY: help demo test quick floors sanitize fuzz mutants lint docs bench size clean
 
+KERNELS := $(wildcard src/plaingrad/native/kernels/*/*.hpp)
+
 QUICK := $(addprefix tests/,contract conformance nn optim data saving tables/columns test_module.py test_parameter.py \
          test_init.py test_purity.py test_house.py inspect/test_gradients.py)
 
@@ -38,7 +40,7 @@ mutants: $(VENV)/.test   ## plant faults, one at a time, and print those that no
 	@PYTHONPATH=tests $(BIN)/python -m mutants $(foreach option,JOBS REPEAT ONLY,$(call asked,$(option)))
 
 lint: $(VENV)/.lint   ## style, import contracts, types
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/clang-format --dry-run --Werror $(KERNELS) && $(BIN)/lint-imports && $(BIN)/mypy
 
 docs: $(VENV)/.docs   ## build the documentation, executing every block, into docs/_build/html
 	@$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

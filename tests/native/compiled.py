@@ -11,12 +11,12 @@ import plaingrad.native as native
 
 KERNELS = Path(native.__file__).parent / "kernels"
 FLAGS = (
-    "-std=c++17 -O2 -march=native -fPIC -shared -fno-math-errno -fno-trapping-math -ffp-contract=fast -Wall"
+    "-std=c++20 -O2 -march=native -fPIC -shared -fno-math-errno -fno-trapping-math -ffp-contract=fast -Wall"
 )
 TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 LOOP = """
 extern "C" void {name}_{type}(const {type}** x, {type}* y, int count) {{
-    for (int i = 0; i < count; i += lanes<{type}>) store(y + i, {call}({arguments}));
+    for (int i = 0; i < count; i += Lanes<{type}>) Store({call}({arguments}), y + i);
 }}"""
 
 
@@ -34,8 +34,8 @@ class Functions:
         loops = [
             LOOP.format(name=name, type=t, call=call, arguments=arguments)
             for functions, arguments in (
-                (calls, "load(x[0] + i)"),
-                (pairs or {}, "load(x[0] + i), load(x[1] + i)"),
+                (calls, "Load(x[0] + i)"),
+                (pairs or {}, "Load(x[0] + i), Load(x[1] + i)"),
             )
             for name, call in functions.items()
             for t in TYPES.values()

@@ -7,7 +7,7 @@ import torch
 from native.compiled import Functions
 from plaingrad import nn
 from plaingrad.module import Module
-from plaingrad.native.activations import CONSTANTS, Spelled, spell
+from plaingrad.native.activations import CONSTANTS, CppActivation, cpp_activation
 
 inf = math.inf
 MODULES = [
@@ -61,11 +61,11 @@ def constant(value: float) -> str:
 def functions(tmp_path_factory: pytest.TempPathFactory) -> Functions:
     calls, pairs, definitions = {}, {}, []
     for i, module in enumerate(MODULES):
-        spelled = spell(module)
-        assert spelled is not None
-        fields = [f"static constexpr double {k} = {constant(v)};" for k, v in spelled.constants.items()]
+        cpp = cpp_activation(module)
+        assert cpp is not None
+        fields = [f"static constexpr double {k} = {constant(v)};" for k, v in cpp.constants.items()]
         definitions.append(f"struct C{i} {{ {' '.join(fields)} }};")
-        definitions.append(f"using A{i} = {spelled.name}{f'<C{i}>' if fields else ''};")
+        definitions.append(f"using A{i} = {cpp.name}{f'<C{i}>' if fields else ''};")
         saved = f"[](auto x) {{ if constexpr (A{i}::from_output) return A{i}::value(x); else return x; }}"
         calls[f"value{i}"] = f"A{i}::value"
         pairs[f"backward{i}"] = f"[](auto x, auto dy) {{ return A{i}::backward({saved}(x), dy); }}"
@@ -137,12 +137,16 @@ def test_every_known_activation_is_among_the_modules() -> None:
 
 
 def test_spells_constants_by_the_layer_s_names() -> None:
-    assert spell(nn.GELU(approximate="tanh")) == Spelled("GELUTanh")
-    assert spell(nn.Hardtanh(-2.0, 3.0)) == Spelled("Hardtanh", {"min_val": -2.0, "max_val": 3.0})
+    assert cpp_activation(nn.GELU(approximate="tanh")) == CppActivation("GELUTanh")
+    assert cpp_activation(nn.Hardtanh(-2.0, 3.0)) == CppActivation(
+        "Hardtanh", {"min_val": -2.0, "max_val": 3.0}
+    )
 
 
 def test_spells_nothing_else() -> None:
     class Mine(nn.ReLU):
         pass
 
-    assert [spell(module) for module in (Mine(), nn.PReLU(), nn.RReLU(), nn.Linear(1, 1))] == [None] * 4
+    assert [cpp_activation(module) for module in (Mine(), nn.PReLU(), nn.RReLU(), nn.Linear(1, 1))] == [
+        None
+    ] * 4

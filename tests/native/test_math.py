@@ -38,7 +38,8 @@ SPECIAL = [
 
 @pytest.fixture(scope="module")
 def functions(tmp_path_factory: pytest.TempPathFactory) -> Functions:
-    calls = {name: f"plaingrad::{name}" for name in (*REFERENCES, "sign")}
+    highway = {"sqrt": "Sqrt", "abs": "Abs"}
+    calls = {name: f"plaingrad::{highway.get(name, name)}" for name in (*REFERENCES, "sign")}
     return Functions(calls, tmp_path_factory.mktemp("math"), "base/math.hpp")
 
 

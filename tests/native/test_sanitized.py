@@ -16,7 +16,7 @@ loaded = library('''// an overflow
 using namespace plaingrad;
 struct Two { Matrix<float, 2, 17> a, b; };
 extern "C" unsigned long size() { return sizeof(Two); }
-extern "C" void write(void* memory, int row) { store(in<Two>(memory).a.row(row), zero<float>()); }
+extern "C" void write(void* memory, int row) { Store(Zero<float>(), object_at<Two>(memory).a.row(row)); }
 ''')
 memory, address = workspace(loaded.size())
 for row in (0, 1, 2):

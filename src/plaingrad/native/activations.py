@@ -9,7 +9,7 @@ from plaingrad.module import Module
 
 
 @dataclass(frozen=True)
-class Spelled:
+class CppActivation:
     """An activation as the generated source names it.
 
     Attributes:
@@ -47,11 +47,11 @@ CONSTANTS: dict[type[Module], tuple[str, ...]] = {
 }
 
 
-def spell(module: Module) -> Spelled | None:
-    """What ``module`` is called in C++; None if its exact type is no activation that the kernels know."""
+def cpp_activation(module: Module) -> CppActivation | None:
+    """The C++ type of an activation; None if the kernels do not know the module's exact type as one."""
     kind = type(module)
     if kind not in CONSTANTS:
         return None
     approximate = isinstance(module, nn.GELU) and module.approximate == "tanh"
     name = "GELUTanh" if approximate else kind.__name__
-    return Spelled(name, {field: float(getattr(module, field)) for field in CONSTANTS[kind]})
+    return CppActivation(name, {field: float(getattr(module, field)) for field in CONSTANTS[kind]})

@@ -1,4 +1,4 @@
-"""What a compiled program is called with: the C++ struct ``Call``, field by field."""
+"""The arguments of a compiled program: the C++ struct ``Call``, field by field."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POINTER, WHOLE, REAL = ctypes.c_void_p, ctypes.c_long, ctypes.c_double
 
 
 class Call(ctypes.Structure):
-    """See ``kernels/run/trainer.hpp``."""
+    """The arguments of a call; see ``kernels/run/trainer.hpp``, with the same layout."""
 
     _fields_ = [
         ("inputs", POINTER),
@@ -26,19 +26,26 @@ class Call(ctypes.Structure):
         ("tensors", POINTER),
         ("numbers", POINTER),
         ("options", POINTER),
-        ("options_apart", WHOLE),
+        ("options_stride", WHOLE),
         ("taken", POINTER),
         ("rates", POINTER),
-        ("rates_apart", WHOLE),
+        ("rates_stride", WHOLE),
         ("clip_norm", REAL),
         ("keys", POINTER),
         ("draws", POINTER),
         ("losses", POINTER),
         ("penalties", POINTER),
-        ("counted", POINTER),
+        ("counted_samples", POINTER),
         ("outputs", POINTER),
         ("updates", WHOLE),
     ]
+
+
+def layout_checks() -> str:
+    """C++ assertions that the compiler lays out ``Call`` as ctypes does."""
+    offsets = {name: getattr(Call, name).offset for name, *_ in Call._fields_}
+    lines = [f"static_assert(__builtin_offsetof(Call, {name}) == {at});" for name, at in offsets.items()]
+    return "\n".join([f"static_assert(sizeof(Call) == {ctypes.sizeof(Call)});", *lines])
 
 
 class Array:

@@ -1,4 +1,4 @@
-"""How long a run of training takes eagerly, and how long its network takes to be compiled, by their sizes.
+"""Estimates, from sizes alone, of the time to train eagerly and of the time to compile.
 
 The models are sums of a few terms, whose constants ``python -m benchmarks.fit_cost`` measures and prints.
 They are meant to be right within a factor of two on the machine that they were measured on, and are the same
@@ -24,7 +24,7 @@ LEAST_ROWS = 8  # of a batch that are worth a thread
 
 @dataclass(frozen=True)
 class Work:
-    """What one step has to do, counted.
+    """The counted work of a step.
 
     Attributes:
         calls: modules called, forward and backward.
@@ -56,7 +56,7 @@ COMPILE, COMPILE_LAYER = 0.57, 0.06  # seconds
 
 
 def work(task: Task) -> Work:
-    """What a step of this task has to do."""
+    """The work of a step of this task."""
     inputs = task.data.inputs
     calls, products, activations = _forward(task.model, math.prod(inputs.shape[1:]), inputs.element_size())
     rows, parameters = task.batch_size, task.model.num_parameters()
@@ -80,7 +80,7 @@ def _forward(model: Module, width: int, size: int) -> tuple[int, float, int]:
 
 
 def remembered(task: Task) -> int:
-    """How many numbers the optimizer remembers for each parameter, roughly."""
+    """The number of values that the optimizer remembers for each parameter, roughly."""
     group = task.optimizer.param_groups[0]
     return 2 if "betas" in group else int(bool(group.get("momentum"))) if "momentum" in group else 1
 
@@ -97,7 +97,7 @@ def eager_step(work: Work, threads: int = 1) -> float:
 
 
 def threads_for(task: Task) -> int:
-    """Over how many threads each batch is split: as many as torch has, if each gets some of its rows.
+    """The number of threads that each batch is split over: torch's, if each gets some of the rows.
 
     `plaingrad.fit` lets torch have what the size of the network is worth. One alone where a layer normalises
     over the whole batch, or has a table of which a batch changes a few rows.
@@ -114,7 +114,7 @@ def compiling(layers: int) -> float:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a whole call would take.
+    """The estimated time of a whole call.
 
     Attributes:
         eager: seconds for all steps, eagerly.
@@ -140,14 +140,14 @@ def duration(seconds: float) -> str:
 
 
 def estimate(task: Task, epochs: int) -> Estimate:
-    """What this task would take over so many epochs."""
+    """The estimated time of this task over so many epochs."""
     todo = work(task)
     steps = epochs * -(-len(task.data) // task.batch_size)
     return Estimate(steps * eager_step(todo, torch.get_num_threads()), compiling(todo.calls - 1))
 
 
 def estimate_predictions(model: Module, rows: Tensor, rows_at_once: int) -> Estimate:
-    """What a forward pass of these rows would take, some at once: a third of a step of training."""
+    """The estimated time of a forward pass of these rows, some at once: a third of a step of training."""
     calls, products, activations = _forward(model, math.prod(rows.shape[1:]), rows.element_size())
     passes = -(-len(rows) // rows_at_once)
     step = eager_step(Work(calls, 3 * rows_at_once * products, rows_at_once * activations, 0.0))

@@ -101,14 +101,14 @@ class NativeEngine:
             samples=len(self.inputs),
             numbers=self.numbers.address,
             options=options.ctypes.data,
-            options_apart=apart(options),
+            options_stride=row_stride(options),
             rates=rates.ctypes.data,
-            rates_apart=apart(rates),
+            rates_stride=row_stride(rates),
             clip_norm=optimizer.clip_norm or 0.0,
             keys=self.keys.address,
             losses=losses.ctypes.data,
             penalties=penalties.ctypes.data,
-            counted=counted.ctypes.data,
+            counted_samples=counted.ctypes.data,
         )
         done, goal = 0, count * self.steps
         while done < goal:
@@ -145,7 +145,7 @@ class NativeEngine:
         return outputs
 
     def _changed(self) -> bool:
-        """Whether the optimizer's options or the frozen parameters are not those of the program."""
+        """True unless the optimizer's options or the frozen parameters are those of the program."""
         try:
             options = lower_rule(self.task.optimizer)[1], self.task.optimizer.clip_norm is not None
         except NotLoweredError:
@@ -211,7 +211,7 @@ class NativeEngine:
         return rates, options
 
     def _segments(self) -> list[list[Segment]]:
-        """What the program updates of each group, in the optimizer's segments."""
+        """The parameters of each group that the program updates, in the optimizer's segments."""
         return self.task.optimizer.select(lambda params: [parameter in self.learned for parameter in params])
 
     def _taken(self) -> list[int]:
@@ -288,13 +288,13 @@ def described(value: Any) -> Any:
     return value if isinstance(value, (bool, int, float, str, tuple)) else id(value)
 
 
-def apart(rows: np.ndarray) -> int:
-    """How many numbers lie between the beginnings of two rows; 0 if there is one, which is for all."""
+def row_stride(rows: np.ndarray) -> int:
+    """The number of elements from one row to the next; 0 if there is a single row, which is for all steps."""
     return rows[0].size if len(rows) > 1 else 0
 
 
 def row_address(tensor: Tensor, row: int) -> int:
-    """Where a row of a contiguous tensor begins."""
+    """The address of a row of a contiguous tensor."""
     return tensor.data_ptr() + row * tensor[0].nbytes
 
 

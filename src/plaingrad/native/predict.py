@@ -91,7 +91,7 @@ class CompiledPredictor:
         self._load()
 
     def _load(self) -> None:
-        """What belongs to this process."""
+        """Set up the state that belongs to this process."""
         self._array_dtype = torch.empty(0, dtype=self.dtype).numpy().dtype
         # Of rows that need neither be converted nor, as indices or codes, be looked at.
         fits = self._last_index is None and not self._last_codes
@@ -103,7 +103,7 @@ class CompiledPredictor:
         self._library.read.argtypes = [POINTER, POINTER]
         # A row is done sooner than other threads could be let in.
         self._row = ctypes.PyDLL(self._library._name, handle=self._library._handle).row
-        self._free: list[_Desk] = []
+        self._free: list[_Workspace] = []
 
     def refresh(self) -> None:
         """Take over the model's parameters as they are now; calls under way end as they began."""
@@ -134,17 +134,17 @@ class CompiledPredictor:
         """
         free = self._free
         try:
-            desk = free.pop()  # which nobody else has until it is put back
+            space = free.pop()  # which nobody else has until it is put back
         except IndexError:
-            desk = self._desk()
-        results, address, place = desk
+            space = self._make_workspace()
+        results, address, place = space
         kind = type(rows)
         if kind is np.ndarray and rows.dtype is self._fit_array:
             result = results.get(rows.shape)
             if result is not None:
                 self._row(address, rows.tobytes())
                 result = result.copy()
-                free.append(desk)
+                free.append(space)
                 return result
         elif kind is Tensor and rows.dtype is self._fit_tensor:
             result = results.get(rows.shape)
@@ -152,14 +152,14 @@ class CompiledPredictor:
                 place.value = rows.data_ptr()
                 self._row(address, place)
                 result = result.copy()
-                free.append(desk)
+                free.append(space)
                 return torch.from_numpy(result)
         try:
-            return self._computed(rows, desk)
+            return self._computed(rows, space)
         finally:
-            free.append(desk)
+            free.append(space)
 
-    def _computed(self, rows: Any, desk: _Desk) -> Any:
+    def _computed(self, rows: Any, space: _Workspace) -> Any:
         """The outputs for rows of any number, dtype and layout."""
         if not isinstance(rows, (Tensor, np.ndarray)):
             raise ValueError(f"predict: expected a tensor or an array, got {type(rows).__name__}")
@@ -171,12 +171,12 @@ class CompiledPredictor:
             given = rows.float()
         array = given.detach().cpu().numpy() if isinstance(given, Tensor) else given
         inputs = self._numbers(array) if self._last_index is None else self._indices(array)
-        if shape in desk.results:
-            self._row(desk.address, inputs.tobytes())
-            found = desk.results[shape].copy()
+        if shape in space.results:
+            self._row(space.address, inputs.tobytes())
+            found = space.results[shape].copy()
         else:
             found = np.empty((len(rows), *self.output_shape), self._array_dtype)
-            self._library.rows(desk.address, inputs.ctypes.data, found.ctypes.data, len(rows))
+            self._library.rows(space.address, inputs.ctypes.data, found.ctypes.data, len(rows))
         return torch.from_numpy(found) if isinstance(rows, Tensor) else found
 
     def _numbers(self, array: np.ndarray) -> np.ndarray:
@@ -203,7 +203,7 @@ class CompiledPredictor:
             raise ValueError(f"predict: expected indices from 0 to {last}, got {wrong}")
         return np.ascontiguousarray(array, np.int64)
 
-    def _desk(self) -> _Desk:
+    def _make_workspace(self) -> _Workspace:
         memory, address = workspace(self._library.size())
         tensors = Array([tensor.data_ptr() for tensor in self._frozen], np.uint64)
         self._library.read(address, tensors.address)
@@ -211,14 +211,14 @@ class CompiledPredictor:
         start = address - memory.data_ptr()
         result = memory.numpy()[start : start + size].view(self._array_dtype).reshape(self.output_shape)
         results = {self.sample_shape: result, (1, *self.sample_shape): result[None]}
-        return _Desk(results, ctypes.c_void_p(address), ctypes.c_void_p())
+        return _Workspace(results, ctypes.c_void_p(address), ctypes.c_void_p())
 
     def __repr__(self) -> str:
         return f"CompiledPredictor({self.sample_shape} -> {self.output_shape}, {self.dtype})"
 
 
-class _Desk(NamedTuple):
-    """What one call needs for itself: a copy of the parameters, and room for what it computes.
+class _Workspace(NamedTuple):
+    """The memory of one call: a copy of the parameters, and room for what it computes.
 
     Attributes:
         results: views of where the program leaves the result for a single row, by the shape of that row.

@@ -1,4 +1,4 @@
-"""What there is to do in every epoch, what does it, and the state in between."""
+"""The task of a training, the interface of the engines that run it, and a snapshot of its state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BatchHook = Callable[[int, dict[str, float]], None]
 
 
 class EpochLoss(NamedTuple):
-    """What the batches of an epoch came to, as means over the samples of those that count for something.
+    """The losses of an epoch's batches, as means over the samples of those that count for something.
 
     Attributes:
         loss: of the batches, as they were met; NaN if none counts.
@@ -40,13 +40,13 @@ class EpochLoss(NamedTuple):
 
     @property
     def finite(self) -> bool:
-        """Whether the loss is finite, or nothing has counted."""
+        """True if the loss is finite, or nothing has counted."""
         return math.isfinite(self.loss) or not self.samples
 
 
 @dataclass(frozen=True)
 class Task:
-    """What an engine is to do in each epoch.
+    """Everything that an engine needs to train for an epoch.
 
     Attributes:
         model: the network, in training mode, its gradients zero.

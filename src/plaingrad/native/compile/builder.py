@@ -1,4 +1,4 @@
-"""The C++ compiler: which one there is, and how it turns a source into a shared object."""
+"""The C++ compiler: finding it, and compiling a source into a shared object."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KERNELS = Path(__file__).parent.parent / "kernels"
 # Nobody asks for errno or traps here, and a product may be fused with its sum. Not -ffast-math, which takes
 # it that there is no NaN: a training that diverges must be seen to.
 FLAGS = (
-    "-std=c++17",
+    "-std=c++20",
     "-O3",
     "-march=native",
     "-fPIC",
@@ -90,10 +90,7 @@ class Compiler:
             program, library = Path(folder, "network.cpp"), Path(folder, "network.so")
             program.write_text(source, encoding="utf-8")
             arguments = [*FLAGS, "-I", str(KERNELS), "-o", str(library), str(program)]
-            try:
-                _run(self.command, arguments, SECONDS_TO_COMPILE, verbose, TMPDIR=folder)
-            except BuildError as error:
-                raise BuildError(str(error).replace(f"{folder}{os.sep}", "")) from None
+            _run(self.command, arguments, SECONDS_TO_COMPILE, verbose, folder)
             if not (library.exists() and library.stat().st_size):
                 raise BuildError(f"{self} ended well and wrote no library")
             library.replace(target)
@@ -115,11 +112,11 @@ def _find(cxx: str, path: str) -> Compiler:
     failure = None
     for command, origin in _candidates(cxx, path):
         try:
-            told = _run(command, ["--version"], SECONDS_TO_ANSWER)
+            output = _run(command, ["--version"], SECONDS_TO_ANSWER)
         except BuildError as error:
             failure = failure or error
         else:
-            return Compiler(command, told.partition("\n")[0].strip(), origin)
+            return Compiler(command, output.partition("\n")[0].strip(), origin)
     raise failure or BuildError(
         "no C++ compiler found: set CXX, install g++ or clang++, or pip install plaingrad[compiler]"
     )
@@ -149,9 +146,12 @@ def _run(
     arguments: Sequence[str],
     seconds: float,
     verbose: bool = False,
-    **environment: str,
+    folder: str = "",
 ) -> str:
-    """The output of a command; it is stopped with all its children after so long, and on Ctrl-C."""
+    """The output of a command; it is stopped with all its children after so long, and on Ctrl-C.
+
+    Its temporary files are put in the folder, if one is given, whose path is left out where it fails.
+    """
     name = shlex.join(command)
     try:
         with Interrupt(told="") as interrupt:  # which would leave a process that nobody knows of
@@ -162,7 +162,7 @@ def _run(
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
-                env={**os.environ, "LC_ALL": "C", **environment},
+                env={**os.environ, "LC_ALL": "C", **({"TMPDIR": folder} if folder else {})},
                 start_new_session=True,  # a group of its own, that can be killed as one
             )
     except OSError as error:
@@ -181,8 +181,10 @@ def _run(
         raise BuildError(f"{name} was killed by a signal: {signal.strsignal(-process.returncode)}")
     if process.returncode > 0:
         lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it did not say why"]
-        told = next((line for line in lines if "error" in line.lower()), lines[0])
-        raise BuildError(f"{name} failed with exit code {process.returncode}: {told}")
+        reason = next((line for line in lines if "error" in line.lower()), lines[0])
+        if folder:
+            reason = reason.replace(f"{folder}{os.sep}", "")
+        raise BuildError(f"{name} failed with exit code {process.returncode}: {reason}")
     return output
 
 

@@ -51,7 +51,7 @@ def library(source: str, verbose: bool = False) -> ctypes.CDLL:
 
 
 def folder() -> Path:
-    """Where compiled networks are kept: PLAINGRAD_CACHE, else the user's folder for caches."""
+    """The folder of compiled networks: PLAINGRAD_CACHE, else the user's folder for caches."""
     named = os.environ.get("PLAINGRAD_CACHE")
     place = Path(named).expanduser() if named else platformdirs.user_cache_path("plaingrad", appauthor=False)
     return place.absolute()
@@ -87,7 +87,7 @@ def clear() -> int:
 
 
 def _request(source: str) -> tuple[str, ...]:
-    """What decides within a process which library is meant; no file needs to be read for it."""
+    """The key of a library within a process; no file needs to be read for it."""
     return source, os.environ.get("CXX", ""), os.environ.get("PATH", "")
 
 
@@ -97,13 +97,13 @@ def _key(source: str, compiler: Compiler) -> str:
         (path.relative_to(KERNELS).as_posix(), path.read_text(encoding="utf-8"))
         for path in sorted(KERNELS.rglob("*.hpp"))
     ]
-    facts = [source, kernels, FLAGS, compiler.command, compiler.version, _processor()]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    ingredients = [source, kernels, FLAGS, compiler.command, compiler.version, _processor()]
+    return hashlib.sha256(json.dumps(ingredients).encode()).hexdigest()
 
 
 @functools.cache
 def _processor() -> list[str]:
-    """What -march=native looks at."""
+    """The properties of the processor that -march=native depends on."""
     telling = ("model name", "flags", "CPU implementer", "CPU part", "Features")
     try:
         with Path("/proc/cpuinfo").open() as file:
@@ -191,7 +191,7 @@ def _loadable_folder() -> Path:
 
 
 def _is_left(folder: Path) -> bool:
-    """Whether a folder has been left by a process that is no more; a young one may be another machine's."""
+    """True if a folder has been left by a process that is no more; a young one may be another machine's."""
     number = folder.name.split("-")[1]
     try:
         status = folder.lstat()

@@ -79,15 +79,15 @@ class Store:
             raise PermissionError(errno.EACCES, problem, str(self.folder))
 
     def library(self, key: str) -> Path:
-        """Where the key's shared object is, if it is there."""
+        """The path of the key's shared object."""
         return self.folder / f"{key}.so"
 
     def source(self, key: str) -> Path:
-        """Where its source is."""
+        """The path of its source."""
         return self.folder / f"{key}.cpp"
 
     def holds(self, key: str) -> bool:
-        """Whether the entry is there, this user's, and as it was written.
+        """True if the entry is there, this user's, and as it was written.
 
         To load a library that has been cut off can end the process.
         """
@@ -113,7 +113,7 @@ class Store:
 
     @contextlib.contextmanager
     def locked(self, key: str) -> Iterator[None]:
-        """Let one process or thread at a time build the entry; all of them where there are no locks."""
+        """Hold the lock under which one process or thread at a time builds the entry, if there are locks."""
         path = self.folder / f"{key}.lock"
         with ExitStack() as held:
             if fcntl is not None:
@@ -158,7 +158,7 @@ class Store:
 
 
 def _distrust(status: os.stat_result) -> str | None:
-    """Why a file may be somebody else's work; None if it is this user's."""
+    """The reason to distrust a file; None if it is this user's own."""
     if not hasattr(os, "geteuid"):
         return None
     if status.st_uid != os.geteuid():

@@ -1,4 +1,4 @@
-"""From modules, losses and update rules to the C++ types that compute the same."""
+"""Lowering of modules, losses and update rules to the C++ types that compute the same."""
 
 from plaingrad.native.lower.prediction import Prediction, lower_prediction
 from plaingrad.native.lower.program import Program, lower_training

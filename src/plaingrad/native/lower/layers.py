@@ -8,9 +8,9 @@ from typing import Any
 
 from plaingrad import nn
 from plaingrad.module import Module
-from plaingrad.native.activations import spell
+from plaingrad.native.activations import cpp_activation
 from plaingrad.native.lower.rules import LEAST_EPS
-from plaingrad.native.lower.source import ELEMENTS, Source, refuse
+from plaingrad.native.lower.source import ELEMENTS, Source, refuse, sizes
 from plaingrad.native.lower.sparsity import LEAST_COLUMNS, gives_zeros
 
 Shape = tuple[int, ...]
@@ -40,7 +40,7 @@ def lower_layers(module: Module, shape: Shape, source: Source) -> tuple[list[str
         source.begun = True
         if known is not None:
             found, shape = known(first, shape, modules, source)
-        elif spell(first) is not None:
+        elif cpp_activation(first) is not None:
             source.headers.add("layers/elementwise.hpp")
             found = [f"Elementwise<Setting, {math.prod(shape)}, {activation(first, source)}>"]
         else:
@@ -60,10 +60,10 @@ def flat(module: Module) -> list[Module]:
 
 def activation(module: Module, source: Source) -> str:
     """The C++ type of an activation."""
-    spelled = spell(module)
-    assert spelled is not None
-    arguments = [source.numbers(spelled.constants)] if spelled.constants else []
-    return source.instance(spelled.name, *arguments)
+    cpp = cpp_activation(module)
+    assert cpp is not None
+    arguments = [source.numbers(cpp.constants)] if cpp.constants else []
+    return source.instance(cpp.name, *arguments)
 
 
 def features(module: Module, shape: Shape) -> int:
@@ -81,13 +81,15 @@ def linear(module: nn.Linear, shape: Shape, rest: list[Module], source: Source) 
     """A linear layer takes the activation after it along."""
     inputs = features(module, shape)
     slope = "Identity"
-    if rest and spell(rest[0]) is not None:
+    if rest and cpp_activation(rest[0]) is not None:
         slope = activation(rest.pop(0), source)
-    groups = [source.hold(module.weight), source.hold(module.bias)]
-    kind = "Sparse" if source.sparse and source.training and inputs >= LEAST_COLUMNS else "Linear"
+    outputs = module.out_features
+    groups = {"weight_group": source.hold(module.weight), "bias_group": source.hold(module.bias)}
+    sparse = source.sparse and source.training and inputs >= LEAST_COLUMNS
+    zeros = {"sparse_inputs": "true"} if sparse else {}
     source.headers.add("layers/linear.hpp")
-    layer = source.instance(kind, "Setting", inputs, module.out_features, slope, *groups)
-    return [layer], (module.out_features,)
+    named = sizes("LinearSizes", inputs=inputs, outputs=outputs, **groups, **zeros)
+    return [source.instance("Linear", "Setting", named, slope)], (outputs,)
 
 
 def flatten(module: nn.Flatten, shape: Shape, rest: list[Module], source: Source) -> Lowered:
@@ -108,7 +110,8 @@ def dropout(module: nn.Dropout, shape: Shape, rest: list[Module], source: Source
     constants = source.numbers({"limit": round(keep * 2**32), "scale": 1 / keep if keep else 0.0})
     number = len(source.dropouts)
     source.dropouts.append(module)
-    return [source.instance("Dropout", "Setting", math.prod(shape), number, constants)], shape
+    named = sizes("DropoutSizes", features=math.prod(shape), number=number)
+    return [source.instance("Dropout", "Setting", named, constants)], shape
 
 
 def batch_norm(module: nn.BatchNorm1d, shape: Shape, rest: list[Module], source: Source) -> Lowered:
@@ -116,16 +119,15 @@ def batch_norm(module: nn.BatchNorm1d, shape: Shape, rest: list[Module], source:
     columns = features(module, shape)
     expect_eps(module)
     constants = {"eps": module.eps, "momentum": module.momentum or 0.0, "cumulative": module.momentum is None}
-    groups = [source.hold(module.weight), source.hold(module.bias)]
+    groups = {"weight_group": source.hold(module.weight), "bias_group": source.hold(module.bias)}
     if module.running_mean is None:
         if not source.training:
             raise refuse(module, "evaluation by the statistics of all samples is not among what it knows")
         source.evaluates = False
     tracked = source.track(module.running_mean, module.running_var, module.num_batches_tracked)
     source.headers.add("layers/batchnorm.hpp")
-    return [
-        source.instance("BatchNorm", "Setting", columns, source.numbers(constants), *groups, tracked)
-    ], shape
+    named = sizes("BatchNormSizes", features=columns, **groups, statistics_group=tracked)
+    return [source.instance("BatchNorm", "Setting", named, source.numbers(constants))], shape
 
 
 def layer_norm(module: nn.LayerNorm, shape: Shape, rest: list[Module], source: Source) -> Lowered:
@@ -133,10 +135,10 @@ def layer_norm(module: nn.LayerNorm, shape: Shape, rest: list[Module], source: S
     expect_eps(module)
     if module.normalized_shape != shape:
         raise refuse(module, f"samples of shape {shape} are not among what it knows")
-    groups = [source.hold(module.weight), source.hold(module.bias)]
+    groups = {"weight_group": source.hold(module.weight), "bias_group": source.hold(module.bias)}
     source.headers.add("layers/layernorm.hpp")
-    constants = source.numbers({"eps": module.eps})
-    return [source.instance("LayerNorm", "Setting", math.prod(shape), constants, *groups)], shape
+    named = sizes("LayerNormSizes", features=math.prod(shape), **groups)
+    return [source.instance("LayerNorm", "Setting", named, source.numbers({"eps": module.eps}))], shape
 
 
 def expect_eps(module: nn.BatchNorm1d | nn.LayerNorm) -> None:
@@ -170,8 +172,8 @@ def embedding(module: nn.Embedding, shape: Shape, rest: list[Module], source: So
     columns, size = math.prod(shape), module.embedding_dim
     given, source.indices = source.indices, ""
     table = look_up(module, 0, columns, 0, source)
-    sizes = [columns, columns * size]
-    return [source.instance("Embedding", "Setting", given, *sizes, "Passed<>", table)], (*shape, size)
+    named = sizes("EmbeddingSizes", inputs=columns, outputs=columns * size)
+    return [source.instance("Embedding", "Setting", given, named, "PassThrough<>", table)], (*shape, size)
 
 
 def column_embedding(module: nn.ColumnEmbedding, shape: Shape, rest: list[Module], source: Source) -> Lowered:
@@ -181,20 +183,28 @@ def column_embedding(module: nn.ColumnEmbedding, shape: Shape, rest: list[Module
         tables.append(look_up(table, column, 1, width, source))
         width += table.embedding_dim
     given = ELEMENTS[table.weight.value.dtype]
-    passed = f"Passed<{', '.join(map(str, module.passed))}>"
-    sizes = [features(module, shape), width]
-    return [source.instance("Embedding", "Setting", given, *sizes, passed, *tables)], (width,)
+    passed = f"PassThrough<{', '.join(map(str, module.passed))}>"
+    named = sizes("EmbeddingSizes", inputs=features(module, shape), outputs=width)
+    return [source.instance("Embedding", "Setting", given, named, passed, *tables)], (width,)
 
 
-def look_up(table: nn.Embedding, column: int, columns: int, place: int, source: Source) -> str:
-    """What a table has for so many columns from this one on; it stands in the output from a place on."""
+def look_up(table: nn.Embedding, first_input: int, inputs: int, first_output: int, source: Source) -> str:
+    """A table, looked up for so many columns of the data; its vectors fill the output from a column on."""
     for name in ("max_norm", "scale_grad_by_freq"):
         if getattr(table, name):
             raise refuse(table, f"{name} is not among what it knows")
     source.headers.add("layers/embedding.hpp")
-    padding = -1 if table.padding_idx is None else table.padding_idx
-    sizes = [column, columns, place, table.num_embeddings, table.embedding_dim, padding]
-    return source.instance("LookUp", "Setting", *sizes, source.hold(table.weight))
+    named = sizes(
+        "LookUpSizes",
+        first_input=first_input,
+        inputs=inputs,
+        first_output=first_output,
+        rows=table.num_embeddings,
+        length=table.embedding_dim,
+        padding=-1 if table.padding_idx is None else table.padding_idx,
+        group=source.hold(table.weight),
+    )
+    return source.instance("LookUp", "Setting", named)
 
 
 LAYERS: dict[type[Module], Lower] = {

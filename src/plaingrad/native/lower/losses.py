@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from plaingrad import nn
 from plaingrad.data import Dataset
-from plaingrad.native.lower.source import Source, refuse
+from plaingrad.native.lower.source import Source, refuse, sizes
 from plaingrad.nn import Loss
 
 
@@ -35,7 +35,8 @@ def lower_loss(loss: Loss, data: Dataset, columns: int, source: Source) -> Lower
         raise refuse(loss, f"targets of shape {tuple(data.targets.shape)} are not among what it knows")
     source.headers.add("loss/loss.hpp")
     errors, numbers = known(loss, columns, source)
-    return LoweredLoss(source.instance("OfElements", "Setting", columns, errors, mean), numbers)
+    named = sizes("ElementLossSizes", columns=columns, mean=mean)
+    return LoweredLoss(source.instance("ElementLoss", "Setting", named, errors), numbers)
 
 
 def of_classes(loss: Any, data: Dataset, columns: int, mean: str, source: Source) -> LoweredLoss:
@@ -46,21 +47,21 @@ def of_classes(loss: Any, data: Dataset, columns: int, mean: str, source: Source
     logits = type(loss) is nn.CrossEntropyLoss
     numbers = {"smoothing": float(loss.label_smoothing) if logits else 0.0, "ignored": loss.ignore_index}
     weights = [1.0] * columns if loss.weight is None else loss.weight.value.tolist()
-    arguments = ["Setting", columns, source.numbers(numbers), str(logits).lower(), mean]
-    return LoweredLoss(source.instance("OfClasses", *arguments), weights)
+    named = sizes("ClassLossSizes", classes=columns, logits=str(logits).lower(), mean=mean)
+    return LoweredLoss(source.instance("ClassLoss", "Setting", named, source.numbers(numbers)), weights)
 
 
 Errors = tuple[str, list[float]]  # a C++ type, and the numbers it reads
 
 
 def alike(error: str, *constants: str) -> Callable[[Any, int, Source], Errors]:
-    """How to lower a loss whose error is the same in every column, with these constants."""
+    """A lowering for a loss whose error is the same in every column, with these constants."""
 
     def lowered(loss: Any, columns: int, source: Source) -> Errors:
         values = {name: getattr(loss, name) for name in constants}
         numbers = {name: value if isinstance(value, bool) else float(value) for name, value in values.items()}
         arguments = [source.numbers(numbers)] if numbers else []
-        return f"Alike<{source.instance(error, *arguments)}>", []
+        return f"SameForAllColumns<{source.instance(error, *arguments)}>", []
 
     return lowered
 
@@ -73,7 +74,7 @@ def quantiles(loss: nn.QuantileLoss, columns: int, source: Source) -> Errors:
 
 def binary(loss: nn.BCELoss, columns: int, source: Source) -> Errors:
     """The cross entropy of probabilities."""
-    return weighed(loss, columns, "Alike<BinaryError>", [])
+    return weighed(loss, columns, "SameForAllColumns<BinaryError>", [])
 
 
 def binary_of_logits(loss: nn.BCEWithLogitsLoss, columns: int, source: Source) -> Errors:
@@ -88,7 +89,7 @@ def weighed(
     """These errors times the loss's weights, if it has any."""
     if loss.weight is None:
         return errors, numbers
-    return f"Weighed<Setting::T, {columns}, {errors}>", by_column(loss, "weight", columns) + numbers
+    return f"Weighted<Setting::T, {columns}, {errors}>", by_column(loss, "weight", columns) + numbers
 
 
 def by_column(loss: Loss, name: str, columns: int) -> list[float]:

@@ -48,14 +48,14 @@ def lower_prediction(model: Module, shape: Shape) -> Prediction:
 template <class Setting> using Network = {chained(types)};
 
 using Run = Predictor<Network<Evaluation<{element}, 1>>, Network<Evaluation<{element}, {ROWS}>>>;
-typedef Run::Given Given;
+typedef Run::InputElement InputElement;
 typedef Run::T T;
 
 extern "C" unsigned long size() {{ return sizeof(Run); }}
-extern "C" void read(void* memory, T* const* tensors) {{ in<Run>(memory).read(tensors); }}
-extern "C" void row(void* memory, const Given* input) {{ in<Run>(memory).row(input); }}
-extern "C" void rows(void* memory, const Given* inputs, T* outputs, long count) {{
-    in<Run>(memory).rows(inputs, outputs, count);
+extern "C" void read(void* memory, T* const* tensors) {{ object_at<Run>(memory).read(tensors); }}
+extern "C" void row(void* memory, const InputElement* input) {{ object_at<Run>(memory).row(input); }}
+extern "C" void rows(void* memory, const InputElement* inputs, T* outputs, long count) {{
+    object_at<Run>(memory).rows(inputs, outputs, count);
 }}
 """
     columns = first.columns if type(first) is ColumnEmbedding else {}

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from textwrap import indent
 
 from plaingrad.module import Module
+from plaingrad.native.call import layout_checks
 from plaingrad.native.lower.layers import Shape, lower_layers
 from plaingrad.native.lower.losses import lower_loss
 from plaingrad.native.lower.rules import OPTIONS, LoweredRule, lower_rule
-from plaingrad.native.lower.source import ELEMENTS, INDICES, NotLoweredError, Source
+from plaingrad.native.lower.source import ELEMENTS, INDICES, NotLoweredError, Source, sizes
 from plaingrad.native.lower.sparsity import mostly_zero
 from plaingrad.native.task import Task
 from plaingrad.nn import Dropout
@@ -18,7 +19,7 @@ from plaingrad.parameter import Buffer, Parameter
 
 @dataclass(frozen=True)
 class Program:
-    """A run of training as C++, and what it is to be called with.
+    """A generated C++ training program and its call arguments.
 
     Attributes:
         source: the text to compile.
@@ -86,7 +87,8 @@ def lower_training(task: Task, threads: int = 1) -> Program:
     if threads > 1:
         source.headers.add("run/team.hpp")
         title += f" over {threads} threads"
-        run = f"Team<Setting, Network, {loss.type}, {threads}, {task.batch_size}>"
+        named = sizes("TeamSizes", slices=threads, rows=task.batch_size)
+        run = f"Team<Setting, Network, {loss.type}, {named}>"
     text = written(described(task.model), title, source, setting, types, run)
     numbered = [groups.get(t, -1) if isinstance(t, Parameter) else -1 for t in source.tensors]
     return Program(
@@ -142,14 +144,16 @@ using Network = {chained(types)};
 
 using Run = {run};
 
+{layout_checks()}
+
 extern "C" unsigned long size() {{ return sizeof(Run); }}
 extern "C" long train(void* memory, Call* call) {{
     const unsigned before = flush_subnormals();
-    const long done = in<Run>(memory).run(*call);
-    keep_subnormals(before);
+    const long done = object_at<Run>(memory).run(*call);
+    restore_subnormals(before);
     return done;
 }}
-extern "C" void evaluate(void* memory, Call* call) {{ in<Run>(memory).evaluate(*call); }}
+extern "C" void evaluate(void* memory, Call* call) {{ object_at<Run>(memory).evaluate(*call); }}
 """
 
 

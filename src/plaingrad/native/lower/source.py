@@ -22,7 +22,7 @@ class NotLoweredError(Exception):
 
 @dataclass
 class Source:
-    """What lowering has found so far.
+    """The parts of a program, collected while a network is lowered.
 
     Args:
         groups: the number of the optimizer's group that holds a parameter; what is not there stays as it is.
@@ -59,7 +59,8 @@ class Source:
         if not tensor.value.is_contiguous():
             raise NotLoweredError("parameters that are not contiguous")
         self.tensors.append(tensor)
-        return str(self.groups.get(tensor, -1)) if isinstance(tensor, Parameter) else "-1"
+        group = self.groups.get(tensor) if isinstance(tensor, Parameter) else None
+        return "frozen" if group is None else str(group)
 
     def track(self, *buffers: Buffer | None) -> str:
         """Note buffers that the network itself changes as its next; "absent" if there are none."""
@@ -76,6 +77,12 @@ class Source:
         return f"{template}<{', '.join(map(str, arguments))}>" if arguments else template
 
 
+def sizes(struct: str, **values: object) -> str:
+    """A C++ struct of compile-time numbers, each written with its name."""
+    fields = ", ".join(f".{name} = {value}" for name, value in values.items())
+    return f"{struct}{{{fields}}}"
+
+
 def _declared(name: str, value: float | int | bool) -> str:
     if isinstance(value, bool):
         return f"bool {name} = {str(value).lower()}"
@@ -87,7 +94,7 @@ def _declared(name: str, value: float | int | bool) -> str:
 
 
 def refuse(module: Module, problem: str = "") -> NotLoweredError:
-    """What to raise for a module that the kernels do not know, or not as it is."""
+    """The error for a module that the kernels do not know, or not with its options."""
     if problem:
         return NotLoweredError(str(ModuleError(module, problem)))
     return NotLoweredError(f"{type(module).__name__} is not among its layers")

@@ -1,4 +1,4 @@
-"""Where there are so many zeros that leaving them out pays."""
+"""Detection of inputs with so many zeros that skipping them pays."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ KEEPING: set[type[Module]] = {nn.Dropout, nn.Flatten}
 
 
 def mostly_zero(inputs: Tensor) -> bool:
-    """Whether among some `SAMPLES` of these, ``(n, ...)``, there are enough zeros."""
+    """True if among some `SAMPLES` of these, ``(n, ...)``, there are enough zeros."""
     rows = inputs[:: max(1, len(inputs) // SAMPLES)]
     return int(rows.count_nonzero()) <= (1 - LEAST_SHARE) * rows.numel()
 
 
 def gives_zeros(module: Module, given: bool) -> bool:
-    """Whether there are enough zeros among a module's outputs, given whether there are among its inputs."""
+    """True if there are enough zeros among a module's outputs, given whether there are among its inputs."""
     return type(module) in HALVING or (given and type(module) in KEEPING)

@@ -30,7 +30,7 @@ template <class T, int Rows, int Columns> struct Matrix {
     static constexpr int rows = Rows, columns = Columns;
     // An extra vector where rows would lie a multiple of 1 KiB apart and push each other out of the cache.
     static constexpr int width = padded<T>(Columns);
-    static constexpr int stride = Rows > 1 && width * sizeof(T) % 1024 == 0 ? width + lanes<T> : width;
+    static constexpr int stride = Rows > 1 && width * sizeof(T) % 1024 == 0 ? width + Lanes<T> : width;
 
     Buffer<T, Rows * stride> data;
 
@@ -41,9 +41,11 @@ template <class T, int Rows, int Columns> struct Matrix {
 // The object that lives in this memory. The sanitizer is told of its buffers' zones, each time anew; not inlined, for
 // what the memory held before is still to be there.
 #if defined(__SANITIZE_ADDRESS__)
-template <class Object> __attribute__((noinline, noipa)) Object& in(void* memory) { return *new (memory) Object; }
+template <class Object> __attribute__((noinline, noipa)) Object& object_at(void* memory) {
+    return *new (memory) Object;
+}
 #else
-template <class Object> INLINE Object& in(void* memory) { return *static_cast<Object*>(memory); }
+template <class Object> INLINE Object& object_at(void* memory) { return *static_cast<Object*>(memory); }
 #endif
 
 }  // namespace plaingrad

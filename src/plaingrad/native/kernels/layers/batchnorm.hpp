@@ -6,21 +6,23 @@
 
 namespace plaingrad {
 
+// The number of features, and the groups of the parameters in the optimizer.
+struct BatchNormSizes { int features, weight_group, bias_group, statistics_group; };
+
 // n = (x - mean) / s,  y = n w + b,  s^2 = mean of (x - mean)^2 + eps,  with the means over the batch of `count` samples
 // dw = sum of dy n,  db = sum of dy,  dx = (dy - db / count - n dw / count) w / s
 //
 // Running statistics move towards those of the batch by the share `momentum`, or (cumulative) 1 / batches so far.
-template <class Setting, int Features, class Constants, int WeightGroup, int BiasGroup, int StatisticsGroup>
-struct BatchNorm {
+template <class Setting, BatchNormSizes Sizes, class Constants> struct BatchNorm {
     typedef typename Setting::T T;
-    typedef Matrix<T, Setting::rows, Features> Input;
+    typedef Matrix<T, Setting::rows, Sizes.features> Input;
     typedef Input Output;
-    static constexpr bool has_weight = WeightGroup != absent, has_bias = BiasGroup != absent;
-    static constexpr bool tracks = StatisticsGroup != absent;
+    static constexpr bool has_weight = Sizes.weight_group != absent, has_bias = Sizes.bias_group != absent;
+    static constexpr bool tracks = Sizes.statistics_group != absent;
 
-    Parameter<Setting, Vector<T, Features>, WeightGroup> weight;
-    Parameter<Setting, Vector<T, Features>, BiasGroup> bias;
-    Parameter<Setting, Vector<T, Features>, StatisticsGroup> running_mean, running_var;
+    Parameter<Setting, Vector<T, Sizes.features>, Sizes.weight_group> weight;
+    Parameter<Setting, Vector<T, Sizes.features>, Sizes.bias_group> bias;
+    Parameter<Setting, Vector<T, Sizes.features>, Sizes.statistics_group> running_mean, running_var;
     Counter<T> batches;
     Input normal;
     Buffer<T, Input::width> inverse;
@@ -39,71 +41,71 @@ struct BatchNorm {
     template <class Batch> INLINE void forward_by_batch(const Input& x, Output& y, const Batch& batch) {
         const T count = T(batch.rows);
         if constexpr (tracks) ++batches.value;
-        for (int j = 0; j < Input::width; j += lanes<T>) {
-            Vec<T> mean = zero<T>(), drift = zero<T>(), variance = zero<T>();
-            for (int i = 0; i < batch.rows; ++i) mean += load(x.row(i) + j);
+        for (int j = 0; j < Input::width; j += Lanes<T>) {
+            Vec<T> mean = Zero<T>(), drift = Zero<T>(), variance = Zero<T>();
+            for (int i = 0; i < batch.rows; ++i) mean += Load(x.row(i) + j);
             mean /= count;
             for (int i = 0; i < batch.rows; ++i) {
-                const Vec<T> centred = load(x.row(i) + j) - mean;
+                const Vec<T> centred = Load(x.row(i) + j) - mean;
                 drift += centred;
                 variance += centred * centred;
             }
-            // By how much rounding has missed the mean (T. Chan, G. Golub, R. LeVeque, 1983): what is alike becomes 0.
+            // The rounding error of the mean (T. Chan, G. Golub, R. LeVeque, 1983), corrected so that equal samples become exactly 0.
             drift /= count;
-            variance = at_least(T(0), variance / count - drift * drift);
+            variance = Max(Zero<T>(), variance / count - drift * drift);
             if constexpr (tracks) {
                 const T share = Constants::cumulative ? 1 / T(batches.value) : T(Constants::momentum);
                 track(running_mean.value.at + j, mean, share);
                 track(running_var.value.at + j, variance * (count / (count - 1)), share);
             }
             mean += drift;
-            const Vec<T> scale = 1 / sqrt(variance + T(Constants::eps));
-            store(inverse.at + j, scale);
+            const Vec<T> scale = 1 / Sqrt(variance + T(Constants::eps));
+            Store(scale, inverse.at + j);
             for (int i = 0; i < Setting::rows; ++i) {
-                const Vec<T> n = (load(x.row(i) + j) - mean) * scale;
-                store(normal.row(i) + j, n);
-                store(y.row(i) + j, affine(n, j));
+                const Vec<T> n = (Load(x.row(i) + j) - mean) * scale;
+                Store(n, normal.row(i) + j);
+                Store(affine(n, j), y.row(i) + j);
             }
         }
     }
     // In evaluation the mean and s are the running ones.
     INLINE void forward_by_running(const Input& x, Output& y) const {
-        for (int j = 0; j < Input::width; j += lanes<T>) {
-            const Vec<T> mean = load(running_mean.value.at + j);
-            const Vec<T> scale = 1 / sqrt(load(running_var.value.at + j) + T(Constants::eps));
-            for (int i = 0; i < Setting::rows; ++i) store(y.row(i) + j, affine((load(x.row(i) + j) - mean) * scale, j));
+        for (int j = 0; j < Input::width; j += Lanes<T>) {
+            const Vec<T> mean = Load(running_mean.value.at + j);
+            const Vec<T> scale = 1 / Sqrt(Load(running_var.value.at + j) + T(Constants::eps));
+            for (int i = 0; i < Setting::rows; ++i) Store(affine((Load(x.row(i) + j) - mean) * scale, j), y.row(i) + j);
         }
     }
     // n w + b
     INLINE Vec<T> affine(Vec<T> n, int j) const {
-        if constexpr (has_weight) n *= load(weight.value.at + j);
-        if constexpr (has_bias) n += load(bias.value.at + j);
+        if constexpr (has_weight) n *= Load(weight.value.at + j);
+        if constexpr (has_bias) n += Load(bias.value.at + j);
         return n;
     }
 
-    template <bool Wanted, class Batch>
+    template <bool NeedsInputGrad, class Batch>
     INLINE void backward(const Input&, const Output&, Output& dy, Input* dx, const Batch& batch) {
         const T count = T(batch.rows);
-        for (int j = 0; j < Input::width; j += lanes<T>) {
-            Vec<T> dweight = zero<T>(), dbias = zero<T>(), scale = load(inverse.at + j);
+        for (int j = 0; j < Input::width; j += Lanes<T>) {
+            Vec<T> dweight = Zero<T>(), dbias = Zero<T>(), scale = Load(inverse.at + j);
             for (int i = 0; i < batch.rows; ++i) {
-                dweight += load(dy.row(i) + j) * load(normal.row(i) + j);
-                dbias += load(dy.row(i) + j);
+                dweight = MulAdd(Load(dy.row(i) + j), Load(normal.row(i) + j), dweight);
+                dbias += Load(dy.row(i) + j);
             }
-            if constexpr (has_weight) scale *= load(weight.value.at + j);
-            if constexpr (Wanted)
+            if constexpr (has_weight) scale *= Load(weight.value.at + j);
+            if constexpr (NeedsInputGrad)
                 for (int i = 0; i < Setting::rows; ++i) {
-                    const Vec<T> d = load(dy.row(i) + j) - dbias / count - load(normal.row(i) + j) * (dweight / count);
-                    store(dx->row(i) + j, i < batch.rows ? d * scale : zero<T>());
+                    const Vec<T> d = Load(dy.row(i) + j) - dbias / count - Load(normal.row(i) + j) * (dweight / count);
+                    Store(i < batch.rows ? d * scale : Zero<T>(), dx->row(i) + j);
                 }
             if constexpr (has_weight) weight.learn(batch.learner, j, dweight);
             if constexpr (has_bias) bias.learn(batch.learner, j, dbias);
         }
     }
 
-    // As a sum of products, for a difference of infinities is NaN.
+    // A sum of products, since a difference of infinities would be NaN.
     static INLINE void track(T* running, Vec<T> newest, T share) {
-        store(running, share * newest + (1 - share) * load(running));
+        Store(share * newest + (1 - share) * Load(running), running);
     }
 };
 

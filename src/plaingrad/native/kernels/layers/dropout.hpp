@@ -6,7 +6,7 @@
 namespace plaingrad {
 
 // Unsigned integers of 64 bits, one for each lane of T.
-template <class T> struct CountersOf { typedef unsigned long type __attribute__((vector_size(8 * lanes<T>))); };
+template <class T> struct CountersOf { typedef unsigned long type __attribute__((vector_size(8 * Lanes<T>))); };
 template <class T> using Counters = typename CountersOf<T>::type;
 
 // Widynski's "Squares": from each counter a random number of 32 bits, in place.
@@ -19,11 +19,14 @@ template <class C> INLINE void squares(C& counters, unsigned long key) {
     counters = x >> 32;
 }
 
+// The number of features, and of the module among all dropouts.
+struct DropoutSizes { int features, number; };
+
 // y = x in evaluation, and in training
 // y = x m,  dx = dy m,  m_i = scale where squares(2^32 d + i) < limit, else 0, at draw number d and element i of the batch
-template <class Setting, int Features, int Number, class Constants> struct Dropout {
+template <class Setting, DropoutSizes Sizes, class Constants> struct Dropout {
     typedef typename Setting::T T;
-    typedef Matrix<T, Setting::rows, Features> Input;
+    typedef Matrix<T, Setting::rows, Sizes.features> Input;
     typedef Input Output;
 
     Input mask;
@@ -32,24 +35,24 @@ template <class Setting, int Features, int Number, class Constants> struct Dropo
 
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch& batch) {
         if (!batch.training()) return void(y = x);
-        const unsigned long key = batch.call.keys[Number], draw = batch.call.draws[Number] + batch.step;
-        const Counters<T> lane = __builtin_convertvector(iota<T>(), Counters<T>);
+        const unsigned long key = batch.call.keys[Sizes.number], draw = batch.call.draws[Sizes.number] + batch.step;
+        const Counters<T> lane = __builtin_convertvector(Iota<T>(), Counters<T>);
         for (int i = 0; i < Setting::rows; ++i)
-            for (int j = 0; j < Input::width; j += lanes<T>) {
-                Counters<T> r = lane + ((draw << 32) + (unsigned long)((batch.first + i) * Features + j));
+            for (int j = 0; j < Input::width; j += Lanes<T>) {
+                Counters<T> r = lane + ((draw << 32) + (unsigned long)((batch.first + i) * Sizes.features + j));
                 squares(r, key);
                 const Vec<Int<T>> kept = __builtin_convertvector(r < (unsigned long)Constants::limit, Vec<Int<T>>);
-                const Vec<T> m = kept ? zero<T>() + T(Constants::scale) : zero<T>();
-                store(mask.row(i) + j, m);
-                store(y.row(i) + j, load(x.row(i) + j) * m);
+                const Vec<T> m = IfThenElseZero(kept, Set<T>(T(Constants::scale)));
+                Store(m, mask.row(i) + j);
+                Store(Load(x.row(i) + j) * m, y.row(i) + j);
             }
     }
-    template <bool Wanted, class Batch>
+    template <bool NeedsInputGrad, class Batch>
     INLINE void backward(const Input&, const Output&, Output& dy, Input* dx, const Batch&) {
-        if constexpr (Wanted)
+        if constexpr (NeedsInputGrad)
             for (int i = 0; i < Setting::rows; ++i)
-                for (int j = 0; j < Input::width; j += lanes<T>)
-                    store(dx->row(i) + j, load(dy.row(i) + j) * load(mask.row(i) + j));
+                for (int j = 0; j < Input::width; j += Lanes<T>)
+                    Store(Load(dy.row(i) + j) * Load(mask.row(i) + j), dx->row(i) + j);
     }
 };
 

@@ -1,4 +1,4 @@
-// Activations that follow something else than a linear layer.
+// Activations that do not directly follow a linear layer.
 #pragma once
 
 #include "layers/activation.hpp"
@@ -6,12 +6,12 @@
 
 namespace plaingrad {
 
-// dz = dy f'(z), in place. What is saved is y or z, as the activation's backward wants it.
+// dz = dy f'(z), in place. `saved` is y or z, whichever the activation's backward takes.
 template <class Activation, class M> INLINE void backward_into(M& dy, const M& saved) {
     typedef typename M::Element T;
     for (int i = 0; i < M::rows; ++i)
-        for (int j = 0; j < M::width; j += lanes<T>)
-            store(dy.row(i) + j, Activation::backward(load(saved.row(i) + j), load(dy.row(i) + j)));
+        for (int j = 0; j < M::width; j += Lanes<T>)
+            Store(Activation::backward(Load(saved.row(i) + j), Load(dy.row(i) + j)), dy.row(i) + j);
 }
 
 // y = f(x),  dx = dy f'(x)
@@ -24,12 +24,11 @@ template <class Setting, int Features, class Activation> struct Elementwise {
 
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch&) {
         for (int i = 0; i < Setting::rows; ++i)
-            for (int j = 0; j < Input::width; j += lanes<T>)
-                store(y.row(i) + j, Activation::value(load(x.row(i) + j)));
+            for (int j = 0; j < Input::width; j += Lanes<T>) Store(Activation::value(Load(x.row(i) + j)), y.row(i) + j);
     }
-    template <bool Wanted, class Batch>
+    template <bool NeedsInputGrad, class Batch>
     INLINE void backward(const Input& x, const Output& y, Output& dy, Input* dx, const Batch&) {
-        if constexpr (Wanted) {
+        if constexpr (NeedsInputGrad) {
             backward_into<Activation>(dy, Activation::from_output ? y : x);
             *dx = dy;
         }

@@ -15,31 +15,35 @@ template <class T, int Rows, int Columns, int Widest = widest_panel> struct Pane
     static constexpr int count = (total + Widest - 1) / Widest;
     static constexpr int wide = (total + count - 1) / count;  // vectors in each panel but the last,
     static constexpr int last = total - (count - 1) * wide;   // and in that one
-    static constexpr int size = Rows * total * lanes<T>;
+    static constexpr int size = Rows * total * Lanes<T>;
 
     // Where an element lies, and the step from a row to the next in the panel that begins with this vector.
     static constexpr int start(int vector) {
         int panel = vector / wide;
-        return panel * wide * lanes<T> * Rows + (vector - panel * wide) * lanes<T>;
+        return panel * wide * Lanes<T> * Rows + (vector - panel * wide) * Lanes<T>;
     }
-    static constexpr int step(int vector) { return (vector / wide < count - 1 ? wide : last) * lanes<T>; }
+    static constexpr int step(int vector) { return (vector / wide < count - 1 ? wide : last) * Lanes<T>; }
     static constexpr int at(int row, int vector) { return start(vector) + row * step(vector); }
-    static constexpr int place(int row, int column) { return at(row, column / lanes<T>) + column % lanes<T>; }
+    static constexpr int offset(int row, int column) { return at(row, column / Lanes<T>) + column % Lanes<T>; }
 };
 
-// sum(r, c) = sum over K steps k of A(r, k) B(k, c), where a step along r, k in A is RowA, StepA elements and B's rows lie StepB
-// apart. With few sums, several partial ones run side by side, for a single one would wait for its own last result.
-template <int K, int R, int C, int RowA, int StepA, int StepB, class T>
+// The elements from one row of a left factor to the next, and from one step of the sums to the next.
+struct Strides { int row, step; };
+
+// sum(r, c) = sum over K steps k of a(r, k) b(k, c), for R rows and C vectors of columns. The rows of b lie StepB elements
+// apart. With few sums, several partial ones run side by side: a single one would wait for its own last result.
+template <int K, int R, int C, Strides A, int StepB, class T>
 INLINE void multiply(Vec<T> (&sum)[R][C], const T* a, const T* b) {
     constexpr int chains = R * C >= 8 ? 1 : 8 / (R * C);
     Vec<T> part[chains][R][C] = {};
     auto add = [&](int k, int chain) __attribute__((always_inline)) {
 #pragma GCC unroll 32
         for (int c = 0; c < C; ++c) {
-            Vec<T> column = load(b + k * StepB + c * lanes<T>);
-            keep(column);
+            Vec<T> column = Load(b + k * StepB + c * Lanes<T>);
+            hold_in_register(column);
 #pragma GCC unroll 32
-            for (int r = 0; r < R; ++r) part[chain][r][c] += a[r * RowA + k * StepA] * column;
+            for (int r = 0; r < R; ++r)
+                part[chain][r][c] = MulAdd(a[r * A.row + k * A.step], column, part[chain][r][c]);
         }
     };
     int k = 0;
@@ -59,7 +63,7 @@ INLINE void multiply(Vec<T> (&sum)[R][C], const T* a, const T* b) {
         }
 }
 
-// How many rows a block of C vectors takes: as many as the registers hold, or somewhat less if that divides M evenly;
+// The rows of a block of C vectors: as many as the registers hold, or somewhat less if that divides M evenly;
 // but at least 5, or the loads of C vectors would take longer than the arithmetic on them.
 constexpr int block_rows(int M, int C) {
     int most = (registers - C - 1) / C;
@@ -73,30 +77,28 @@ struct Nothing {
     INLINE void operator()(int, int) const {}
 };
 
-template <int K, int R, int C, int RowA, int StepA, int StepB, class T, class Finish, class Prepare>
+template <int K, int R, int C, Strides A, int StepB, class T, class Finish, class Prepare>
 INLINE void block(const T* a, const T* b, int row, int vector, Finish& finish, Prepare& prepare) {
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
         for (int c = 0; c < C; ++c) prepare(row + r, vector + c);
     Vec<T> sum[R][C];
-    multiply<K, R, C, RowA, StepA, StepB>(sum, a, b);
+    multiply<K, R, C, A, StepB>(sum, a, b);
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
         for (int c = 0; c < C; ++c) finish(row + r, vector + c, sum[r][c]);
 }
 
-// One panel: all M rows, as many at a time as a block takes, and C vectors from `vector` on. `finish(row, vector, sum)` gets
-// each vector of the result, and `prepare(row, vector)` is told before it is summed.
-template <int M, int K, int C, int RowA, int StepA, int StepB, class T, class Finish, class Prepare = Nothing>
+// One panel: all M rows, as many at a time as a block takes, and C vectors from `vector` on. `prepare(row, vector)` is
+// called before each vector of the result is summed, and `finish(row, vector, sum)` with it.
+template <int M, int K, int C, Strides A, int StepB, class T, class Finish, class Prepare = Nothing>
 INLINE void panel(const T* a, const T* b, int vector, Finish& finish, Prepare prepare = {}) {
     constexpr int R = block_rows(M, C), rest = M % R;
     int row = 0;
-    for (; row + R <= M; row += R)
-        block<K, R, C, RowA, StepA, StepB>(a + row * RowA, b, row, vector, finish, prepare);
-    if constexpr (rest > 0)
-        block<K, rest, C, RowA, StepA, StepB>(a + row * RowA, b, row, vector, finish, prepare);
+    for (; row + R <= M; row += R) block<K, R, C, A, StepB>(a + row * A.row, b, row, vector, finish, prepare);
+    if constexpr (rest > 0) block<K, rest, C, A, StepB>(a + row * A.row, b, row, vector, finish, prepare);
 }
 
 // Call f with the width, as a type, and the first vector of every panel of B.
@@ -107,11 +109,11 @@ template <class B, class F> INLINE void each_panel(F f) {
 }
 
 // A times B, B in panels.
-template <int M, int RowA, int StepA, class B, class T, class Finish>
+template <int M, Strides A, class B, class T, class Finish>
 INLINE void product(const T* a, const T* b, Finish finish) {
     each_panel<B>([&](auto width, int vector) {
         constexpr int C = decltype(width)::value;
-        panel<M, B::rows, C, RowA, StepA, C * lanes<T>>(a, b + B::start(vector), vector, finish);
+        panel<M, B::rows, C, A, C * Lanes<T>>(a, b + B::start(vector), vector, finish);
     });
 }
 
@@ -121,8 +123,8 @@ INLINE void product_over_rows(const X& x, const Y& y, Finish finish, Prepare pre
     typedef typename X::Element T;
     each_panel<Result>([&](auto width, int vector) {
         constexpr int C = decltype(width)::value;
-        panel<X::columns, X::rows, C, 1, X::stride, Y::stride>(
-            x.row(0), y.row(0) + vector * lanes<T>, vector, finish, prepare);
+        panel<X::columns, X::rows, C, Strides{.row = 1, .step = X::stride}, Y::stride>(
+            x.row(0), y.row(0) + vector * Lanes<T>, vector, finish, prepare);
     });
 }
 

@@ -1,4 +1,4 @@
-// Numbers of a sample into probabilities, or into their logarithms.
+// The softmax of each sample, and its logarithm.
 #pragma once
 
 #include "base/lanes.hpp"
@@ -17,26 +17,27 @@ template <class Setting, int Features> struct Softmax {
 
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch&) {
         for (int i = 0; i < Setting::rows; ++i) {
-            const T top = largest<T, Features>(x.row(i));  // e^0: nothing overflows
-            Vec<T> powers = zero<T>();
-            for (int j = 0; j < Input::width; j += lanes<T>) {
-                const Vec<T> e = first(Features - j, exp(load(x.row(i) + j) - top));
-                store(y.row(i) + j, e);
+            const T top = largest<Features>(x.row(i));  // e^(x - top) does not overflow
+            Vec<T> powers = Zero<T>();
+            for (int j = 0; j < Input::width; j += Lanes<T>) {
+                const Vec<T> e = IfThenElseZero(FirstN<T>(Features - j), exp(Load(x.row(i) + j) - top));
+                Store(e, y.row(i) + j);
                 powers += e;
             }
-            const T all = sum<T>(powers);
-            for (int j = 0; j < Input::width; j += lanes<T>) store(y.row(i) + j, load(y.row(i) + j) / all);
+            const T all = ReduceSum(powers);
+            for (int j = 0; j < Input::width; j += Lanes<T>) Store(Load(y.row(i) + j) / all, y.row(i) + j);
         }
     }
-    template <bool Wanted, class Batch>
+    template <bool NeedsInputGrad, class Batch>
     INLINE void backward(const Input&, const Output& y, Output& dy, Input* dx, const Batch&) {
-        if constexpr (Wanted)
+        if constexpr (NeedsInputGrad)
             for (int i = 0; i < Setting::rows; ++i) {
-                Vec<T> products = zero<T>();
-                for (int j = 0; j < Input::width; j += lanes<T>) products += load(dy.row(i) + j) * load(y.row(i) + j);
-                const T along = sum<T>(products);
-                for (int j = 0; j < Input::width; j += lanes<T>)
-                    store(dx->row(i) + j, load(y.row(i) + j) * (load(dy.row(i) + j) - along));
+                Vec<T> products = Zero<T>();
+                for (int j = 0; j < Input::width; j += Lanes<T>)
+                    products = MulAdd(Load(dy.row(i) + j), Load(y.row(i) + j), products);
+                const T along = ReduceSum(products);
+                for (int j = 0; j < Input::width; j += Lanes<T>)
+                    Store(Load(y.row(i) + j) * (Load(dy.row(i) + j) - along), dx->row(i) + j);
             }
     }
 };
@@ -51,22 +52,24 @@ template <class Setting, int Features> struct LogSoftmax {
 
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch&) {
         for (int i = 0; i < Setting::rows; ++i) {
-            const T top = largest<T, Features>(x.row(i));
-            Vec<T> powers = zero<T>();
-            for (int j = 0; j < Input::width; j += lanes<T>) powers += first(Features - j, exp(load(x.row(i) + j) - top));
-            const Vec<T> all = log(zero<T>() + sum<T>(powers));
-            for (int j = 0; j < Input::width; j += lanes<T>) store(y.row(i) + j, (load(x.row(i) + j) - top) - all);
+            const T top = largest<Features>(x.row(i));
+            Vec<T> powers = Zero<T>();
+            for (int j = 0; j < Input::width; j += Lanes<T>)
+                powers += IfThenElseZero(FirstN<T>(Features - j), exp(Load(x.row(i) + j) - top));
+            const Vec<T> all = log(Set<T>(ReduceSum(powers)));
+            for (int j = 0; j < Input::width; j += Lanes<T>) Store((Load(x.row(i) + j) - top) - all, y.row(i) + j);
         }
     }
-    template <bool Wanted, class Batch>
+    template <bool NeedsInputGrad, class Batch>
     INLINE void backward(const Input&, const Output& y, Output& dy, Input* dx, const Batch&) {
-        if constexpr (Wanted)
+        if constexpr (NeedsInputGrad)
             for (int i = 0; i < Setting::rows; ++i) {
-                Vec<T> slopes = zero<T>();
-                for (int j = 0; j < Input::width; j += lanes<T>) slopes += load(dy.row(i) + j);
-                const T all = sum<T>(slopes);
-                for (int j = 0; j < Input::width; j += lanes<T>)
-                    store(dx->row(i) + j, load(dy.row(i) + j) - first(Features - j, exp(load(y.row(i) + j)) * all));
+                Vec<T> slopes = Zero<T>();
+                for (int j = 0; j < Input::width; j += Lanes<T>) slopes += Load(dy.row(i) + j);
+                const T all = ReduceSum(slopes);
+                for (int j = 0; j < Input::width; j += Lanes<T>)
+                    Store(Load(dy.row(i) + j) - IfThenElseZero(FirstN<T>(Features - j), exp(Load(y.row(i) + j)) * all),
+                          dx->row(i) + j);
             }
     }
 };

@@ -8,16 +8,21 @@
 namespace plaingrad {
 
 // A loss is called with the predictions of a batch and writes their gradient, which is 0 in rows that hold no sample.
-// `total` is what a mean divides by: the weights of the batch's samples, summed. Without weights each counts as 1. A batch
+// `total` is the divisor of a mean: the weights of the batch's samples, summed. Without weights each counts as 1. A batch
 // whose total is 0 counts for nothing, and no loss is called with it.
 
-// sum over rows i of w_i times the mean over columns of error(p, t), divided by the sum of w  (Mean; else neither)
+struct ElementLossSizes {
+    int columns;
+    bool mean;
+};
+
+// sum over rows i of w_i times the mean over columns of error(p, t), divided by the sum of w  (if `mean`; else neither)
 // Errors.at(j) is the error of a vector of columns from j on: its value, and its slope by p.
-template <class Setting, int Columns, class Errors, bool Mean> struct OfElements {
+template <class Setting, ElementLossSizes Sizes, class Errors> struct ElementLoss {
     typedef typename Setting::T T;
     typedef T Target;
-    static constexpr bool mean = Mean;
-    typedef Matrix<T, Setting::rows, Columns> Prediction;
+    static constexpr bool mean = Sizes.mean;
+    typedef Matrix<T, Setting::rows, Sizes.columns> Prediction;
 
     Errors errors;
 
@@ -25,32 +30,35 @@ template <class Setting, int Columns, class Errors, bool Mean> struct OfElements
     template <class Batch> INLINE double total(const Batch& batch) const { return batch.weight_of_all(); }
 
     template <class Batch> INLINE double operator()(const Prediction& p, Prediction& dp, const Batch& batch) const {
-        const double share = Mean ? 1 / (batch.total * Columns) : 1;
-        Vec<T> losses = zero<T>();
+        const double share = Sizes.mean ? 1 / (batch.total * Sizes.columns) : 1;
+        Vec<T> losses = Zero<T>();
         for (int i = 0; i < Setting::rows; ++i) {
             const bool filled = i < batch.rows;
-            const Target* target = static_cast<const Target*>(batch.targets) + (filled ? batch.sample(i) : 0) * Columns;
+            const Target* target =
+                static_cast<const Target*>(batch.targets) + (filled ? batch.sample(i) : 0) * Sizes.columns;
             const T weight = filled ? T(batch.weight(i)) : T(0);
-            const bool live = filled && weight != 0;  // whatever its error, a sample without weight has none
-            for (int j = 0; j < Columns; j += lanes<T>) {
+            const bool live = filled && weight != 0;  // the error of a sample without weight may be infinite
+            for (int j = 0; j < Sizes.columns; j += Lanes<T>) {
                 const auto error = errors.at(j);
-                Vec<T> x = load(p.row(i) + j), t = load_some<T>(target + j, Columns - j);
-                losses += live ? first(Columns - j, weight * error.value(x, t)) : zero<T>();
-                store(dp.row(i) + j, live ? first(Columns - j, T(share) * weight * error.slope(x, t)) : zero<T>());
+                Vec<T> x = Load(p.row(i) + j), t = LoadN(target + j, Sizes.columns - j);
+                losses += live ? IfThenElseZero(FirstN<T>(Sizes.columns - j), weight * error.value(x, t)) : Zero<T>();
+                Store(live ? IfThenElseZero(FirstN<T>(Sizes.columns - j), T(share) * weight * error.slope(x, t))
+                           : Zero<T>(),
+                      dp.row(i) + j);
             }
         }
-        return double(sum<T>(losses)) * share;
+        return double(ReduceSum(losses)) * share;
     }
 };
 
 // The same error in every column.
-template <class Error> struct Alike {
+template <class Error> struct SameForAllColumns {
     void read(const double*) {}
     INLINE Error at(int) const { return {}; }
 };
 
 // An error times a weight for each column.
-template <class T, int Columns, class Errors> struct Weighed {
+template <class T, int Columns, class Errors> struct Weighted {
     Buffer<T, padded<T>(Columns)> weight;
     Errors errors;
 
@@ -64,7 +72,7 @@ template <class T, int Columns, class Errors> struct Weighed {
         for (int c = 0; c < Columns; ++c) weight.at[c] = T(numbers[c]);
         errors.read(numbers + Columns);
     }
-    INLINE Error at(int j) const { return {load(weight.at + j), errors.at(j)}; }
+    INLINE Error at(int j) const { return {Load(weight.at + j), errors.at(j)}; }
 };
 
 // (p - t)^2
@@ -75,15 +83,15 @@ struct SquaredError {
 
 // |p - t|
 struct AbsoluteError {
-    template <class V> static INLINE V value(V p, V t) { return larger(p - t, t - p); }
+    template <class V> static INLINE V value(V p, V t) { return Max(p - t, t - p); }
     template <class V> static INLINE V slope(V p, V t) { return sign(p - t); }
 };
 
 // c (d - c / 2) with d = p - t, and c = d cut off at +-delta
 template <class Constants> struct HuberError {
     template <class V> static INLINE V clipped(V p, V t) {
-        const V delta = V{} + Element<V>(Constants::delta);
-        return larger(smaller(p - t, delta), -delta);
+        const V delta = Set<V>(Constants::delta);
+        return Max(Min(p - t, delta), -delta);
     }
     template <class V> static INLINE V value(V p, V t) {
         V c = clipped(p, t);
@@ -96,8 +104,8 @@ template <class Constants> struct HuberError {
 template <class Constants> struct SmoothError {
     template <class V> static INLINE V slope(V p, V t) {
         if constexpr (Constants::beta == 0) return sign(p - t);
-        const V one = V{} + Element<V>(1);
-        return larger(smaller((p - t) / Element<V>(Constants::beta), one), -one);
+        const V one = Set<V>(1);
+        return Max(Min((p - t) / Element<V>(Constants::beta), one), -one);
     }
     template <class V> static INLINE V value(V p, V t) {
         V s = slope(p, t);
@@ -106,7 +114,7 @@ template <class Constants> struct SmoothError {
 };
 
 // Of a logarithm x of the rate, e^x - t x + s;  of the rate p itself, p - t log(p + eps) + s, NaN below -eps.
-// The term s, if wanted, is Stirling's log t! for t > 1, and else 0.
+// The term s, of `full` alone, is Stirling's log t! for t > 1, and else 0.
 template <class Constants> struct PoissonError {
     template <class V> static INLINE V value(V p, V t) {
         const V error = Constants::log_input ? exp(p) - t * p : p - t * log(p + Element<V>(Constants::eps));
@@ -117,8 +125,8 @@ template <class Constants> struct PoissonError {
         return 1 - t / (p + Element<V>(Constants::eps));
     }
     template <class V> static INLINE V stirling(V t) {
-        const V two_pi = every<V>(0x1.921fb54442d18p2);
-        return t > 1 ? t * log(t) - t + Element<V>(0.5) * log(two_pi * t) : V{};
+        const V two_pi = Set<V>(0x1.921fb54442d18p2);
+        return IfThenElseZero(t > 1, t * log(t) - t + Element<V>(0.5) * log(two_pi * t));
     }
 };
 
@@ -128,26 +136,24 @@ template <class T, int Columns> struct QuantileErrors {
 
     struct Error {
         Vec<T> q;
-        INLINE Vec<T> slope(Vec<T> p, Vec<T> t) const { return p > t ? 1 - q : p < t ? -q : zero<T>(); }
+        INLINE Vec<T> slope(Vec<T> p, Vec<T> t) const { return IfThenElse(p > t, 1 - q, IfThenElseZero(p < t, -q)); }
         INLINE Vec<T> value(Vec<T> p, Vec<T> t) const { return slope(p, t) * (p - t); }
     };
     void read(const double* numbers) {
         for (int c = 0; c < Columns; ++c) quantile.at[c] = T(numbers[c]);
     }
-    INLINE Error at(int j) const { return {load(quantile.at + j)}; }
+    INLINE Error at(int j) const { return {Load(quantile.at + j)}; }
 };
 
 // -(t log p + (1 - t) log(1 - p)), logarithms not below -100 and the slope's denominator not below 1e-12; NaN where p is no
 // probability, for which training stops
 struct BinaryError {
     template <class V> static INLINE V value(V p, V t) {
-        const V least = V{} - Element<V>(100), none = V{} + Element<V>(__builtin_nan(""));
-        const V error = (t - 1) * larger(log1p(-p), least) - t * larger(log(p), least);
-        return p >= 0 ? (p <= 1 ? error : none) : none;
+        const V least = Set<V>(-100), none = Set<V>(__builtin_nan(""));
+        const V error = (t - 1) * Max(log1p(-p), least) - t * Max(log(p), least);
+        return IfThenElse((p >= 0) & (p <= 1), error, none);
     }
-    template <class V> static INLINE V slope(V p, V t) {
-        return (p - t) / larger(p * (1 - p), V{} + Element<V>(1e-12));
-    }
+    template <class V> static INLINE V slope(V p, V t) { return (p - t) / Max(p * (1 - p), Set<V>(1e-12)); }
 };
 
 // c t softplus(-x) + (1 - t) softplus(x), with the slope (c t + 1 - t) sigmoid(x) - c t and a c for each column
@@ -168,7 +174,7 @@ template <class T, int Columns> struct BinaryErrorsOfLogits {
     void read(const double* numbers) {
         for (int c = 0; c < Columns; ++c) pos_weight.at[c] = T(numbers[c]);
     }
-    INLINE Error at(int j) const { return {load(pos_weight.at + j)}; }
+    INLINE Error at(int j) const { return {Load(pos_weight.at + j)}; }
 };
 
 }  // namespace plaingrad

@@ -1,4 +1,4 @@
-// What is learned: a parameter's values as the kernels like them, and what the update rule remembers of them.
+// Parameters: their values in the kernels' layout, and the states of the update rule.
 #pragma once
 
 #include "base/lanes.hpp"
@@ -6,13 +6,13 @@
 
 namespace plaingrad {
 
-// What all the layers of a network agree on is a struct, named by the generated source: the element type T, the number
-// of rows in a batch, the update Rule, whether its weight decay is meant for one sample, and whether updates are `deferred`
-// until all gradients are known (to clip their norm, or to add up those of several threads); else each vector of a parameter
-// is updated as soon as its gradient is there.
+// `Setting`, a struct in the generated source, is common to all layers of a network: the element type T, the rows of a batch,
+// the update Rule, whether its weight decay is meant for one sample, and whether updates are `deferred` until all gradients
+// are known (to clip their norm, or to add up those of several threads); else each vector of a parameter is updated as soon
+// as its gradient is known.
 
-// The group of the optimizer that a parameter belongs to, unless it is one of these. What is `tracked` is no parameter:
-// the layer itself changes it, as running statistics, and Python gets it back.
+// In place of the index of a parameter's group in the optimizer. `tracked` marks buffers that the layer itself changes, such
+// as running statistics; Python gets them back.
 constexpr int frozen = -1, absent = -2, tracked = -3;
 
 // The rules of all groups, at the current step.
@@ -33,8 +33,8 @@ template <class Setting> struct Learner {
     }
 };
 
-// One parameter. The layout says where element (row, column) of the tensor that Python holds lies, and whether it is
-// `turned`: whether the tensor's columns lie along the lanes, rather than its rows.
+// One parameter. `Layout::offset(row, column)` is where an element of Python's tensor lies; in a `transposed` layout
+// the columns of that tensor run along the lanes, else its rows do.
 template <class Setting, class Layout, int Group> struct Parameter {
     typedef typename Setting::T T;
     typedef typename Setting::Rule Rule;
@@ -45,30 +45,30 @@ template <class Setting, class Layout, int Group> struct Parameter {
     Buffer<T, Layout::size * states> state;  // the states of one vector lie side by side
     Buffer<T, learned && Setting::deferred ? Layout::size : 0> gradient;
 
-    // The gradient of the vector that begins at `place` is being computed. Of a parameter that the nearer caches do not hold,
-    // what the update needs is on its way in the meantime.
-    INLINE void fetch(int place) const {
+    // Called before the gradient of the vector at `offset` is computed: brings what its update needs into the cache, for a
+    // parameter too large for the nearer caches.
+    INLINE void prefetch(int offset) const {
         constexpr bool far = sizeof value + sizeof state > (1 << 18);
         if constexpr (far && learned && !Setting::deferred) {
-            __builtin_prefetch(value.at + place, 1);
-            for (int s = 0; s < states; ++s) __builtin_prefetch(state.at + place * states + s * lanes<T>, 1);
+            __builtin_prefetch(value.at + offset, 1);
+            for (int s = 0; s < states; ++s) __builtin_prefetch(state.at + offset * states + s * Lanes<T>, 1);
         }
     }
-    // The gradient of the vector that begins at `place` has been found.
-    INLINE void learn(const Learner<Setting>& learner, int place, Vec<T> g) {
-        if constexpr (learned && Setting::deferred) store(gradient.at + place, g);
-        else if constexpr (learned) update(learner, place, g);
+    // Takes the gradient of the vector at `offset`.
+    INLINE void learn(const Learner<Setting>& learner, int offset, Vec<T> g) {
+        if constexpr (learned && Setting::deferred) Store(g, gradient.at + offset);
+        else if constexpr (learned) update(learner, offset, g);
     }
-    INLINE void update(const Learner<Setting>& learner, int place, Vec<T> g) {
-        Vec<T> x = load(value.at + place), memory[states > 0 ? states : 1];
-        T* remembered = state.at + place * states;
-        for (int s = 0; s < states; ++s) memory[s] = load(remembered + s * lanes<T>);
+    INLINE void update(const Learner<Setting>& learner, int offset, Vec<T> g) {
+        Vec<T> x = Load(value.at + offset), memory[states > 0 ? states : 1];
+        T* states_of_vector = state.at + offset * states;
+        for (int s = 0; s < states; ++s) memory[s] = Load(states_of_vector + s * Lanes<T>);
         learner.rule[Group].apply(x, memory, g);
-        store(value.at + place, x);
-        for (int s = 0; s < states; ++s) store(remembered + s * lanes<T>, memory[s]);
+        Store(x, value.at + offset);
+        for (int s = 0; s < states; ++s) Store(memory[s], states_of_vector + s * Lanes<T>);
     }
 
-    // What the weight decay adds to the loss: decay / 2 |value|^2
+    // The weight decay's share of the loss: decay / 2 |value|^2
     double penalty(const Learner<Setting>& learner) const {
         if constexpr (learned && Rule::penalises)
             if (const double decay = learner.rule[Group].decay) return decay / 2 * squares_of(value.at);
@@ -76,15 +76,15 @@ template <class Setting, class Layout, int Group> struct Parameter {
     }
     // Several sums side by side, for each addition waits for the one before it.
     static double squares_of(const T* numbers) {
-        constexpr int sides = 4, whole = Layout::size / (sides * lanes<T>) * sides * lanes<T>;
-        Vec<T> sums[sides] = {};
-        for (int i = 0; i < whole; i += sides * lanes<T>)
-            for (int j = 0; j < sides; ++j) sums[j] += square_at(numbers + i + j * lanes<T>);
-        for (int i = whole; i < Layout::size; i += lanes<T>) sums[0] += square_at(numbers + i);
-        return double(sum<T>(sums[0] + sums[1] + (sums[2] + sums[3])));
+        constexpr int chains = 4, step = chains * Lanes<T>, whole = Layout::size / step * step;
+        Vec<T> sums[chains] = {};
+        for (int i = 0; i < whole; i += step)
+            for (int j = 0; j < chains; ++j) sums[j] += square_at(numbers + i + j * Lanes<T>);
+        for (int i = whole; i < Layout::size; i += Lanes<T>) sums[0] += square_at(numbers + i);
+        return double(ReduceSum(sums[0] + sums[1] + (sums[2] + sums[3])));
     }
-    INLINE static Vec<T> square_at(const T* place) {
-        const Vec<T> x = load(place);
+    INLINE static Vec<T> square_at(const T* from) {
+        const Vec<T> x = Load(from);
         return x * x;
     }
 
@@ -95,50 +95,53 @@ template <class Setting, class Layout, int Group> struct Parameter {
     }
     void scale_gradient(T factor) {
         if constexpr (learned)
-            for (int i = 0; i < Layout::size; i += lanes<T>) store(gradient.at + i, factor * load(gradient.at + i));
+            for (int i = 0; i < Layout::size; i += Lanes<T>) Store(factor * Load(gradient.at + i), gradient.at + i);
     }
     void update_all(const Learner<Setting>& learner, T scale) {
         if constexpr (learned)
-            for (int i = 0; i < Layout::size; i += lanes<T>) update(learner, i, scale * load(gradient.at + i));
+            for (int i = 0; i < Layout::size; i += Lanes<T>) update(learner, i, scale * Load(gradient.at + i));
     }
 
     // Copy from Python's tensors, and back: the value, then each state.
     NOINLINE void read(T* const* tensors) {
         each_square([&](int s, int top, int left) {
             const T* from = tensors[s] + top * Layout::length + left;
-            Vec<T> square[lanes<T>];
-            for (int i = 0; i < lanes<T>; ++i)
-                square[i] = top + i < Layout::height ? load_some(from + i * Layout::length, Layout::length - left) : blank<T>();
-            if constexpr (Layout::turned) transpose<T>(square);
-            for (int i = 0; i < lanes<T>; ++i)
-                if (holds(top, left, i)) store(const_cast<T*>(vector(s, top, left, i)), square[i]);
+            Vec<T> square[Lanes<T>];
+            for (int i = 0; i < Lanes<T>; ++i)
+                square[i] = top + i < Layout::height ? LoadN(from + i * Layout::length, Layout::length - left)
+                                                     : opaque_zero<T>();
+            if constexpr (Layout::transposed) transpose(square);
+            for (int i = 0; i < Lanes<T>; ++i)
+                if (holds(top, left, i)) Store(square[i], const_cast<T*>(vector(s, top, left, i)));
         });
     }
     NOINLINE void write(T* const* tensors) const {
-        if constexpr (learned || Group == tracked) each_square([&](int s, int top, int left) {
-            T* to = tensors[s] + top * Layout::length + left;
-            Vec<T> square[lanes<T>];
-            for (int i = 0; i < lanes<T>; ++i) square[i] = holds(top, left, i) ? load(vector(s, top, left, i)) : blank<T>();
-            if constexpr (Layout::turned) transpose<T>(square);
-            for (int i = 0; i < lanes<T> && top + i < Layout::height; ++i)
-                store_some(to + i * Layout::length, Layout::length - left, square[i]);
-        });
+        if constexpr (learned || Group == tracked)
+            each_square([&](int s, int top, int left) {
+                T* to = tensors[s] + top * Layout::length + left;
+                Vec<T> square[Lanes<T>];
+                for (int i = 0; i < Lanes<T>; ++i)
+                    square[i] = holds(top, left, i) ? Load(vector(s, top, left, i)) : opaque_zero<T>();
+                if constexpr (Layout::transposed) transpose(square);
+                for (int i = 0; i < Lanes<T> && top + i < Layout::height; ++i)
+                    StoreN(square[i], to + i * Layout::length, Layout::length - left);
+            });
     }
 
 private:
     // The squares of Python's tensors, as many elements high and wide as a vector has lanes. The vectors of a square here lie
-    // along its rows, or if the layout is turned along its columns.
+    // along its rows, or in a transposed layout along its columns.
     template <class F> static void each_square(F square) {
         for (int s = 0; s <= states; ++s)
-            for (int top = 0; top < Layout::height; top += lanes<T>)
-                for (int left = 0; left < Layout::length; left += lanes<T>) square(s, top, left);
+            for (int top = 0; top < Layout::height; top += Lanes<T>)
+                for (int left = 0; left < Layout::length; left += Lanes<T>) square(s, top, left);
     }
     static bool holds(int top, int left, int i) {
-        return Layout::turned ? left + i < Layout::length : top + i < Layout::height;
+        return Layout::transposed ? left + i < Layout::length : top + i < Layout::height;
     }
     const T* vector(int s, int top, int left, int i) const {
-        const int place = Layout::turned ? Layout::place(top, left + i) : Layout::place(top + i, left);
-        return s == 0 ? value.at + place : state.at + place * states + (s - 1) * lanes<T>;
+        const int offset = Layout::transposed ? Layout::offset(top, left + i) : Layout::offset(top + i, left);
+        return s == 0 ? value.at + offset : state.at + offset * states + (s - 1) * Lanes<T>;
     }
 };
 
@@ -149,7 +152,7 @@ template <class Setting, class Layout> struct Parameter<Setting, Layout, absent>
 template <class T> struct GradientNorm {
     double squares, unit = 1;
 
-    // Whether the sum of squares is as good as if it had been taken with any range of exponents.
+    // True if neither overflow nor underflow has touched the sum of squares.
     bool is_exact() const {
         constexpr double least = sizeof(T) == 4 ? 0x1p-80 : 0x1p-900, most = sizeof(T) == 4 ? 0x1p120 : 0x1p1000;
         return squares > least && squares < most;
@@ -164,7 +167,7 @@ template <class T> struct GradientNorm {
     }
 };
 
-// What the weight decay adds to the loss, of all parameters of a network.
+// The weight decay's share of the loss, of all parameters of a network.
 template <class Network, class Setting> double penalty(Network& network, const Learner<Setting>& learner) {
     double sum = 0;
     auto add = [&](auto& parameter) { sum += parameter.penalty(learner); };
@@ -198,8 +201,8 @@ template <class T> struct Counter {
 // A vector, such as a bias.
 template <class T, int Size> struct Vector {
     static constexpr int height = 1, length = Size, size = padded<T>(Size);
-    static constexpr bool turned = false;
-    static constexpr int place(int, int column) { return column; }
+    static constexpr bool transposed = false;
+    static constexpr int offset(int, int column) { return column; }
 };
 
 }  // namespace plaingrad

@@ -1,4 +1,4 @@
-// Update rules: what becomes of a parameter and of what the rule remembers of it, given the gradient.
+// Update rules: new values of a parameter and of the rule's states for it, from the gradient.
 #pragma once
 
 #include "base/math.hpp"
@@ -6,20 +6,20 @@
 
 namespace plaingrad {
 
-// Every rule is a struct over the element type and a tag of flags, which say at compile time what it can leave out.
+// Every rule is a struct over the element type and a tag of flags, which say at compile time which terms it has.
 // `start` gets the options, in the order of the rule's list in Python, and how many steps it has taken before;
 // `share` divides the weight decay by the weight of a batch's samples, if it is meant for one; `begin` starts the next
 // step; `apply` changes one vector of a parameter's value and of each of its states, and leaves all of them as they are
-// where the gradient is 0, if the rule `rests`.
+// where the gradient is 0, if `zero_gradient_is_noop`.
 
-// What rules share: g <- -g to maximize, g <- g + weight_decay value
+// Common to all rules: g <- -g to maximize, g <- g + weight_decay value
 template <class T, class Flags> struct Rule {
     T lr, weight_decay;
-    double decay, given;
-    static constexpr bool penalises = true;  // or the weight decay is none that a loss would have as its gradient
+    double decay, decay_option;
+    static constexpr bool penalises = true;  // the weight decay is the gradient of a penalty
 
-    INLINE void decays(double option) { decay = given = option, weight_decay = T(decay); }
-    INLINE void share(double samples) { decay = samples ? given / samples : 0, weight_decay = T(decay); }
+    INLINE void decays(double option) { decay = decay_option = option, weight_decay = T(decay); }
+    INLINE void share(double samples) { decay = samples ? decay_option / samples : 0, weight_decay = T(decay); }
     INLINE Vec<T> decayed(Vec<T> value, Vec<T> g) const {
         if constexpr (Flags::maximize) g = -g;
         if constexpr (Flags::weight_decay) g += weight_decay * value;
@@ -31,7 +31,7 @@ template <class T, class Flags> struct Rule {
 // with Nesterov's momentum value <- value - lr (g + momentum v)
 template <class T, class Flags> struct SGD : Rule<T, Flags> {
     static constexpr int states = Flags::momentum;
-    static constexpr bool rests = !Flags::momentum && !Flags::weight_decay;
+    static constexpr bool zero_gradient_is_noop = !Flags::momentum && !Flags::weight_decay;
     T momentum, keep, add, undamped;
 
     void start(const double* options, long taken) {
@@ -57,7 +57,7 @@ template <class T, class Flags> struct SGD : Rule<T, Flags> {
 // amsgrad divides by the largest v so far; decoupled weight decay shrinks the value itself; epsilon_hat adds eps to sqrt(v).
 template <class T, class Flags> struct Adam : Rule<T, Flags> {
     static constexpr int states = 2 + Flags::amsgrad;
-    static constexpr bool rests = false, penalises = !Flags::decoupled;
+    static constexpr bool zero_gradient_is_noop = false, penalises = !Flags::decoupled;
     double b1, b2, eps, power1, power2;
     long t;
     T add1, keep2, add2, epsilon, shrink;
@@ -65,16 +65,16 @@ template <class T, class Flags> struct Adam : Rule<T, Flags> {
     void start(const double* options, long taken) {
         this->decays(options[0]), b1 = options[1], b2 = options[2], eps = options[3];
         add1 = T(1 - b1), keep2 = T(b2), add2 = T(1 - b2);
-        t = taken - taken % fresh;
-        for (anew(); t < taken; ++t) power1 *= b1, power2 *= b2;
+        t = taken - taken % restart_interval;
+        for (restart_powers(); t < taken; ++t) power1 *= b1, power2 *= b2;
     }
-    // The powers are products from step to step, and begin anew at fixed steps: wherever a run is cut into calls, the
-    // bits are the same.
-    static constexpr long fresh = 64;
-    void anew() { power1 = __builtin_pow(b1, double(t)), power2 = __builtin_pow(b2, double(t)); }
+    // Powers are products from step to step, computed afresh at fixed steps: the bits do not depend on how a run is cut into
+    // calls.
+    static constexpr long restart_interval = 64;
+    void restart_powers() { power1 = __builtin_pow(b1, double(t)), power2 = __builtin_pow(b2, double(t)); }
 
     INLINE void begin(double lr) {
-        if (++t % fresh == 0) anew();
+        if (++t % restart_interval == 0) restart_powers();
         else power1 *= b1, power2 *= b2;
         double root = __builtin_sqrt(1 - power2);
         this->lr = T(lr * root / (1 - power1)), shrink = T(1 - lr * this->decay);
@@ -90,8 +90,8 @@ template <class T, class Flags> struct Adam : Rule<T, Flags> {
         m += add1 * (g - m);
         v = keep2 * v + add2 * g * g;
         Vec<T> scale = v;
-        if constexpr (Flags::amsgrad) scale = state[2] = larger(state[2], v);
-        value -= quotient(this->lr * m, sqrt(scale) + epsilon);
+        if constexpr (Flags::amsgrad) scale = state[2] = Max(state[2], v);
+        value -= quotient(this->lr * m, Sqrt(scale) + epsilon);
     }
 };
 
@@ -99,7 +99,7 @@ template <class T, class Flags> struct Adam : Rule<T, Flags> {
 // with momentum b <- momentum b + g / (sqrt(s) + eps),  value <- value - lr b
 template <class T, class Flags> struct RMSprop : Rule<T, Flags> {
     static constexpr int states = 1 + Flags::centered + Flags::momentum;
-    static constexpr bool rests = false;
+    static constexpr bool zero_gradient_is_noop = false;
     T keep, add, epsilon, momentum;
 
     void start(const double* options, long) {
@@ -114,9 +114,9 @@ template <class T, class Flags> struct RMSprop : Rule<T, Flags> {
         if constexpr (Flags::centered) {
             Vec<T>& mean = state[1];
             mean += add * (g - mean);
-            s = larger(s - mean * mean, zero<T>());
+            s = Max(s - mean * mean, Zero<T>());
         }
-        g = quotient(g, sqrt(s) + epsilon);
+        g = quotient(g, Sqrt(s) + epsilon);
         if constexpr (Flags::momentum) g = state[1 + Flags::centered] = momentum * state[1 + Flags::centered] + g;
         value -= this->lr * g;
     }
@@ -125,7 +125,7 @@ template <class T, class Flags> struct RMSprop : Rule<T, Flags> {
 // s <- s + g^2,  value <- value - lr / (1 + t lr_decay) g / (sqrt(s) + eps),  t counted from 0
 template <class T, class Flags> struct Adagrad : Rule<T, Flags> {
     static constexpr int states = 1;
-    static constexpr bool rests = !Flags::weight_decay;
+    static constexpr bool zero_gradient_is_noop = !Flags::weight_decay;
     double lr_decay, t;
     T epsilon;
 
@@ -137,7 +137,7 @@ template <class T, class Flags> struct Adagrad : Rule<T, Flags> {
     INLINE void apply(Vec<T>& value, Vec<T>* state, Vec<T> g) const {
         g = this->decayed(value, g);
         state[0] += g * g;
-        value -= quotient(this->lr * g, sqrt(state[0]) + epsilon);
+        value -= quotient(this->lr * g, Sqrt(state[0]) + epsilon);
     }
 };
 

@@ -22,11 +22,11 @@ template <class Layer, class... Rest> struct Chain {
         layer.forward(x, y, batch);
         rest.forward(y, out, batch);
     }
-    // The gradient by x is computed only if it is wanted: not for the data.
-    template <bool Wanted, class Batch>
+    // The gradient by x is computed only if it is needed: not for the data.
+    template <bool NeedsInputGrad, class Batch>
     INLINE void backward(const Input& x, const Output& out, Output& dout, Input* dx, const Batch& batch) {
         rest.template backward<true>(y, out, dout, &dy, batch);
-        layer.template backward<Wanted>(x, y, dy, dx, batch);
+        layer.template backward<NeedsInputGrad>(x, y, dy, dx, batch);
     }
 };
 
@@ -46,17 +46,17 @@ template <class Inside> struct Residual {
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch& batch) {
         inside.forward(x, change, batch);
         for (int i = 0; i < Input::rows; ++i)
-            for (int j = 0; j < Input::width; j += lanes<T>)
-                store(y.row(i) + j, load(x.row(i) + j) + load(change.row(i) + j));
+            for (int j = 0; j < Input::width; j += Lanes<T>)
+                Store(Load(x.row(i) + j) + Load(change.row(i) + j), y.row(i) + j);
     }
-    template <bool Wanted, class Batch>
+    template <bool NeedsInputGrad, class Batch>
     INLINE void backward(const Input& x, const Output&, Output& dy, Input* dx, const Batch& batch) {
         dchange = dy;  // which the layers inside may overwrite
-        inside.template backward<Wanted>(x, change, dchange, dx, batch);
-        if constexpr (Wanted)
+        inside.template backward<NeedsInputGrad>(x, change, dchange, dx, batch);
+        if constexpr (NeedsInputGrad)
             for (int i = 0; i < Input::rows; ++i)
-                for (int j = 0; j < Input::width; j += lanes<T>)
-                    store(dx->row(i) + j, load(dx->row(i) + j) + load(dy.row(i) + j));
+                for (int j = 0; j < Input::width; j += Lanes<T>)
+                    Store(Load(dx->row(i) + j) + Load(dy.row(i) + j), dx->row(i) + j);
     }
 };
 

@@ -1,12 +1,12 @@
 // The loop: batch after batch, forward, loss, backward, update.
 #pragma once
 
-#include "run/chain.hpp"
 #include "rules/parameter.hpp"
+#include "run/chain.hpp"
 
 namespace plaingrad {
 
-// What Python hands over. Steps are counted from the first in `order`, which holds whole epochs.
+// The arguments of a call from Python. Steps are counted from the first in `order`, which holds whole epochs.
 struct Call {
     const void* inputs;
     const void* targets;
@@ -17,22 +17,22 @@ struct Call {
     double* const* tensors;  // of each parameter: the value, then the rule's states
     const double* numbers;   // the loss's
     const double* options;   // of each group's rule, `Setting::options` of them, for each step,
-    long options_apart;      // so far apart; 0 if they are the same for all
+    long options_stride;     // so far apart; 0 if they are the same for all
     const long* taken;       // by each group's rule, steps before `begin`
     const double* rates;     // learning rates of the groups, for each step,
-    long rates_apart;        // so far apart; 0 if they are the same for all
+    long rates_stride;       // so far apart; 0 if they are the same for all
     double clip_norm;
     const unsigned long* keys;  // of the layers that draw random numbers
     const long* draws;          // how often they have drawn before `begin`
-    double* losses;             // of each epoch, the sum over the samples of those batches that count for something; added to
-    double* penalties;          // of each epoch, the same of what the weight decay adds; if it is meant for one sample
-    long* counted;              // of each epoch, the samples in the batches that count; added to
-    void* outputs;              // of the samples in evaluation mode, to be written; null in training
-    long updates;               // made since `begin`, to be written
+    double* losses;     // of each epoch, the sum over the samples of those batches that count for something; added to
+    double* penalties;  // of each epoch, the same of what the weight decay adds; if it is meant for one sample
+    long* counted_samples;  // of each epoch, the samples in the batches that count; added to
+    void* outputs;          // of the samples in evaluation mode, to be written; null in training
+    long updates;           // made since `begin`, to be written
 };
 
-// Let numbers below the smallest that has all its digits count as 0, and return how it was before. Where gradients have
-// died out, the running means of a rule sink through those numbers, with which a processor takes a hundred times as long.
+// Make the processor treat subnormal numbers as 0, and return its previous state. Where gradients have died out, the running
+// means of a rule sink through those numbers, with which a processor takes a hundred times as long.
 INLINE unsigned flush_subnormals() {
 #if defined(__SSE__)
     const unsigned before = __builtin_ia32_stmxcsr();
@@ -42,19 +42,19 @@ INLINE unsigned flush_subnormals() {
     return 0;
 #endif
 }
-INLINE void keep_subnormals(unsigned before) {
+INLINE void restore_subnormals(unsigned state) {
 #if defined(__SSE__)
-    __builtin_ia32_ldmxcsr(before);
+    __builtin_ia32_ldmxcsr(state);
 #endif
 }
 
-// Where a run is: the step, its epoch, the first of the batch's samples within that. Kept up rather than divided out, for
-// a division takes as long as a small layer.
-struct Course {
+// The current step, its epoch, and the first of the batch's samples within that. Counted on rather than divided out: a
+// division takes as long as a small layer.
+struct StepCursor {
     const Call& call;
     long rows, step, epoch, from;
 
-    Course(const Call& call, long rows) : call(call), rows(rows), step(call.begin) {
+    StepCursor(const Call& call, long rows) : call(call), rows(rows), step(call.begin) {
         const long per_epoch = (call.samples + rows - 1) / rows;
         epoch = step / per_epoch, from = step % per_epoch * rows;
     }
@@ -62,8 +62,8 @@ struct Course {
         ++step, from += rows;
         if (from >= call.samples) ++epoch, from = 0;
     }
-    // In the order; without one, the data have the same for all epochs.
-    INLINE long place() const { return call.order ? epoch * call.samples + from : from; }
+    // The index in the order; without one, in the data, which all epochs share.
+    INLINE long position() const { return call.order ? epoch * call.samples + from : from; }
 };
 
 // The rules of all groups go on to this step, after so many updates of this call. Where a schedule changes their options
@@ -71,21 +71,21 @@ struct Course {
 template <class Setting> NOINLINE void start_at(Learner<Setting>& learner, const Call& call, long step, long updates) {
     long taken[Setting::groups];
     for (int g = 0; g < Setting::groups; ++g) taken[g] = call.taken[g] + updates;
-    learner.start(call.options + step * call.options_apart, taken);
+    learner.start(call.options + step * call.options_stride, taken);
 }
-// What the layers and the loss are told of the batch.
+// The batch, as the layers and the loss see it.
 template <class Setting> struct Batch {
     typedef typename Setting::T T;
     const Learner<Setting>& learner;
-    const void* targets;
-    const T* weights;
-    const long* order;
-    long from;         // the batch's first place in the order
-    int rows;          // that hold samples
-    double total;      // what a mean divides by; 0 if the batch counts for nothing
+    const void* targets = nullptr;
+    const T* weights = nullptr;   // of the samples
+    const long* order = nullptr;  // of the samples
+    long from;                    // the index of the batch's first sample in the order
+    int rows;                     // that hold samples
+    double total = 0;             // the divisor of a mean; 0 if the batch counts for nothing
     const Call& call;
-    long step;         // since `begin`
-    int first;         // of the rows within a batch that several threads share
+    long step = 0;  // since `begin`
+    int first = 0;  // of the rows within a batch that several threads share
 
     INLINE bool training() const { return !call.outputs; }
     INLINE long sample(int row) const { return order ? order[from + row] : from + row; }
@@ -97,12 +97,12 @@ template <class Setting> struct Batch {
         return sum;
     }
     // The rows from this one on, as many as a slice has.
-    INLINE Batch part(int row) const {
-        Batch found{*this};
+    INLINE Batch slice(int row) const {
+        Batch slice{*this};
         const int left = rows - row;
-        found.first = row, found.from = from + row;
-        found.rows = left < 0 ? 0 : left < Setting::rows ? left : Setting::rows;
-        return found;
+        slice.first = row, slice.from = from + row;
+        slice.rows = left < 0 ? 0 : left < Setting::rows ? left : Setting::rows;
+        return slice;
     }
 };
 
@@ -110,9 +110,9 @@ template <class Setting> struct Batch {
 template <class Setting> INLINE void begin(Learner<Setting>& learner, const Batch<Setting>& batch, long updates) {
     const Call& call = batch.call;
     const long step = call.begin + batch.step;
-    if (call.options_apart) start_at(learner, call, step, updates);
+    if (call.options_stride) start_at(learner, call, step, updates);
     if constexpr (Setting::decay_per_sample) learner.share(batch.weight_of_all());
-    learner.begin(call.rates + step * call.rates_apart);
+    learner.begin(call.rates + step * call.rates_stride);
 }
 
 template <class Setting, class Network, class Loss> struct Trainer {
@@ -132,27 +132,34 @@ template <class Setting, class Network, class Loss> struct Trainer {
         loss.read(call.numbers);
         start_at(learner, call, call.begin, 0);
         call.updates = 0;
-        Course at(call, Setting::rows);
-        for (bool finite = true; finite && at.step < call.end; at.next()) {
-            const long left = call.samples - at.from;
+        StepCursor cursor(call, Setting::rows);
+        for (bool finite = true; finite && cursor.step < call.end; cursor.next()) {
+            const long left = call.samples - cursor.from;
             const int rows = left < Setting::rows ? int(left) : Setting::rows;
-            Batch<Setting> batch{learner,    call.targets, static_cast<const T*>(call.weights),
-                                 call.order, at.place(),   rows,
-                                 0,          call,         at.step - call.begin,
-                                 0};
+            Batch<Setting> batch{
+                .learner = learner,
+                .targets = call.targets,
+                .weights = static_cast<const T*>(call.weights),
+                .order = call.order,
+                .from = cursor.position(),
+                .rows = rows,
+                .call = call,
+                .step = cursor.step - call.begin,
+            };
             batch.total = loss.total(batch);
             if (batch.total) {
                 begin(learner, batch, call.updates++);
-                if constexpr (Setting::decay_per_sample) call.penalties[at.epoch] += rows * penalty(network, learner);
-                call.losses[at.epoch] += once(call, batch, batch);
-                call.counted[at.epoch] += rows;
+                if constexpr (Setting::decay_per_sample)
+                    call.penalties[cursor.epoch] += rows * penalty(network, learner);
+                call.losses[cursor.epoch] += loss_and_gradients(call, batch, batch);
+                call.counted_samples[cursor.epoch] += rows;
                 if constexpr (Setting::deferred) update_clipped(call.clip_norm);
                 learner.end();
-            } else pass(call, batch);
-            finite = left > Setting::rows || call.losses[at.epoch] - call.losses[at.epoch] == 0;
+            } else forward_only(call, batch);
+            finite = left > Setting::rows || call.losses[cursor.epoch] - call.losses[cursor.epoch] == 0;
         }
         write_parameters(network, tensors);
-        return at.step;
+        return cursor.step;
     }
 
     // The outputs for the call's samples in their own order, in evaluation mode.
@@ -163,7 +170,7 @@ template <class Setting, class Network, class Loss> struct Trainer {
     void evaluate(const Call& call, long begin, long end) {
         for (long from = begin; from < end; from += Setting::rows) {
             const int rows = end - from < Setting::rows ? int(end - from) : Setting::rows;
-            const Batch<Setting> batch{learner, nullptr, nullptr, nullptr, from, rows, 0, call, 0, 0};
+            const Batch<Setting> batch{.learner = learner, .from = from, .rows = rows, .call = call};
             gather(static_cast<const typename Input::Element*>(call.inputs), batch);
             forward(batch);
             T* outputs = static_cast<T*>(call.outputs) + from * Output::columns;
@@ -180,13 +187,13 @@ template <class Setting, class Network, class Loss> struct Trainer {
     }
     NOINLINE void forward(const Batch<Setting>& batch) { network.forward(x, y, batch); }
 
-    // Forward alone, of a batch that counts for nothing: running statistics take note of it.
-    NOINLINE void pass(const Call& call, const Batch<Setting>& batch) {
+    // Forward alone, for a batch that counts for nothing: it still enters running statistics.
+    NOINLINE void forward_only(const Call& call, const Batch<Setting>& batch) {
         gather(static_cast<const typename Input::Element*>(call.inputs), batch);
         forward(batch);
     }
     // The loss and all gradients of a batch, or of the rows of the whole one that are this thread's.
-    INLINE double once(const Call& call, const Batch<Setting>& batch, const Batch<Setting>& whole) {
+    INLINE double loss_and_gradients(const Call& call, const Batch<Setting>& batch, const Batch<Setting>& whole) {
         gather(static_cast<const typename Input::Element*>(call.inputs), batch);
         forward(batch);
         const double value = loss(y, dy, batch);
