@@ -50,7 +50,7 @@ def decode(schema: type[T], data: Any, place: str) -> T:
         place: what to call the data in errors.
 
     Raises:
-        InputError: it does not fit; one line that names the field as a JSON path, what was expected and what came.
+        InputError: it does not fit; one line with the field as a JSON path, what was expected and what came.
     """
     try:
         return msgspec.convert(data, schema)

@@ -49,19 +49,22 @@ BAD: Table = {
     "a format that is a string": (lambda: document(format="1"), "expected format 1, got '1'"),
     "an unknown part": (
         lambda: document(code="import os"),
-        "metadata: unknown field 'code'",
+        "metadata: Object contains unknown field `code`",
     ),
     "no architecture": (
         lambda: text('{"format": 1, "facts": {}, "versions": {}}'),
-        "metadata: field 'architecture' is missing",
+        "metadata: Object missing required field `architecture`",
     ),
-    "facts that are a list": (lambda: document(facts=[1]), "metadata: facts: expected an object, got a list"),
+    "facts that are a list": (
+        lambda: document(facts=[1]),
+        "Expected `object`, got `array` - at `$.facts`",
+    ),
     "versions that are a string": (
         lambda: document(versions="1"),
-        "metadata: versions: expected an object, got '1'",
+        "metadata: Expected `object`, got `str` - at `$.versions`",
     ),
     "a version that is a number": (
         lambda: document(versions={"torch": 2}),
-        "metadata: versions.torch: expected a string, got 2",
+        "metadata: Expected `str`, got `int` - at `$.versions[...]`",
     ),
 }

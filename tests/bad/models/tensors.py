@@ -67,11 +67,11 @@ BAD: Table = {
     ),
     "checksums that are a list": (
         lambda: Model(sums_text=b"[]").content(),
-        "checksums: expected an object, got a list",
+        "checksums: Expected `object`, got `array`",
     ),
     "a checksum that is a number": (
         lambda: Model(sums={"0.bias": 5}).content(),
-        "checksums: 0.bias: expected a string, got 5",
+        "checksums: Expected `str`, got `int` - at `$[...]`",
     ),
     "a checksum left out": (lambda: Model(sums={"0.bias": None}).content(), "missing checksum '0.bias'"),
     "a checksum of nothing": (lambda: Model(sums={"1.bias": ""}).content(), "unexpected checksum '1.bias'"),

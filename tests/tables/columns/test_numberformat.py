@@ -162,7 +162,7 @@ def test_declared_categories_stay_categories() -> None:
 def test_an_altered_format_is_refused(change: dict[str, object]) -> None:
     state = json.loads(TableEncoder().fit(FRAME).to_bytes())
     state["columns"][0]["state"]["format"].update(change)
-    with pytest.raises(ValueError, match=r"'fare': state.format: unknown (format of numbers|field)"):
+    with pytest.raises(ValueError, match=r"'fare': (unknown format|Object contains unknown field)"):
         TableEncoder.from_bytes(json.dumps(state).encode())
 
 

@@ -121,8 +121,8 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "another kind": ({"kind": "tree"}, "expected a model that plaingrad train has made"),
     "no target": ({"target": None}, "target: "),
     "a link of numbers": ({"link": "exp"}, "expected a link for classification, got 'exp'"),
-    "a link that is none": ({"link": ["softmax"]}, "facts: link: expected a string, got a list"),
-    "classes that are none": ({"classes": "012"}, "facts: classes: expected a list, got '012'"),
+    "a link that is none": ({"link": ["softmax"]}, "facts: Expected `str`, got `array` - at `$.link`"),
+    "classes that are none": ({"classes": "012"}, "facts: Expected `array`, got `str` - at `$.classes`"),
     "a class too many": ({"classes": [0, 1, 3]}, "expected classes among 3 labels"),
     "a class twice": ({"classes": [0, 1, 1]}, "expected distinct classes"),
     "no class": ({"classes": []}, "expected distinct classes"),
@@ -132,12 +132,12 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a weight of words": (
         {"class_weights": ["a"] * 3},
-        "facts: class_weights[0]: expected a finite number, got 'a'",
+        "facts: Expected `int | float`, got `str` - at `$.class_weights[0]`",
     ),
     "a weight too few": ({"class_weights": [1.0, 2.0]}, "expected a weight above 0 for each class"),
     "a weight of nothing": (
         {"class_weights": [1.0, 2.0, 0.0]},
-        "facts: class_weights[2]: expected a finite number > 0.0, got 0.0",
+        "facts: Expected `float` > 0.0 - at `$.class_weights[2]`",
     ),
 }
 
@@ -160,25 +160,28 @@ def history(**changed: Any) -> dict[str, Any]:
 
 
 BAD_FACTS: dict[str, tuple[dict[str, Any], str]] = {
-    "a task that is a number": ({"task": 7}, "facts: task: expected a string, got 7"),
+    "a task that is a number": ({"task": 7}, "facts: Expected `str`, got `int` - at `$.task`"),
     "another task": ({"task": "regression"}, "facts: task: expected 'classification', got 'regression'"),
-    "a judge that is a list": ({"judged_by": []}, "facts: judged_by: expected a string, got a list"),
-    "rows that are a number": ({"rows": 150}, "facts: rows: expected an object, got 150"),
-    "rows below 0": ({"rows": {"train": -1}}, "facts: rows.train: expected an integer >= 0, got -1"),
-    "a network without sizes": ({"network": {}}, "facts: network: field 'architecture' is missing"),
+    "a judge that is a list": ({"judged_by": []}, "facts: Expected `str`, got `array` - at `$.judged_by`"),
+    "rows that are a number": ({"rows": 150}, "facts: Expected `object`, got `int` - at `$.rows`"),
+    "rows below 0": ({"rows": {"train": -1}}, "facts: Expected `int` >= 0 - at `$.rows[...]`"),
+    "a network without sizes": (
+        {"network": {}},
+        "Object missing required field `architecture` - at `$.network`",
+    ),
     "a network of words": (
         {"network": {"architecture": ["a"]}},
-        "facts: network.architecture[0]: expected an integer, got 'a'",
+        "facts: Expected `int`, got `str` - at `$.network.architecture[0]`",
     ),
-    "no training": ({"training": {}}, "facts: training: field 'epochs' is missing"),
-    "training that is null": ({"training": None}, "facts: training: expected an object, got null"),
+    "no training": ({"training": {}}, "facts: Object missing required field `epochs` - at `$.training`"),
+    "training that is null": ({"training": None}, "facts: Expected `object`, got `null` - at `$.training`"),
     "a best epoch too late": (
         {"training": {**TRAINING, "best_epoch": 3}},
-        "facts: training: best_epoch: expected 1 to 2, got 3",
+        "facts: best_epoch: expected 1 to 2, got 3 - at `$.training`",
     ),
     "a best epoch of words": (
         {"training": {**TRAINING, "best_epoch": "1"}},
-        "facts: training.best_epoch: expected an integer or null, got '1'",
+        "facts: Expected `int | null`, got `str` - at `$.training.best_epoch`",
     ),
     "more epochs than in the history": (
         {"training": {**TRAINING, "epochs": 3}, "history": history()},
@@ -186,41 +189,44 @@ BAD_FACTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a history of epochs alone": (
         {"history": {"epochs": {"loss": [1.0]}}},
-        "facts: history: field 'steps' is missing",
+        "facts: Object missing required field `steps` - at `$.history`",
     ),
-    "a history that is a list": ({"history": [1.0]}, "facts: history: expected an object, got a list"),
+    "a history that is a list": (
+        {"history": [1.0]},
+        "Expected `object`, got `array` - at `$.history`",
+    ),
     "a history of words": (
         {"history": history(epochs={"loss": ["a"]})},
-        "facts: history.epochs.loss[0]: expected a finite number or null, got 'a'",
+        "facts: Expected `int | float | null`, got `str` - at `$.history.epochs[...][0]`",
     ),
     "a loss that no float can be": (
         {"history": history(epochs={"loss": [10**400]})},
-        "facts: history.epochs.loss[0]: expected a finite number, got 1000",
+        "facts: Expected `int` <= 9223372036854775807 - at `$.history.epochs[...][0]`",
     ),
     "a history of a number": (
         {"history": history(epochs={"loss": 1.0})},
-        "facts: history.epochs.loss: expected a list, got 1.0",
+        "facts: Expected `array`, got `float` - at `$.history.epochs[...]`",
     ),
     "a history with a gap": (
         {"history": history(epochs={"loss": [1.0, 0.5], "lr": [1.0]})},
-        "facts: history: epochs: expected as many values in each list, got [1, 2]",
+        "facts: epochs: expected as many values in each list, got [1, 2] - at `$.history`",
     ),
-    "no settings": ({"settings": {}}, "facts: settings: field 'loss' is missing"),
+    "no settings": ({"settings": {}}, "facts: Object missing required field `loss` - at `$.settings`"),
     "a quantile of all": (
         {"settings": {"loss": "quantile", "quantile": 1}},
-        "facts: settings: quantile: expected a number between 0 and 1, got 1",
+        "facts: quantile: expected a number between 0 and 1, got 1 - at `$.settings`",
     ),
-    "no score": ({"scores": {}}, "facts: scores: expected an object of length >= 1, got an object"),
+    "no score": ({"scores": {}}, "facts: Expected `object` of length >= 1 - at `$.scores`"),
     "a score of words": (
         {"scores": {"accuracy": "good"}},
-        "facts: scores.accuracy: expected a finite number or null, got 'good'",
+        "facts: Expected `int | float | null`, got `str` - at `$.scores[...]`",
     ),
-    "columns that are a number": ({"columns": 7}, "facts: columns: expected a list, got 7"),
-    "columns that are an object": ({"columns": {}}, "facts: columns: expected a list, got an object"),
-    "columns by name": ({"columns": ["a"]}, "facts: columns[0]: expected an object, got 'a'"),
+    "columns that are a number": ({"columns": 7}, "facts: Expected `array`, got `int` - at `$.columns`"),
+    "columns that are an object": ({"columns": {}}, "facts: Expected `array`, got `object` - at `$.columns`"),
+    "columns by name": ({"columns": ["a"]}, "facts: Expected `object`, got `str` - at `$.columns[0]`"),
     "a column of words": (
         {"columns": [{**COLUMN, "features": "1"}]},
-        "facts: columns[0].features: expected an integer, got '1'",
+        "facts: Expected `int`, got `str` - at `$.columns[0].features`",
     ),
     "other columns than the encoder's": (
         {"columns": [COLUMN]},

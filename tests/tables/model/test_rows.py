@@ -67,7 +67,7 @@ def test_weights_are_told_and_kept_through_parts_and_folds(tmp_path: Path) -> No
     options = ("--target", "species", "--weight", "w", "--epochs", 2, "--cv", 3, "-o", out)
     said = succeed("train", tmp_path / "t.csv", *options)
     assert "by 'w' in training; scores count all rows alike" in said
-    assert "by &#x27;w&#x27; in training" in (out / "report.html").read_text()
+    assert "by &#39;w&#39; in training" in (out / "report.html").read_text()
     assert json.loads((out / "report.json").read_text())["settings"]["weight"] == "w"
     # A table without the weights is enough to use the model.
     frame.drop(columns=["w", "species"]).to_csv(tmp_path / "new.csv", index=False)

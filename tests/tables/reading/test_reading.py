@@ -123,7 +123,7 @@ def test_a_byte_that_is_not_of_the_encoding_is_told_with_its_line(
     path = tmp_path / "t.csv"
     path.write_bytes(b"\n".join(lines))
     with pytest.raises(
-        ValueError, match=rf"expected text in {encoding}, got the byte 0x81 in line {line + 1}$"
+        ValueError, match=rf"line {line + 1}: expected text in {encoding}, got the byte 0x81$"
     ):
         read_frame(path, encoding=encoding)
 
