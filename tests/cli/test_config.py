@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from plaingrad.cli.config import Config, save_options, with_options
 from plaingrad.cli.table.settings import ACTIVATIONS, OPTIMIZERS, SCHEDULES, Settings
-from plaingrad.estimators.networks import ACTIVATIONS as THEIRS
-from plaingrad.estimators.rules import SCHEDULES as THEIR_SCHEDULES
-from plaingrad.estimators.rules import SGD_RATES, SOLVERS
+from plaingrad.estimators.parameters import ACTIVATIONS as THEIRS
+from plaingrad.estimators.parameters import SCHEDULES as THEIR_SCHEDULES
+from plaingrad.estimators.parameters import SGD_RATES, SOLVERS
 
 
 def app_of_settings(found: list[Settings] | None = None) -> typer.Typer:

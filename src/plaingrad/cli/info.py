@@ -41,7 +41,7 @@ def info(model: Model, quiet: Quiet = False, json: Json = False) -> None:
     }
     owner: Any = TableModel.load(model) if holds_table(file) else None
     if holds_estimator(file):
-        kinds: dict[Any, Any] = {each._class: each for each in (MLPClassifier, MLPRegressor)}
+        kinds: dict[Any, Any] = {each.__name__: each for each in (MLPClassifier, MLPRegressor)}
         owner = kinds.get(str(file.facts.get("estimator")), MLPClassifier).load(model)
     voice = Voice(quiet, json)
     for shown in _shown(file, found, owner):
