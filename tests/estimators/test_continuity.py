@@ -99,3 +99,27 @@ def test_epochs_may_be_watched_in_another_way_than_those_before(engine: str) -> 
     assert np.isnan(model.validation_loss_curve_).tolist() == [True] * 3 + [False] * 6 + [True]
     assert model.validation_scores_ is model.best_validation_score_ is None
     assert model.best_loss_ == min(model.loss_curve_)
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "one"])
+def test_pickles_written_before_there_was_one_state_go_on(kind: str) -> None:
+    x, y = classes(kind) if kind == "multiclass" else numbers(kind)
+    model = (MLPClassifier if kind == "multiclass" else MLPRegressor)(max_iter=3, random_state=0).fit(x, y)
+    state = model.state_
+    attributes = {name: value for name, value in model.__getstate__().items() if name != "state_"}
+    for name in ("levels", "codes", "records", "optimizers", "schedules", "predictor"):
+        attributes[f"_{name}"] = getattr(state, name)
+    for name in ("modules", "histories", "loss", "n_iter", "t"):
+        attributes[f"{name}_"] = getattr(state, name)
+    attributes |= {f"{name}_": value for name, value in vars(state.records[0]).items() if "curve" in name}
+    attributes |= {"_columns": (), "_shaped": state.shape, "out_activation_": model.out_activation_}
+    attributes |= {"n_outputs_": model.n_outputs_, "n_layers_": 3, "_random_state": np.random.RandomState(0)}
+    if kind == "multiclass":
+        attributes |= {"classes_": model.classes_, "_binarizer": state.targets.binarizer}
+        attributes["_class_weights"] = None
+    again = type(model).__new__(type(model))
+    again.__setstate__(attributes)
+    assert vars(again).keys() == vars(model).keys()
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    assert again.loss_curve_ == model.loss_curve_
+    assert again.partial_fit(x, y).t_ == 4 * len(x)

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from estimators.data import classes
 from plaingrad import nn
 from plaingrad.estimators import MLPClassifier, MLPRegressor
-from plaingrad.estimators.continuity import SHAPING
+from plaingrad.estimators.parameters import SHAPING
 
 X, Y = classes("multiclass")
 

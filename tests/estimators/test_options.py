@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from estimators.data import classes, numbers
 from plaingrad import nn, optim
 from plaingrad.estimators import MLPClassifier, MLPRegressor
-from plaingrad.estimators.networks import ACTIVATIONS
+from plaingrad.estimators.parameters import ACTIVATIONS
 from plaingrad.native import cost
 from plaingrad.train.callbacks import Callback, EarlyStopping
 
@@ -289,11 +289,11 @@ def test_so_many_rows_that_it_pays_are_predicted_compiled(
     x, y = classes("multiclass")
     model = MLPClassifier(max_iter=2, random_state=0, engine=engine).fit(x, y)
     few = model.predict_proba(x)
-    assert model._predictor._functions is None
+    assert model.state_.predictor._functions is None
     with monkeypatch.context() as patch:
         patch.setattr(cost, "COMPILES", 0.0)
         many = model.predict_proba(x)
-    assert (model._predictor._functions is not None) is compiles
+    assert (model.state_.predictor._functions is not None) is compiles
     np.testing.assert_allclose(many, few, rtol=1e-12)
     np.testing.assert_array_equal(model.predict_proba(x), few)  # whatever was asked before
 

@@ -25,7 +25,8 @@ def sizes(text: str, option: str) -> list[int]:
 
 def network(sizes: Sequence[int], activation: str) -> Sequential:
     """Linear layers of these sizes, with the activation between them."""
-    from plaingrad.estimators.networks import ACTIVATIONS, multilayer_perceptron
+    from plaingrad.estimators.networks import multilayer_perceptron
+    from plaingrad.estimators.parameters import ACTIVATIONS
 
     name = pick({name: name for name in ACTIVATIONS}, activation, "--activation")
     expect_size(sizes)

@@ -95,7 +95,7 @@ def _expect_own(path: Path) -> None:
 
 def _graph(model: TableModel) -> tuple[Module, str | None, str]:
     """The network, the function of its outputs, and the name of the graph's output."""
-    from plaingrad.estimators.graph import averaged
+    from plaingrad.estimators.prediction import averaged
 
     name = "probabilities" if model.target.labels else "prediction"
     width = len(model.classes) if model.link == "softmax" else 1

@@ -57,7 +57,7 @@ def _owner(file: ModelFile, path: Path) -> Any:
         return TableModel.load(path)
     if not holds_estimator(file):
         return None
-    kinds: dict[Any, Any] = {each._class: each for each in (MLPClassifier, MLPRegressor)}
+    kinds: dict[Any, Any] = {each.__name__: each for each in (MLPClassifier, MLPRegressor)}
     return kinds.get(str(file.facts.get("estimator")), MLPClassifier).load(path)
 
 

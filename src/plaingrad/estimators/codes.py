@@ -1,4 +1,4 @@
-"""Columns of codes, which a network looks up in learned tables."""
+"""Columns of codes, for which a network learns tables of vectors."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ MOST_CODES = 1_000_000  # in a column; more are no codes but measurements
 
 @dataclass(frozen=True)
 class Codes:
-    """Which columns hold codes, and what becomes of them.
+    """The columns that hold codes, and the sizes of their tables.
 
     In the network, 0 stands for a code that training has not seen, and k + 1 for the code k.
 
     Attributes:
-        tables: for each such column, how many rows its table has and how many numbers each of them.
+        tables: rows of each such column's table, and numbers in each of them.
     """
 
     tables: dict[int, tuple[int, int]]
 
     @classmethod
     def of(cls, embedding: Any, X: np.ndarray, names: Sequence[str] | None) -> Codes:
-        """Look for the codes that there are.
+        """The codes of some columns.
 
         Args:
             embedding: columns by index or name; or a mapping from these to the size of their vectors.
@@ -41,7 +41,7 @@ class Codes:
             ValueError: there is no such column, one is given twice, or it holds something else than codes.
         """
         tables: dict[int, tuple[int, int]] = {}
-        for index, (column, size) in asked(embedding, X.shape[1], names).items():
+        for index, (column, size) in embedded_columns(embedding, X.shape[1], names).items():
             last = last_code(column, X[:, index])
             if size is not None and not (isinstance(size, Integral) and int(size) > 0):
                 raise ValueError(f"embedding: expected positive sizes, got {size!r} for column {column!r}")
@@ -52,55 +52,55 @@ class Codes:
         """The data with codes as the network looks them up."""
         if not self.tables:
             return X
-        found = X.toarray() if issparse(X) else np.array(X)
+        array = X.toarray() if issparse(X) else np.array(X)
         for column, (rows, _) in self.tables.items():
-            codes = found[:, column]
+            codes = array[:, column]
             known = (codes >= 0) & (codes < rows - 1) & (codes == np.floor(codes))
-            found[:, column] = np.where(known, codes + 1, 0)
-        return found
+            array[:, column] = np.where(known, codes + 1, 0)
+        return array
 
     def module(
         self, features: int, random_state: np.random.RandomState, dtype: torch.dtype
     ) -> nn.ColumnEmbedding:
         """The first layer of a network over so many columns, its vectors drawn from N(0, 1).
 
-        But for those of unknown codes: where training meets none, they stay 0, the mean of all others.
+        Those of unknown codes are 0, the mean of all others, and stay so where training meets none.
         """
-        made = nn.ColumnEmbedding(features, self.tables, dtype=dtype)
-        for parameter in made.parameters():
-            drawn = random_state.normal(size=tuple(parameter.value.shape))
-            drawn[0] = 0.0
-            parameter.value = torch.from_numpy(drawn).to(dtype)
-        return made
+        embedding = nn.ColumnEmbedding(features, self.tables, dtype=dtype)
+        for parameter in embedding.parameters():
+            vectors = random_state.normal(size=tuple(parameter.value.shape))
+            vectors[0] = 0.0
+            parameter.value = torch.from_numpy(vectors).to(dtype)
+        return embedding
 
 
 NO_CODES = Codes({})
 
 
-def asked(embedding: Any, count: int, names: Sequence[str] | None) -> dict[int, tuple[Any, Any]]:
-    """The columns of ``embedding`` by their index: as they are given, and the size of their vectors or None.
+def embedded_columns(embedding: Any, count: int, names: Sequence[str] | None) -> dict[int, tuple[Any, Any]]:
+    """The columns of ``embedding`` by their index: as named there, and the size of their vectors or None.
 
     Args:
         embedding: columns by index or name; or a mapping from these to the size of their vectors.
-        count: how many columns there are.
+        count: of all columns.
         names: of the columns, if they have.
 
     Raises:
         ValueError: there is no such column, or one is given twice.
     """
     pairs = embedding.items() if isinstance(embedding, Mapping) else ((each, None) for each in embedding)
-    found: dict[int, tuple[Any, Any]] = {}
+    columns: dict[int, tuple[Any, Any]] = {}
     for column, size in pairs:
-        index = position(column, count, names)
-        if index in found:
-            told = column if names is None else names[index]
-            raise ValueError(f"embedding: expected each column once, got {told!r} more often")
-        found[index] = column, size
-    return found
+        index = column_index(column, count, names)
+        if index in columns:
+            name = column if names is None else names[index]
+            raise ValueError(f"embedding: expected each column once, got {name!r} more often")
+        columns[index] = column, size
+    return columns
 
 
-def position(column: Any, count: int, names: Sequence[str] | None) -> int:
-    """The index of a column that is given by index or by name."""
+def column_index(column: Any, count: int, names: Sequence[str] | None) -> int:
+    """The index of a column by its index or name."""
     if isinstance(column, Integral) and 0 <= int(column) < count:
         return int(column)
     if isinstance(column, str) and names is not None and column in list(names):
@@ -119,7 +119,7 @@ def last_code(column: Any, values: np.ndarray) -> int:
 
 
 def usual_size(codes: int) -> int:
-    """How many numbers stand for one of so many codes, by a rule of thumb.
+    """The size of the vectors for so many codes, by a rule of thumb.
 
     Source: J. Howard, S. Gugger, "fastai: a layered API for deep learning", 2020.
     """

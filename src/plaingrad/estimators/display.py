@@ -93,11 +93,15 @@ class LossCurveDisplay:
         from plaingrad.drawing import dress
         from plaingrad.train.curve import draw_losses
 
-        given: Sequence[Any] = curve_kwargs if isinstance(curve_kwargs, list | tuple) else [curve_kwargs] * 2
-        if len(given) != 2 or not all(each is None or isinstance(each, Mapping) for each in given):
+        each_kwargs: Sequence[Any] = (
+            curve_kwargs if isinstance(curve_kwargs, list | tuple) else [curve_kwargs] * 2
+        )
+        if len(each_kwargs) != 2 or not all(
+            each is None or isinstance(each, Mapping) for each in each_kwargs
+        ):
             expected = "a dict, or a list of two for the training and the validation"
             raise ValueError(f"curve_kwargs: expected {expected}, got {curve_kwargs!r:.60}")
-        styles = [dict(each or {}) for each in given]
+        styles = [dict(each or {}) for each in each_kwargs]
         if ax is None:
             import matplotlib.pyplot as plt
 

@@ -1,22 +1,34 @@
-"""What training has found, beside the networks, from plain data: checked, and given to an estimator."""
+"""The fitted state as facts of a model file, and back: whatever a file says is checked before it is used."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import is_classifier
+from sklearn.preprocessing import LabelBinarizer
 
 from plaingrad import interop, nn
-from plaingrad.estimators.codes import NO_CODES, Codes, asked, position, usual_size
-from plaingrad.estimators.continuity import hidden_sizes, shape
-from plaingrad.estimators.convergence import Record
-from plaingrad.estimators.labels import binarizer, known, labels_from, levels_from
-from plaingrad.estimators.networks import expect_outputs, linear_layers, multilayer_perceptron
-from plaingrad.estimators.plain import NOT_FINITE, plain
-from plaingrad.estimators.training import predictor, set_curves
+from plaingrad.estimators.codes import NO_CODES, Codes, column_index, embedded_columns, usual_size
+from plaingrad.estimators.levels import Levels
+from plaingrad.estimators.networks import expect_outputs, linear_layers, perceptron_for
+from plaingrad.estimators.parameters import Parameters, hidden_sizes, shape
+from plaingrad.estimators.prediction import predictor_for
+from plaingrad.estimators.state import FittedState, Record
+from plaingrad.estimators.targets import ClassTargets, NumberTargets, Targets
+from plaingrad.estimators.values import (
+    is_missing,
+    labels_from_json,
+    labels_to_json,
+    levels_from_json,
+    levels_to_json,
+    number_from_json,
+    to_json,
+)
 from plaingrad.module import Module
 from plaingrad.saving.schema import HISTORY
 from plaingrad.saving.state import Fields, is_number
@@ -28,46 +40,107 @@ BESTS = ("best_loss", "best_validation_score")
 COUNTS = ("n_iter", "t", "no_improvement")
 
 
-def set_columns(estimator: Any, facts: Fields) -> None:
-    """Set what is known of the columns of ``X``."""
+def state_to_facts(state: FittedState) -> dict[str, Any]:
+    """The state without the networks, which are saved beside it, and their best weights, which they have.
+
+    Raises:
+        ValueError: labels or levels are neither numbers nor strings.
+    """
+    targets, names, histories = state.targets, state.feature_names, state.histories
+    classes = weights = None
+    if isinstance(targets, ClassTargets):
+        classes, weights = labels_to_json(targets.classes), targets.class_weights
+    return {
+        "features": state.n_features,
+        "feature_names": None if names is None else names.tolist(),
+        "columns": targets.columns[0] if targets.columns else 0,
+        "link": targets.link,
+        "classes": classes,
+        "class_weights": None if weights is None else weights.tolist(),
+        "levels": levels_to_json(state.levels),
+        "loss": to_json(state.loss),
+        "epochs": state.n_iter,
+        "samples": state.t,
+        "records": [
+            {name: to_json(getattr(each, name)) for name in (*CURVES, *BESTS, *COUNTS)}
+            for each in state.records
+        ],
+        "histories": None if histories is None else [each.to_dict() for each in histories],
+    }
+
+
+def state_from_facts(estimator: Any, modules: list[Module], facts: Fields) -> FittedState:
+    """The state that `state_to_facts` made these facts of.
+
+    Args:
+        estimator: has the parameters.
+        modules: its networks.
+        facts: as read.
+
+    Raises:
+        ValueError: the facts contradict themselves, the parameters or the networks.
+    """
+    count, names, levels = _columns(facts)
+    targets = _targets(estimator, facts)
+    codes = _codes(estimator, modules, count, targets, names, levels)
+    state = FittedState(
+        n_features=count,
+        feature_names=names,
+        levels=levels,
+        codes=codes,
+        targets=targets,
+        shape=shape(estimator),
+        modules=modules,
+        records=_records(facts, modules),
+        histories=_histories(facts, modules, estimator.solver),
+        loss=number_from_json(facts, "loss"),
+        n_iter=facts.count("epochs"),
+        t=facts.count("samples"),
+    )
+    state.predictor = predictor_for(estimator, modules, targets.link, codes)
+    return state
+
+
+def _columns(facts: Fields) -> tuple[int, np.ndarray | None, Levels]:
+    """The number of the columns of ``X``, their names and levels."""
     count = facts.count("features")
     if not 1 <= count <= MOST_FEATURES:
         raise ValueError(f"facts: expected 'features' from 1 to {MOST_FEATURES:,}, got {count!r:.40}")
-    estimator.n_features_in_ = count
-    names: list[str] = []
+    names: list[str] | None = None
     if facts.value("feature_names") is not None:
         names = facts.texts("feature_names")
         if len(names) != count:
             raise ValueError(f"facts: expected 'feature_names' to be {count}, got {len(names)}")
-        estimator.feature_names_in_ = np.array(names, dtype=object)
-    estimator._levels = levels_from(facts.inside("levels"))
-    for name in estimator._levels.columns:
-        if name not in names:
+    levels = levels_from_json(facts.inside("levels"))
+    for name in levels.columns:
+        if name not in (names or ()):
             raise ValueError(f"facts: levels: expected names among 'feature_names', got {name!r:.40}")
+    return count, None if names is None else np.array(names, dtype=object), levels
 
 
-def set_targets(estimator: Any, facts: Fields) -> None:
-    """Set what is known of the targets."""
-    columns, link = facts.count("columns"), facts.text("link")
-    links: tuple[str, ...] = ("identity", "exp")
-    estimator._columns, estimator.n_outputs_ = (columns,) if columns else (), columns or 1
-    if estimator._class == "MLPClassifier":
-        classes = labels_from(facts.inside("classes"))
-        if columns and classes.tolist() != list(range(min(columns, len(classes) + 1))):
-            raise ValueError(f"facts: classes: expected 0, 1... for {columns} columns, got {classes!r:.60}")
-        multiclass = not columns and len(classes) > 2
-        links = ("softmax",) if multiclass else ("logistic",)
-        estimator.n_outputs_ = len(classes) if multiclass else columns or 1
-        if estimator.n_outputs_ > MOST_FEATURES:
+def _targets(estimator: Any, facts: Fields) -> Targets:
+    count, link = facts.count("columns"), facts.text("link")
+    columns = (count,) if count else ()
+    targets: Targets
+    if is_classifier(estimator):
+        classes = labels_from_json(facts.inside("classes"))
+        if count and classes.tolist() != list(range(min(count, len(classes) + 1))):
+            raise ValueError(f"facts: classes: expected 0, 1... for {count} columns, got {classes!r:.60}")
+        # In several columns, 0 and 1 stand for a label each.
+        binarizer = LabelBinarizer().fit(np.array([[0] * count, [1] * count]) if count else classes)
+        weights = _class_weights(facts, 0 if count else len(classes))
+        targets = ClassTargets(columns, classes, binarizer, estimator.label_smoothing, weights)
+        links: tuple[str, ...] = (targets.link,)
+        if targets.n_outputs > MOST_FEATURES:
             raise ValueError(f"facts: expected at most {MOST_FEATURES:,} outputs, got more")
-        estimator.classes_, estimator._binarizer = classes, binarizer(classes, columns)
-        estimator._class_weights = _weights(facts, 0 if columns else len(classes))
+    else:
+        targets, links = NumberTargets(columns, link, estimator.loss, estimator.quantile), ("identity", "exp")
     if link not in links:
         raise ValueError(f"facts: expected 'link' to be {' or '.join(links)}, got {link!r:.40}")
-    estimator.out_activation_ = link
+    return targets
 
 
-def _weights(facts: Fields, classes: int) -> np.ndarray | None:
+def _class_weights(facts: Fields, classes: int) -> np.ndarray | None:
     if facts.value("class_weights") is None:
         return None
     weights = facts.items("class_weights")
@@ -80,23 +153,40 @@ def _weights(facts: Fields, classes: int) -> np.ndarray | None:
     return np.array(weights, dtype=np.float64)
 
 
-def set_networks(estimator: Any) -> None:
-    """Set what belongs to the networks, which have to be those that the parameters ask for."""
-    members, features = estimator.modules_, estimator.n_features_in_
-    expect_outputs(members, features, estimator.n_outputs_)
-    expected = _architecture(members[0])
-    estimator._codes = NO_CODES
-    if estimator.module is None:
-        estimator._codes = _codes(estimator)
-        sizes = [*hidden_sizes(estimator), estimator.n_outputs_]
-        got = [layer.out_features for layer in linear_layers(members[0].modules())]
+def _codes(
+    parameters: Parameters,
+    modules: Sequence[Module],
+    features: int,
+    targets: Targets,
+    names: Any,
+    levels: Levels,
+) -> Codes:
+    """The codes of networks that are those which the parameters ask for."""
+    expect_outputs(modules, features, targets.n_outputs)
+    codes, expected = NO_CODES, _architecture(modules[0])
+    if parameters.module is None:
+        _expect_sizes(parameters)
+        codes = _embedded_codes(parameters, modules[0], features, names, levels)
+        sizes = [*hidden_sizes(parameters), targets.n_outputs]
+        got = [layer.out_features for layer in linear_layers(modules[0].modules())]
         if got != sizes:
             raise ValueError(f"expected a network with layers of {sizes!r:.60}, got {got!r:.60}")
-        expected = _architecture(_network(estimator, features, sizes))
-    if not all(_architecture(each) == expected for each in members):
+        dtype = modules[0].parameters()[0].value.dtype
+        with torch.device("meta"):  # without numbers
+            first = nn.ColumnEmbedding(features, codes.tables, dtype=dtype) if codes.tables else None
+            perceptron = perceptron_for(parameters, features, targets.n_outputs, first, dtype)
+        expected = _architecture(perceptron)
+    if not all(_architecture(each) == expected for each in modules):
         raise ValueError("expected networks as the parameters describe them, got others")
-    estimator._shaped, estimator._optimizers = shape(estimator), []
-    estimator.n_layers_ = len(linear_layers(members[0].modules())) + 1
+    return codes
+
+
+def _expect_sizes(parameters: Parameters) -> None:
+    sizes = parameters.hidden_layer_sizes
+    if not all(isinstance(each, int) for each in (sizes if isinstance(sizes, list | tuple) else [sizes])):
+        expected = "expected sizes and columns as 'hidden_layer_sizes' and 'embedding'"
+        got = f"{sizes!r:.60} and {parameters.embedding!r:.60}"
+        raise ValueError(f"facts: parameters: {expected}, got {got}")
 
 
 def _architecture(network: Module) -> dict[str, Any]:
@@ -104,95 +194,71 @@ def _architecture(network: Module) -> dict[str, Any]:
     return {key: value for key, value in interop.describe(network).items() if key != "frozen"}
 
 
-def _network(estimator: Any, features: int, sizes: list[int]) -> nn.Sequential:
-    """The network that an estimator's parameters ask for, without numbers."""
-    tables, dtype = estimator._codes.tables, estimator.modules_[0].parameters()[0].value.dtype
-    with torch.device("meta"):
-        first = nn.ColumnEmbedding(features, tables, dtype=dtype) if tables else None
-        return multilayer_perceptron(
-            [features if first is None else first.out_features, *sizes],
-            estimator.activation,
-            first=first,
-            dropout=estimator.dropout,
-            normalization=estimator.normalization,
-            dtype=dtype,
-        )
-
-
-def _codes(estimator: Any) -> Codes:
-    """Which columns hold codes: as the networks have them, and as ``embedding`` and the levels say."""
-    layers = [each for each in estimator.modules_[0].modules() if isinstance(each, nn.ColumnEmbedding)]
+def _embedded_codes(
+    parameters: Parameters, network: Module, features: int, names: Any, levels: Levels
+) -> Codes:
+    """The columns of codes of a network, which have to be those of ``embedding`` and the levels."""
+    layers = [each for each in network.modules() if isinstance(each, nn.ColumnEmbedding)]
     tables = {
         column: (table.num_embeddings, table.embedding_dim)
         for layer in layers
         for column, table in layer.columns.items()
     }
-    names = getattr(estimator, "feature_names_in_", None)
-    given = asked(estimator.embedding or (), estimator.n_features_in_, names)
-    places = {column: size for column, (_, size) in given.items()}
+    columns = embedded_columns(parameters.embedding or (), features, names)
+    expected = {
+        column: columns[column][1] or (usual_size(tables[column][0] - 1) if column in tables else 0)
+        for column in sorted(columns)
+    }
     got = {column: size for column, (_, size) in tables.items()}
-    wanted = {c: places[c] or usual_size(tables[c][0] - 1) if c in tables else 0 for c in sorted(places)}
-    if got != wanted:
-        raise ValueError(f"expected an embedding of columns and sizes {wanted!r:.60}, got {got!r:.60}")
-    for name, count in known(estimator._levels).items():
-        column = position(name, estimator.n_features_in_, names)
-        rows = tables.get(column, (0, 0))[0]
-        if rows != max(1, count) + 1:
-            raise ValueError(
-                f"expected {max(1, count) + 1} vectors for the levels of {name!r:.40}, got {rows}"
-            )
+    if got != expected:
+        raise ValueError(f"expected an embedding of columns and sizes {expected!r:.60}, got {got!r:.60}")
+    for name, values in levels.by_column().items():
+        vectors = max(1, sum(not is_missing(each) for each in values)) + 1
+        rows = tables.get(column_index(name, features, names), (0, 0))[0]
+        if rows != vectors:
+            raise ValueError(f"expected {vectors} vectors for the levels of {name!r:.40}, got {rows}")
     return Codes(tables)
 
 
-def record_to(record: Record) -> dict[str, Any]:
-    """A record of training as plain data; the best weights are those of the network."""
-    return {name: plain(getattr(record, name)) for name in (*CURVES, *BESTS, *COUNTS)}
-
-
-def set_training(estimator: Any, facts: Fields) -> None:
-    """Set what is known of the training, and make the estimator ready to predict."""
-    records, histories = facts.items("records"), facts.value("histories")
-    for kind, found in (("records", records), ("histories", histories)):
-        if found is not None and len(facts.items(kind)) != len(estimator.modules_):
-            expected = f"{len(estimator.modules_)} {kind}, one for each network"
-            raise ValueError(f"facts: expected {expected}, got {len(found)}")
-    estimator._records = [_record(Fields(each, "facts: records")) for each in records]
-    for record, module in zip(estimator._records, estimator.modules_):
+def _records(facts: Fields, modules: Sequence[Module]) -> list[Record]:
+    records = [_record(Fields(each, "facts: records")) for each in _one_each(facts, "records", modules)]
+    for record, module in zip(records, modules):
         if record.validation_scores is not None:
             record.best_weights = {name: value.clone() for name, value in module.state_dict().items()}
-    if histories is None and estimator.solver != "lbfgs":
-        raise ValueError(f"facts: expected 'histories' for the solver {estimator.solver!r}, got none")
-    if histories is not None:
-        estimator.histories_ = [_history(each) for each in histories]
-        set_curves(estimator)
-    estimator.loss_, estimator.n_iter_ = _number(facts, "loss"), facts.count("epochs")
-    estimator.t_ = facts.count("samples")
-    estimator._predictor = predictor(estimator)
+    return records
+
+
+def _histories(facts: Fields, modules: Sequence[Module], solver: Any) -> list[History] | None:
+    if facts.value("histories") is not None:
+        return [_history(each) for each in _one_each(facts, "histories", modules)]
+    if solver != "lbfgs":
+        raise ValueError(f"facts: expected 'histories' for the solver {solver!r}, got none")
+    return None
+
+
+def _one_each(facts: Fields, name: str, modules: Sequence[Module]) -> list[Any]:
+    items = facts.items(name)
+    if len(items) != len(modules):
+        raise ValueError(f"facts: expected {len(modules)} {name}, one for each network, got {len(items)}")
+    return items
 
 
 def _record(fields: Fields) -> Record:
     fields.expect_only(*(each.name for each in dataclass_fields(Record) if each.name != "best_weights"))
-    found: dict[str, Any] = {name: fields.count(name) for name in COUNTS}
-    found |= {name: None if fields.value(name) is None else _number(fields, name) for name in BESTS}
+    values: dict[str, Any] = {name: fields.count(name) for name in COUNTS}
+    for name in BESTS:
+        values[name] = None if fields.value(name) is None else number_from_json(fields, name)
     for name in CURVES:
         if name == "loss_curve" or fields.value(name) is not None:
-            values = fields.items(name)
-            found[name] = [_number(Fields({name: each}, fields.place), name) for each in values]
-            if len(values) != len(found["loss_curve"]):
+            curve = fields.items(name)
+            values[name] = [number_from_json(Fields({name: each}, fields.place), name) for each in curve]
+            if len(curve) != len(values["loss_curve"]):
                 raise ValueError(
-                    f"{fields.place}: expected {name!r} as long as 'loss_curve', got {len(values)}"
+                    f"{fields.place}: expected {name!r} as long as 'loss_curve', got {len(curve)}"
                 )
-    if found["best_loss"] is None and "validation_scores" not in found:
+    if values["best_loss"] is None and "validation_scores" not in values:
         raise ValueError(f"{fields.place}: expected 'best_loss' or 'validation_scores', got neither")
-    return Record(**found)
-
-
-def _number(fields: Fields, name: str) -> float:
-    """A number, which may be infinite or NaN as `plain` writes them."""
-    value = fields.value(name)
-    if isinstance(value, dict) and value.get("float") in NOT_FINITE and len(value) == 1:
-        return float(value["float"])
-    return fields.number(name)
+    return Record(**values)
 
 
 def _history(data: Any) -> History:

@@ -1,9 +1,8 @@
-"""Columns of words, in whose place a network gets codes."""
+"""Columns of words, which become codes for a network."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +10,15 @@ import narwhals as nw
 import numpy as np
 from sklearn.preprocessing import OrdinalEncoder
 
-from plaingrad.estimators.codes import asked
+from plaingrad.estimators.codes import embedded_columns
 
 
 @dataclass(frozen=True)
 class Levels:
-    """The levels of a data frame's categories.
+    """The levels of a data frame's columns of words.
 
     Attributes:
-        columns: those of words, by name.
+        columns: their names.
         encoder: from words to codes 0, 1, 2...; -1 for missing ones and those that training has not seen.
     """
 
@@ -28,28 +27,28 @@ class Levels:
 
     @classmethod
     def of(cls, embedding: Collection[Any], X: Any) -> Levels:
-        """Look for the levels that there are.
+        """The levels of some columns, those of numbers left out.
 
         Args:
-            embedding: columns by index or name, of which those of numbers hold codes already.
+            embedding: columns by index or name.
             X: a data frame of any library; anything else has no columns of words.
 
         Raises:
             ValueError: there is no such column in a frame, or one is given twice.
         """
-        made = encoder()
+        words = encoder()
         frame = nw.from_native(X, eager_only=True, pass_through=True) if embedding else None
         if not isinstance(frame, nw.DataFrame):
-            return cls([], made)
+            return cls([], words)
         names = frame.columns
-        wanted = [names[index] for index in asked(embedding, len(names), names)]
-        columns = [name for name in wanted if not _is_number(frame.schema[name])]
+        embedded = [names[index] for index in embedded_columns(embedding, len(names), names)]
+        columns = [name for name in embedded if not _is_number(frame.schema[name])]
         if columns:
-            made.fit(_words(frame, columns))
-        return cls(columns, made)
+            words.fit(_words(frame, columns))
+        return cls(columns, words)
 
     def apply(self, X: Any) -> Any:
-        """The same data with codes in the place of words; what has not these columns is left as it is."""
+        """The same data with codes instead of words; data without these columns are left as they are."""
         frame = nw.from_native(X, eager_only=True, pass_through=True) if self.columns else None
         if not isinstance(frame, nw.DataFrame) or not set(self.columns) <= set(frame.columns):
             return X
@@ -60,26 +59,29 @@ class Levels:
         ]
         return frame.with_columns(*series).to_native()
 
+    def by_column(self) -> dict[str, np.ndarray]:
+        """The levels of each column, in order, NaN for missing ones at the end."""
+        return dict(zip(self.columns, self.encoder.categories_)) if self.columns else {}
 
-@contextmanager
-def naming_words(X: Any) -> Iterator[None]:
-    """Name the column of a data frame whose words stand where numbers are expected.
+
+def expect_numbers(X: Any, names: Sequence[str] | None) -> None:
+    """Refuse words in a data frame where numbers are expected.
+
+    Args:
+        X: the data, whose levels have become codes.
+        names: of the columns that are expected, others being refused elsewhere; None for any.
 
     Raises:
-        ValueError: scikit-learn has refused a word.
+        ValueError: there is one; the message has it and its column.
     """
-    try:
-        yield
-    except ValueError as error:
-        frame = nw.from_native(X, eager_only=True, pass_through=True)
-        if "could not convert string to float" not in str(error) or not isinstance(frame, nw.DataFrame):
-            raise
-        for name in frame.columns:
-            for value in frame[name].to_list() if not _is_number(frame.schema[name]) else ():
-                if isinstance(value, str) and not _is_numeral(value):
-                    told = f"column {name!r}: expected numbers, got {value!r:.60}"
-                    raise ValueError(f"{told}; add it to embedding, or encode it") from None
-        raise
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame) or (names is not None and frame.columns != list(names)):
+        return
+    for name in frame.columns:
+        for value in frame[name].to_list() if not _is_number(frame.schema[name]) else ():
+            if isinstance(value, str) and not _is_numeral(value):
+                problem = f"column {name!r}: expected numbers, got {value!r:.60}"
+                raise ValueError(f"{problem}; add it to embedding, or encode it") from None
 
 
 def _is_numeral(text: str) -> bool:
@@ -91,7 +93,7 @@ def _is_numeral(text: str) -> bool:
 
 
 def encoder(categories: Any = "auto") -> OrdinalEncoder:
-    """From words to codes: those of each column, or as they are found."""
+    """An encoder of words as codes, of these categories for each column or of those that there are."""
     return OrdinalEncoder(
         categories=categories,
         handle_unknown="use_encoded_value",
@@ -106,7 +108,7 @@ def _is_number(kind: Any) -> bool:
 
 def _words(frame: nw.DataFrame[Any], columns: Sequence[str]) -> np.ndarray:
     """The words ``(n_samples, n_columns)``; NaN for missing ones, whatever a library calls them."""
-    found = np.stack([frame[name].to_numpy().astype(object) for name in columns], 1)
+    words = np.stack([frame[name].to_numpy().astype(object) for name in columns], 1)
     for i, name in enumerate(columns):
-        found[frame[name].is_null().to_numpy(), i] = np.nan
-    return found
+        words[frame[name].is_null().to_numpy(), i] = np.nan
+    return words

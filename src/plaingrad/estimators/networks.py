@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,23 +13,10 @@ import numpy as np
 import torch
 
 from plaingrad import init, nn
+from plaingrad.estimators.codes import Codes
+from plaingrad.estimators.parameters import ACTIVATIONS, NORMALIZATIONS, Parameters, hidden_sizes
 from plaingrad.module import Module, ModuleError
 from plaingrad.train.evaluation import outputs
-
-# They mix the columns of a layer, or need arguments.
-NO_ACTIVATIONS = ("GLU", "LogSoftmax", "Softmax", "Softmax2d", "Softmin", "Threshold")
-
-# scikit-learn's names beside those of torch.nn.
-ACTIVATIONS: dict[str, type[Module]] = {
-    **{
-        name.lower(): getattr(nn.activation, name)
-        for name in nn.activation.__all__
-        if name not in NO_ACTIVATIONS and inspect.isclass(getattr(nn.activation, name))
-    },
-    "identity": nn.Identity,
-    "logistic": nn.Sigmoid,
-}
-NORMALIZATIONS: dict[str, Callable[..., Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 
 
 def multilayer_perceptron(
@@ -64,6 +51,46 @@ def multilayer_perceptron(
     return nn.Sequential(*modules)
 
 
+def new_networks(
+    parameters: Parameters,
+    features: int,
+    n_outputs: int,
+    codes: Codes,
+    random_state: np.random.RandomState,
+    dtype: torch.dtype,
+) -> list[Module]:
+    """The networks that an estimator's parameters ask for, in evaluation mode, their numbers drawn."""
+    networks = []
+    with init.drawing_from(torch.Generator()):  # layers draw, and then get other numbers
+        for _ in range(parameters.n_models):
+            if parameters.module is not None:
+                network = network_from(parameters.module, features, n_outputs, random_state, dtype)
+            else:
+                first = codes.module(features, random_state, dtype) if codes.tables else None
+                network = perceptron_for(parameters, features, n_outputs, first, dtype)
+                initialize(network, parameters.activation, random_state)
+            networks.append(network.eval())
+    return networks
+
+
+def perceptron_for(
+    parameters: Parameters,
+    features: int,
+    n_outputs: int,
+    first: nn.ColumnEmbedding | None,
+    dtype: torch.dtype,
+) -> Module:
+    """The multilayer perceptron that an estimator's parameters ask for, after ``first``, if there is one."""
+    return multilayer_perceptron(
+        [features if first is None else first.out_features, *hidden_sizes(parameters), n_outputs],
+        parameters.activation,
+        first=first,
+        dropout=parameters.dropout,
+        normalization=parameters.normalization,
+        dtype=dtype,
+    )
+
+
 def initialize(module: Module, activation: str, random_state: np.random.RandomState) -> None:
     """Draw weights and biases as scikit-learn draws them: the same numbers from the same state.
 
@@ -81,41 +108,42 @@ def initialize(module: Module, activation: str, random_state: np.random.RandomSt
 
 
 def network_from(
-    given: Module | Callable[[int, int], Module],
+    source: Module | Callable[[int, int], Module],
     inputs: int,
     columns: int,
     random_state: np.random.RandomState,
     dtype: torch.dtype,
 ) -> Module:
-    """A copy of a network, or what a function makes of the numbers of inputs and outputs.
+    """A copy of a network, or the one that a function makes of the numbers of inputs and outputs.
 
     Raises:
         ValueError: it is no network, or does not give as many outputs for as many inputs.
     """
-    _expect_maker(given)
+    _expect_maker(source)
     generator = torch.Generator().manual_seed(int(random_state.randint(2**31)))
     with init.drawing_from(generator):
-        made = copy.deepcopy(given) if isinstance(given, Module) else given(inputs, columns)
-    if not isinstance(made, Module):
-        raise ValueError(f"module: expected a function that returns a plaingrad Module, got {_told(made)}")
-    if not made.parameters():
-        raise ValueError(f"module: expected a network with parameters to train, got {made!r}")
-    made.to(dtype)
-    shape = tuple(outputs(made, torch.zeros(2, inputs, dtype=dtype), 2).shape)
+        network = copy.deepcopy(source) if isinstance(source, Module) else source(inputs, columns)
+    if not isinstance(network, Module):
+        got = _short_repr(network)
+        raise ValueError(f"module: expected a function that returns a plaingrad Module, got {got}")
+    if not network.parameters():
+        raise ValueError(f"module: expected a network with parameters to train, got {network!r}")
+    network.to(dtype)
+    shape = tuple(outputs(network, torch.zeros(2, inputs, dtype=dtype), 2).shape)
     if shape != (2, columns):
         expected = f"outputs (2, {columns}) for inputs (2, {inputs})"
         raise ValueError(f"module: expected a network with {expected}, got {shape}")
-    return made
+    return network
 
 
-def _expect_maker(given: Any) -> None:
+def _expect_maker(source: Any) -> None:
     """Refuse what is neither a network nor a function of the numbers of inputs and outputs."""
-    if isinstance(given, Module):
+    if isinstance(source, Module):
         return
-    if isinstance(given, torch.nn.Module):
-        raise ValueError(f"module: expected a plaingrad Module or a function, got {_told(given)}")
+    if isinstance(source, torch.nn.Module):
+        raise ValueError(f"module: expected a plaingrad Module or a function, got {_short_repr(source)}")
     try:
-        signature = inspect.signature(given)
+        signature = inspect.signature(source)
     except (TypeError, ValueError):  # which some functions in C do not have
         return
     try:
@@ -125,11 +153,11 @@ def _expect_maker(given: Any) -> None:
         raise ValueError(f"module: expected {expected}, got one of {signature}") from None
 
 
-def _told(made: Any) -> str:
+def _short_repr(value: Any) -> str:
     """A value that is no network of plaingrad, for messages."""
-    if isinstance(made, torch.nn.Module):
-        return f"torch.nn's {type(made).__name__}, of which plaingrad.interop.from_torch makes one"
-    return f"{made!r:.100}"
+    if isinstance(value, torch.nn.Module):
+        return f"torch.nn's {type(value).__name__}, of which plaingrad.interop.from_torch makes one"
+    return f"{value!r:.100}"
 
 
 def linear_layers(modules: Any) -> list[nn.Linear]:
@@ -138,15 +166,13 @@ def linear_layers(modules: Any) -> list[nn.Linear]:
 
 
 def weights_and_others(module: Module) -> tuple[list[Any], list[Any]]:
-    """The parameters that a penalty on large weights is for, and those that it leaves alone."""
-    weights = list(_weights(module))
-    held = set(map(id, weights))
-    return weights, [parameter for parameter in module.parameters() if id(parameter) not in held]
+    """The parameters that a penalty on large weights is for, and those that it leaves alone.
 
-
-def _weights(module: Module) -> Iterator[Any]:
-    """Parameters of more than one axis: biases, and the scales of a normalisation, have one."""
-    yield from (parameter for parameter in module.parameters() if parameter.value.ndim > 1)
+    Those have more than one axis; biases, and the scales of a normalisation, have one.
+    """
+    weights = [parameter for parameter in module.parameters() if parameter.value.ndim > 1]
+    others = [parameter for parameter in module.parameters() if parameter.value.ndim <= 1]
+    return weights, others
 
 
 def expect_outputs(members: Sequence[Module], features: int, width: int, owner: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What an estimator minimises: a loss by name, and how outputs become predictions."""
+"""The loss that an estimator minimises, and the link from outputs to predictions, by name."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from plaingrad import nn
 
 def softmax(x: np.ndarray) -> np.ndarray:
     """The probabilities of classes with these logits ``(n_samples, n_classes)``."""
-    found = np.array(x.T, order="C")  # for numpy is slow to reduce short rows
-    found -= found.max(0)
-    np.exp(found, out=found)
-    found /= found.sum(0)
-    return np.ascontiguousarray(found.T)
+    columns = np.array(x.T, order="C")  # for numpy is slow to reduce short rows
+    columns -= columns.max(0)
+    np.exp(columns, out=columns)
+    columns /= columns.sum(0)
+    return np.ascontiguousarray(columns.T)
 
 
 def exp(x: np.ndarray) -> np.ndarray:
-    """Powers of e, which stay finite: the largest that there are, where they would not."""
+    """Powers of e, at most the largest finite number."""
     return np.exp(np.minimum(x, np.floor(np.log(np.finfo(x.dtype).max))))
 
 
-# From the network's outputs to what is predicted, by scikit-learn's names of output activations.
+# From the network's outputs to predictions, by scikit-learn's names of output activations.
 LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "identity": lambda x: x,
     "exp": exp,
@@ -37,7 +37,7 @@ LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss, and what scikit-learn makes of it.
+    """A loss, and its relation to scikit-learn's.
 
     scikit-learn follows the gradient of a sum over the outputs, averaged over the samples, where the losses
     of `plaingrad.nn` are means over both.
@@ -57,7 +57,7 @@ class Objective:
     constant: float = 0.0
 
     def report(self, loss: float) -> float:
-        """What scikit-learn would report."""
+        """The value that scikit-learn would report."""
         return self.reported * loss + self.constant
 
 
@@ -66,7 +66,7 @@ def classification(outputs: int, multiclass: bool, label_smoothing: float) -> Ob
 
     Args:
         outputs: columns of the network.
-        multiclass: whether each sample belongs to one class out of more than two.
+        multiclass: true if each sample belongs to one class out of more than two.
         label_smoothing: the share of a label that is spread evenly over the classes; for single
             probabilities the targets have to be smoothed by `smoothed`.
     """
@@ -87,7 +87,7 @@ def regression(loss: str | nn.Loss, outputs: int, quantile: float) -> Objective:
         loss: "squared_error", "absolute_error", "huber", "quantile", "poisson", or a loss of
             `plaingrad.nn`, which is then minimised as it is.
         outputs: columns of the network.
-        quantile: which quantile "quantile" aims at.
+        quantile: the one that "quantile" aims at.
     """
     if isinstance(loss, nn.Loss):
         return Objective(

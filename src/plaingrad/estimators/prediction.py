@@ -1,9 +1,9 @@
-"""From rows to predictions: eagerly, or compiled, where that is asked for or the rows are worth it."""
+"""Predictions of trained networks: eager, or compiled where that is asked for or the rows are worth it."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,8 +12,10 @@ import torch
 from scipy.sparse import issparse
 from torch import Tensor
 
+from plaingrad import nn
 from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.objectives import LINKS
+from plaingrad.estimators.parameters import Parameters
 from plaingrad.module import Module
 from plaingrad.native.cost import estimate_predictions
 from plaingrad.train import CompiledPredictor, compile_predict
@@ -24,18 +26,19 @@ NUMBERS_AT_ONCE = 1 << 23  # of a sparse matrix, zeros included
 
 
 class Predictor:
-    """What some networks predict, averaged.
+    """The averaged predictions of some networks.
 
     Args:
         modules: networks in evaluation mode, alike but for their parameters.
         link: a name in `LINKS`.
-        codes: what becomes of the columns that hold codes.
-        compiled: whether to compile the networks, where that can be done; None for where a call has so many
+        codes: of the columns that hold codes.
+        compiled: true to compile the networks, where that can be done; None to do so for a call of so many
             rows that it pays.
-        verbose: whether to say so if compiling takes long.
+        verbose: true to say so if compiling takes long.
 
     Attributes:
-        exposed: whether the parameters can be written to without torch, which counts their versions, knowing.
+        exposed: true once numpy views of the parameters were handed out: what is written to them bypasses
+            torch's counter of versions.
     """
 
     def __init__(
@@ -53,19 +56,18 @@ class Predictor:
 
     def __call__(self, X: Any) -> np.ndarray:
         """Predictions ``(n_samples, n_outputs)`` for an array or a sparse matrix of as many rows."""
-        found = [self._predict(rows) for rows in blocks(X)]
-        return found[0] if len(found) == 1 else np.concatenate(found)
+        return joined([self._predict(rows) for rows in blocks(X)])
 
     def _predict(self, X: Any) -> np.ndarray:
         inputs, link = dense(self.codes.apply(X), self.modules[0]), LINKS[self.link]
         if self._compiles(inputs) and (functions := self._compile(inputs)):
-            found = [link(in_parallel(function, inputs.numpy())) for function in functions]
+            predictions = [link(in_parallel(function, inputs.numpy())) for function in functions]
         else:
-            found = [eagerly(module, self.link, inputs) for module in self.modules]
-        return found[0] if len(found) == 1 else np.mean(found, axis=0)
+            predictions = [eagerly(module, self.link, inputs) for module in self.modules]
+        return predictions[0] if len(predictions) == 1 else np.mean(predictions, axis=0)
 
     def _compiles(self, inputs: Tensor) -> bool:
-        """Decide by these rows alone, whatever was asked before, whether they are for compiled networks."""
+        """True if these rows are for compiled networks, whatever was asked before."""
         if self.compiled is not None:
             return self.compiled
         return estimate_predictions(self.modules[0], inputs, ROWS_AT_ONCE).worth_compiling
@@ -89,12 +91,18 @@ class Predictor:
         return self._functions
 
     def _versions(self) -> list[tuple[int, int]]:
-        """What changes when a parameter is moved or written to by torch."""
+        """Numbers that change when a parameter is moved or written to by torch."""
         return [(id(parameter.value), parameter.value._version) for parameter in self._tensors]
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy compiles for itself."""
         return {**vars(self), "_functions": None, "_tensors": [], "_seen": []}
+
+
+def predictor_for(parameters: Parameters, modules: Sequence[Module], link: str, codes: Codes) -> Predictor:
+    """A predictor that compiles as the parameter ``engine`` says."""
+    compiled = {"native": True, "eager": False, "auto": None}[parameters.engine]
+    return Predictor(modules, link, codes, compiled, verbose=bool(parameters.verbose))
 
 
 def blocks(X: Any) -> list[Any]:
@@ -106,9 +114,13 @@ def blocks(X: Any) -> list[Any]:
 
 
 def eagerly(module: Module, link: str, inputs: Tensor) -> np.ndarray:
-    """What a network in evaluation mode predicts."""
-    found = [LINKS[link](module.forward(rows).numpy()) for rows in inputs.split(ROWS_AT_ONCE)]
-    return found[0] if len(found) == 1 else np.concatenate(found)
+    """The predictions of a network in evaluation mode."""
+    return joined([LINKS[link](module.forward(rows).numpy()) for rows in inputs.split(ROWS_AT_ONCE)])
+
+
+def joined(blocks: list[np.ndarray]) -> np.ndarray:
+    """Blocks of rows as one array, a single one without a copy."""
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
 def in_parallel(function: CompiledPredictor, rows: np.ndarray) -> np.ndarray:
@@ -131,3 +143,55 @@ def dense(X: Any, module: Module) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nor is it written to
         return torch.from_numpy(array).to(like.device, like.dtype)
+
+
+class SharedArrays(list[np.ndarray]):
+    """Arrays in the memory of a network's parameters; an assignment to an item writes into it.
+
+    Args:
+        name: what errors call them.
+        arrays: views of parameters.
+    """
+
+    def __init__(self, name: str, arrays: Iterable[np.ndarray]) -> None:
+        super().__init__(arrays)
+        self.name = name
+
+    def __setitem__(self, index: Any, values: Any) -> None:
+        values, own = (values, self[index]) if isinstance(index, slice) else ([values], [self[index]])
+        arrays = [np.array(value, dtype=np.float64) for value in values]
+        expected, got = ([each.shape for each in those] for those in (own, arrays))
+        if got != expected:
+            raise ValueError(f"{self.name}: expected arrays of the shapes {expected}, got {got}")
+        for mine, value in zip(own, arrays):
+            mine[...] = value
+
+
+def averaged(members: Sequence[Module], link: str, width: int) -> tuple[Module, str | None]:
+    """The averaged predictions of some networks as one network without Python around it.
+
+    Args:
+        members: the networks.
+        link: a name of `plaingrad.estimators.objectives.LINKS`.
+        width: the number of outputs of each.
+
+    Returns:
+        The network, and the ``output`` for `plaingrad.interop.export_onnx`.
+
+    Raises:
+        ValueError: there are several with the link "exp", whose average has no graph.
+    """
+    output = {"identity": None, "logistic": "sigmoid"}.get(link, link)
+    if len(members) == 1:
+        return members[0], output
+    if output == "exp":
+        raise ValueError("expected one network for a Poisson loss, got several, whose average has no graph")
+    last: dict[str | None, Callable[[], Module]] = {
+        "softmax": lambda: nn.Softmax(1),
+        "sigmoid": nn.Sigmoid,
+        None: nn.Identity,
+    }
+    branches = [nn.Sequential(member, last[output]()) for member in members]
+    mean = nn.Linear(width, width, bias=False, dtype=members[0].parameters()[0].value.dtype)
+    mean.weight.value.zero_().fill_diagonal_(1 / len(branches))
+    return nn.Sequential(nn.Parallel(*branches), mean), None

@@ -1,4 +1,4 @@
-"""Trained estimators in one file: what is written of them, and how they are made of what is read."""
+"""Estimators in model files, as ONNX graphs and as networks of PyTorch."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from plaingrad import interop, nn
-from plaingrad.estimators import fitted
-from plaingrad.estimators.continuity import expect_same_networks
-from plaingrad.estimators.graph import averaged
-from plaingrad.estimators.labels import labels_to, levels_to
-from plaingrad.estimators.plain import plain, restored
+from plaingrad.estimators.fitted import state_from_facts, state_to_facts
+from plaingrad.estimators.parameters import Parameters, expect_same_shape
+from plaingrad.estimators.prediction import averaged
+from plaingrad.estimators.state import FittedState
+from plaingrad.estimators.targets import ClassTargets
+from plaingrad.estimators.values import from_json, levels_to_json, to_json
 from plaingrad.module import Module
 from plaingrad.saving.state import Fields
 
@@ -43,10 +46,10 @@ FACTS = (  # under these names
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a loaded estimator has as ``module``: makes the saved network's architecture with new parameters.
+    """The ``module`` of a loaded estimator: makes the saved network's architecture with new parameters.
 
     Attributes:
-        description: what `plaingrad.interop.describe` gives of the network.
+        description: of the network, by `plaingrad.interop.describe`.
     """
 
     description: Mapping[str, Any]
@@ -59,130 +62,18 @@ class Architecture:
         return f"Architecture({self.description['class']})"
 
 
-def contents(estimator: Any, stacklevel: int) -> tuple[Module, dict[str, Any]]:
-    """An estimator's networks as one, and the facts of which it can be made again.
-
-    Args:
-        estimator: what is to be saved.
-        stacklevel: of the warning about what is left out.
-
-    Raises:
-        NotFittedError: it has not been fitted.
-        ValueError: parameters have been changed since that shape the networks, or its labels or levels are
-            neither numbers nor strings.
-    """
-    check_is_fitted(estimator)
-    expect_same_networks(estimator)
-    parameters, lost = _parameters(estimator)
-    if lost:
-        told = f"{', '.join(lost)}: expected numbers, strings and collections of them, which a file can hold"
-        warnings.warn(f"{told}; what is loaded has the default instead", stacklevel=stacklevel)
-    classes, weights = getattr(estimator, "classes_", None), getattr(estimator, "_class_weights", None)
-    names, histories = getattr(estimator, "feature_names_in_", None), getattr(estimator, "histories_", None)
-    members = estimator.modules_
-    facts = {
-        "kind": KIND,
-        "estimator": estimator._class,
-        "parameters": parameters,
-        "not_kept": lost,
-        "own_network": estimator.module is not None,
-        "features": estimator.n_features_in_,
-        "feature_names": None if names is None else names.tolist(),
-        "columns": estimator._columns[0] if estimator._columns else 0,
-        "link": estimator.out_activation_,
-        "classes": None if classes is None else labels_to(classes),
-        "class_weights": None if weights is None else weights.tolist(),
-        "levels": levels_to(estimator._levels),
-        "loss": plain(estimator.loss_),
-        "epochs": estimator.n_iter_,
-        "samples": estimator.t_,
-        "records": [fitted.record_to(each) for each in estimator._records],
-        "histories": None if histories is None else [each.to_dict() for each in histories],
-    }
-    return members[0] if len(members) == 1 else nn.Parallel(*members), facts
-
-
-def _parameters(estimator: Any) -> tuple[dict[str, Any], list[str]]:
-    """The constructor's parameters as plain data, and the names of those that are none."""
-    found, lost = {}, ["set_callbacks"] if getattr(estimator, "_skl_callbacks", None) else []
-    for name, value in estimator.get_params(deep=False).items():
-        if name == "module":  # `own_network` tells
-            continue
-        try:
-            found[name] = {"loss": _described(value)} if isinstance(value, nn.Loss) else plain(value)
-        except (TypeError, ValueError):
-            lost.append(name)
-    return found, lost
-
-
-def _described(loss: nn.Loss) -> dict[str, Any]:
-    if loss.state_dict():
-        raise ValueError("its numbers are no part of a description")
-    return interop.describe(loss)
-
-
 def holds_estimator(file: interop.ModelFile) -> bool:
-    """Whether a model file is one of an estimator."""
+    """True for a model file of an estimator."""
     return file.facts.get("kind") == KIND
 
 
-def estimator_from(cls: Any, file: interop.ModelFile) -> Any:
-    """The estimator of this class that a file holds.
-
-    Raises:
-        ValueError: it holds none, or one that contradicts itself.
-    """
-    if not holds_estimator(file):
-        other = "a model of a table" if file.facts.get("kind") == "table" else "another network"
-        raise ValueError(f"expected an {cls._class} that its method save has written, got {other}")
-    facts = Fields(file.facts, "facts")
-    if facts.text("estimator") != cls._class:
-        raise ValueError(f"expected an {cls._class}, got an {facts.text('estimator')!s:.40}")
-    estimator = cls(**_arguments(cls, facts.inside("parameters")))
-    estimator._validate_params()
-    facts.texts("not_kept")  # for people
-    own = facts.truth("own_network")
-    estimator.modules_ = _members(file.module, estimator.n_models)
-    if own:
-        estimator.module = Architecture(interop.describe(estimator.modules_[0]))
-    fitted.set_columns(estimator, facts)
-    fitted.set_targets(estimator, facts)
-    try:
-        fitted.set_networks(estimator)
-    except TypeError:  # such values cannot be compared, or are no keys
-        got = f"{estimator.hidden_layer_sizes!r:.60} and {estimator.embedding!r:.60}"
-        told = "expected sizes and columns as 'hidden_layer_sizes' and 'embedding'"
-        raise ValueError(f"facts: parameters: {told}, got {got}") from None
-    fitted.set_training(estimator, facts)
-    return estimator
-
-
-def _arguments(cls: Any, given: Fields) -> dict[str, Any]:
-    """The constructor's arguments, of which `_validate_params` will judge the values."""
-    given.expect_only(*(name for name in cls._get_param_names() if name != "module"))
-    found = {}
-    for name, data in given.data.items():
-        if name == "loss" and isinstance(data, dict):
-            found[name] = interop.build(given.inside("loss").value("loss"))
-        else:
-            found[name] = restored(data, f"{given.place}: {name}")
-    if found.get("callbacks"):
-        raise ValueError(f"{given.place}: callbacks: expected none in a file, got {found['callbacks']!r:.60}")
-    return found
-
-
-def _members(module: Module, count: int) -> list[Module]:
-    members = [module] if count == 1 else list(module) if isinstance(module, nn.Parallel) else []
-    if len(members) != count:
-        raise ValueError(f"expected {count} networks, as n_models says, got {len(members) or 1}")
-    return members
-
-
-class SaveMixin:
-    """Lets an estimator travel: to one file and back, to ONNX and to PyTorch."""
+class SaveMixin(Parameters, BaseEstimator):
+    """Saving of estimators to one file and loading, and their export to ONNX and PyTorch."""
 
     _class: str
-    modules_: list[Module]
+    state_: FittedState
+    n_features_in_: int
+    feature_names_in_: np.ndarray
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the trained estimator to one safetensors file, for `load`.
@@ -200,7 +91,7 @@ class SaveMixin:
             ValueError: a network has a module that is none of `plaingrad.nn`; labels or categories are
                 neither numbers nor strings; or parameters that shape the networks were changed after ``fit``.
         """
-        module, facts = contents(self, 3)
+        module, facts = self._contents()
         interop.save(module, path, facts)
 
     @classmethod
@@ -213,39 +104,118 @@ class SaveMixin:
         """
         file = interop.load(path)
         try:
-            found: Self = estimator_from(cls, file)
+            return cls._from_file(file)
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)}: {' '.join(str(error).split())}") from None
-        return found
+
+    @classmethod
+    def _from_file(cls, file: interop.ModelFile) -> Self:
+        if not holds_estimator(file):
+            other = "a model of a table" if file.facts.get("kind") == "table" else "another network"
+            raise ValueError(f"expected an {cls._class} that its method save has written, got {other}")
+        facts = Fields(file.facts, "facts")
+        if facts.text("estimator") != cls._class:
+            raise ValueError(f"expected an {cls._class}, got an {facts.text('estimator')!s:.40}")
+        parameters = facts.inside("parameters")
+        parameters.expect_only(*(name for name in cls._get_param_names() if name != "module"))
+        estimator = cls(**_arguments(parameters))
+        estimator._validate_params()
+        facts.texts("not_kept")  # for people
+        own = facts.truth("own_network")
+        modules = _members(file.module, estimator.n_models)
+        if own:
+            estimator.module = Architecture(interop.describe(modules[0]))
+        estimator.state_ = state_from_facts(estimator, modules, facts)
+        estimator.n_features_in_ = estimator.state_.n_features
+        if estimator.state_.feature_names is not None:
+            estimator.feature_names_in_ = estimator.state_.feature_names
+        return estimator
 
     def _contents(self) -> tuple[Module, dict[str, Any]]:
-        return contents(self, 4)
+        check_is_fitted(self)
+        expect_same_shape(self, self.state_.shape)
+        parameters, lost = _parameters_to_json(self.get_params(deep=False))
+        if getattr(self, "_skl_callbacks", None):
+            lost.insert(0, "set_callbacks")
+        if lost:
+            expected = "expected numbers, strings and collections of them, which a file can hold"
+            warnings.warn(
+                f"{', '.join(lost)}: {expected}; what is loaded has the default instead", stacklevel=3
+            )
+        facts = {
+            "kind": KIND,
+            "estimator": self._class,
+            "parameters": parameters,
+            "not_kept": lost,
+            "own_network": self.module is not None,
+            **state_to_facts(self.state_),
+        }
+        modules = self.state_.modules
+        return modules[0] if len(modules) == 1 else nn.Parallel(*modules), facts
 
     def _graph(self) -> interop.Graph:
-        return graph(self)
+        """The graph from the columns to predictions, with codes as the networks look them up."""
+        check_is_fitted(self)
+        state, targets = self.state_, self.state_.targets
+        network, output = averaged(state.modules, targets.link, targets.n_outputs)
+        names = state.feature_names
+        if names is None:
+            names = [f"x{i}" for i in range(state.n_features)]
+        notes: dict[str, Any] = {"features": list(names)}
+        if isinstance(targets, ClassTargets):
+            notes["classes"] = to_json(targets.classes)
+            if targets.class_weights is not None:
+                notes["class_weights"] = targets.class_weights.tolist()
+        if state.codes.tables:
+            notes["embedding"] = {names[column]: rows for column, (rows, _) in state.codes.tables.items()}
+            notes["levels"] = levels_to_json(state.levels)
+        return interop.Graph(network, output, (state.n_features,), notes)
 
     def _single(self) -> Module:
         check_is_fitted(self)
-        if len(self.modules_) > 1:
-            count = len(self.modules_)
+        count = len(self.state_.modules)
+        if count > 1:
             raise ValueError(
                 f"expected an estimator of one network, got {count}; take them from its modules_"
             )
-        return self.modules_[0]
+        return self.state_.modules[0]
 
 
-def graph(estimator: Any) -> interop.Graph:
-    """What an estimator predicts with: from the columns, those of embeddings as the networks look them up."""
-    check_is_fitted(estimator)
-    network, output = averaged(estimator.modules_, estimator.out_activation_, estimator.n_outputs_)
-    count = estimator.n_features_in_
-    names = getattr(estimator, "feature_names_in_", [f"x{i}" for i in range(count)])
-    notes: dict[str, Any] = {"features": list(names)}
-    if hasattr(estimator, "classes_"):
-        notes["classes"] = plain(estimator.classes_)
-        if estimator._class_weights is not None:
-            notes["class_weights"] = estimator._class_weights.tolist()
-    if estimator._codes.tables:
-        notes["embedding"] = {names[column]: rows for column, (rows, _) in estimator._codes.tables.items()}
-        notes["levels"] = levels_to(estimator._levels)
-    return interop.Graph(network, output, (count,), notes)
+def _parameters_to_json(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The parameters as JSON holds them, and the names of those that it cannot."""
+    data, lost = {}, []
+    for name, value in parameters.items():
+        if name == "module":  # `own_network` says so
+            continue
+        try:
+            data[name] = {"loss": _described(value)} if isinstance(value, nn.Loss) else to_json(value)
+        except (TypeError, ValueError):
+            lost.append(name)
+    return data, lost
+
+
+def _described(loss: nn.Loss) -> dict[str, Any]:
+    if loss.state_dict():
+        raise ValueError("its numbers are no part of a description")
+    return interop.describe(loss)
+
+
+def _arguments(parameters: Fields) -> dict[str, Any]:
+    """The constructor's arguments, whose values it is for scikit-learn's validation to judge."""
+    arguments = {}
+    for name, data in parameters.data.items():
+        if name == "loss" and isinstance(data, dict):
+            arguments[name] = interop.build(parameters.inside("loss").value("loss"))
+        else:
+            arguments[name] = from_json(data, f"{parameters.place}: {name}")
+    if arguments.get("callbacks"):
+        got = f"{arguments['callbacks']!r:.60}"
+        raise ValueError(f"{parameters.place}: callbacks: expected none in a file, got {got}")
+    return arguments
+
+
+def _members(module: Module, count: int) -> list[Module]:
+    members = [module] if count == 1 else list(module) if isinstance(module, nn.Parallel) else []
+    if len(members) != count:
+        raise ValueError(f"expected {count} networks, as n_models says, got {len(members) or 1}")
+    return members

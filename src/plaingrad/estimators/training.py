@@ -1,4 +1,4 @@
-"""A call of ``fit``: from an estimator's parameters and data to trained networks and what is told of them."""
+"""The training of an estimator's networks, in place."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import copy
 import math
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor
 
+from plaingrad.data.finite import all_finite
 from plaingrad.estimators import rules
-from plaingrad.estimators.convergence import Convergence, orders
-from plaingrad.estimators.lbfgs import minimize
-from plaingrad.estimators.prediction import Predictor, dense, eagerly
-from plaingrad.estimators.protocol import Hooks, whole_task
+from plaingrad.estimators.convergence import Convergence, SklearnCallbacks, orders
+from plaingrad.estimators.parameters import Parameters
+from plaingrad.estimators.prediction import dense, eagerly, predictor_for
+from plaingrad.estimators.state import FittedState
+from plaingrad.estimators.targets import ClassTargets, Part
 from plaingrad.module import Module
 from plaingrad.train import History, TrainingDiverged, fit, fit_many
 
@@ -29,209 +33,213 @@ NOT_FINITE = (
 )
 
 
-@dataclass(frozen=True)
-class Part:
-    """A part of the data.
+def split(
+    parameters: Parameters, state: FittedState, whole: Part, random_state: np.random.RandomState
+) -> tuple[Part, Part]:
+    """Hold a part of the data out, as scikit-learn draws it."""
+    single = isinstance(state.targets, ClassTargets) and state.targets.n_outputs == 1
+    parts = [whole.X, whole.encoded, *([] if whole.weights is None else [whole.weights])]
+    halves = train_test_split(
+        *parts,
+        random_state=random_state,
+        test_size=parameters.validation_fraction,
+        stratify=whole.encoded if single else None,
+    )
+    rest, held_out = Part(*halves[::2]), Part(*halves[1::2])
+    if len(held_out) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+        )
+    return rest, held_out
+
+
+@dataclass
+class Training:
+    """A call of ``fit`` or ``partial_fit``, which trains the networks of a state and sets its numbers.
 
     Attributes:
-        X: an array or a sparse matrix ``(n_samples, n_features)``.
-        encoded: the targets as numbers, ``(n_samples, n_outputs)``.
-        weights: of the samples, or None.
+        parameters: of the estimator.
+        state: changed in place.
+        whole: the data to train on.
+        held_out: data to measure on after each epoch, or None.
+        incremental: true to go on for one epoch with the optimizers of the last call.
+        random_state: of the orders and of dropout.
+        watching: the caller's callbacks of scikit-learn, if there are any.
     """
 
-    X: Any
-    encoded: np.ndarray
-    weights: np.ndarray | None = None
+    parameters: Parameters
+    state: FittedState
+    whole: Part
+    held_out: Part | None
+    incremental: bool
+    random_state: np.random.RandomState
+    watching: SklearnCallbacks | None
 
-    def __len__(self) -> int:
-        return len(self.encoded)
+    def run(self) -> None:
+        """Train.
 
+        Raises:
+            ValueError: the networks' parameters became infinite.
+        """
+        parameters, state = self.parameters, self.state
+        for record in state.records:
+            record.go_on(parameters.early_stopping, self.held_out is not None)
+        own = state.module.parameters()[0].value.dtype
+        try:
+            for module in state.modules:
+                module.to(self._dtype(own))
+            if parameters.solver == "lbfgs":
+                self._by_lbfgs()
+            else:
+                self._by_batches()
+        finally:
+            for module in state.modules:
+                module.to(own)
+        if not all(all_finite(p.value) for module in state.modules for p in module.parameters()):
+            raise ValueError(NOT_FINITE)
+        state.predictor = predictor_for(parameters, state.modules, state.targets.link, state.codes)
 
-def train(
-    estimator: Any, whole: Part, held_out: Part | None, incremental: bool, given: tuple[Any, Any]
-) -> None:
-    """Train an estimator's networks in place, and give it the attributes that tell of it.
+    def _dtype(self, own: torch.dtype) -> torch.dtype:
+        """Single precision for mini-batches, beside whose noise its rounding is nothing."""
+        parameters, samples = self.parameters, len(self.whole)
+        if parameters.dtype == "auto":
+            batches = parameters.solver != "lbfgs" and batch_size(parameters, samples) < samples
+            return torch.float32 if batches else own
+        return torch.float32 if parameters.dtype == "float32" else torch.float64
 
-    Args:
-        estimator: has been given its networks and records.
-        whole: what to train on.
-        held_out: what to measure on after each epoch, or None.
-        incremental: whether to go on for one epoch with the optimizers of the last call.
-        given: the data as the caller gave them, for scikit-learn's callbacks.
+    def _tensors(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Inputs, targets and weights of the samples."""
+        inputs, weights = dense(self.whole.X, self.state.module), self.whole.weights
+        targets = self.state.targets.tensor(self.whole.encoded, inputs.dtype)
+        return inputs, targets, None if weights is None else torch.from_numpy(weights).to(inputs.dtype)
 
-    Raises:
-        ValueError: the parameters became infinite.
-    """
-    module = estimator.modules_[0]
-    objective = estimator._objective(whole)
-    inputs, dtype = dense(whole.X, module), module.parameters()[0].value.dtype
-    targets = estimator._targets(whole.encoded, dtype)
-    weights = None if whole.weights is None else torch.from_numpy(whole.weights).to(dtype)
-    if estimator.solver == "lbfgs":
-        data = (inputs, targets, weights)
-        with whole_task(estimator, given):
-            found = [minimize(estimator, each, objective, *data) for each in estimator.modules_]
-        estimator.n_iter_, estimator.loss_ = found[0]
-        estimator.t_ = estimator.n_iter_ * len(whole)
-        return
-    size = batch_size(estimator, len(whole))
-    if estimator.batch_size != "auto" and estimator.batch_size > len(whole):
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-            stacklevel=2,
+    def _by_lbfgs(self) -> None:
+        state, objective, tensors = self.state, self.state.targets.objective(self.whole), self._tensors()
+        with self.watching.whole_task() if self.watching else nullcontext():
+            ends = [rules.minimize(self.parameters, each, objective, *tensors) for each in state.modules]
+        state.n_iter, state.loss = ends[0]
+        state.t = state.n_iter * len(self.whole)
+
+    def _by_batches(self) -> None:
+        parameters, state, held_out, samples = self.parameters, self.state, self.held_out, len(self.whole)
+        objective = state.targets.objective(self.whole)
+        inputs, targets, weights = self._tensors()
+        size = batch_size(parameters, samples)
+        if parameters.batch_size != "auto" and int(parameters.batch_size) > samples:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+                stacklevel=2,
+            )
+        continued = self.incremental and bool(state.optimizers)
+        if not continued:
+            state.optimizers = [rules.optimizer(parameters, each, objective.scale) for each in state.modules]
+            steps, rate = parameters.max_iter * -(-samples // size), parameters.learning_rate
+            state.schedules = [rules.schedule(rate, each, steps) for each in state.optimizers]
+        elif not callable(parameters.solver):
+            for optimizer in state.optimizers:
+                optimizer.param_groups[0]["weight_decay"] = rules.decay(parameters, objective.scale)
+        report = state.targets.objective(held_out or self.whole).report
+        runs = []
+        for module, record in zip(state.modules, state.records):
+            score = scorer(state, module, held_out) if held_out and parameters.early_stopping else None
+            runs.append(Convergence(parameters, record, samples, objective, report, score, continued))
+            record.n_iter = 0
+        options = {
+            "loss": objective.loss,
+            "epochs": 1 if self.incremental else parameters.max_iter,
+            "batch_size": size,
+            "sample_weight": weights,
+            "weight_decay_per": "sample" if rules.penalises(parameters) else "batch",
+            "engine": parameters.engine,
+            "progress": False,
+        }
+        if held_out is not None:
+            measured = state.targets.tensor(held_out.encoded, inputs.dtype)
+            options["validation"] = (dense(held_out.X, state.module), measured)
+        try:
+            state.histories = self._run((inputs, targets), runs, options)
+        except TrainingDiverged as error:
+            raise ValueError(f"{NOT_FINITE} {error}") from error
+        if parameters.early_stopping:
+            for module, record in zip(state.modules, state.records):
+                module.load_state_dict(record.best_weights or module.state_dict())
+        first = state.records[0]
+        state.loss, state.n_iter, state.t = first.loss_curve[-1], first.n_iter, first.t
+        _warn_unfinished(parameters, state.histories, runs, self.incremental)
+
+    def _run(
+        self, data: tuple[Tensor, Tensor], runs: list[Convergence], options: dict[str, Any]
+    ) -> list[History]:
+        """Train the networks in epochs: one by `plaingrad.fit`, several by `plaingrad.fit_many`."""
+        parameters, state, random_state, samples = (
+            self.parameters,
+            self.state,
+            self.random_state,
+            len(data[0]),
         )
-    continued = incremental and bool(estimator._optimizers)
-    if continued and not callable(estimator.solver):
-        for each in estimator._optimizers:
-            each.param_groups[0]["weight_decay"] = rules.decay(estimator, objective.scale)
-    if not continued:
-        estimator._optimizers = [
-            rules.optimizer(estimator, each, objective.scale) for each in estimator.modules_
-        ]
-        steps = estimator.max_iter * -(-len(whole) // size)
-        estimator._schedules = [
-            rules.schedule(estimator.learning_rate, each, steps) for each in estimator._optimizers
-        ]
-    runs = [
-        Convergence(
-            estimator,
-            record,
-            len(whole),
-            objective,
-            estimator._objective(held_out or whole).report,
-            scorer(estimator, each, held_out) if held_out and estimator.early_stopping else None,
-            continued,
-        )
-        for each, record in zip(estimator.modules_, estimator._records)
-    ]
-    options = {
-        "loss": objective.loss,
-        "epochs": 1 if incremental else estimator.max_iter,
-        "batch_size": size,
-        "sample_weight": weights,
-        "weight_decay_per": "sample" if rules.penalises(estimator) else "batch",
-        "engine": estimator.engine,
-        "progress": False,
-    }
-    if held_out is not None:
-        options["validation"] = (dense(held_out.X, module), estimator._targets(held_out.encoded, dtype))
-    for record in estimator._records:
-        record.n_iter = 0
-    try:
-        estimator.histories_ = run(estimator, (inputs, targets), runs, options, given)
-    except TrainingDiverged as error:
-        raise ValueError(f"{NOT_FINITE} {error}") from error
-    tell(estimator, runs, incremental)
-
-
-def run(
-    estimator: Any,
-    data: tuple[Tensor, Tensor],
-    runs: list[Convergence],
-    options: dict[str, Any],
-    given: tuple[Any, Any],
-) -> list[History]:
-    """Train the networks: one by `plaingrad.fit`, several by `plaingrad.fit_many`."""
-    state, optimizers, schedules = estimator._random_state, estimator._optimizers, estimator._schedules
-    before = state.get_state()
-    seed = int(state.randint(2**31))  # of dropout
-    state.set_state(before)  # which the orders come from, as scikit-learn's
-    own = list(estimator.callbacks or [])
-    samples = len(data[0])
-    if len(runs) == 1:
-        callbacks = [runs[0], *own]
-        if getattr(estimator, "_skl_callbacks", None):
-            callbacks.append(Hooks(estimator, given))
-        shuffle = orders(samples, state) if estimator.shuffle else False
-        return [
-            fit(
-                estimator.modules_[0],
+        before = random_state.get_state()
+        seed = int(random_state.randint(2**31))  # of dropout
+        random_state.set_state(before)  # which the orders come from, as scikit-learn's
+        own = list(parameters.callbacks or [])
+        if len(runs) == 1:
+            callbacks = [runs[0], *own, *([self.watching] if self.watching else [])]
+            optimizer, schedule = state.optimizers[0], state.schedules[0]
+            options |= {"optimizer": optimizer, "schedule": schedule, "seed": seed, "callbacks": callbacks}
+            shuffle = orders(samples, random_state) if parameters.shuffle else False
+            return [fit(state.module, data, shuffle=shuffle, **options)]
+        states = [np.random.RandomState(random_state.randint(2**31)) for _ in runs]
+        with self.watching.whole_task() if self.watching else nullcontext():
+            return fit_many(
+                state.modules,
                 data,
-                optimizer=optimizers[0],
-                schedule=schedules[0],
-                shuffle=shuffle,
-                seed=seed,
-                callbacks=callbacks,
+                optimizers=state.optimizers,
+                schedules=state.schedules,
+                shuffle=[orders(samples, each) if parameters.shuffle else False for each in states],
+                seeds=[seed + i for i in range(len(runs))],
+                callbacks=[[each, *copy.deepcopy(own)] for each in runs],
                 **options,
             )
-        ]
-    states = [np.random.RandomState(state.randint(2**31)) for _ in runs]
-    with whole_task(estimator, given):
-        return fit_many(
-            estimator.modules_,
-            data,
-            optimizers=optimizers,
-            schedules=schedules,
-            shuffle=[orders(samples, each) if estimator.shuffle else False for each in states],
-            seeds=[seed + i for i in range(len(runs))],
-            callbacks=[[each, *copy.deepcopy(own)] for each in runs],
-            **options,
-        )
 
 
-def tell(estimator: Any, runs: list[Convergence], incremental: bool) -> None:
-    """Put back the best weights, set the attributes of the first network, and warn."""
-    if estimator.early_stopping:
-        for module, record in zip(estimator.modules_, estimator._records):
-            module.load_state_dict(record.best_weights or module.state_dict())
-    set_curves(estimator)
-    record = estimator._records[0]
-    estimator.loss_, estimator.n_iter_, estimator.t_ = record.loss_curve[-1], record.n_iter, record.t
-    if any(history.stopped.startswith("interrupted") for history in estimator.histories_):
-        warnings.warn("Training interrupted by user.", stacklevel=2)
-    elif any(each.out_of_time for each in runs):
-        warnings.warn(
-            f"Stochastic Optimizer: Maximum time ({estimator.max_time:g} s) reached and the optimization "
-            "hasn't converged yet.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-    elif not incremental and any(
-        each.record.n_iter == estimator.max_iter and not each.converged for each in runs
-    ):
-        warnings.warn(
-            f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization "
-            "hasn't converged yet.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+def _warn_unfinished(
+    parameters: Parameters, histories: list[History], runs: list[Convergence], incremental: bool
+) -> None:
+    """Warn of training that was ended before it had converged."""
+    reached = [each.record.n_iter == parameters.max_iter and not each.converged for each in runs]
+    if any(history.stopped.startswith("interrupted") for history in histories):
+        warnings.warn("Training interrupted by user.", stacklevel=3)
+        return
+    if any(each.out_of_time for each in runs):
+        limit = f"Maximum time ({parameters.max_time:g} s)"
+    elif not incremental and any(reached):
+        limit = f"Maximum iterations ({parameters.max_iter})"
+    else:
+        return
+    warnings.warn(
+        f"Stochastic Optimizer: {limit} reached and the optimization hasn't converged yet.",
+        ConvergenceWarning,
+        stacklevel=3,
+    )
 
 
-def set_curves(estimator: Any) -> None:
-    """Set what an estimator tells of the training of its first network."""
-    record = estimator._records[0]
-    estimator.loss_curve_ = record.loss_curve
-    estimator.validation_loss_curve_ = record.validation_loss_curve
-    estimator.validation_scores_ = record.validation_scores
-    estimator.best_loss_ = record.best_loss
-    estimator.best_validation_score_ = record.best_validation_score
-
-
-def predictor(estimator: Any) -> Predictor:
-    """What a trained estimator predicts with."""
-    compiled = {"native": True, "eager": False, "auto": None}[estimator.engine]
-    verbose = bool(estimator.verbose)
-    return Predictor(estimator.modules_, estimator.out_activation_, estimator._codes, compiled, verbose)
-
-
-def batch_size(estimator: Any, samples: int) -> int:
-    """How many samples a batch has, as scikit-learn decides it.
+def batch_size(parameters: Parameters, samples: int) -> int:
+    """The number of samples in a batch, as scikit-learn decides it.
 
     One or a few more, if the last batch were a single sample, of which there is no batch normalisation.
     """
-    size = min(200 if estimator.batch_size == "auto" else int(estimator.batch_size), samples)
-    while estimator.normalization == "batch" and 1 < size < samples and samples % size == 1:
+    size = min(200 if parameters.batch_size == "auto" else int(parameters.batch_size), samples)
+    while parameters.normalization == "batch" and 1 < size < samples and samples % size == 1:
         size += 1
     return size
 
 
-def scorer(estimator: Any, module: Module, held_out: Part) -> Callable[[], float]:
+def scorer(state: FittedState, module: Module, held_out: Part) -> Callable[[], float]:
     """A function for the score of a network on data, as it is now; NaN if its outputs are not finite."""
-    inputs, link = dense(held_out.X, module), estimator.out_activation_
+    inputs, targets = dense(held_out.X, module), state.targets
 
     def score() -> float:
-        found = eagerly(module, link, inputs)
-        return float(estimator._score(found, held_out)) if np.isfinite(found).all() else math.nan
+        predicted = eagerly(module, targets.link, inputs)
+        return targets.score(predicted, held_out) if np.isfinite(predicted).all() else math.nan
 
     return score
 

@@ -25,7 +25,7 @@ FAULTS = [
     *planted(
         "estimators/convergence.py",
         "tests/estimators/test_convergence.py",
-        ("self.estimator.n_iter_no_change + 1 -", "self.estimator.n_iter_no_change + 2 -"),
+        ("self.parameters.n_iter_no_change + 1 -", "self.parameters.n_iter_no_change + 2 -"),
     ),
     *planted(
         "train/randomness.py", "tests/train/test_randomness.py", ("manual_seed(~seed)", "manual_seed(seed)")

@@ -119,7 +119,7 @@ def test_classes_that_training_has_not_seen_have_the_probability_0() -> None:
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "another kind": ({"kind": "tree"}, "expected a model that plaingrad train has made"),
-    "no target": ({"target": None}, "target: "),
+    "no target": ({"target": None}, "Expected `object`, got `null` - at `$.target`"),
     "a link of numbers": ({"link": "exp"}, "expected a link for classification, got 'exp'"),
     "a link that is none": ({"link": ["softmax"]}, "facts: Expected `str`, got `array` - at `$.link`"),
     "classes that are none": ({"classes": "012"}, "facts: Expected `array`, got `str` - at `$.classes`"),

@@ -21,6 +21,7 @@ from plaingrad.estimators.base import BaseMultilayerPerceptron
 from plaingrad.estimators.networks import expect_outputs
 from plaingrad.estimators.prediction import Predictor
 from plaingrad.estimators.saved import holds_estimator
+from plaingrad.estimators.targets import without_class_weights
 from plaingrad.module import Module
 from plaingrad.nn import ColumnEmbedding, Parallel
 from plaingrad.tables import TableEncoder, Target
@@ -84,7 +85,7 @@ class TableModel:
                 check_is_fitted(part)
         _expect_codes(estimator.modules_, encoder)
         classes = getattr(estimator, "classes_", np.empty(0)).astype(np.int64)
-        weights = getattr(estimator, "_class_weights", None)
+        weights = getattr(estimator.state_.targets, "class_weights", None)
         return cls(estimator.modules_, encoder, target, estimator.out_activation_, classes, weights, facts)
 
     def __repr__(self) -> str:
@@ -125,9 +126,7 @@ class TableModel:
 
     def probabilities(self, found: np.ndarray) -> np.ndarray:
         """Outputs as the probability of each class of ``target.labels``, shape ``(rows, classes)``."""
-        if self.weights is not None:  # training has seen the classes as often as their weights say
-            found = found / self.weights.astype(found.dtype)
-            found = found / found.sum(1, keepdims=True)
+        found = without_class_weights(found, self.weights)
         if len(self.classes) == len(self.target.labels):
             return found
         every = np.zeros((len(found), len(self.target.labels)), found.dtype)
