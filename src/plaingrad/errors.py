@@ -1,4 +1,4 @@
-"""What is raised where something cannot be used: `InputError`, and by modules `ModuleError`."""
+"""The structured errors: `InputError`, and `ModuleError` of modules."""
 
 from __future__ import annotations
 

@@ -217,7 +217,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         missing: dict[str, int] = {}
         for index, item in enumerate(state.columns):
             place = f"{PLACE}: column {item.get('name', index)!r:.60}"
-            entry = decode(_LeftOutColumn if "left_out" in item else _EncodedColumn, item, place)
+            schema: type[_LeftOutColumn | _EncodedColumn]
+            schema = _LeftOutColumn if "left_out" in item else _EncodedColumn
+            entry = decode(schema, item, place)
             if entry.name in encoders:
                 raise InputError(f"{place} stands twice")
             encoders[entry.name], missing[entry.name] = entry.content, entry.missing
