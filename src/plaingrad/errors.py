@@ -100,6 +100,10 @@ class ModuleError(InputError):
         if names:
             self.inside(parent, names)
 
+    @property
+    def location(self) -> str:
+        """The path and the module itself, such as ``Sequential[2] Linear(5, 4)``."""
+        return " ".join(filter(None, [".".join(self.path), self.module.signature()]))
+
     def __str__(self) -> str:
-        prefix = ".".join(self.path) + " " if self.path else ""
-        return f"{prefix}{self.module.signature()}: {self.problem}"
+        return f"{self.location}: {self.problem}"

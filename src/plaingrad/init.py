@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.contract.random import drawing_from, source
+from plaingrad.errors import InputError
 from plaingrad.parameter import Buffer, Parameter, shape
 
 __all__ = [
@@ -60,7 +61,7 @@ def eye_(tensor: P) -> P:
     """Fill a matrix with ones on the diagonal and zeros elsewhere.
 
     Raises:
-        ValueError: it is no matrix.
+        InputError: it is no matrix.
     """
     _matrix("eye_", tensor).zero_().diagonal().fill_(1)
     return tensor
@@ -96,10 +97,10 @@ def trunc_normal_(
     normal density.
 
     Raises:
-        ValueError: ``std`` is not positive, or a exceeds b.
+        InputError: ``std`` is not positive, or a exceeds b.
     """
     if not (std > 0 and a <= b):
-        raise ValueError(f"trunc_normal_: expected std > 0 and a <= b, got std={std}, a={a}, b={b}")
+        raise InputError(f"trunc_normal_: expected std > 0 and a <= b, got std={std}, a={a}, b={b}")
     value = _value(tensor)
     z_a, z_b, z_mode = ((x - mean) / std for x in (a, b, max(a, min(mean, b))))
     inside = (math.erf(z_b / math.sqrt(2)) - math.erf(z_a / math.sqrt(2))) / 2
@@ -130,7 +131,7 @@ def sparse_(tensor: P, sparsity: float, std: float = 0.01, generator: torch.Gene
     The generator is for the values; which of them become 0 is drawn as if there were none.
 
     Raises:
-        ValueError: it is no matrix.
+        InputError: it is no matrix.
 
     Source: J. Martens, "Deep learning via Hessian-free optimization", 2010.
     """
@@ -160,13 +161,13 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         param: the negative slope s of ``"leaky_relu"``, 0.01 if None; the others have none.
 
     Raises:
-        ValueError: there is no such name.
+        InputError: there is no such name.
     """
     if nonlinearity == "leaky_relu":
         return math.sqrt(2.0 / (1 + (0.01 if param is None else param) ** 2))
     if nonlinearity not in GAINS:
         known = ", ".join(sorted([*GAINS, "leaky_relu"]))
-        raise ValueError(f"calculate_gain: expected one of {known}, got {nonlinearity!r}")
+        raise InputError(f"calculate_gain: expected one of {known}, got {nonlinearity!r}")
     return GAINS[nonlinearity]
 
 
@@ -174,7 +175,7 @@ def xavier_uniform_(tensor: P, gain: float = 1.0, generator: torch.Generator | N
     r"""Draw from U(-k, k) with :math:`k = \text{gain} \sqrt{6 / (\text{fan\_in} + \text{fan\_out})}`.
 
     Raises:
-        ValueError: there are fewer than two axes.
+        InputError: there are fewer than two axes.
 
     Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
     2010.
@@ -187,7 +188,7 @@ def xavier_normal_(tensor: P, gain: float = 1.0, generator: torch.Generator | No
     r"""Draw from N(0, s^2) with :math:`s = \text{gain} \sqrt{2 / (\text{fan\_in} + \text{fan\_out})}`.
 
     Raises:
-        ValueError: there are fewer than two axes.
+        InputError: there are fewer than two axes.
 
     Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
     2010.
@@ -212,7 +213,7 @@ def kaiming_uniform_(
         generator: where the random numbers come from; torch's own if None.
 
     Raises:
-        ValueError: there are fewer than two axes, or no such mode or nonlinearity.
+        InputError: there are fewer than two axes, or no such mode or nonlinearity.
 
     Source: K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers: surpassing human-level performance
     on ImageNet classification", 2015.
@@ -233,7 +234,7 @@ def kaiming_normal_(
     Arguments as for `kaiming_uniform_`.
 
     Raises:
-        ValueError: there are fewer than two axes, or no such mode or nonlinearity.
+        InputError: there are fewer than two axes, or no such mode or nonlinearity.
 
     Source: K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers: surpassing human-level performance
     on ImageNet classification", 2015.
@@ -249,7 +250,7 @@ def orthogonal_(tensor: P, gain: float = 1, generator: torch.Generator | None = 
     matrices. Axes after the first count as one.
 
     Raises:
-        ValueError: there are fewer than two axes.
+        InputError: there are fewer than two axes.
 
     Source: A. Saxe, J. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
     linear neural networks", 2014.
@@ -276,14 +277,14 @@ def _value(tensor: Parameter | Buffer | Tensor) -> Tensor:
 def _matrix(name: str, tensor: Parameter | Buffer | Tensor) -> Tensor:
     value = _value(tensor)
     if value.ndim != 2:
-        raise ValueError(f"{name}: expected a matrix, got shape {shape(value)}")
+        raise InputError(f"{name}: expected a matrix, got shape {shape(value)}")
     return value
 
 
 def _fans(name: str, value: Tensor) -> tuple[int, int]:
     """Fan-in and fan-out."""
     if value.ndim < 2:
-        raise ValueError(f"{name}: expected a weight (out, in, *kernel), got shape {shape(value)}")
+        raise InputError(f"{name}: expected a weight (out, in, *kernel), got shape {shape(value)}")
     kernel = math.prod(value.shape[2:])
     return value.shape[1] * kernel, value.shape[0] * kernel
 
@@ -294,6 +295,6 @@ def _xavier_std(name: str, value: Tensor, gain: float) -> float:
 
 def _kaiming_std(name: str, value: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"{name}: expected mode 'fan_in' or 'fan_out', got {mode!r}")
+        raise InputError(f"{name}: expected mode 'fan_in' or 'fan_out', got {mode!r}")
     fan = _fans(name, value)[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fan))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from plaingrad import data, nn
 from plaingrad.data.checks import expect_positive
+from plaingrad.errors import InputError
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.container.base import Container
 from plaingrad.parameter import shape
@@ -276,14 +277,14 @@ def train_model(
         The loss of each epoch: `sequential.loss` averaged over the samples, each met before its step.
 
     Raises:
-        ValueError: there are no samples, they differ in number from the targets, a value is NaN or infinite,
+        InputError: there are no samples, they differ in number from the targets, a value is NaN or infinite,
             or the mini-batch size is no integer between 1 and their number.
         RuntimeError: the loss of an epoch is NaN or infinite.
     """
     samples = data.Dataset(train_input.T, train_target.T)
     if not isinstance(mini_batch_size, int) or not 1 <= mini_batch_size <= len(samples):
         expected = f"mini_batch_size from 1 to {len(samples)}"
-        raise ValueError(f"train_model: expected {expected}, got {mini_batch_size}")
+        raise InputError(f"train_model: expected {expected}, got {mini_batch_size}")
     losses = []
     for e in range(epoch):
         total = 0.0

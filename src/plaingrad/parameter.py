@@ -8,6 +8,8 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
+from plaingrad.errors import InputError
+
 
 class Parameter:
     """A tensor to be learned, and the gradient of the loss with respect to it.
@@ -59,12 +61,12 @@ class Parameter:
         """Set the value of a parameter that has no shape yet, with a gradient of zero.
 
         Raises:
-            ValueError: it has one, or the tensor is not one of floating-point numbers.
+            InputError: it has one, or the tensor is not one of floating-point numbers.
         """
         if self.is_shaped:
-            raise ValueError(f"expected a parameter without a shape, got one of {shape(self._value)}")
+            raise InputError(f"expected a parameter without a shape, got one of {shape(self._value)}")
         if not value.is_floating_point():
-            raise ValueError(f"expected a parameter of floating-point numbers, got {value.dtype}")
+            raise InputError(f"expected a parameter of floating-point numbers, got {value.dtype}")
         self.bind(value.detach(), torch.zeros(value.shape, dtype=value.dtype, device=value.device))
 
     def bind(self, value: Tensor, grad: Tensor, storage: FlatStorage | None = None) -> None:
@@ -76,7 +78,7 @@ class Parameter:
     def __getattr__(self, name: str) -> Any:
         """Raise the error of a parameter without a shape, or of an unknown attribute."""
         if name in ("_value", "_grad"):
-            raise ValueError("this parameter has no shape yet; a first forward gives it one")
+            raise InputError("this parameter has no shape yet; a first forward gives it one")
         raise AttributeError(f"a Parameter has no {name!r}")
 
     @property
@@ -118,7 +120,7 @@ class Parameter:
 
     def _fitting(self, new: Tensor) -> Tensor:
         if new.shape != self._value.shape:
-            raise ValueError(
+            raise InputError(
                 f"a parameter of shape {shape(self._value)} cannot take a tensor of shape {shape(new)}"
             )
         return new
@@ -170,15 +172,15 @@ class FlatStorage:
         """The storage that these parameters share already, or a new one.
 
         Raises:
-            ValueError: there are no parameters, or their dtypes or devices differ.
+            InputError: there are no parameters, or their dtypes or devices differ.
         """
         parameters = list(dict.fromkeys(parameters))
         if not parameters:
-            raise ValueError("there are no parameters to flatten")
+            raise InputError("there are no parameters to flatten")
         kinds = {(parameter.value.dtype, parameter.value.device) for parameter in parameters}
         if len(kinds) > 1:
             got = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
-            raise ValueError(f"parameters that share a buffer need one dtype and one device, got {got}")
+            raise InputError(f"parameters that share a buffer need one dtype and one device, got {got}")
         storage = parameters[0].storage
         if storage is not None and not storage.abandoned and storage.parameters == parameters:
             return storage

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from bad.tables import TABLES, BadTable
+from plaingrad.errors import InputError
 from plaingrad.tables import read_frame
 
 
@@ -12,7 +13,7 @@ def test_a_file_that_cannot_be_used_is_told_in_one_line(tmp_path: Path, bad: Bad
     bad.write(file)
     with pytest.raises(ValueError) as caught:  # noqa: PT011, the words are looked for below
         read_frame(file)
-    assert type(caught.value) is ValueError
+    assert type(caught.value) is InputError
     message = str(caught.value)
     assert message.startswith(f"{file}: ")
     assert bad.words in message

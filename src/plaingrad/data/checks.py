@@ -5,20 +5,21 @@ from __future__ import annotations
 import operator
 from typing import Any, SupportsIndex
 
+from plaingrad.errors import InputError
 from plaingrad.module import Module
 
 
 def expect_positive(name: str, value: SupportsIndex) -> int:
     """The value as an integer, if it is at least 1; else a ValueError."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < 1:
-        raise ValueError(f"{name}: expected a positive integer, got {value!r}")
+        raise InputError(f"{name}: expected a positive integer, got {value!r}")
     return operator.index(value)
 
 
 def expect_model(model: Any) -> None:
     """Refuse anything but a plaingrad Module, such as one of torch.nn."""
     if not isinstance(model, Module):
-        raise ValueError(f"model: expected a plaingrad Module such as nn.Linear(2, 1), got {one_line(model)}")
+        raise InputError(f"model: expected a plaingrad Module such as nn.Linear(2, 1), got {one_line(model)}")
 
 
 def one_line(value: Any) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.data.finite import all_finite
+from plaingrad.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Dataset:
         class_names: a name for each class index; empty for regression.
 
     Raises:
-        ValueError: there are no samples, the lengths differ, or a value is NaN or infinite.
+        InputError: there are no samples, the lengths differ, or a value is NaN or infinite.
     """
 
     inputs: Tensor
@@ -34,16 +35,16 @@ class Dataset:
 
     def __post_init__(self) -> None:
         if self.inputs.ndim == 0 or len(self.inputs) == 0:
-            raise ValueError("data: expected at least one sample, got none")
+            raise InputError("data: expected at least one sample, got none")
         if self.targets.ndim == 0 or len(self.targets) != len(self.inputs):
             got = len(self.targets) if self.targets.ndim else "a single number"
-            raise ValueError(f"data: expected one target for each of {len(self.inputs)} inputs, got {got}")
+            raise InputError(f"data: expected one target for each of {len(self.inputs)} inputs, got {got}")
         for name, tensor in (("inputs", self.inputs), ("targets", self.targets)):
             if not all_finite(tensor):
                 bad = (~torch.isfinite(tensor)).nonzero()
                 index = ", ".join(str(i) for i in bad[0].tolist())
                 value = tensor[tuple(bad[0])].item()
-                raise ValueError(
+                raise InputError(
                     f"data: expected finite {name}, got {value} at [{index}] ({len(bad)} in all)"
                 )
 
@@ -53,7 +54,7 @@ class Dataset:
         if isinstance(data, Dataset):
             return data
         if not isinstance(data, (tuple, list)) or len(data) != 2:
-            raise ValueError(
+            raise InputError(
                 f"data: expected a Dataset or a pair (inputs, targets), got {type(data).__name__}"
             )
         inputs, targets = as_tensor("inputs", data[0]), as_tensor("targets", data[1])
@@ -81,7 +82,7 @@ class Dataset:
     def one_hot(self) -> Dataset:
         """The data set with one-hot targets in the dtype of the inputs, for losses such as MSE."""
         if self.targets.ndim != 1 or self.targets.is_floating_point():
-            raise ValueError(f"one_hot: expected int64 class indices (n,), got {self.targets.dtype}")
+            raise InputError(f"one_hot: expected int64 class indices (n,), got {self.targets.dtype}")
         classes = max(len(self.class_names), int(self.targets.max()) + 1)
         return replace(self, targets=torch.eye(classes, dtype=self.inputs.dtype)[self.targets])
 
@@ -90,14 +91,14 @@ def as_tensor(name: str, values: Any) -> Tensor:
     """A tensor itself, or a copy of an array, a pandas table or nested lists of real numbers.
 
     Raises:
-        ValueError: the values are not numbers of a dtype that torch has, or have different shapes.
+        InputError: the values are not numbers of a dtype that torch has, or have different shapes.
     """
     if isinstance(values, Tensor):
         return values
     try:
         array = np.array(values)
     except ValueError as error:
-        raise ValueError(f"data: expected {name} in rows of one length, got rows that differ") from error
+        raise InputError(f"data: expected {name} in rows of one length, got rows that differ") from error
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise ValueError(f"data: expected numbers of at most 64 bits as {name}, got {array.dtype}")
+        raise InputError(f"data: expected numbers of at most 64 bits as {name}, got {array.dtype}")
     return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))

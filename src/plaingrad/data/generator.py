@@ -7,6 +7,8 @@ from numbers import Integral
 
 from torch import Generator
 
+from plaingrad.errors import InputError
+
 
 def generator_for(name: str, n: int, noise: float, seed: int | None, classes: int = 2) -> Generator | None:
     """A generator with this seed, or None for torch's global one.
@@ -19,16 +21,16 @@ def generator_for(name: str, n: int, noise: float, seed: int | None, classes: in
         classes: number of classes.
 
     Raises:
-        ValueError: one of these arguments cannot be used.
+        InputError: one of these arguments cannot be used.
     """
     if not isinstance(n, Integral) or n < 1:
-        raise ValueError(f"{name}: expected a whole number n of at least 1, got {n!r}")
+        raise InputError(f"{name}: expected a whole number n of at least 1, got {n!r}")
     if not 0 <= noise < math.inf:
-        raise ValueError(f"{name}: expected noise of at least 0, got {noise}")
+        raise InputError(f"{name}: expected noise of at least 0, got {noise}")
     if not isinstance(classes, Integral) or classes < 1:
-        raise ValueError(f"{name}: expected a whole number of at least 1 classes, got {classes!r}")
+        raise InputError(f"{name}: expected a whole number of at least 1 classes, got {classes!r}")
     if seed is None:
         return None
     if not isinstance(seed, Integral):
-        raise ValueError(f"{name}: expected a whole number or None as seed, got {seed!r}")
+        raise InputError(f"{name}: expected a whole number or None as seed, got {seed!r}")
     return Generator().manual_seed(int(seed))

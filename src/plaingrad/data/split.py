@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from plaingrad.data.dataset import Dataset
+from plaingrad.errors import InputError
 from plaingrad.extras import needed_by
 
 
@@ -19,16 +20,16 @@ def split(data: Dataset, size: float, seed: int | None = None) -> tuple[Dataset,
         seed: of the draw; by default a new one each time.
 
     Raises:
-        ValueError: ``size`` is not between 0 and 1, or there is only one sample.
+        InputError: ``size`` is not between 0 and 1, or there is only one sample.
         ImportError: scikit-learn is not installed.
     """
     with needed_by("data.split"):
         from sklearn.model_selection import train_test_split
 
     if not 0 < size < 1:
-        raise ValueError(f"split: expected a size between 0 and 1, got {size}")
+        raise InputError(f"split: expected a size between 0 and 1, got {size}")
     if len(data) < 2:
-        raise ValueError("split: expected at least two samples, got one")
+        raise InputError("split: expected at least two samples, got one")
     second = min(max(1, round(size * len(data))), len(data) - 1)
     classes = data.targets if data.class_names else None
     if classes is not None:

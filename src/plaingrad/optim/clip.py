@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from plaingrad.errors import InputError
 from plaingrad.optim.options import Expected, expect
 from plaingrad.optim.segment import learning
 from plaingrad.parameter import Parameter
@@ -48,7 +49,7 @@ def clip_grad_norm_(
         The norm before clipping, a scalar; infinite if the gradients' dtype cannot hold it.
 
     Raises:
-        ValueError: there are no parameters, an argument is out of range, or the norm is not finite and
+        InputError: there are no parameters, an argument is out of range, or the norm is not finite and
             ``error_if_nonfinite`` is set.
 
     Source: R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks",
@@ -62,7 +63,7 @@ def clip_grad_norm_(
     norm = total_norm(grads, norm_type)
     total = torch.tensor(norm.relative * norm.unit, dtype=grads[0].dtype, device=grads[0].device)
     if error_if_nonfinite and not total.isfinite():
-        raise ValueError(f"clip_grad_norm_: expected a finite norm of order {norm_type}, got {float(total)}")
+        raise InputError(f"clip_grad_norm_: expected a finite norm of order {norm_type}, got {float(total)}")
     scale_to_norm(grads, norm, max_norm)
     return total
 
@@ -78,7 +79,7 @@ def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: fl
         clip_value: the largest absolute value c to keep.
 
     Raises:
-        ValueError: there are no parameters, or ``clip_value`` is out of range.
+        InputError: there are no parameters, or ``clip_value`` is out of range.
     """
     expect("clip_grad_value_", "clip_value", LIMIT, clip_value)
     for grad in gradients("clip_grad_value_", parameters):
@@ -95,11 +96,11 @@ def gradients(where: str, parameters: Parameter | Iterable[Parameter]) -> list[T
     """The gradients of one or several parameters, without frozen ones and those without a gradient.
 
     Raises:
-        ValueError: there are no parameters.
+        InputError: there are no parameters.
     """
     parameters = [parameters] if isinstance(parameters, Parameter) else list(parameters)
     if not parameters:
-        raise ValueError(f"{where}: expected at least one parameter, got none")
+        raise InputError(f"{where}: expected at least one parameter, got none")
     return [parameter.grad for parameter, active in zip(parameters, learning(parameters)) if active]
 
 

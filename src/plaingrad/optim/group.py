@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from plaingrad.errors import InputError
 from plaingrad.optim.segment import Group
 from plaingrad.parameter import Parameter
 
@@ -19,20 +20,20 @@ def completed(where: str, group: Any, defaults: Group, others: Sequence[Group]) 
         others: the existing groups.
 
     Raises:
-        ValueError: it is no such dict, names an unknown option, or has no parameters or those of another.
+        InputError: it is no such dict, names an unknown option, or has no parameters or those of another.
     """
     if not isinstance(group, dict) or "params" not in group:
-        raise ValueError(f"{where}: expected a dict with 'params', got {group!r}")
+        raise InputError(f"{where}: expected a dict with 'params', got {group!r}")
     params = group["params"]
     params = [params] if isinstance(params, Parameter) else list(dict.fromkeys(params))
     if not params:
-        raise ValueError(f"{where}: expected at least one parameter, got none")
+        raise InputError(f"{where}: expected at least one parameter, got none")
     for param in params:
         if not isinstance(param, Parameter):
-            raise ValueError(f"{where}: expected instances of Parameter, got a {type(param).__name__}")
+            raise InputError(f"{where}: expected instances of Parameter, got a {type(param).__name__}")
         if any(param in other["params"] for other in others):
-            raise ValueError(f"{where}: expected each parameter in one group, got {param} in two")
+            raise InputError(f"{where}: expected each parameter in one group, got {param} in two")
     unknown = [name for name in group if name not in defaults and name != "params"]
     if unknown:
-        raise ValueError(f"{where}: expected options among {list(defaults)}, got {unknown}")
+        raise InputError(f"{where}: expected options among {list(defaults)}, got {unknown}")
     return {**defaults, **group, "params": params}

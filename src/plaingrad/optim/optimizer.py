@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from plaingrad.errors import InputError
 from plaingrad.optim.clip import clip_to_norm
 from plaingrad.optim.group import completed
 from plaingrad.optim.options import (
@@ -101,7 +103,7 @@ class Optimizer(Declared):
             param_group: a dict as for the constructor; options that it does not name are the constructor's.
 
         Raises:
-            ValueError: as for the constructor.
+            InputError: as for the constructor.
         """
         group = self._checked(f"{type(self).__name__} param_groups[{len(self.param_groups)}]", param_group)
         self.param_groups.append(group)
@@ -161,7 +163,7 @@ class Optimizer(Declared):
             The result of the closure; None without one.
 
         Raises:
-            ValueError: an option is too large for the parameters' dtype.
+            InputError: an option is too large for the parameters' dtype.
         """
         loss = None if closure is None else closure()
         selected = self.select(learning)
@@ -177,9 +179,8 @@ class Optimizer(Declared):
                         grad = self.decay(value, grad, {**group, "weight_decay": decay / samples})
                     self.update(value, grad, segment.state, group)
                 except RuntimeError as error:
-                    if "without overflow" not in str(error):
-                        raise
-                    raise ValueError(self._too_large(value, group)) from error
+                    self._expect_representable(value.dtype, group, error)
+                    raise
         return loss
 
     def zero_grad(self) -> None:
@@ -257,7 +258,7 @@ class Optimizer(Declared):
             state: the state of an optimizer of the same class, over parameters of the same shapes.
 
         Raises:
-            ValueError: it does not fit.
+            InputError: it does not fit.
         """
         name = type(self).__name__
         expect_groups(name, state, len(self.param_groups))
@@ -283,13 +284,14 @@ class Optimizer(Declared):
         self._storages.append(storage)
         self._segments.append(bind(storage, [Segment(part, {}, self.needs_shapes) for part in parts]))
 
-    def _too_large(self, value: Vector, group: Mapping[str, Any]) -> str:
-        """The error message about options, or steps made of them, that overflow the parameters' dtype."""
-        suspected = 1e18  # float32 cannot hold the square of a larger number
+    def _expect_representable(self, dtype: torch.dtype, group: Mapping[str, Any], error: Exception) -> None:
+        """Refuse options so large that a step made of them overflows the parameters' dtype."""
+        largest = math.sqrt(torch.finfo(dtype).max)  # the dtype cannot hold the square of a larger number
         numbers = {name: each for name, each in group.items() if isinstance(each, (int, float))}
-        large = ", ".join(f"{name}={each:g}" for name, each in numbers.items() if abs(each) > suspected)
-        dtype = str(value.dtype).removeprefix("torch.")
-        return f"{type(self).__name__}: expected options that {dtype} can hold, got {large or dict(numbers)}"
+        large = ", ".join(f"{name}={each:g}" for name, each in numbers.items() if abs(each) > largest)
+        if large:
+            expected = f"options that {str(dtype).removeprefix('torch.')} can hold"
+            raise InputError(f"{type(self).__name__}: expected {expected}, got {large}") from error
 
     def __repr__(self) -> str:
         lines = []

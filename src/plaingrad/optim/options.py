@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
+from plaingrad.errors import InputError
+
 
 class Expected(NamedTuple):
     """The allowed values of an option, in words and as a test."""
@@ -56,10 +58,10 @@ def expect(where: str, name: str, expected: Expected, value: Any) -> None:
     """Refuse an option's value that does not fit.
 
     Raises:
-        ValueError: it does not.
+        InputError: it does not.
     """
     if not expected.fits(value):
-        raise ValueError(f"{where}: expected {name} to be {expected.words}, got {value!r}")
+        raise InputError(f"{where}: expected {name} to be {expected.words}, got {value!r}")
 
 
 def option(words: str, expected: Expected | None = None, *, default: Any = MISSING, **details: Any) -> Any:
@@ -104,13 +106,13 @@ class Declared:
         super().__init_subclass__(**details)
         for name, value in vars(cls).items():
             if name in cls.options and not isinstance(value, Field):
-                raise ValueError(f"{cls.__name__}: expected {name} = option(...), got {value!r}")
+                raise InputError(f"{cls.__name__}: expected {name} = option(...), got {value!r}")
         dataclass(eq=False, repr=False, match_args=False)(cls)
         for each in arguments(cls):
             if "expected" not in each.metadata:
                 got = "no value" if each.default is MISSING else repr(each.default)
                 expected = f"{each.name} = option(...), or a ClassVar if it is no option"
-                raise ValueError(f"{cls.__name__}: expected {expected}, got {got}")
+                raise InputError(f"{cls.__name__}: expected {expected}, got {got}")
         known = {each.name: each.metadata["expected"] for each in arguments(cls)}
         cls.options = {name: expected for name, expected in known.items() if expected is not None}
         for name in cls.options.keys() & vars(cls).keys():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from plaingrad.errors import InputError
 from plaingrad.optim.optimizer import Optimizer, Vector
 from plaingrad.optim.options import FLAG, NON_NEGATIVE, NUMBER, option
 from plaingrad.optim.segment import Group, State
@@ -35,7 +36,7 @@ class SGD(Optimizer):
         momentum, dampening = group["momentum"], group["dampening"]
         if group["nesterov"] and (momentum == 0 or dampening != 0):
             expected = "nesterov with a momentum above 0 and a dampening of 0"
-            raise ValueError(f"{where}: expected {expected}, got {momentum} and {dampening}")
+            raise InputError(f"{where}: expected {expected}, got {momentum} and {dampening}")
 
     def update(self, value: Vector, grad: Vector, state: State, group: Group) -> None:
         momentum = group["momentum"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from plaingrad.errors import InputError
 from plaingrad.optim.segment import Group, Segment, bind, moved
 from plaingrad.parameter import FlatStorage, shape
 
@@ -23,26 +24,26 @@ def expect_groups(where: str, state: dict[str, Any], count: int) -> None:
     """Refuse an optimizer's state with another number of groups.
 
     Raises:
-        ValueError: it is not.
+        InputError: it is not.
     """
     if state.keys() != {"clip_norm", "param_groups", "state"}:
         expected = "a state with clip_norm, param_groups and state"
-        raise ValueError(f"{where}: expected {expected}, got {list(state)}")
+        raise InputError(f"{where}: expected {expected}, got {list(state)}")
     groups = state["param_groups"]
     if not len(groups) == len(state["state"]) == count:
-        raise ValueError(f"{where}: expected a state of {count} parameter groups, got {len(groups)}")
+        raise InputError(f"{where}: expected a state of {count} parameter groups, got {len(groups)}")
 
 
 def expect_alike(where: str, group: Group, own: Group) -> None:
     """Refuse a group's state with other options or shapes than the group's own.
 
     Raises:
-        ValueError: it does.
+        InputError: it does.
     """
     if group.keys() - NOTED != own.keys() - NOTED:
-        raise ValueError(f"{where}: expected a state with {list(own)}, got {list(group)}")
+        raise InputError(f"{where}: expected a state with {list(own)}, got {list(group)}")
     if list(map(tuple, group["shapes"])) != own["shapes"]:
-        raise ValueError(f"{where}: expected parameters of shapes {own['shapes']}, got {group['shapes']}")
+        raise InputError(f"{where}: expected parameters of shapes {own['shapes']}, got {group['shapes']}")
 
 
 def state_of(segments: list[Segment]) -> list[dict[str, Any]]:
@@ -57,11 +58,11 @@ def restored(where: str, memories: list[dict[str, Any]], storage: FlatStorage, s
     """The segments of a group, restored from the result of `state_of`.
 
     Raises:
-        ValueError: the number of parameters or the shape of a tensor differs.
+        InputError: the number of parameters or the shape of a tensor differs.
     """
     params, counts = storage.parameters, [memory["parameters"] for memory in memories]
     if sum(counts) != len(params) or min(counts) < 1 or (shaped and max(counts) > 1):
-        raise ValueError(f"{where}: expected a state of {len(params)} parameters, got {counts}")
+        raise InputError(f"{where}: expected a state of {len(params)} parameters, got {counts}")
     ends = [sum(counts[: i + 1]) for i in range(len(counts))]
     segments = [
         Segment(params[end - count : end], dict(memory["state"]), shaped)
@@ -71,6 +72,6 @@ def restored(where: str, memories: list[dict[str, Any]], storage: FlatStorage, s
         size = shape(segment.value)
         for key, entry in segment.state.items():
             if isinstance(entry, Tensor) and shape(entry) != size and not shaped:
-                raise ValueError(f"{where}: expected {key!r} of shape {size}, got {shape(entry)}")
+                raise InputError(f"{where}: expected {key!r} of shape {size}, got {shape(entry)}")
         segment.state = moved(segment.state, segment.value, copy=True)
     return segments

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import struct
 import sys
 from collections import Counter
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from plaingrad.errors import InputError
 from plaingrad.files import replacing
 from plaingrad.module import Module
 
@@ -49,7 +49,7 @@ def load_state(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[st
     Other programs' files may have metadata that is not JSON; such entries are returned as strings.
 
     Raises:
-        ValueError: the file is no safetensors file.
+        InputError: the file is no safetensors file.
         FileNotFoundError: there is no such file.
     """
     with open_tensors(path) as file:
@@ -69,13 +69,7 @@ def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], t
     # which safetensors writes several is left to chance.
     copies = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
-        try:
-            save_file(copies, temporary, metadata={ENTRY: text})
-        except SafetensorError as error:  # which quotes errors of the operating system
-            quoted = re.search(r"\(os error (\d+)\)", str(error))
-            if quoted is None:
-                raise
-            raise OSError(number := int(quoted[1]), os.strerror(number)) from error
+        temporary.write_bytes(save(copies, metadata={ENTRY: text}))
 
 
 @dataclass(frozen=True)
@@ -111,7 +105,7 @@ def open_tensors(path: str | os.PathLike[str], expected: str = "a safetensors fi
         expected: its name in errors.
 
     Raises:
-        ValueError: it is none, or is truncated; on entry.
+        InputError: it is none, or is truncated; on entry.
         OSError: it cannot be read.
     """
     try:
@@ -120,33 +114,33 @@ def open_tensors(path: str | os.PathLike[str], expected: str = "a safetensors fi
             yield TensorFile(list(handle.keys()), handle.metadata() or {}, handle)
     except SafetensorError as error:
         problem = " ".join(str(error).split())[:200]
-        raise ValueError(f"{os.fspath(path)}: expected {expected}, got {problem}") from error
+        raise InputError(f"{os.fspath(path)}: expected {expected}, got {problem}") from error
 
 
 def _expect_header(path: Path, expected: str) -> None:
     """Refuse a truncated or ambiguous header, which safetensors would accept."""
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe, which would be waited for
-        raise ValueError(f"{path}: expected {expected}, got what is no file")
+        raise InputError(f"{path}: expected {expected}, got what is no file")
     with path.open("rb") as file:
         size, first = path.stat().st_size, file.read(9)
         if first[8:] != b"{":  # with which every header begins
             begin = f" that begin with {str(first)[1:]}" if first else ""
-            raise ValueError(f"{path}: expected {expected}, got {size:,} bytes{begin}")
+            raise InputError(f"{path}: expected {expected}, got {size:,} bytes{begin}")
         (length,) = struct.unpack("<Q", first[:8])
         if not 0 < length <= min(size - 8, LONGEST_HEADER):
-            raise ValueError(f"{path}: expected {expected}, got {size:,} bytes with a header of {length:,}")
+            raise InputError(f"{path}: expected {expected}, got {size:,} bytes with a header of {length:,}")
         text = first[8:] + file.read(length - 1)
     try:
         strict_json(text)
     except ValueError as error:
-        raise ValueError(f"{path}: expected {expected}, got a header with {error}") from None
+        raise InputError(f"{path}: expected {expected}, got a header with {error}") from None
 
 
 def strict_json(text: str | bytes) -> Any:
     """Parse unambiguous JSON; bytes are UTF-8.
 
     Raises:
-        ValueError: it is no JSON, or has a key twice, a number that is not finite or not short, half of a
+        InputError: it is no JSON, or has a key twice, a number that is not finite or not short, half of a
             character, or very many levels. The message continues "got something with ".
     """
     try:
@@ -160,34 +154,34 @@ def strict_json(text: str | bytes) -> Any:
         json.dumps(data, ensure_ascii=False).encode("utf-8")
         return data
     except UnicodeEncodeError as error:
-        raise ValueError(f"the character {error.object[error.start]!r}, which is half of one") from None
+        raise InputError(f"the character {error.object[error.start]!r}, which is half of one") from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"the byte 0x{error.object[error.start]:02x}, which is no UTF-8") from None
+        raise InputError(f"the byte 0x{error.object[error.start]:02x}, which is no UTF-8") from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"no JSON: {error}") from None
+        raise InputError(f"no JSON: {error}") from None
     except RecursionError:
-        raise ValueError("too many levels") from None
+        raise InputError("too many levels") from None
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     entries = dict(pairs)
     if len(entries) < len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise ValueError(f"the key {twice!r:.60} twice")
+        raise InputError(f"the key {twice!r:.60} twice")
     return entries
 
 
 def _short(text: str) -> int:
     digits = len(text.lstrip("-"))
     if digits > MOST_DIGITS:
-        raise ValueError(f"an integer of {digits:,} digits, which is more than {MOST_DIGITS:,}")
+        raise InputError(f"an integer of {digits:,} digits, which is more than {MOST_DIGITS:,}")
     return int(text)
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"the number {text:.20}, which is not finite")
+        raise InputError(f"the number {text:.20}, which is not finite")
     return number
 
 

@@ -8,6 +8,7 @@ from typing import Any, SupportsIndex
 
 from plaingrad.data import Dataset
 from plaingrad.data.checks import expect_model, expect_positive, one_line
+from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.nn import Loss
 from plaingrad.optim import OneCycleLR, Optimizer, Schedule
@@ -18,7 +19,7 @@ def expect_batch_size(batch_size: SupportsIndex, data: Dataset) -> int:
     """The batch size, if the data fill one batch."""
     size = expect_positive("batch_size", batch_size)
     if size > len(data):
-        raise ValueError(f"batch_size: expected at most the {len(data)} samples of the data, got {size}")
+        raise InputError(f"batch_size: expected at most the {len(data)} samples of the data, got {size}")
     return size
 
 
@@ -27,40 +28,40 @@ def expect_seed(seed: SupportsIndex | None) -> int | None:
     if seed is None:
         return None
     if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= operator.index(seed) < 2**63:
-        raise ValueError(f"seed: expected None or an integer from 0 to 2**63 - 1, got {seed!r}")
+        raise InputError(f"seed: expected None or an integer from 0 to 2**63 - 1, got {seed!r}")
     return operator.index(seed)
 
 
 def expect_shuffle(shuffle: Any) -> None:
     """Refuse anything but a bool or a callable."""
     if not isinstance(shuffle, bool) and not callable(shuffle):
-        raise ValueError(f"shuffle: expected True, False or a callable that gives an order, got {shuffle!r}")
+        raise InputError(f"shuffle: expected True, False or a callable that gives an order, got {shuffle!r}")
 
 
 def expect_loss(loss: Any) -> None:
     """Refuse anything but a loss that returns one number."""
     if not isinstance(loss, Loss):
-        raise ValueError(f"loss: expected a Loss such as nn.MSELoss(), got {one_line(loss)}")
+        raise InputError(f"loss: expected a Loss such as nn.MSELoss(), got {one_line(loss)}")
     if loss.reduction == "none":
-        raise ValueError(f"loss: expected reduction 'mean' or 'sum', got {loss!r}")
+        raise InputError(f"loss: expected reduction 'mean' or 'sum', got {loss!r}")
 
 
 def expect_weight_decay_per(what: Any) -> None:
     """Refuse anything but "batch" and "sample"."""
     if what not in ("batch", "sample"):
-        raise ValueError(f"weight_decay_per: expected 'batch' or 'sample', got {what!r}")
+        raise InputError(f"weight_decay_per: expected 'batch' or 'sample', got {what!r}")
 
 
 def expect_optimizer(optimizer: Any, model: Module) -> None:
     """Refuse anything but an optimizer of the model's parameters."""
     if not isinstance(optimizer, Optimizer):
         expected = "an Optimizer such as optim.SGD(model.parameters())"
-        raise ValueError(f"optimizer: expected {expected}, got {one_line(optimizer)}")
+        raise InputError(f"optimizer: expected {expected}, got {one_line(optimizer)}")
     own = {id(parameter) for parameter in model.parameters()}
     optimized = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     foreign = sum(id(parameter) not in own for parameter in optimized)
     if foreign:
-        raise ValueError(
+        raise InputError(
             f"optimizer: expected the model's parameters alone, got {foreign} others among {len(optimized)}"
         )
 
@@ -70,26 +71,26 @@ def expect_schedule(schedule: Any, optimizer: Optimizer, epochs: int, steps_per_
     if schedule is None:
         return
     if not isinstance(schedule, Schedule):
-        raise ValueError(
+        raise InputError(
             f"schedule: expected one such as optim.StepLR(optimizer, 10), got {one_line(schedule)}"
         )
     if schedule.optimizer is not optimizer:
-        raise ValueError("schedule: expected one for the same optimizer, got one for another")
+        raise InputError("schedule: expected one for the same optimizer, got one for another")
     if isinstance(schedule, OneCycleLR):
         steps = epochs * (steps_per_epoch if schedule.interval == "step" else 1)
         left = schedule.total_steps - schedule.last_epoch
         if steps > left:
             name, needed = type(schedule).__name__, f"the {steps} steps of {epochs} epochs"
-            raise ValueError(f"schedule: expected {name} to have {needed} before it, got {left}")
+            raise InputError(f"schedule: expected {name} to have {needed} before it, got {left}")
 
 
 def expect_callbacks(callbacks: Any) -> None:
     """Refuse anything but a list of callbacks."""
     if not isinstance(callbacks, Sequence):
-        raise ValueError(f"callbacks: expected a list such as [EarlyStopping()], got {one_line(callbacks)}")
+        raise InputError(f"callbacks: expected a list such as [EarlyStopping()], got {one_line(callbacks)}")
     for callback in callbacks:
         if not isinstance(callback, Callback):
-            raise ValueError(f"callbacks: expected instances of Callback, got {one_line(callback)}")
+            raise InputError(f"callbacks: expected instances of Callback, got {one_line(callback)}")
 
 
 def expect_disjoint(models: Sequence[Module]) -> None:
@@ -101,7 +102,7 @@ def expect_disjoint(models: Sequence[Module]) -> None:
             first = holders.setdefault(id(part), i)
             if first != i:
                 both = f"models[{first}] and models[{i}]"
-                raise ValueError(f"models: expected networks that share nothing, got {part} in {both}")
+                raise InputError(f"models: expected networks that share nothing, got {part} in {both}")
 
 
 def expect_own(lists: Sequence[Sequence[Callback]]) -> None:
@@ -125,7 +126,7 @@ def _expect_own(name: str, lists: Sequence[Sequence[Any]]) -> None:
             first = holders.setdefault(id(one), i)
             if first != i:
                 kind = type(one).__name__
-                raise ValueError(
+                raise InputError(
                     f"{name}: expected instances for each network alone, got a {kind} for {first} and {i}"
                 )
 

@@ -193,8 +193,8 @@ class _Watch:
                 for container, name in reversed(chain):
                     error.inside(container, name)
                 path = "loss" if module is self.loss else ".".join(name for _, name in chain)
-                location = str(error).removesuffix(f": {problem}")
-                raise _NonFiniteError(Finding(self.step, self.updates, path, location, kind, problem))
+                finding = Finding(self.step, self.updates, path, error.location, kind, problem)
+                raise _NonFiniteError(finding)
 
 
 def _walk(module: Module, chain: Chain) -> Iterator[tuple[Module, Chain]]:

@@ -6,6 +6,7 @@ import functools
 
 from rich.console import Console
 
+from plaingrad.errors import InputError
 from plaingrad.native import cost
 from plaingrad.native.compile.builder import BuildError
 from plaingrad.native.engine import NativeEngine
@@ -26,10 +27,10 @@ def choose(name: str, task: Task, epochs: int, verbose: bool = False) -> Engine:
             is being compiled if it takes long.
 
     Raises:
-        ValueError: there is no such engine, or it cannot run the task.
+        InputError: there is no such engine, or it cannot run the task.
     """
     if name not in ("auto", "eager", "native"):
-        raise ValueError(f"engine: expected 'auto', 'eager' or 'native', got {name!r}")
+        raise InputError(f"engine: expected 'auto', 'eager' or 'native', got {name!r}")
     eager = EagerEngine(task, "asked for")
     if name == "eager":
         return eager
@@ -39,7 +40,7 @@ def choose(name: str, task: Task, epochs: int, verbose: bool = False) -> Engine:
         try:
             return NativeEngine(task, eager, lower_training(task, threads), f"asked for{split}", verbose)
         except (NotLoweredError, BuildError) as error:
-            raise ValueError(f"engine 'native' cannot run this: {error}") from error
+            raise InputError(f"engine 'native' cannot run this: {error}") from error
     estimate = cost.estimate(task, epochs)
     if not estimate.worth_compiling:
         return EagerEngine(task, f"eager: {estimate}")

@@ -18,6 +18,7 @@ from rich.console import Console
 from plaingrad.console.progress import progress_line
 from plaingrad.data import Dataset
 from plaingrad.data.checks import expect_positive
+from plaingrad.errors import InputError
 from plaingrad.module import Module, ModuleError
 from plaingrad.native.interrupt import Interrupt
 from plaingrad.nn import Loss
@@ -93,7 +94,7 @@ def fit_many(
         The `History` of each network, in their order.
 
     Raises:
-        ValueError: an argument cannot be used. What concerns one network says which.
+        InputError: an argument cannot be used. What concerns one network says which.
         ModuleError: as for `plaingrad.fit`, with the number of the network.
     """
     models = list(models)
@@ -231,8 +232,9 @@ class Trial(Callback):
         except ModuleError as error:
             error.path.insert(0, f"models[{self.number}]")
             raise
-        except ValueError as error:
-            raise ValueError(f"models[{self.number}]: {error}") from error
+        except InputError as error:
+            error.argument = ".".join(filter(None, [f"models[{self.number}]", error.argument]))
+            raise
 
     @property
     def ended(self) -> bool:
@@ -257,7 +259,7 @@ def each(name: str, values: Any, count: int, one_for_all: bool = False) -> list[
     if one_for_all and not isinstance(values, Sequence):
         return [values] * count
     got = len(values) if isinstance(values, Sequence) else repr(values)
-    raise ValueError(f"{name}: expected one for each of {count} models, got {got}")
+    raise InputError(f"{name}: expected one for each of {count} models, got {got}")
 
 
 def cores() -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 
+from plaingrad.errors import InputError
 from plaingrad.nn import Loss
 from plaingrad.parameter import shape
 
@@ -44,7 +45,7 @@ def _hits(prediction: Tensor, target: Tensor, threshold: float) -> Tensor:
         expected_classes = target.reshape(-1) > 0.5
     if predicted.shape != expected_classes.shape:
         expected = f"a class or a row of scores for each prediction of {shape(prediction)}"
-        raise ValueError(f"accuracy: expected {expected}, got targets {shape(target)}")
+        raise InputError(f"accuracy: expected {expected}, got targets {shape(target)}")
     return predicted == expected_classes
 
 
@@ -72,7 +73,7 @@ def r2(prediction: Tensor, target: Tensor) -> Tensor:
 
 def _difference(prediction: Tensor, target: Tensor) -> Tensor:
     if prediction.shape != target.shape:
-        raise ValueError(f"metric: expected targets {shape(prediction)} as predicted, got {shape(target)}")
+        raise InputError(f"metric: expected targets {shape(prediction)} as predicted, got {shape(target)}")
     return prediction.double() - target.double()
 
 
@@ -87,9 +88,9 @@ def named(metrics: Sequence[str | Metric], loss: Loss | None) -> dict[str, Metri
         loss: decides whether a single column of predictions means a logit or a probability.
     """
     if isinstance(metrics, str):
-        raise ValueError(f"metrics: expected a list of names or callables, got the string {metrics!r}")
+        raise InputError(f"metrics: expected a list of names or callables, got the string {metrics!r}")
     if not isinstance(metrics, Iterable):
-        raise ValueError(f"metrics: expected a list of names or callables, got {metrics!r}")
+        raise InputError(f"metrics: expected a list of names or callables, got {metrics!r}")
     functions: dict[str, Metric] = {}
     for metric in metrics:
         name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
@@ -97,7 +98,7 @@ def named(metrics: Sequence[str | Metric], loss: Loss | None) -> dict[str, Metri
             metric = METRICS[metric]
         if not callable(metric):
             known = ", ".join(METRICS)
-            raise ValueError(f"metrics: expected a callable or one of {known}, got {metric!r}")
+            raise InputError(f"metrics: expected a callable or one of {known}, got {metric!r}")
         functions[name] = _of_logits(metric) if type(loss).__name__ in LOSSES_OF_LOGITS else metric
     return functions
 

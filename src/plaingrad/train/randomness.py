@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.data.dataset import as_tensor
+from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.parameter import shape
 
@@ -42,21 +43,21 @@ def expect_permutation(order: Tensor, samples: int) -> Tensor:
     """The order as int64, if it is a permutation of the samples.
 
     Raises:
-        ValueError: it is not; the message has a wrong index.
+        InputError: it is not; the message has a wrong index.
     """
     expected = f"shuffle: expected an order with each index from 0 to {samples - 1} once"
     is_integer = not (order.is_floating_point() or order.is_complex() or order.dtype == torch.bool)
     if not is_integer or order.shape != (samples,):
-        raise ValueError(f"{expected}, got {order.dtype} of shape {shape(order)}")
+        raise InputError(f"{expected}, got {order.dtype} of shape {shape(order)}")
     indices = order.long()
     seen = indices.numpy(force=True)  # numpy does this in half the time, and it is done in every epoch
     if seen.min() < 0 or seen.max() >= samples:
         index = int(np.flatnonzero((seen < 0) | (seen >= samples))[0])
-        raise ValueError(f"{expected}, got {order[index].item()} at [{index}]")
+        raise InputError(f"{expected}, got {order[index].item()} at [{index}]")
     counts = np.bincount(seen, minlength=samples)
     if counts.max() > 1:
         index = int(counts.argmax())
-        raise ValueError(f"{expected}, got {index} {counts[index]} times")
+        raise InputError(f"{expected}, got {index} {counts[index]} times")
     return indices
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from plaingrad.data import Dataset
 from plaingrad.data.dataset import as_tensor
+from plaingrad.errors import InputError
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
 from plaingrad.nn.common.half import narrow, widen
@@ -75,19 +76,19 @@ def expect_weights(weights: Any, data: Dataset, model: Module) -> Tensor:
     """A weight for each sample, in the model's dtype and on its device.
 
     Raises:
-        ValueError: there are more or fewer, one is negative or not finite, or all are zero.
+        InputError: there are more or fewer, one is negative or not finite, or all are zero.
     """
     values = as_tensor("sample_weight", weights)
     if values.shape != (len(data),):
-        raise ValueError(f"sample_weight: expected shape ({len(data)},), got {shape(values)}")
+        raise InputError(f"sample_weight: expected shape ({len(data)},), got {shape(values)}")
     values = values.detach().to(model.parameters()[0].value)
     bad = (~((values >= 0) & torch.isfinite(values))).nonzero()
     if len(bad):
         index = bad[0].tolist()
         got = f"{values[tuple(index)].item()} at {index}"
-        raise ValueError(f"sample_weight: expected finite weights of at least 0, got {got}")
+        raise InputError(f"sample_weight: expected finite weights of at least 0, got {got}")
     if not values.any():
-        raise ValueError("sample_weight: expected at least one weight above 0, got zeros alone")
+        raise InputError("sample_weight: expected at least one weight above 0, got zeros alone")
     return values
 
 

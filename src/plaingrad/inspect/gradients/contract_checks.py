@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.contract.nest import tensors
+from plaingrad.errors import InputError
 from plaingrad.inspect.gradients.hints import hint_for_shape
 from plaingrad.inspect.gradients.tested import ModuleUnderTest, Tensors, Upstream, as_tuple, doubled, reason
 from plaingrad.parameter import shape
@@ -64,6 +65,7 @@ class ContractChecks:
         try:
             returned = under_test.backward(grad_outputs)
         except Exception as error:
+            # PyTorch has no other sign of shapes that do not fit than its words.
             batched = "broadcast" in str(error) or "doesn't match" in str(error)
             why = " (not summed over the batch?)" if batched else ""
             self._note(f"backward raised {reason(error)}{why}")
@@ -250,7 +252,7 @@ class ContractChecks:
                 return others, self.under_test.forward(doubled(others), another=1)
             except (ValueError, RuntimeError, LookupError):
                 self.under_test.zero_grad()
-        raise ValueError("no other input of this kind is accepted")
+        raise InputError("no other input of this kind is accepted")
 
 
 def _entries(nest: Any) -> list[tuple[Any, Any]]:

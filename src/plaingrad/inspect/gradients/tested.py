@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.contract.nest import filled, invalid_type, mapped, outline, tensors
+from plaingrad.errors import InputError
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
 from plaingrad.parameter import shape
@@ -56,7 +57,7 @@ class ModuleUnderTest:
         seed: int,
     ) -> None:
         if loss is not None and not (isinstance(loss, (tuple, list)) and len(loss) > 1):
-            raise ValueError(f"check_gradients: expected loss as a pair (loss, target), got {loss!r}")
+            raise InputError(f"check_gradients: expected loss as a pair (loss, target), got {loss!r}")
         self.module = _private(module, arguments, options)
         self.loss = None if loss is None else _private(loss[0])
         self.targets = () if loss is None else doubled(loss[1:])
@@ -240,7 +241,7 @@ def _private(
     module: Module, arguments: Sequence[Any] = (), options: Mapping[str, Any] | None = None
 ) -> Module:
     if not isinstance(module, Module):
-        raise ValueError(f"check_gradients: expected a plaingrad Module, got {type(module).__name__}")
+        raise InputError(f"check_gradients: expected a plaingrad Module, got {type(module).__name__}")
     # Saved state stays behind: it may be large, and the copy begins without any.
     own = copy.deepcopy(module, {id(child._saved): [] for child in module.modules()})
     if not all(parameter.is_shaped for _, parameter in own.named_parameters()):
@@ -278,7 +279,7 @@ def first_forward(under_test: ModuleUnderTest) -> Tensors:
     """Run forward for the first time; an error names the inputs.
 
     Raises:
-        ValueError: forward raised, or returned no tensors.
+        InputError: forward raised, or returned no tensors.
     """
     shapes = ", ".join(repr(mapped(shape, x)) for x in under_test.arguments.values())
     call = f"forward of input {shapes}"
@@ -287,9 +288,9 @@ def first_forward(under_test: ModuleUnderTest) -> Tensors:
     except Exception as error:
         if isinstance(error, ModuleError) and error.__cause__ is None:
             raise
-        raise ValueError(f"{under_test.name}: {call} raised {reason(error)}") from error
+        raise InputError(f"{under_test.name}: {call} raised {reason(error)}") from error
     if under_test.invalid_type or not outputs:
-        raise ValueError(
+        raise InputError(
             f"{under_test.name}: {call} returned {under_test.invalid_type or 'none'}, expected tensors"
         )
     return outputs

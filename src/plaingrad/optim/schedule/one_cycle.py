@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, NamedTuple
 
+from plaingrad.errors import InputError
 from plaingrad.optim.optimizer import Optimizer
 from plaingrad.optim.options import COUNT, FLAG, FRACTION, POSITIVE, SHARE, Expected, one_of
 from plaingrad.optim.schedule.annealing import cosine, linear
@@ -54,7 +55,7 @@ class OneCycleLR(ClosedForm):
         interval: whether a training loop is to call ``step()`` after every epoch or step.
 
     Raises:
-        ValueError: an argument is out of range, the length is not given, the optimizer has no momentum to
+        InputError: an argument is out of range, the length is not given, the optimizer has no momentum to
             cycle, or ``step()`` is called more than n times.
 
     Source: L. Smith, N. Topin, "Super-convergence: very fast training of neural networks using large
@@ -120,7 +121,7 @@ class OneCycleLR(ClosedForm):
             for group in self.optimizer.param_groups:
                 if "betas" not in group and "momentum" not in group:
                     expected = "an optimizer with momentum or betas, or cycle_momentum=False"
-                    raise ValueError(f"OneCycleLR: expected {expected}, got {type(self.optimizer).__name__}")
+                    raise InputError(f"OneCycleLR: expected {expected}, got {type(self.optimizer).__name__}")
             self.base_momenta = self.per_group("base_momentum", self.base_momentum, FRACTION)
             self.max_momenta = self.per_group("max_momentum", self.max_momentum, FRACTION)
         return self.per_group("max_lr", self.max_lr, POSITIVE)
@@ -143,7 +144,7 @@ class OneCycleLR(ClosedForm):
 
     def step(self) -> None:
         if self.last_epoch == self.total_steps:
-            raise ValueError(f"OneCycleLR: expected at most {self.total_steps} steps, got another one")
+            raise InputError(f"OneCycleLR: expected at most {self.total_steps} steps, got another one")
         super().step()
 
     def position(self, t: int) -> tuple[Phase, float]:

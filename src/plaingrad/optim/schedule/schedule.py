@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
+from plaingrad.errors import InputError
 from plaingrad.optim.optimizer import Optimizer
 from plaingrad.optim.options import COUNT_OR_BEFORE, Expected, expect, one_of
 
@@ -27,7 +28,7 @@ class Schedule:
         needs_metric: whether ``step`` takes a metric.
 
     Raises:
-        ValueError: an argument is out of range.
+        InputError: an argument is out of range.
     """
 
     expected: ClassVar[dict[str, Expected]] = {}
@@ -38,7 +39,7 @@ class Schedule:
     def __init__(self, optimizer: Optimizer, interval: Interval) -> None:
         name = type(self).__name__
         if not isinstance(optimizer, Optimizer):
-            raise ValueError(f"{name}: expected an Optimizer, got {optimizer!r}")
+            raise InputError(f"{name}: expected an Optimizer, got {optimizer!r}")
         expect(name, "interval", one_of("epoch", "step"), interval)
         for argument, expected in self.expected.items():
             expect(name, argument, expected, vars(self)[argument])
@@ -65,14 +66,14 @@ class Schedule:
             state: the state of a schedule of the same class, for as many parameter groups.
 
         Raises:
-            ValueError: it is not.
+            InputError: it is not.
         """
         where, own = type(self).__name__, self.state_dict()
         if state.keys() != own.keys():
-            raise ValueError(f"{where}: expected a state with {list(own)}, got {list(state)}")
+            raise InputError(f"{where}: expected a state with {list(own)}, got {list(state)}")
         for name, value in own.items():
             if isinstance(value, list) and len(state[name]) != len(value):
-                raise ValueError(f"{where}: expected {name} for {len(value)} groups, got {state[name]}")
+                raise InputError(f"{where}: expected {name} for {len(value)} groups, got {state[name]}")
         vars(self).update({name: copied(value) for name, value in state.items()})
         self.apply()
 
@@ -80,12 +81,12 @@ class Schedule:
         """A list with a number for each parameter group, from such a list or one number for all.
 
         Raises:
-            ValueError: the list has another length, or a number is out of range.
+            InputError: the list has another length, or a number is out of range.
         """
         where, groups = type(self).__name__, len(self.optimizer.param_groups)
         values = list(value) if isinstance(value, (list, tuple)) else [value] * groups
         if len(values) != groups:
-            raise ValueError(f"{where}: expected {argument} for {groups} parameter groups, got {value}")
+            raise InputError(f"{where}: expected {argument} for {groups} parameter groups, got {value}")
         for each in values:
             expect(where, argument, expected, each)
         return values
@@ -107,7 +108,7 @@ class ClosedForm(Schedule):
         base_lrs: the learning rate of each parameter group that the formula starts from.
 
     Raises:
-        ValueError: ``last_epoch`` is less than -1, or a parameter group has no initial learning rate.
+        InputError: ``last_epoch`` is less than -1, or a parameter group has no initial learning rate.
     """
 
     saved: ClassVar[tuple[str, ...]] = (*Schedule.saved, "base_lrs")
@@ -121,7 +122,7 @@ class ClosedForm(Schedule):
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
                 expected = f"'initial_lr' in param_groups[{i}] to go on from"
-                raise ValueError(f"{name}: expected {expected}, got none")
+                raise InputError(f"{name}: expected {expected}, got none")
         self.last_epoch = last_epoch + 1
         self._begun_from = "lr" if last_epoch == -1 else "initial_lr"
         self.base_lrs = self.start()

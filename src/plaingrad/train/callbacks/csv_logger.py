@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
+from plaingrad.errors import InputError
 from plaingrad.train.callbacks.callback import Callback, Logs
 
 
@@ -19,7 +20,7 @@ class CSVLogger(Callback):
         append: whether to continue a file that exists instead of replacing it.
 
     Raises:
-        ValueError: at the start of training, if the folder does not exist, the path is itself a folder, or
+        InputError: at the start of training, if the folder does not exist, the path is itself a folder, or
             the file to continue has other columns.
     """
 
@@ -33,14 +34,14 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs: Logs) -> None:
         self._file, path = None, Path(self.path)
         if path.is_dir() or not path.parent.is_dir():
-            raise ValueError(f"CSVLogger: expected a file in a folder that exists, got {str(path)!r}")
+            raise InputError(f"CSVLogger: expected a file in a folder that exists, got {str(path)!r}")
         if self.append and path.exists():
             with path.open(newline="", encoding="utf-8") as file:
                 header = next(csv.reader(file, delimiter=self.separator), [])
             columns = ["epoch", *self.run.columns]
             if header and header != columns:
                 problem = f"expected columns {', '.join(columns)} in {str(path)!r}, got {', '.join(header)}"
-                raise ValueError(f"CSVLogger: {problem}")
+                raise InputError(f"CSVLogger: {problem}")
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self._file is None:

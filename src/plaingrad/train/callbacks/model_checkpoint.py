@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from plaingrad.errors import InputError
 from plaingrad.train.callbacks.callback import Callback, Logs
 from plaingrad.train.callbacks.monitor import Monitor
 from plaingrad.train.checkpoint import save_model
@@ -22,7 +23,7 @@ class ModelCheckpoint(Callback):
         mode: "min" or "max", whichever is better; "auto" knows plaingrad's own metrics.
 
     Raises:
-        ValueError: the mode is unknown; at the start of training, if no such column will be recorded, or the
+        InputError: the mode is unknown; at the start of training, if no such column will be recorded, or the
             path's folder does not exist or it has other fields.
     """
 
@@ -44,11 +45,11 @@ class ModelCheckpoint(Callback):
             example = self.path.format(epoch=1, **dict.fromkeys(self.run.columns, 0.0))
         except (KeyError, IndexError, ValueError) as error:
             available = ", ".join(["epoch", *self.run.columns])
-            raise ValueError(
+            raise InputError(
                 f"ModelCheckpoint: expected a path with fields among {available}; got {self.path!r}"
             ) from error
         if not Path(example).parent.is_dir():
-            raise ValueError(f"ModelCheckpoint: expected a path in a folder that exists, got {example!r}")
+            raise InputError(f"ModelCheckpoint: expected a path in a folder that exists, got {example!r}")
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self._monitor is None or self._monitor.improved(logs):

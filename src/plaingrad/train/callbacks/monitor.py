@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from plaingrad.errors import InputError
 from plaingrad.train.callbacks.callback import Logs, Run
 
 SMALLER_IS_BETTER = ("loss", "error", "mse", "mae")
@@ -24,7 +25,7 @@ class Monitor:
         best: the best value so far.
 
     Raises:
-        ValueError: the mode is another one, or "auto" for a column that it does not know.
+        InputError: the mode is another one, or "auto" for a column that it does not know.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class Monitor:
         if mode == "auto":
             mode = self._known(owner, column)
         if mode not in ("min", "max"):
-            raise ValueError(f"{owner}: expected mode 'auto', 'min' or 'max', got {mode!r}")
+            raise InputError(f"{owner}: expected mode 'auto', 'min' or 'max', got {mode!r}")
         self.owner, self.column, self.min_delta = owner, column, abs(min_delta)
         self.sign = 1.0 if mode == "max" else -1.0
         self.best = best if best is not None else -self.sign * math.inf
@@ -45,13 +46,13 @@ class Monitor:
             return "min"
         if name in LARGER_IS_BETTER:
             return "max"
-        raise ValueError(f"{owner}: expected mode 'min' or 'max' for {column!r}, got 'auto'")
+        raise InputError(f"{owner}: expected mode 'min' or 'max' for {column!r}, got 'auto'")
 
     def expect_column(self, run: Run) -> None:
         """Refuse a column that the run does not record."""
         if self.column not in run.columns:
             available = ", ".join(run.columns)
-            raise ValueError(f"{self.owner}: expected monitor to be one of {available}; got {self.column!r}")
+            raise InputError(f"{self.owner}: expected monitor to be one of {available}; got {self.column!r}")
 
     def improved(self, logs: Logs) -> bool:
         """Update the best value; True if this epoch improved on it."""

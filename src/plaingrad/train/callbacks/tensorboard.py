@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from plaingrad.errors import InputError
 from plaingrad.extras import needed_by
 from plaingrad.optim.options import COUNT, COUNT_OR_ZERO, Expected, expect
 from plaingrad.train.callbacks.callback import Callback, Logs
@@ -32,7 +33,7 @@ class TensorBoard(Callback):
 
     Raises:
         ImportError: the package tensorboard is not installed.
-        ValueError: ``histogram_freq`` is no count or ``update_freq`` none of these; at the start of training,
+        InputError: ``histogram_freq`` is no count or ``update_freq`` none of these; at the start of training,
             if the folder is a file.
     """
 
@@ -61,7 +62,7 @@ class TensorBoard(Callback):
         writer, _ = _import()
         folder = Path(self.log_dir)
         if any(part.exists() and not part.is_dir() for part in (folder, *folder.parents)):
-            raise ValueError(f"TensorBoard: expected a folder, got {str(folder)!r}")
+            raise InputError(f"TensorBoard: expected a folder, got {str(folder)!r}")
         parts = ["train"] + ["validation"] * any(name.startswith("val_") for name in self.run.columns)
         self._writers = {part: writer(str(folder / part), flush_secs=FLUSH) for part in parts}
         self._batches = 0
