@@ -34,7 +34,7 @@ FROM_PLAINGRAD = {"init", "parameter"}
 TORCH = set(
     """
     Size Tensor Generator device dtype float16 bfloat16 float32 float64 int16 int32 int64 inf nan
-    is_grad_enabled no_grad
+    is_grad_enabled no_grad finfo
     arange cat empty empty_like eye full full_like linspace ones ones_like rand randn stack tensor
     zeros zeros_like randperm var_mean linalg linalg.qr linalg.vector_norm linalg.LinAlgError
     abs addcmul amax amin bincount einsum erf exp expm1 isnan log log1p logaddexp logsumexp matmul

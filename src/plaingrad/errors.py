@@ -63,8 +63,8 @@ def error_fields(**fields: Any) -> Iterator[None]:
         yield
     except InputError as error:
         for name, value in fields.items():
-            if getattr(error, name) is None:
-                setattr(error, name, value)
+            if vars(error)[name] is None:
+                vars(error)[name] = value
         raise
 
 

@@ -123,12 +123,12 @@ TABLES: dict[str, BadTable] = {
     "another encoding": BadTable(
         "t.csv",
         content(rows("1,2,für").encode("latin-1")),
-        "expected text in utf-8, got the byte 0xfc in line 22",
+        "line 22: expected text in utf-8, got the byte 0xfc",
     ),
     "another encoding of the header": BadTable(
         "t.csv",
         content("a,größe\n1,2\n".encode("latin-1")),
-        "expected text in utf-8, got the byte 0xf6 in line 1",
+        "line 1: expected text in utf-8, got the byte 0xf6",
     ),
     "an open quote": BadTable("t.csv", content(rows('1,2,"yes')), "line 22: unexpected end of data"),
     "an open quote, more lines": BadTable(
@@ -234,7 +234,7 @@ TABLES: dict[str, BadTable] = {
     "another encoding of JSON": BadTable(
         "t.jsonl",
         content('{"a": "für"}'.encode("latin-1")),
-        "expected text in utf-8, got the byte 0xfc in line 1",
+        "line 1: expected text in utf-8, got the byte 0xfc",
     ),
     "no archive of arrays": BadTable("t.npz", content(LONG), "not an .npz archive"),
     "a truncated archive of arrays": BadTable("t.npz", content(npz_bytes()[:-200]), "not an .npz archive"),
@@ -242,7 +242,7 @@ TABLES: dict[str, BadTable] = {
     "arrays without rows": BadTable("t.npz", npz(a=np.empty(0), b=np.empty(0)), "the file has no rows"),
     "a single array": BadTable("t.npz", single_array, "not an .npz archive"),
     "pickled objects": BadTable(
-        "t.npz", npz(a=OBJECTS), "array 'a': expected numbers, text or dates, got pickled"
+        "t.npz", npz(a=OBJECTS), "array 'a': expected numbers, text or dates (Object arrays cannot be loaded"
     ),
     "arrays of different lengths": BadTable(
         "t.npz", npz(a=np.arange(3), b=np.arange(4)), "expected arrays of one length, got 'a' 3, 'b' 4"

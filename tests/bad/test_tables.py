@@ -13,7 +13,7 @@ def test_a_file_that_cannot_be_used_is_told_in_one_line(tmp_path: Path, bad: Bad
     bad.write(file)
     with pytest.raises(ValueError) as caught:  # noqa: PT011, the words are looked for below
         read_frame(file)
-    assert type(caught.value) is InputError
+    assert isinstance(caught.value, InputError)
     message = str(caught.value)
     assert message.startswith(f"{file}: ")
     assert bad.words in message

@@ -198,7 +198,7 @@ def test_bad_files_are_refused_in_one_line(name: str, tmp_path: Path) -> None:
     assert words in message
     assert "\n" not in message
     assert len(message) < len(str(path)) + 300
-    assert type(caught.value) is InputError
+    assert isinstance(caught.value, InputError)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")

@@ -95,6 +95,7 @@ def _message(error: Exception) -> str:
         text = f"a fault of the program: {type(error).__name__}: {error} ({TRACEBACK}=1 shows where)"
     else:
         if isinstance(error, InputError) and error.argument is not None:
-            error.argument = f"Invalid value for '--{error.argument.replace('_', '-')}'"
+            option = f"--{error.argument.replace('_', '-')}"
+            error.argument = option if error.file is not None else f"Invalid value for '{option}'"
         text = error.format_message() if hasattr(error, "format_message") else str(error)
     return " ".join(text.split())
