@@ -1,4 +1,4 @@
-"""What libraries say of a damaged file, as one line that names it."""
+"""Errors of damaged files: the messages of libraries, as one line that names the file."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def expect_column(name: str, columns: list[str]) -> None:
 
 
 def expect_columns(needed: Iterable[str], columns: list[str]) -> None:
-    """Refuse a table that lacks some of the columns, of which up to five are told."""
+    """Refuse a table that lacks some of the columns, of which up to five are named."""
     lacking = [name for name in needed if name not in columns]
     if len(lacking) == 1:
         expect_column(lacking[0], columns)
