@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,9 @@ RETIRED_CPP = {
 # Deprecated names, which go on working for a while.
 DEPRECATED = {"apart", "look_away"}
 
+# Names that stay because programs use them, and why.
+PUBLIC = {"facts": "ModelFile.facts and TableModel.facts, which docs name, and an argument of save"}
+
 OPENERS = "Be told|From|How|Let|That|What|When|Where|Whether|Which|Who|Why"
 
 
@@ -90,7 +94,7 @@ def parts(name: str) -> list[str]:
 
 def retired(name: str) -> str | None:
     """The reason against a name in Python; None if there is none."""
-    if name in DEPRECATED:
+    if name in DEPRECATED or name in PUBLIC or hasattr(builtins, name):
         return None
     if name in RETIRED_NAMES:
         return f"{name} (say {RETIRED_NAMES[name]})"

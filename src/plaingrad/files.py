@@ -14,13 +14,14 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, parents: bool = False) -> Iterator[Path]:
     """Write a file under a temporary name beside ``path``, and rename it when the block ends well.
 
     If the block raises, the temporary file is removed and ``path`` is left as it was.
 
     Args:
-        path: the file to write; its folder must exist.
+        path: the file to write.
+        parents: create its folder, which otherwise must exist.
 
     Yields:
         The temporary path, with the same suffix, to write to.
@@ -29,6 +30,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         OSError: the file cannot be created or completely written, as on a full disk; it names ``path``.
     """
     target = Path(path)
+    if parents:
+        target.parent.mkdir(parents=True, exist_ok=True)
     with _reporting(target):
         handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
@@ -40,14 +43,6 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def placed(path: Path) -> Iterator[Path]:
-    """As `replacing`, with the folder made if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        yield temporary
 
 
 @contextmanager

@@ -251,11 +251,11 @@ def test_a_terminal_is_told_what_takes_its_time(tmp_path: Path, monkeypatch: pyt
     told_of: list[str] = []
 
     @contextmanager
-    def working(self: Reporter, on: str) -> Iterator[None]:
+    def status(self: Reporter, on: str) -> Iterator[None]:
         told_of.append(on)
         yield
 
-    monkeypatch.setattr(Reporter, "working", working)
+    monkeypatch.setattr(Reporter, "status", status)
     succeed("train", table, "--target", "species", "-o", out, "--epochs", 1)
     assert told_of[:3] == ["starting", f"reading {table}", "encoding columns"]
     told_of.clear()

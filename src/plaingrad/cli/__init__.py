@@ -36,7 +36,7 @@ for _module, _command in (
     app.command(cls=Command, epilog=_module.EXAMPLE)(_command)
 
 
-def _told_version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         print(f"plaingrad {__version__}")
         raise typer.Exit
@@ -45,14 +45,14 @@ def _told_version(asked: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_told_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     pass
 
 
 def main() -> None:
-    """What the shell's `plaingrad` runs; told to terminate, it clears up first."""
+    """Run the command line; on SIGTERM and SIGHUP, clean up before the exit."""
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:

@@ -30,21 +30,21 @@ def cache(
     """
     from plaingrad.native.compile import cache as kept
 
-    reporter, place = Reporter(quiet, as_json), str(kept.folder())
+    reporter, folder = Reporter(quiet, as_json), str(kept.folder())
     if clear:
         removed = kept.clear()
-        reporter.text(f"{place}: {_networks(removed)} removed")
-        reporter.result({"folder": place, "removed": removed})
+        reporter.text(f"{folder}: {_networks(removed)} removed")
+        reporter.result({"folder": folder, "removed": removed})
         return
     entries = kept.contents()
     total = sum(entry.size for entry in entries)
-    reporter.text(f"{place}: {_networks(len(entries))}, {_size(total)}" if entries else f"{place}: empty")
+    reporter.text(f"{folder}: {_networks(len(entries))}, {_size(total)}" if entries else f"{folder}: empty")
     if entries:
         reporter.text(f"{'size':>9}  {'built':16}  {'last used':16}  network")
     for entry in entries:
         reporter.text(f"{_size(entry.size):>9}  {_date(entry.built)}  {_date(entry.used)}  {entry.network}")
     reporter.result(
-        {"folder": place, "bytes": total, "entries": [dataclasses.asdict(entry) for entry in entries]}
+        {"folder": folder, "bytes": total, "entries": [dataclasses.asdict(entry) for entry in entries]}
     )
 
 

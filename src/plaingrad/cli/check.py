@@ -60,8 +60,8 @@ def check(
         module = _constructed(_class(target), args)
         module.train(not evaluation)
         inputs = [_tensor(text, "--input") for text in input]
-        through = _through(module, inputs, loss, target_shape)
-        report = check_gradients(module, *inputs, loss=through, seed=seed)
+        loss_and_target = _loss_and_target(module, inputs, loss, target_shape)
+        report = check_gradients(module, *inputs, loss=loss_and_target, seed=seed)
         reporter = Reporter(quiet, as_json)
         if not (quiet or as_json):
             print(report)
@@ -82,10 +82,10 @@ def _class(target: str) -> type[Module]:
     if path.suffix != ".py" or not path.is_file():
         raise _bad_target(f"expected a Python file, and {path} is none")
     module = _executed(path)
-    found = getattr(module, name, None)
-    if isinstance(found, type) and issubclass(found, Module):
-        return found
-    if found is not None:
+    cls = getattr(module, name, None)
+    if isinstance(cls, type) and issubclass(cls, Module):
+        return cls
+    if cls is not None:
         raise _bad_target(f"expected a class derived from plaingrad.Module, and {name} is none")
     own = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
     raise _bad_target(f"there is no {name} in {path}, which defines {', '.join(own) or 'nothing'}")
@@ -144,7 +144,9 @@ def _tensor(text: str, option: str) -> Tensor:
     return torch.randint(int(below), sizes)
 
 
-def _through(module: Module, inputs: Sequence[Tensor], loss: str, target: str) -> tuple[Any, ...] | None:
+def _loss_and_target(
+    module: Module, inputs: Sequence[Tensor], loss: str, target: str
+) -> tuple[Any, ...] | None:
     """The loss and its target, if a loss is named."""
     import torch
 
@@ -155,12 +157,12 @@ def _through(module: Module, inputs: Sequence[Tensor], loss: str, target: str) -
         if target:
             raise refused("expected --loss with it", "--target")
         return None
-    found = getattr(nn, loss, None)
-    if not (isinstance(found, type) and issubclass(found, nn.Loss)) or found is nn.Loss:
+    loss_class = getattr(nn, loss, None)
+    if not (isinstance(loss_class, type) and issubclass(loss_class, nn.Loss)) or loss_class is nn.Loss:
         raise refused(f"expected a loss of plaingrad.nn such as MSELoss, got {loss!r}", "--loss")
     if target:
-        return found(), _tensor(target, "--target")
+        return loss_class(), _tensor(target, "--target")
     outputs = first_forward(ModuleUnderTest(module, inputs, {}, None, None, 0))
     if len(outputs) > 1:
         raise refused(f"expected a module with one output, got {len(outputs)}", "--loss")
-    return found(), torch.randn_like(outputs[0])
+    return loss_class(), torch.randn_like(outputs[0])

@@ -1,4 +1,4 @@
-"""What the options name: networks, losses and schedules, looked up when a command runs."""
+"""Networks, losses and schedules by the names that options give, looked up when a command runs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def class_loss(name: str) -> tuple[Loss, bool]:
 
 
 def schedule(name: str, optimizer: Optimizer, steps: int) -> Schedule | None:
-    """How the learning rate changes over all the steps; None if it does not."""
+    """The schedule of the learning rate over all the steps; None if it is constant."""
     from plaingrad.estimators import rules
 
     names = ("constant", "linear", "cosine")

@@ -13,9 +13,9 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from plaingrad.console.options import place
+from plaingrad.console.options import output_path
 from plaingrad.errors import InputError
-from plaingrad.files import placed
+from plaingrad.files import replacing
 
 # What a file of options cannot say: it is about the call itself.
 NOT_IN_FILES = ("config", "save_config", "quiet", "json", "help")
@@ -40,20 +40,23 @@ Config = Annotated[
 SaveConfig = Annotated[
     Path | None,
     typer.Option(
-        "--save-config", parser=place, metavar="FILE", help="Write all options to a TOML file, for --config."
+        "--save-config",
+        parser=output_path,
+        metavar="FILE",
+        help="Write all options to a TOML file, for --config.",
     ),
 ]
 
 
 def with_options(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Let a command take the fields of a dataclass as options, and get an instance as ``settings``."""
+    """Decorate a command to take the fields of a dataclass as options, and an instance as ``settings``."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = [
             p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"
         ]
         hints = get_type_hints(options, include_extras=True)
-        given = [
+        option_parameters = [
             inspect.Parameter(
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,
@@ -64,12 +67,14 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
         ]
 
         def called(**values: Any) -> None:
-            settings = options(**{parameter.name: values.pop(parameter.name) for parameter in given})
+            settings = options(
+                **{parameter.name: values.pop(parameter.name) for parameter in option_parameters}
+            )
             command(settings=settings, **values)
 
         parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         at = 1  # arguments, then the class's options, then those of the call
-        parameters[at:at] = given
+        parameters[at:at] = option_parameters
         called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         called.__name__, called.__doc__ = command.__name__, command.__doc__
@@ -95,7 +100,7 @@ def _read(path: Path, context: typer.Context) -> dict[str, Any]:
         for name in [parameter.name.replace("_", "-")]
         if parameter.name not in NOT_IN_FILES
     }
-    found = {}
+    values = {}
     for key, value in document.items():
         name = key.replace("_", "-")
         if name not in options:
@@ -111,8 +116,8 @@ def _read(path: Path, context: typer.Context) -> dict[str, Any]:
             parameter.process_value(context, text)
         except typer.BadParameter as error:
             raise InputError(f"{key}: {error.message}", file=path) from None
-        found[parameter.name] = text
-    return found
+        values[parameter.name] = text
+    return values
 
 
 def _as_typed(value: Any, multiple: bool) -> Any:
@@ -145,7 +150,7 @@ def save_options(path: Path, arguments: dict[str, Any], settings: Any) -> None:
     lines = [
         f"{name.replace('_', '-')} = {_toml(value)}" for name, value in values.items() if value is not None
     ]
-    with placed(path) as temporary:
+    with replacing(path, parents=True) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plaingrad.cli import choices
-from plaingrad.console.options import Json, Quiet, number, place, refused
+from plaingrad.console.options import Json, Quiet, number, output_path, refused
 from plaingrad.console.output import Reporter, json_text, plural
 from plaingrad.files import filling
 
@@ -39,7 +39,7 @@ def demo(
     seed: Annotated[int, Option(min=0, help="Of data, weights and order.")] = 0,
     engine: Annotated[str, Option(help="auto or eager.")] = "auto",
     output: Annotated[
-        Path, Option("--output", "-o", parser=place, metavar="FOLDER", help="Folder for what is made.")
+        Path, Option("--output", "-o", parser=output_path, metavar="FOLDER", help="Folder for what is made.")
     ] = Path("out/demo"),
     rounds: Annotated[int, Option(min=1, help="Repeat with as many seeds, and tell how errors spread.")] = 1,
     quiet: Quiet = False,
@@ -59,18 +59,18 @@ def demo(
     reporter = Reporter(quiet, as_json)
     with filling(output) as folder:
         if rounds == 1:
-            facts = _show(setting, seed, folder, reporter)
-            made = "loss.png, boundary.png, history.json and model.safetensors are"
+            report = _show(setting, seed, folder, reporter)
+            files = "loss.png, boundary.png, history.json and model.safetensors are"
         else:
-            facts = _repeat(setting, range(seed, seed + rounds), folder, reporter)
-            made = "rounds.json is"
-    reporter.text(f"{made} in {output}")
-    reporter.result({**facts, "output": str(output)})
+            report = _repeat(setting, range(seed, seed + rounds), folder, reporter)
+            files = "rounds.json is"
+    reporter.text(f"{files} in {output}")
+    reporter.result({**report, "output": str(output)})
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What does not change from round to round."""
+    """The settings that all rounds share."""
 
     sizes: Sequence[int]
     activation: str
@@ -144,8 +144,8 @@ def _show(setting: Setting, seed: int, folder: Path, reporter: Reporter) -> dict
         f"{setting.loss} loss, seed {seed}"
     )
     outcome = _train(setting, seed, progress=reporter)
-    for part, found in (("train", outcome.train), ("test ", outcome.test)):
-        reporter.text(f"{part}  loss {found['loss']:.4f}  error {100 * found['error']:.2f} %")
+    for part, scores in (("train", outcome.train), ("test ", outcome.test)):
+        reporter.text(f"{part}  loss {scores['loss']:.4f}  error {100 * scores['error']:.2f} %")
     history, scale = outcome.history, outcome.scale
     reporter.text(
         f"{history.stopped}: {history.steps:,} steps in {history.seconds:.1f} s ({history.engine} engine)"
@@ -160,7 +160,7 @@ def _show(setting: Setting, seed: int, folder: Path, reporter: Reporter) -> dict
         title=f"{name}: {wrong} of {SAMPLES:,} test points wrong",
     ).savefig(folder / "boundary.png")
     history.save(folder / "history.json")
-    facts: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "architecture": list(setting.sizes),
         "activation": setting.activation,
         "features": list(outcome.points.feature_names),
@@ -169,32 +169,34 @@ def _show(setting: Setting, seed: int, folder: Path, reporter: Reporter) -> dict
         "classes": list(outcome.points.class_names),
         "seed": seed,
     }
-    save(outcome.model, folder / "model.safetensors", facts)
+    save(outcome.model, folder / "model.safetensors", metadata)
     ended = {"epochs": len(history), "stopped": history.stopped, "engine": history.engine}
     return {"setting": vars(setting), "seed": seed, "train": outcome.train, "test": outcome.test, **ended}
 
 
 def _repeat(setting: Setting, seeds: Sequence[int], folder: Path, reporter: Reporter) -> dict[str, Any]:
-    found: list[dict[str, float]] = []
+    rounds: list[dict[str, float]] = []
     for seed in reporter.track(seeds, "round"):
         outcome = _train(setting, seed, progress=None)
         if len(outcome.history) < setting.epochs:  # Ctrl-C: this round does not count
             break
-        found.append(
+        rounds.append(
             {"seed": seed, "train": 100 * outcome.train["error"], "test": 100 * outcome.test["error"]}
         )
-        reporter.text(f"seed {seed}: error {found[-1]['train']:.2f} % train, {found[-1]['test']:.2f} % test")
-    if not found:
+        reporter.text(
+            f"seed {seed}: error {rounds[-1]['train']:.2f} % train, {rounds[-1]['test']:.2f} % test"
+        )
+    if not rounds:
         raise KeyboardInterrupt
-    errors = [each["test"] for each in found]
+    errors = [each["test"] for each in rounds]
     summary = {
         "mean": statistics.mean(errors),
         "standard deviation": statistics.stdev(errors) if len(errors) > 1 else 0.0,
         "median": statistics.median(errors),
         "worst": max(errors),
     }
-    told = ", ".join(f"{name} {value:.2f} %" for name, value in summary.items())
-    reporter.text(f"test error over {len(errors)} seeds: {told}")
-    result = {"setting": vars(setting), "test error in percent": summary, "rounds": found}
+    description = ", ".join(f"{name} {value:.2f} %" for name, value in summary.items())
+    reporter.text(f"test error over {len(errors)} seeds: {description}")
+    result = {"setting": vars(setting), "test error in percent": summary, "rounds": rounds}
     (folder / "rounds.json").write_text(json_text(result) + "\n", encoding="utf-8")
     return result

@@ -1,4 +1,4 @@
-"""How a command fails: one line on stderr, and the exit code 1 or 2."""
+"""The failure of a command: one line on stderr, and the exit code 1 or 2."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from plaingrad.cli.help import PlainFlags, completed
+from plaingrad.cli.help import BareFlags, completed
 from plaingrad.errors import InputError
 from plaingrad.extras import MissingExtra, needed_by
 from plaingrad.files import NO_SPACE
@@ -19,8 +19,8 @@ FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 TRACEBACK = "PLAINGRAD_TRACEBACK"  # set, faults of the program show where they are
 
 
-class OneLineErrors(PlainFlags, TyperGroup):  # type: ignore[misc]
-    """Commands whose errors are told in one line.
+class OneLineErrors(BareFlags, TyperGroup):  # type: ignore[misc]
+    """Commands whose errors are printed in one line.
 
     The exit code is 2 for what the user can put right: what the command line itself refuses, files that are
     not there or not allowed, and values that cannot be used (`ValueError`, which is what all of plaingrad
@@ -35,7 +35,7 @@ class OneLineErrors(PlainFlags, TyperGroup):  # type: ignore[misc]
         args = list(sys.argv[1:] if args is None else args) or ["--help"]
         command = f"plaingrad {args[0]}" if args[0] in self.commands else "plaingrad"
         options["prog_name"] = "plaingrad"
-        told, warnings.formatwarning = warnings.formatwarning, _warning
+        previous_format, warnings.formatwarning = warnings.formatwarning, _warning
         try:
             with needed_by(command):
                 code = 0 if completed(args) else super().main(args, standalone_mode=False, **options)
@@ -54,7 +54,7 @@ class OneLineErrors(PlainFlags, TyperGroup):  # type: ignore[misc]
             print(f"{command}: {_message(error)}", file=sys.stderr)
             code = BAD_INPUT if _is_bad_input(error) else FAILED
         finally:
-            warnings.formatwarning = told
+            warnings.formatwarning = previous_format
         if code == INTERRUPTED:
             print(f"{command}: interrupted", file=sys.stderr)
         if standalone_mode:

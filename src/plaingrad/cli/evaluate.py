@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from plaingrad.cli.places import expect_place
+from plaingrad.cli.outputs import expect_writable_file
 from plaingrad.cli.predict import Data, Encoding, Format, Model, Separator
-from plaingrad.console.options import Json, Quiet, place
+from plaingrad.console.options import Json, Quiet, output_path
 from plaingrad.console.output import Reporter, plural
-from plaingrad.files import placed
+from plaingrad.files import replacing
 
 EXAMPLE = "Example: plaingrad evaluate out/titanic/model.safetensors later.csv --html later.html"
 
@@ -21,7 +21,9 @@ def evaluate(
     data: Data,
     html: Annotated[
         Path | None,
-        typer.Option(parser=place, metavar="FILE", help="Page with the same, and for numbers pictures too."),
+        typer.Option(
+            parser=output_path, metavar="FILE", help="Page with the same, and for numbers pictures too."
+        ),
     ] = None,
     format: Format = None,
     separator: Separator = None,
@@ -34,7 +36,7 @@ def evaluate(
     Prints the scores, how each class fares and the confusion matrix, or
     for numbers how far the predictions are off.
     """
-    expect_place(html, "--html", {"MODEL": model, "DATA": data})
+    expect_writable_file(html, "--html", {"MODEL": model, "DATA": data})
     reporter = Reporter(quiet, json)
     with reporter.status(f"loading {model}"):
         from plaingrad.tables.model.model import TableModel
@@ -53,9 +55,9 @@ def evaluate(
     with reporter.status("predicting"), mendable(EMPTY):
         outputs = known.outputs(rows.encoded(known.encoder).X)
     probabilities = known.probabilities(outputs) if target.labels else None
-    found = Predictions(known.places(outputs), probabilities)
+    predictions = Predictions(known.places(outputs), probabilities)
     quantile = quantile_of(known.facts.get("settings", {}))
-    facts: dict[str, Any] = {
+    report: dict[str, Any] = {
         "model": str(model),
         "data": str(data),
         "task": target.task,
@@ -63,16 +65,16 @@ def evaluate(
         "judged_by": f"{model} judged by {plural(len(rows), 'row')} of {data}.",
         "without_target": rows.lost,
         "unseen": warned(known.encoder, rows.frame, reporter),
-        "test": judged(target, rows.codes, found, quantile),
+        "test": judged(target, rows.codes, predictions, quantile),
     }
     if html is not None:
-        pictures = {} if target.labels else of_numbers(target, rows.codes, found.places)
-        with placed(html) as temporary:
-            temporary.write_text(evaluation_page(facts, pictures), encoding="utf-8")
+        pictures = {} if target.labels else of_numbers(target, rows.codes, predictions.codes)
+        with replacing(html, parents=True) as temporary:
+            temporary.write_text(evaluation_page(report, pictures), encoding="utf-8")
     reporter.text(f"predictions of {target.name!r} for {plural(len(rows), 'row')} of {data}")
     if rows.lost:
         reporter.text(f"{plural(rows.lost, 'row')} without {target.name!r} left out")
-    reporter.text(*terminal.judgement(facts["test"]))
+    reporter.text(*terminal.judgement(report["test"]))
     if html is not None:
         reporter.text(f"the page is {html}")
-    reporter.result(facts)
+    reporter.result(report)

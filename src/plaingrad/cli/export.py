@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plaingrad.cli.places import expect_place
+from plaingrad.cli.outputs import expect_writable_file
 from plaingrad.cli.predict import Model
 from plaingrad.console.options import Json, Quiet
 from plaingrad.console.output import Reporter, json_text
 from plaingrad.errors import InputError
-from plaingrad.files import placed
+from plaingrad.files import replacing
 
 if TYPE_CHECKING:
     from plaingrad.module import Module
@@ -42,7 +42,7 @@ def export(
         raise InputError(f"{output}: expected a file with the suffix .onnx")
     beside = output.with_suffix(".json")
     for path in (output, beside):
-        expect_place(path, "FILE.onnx", {"MODEL": model})
+        expect_writable_file(path, "FILE.onnx", {"MODEL": model})
     _expect_own(beside)
 
     from plaingrad import interop
@@ -55,7 +55,10 @@ def export(
         "target": loaded.target.name,
         "classes": loaded.target.class_names,
     }
-    with placed(output) as temporary, placed(beside) as temporary_beside:
+    with (
+        replacing(output, parents=True) as temporary,
+        replacing(beside, parents=True) as temporary_beside,
+    ):
         interop.export_onnx(
             network,
             temporary,

@@ -15,7 +15,7 @@ SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 PROGRAM, VARIABLE = "plaingrad", "_PLAINGRAD_COMPLETE"
 
 
-class PlainFlags:
+class BareFlags:
     """Parameters of a command, of which flags take no value and are shown so."""
 
     def get_params(self, ctx: typer.Context) -> list[Any]:
@@ -27,8 +27,8 @@ class PlainFlags:
         return params
 
 
-class Command(PlainFlags, TyperCommand):  # type: ignore[misc]
-    """A command with plain flags."""
+class Command(BareFlags, TyperCommand):  # type: ignore[misc]
+    """A command whose flags are shown without a type."""
 
 
 def completed(arguments: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from plaingrad.tables.report.grids import Grid
 
 EXAMPLE = "Example: plaingrad info out/titanic/model.safetensors"
-LONGEST = 200  # characters of a fact that nothing is known of
+LONGEST = 200  # characters of an entry of unknown meaning
 
 
 def info(model: Model, quiet: Quiet = False, json: Json = False) -> None:
@@ -33,16 +33,16 @@ def info(model: Model, quiet: Quiet = False, json: Json = False) -> None:
 
     file = interop.load(model)
     owner = _owner(file, model)
-    found = {
+    description = {
         "file": str(model),
         "layers": layers(file.module),
         "parameters": sum(parameter.value.numel() for parameter in file.module.parameters()),
         "versions": file.versions,
     }
     reporter = Reporter(quiet, json)
-    for shown in _shown(file, found, owner):
+    for shown in _shown(file, description, owner):
         reporter.text(shown if isinstance(shown, str) else terminal.drawn(shown))
-    reporter.result({**found, "facts": file.facts})
+    reporter.result({**description, "facts": file.facts})
 
 
 def _owner(file: ModelFile, path: Path) -> Any:
@@ -63,12 +63,12 @@ def _owner(file: ModelFile, path: Path) -> Any:
 
 def layers(module: Module) -> list[dict[str, Any]]:
     """The layers of a network in order, each with its parameters and buffers."""
-    found = []
+    entries = []
     for name, layer in _leaves(module, ""):
         shapes = {key: list(value.shape) for key, value in layer.state_dict().items()}
         parameters = sum(parameter.value.numel() for parameter in layer.parameters())
-        found.append({"name": name, "layer": repr(layer), "shapes": shapes, "parameters": parameters})
-    return found
+        entries.append({"name": name, "layer": repr(layer), "shapes": shapes, "parameters": parameters})
+    return entries
 
 
 def _leaves(module: Module, name: str) -> list[tuple[str, Module]]:
@@ -78,8 +78,8 @@ def _leaves(module: Module, name: str) -> list[tuple[str, Module]]:
     return [leaf for key, child in children for leaf in _leaves(child, f"{name}.{key}" if name else key)]
 
 
-def _shown(file: ModelFile, found: Mapping[str, Any], owner: Any) -> Iterator[str | Grid]:
-    """For people: what was found, and what the file says of itself."""
+def _shown(file: ModelFile, description: Mapping[str, Any], owner: Any) -> Iterator[str | Grid]:
+    """For people: the description, and the entries of the file's metadata."""
     from plaingrad.tables.report.grids import Grid
 
     rows = [
@@ -89,20 +89,20 @@ def _shown(file: ModelFile, found: Mapping[str, Any], owner: Any) -> Iterator[st
             _shapes(each["shapes"]),
             f"{each['parameters']:,}" if each["parameters"] else "",
         ]
-        for each in found["layers"]
+        for each in description["layers"]
     ]
-    title = f"{type(file.module).__name__} with {found['parameters']:,} parameters"
+    title = f"{type(file.module).__name__} with {description['parameters']:,} parameters"
     yield Grid(title, ["name", "layer", "shapes", "parameters"], rows, (3,))
-    told: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
     if owner is not None:
         from plaingrad.estimators.saved import FACTS
         from plaingrad.tables.model.metadata import KNOWN
         from plaingrad.tables.model.model import STRUCTURE, TableModel
 
         of_table = isinstance(owner, TableModel)
-        told = (*KNOWN, *STRUCTURE) if of_table else FACTS
+        shown = (*KNOWN, *STRUCTURE) if of_table else FACTS
         yield from _of_table(owner) if of_table else _of_estimator(owner, file.facts)
-    others = [[_text(name)[1:-1], _brief(value)] for name, value in file.facts.items() if name not in told]
+    others = [[_text(name)[1:-1], _brief(value)] for name, value in file.facts.items() if name not in shown]
     if others:
         yield Grid("Facts", ["", ""], others)
     yield Grid("Written by", ["", ""], list(file.versions.items()))
@@ -127,39 +127,39 @@ def _of_table(table: TableModel) -> Iterator[str | Grid]:
 
     from plaingrad.tables.report.grids import Grid, columns_grid, loss_rows, scores_grid
 
-    target, facts = table.target, table.facts
+    target, metadata = table.target, table.facts
     into = f" into {', '.join(target.class_names[:20])}" if target.labels else ""
     yield f"\n{target.task} of {target.name!r}{into}"
     yield columns_grid([asdict(choice) for choice in table.encoder.choices()])
-    if "settings" in facts:
-        how = loss_rows(target.task, facts["settings"], table.class_weights)
+    if "settings" in metadata:
+        how = loss_rows(target.task, metadata["settings"], table.class_weights)
         yield Grid("How it was made", ["", ""], how)
-    if "scores" in facts:
-        yield scores_grid({"scores": facts["scores"]})
-    if "judged_by" in facts:
-        yield f" {facts['judged_by']}"
-    if "history" in facts:
-        yield _history(facts["history"], facts.get("training", {}).get("best_epoch"))
+    if "scores" in metadata:
+        yield scores_grid({"scores": metadata["scores"]})
+    if "judged_by" in metadata:
+        yield f" {metadata['judged_by']}"
+    if "history" in metadata:
+        yield _history(metadata["history"], metadata.get("training", {}).get("best_epoch"))
 
 
-def _of_estimator(estimator: Any, facts: Mapping[str, Any]) -> Iterator[str | Grid]:
+def _of_estimator(estimator: Any, metadata: Mapping[str, Any]) -> Iterator[str | Grid]:
     from plaingrad.tables.model.model import some
     from plaingrad.tables.report.grids import Grid
 
     into = ""
     if hasattr(estimator, "classes_"):
-        into = f" into {some([str(each) for each in facts['classes']['values']], 20)}"
-    yield f"\n{facts['estimator']} of {facts['features']:,} columns{into}"
-    if facts["feature_names"] is not None:
-        yield f" {_brief(facts['feature_names'])[1:-1]}"
+        into = f" into {some([str(each) for each in metadata['classes']['values']], 20)}"
+    yield f"\n{metadata['estimator']} of {metadata['features']:,} columns{into}"
+    if metadata["feature_names"] is not None:
+        yield f" {_brief(metadata['feature_names'])[1:-1]}"
     defaults = type(estimator)().get_params()
-    given = {name: value for name, value in estimator.get_params().items() if value != defaults[name]}
-    if given:
-        yield Grid("Parameters", ["", ""], [[name, _brief_value(value)] for name, value in given.items()])
-    if facts["not_kept"]:
-        yield f" not kept: {_brief(facts['not_kept'])[1:-1]}"
-    if facts["histories"]:
-        yield _history(facts["histories"][0], None)
+    changed = {name: value for name, value in estimator.get_params().items() if value != defaults[name]}
+    if changed:
+        yield Grid("Parameters", ["", ""], [[name, _brief_value(value)] for name, value in changed.items()])
+    if metadata["not_kept"]:
+        yield f" not kept: {_brief(metadata['not_kept'])[1:-1]}"
+    if metadata["histories"]:
+        yield _history(metadata["histories"][0], None)
 
 
 def _brief_value(value: Any) -> str:

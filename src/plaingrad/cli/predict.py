@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plaingrad.cli.places import expect_writable, standard
-from plaingrad.console.options import Json, Quiet, character, one_of, place
+from plaingrad.cli.outputs import expect_writable, standard
+from plaingrad.console.options import Json, Quiet, character, one_of, output_path
 from plaingrad.console.output import Reporter, plural
 from plaingrad.errors import InputError
 from plaingrad.tables.settings import FORMATS, encoding
@@ -70,7 +70,7 @@ def predict(
         Option(
             "--output",
             "-o",
-            parser=place,
+            parser=output_path,
             metavar="FILE",
             help="File, whose suffix tells the format; - for standard output, as CSV.",
         ),
@@ -109,22 +109,22 @@ def predict(
     with reporter.status(f"reading {data}"):
         frame = _read(data, known, format, separator, encoding, list(keep or []), keep_all)
     with reporter.status("predicting"), mendable(EMPTY), named(data):
-        found = known.predict(frame)
+        predictions = known.predict(frame)
     strange = warned(known.encoder, frame, reporter)
     kept = list(frame.columns) if keep_all else list(keep or [])
-    twice = [name for name in kept if name in found.columns]
+    twice = [name for name in kept if name in predictions.columns]
     if twice:
         raise InputError(f"--keep: a column {twice[0]!r} is written already; rename it")
-    facts = {"target": known.target.name, "rows": len(frame), "unseen": strange}
+    summary = {"target": known.target.name, "rows": len(frame), "unseen": strange}
     if json and output == STANDARD:
-        reporter.result({**facts, **found.to_dict("list")})
+        reporter.result({**summary, **predictions.to_dict("list")})
         return
     with reporter.status("writing") if output != STANDARD else nullcontext():
-        write_frame(pd.concat([frame[kept], found], axis=1), output, output_format)
+        write_frame(pd.concat([frame[kept], predictions], axis=1), output, output_format)
     if output != STANDARD:
         are = "is" if len(frame) == 1 else "are"
         reporter.text(f"{plural(len(frame), 'prediction')} of {known.target.name!r} {are} in {output}")
-        reporter.result({**facts, "output": str(output)})
+        reporter.result({**summary, "output": str(output)})
 
 
 def _read(

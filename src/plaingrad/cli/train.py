@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from plaingrad.cli.config import Config, SaveConfig, save_options, with_options
-from plaingrad.cli.places import expect_other, expect_place
+from plaingrad.cli.outputs import expect_other, expect_writable_file
 from plaingrad.console.options import Json, Quiet
 from plaingrad.console.output import Reporter
 from plaingrad.files import filling
@@ -41,18 +41,18 @@ def train(
     """
     settings.expect_sound()
     output = settings.output or Path("out", "table" if data == STANDARD else data.name.split(".")[0])
-    _expect_places(data, settings, output, config, save_config)
+    _expect_distinct_files(data, settings, output, config, save_config)
     reporter = Reporter(quiet, json)
     with reporter.status("starting"):  # the libraries take a while
         from plaingrad.tables.run import run
-    with filling(output):  # said before the table is read, if that is no place for it
-        facts = run(data, settings, output, reporter)
+    with filling(output):  # said before the table is read, if it cannot be written there
+        report = run(data, settings, output, reporter)
     if save_config is not None:
         save_options(save_config, {"data": data}, settings)
-    reporter.result({**facts, "output": str(output)})
+    reporter.result({**report, "output": str(output)})
 
 
-def _expect_places(
+def _expect_distinct_files(
     data: Path, settings: Settings, output: Path, config: Path | None, save_config: Path | None
 ) -> None:
     """Refuse to judge by what is trained on, to write over what is read, or twice to the same file."""
@@ -61,6 +61,6 @@ def _expect_places(
             expect_other(path, option, {"DATA": data})
     reads = {"DATA": data, "--validation": settings.validation, "--test": settings.test}
     written = {f"{name} of --output": output / name for name in (*FILES, STUDY)}
-    expect_place(save_config, "--save-config", {**reads, **written})
+    expect_writable_file(save_config, "--save-config", {**reads, **written})
     for path in written.values():
         expect_other(path, "--output", {**reads, "--config": config})

@@ -76,20 +76,20 @@ def integer(low: int, high: int | None = None, *, word: str | None = None) -> Ca
 
 def one_of(*names: str) -> Callable[[Any], str]:
     """One of these names, whatever its case, hyphens and underscores."""
-    plain = {_plain(name): name for name in names}
+    by_key = {_key(name): name for name in names}
 
     def parse(text: Any) -> str:
-        key = _plain(str(text))
-        if key not in plain:
-            near = get_close_matches(key, plain, n=1)
-            meant = f"; did you mean {plain[near[0]]!r}?" if near else ""
+        key = _key(str(text))
+        if key not in by_key:
+            near = get_close_matches(key, by_key, n=1)
+            meant = f"; did you mean {by_key[near[0]]!r}?" if near else ""
             raise refused(f"expected one of {', '.join(names)}; got {str(text)!r}{meant}")
-        return plain[key]
+        return by_key[key]
 
     return parse
 
 
-def _plain(name: str) -> str:
+def _key(name: str) -> str:
     return name.lower().replace("-", "").replace("_", "")
 
 
@@ -98,14 +98,14 @@ def sizes(text: Any) -> tuple[int, ...]:
     if isinstance(text, tuple):
         return text
     try:
-        found = tuple(int(part) for part in text.split(",")) if text.strip() else ()
+        values = tuple(int(part) for part in text.split(",")) if text.strip() else ()
     except ValueError:
-        found = (0,)
-    if any(size < 1 for size in found):
+        values = (0,)
+    if any(size < 1 for size in values):
         raise refused(f"expected sizes of at least 1 such as 25,25, got {text!r}")
-    if any(size > LARGEST_SIZE for size in found):
+    if any(size > LARGEST_SIZE for size in values):
         raise refused(f"expected sizes of at most {LARGEST_SIZE:,}, got {text!r}")
-    return found
+    return values
 
 
 def expect_size(sizes: Sequence[int]) -> None:
@@ -118,7 +118,7 @@ def expect_size(sizes: Sequence[int]) -> None:
         )
 
 
-def place(text: Any) -> Path:
+def output_path(text: Any) -> Path:
     """The path of what is to be written."""
     if not str(text):  # which pathlib takes for the folder that one is in
         raise refused("expected a path, got ''")

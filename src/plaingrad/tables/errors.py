@@ -1,4 +1,4 @@
-"""What libraries say of a damaged file, as one line that names it."""
+"""Errors of damaged files: the messages of libraries, as one line that names the file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
-import pyarrow as pa
-
 from plaingrad.errors import InputError
 
 DAMAGE = (
-    *(EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, csv.Error, pa.ArrowException),
+    *(EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, csv.Error),
     *(NotImplementedError, RuntimeError),  # of zip archives: an unknown method, a password
     *(MemoryError, OverflowError),  # of absurd sizes
 )
@@ -47,6 +45,8 @@ def naming(path: Path, what: str) -> Iterator[None]:
         InputError: the file cannot be used.
         OSError: the system does not let the file be read.
     """
+    import pyarrow as pa  # not for the help of commands, which need this module's other names
+
     try:
         yield
     except InputError as error:
@@ -54,7 +54,7 @@ def naming(path: Path, what: str) -> Iterator[None]:
         raise
     except UnicodeDecodeError as error:
         raise InputError(f"not {what} in UTF-8 (byte {error.object[error.start]:#x})", file=path) from None
-    except DAMAGE as error:
+    except (*DAMAGE, pa.ArrowException) as error:
         raise InputError(f"not {what}, or a damaged one: {_line(error)}", file=path) from None
     except OSError as error:
         if error.errno is not None and error.filename is not None:
@@ -88,7 +88,7 @@ def expect_column(name: str, columns: list[str]) -> None:
 
 
 def expect_columns(needed: Iterable[str], columns: list[str]) -> None:
-    """Refuse a table that lacks some of the columns, of which up to five are told."""
+    """Refuse a table that lacks some of the columns, of which up to five are named."""
     lacking = [name for name in needed if name not in columns]
     if len(lacking) == 1:
         expect_column(lacking[0], columns)

@@ -31,10 +31,10 @@ from plaingrad.tables.report.scores import quantile_of
 from plaingrad.tables.search import tuned
 from plaingrad.tables.settings import Settings
 
-Facts = dict[str, Any]
+Report = dict[str, Any]
 
 
-def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Facts:
+def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Report:
     """Read, train, judge, write and report; returns the report.
 
     Args:
@@ -69,14 +69,14 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Fac
         if settings.tune:
             settings, search = tuned(encoded, target, settings, output, reporter)
         judgement = _cross_validated(folded, target, settings, reporter) if folded else None
-        made = fitted(encoded, target, settings, [EpochProgress(reporter.stderr)])
-        reporter.text(_ended(made))
-        model = TableModel.of(made.estimator, made.encoder, target)
+        result = fitted(encoded, target, settings, [EpochProgress(reporter.stderr)])
+        reporter.text(_ended(result))
+        model = TableModel.of(result.estimator, result.encoder, target)
         if judgement is None:
             with reporter.status("training baselines"):
                 judgement = Judgement.of(model, encoded, settings)
         important = _importance(model, encoded, settings, reporter)
-        facts = {
+        report = {
             "data": str(data),
             "task": target.task,
             "reason": target.reason,
@@ -86,17 +86,17 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Fac
             "test": judgement.to_dict(),
             "importance": important,
             "class_weights": model.class_weights,
-            **_how(made, settings),
+            **_training_report(result, settings),
             "columns": columns,
             "search": search,
         }
-        reporter.text(*terminal.report(facts))  # before the files, for which the disk may have no room
-        _write(folder, model, made, facts)
+        reporter.text(*terminal.report(report))  # before the files, for which the disk may have no room
+        _write(folder, model, result, report)
     with filling(output) as folder:  # of its own, so that a plot that fails costs no training
-        drawn = _pictures(made, judgement, facts)
-        (folder / "report.html").write_text(page(facts, drawn), encoding="utf-8")
+        drawn = _pictures(result, judgement, report)
+        (folder / "report.html").write_text(page(report, drawn), encoding="utf-8")
     reporter.text(f"model.safetensors, report.html, report.json and history.json are in {output}")
-    return facts
+    return report
 
 
 def _parts(rows: Rows, target: Target, settings: Settings, reporter: Reporter) -> Parts:
@@ -119,32 +119,34 @@ def _parts(rows: Rows, target: Target, settings: Settings, reporter: Reporter) -
 def _cross_validated(
     folded: Iterator[Parts], target: Target, settings: Settings, reporter: Reporter
 ) -> Judgement:
-    found = []
+    judgements = []
     for number, parts in enumerate(folded, 1):
         title = f"fold {number}/{settings.cv}, epoch"
         encoded = Encoded.of(parts, settings)
-        made = fitted(encoded, target, settings, [EpochProgress(reporter.stderr, title)])
-        expect_uninterrupted(made)
-        found.append(Judgement.of(TableModel.of(made.estimator, made.encoder, target), encoded, settings))
-        told = ", ".join(
+        result = fitted(encoded, target, settings, [EpochProgress(reporter.stderr, title)])
+        expect_uninterrupted(result)
+        judgements.append(
+            Judgement.of(TableModel.of(result.estimator, result.encoder, target), encoded, settings)
+        )
+        scores = ", ".join(
             f"{name} {value:.4g}"
-            for name, value in found[-1].scores()["network"].items()
+            for name, value in judgements[-1].scores()["network"].items()
             if value is not None
         )
-        reporter.text(f"fold {number}/{settings.cv}: {told}")
-    return Judgement.joined(found)
+        reporter.text(f"fold {number}/{settings.cv}: {scores}")
+    return Judgement.joined(judgements)
 
 
-def expect_uninterrupted(made: Fitted) -> None:
-    """Let Ctrl-C end more than the one training that it has ended already."""
-    if made.history.stopped.startswith("interrupted"):
+def expect_uninterrupted(result: Fitted) -> None:
+    """Raise KeyboardInterrupt if Ctrl-C has ended the training."""
+    if result.history.stopped.startswith("interrupted"):
         raise KeyboardInterrupt
 
 
-def _ended(made: Fitted) -> str:
-    history = made.history
-    kept = f"; epoch {made.best_epoch} kept" if made.best_epoch else ""
-    count = len(made.estimator.modules_)
+def _ended(result: Fitted) -> str:
+    history = result.history
+    kept = f"; epoch {result.best_epoch} kept" if result.best_epoch else ""
+    count = len(result.estimator.modules_)
     many = f" for the first of {count} networks" if count > 1 else ""
     time = f"{duration(history.seconds)} ({history.engine} engine)"
     return f"{plural(len(history), 'epoch')}{many} in {time}: {history.stopped}{kept}"
@@ -162,7 +164,7 @@ def _judged_by(judgement: Judgement, encoded: Encoded, settings: Settings) -> st
     return f"Judged by {plural(count, 'row')}{where} that {were} not seen in training."
 
 
-def _importance(model: TableModel, encoded: Encoded, settings: Settings, reporter: Reporter) -> Facts:
+def _importance(model: TableModel, encoded: Encoded, settings: Settings, reporter: Reporter) -> Report:
     unseen = encoded.test or encoded.validation
     if unseen is None or not settings.importance:
         return {"measure": "", "rows": 0, "of_rows": 0, "repeats": 0, "columns": []}
@@ -170,9 +172,9 @@ def _importance(model: TableModel, encoded: Encoded, settings: Settings, reporte
         return importance(model, unseen, settings.seed, quantile_of(vars(settings)), progress).to_dict()
 
 
-def _how(made: Fitted, settings: Settings) -> Facts:
-    """How the network was made."""
-    estimator, history = made.estimator, made.history
+def _training_report(result: Fitted, settings: Settings) -> Report:
+    """The network, its training, the settings and versions, for the report."""
+    estimator, history = result.estimator, result.history
     parameters = sum(parameter.value.numel() for parameter in estimator.module_.parameters())
     sizes = [estimator.n_features_in_, *settings.hidden, estimator.n_outputs_]
     options = {field.name: getattr(settings, field.name) for field in fields(settings)}
@@ -181,15 +183,15 @@ def _how(made: Fitted, settings: Settings) -> Facts:
             "architecture": sizes,
             "parameters": parameters,
             "models": settings.models,
-            "embedded_columns": len(made.encoder.cardinalities_),
+            "embedded_columns": len(result.encoder.cardinalities_),
         },
         "training": {
             "epochs": len(history),
-            "best_epoch": made.best_epoch,
+            "best_epoch": result.best_epoch,
             "stopped": history.stopped,
             "engine": history.engine,
             "engine_reason": history.engine_reason,
-            "batch_size": made.batch_size,
+            "batch_size": result.batch_size,
             "seconds": round(history.seconds, 3),
         },
         "settings": {
@@ -203,21 +205,23 @@ def _how(made: Fitted, settings: Settings) -> Facts:
     }
 
 
-def _write(folder: Path, model: TableModel, made: Fitted, facts: Facts) -> None:
+def _write(folder: Path, model: TableModel, result: Fitted, report: Report) -> None:
     kept = ("task", "judged_by", "rows", "network", "training", "settings")
-    scores = {"scores": facts["test"]["scores"], "history": made.history.to_dict()}
-    known = json.loads(json_text({**{name: facts[name] for name in kept}, **scores}))
-    replace(model, facts=known).save(folder / "model.safetensors")
-    made.history.save(folder / "history.json")
-    (folder / "report.json").write_text(json_text(facts) + "\n", encoding="utf-8")
+    scores = {"scores": report["test"]["scores"], "history": result.history.to_dict()}
+    metadata = json.loads(json_text({**{name: report[name] for name in kept}, **scores}))
+    replace(model, facts=metadata).save(folder / "model.safetensors")
+    result.history.save(folder / "history.json")
+    (folder / "report.json").write_text(json_text(report) + "\n", encoding="utf-8")
 
 
-def _pictures(made: Fitted, judgement: Judgement, facts: Facts) -> dict[str, str]:
-    classes = facts["task"] == "classification"
+def _pictures(result: Fitted, judgement: Judgement, report: Report) -> dict[str, str]:
+    classes = report["task"] == "classification"
     loss = "log loss" if classes else "loss (target standardised)"
-    drawn = {"loss": pictures.loss_curve(made.history, made.best_epoch, loss)}
+    drawn = {"loss": pictures.loss_curve(result.history, result.best_epoch, loss)}
     if not classes:
-        drawn |= pictures.of_numbers(judgement.target, judgement.truth, judgement.found["network"].places)
-    if facts["search"]:
-        drawn["search"] = pictures.search([trial["value"] for trial in facts["search"]["trials"]])
+        drawn |= pictures.of_numbers(
+            judgement.target, judgement.truth, judgement.predictions["network"].codes
+        )
+    if report["search"]:
+        drawn["search"] = pictures.search([trial["value"] for trial in report["search"]["trials"]])
     return drawn

@@ -25,7 +25,7 @@ from plaingrad.train.callbacks.callback import Logs
 WIDTHS = [16, 32, 64, 128, 256]
 BATCH_SIZES = [16, 32, 64, 128, 256, 512, 1024, 2048]
 SEARCHED = ("hidden", "activation", "dropout", "normalization", "lr", "weight_decay", "batch_size")
-# What makes the losses of two searches comparable, besides the data.
+# Settings that must be the same for the losses of two searches to be comparable.
 SHARED = (
     "optimizer", "schedule", "clip_norm", "epochs", "loss", "quantile", "label_smoothing", "class_weight",
     "patience", "max_time", "seed",
@@ -63,10 +63,10 @@ def tuned(
         assert settings.tune is not None
         for number in range(done + 1, settings.tune + 1):
             title = f"setting {number}/{settings.tune}"
-            told = _try(
+            outcome = _try(
                 optuna, study, encoded, target, settings, EpochProgress(reporter.stderr, f"{title}, epoch")
             )
-            reporter.text(f"{title}: {told}")
+            reporter.text(f"{title}: {outcome}")
     if not any(trial.state.name == "COMPLETE" for trial in study.trials):
         raise InputError("no setting could be trained to the end")
     best = _settings(study.best_trial, settings)
@@ -76,7 +76,7 @@ def tuned(
             "number": trial.number,
             "state": trial.state.name.lower(),
             "value": trial.value if trial.values else None,
-            "settings": _told(trial, settings) if trial.params else {},
+            "settings": _searched(trial, settings) if trial.params else {},
         }
         for trial in _counted(study)
     ]
@@ -125,17 +125,17 @@ def _try(
     pruning = Pruning(trial)
     state = optuna.trial.TrialState
     try:
-        made = fitted(encoded, target, replace(chosen, models=1), [progress, pruning])
+        result = fitted(encoded, target, replace(chosen, models=1), [progress, pruning])
     except TrainingDiverged:
         study.tell(trial, state=state.FAIL)
         return "diverged"
-    if made.history.stopped.startswith("interrupted"):
+    if result.history.stopped.startswith("interrupted"):
         trial.set_user_attr("interrupted", True)
         study.tell(trial, state=state.FAIL)
         raise KeyboardInterrupt
     if pruning.pruned:
         study.tell(trial, state=state.PRUNED)
-        return f"given up after {plural(len(made.history), 'epoch')}, validation loss {pruning.best:.4g}"
+        return f"given up after {plural(len(result.history), 'epoch')}, validation loss {pruning.best:.4g}"
     if not np.isfinite(pruning.best):
         study.tell(trial, state=state.FAIL)
         return "validation loss never finite"
@@ -188,12 +188,12 @@ def _batch_sizes(rows: int) -> list[int]:
 
 def _settings(trial: Any, settings: Settings) -> Settings:
     """A trial's parameters as settings."""
-    found = dict(trial.params)
-    widths = tuple(found.pop(f"width_{i + 1}") for i in range(found.pop("layers")))
-    return replace(settings, hidden=widths, **found)
+    parameters = dict(trial.params)
+    widths = tuple(parameters.pop(f"width_{i + 1}") for i in range(parameters.pop("layers")))
+    return replace(settings, hidden=widths, **parameters)
 
 
-def _told(trial: Any, settings: Settings) -> dict[str, Any]:
+def _searched(trial: Any, settings: Settings) -> dict[str, Any]:
     chosen = _settings(trial, settings)
     return {name: getattr(chosen, name) for name in SEARCHED}
 
@@ -201,7 +201,7 @@ def _told(trial: Any, settings: Settings) -> dict[str, Any]:
 def _as_parameters(settings: Settings, rows: int) -> dict[str, Any]:
     """The settings that were given as a first trial, brought to where the search may go."""
     sizes = _batch_sizes(rows)
-    wanted = settings.batch_size or min(1024, max(32, rows / 100))
+    batch_size = settings.batch_size or min(1024, max(32, rows / 100))
     clipped: Callable[[float, float, float], float] = lambda value, low, high: min(max(value, low), high)  # noqa: E731
     parameters = {
         "layers": min(len(settings.hidden), 4),
@@ -212,7 +212,7 @@ def _as_parameters(settings: Settings, rows: int) -> dict[str, Any]:
         "activation": settings.activation
         if settings.activation in ("relu", "gelu", "silu", "tanh")
         else "relu",
-        "batch_size": min(sizes, key=lambda size: abs(size - wanted)),
+        "batch_size": min(sizes, key=lambda size: abs(size - batch_size)),
     }
     widths = {f"width_{i + 1}": int(clipped(width, 4, 512)) for i, width in enumerate(settings.hidden[:4])}
     return parameters | widths

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from plaingrad.console.options import character, integer, number, one_of, place, refused, sizes
+from plaingrad.console.options import character, integer, number, one_of, output_path, refused, sizes
 from plaingrad.errors import InputError
 
 # What a training writes into its folder, and --tune besides.
@@ -58,12 +58,14 @@ def _choice(panel: str, help: str, names: tuple[str, ...]) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What `plaingrad train` shall do. The help of each option is its documentation."""
+    """The options of `plaingrad train`; the help of each is its documentation."""
 
     target: Annotated[str, _option(TABLE, "Column to predict.", None, "COLUMN")]
     output: Annotated[
         Path | None,
-        _option(TABLE, "Folder for what is made; out/DATA by default.", place, "FOLDER", "--output", "-o"),
+        _option(
+            TABLE, "Folder for what is made; out/DATA by default.", output_path, "FOLDER", "--output", "-o"
+        ),
     ] = None
     task: Annotated[
         str,

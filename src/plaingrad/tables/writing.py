@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 
-from plaingrad.files import placed
+from plaingrad.files import replacing
 from plaingrad.tables.errors import FormatError
 from plaingrad.tables.reading.reading import SUFFIXES
 from plaingrad.tables.reading.source import STANDARD, is_stream
@@ -38,8 +38,8 @@ def write_frame(frame: pd.DataFrame, path: Path, format: str | None = None) -> N
         return
     compression = COMPRESSIONS.get(path.suffix.lower())
     with (
-        nullcontext(path) if is_stream(path) else placed(path) as place,
-        pa.output_stream(str(place), compression=compression) as stream,
+        nullcontext(path) if is_stream(path) else replacing(path, parents=True) as target,
+        pa.output_stream(str(target), compression=compression) as stream,
     ):
         _WRITERS[format_of(path, format)](frame, stream)
 

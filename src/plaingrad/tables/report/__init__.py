@@ -1,1 +1,1 @@
-"""What the commands about tables share: data in parts, the network for them, scores and reports."""
+"""Scores and reports of networks for tables."""

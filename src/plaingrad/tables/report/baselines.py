@@ -1,4 +1,4 @@
-"""What the network has to be better than: guessing, and a linear model."""
+"""Baselines of the network: guessing, and a linear model."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def baselines(
             name: Predictions(model.fit(X, y, sample_weight=train.weights).predict(X_test))
             for name, model in models.items()
         }
-    found = {}
+    predictions = {}
     for name, model in {"dummy": DummyClassifier(), "linear": LogisticRegression(max_iter=200)}.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(X, y, sample_weight=train.weights)
         every = np.zeros((X_test.shape[0], len(target.labels)))
         every[:, model.classes_] = model.predict_proba(X_test)
-        found[name] = Predictions(model.predict(X_test), every)
-    return found
+        predictions[name] = Predictions(model.predict(X_test), every)
+    return predictions
 
 
 def _of_numbers(quantile: float | None) -> dict[str, Any]:
@@ -64,5 +64,5 @@ def _of_numbers(quantile: float | None) -> dict[str, Any]:
 
 
 def sample_size(features: int, quantile: float | None) -> int:
-    """How many rows of so many features baselines are trained on, at most."""
+    """The most rows, of so many features, that baselines are trained on."""
     return FEWEST_ROWS if quantile is not None else max(FEWEST_ROWS, MOST_NUMBERS // features)

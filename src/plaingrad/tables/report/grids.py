@@ -38,7 +38,7 @@ SHORT = {
 
 NUMBERS = ("dropout", "lr", "weight_decay", "batch_size")  # of a setting
 
-Facts = Mapping[str, Any]
+Data = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def number(value: float | None) -> str:
     )
 
 
-def columns_grid(columns: Sequence[Facts]) -> Grid:
-    """What is done with each column."""
+def columns_grid(columns: Sequence[Data]) -> Grid:
+    """The encoding of each column."""
     rows = [
         [
             each["name"],
@@ -99,14 +99,14 @@ def _more(things: Sequence[object], shown: int) -> str:
     return f"{len(things) - shown:,} more are not shown." if len(things) > shown else ""
 
 
-def scores_grid(test: Facts) -> Grid:
+def scores_grid(test: Data) -> Grid:
     """The network's scores beside those of the baselines."""
     baselines = test.get("baselines", {})
     spread = _spread(test.get("folds", []))
     rows = []
     for key, score in test["scores"].items():
-        told = number(score) + (f" ± {number(spread[key])}" if key in spread else "")
-        rows.append([NAMES.get(key, key), told, *(number(each[key]) for each in baselines.values())])
+        cell = number(score) + (f" ± {number(spread[key])}" if key in spread else "")
+        rows.append([NAMES.get(key, key), cell, *(number(each[key]) for each in baselines.values())])
     head = ["score", "network", *(HEADS[name] for name in baselines)]
     notes = ["± is the standard deviation over the folds."] if spread else []
     notes += _verdict(test)
@@ -116,37 +116,37 @@ def scores_grid(test: Facts) -> Grid:
     return Grid("Scores", head, rows, range(1, len(head)), " ".join(notes))
 
 
-def _verdict(test: Facts) -> list[str]:
-    """That the network is not worth its trouble, if a baseline does as well by the first of the scores."""
+def _verdict(test: Data) -> list[str]:
+    """A sentence on the baselines that do as well as the network by the first of the scores, if any do."""
     key, score = next(iter(test["scores"].items()))
     name = NAMES.get(key, key)
     sign = -1 if "↓" in name else 1
     baselines = test.get("baselines", {}).items()
-    found = [
+    rivals = [
         f"the {HEADS[baseline]}"
         for baseline, each in baselines
         if score is not None and sign * (each[key] - score) >= 0
     ]
-    does = "does" if len(found) == 1 else "do"
+    does = "does" if len(rivals) == 1 else "do"
     return (
-        [f"By {name.rstrip(' ↑↓')} {' and '.join(found)} {does} at least as well as the network."]
-        if found
+        [f"By {name.rstrip(' ↑↓')} {' and '.join(rivals)} {does} at least as well as the network."]
+        if rivals
         else []
     )
 
 
-def _spread(folds: Sequence[Facts]) -> dict[str, float]:
+def _spread(folds: Sequence[Data]) -> dict[str, float]:
     import statistics
 
-    found = {}
+    deviations = {}
     for key in folds[0] if folds else ():
         values = [fold[key] for fold in folds if fold[key] is not None]
         if len(values) > 1:
-            found[key] = statistics.stdev(values)
-    return found
+            deviations[key] = statistics.stdev(values)
+    return deviations
 
 
-def classes_grid(test: Facts) -> Grid:
+def classes_grid(test: Data) -> Grid:
     """Precision, recall and F1 of each class."""
     items = list(test["classes"].items())
     rows = [
@@ -162,7 +162,7 @@ def classes_grid(test: Facts) -> Grid:
     )
 
 
-def importance_grid(importance: Facts, most: int = 15) -> Grid:
+def importance_grid(importance: Data, most: int = 15) -> Grid:
     """The columns that matter most."""
     columns = importance["columns"]
     shown = columns[:most]
@@ -171,10 +171,10 @@ def importance_grid(importance: Facts, most: int = 15) -> Grid:
     spread = [f" ± {number(each['deviation'])}" if repeats > 1 else "" for each in shown]
     rows = [[each["name"], number(each["mean"]) + more] for each, more in zip(shown, spread)]
     lengths = [max(0.0, each["mean"] / largest) if largest > 0 else 0.0 for each in shown]
-    rows_told = plural(importance["rows"], "row")
+    sample = plural(importance["rows"], "row")
     if importance["rows"] < importance["of_rows"]:
-        rows_told = f"{importance['rows']:,} of the {plural(importance['of_rows'], 'row')}"
-    where = f"on {rows_told} that the network was not trained on"
+        sample = f"{importance['rows']:,} of the {plural(importance['of_rows'], 'row')}"
+    where = f"on {sample} that the network was not trained on"
     often = "once" if repeats == 1 else f"{repeats} times"
     note = f"The {importance['measure']} when a column is shuffled, {often}, {where}."
     more = _more(columns, most)
@@ -188,8 +188,8 @@ def importance_grid(importance: Facts, most: int = 15) -> Grid:
     )
 
 
-def errors_grid(errors: Facts) -> Grid:
-    """How far predictions of numbers are off."""
+def errors_grid(errors: Data) -> Grid:
+    """The distribution of the errors of predicted numbers."""
     edges, counts = errors["edges"], errors["counts"]
     largest = max(counts)
     rows = [[f"{low:.4g} to {high:.4g}", f"{count:,}"] for low, high, count in zip(edges, edges[1:], counts)]
@@ -203,7 +203,7 @@ def errors_grid(errors: Facts) -> Grid:
     )
 
 
-def search_grid(search: Facts) -> Grid:
+def search_grid(search: Data) -> Grid:
     """The best settings that a search has met."""
     trials = [
         trial for trial in search["trials"] if trial["value"] is not None and trial["state"] == "complete"
@@ -239,8 +239,8 @@ def _setting(value: Any, digits: int = 3) -> str:
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
-def loss_rows(task: str, settings: Facts, weights: Mapping[str, float] | None) -> list[list[str]]:
-    """What was made small, and what the classes counted.
+def loss_rows(task: str, settings: Data, weights: Mapping[str, float] | None) -> list[list[str]]:
+    """The loss of a training, and its weights of the classes.
 
     Args:
         task: "classification" or "regression".
@@ -250,8 +250,10 @@ def loss_rows(task: str, settings: Facts, weights: Mapping[str, float] | None) -
     automatic = "log_loss" if task == "classification" else "squared_error"
     loss = automatic if settings["loss"] == "auto" else settings["loss"]
     more = [name for name in ("quantile",) if loss == name] + ["label_smoothing"]
-    told = [f"{name.replace('_', ' ')} {settings[name]:.3g}" for name in more if _is_set(settings.get(name))]
-    rows = [["loss", ", ".join([told[0]] if loss == "quantile" and told else [loss, *told])]]
+    options = [
+        f"{name.replace('_', ' ')} {settings[name]:.3g}" for name in more if _is_set(settings.get(name))
+    ]
+    rows = [["loss", ", ".join([options[0]] if loss == "quantile" and options else [loss, *options])]]
     if weights is not None:
         each = ", ".join(f"{name}: {weight:.3g}" for name, weight in list(weights.items())[:MOST_CLASSES])
         rows.append(["class weights", f"{each}; {WEIGHTED}"])
@@ -262,12 +264,12 @@ def _is_set(value: Any) -> bool:
     return isinstance(value, float) and value != 0
 
 
-def how_grid(facts: Facts) -> Grid:
-    """How the network was made."""
-    network, training, settings = facts["network"], facts["training"], facts["settings"]
-    lost = facts["rows"].get("without_target", 0)
+def training_grid(report: Data) -> Grid:
+    """The task, the network and its training."""
+    network, training, settings = report["network"], report["training"], report["settings"]
+    lost = report["rows"].get("without_target", 0)
     counts = ", ".join(
-        f"{count:,} {name}" for name, count in facts["rows"].items() if name != "without_target"
+        f"{count:,} {name}" for name, count in report["rows"].items() if name != "without_target"
     )
     kept = f"; kept: epoch {training['best_epoch']}" if training["best_epoch"] else ""
     sizes, parameters = "-".join(map(str, network["architecture"])), f"{network['parameters']:,} parameters"
@@ -283,15 +285,15 @@ def how_grid(facts: Facts) -> Grid:
     size = f"batch size {training['batch_size']}"
     weighted = f"by {settings['weight']!r} in training; scores count all rows alike"
     rows = [
-        ["task", f"{facts['task']}: {facts['reason']}"],
+        ["task", f"{report['task']}: {report['reason']}"],
         ["rows", counts + (f"; {lost:,} without target left out" if lost else "")],
         *([["weights", weighted]] if settings["weight"] is not None else []),
         ["network", ", ".join([sizes + many, settings["activation"], *options, parameters])],
-        *loss_rows(facts["task"], settings, facts["class_weights"]),
+        *loss_rows(report["task"], settings, report["class_weights"]),
         ["training", f"{settings['optimizer']}, {rate}, {size}"],
         ["epochs", f"{training['epochs']} ({training['stopped']}{kept})"],
         ["time", f"{duration(training['seconds'])}, {training['engine']} engine"],
         ["seed", str(settings["seed"])],
-        ["versions", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())],
+        ["versions", ", ".join(f"{name} {version}" for name, version in report["versions"].items())],
     ]
     return Grid("How it was made", ["", ""], rows)

@@ -1,4 +1,4 @@
-"""Which columns matter: how much worse predictions get when a column's values are shuffled among the rows."""
+"""Importance of columns: how much worse predictions get when a column's values are shuffled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PER_SCORE = 2 * 10**6  # which take as long as what each scoring costs besides
 
 @dataclass(frozen=True)
 class Importance:
-    """How much the columns matter.
+    """The importance of each column.
 
     Attributes:
         measure: what is compared, in words.
@@ -42,7 +42,7 @@ class Importance:
     columns: dict[str, tuple[float, float]]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
+        """Convert to JSON data."""
         columns = [
             {"name": name, "mean": mean, "deviation": std} for name, (mean, std) in self.columns.items()
         ]
@@ -75,22 +75,22 @@ def importance(
     score = _scoring(model, sample.y, quantile)
     orders = _orders(rows, repeats, seed)
     network.begin(sample.X)
-    found = []
+    measured = []
     each = 2 * rows * network.work / len(model.columns)
     with threads(max(1, min(torch.get_num_threads(), int(each / FLOPS_PER_THREAD)))):
         best = score(network.shuffled(slice(0, 0), orders[0]))
         for done, (name, block) in enumerate(zip(model.columns, _blocks(model)), 1):
             drops = [best - score(network.shuffled(block, order)) for order in orders]
-            found.append((name, (float(np.mean(drops)), float(np.std(drops)))))
+            measured.append((name, (float(np.mean(drops)), float(np.std(drops)))))
             progress(done, len(model.columns))
     numbers = "drop of R²" if quantile is None else "growth of the pinball loss"
     measure = "growth of the log loss" if model.target.labels else numbers
-    found.sort(key=lambda each: (-each[1][0], each[0]))
-    return Importance(measure, rows, len(unseen), repeats, dict(found))
+    measured.sort(key=lambda each: (-each[1][0], each[0]))
+    return Importance(measure, rows, len(unseen), repeats, dict(measured))
 
 
 def affordable(rows: int, columns: int, work: int) -> tuple[int, int]:
-    """On how many rows to shuffle each column, and how often.
+    """The number of rows to shuffle each column on, and of repeats, that fit into the budget of work.
 
     Args:
         rows: how many there are.
@@ -115,11 +115,11 @@ def _blocks(model: TableModel) -> list[slice]:
 def _orders(rows: int, repeats: int, seed: int) -> list[np.ndarray]:
     """The orders in which scikit-learn's `permutation_importance` puts the values of a column."""
     random = np.random.RandomState(np.random.RandomState(seed).randint(np.iinfo(np.int32).max + 1))
-    shuffle, places, orders = np.arange(rows), np.arange(rows), []
+    shuffle, order, orders = np.arange(rows), np.arange(rows), []
     for _ in range(repeats):
         random.shuffle(shuffle)
-        places = places[shuffle]
-        orders.append(places)
+        order = order[shuffle]
+        orders.append(order)
     return orders
 
 
@@ -127,18 +127,18 @@ def _scoring(model: TableModel, truth: np.ndarray, quantile: float | None) -> Ca
     """The score of outputs, the larger the better; as scikit-learn has it, without its checks."""
     rows = np.arange(len(truth))
 
-    def log_likelihood(found: np.ndarray) -> float:
-        probabilities = model.probabilities(found).astype(np.float64)
+    def log_likelihood(outputs: np.ndarray) -> float:
+        probabilities = model.probabilities(outputs).astype(np.float64)
         true, tiny = probabilities[rows, truth] / probabilities.sum(1), np.finfo(np.float64).eps
         return float(np.log(true.clip(tiny, 1 - tiny)).mean())
 
     if model.target.labels:
         return log_likelihood
-    wanted = model.target.undo(truth)
-    spread = float(((wanted - wanted.mean()) ** 2).sum())
+    expected = model.target.undo(truth)
+    spread = float(((expected - expected.mean()) ** 2).sum())
 
-    def of_numbers(found: np.ndarray) -> float:
-        off = wanted - model.target.undo(model.places(found))
+    def of_numbers(outputs: np.ndarray) -> float:
+        off = expected - model.target.undo(model.places(outputs))
         if quantile is not None:
             return -float(np.maximum(quantile * off, (quantile - 1) * off).mean())
         lost = float((off**2).sum())
@@ -148,7 +148,7 @@ def _scoring(model: TableModel, truth: np.ndarray, quantile: float | None) -> Ca
 
 
 class _Network:
-    """What a model says of rows in which the features of one column are shuffled.
+    """Outputs of a model for rows in which the features of one column are shuffled.
 
     Where its networks begin with a linear layer, what that makes of the other features is kept.
     """
@@ -169,7 +169,7 @@ class _Network:
         """Take the rows ``(rows, features)`` as they are."""
         self.X = X.copy()
         self.inputs = dense(self.X, self.model.members[0])
-        self.made = [layer.forward(self.inputs) for layer, _ in self.kept]
+        self.first_outputs = [layer.forward(self.inputs) for layer, _ in self.kept]
 
     def shuffled(self, block: slice, order: np.ndarray) -> np.ndarray:
         """The outputs if the features of a block are those of the rows in this order."""
@@ -181,13 +181,13 @@ class _Network:
             return outputs
         part = self.inputs[:, block]
         change = part[torch.from_numpy(order)] - part
-        found = []
-        for (layer, rest), made in zip(self.kept, self.made):
-            value = made + change @ layer.weight.value[:, block].T
+        predictions = []
+        for (layer, rest), first in zip(self.kept, self.first_outputs):
+            value = first + change @ layer.weight.value[:, block].T
             for module in rest:
                 value = module.forward(value)
-            found.append(LINKS[self.model.link](value.numpy()))
-        return self.model.complete(found[0] if len(found) == 1 else np.mean(found, 0))
+            predictions.append(LINKS[self.model.link](value.numpy()))
+        return self.model.complete(predictions[0] if len(predictions) == 1 else np.mean(predictions, 0))
 
 
 def _after_linear(member: Module) -> tuple[Linear, list[Module]] | None:

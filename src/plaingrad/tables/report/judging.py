@@ -21,7 +21,7 @@ class Judgement:
     Attributes:
         target: what is predicted.
         truth: the encoded target of the rows.
-        found: the predictions by "network", "dummy" and "linear".
+        predictions: of each model, by "network", "dummy" and "linear".
         folds: the scores of each fold of a cross-validation; empty for a single split.
         baseline_rows: how many rows the baselines were trained on.
         training_rows: how many rows the network was trained on.
@@ -30,7 +30,7 @@ class Judgement:
 
     target: Target
     truth: np.ndarray
-    found: dict[str, Predictions]
+    predictions: dict[str, Predictions]
     folds: list[dict[str, dict[str, float | None]]] = field(default_factory=list)
     baseline_rows: int = 0
     training_rows: int = 0
@@ -43,21 +43,23 @@ class Judgement:
         assert test is not None
         outputs = model.outputs(test.X)
         probabilities = model.probabilities(outputs) if model.target.labels else None
-        found = {"network": Predictions(model.places(outputs), probabilities)}
+        predictions = {"network": Predictions(model.places(outputs), probabilities)}
         sample = train.sample(sample_size(train.X.shape[1], quantile), settings.seed)
-        found |= baselines(sample, test.X, list(model.encoder.cardinalities_), model.target, quantile)
-        return cls(model.target, test.y, found, [], len(sample), len(train), quantile)
+        predictions |= baselines(sample, test.X, list(model.encoder.cardinalities_), model.target, quantile)
+        return cls(model.target, test.y, predictions, [], len(sample), len(train), quantile)
 
     @classmethod
     def joined(cls, folds: list[Judgement]) -> Judgement:
         """The judgements of the folds of a cross-validation as one, over all rows."""
         first = folds[0]
-        found = {name: _joined([fold.found[name] for fold in folds]) for name in first.found}
+        predictions = {
+            name: _joined([fold.predictions[name] for fold in folds]) for name in first.predictions
+        }
         truth = np.concatenate([fold.truth for fold in folds])
         return cls(
             first.target,
             truth,
-            found,
+            predictions,
             [fold.scores() for fold in folds],
             first.baseline_rows,
             first.training_rows,
@@ -67,15 +69,16 @@ class Judgement:
     def scores(self) -> dict[str, dict[str, float | None]]:
         """The scores of the network and of each baseline."""
         return {
-            name: scores(self.target, self.truth, found, self.quantile) for name, found in self.found.items()
+            name: scores(self.target, self.truth, predictions, self.quantile)
+            for name, predictions in self.predictions.items()
         }
 
     def to_dict(self) -> dict[str, object]:
-        """All that is to be told, as plain data."""
-        facts = judged(self.target, self.truth, self.found["network"], self.quantile)
+        """Convert to JSON data: the report of the judgement."""
+        report = judged(self.target, self.truth, self.predictions["network"], self.quantile)
         every = self.scores()
         return {
-            **facts,
+            **report,
             "baselines": {name: every[name] for name in every if name != "network"},
             "baseline_rows": self.baseline_rows,
             "training_rows": self.training_rows,
@@ -84,6 +87,6 @@ class Judgement:
 
 
 def _joined(parts: list[Predictions]) -> Predictions:
-    places = np.concatenate([part.places for part in parts])
+    codes = np.concatenate([part.codes for part in parts])
     probabilities = [part.probabilities for part in parts if part.probabilities is not None]
-    return Predictions(places, np.concatenate(probabilities) if probabilities else None)
+    return Predictions(codes, np.concatenate(probabilities) if probabilities else None)

@@ -13,10 +13,10 @@ from plaingrad.tables.report.grids import (
     classes_grid,
     columns_grid,
     errors_grid,
-    how_grid,
     importance_grid,
     scores_grid,
     search_grid,
+    training_grid,
 )
 from plaingrad.tables.report.pictures import MOST_POINTS
 
@@ -47,7 +47,7 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         "importance": importance_grid(important, 30) if important["columns"] else None,
         "search": search_grid(search) if search else None,
         "columns": columns_grid(report["columns"]),
-        "how": how_grid(report),
+        "training": training_grid(report),
     }
     return _rendered(report, pictures, f"{report['data']}. {report['judged_by']}", grids)
 
@@ -61,7 +61,7 @@ def _rendered(
     report: Mapping[str, Any], pictures: Mapping[str, str], summary: str, grids: Mapping[str, Grid | None]
 ) -> str:
     test = report["test"]
-    drawn = dict.fromkeys(("importance", "search", "columns", "how")) | dict(grids)
+    drawn = dict.fromkeys(("importance", "search", "columns", "training")) | dict(grids)
     drawn["scores"] = scores_grid(test)
     if "classes" in test:
         drawn["classes"] = classes_grid(test)

@@ -18,7 +18,7 @@ from plaingrad.train import History
 
 SIZE, SQUARE = (4.6, 3.1), (4.2, 4.0)  # inches; letters stay legible on a phone that is about as wide
 MOST_POINTS = 1500
-# What takes its colour from the page, which has one for light and one for dark.
+# Colours of a picture that the page replaces by its own, of which it has one for light and one for dark.
 PAGE = {
     INK: "currentColor",
     PALE: "var(--pale)",
@@ -35,16 +35,16 @@ def loss_curve(history: History, best: int | None, loss: str) -> str:
     return svg(figure, "loss")
 
 
-def of_numbers(target: Target, truth: np.ndarray, places: np.ndarray) -> dict[str, str]:
+def of_numbers(target: Target, truth: np.ndarray, predictions: np.ndarray) -> dict[str, str]:
     """The pictures of predicted numbers; of a sample of the rows, if there are many.
 
     Args:
         target: what is predicted.
         truth: the scaled true values, ``(rows,)``.
-        places: the scaled predictions, ``(rows,)``.
+        predictions: the scaled predictions, ``(rows,)``.
     """
     shown = np.random.default_rng(0).permutation(len(truth))[:MOST_POINTS]
-    true, predicted = (torch.from_numpy(target.undo(values[shown])) for values in (truth, places))
+    true, predicted = (torch.from_numpy(target.undo(values[shown])) for values in (truth, predictions))
     drawings = {"predicted": plots.predicted_against_true, "residuals": plots.residuals}
     return {
         name: svg(draw(true, predicted, target.name, title="", size=SQUARE), name)
@@ -55,11 +55,11 @@ def of_numbers(target: Target, truth: np.ndarray, places: np.ndarray) -> dict[st
 def search(values: Sequence[float | None]) -> str:
     """The validation loss of each setting that was tried, and the best so far."""
     figure, ax = new_figure("", SIZE)
-    found = np.array([np.nan if value is None else value for value in values])
-    trials = np.arange(1, len(found) + 1)
-    ax.plot(trials, found, "o", color=BLUE, markersize=4, alpha=0.7)
-    ax.plot(trials, np.fmin.accumulate(found), color=ORANGE, linewidth=1.5, drawstyle="steps-post")
-    low, high = np.nanmin(found), np.nanquantile(found, 0.9)
+    losses = np.array([np.nan if value is None else value for value in values])
+    trials = np.arange(1, len(losses) + 1)
+    ax.plot(trials, losses, "o", color=BLUE, markersize=4, alpha=0.7)
+    ax.plot(trials, np.fmin.accumulate(losses), color=ORANGE, linewidth=1.5, drawstyle="steps-post")
+    low, high = np.nanmin(losses), np.nanquantile(losses, 0.9)
     if high > low:
         ax.set_ylim(low - 0.08 * (high - low), high + 0.25 * (high - low))
     ax.set_xlabel("setting")
@@ -100,4 +100,4 @@ def svg(figure: Figure, name: str) -> str:
 def _own_names(text: str) -> str:
     """Drop the names that nothing refers to; those of several pictures would be the same."""
     used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", text))
-    return re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
+    return re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", text)

@@ -1,4 +1,4 @@
-"""How good predictions are."""
+"""Scores of predictions."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ class Predictions:
     """Predictions for rows.
 
     Attributes:
-        places: of the predicted classes among the labels, or scaled numbers, ``(rows,)``.
+        codes: indices of the predicted classes among the labels, or scaled numbers, ``(rows,)``.
         probabilities: of all classes, ``(rows, classes)``; None for numbers.
     """
 
-    places: np.ndarray
+    codes: np.ndarray
     probabilities: np.ndarray | None = None
 
 
-def class_scores(truth: np.ndarray, places: np.ndarray, probabilities: np.ndarray) -> dict[str, float | None]:
+def class_scores(truth: np.ndarray, codes: np.ndarray, probabilities: np.ndarray) -> dict[str, float | None]:
     """Accuracy, balanced accuracy, log loss and area under the ROC curve.
 
     Args:
-        truth: places of the true classes, ``(rows,)``.
-        places: of the predicted ones, ``(rows,)``.
+        truth: indices of the true classes, ``(rows,)``.
+        codes: of the predicted ones, ``(rows,)``.
         probabilities: of all classes, ``(rows, classes)``.
 
     Returns:
@@ -42,9 +42,9 @@ def class_scores(truth: np.ndarray, places: np.ndarray, probabilities: np.ndarra
     probabilities /= probabilities.sum(1, keepdims=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of rows that do not have all classes
-        balanced = metrics.balanced_accuracy_score(truth, places)
+        balanced = metrics.balanced_accuracy_score(truth, codes)
     return {
-        "accuracy": float(metrics.accuracy_score(truth, places)),
+        "accuracy": float(metrics.accuracy_score(truth, codes)),
         "balanced_accuracy": float(balanced),
         "log_loss": float(metrics.log_loss(truth, probabilities, labels=classes)),
         "roc_auc": _roc_auc(truth, probabilities, classes),
@@ -84,62 +84,62 @@ def quantile_of(settings: Mapping[str, Any]) -> float | None:
 
 
 def first_score(
-    target: Target, truth: np.ndarray, places: np.ndarray, quantile: float | None
+    target: Target, truth: np.ndarray, codes: np.ndarray, quantile: float | None
 ) -> tuple[str, float]:
     """Name and value of the first of `scores`, without the cost of the others; nan of a single number."""
     if target.labels:
-        return "accuracy", float(np.mean(places == truth))
-    values = target.undo(truth), target.undo(places)
+        return "accuracy", float(np.mean(codes == truth))
+    values = target.undo(truth), target.undo(codes)
     if quantile is not None:
         return "pinball", float(metrics.mean_pinball_loss(*values, alpha=quantile))
     return "r2", float(metrics.r2_score(*values)) if len(truth) > 1 else np.nan
 
 
 def scores(
-    target: Target, truth: np.ndarray, found: Predictions, quantile: float | None
+    target: Target, truth: np.ndarray, predictions: Predictions, quantile: float | None
 ) -> dict[str, float | None]:
     """The scores that suit what was learned.
 
     Args:
         target: what is predicted.
         truth: its true values, encoded as `plaingrad.tables.model.rows.Rows.codes`.
-        found: what was predicted.
+        predictions: of the same rows.
         quantile: which of the target's quantiles was learned; None for its mean, or for classes.
     """
-    if found.probabilities is not None:
-        return class_scores(truth, found.places, found.probabilities)
-    values = target.undo(truth), target.undo(found.places)
+    if predictions.probabilities is not None:
+        return class_scores(truth, predictions.codes, predictions.probabilities)
+    values = target.undo(truth), target.undo(predictions.codes)
     return number_scores(*values) if quantile is None else quantile_scores(*values, quantile)
 
 
-def per_class(target: Target, truth: np.ndarray, places: np.ndarray) -> dict[str, dict[str, float]]:
+def per_class(target: Target, truth: np.ndarray, codes: np.ndarray) -> dict[str, dict[str, float]]:
     """Precision, recall, F1 and number of rows of each class."""
     labels = range(len(target.labels))
-    found = metrics.precision_recall_fscore_support(truth, places, labels=labels, zero_division=0.0)
+    measures = metrics.precision_recall_fscore_support(truth, codes, labels=labels, zero_division=0.0)
     return {
         name: {"precision": float(p), "recall": float(r), "f1": float(f), "rows": int(n)}
-        for name, p, r, f, n in zip(target.class_names, *found)
+        for name, p, r, f, n in zip(target.class_names, *measures)
     }
 
 
-def confusion(target: Target, truth: np.ndarray, places: np.ndarray) -> list[list[int]]:
-    """How many rows of each true class, one row of the matrix each, were taken for which."""
-    return metrics.confusion_matrix(truth, places, labels=range(len(target.labels))).tolist()
+def confusion(target: Target, truth: np.ndarray, codes: np.ndarray) -> list[list[int]]:
+    """The number of rows of each true class, in rows, that were predicted as each class, in columns."""
+    return metrics.confusion_matrix(truth, codes, labels=range(len(target.labels))).tolist()
 
 
 def judged(
-    target: Target, truth: np.ndarray, found: Predictions, quantile: float | None = None
+    target: Target, truth: np.ndarray, predictions: Predictions, quantile: float | None = None
 ) -> dict[str, Any]:
-    """All that is to be told of predictions, but for plots; arguments as for `scores`."""
-    facts: dict[str, Any] = {"rows": len(truth), "scores": scores(target, truth, found, quantile)}
+    """The report on predictions, but for plots; arguments as for `scores`."""
+    report: dict[str, Any] = {"rows": len(truth), "scores": scores(target, truth, predictions, quantile)}
     if target.labels:
-        facts["classes"] = per_class(target, truth, found.places)
-        facts["confusion"] = confusion(target, truth, found.places)
+        report["classes"] = per_class(target, truth, predictions.codes)
+        report["confusion"] = confusion(target, truth, predictions.codes)
     else:
-        off = target.undo(found.places) - target.undo(truth)
+        off = target.undo(predictions.codes) - target.undo(truth)
         counts, edges = np.histogram(off, bins=_edges(off))
-        facts["errors"] = {"edges": edges.tolist(), "counts": counts.tolist()}
-    return facts
+        report["errors"] = {"edges": edges.tolist(), "counts": counts.tolist()}
+    return report
 
 
 def _edges(off: np.ndarray) -> np.ndarray:

@@ -15,10 +15,10 @@ from plaingrad.tables.report.grids import (
     Grid,
     classes_grid,
     errors_grid,
-    how_grid,
     importance_grid,
     scores_grid,
     search_grid,
+    training_grid,
 )
 
 BAR = 24  # characters
@@ -44,7 +44,7 @@ def _titled(title: str, table: Table, note: str = "") -> Group:
 
 
 def confusion(test: Mapping[str, Any]) -> Group:
-    """How many rows of each true class, one line each, were taken for which."""
+    """The number of rows of each true class, in lines, that were predicted as each class, in columns."""
     names = list(test["classes"])
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     table.add_column("")
@@ -68,11 +68,11 @@ def judgement(test: Mapping[str, Any]) -> Iterator[Group]:
         yield drawn(errors_grid(test["errors"]))
 
 
-def report(facts: Mapping[str, Any]) -> Iterator[Group]:
-    """What `plaingrad train` has to tell at the end."""
-    if facts.get("search"):
-        yield drawn(search_grid(facts["search"]))
-    yield from judgement(facts["test"])
-    if facts["importance"]["columns"]:
-        yield drawn(importance_grid(facts["importance"]))
-    yield drawn(how_grid(facts))
+def report(data: Mapping[str, Any]) -> Iterator[Group]:
+    """The tables that `plaingrad train` prints at the end."""
+    if data.get("search"):
+        yield drawn(search_grid(data["search"]))
+    yield from judgement(data["test"])
+    if data["importance"]["columns"]:
+        yield drawn(importance_grid(data["importance"]))
+    yield drawn(training_grid(data))

@@ -16,7 +16,7 @@ from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.meaning import as_texts
 from plaingrad.tables.errors import listed
 
-MOST_TOLD = 5
+MOST_VALUES = 5
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Unseen:
     values: Sequence[str]
 
     def __str__(self) -> str:
-        values = listed(self.values, MOST_TOLD)
+        values = listed(self.values, MOST_VALUES)
         were = "was" if self.count == 1 else "were"
         return f"{self.column}: {self.count:,} of {self.rows:,} values {were} not seen in training ({values})"
 
@@ -52,15 +52,15 @@ def unseen(encoder: TableEncoder, frame: pd.DataFrame) -> Iterator[Unseen]:
             continue
         texts = as_texts(Column.of(frame[name]))
         counts = np.bincount(texts.values[texts.values >= 0], minlength=len(texts.levels))
-        found = pd.Series(counts, index=texts.levels.to_pylist()).drop(each.levels, errors="ignore")
-        found = found[found > 0].sort_values(ascending=False, kind="stable")
-        if len(found):
-            yield Unseen(name, int(found.sum()), len(frame), list(found.index))
+        unknown = pd.Series(counts, index=texts.levels.to_pylist()).drop(each.levels, errors="ignore")
+        unknown = unknown[unknown > 0].sort_values(ascending=False, kind="stable")
+        if len(unknown):
+            yield Unseen(name, int(unknown.sum()), len(frame), list(unknown.index))
 
 
 def warned(encoder: TableEncoder, frame: pd.DataFrame, reporter: Reporter) -> list[dict[str, Any]]:
-    """Tell people of such values, a line for each column; returns the same for a program."""
-    found = list(unseen(encoder, frame))
-    for each in found:
+    """Warn of such values, in a line for each column; returns the same for a program."""
+    columns = list(unseen(encoder, frame))
+    for each in columns:
         reporter.warn(str(each))
-    return [{**asdict(each), "values": list(each.values)[:MOST_TOLD]} for each in found]
+    return [{**asdict(each), "values": list(each.values)[:MOST_VALUES]} for each in columns]

@@ -1,4 +1,4 @@
-"""Paths that a command shall write to."""
+"""Checks of the paths that a command writes to, before any work is done."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMAT_HINT = "--output-format tells the format whatever the suffix"
 Files = Mapping[str, Path | None]
 
 
-def expect_place(path: Path | None, option: str, others: Files) -> None:
+def expect_writable_file(path: Path | None, option: str, others: Files) -> None:
     """Refuse before any work is done a file that could not be written, or is another of the command's.
 
     Args:
@@ -69,7 +69,7 @@ def expect_writable(path: Path, format: str | None, reads: Files) -> None:
     if is_stream(path):
         expect_other(path, "--output", reads)
     else:
-        expect_place(path, "--output", reads)
+        expect_writable_file(path, "--output", reads)
 
 
 def standard(path: Path) -> Path:
