@@ -13,7 +13,7 @@ import plaingrad
 from estimators.test_saved import fitted
 from plaingrad import interop, nn
 from plaingrad.estimators import MLPClassifier, MLPRegressor
-from plaingrad.estimators.saved import FACTS
+from plaingrad.estimators.saved import METADATA_KEYS
 from plaingrad.tables import TableModel
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -171,7 +171,7 @@ def test_a_file_that_contradicts_itself_is_refused(name: str, tmp_path: Path) ->
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", FACTS)
+@pytest.mark.parametrize("name", METADATA_KEYS)
 @pytest.mark.parametrize("value", [None, 7, -1, "x", [], {}, [None], {"a": {}}, [[]], True, 0.5])
 def test_whatever_stands_in_a_fact_nothing_else_is_raised(name: str, value: Any, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"

@@ -21,6 +21,7 @@ from bad.models import BAD, good
 from conformance.case import Case
 from interop.rows import assert_same, every_case, examples, outputs, row
 from plaingrad import nn, optim
+from plaingrad.errors import InputError
 from plaingrad.interop import ModelFile, load, save
 from plaingrad.train.checkpoint import load_state, save_model
 from saving.facts import keys, plain
@@ -197,7 +198,7 @@ def test_bad_files_are_refused_in_one_line(name: str, tmp_path: Path) -> None:
     assert words in message
     assert "\n" not in message
     assert len(message) < len(str(path)) + 300
-    assert type(caught.value) is ValueError
+    assert type(caught.value) is InputError
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
