@@ -63,6 +63,13 @@ RETIRED_CPP = {
 # Deprecated names, which go on working for a while.
 DEPRECATED = {"apart", "look_away"}
 
+# Names that stay, with the start of the paths of the files in which they may stand.
+PUBLIC = {
+    "Held": "estimators/rules.py",  # a class in pickles written before
+    "LeftOut": "tables/columns/choosing.py",  # a class in pickles written before
+    "facts": "",  # an argument of save, and a field of ModelFile and TableModel
+}
+
 OPENERS = "Be told|From|How|Let|That|What|When|Where|Whether|Which|Who|Why"
 
 
@@ -88,9 +95,9 @@ def parts(name: str) -> list[str]:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().split("_")
 
 
-def retired(name: str) -> str | None:
-    """The reason against a name in Python; None if there is none."""
-    if name in DEPRECATED:
+def retired(name: str, file: str = "") -> str | None:
+    """The reason against a name in a file in Python; None if there is none."""
+    if name in DEPRECATED or (name in PUBLIC and file.startswith(PUBLIC[name])):
         return None
     if name in RETIRED_NAMES:
         return f"{name} (say {RETIRED_NAMES[name]})"
@@ -122,7 +129,7 @@ def test_names_in_python() -> None:
         f"{path.relative_to(SOURCE)}:{line}: {problem}"
         for path in swept(".py")
         for line, name in sorted(set(names(ast.parse(path.read_text()))))
-        if (problem := retired(name))
+        if (problem := retired(name, path.relative_to(SOURCE).as_posix()))
     ]
     assert not problems, "\n".join(problems)
 

@@ -53,7 +53,7 @@ def evaluate(
     with reporter.status("predicting"), mendable(EMPTY):
         outputs = known.outputs(rows.encoded(known.encoder).X)
     probabilities = known.probabilities(outputs) if target.labels else None
-    found = Predictions(known.places(outputs), probabilities)
+    found = Predictions(known.codes(outputs), probabilities)
     quantile = quantile_of(known.facts.get("settings", {}))
     facts: dict[str, Any] = {
         "model": str(model),

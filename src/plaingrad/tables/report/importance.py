@@ -138,7 +138,7 @@ def _scoring(model: TableModel, truth: np.ndarray, quantile: float | None) -> Ca
     spread = float(((wanted - wanted.mean()) ** 2).sum())
 
     def of_numbers(found: np.ndarray) -> float:
-        off = wanted - model.target.undo(model.places(found))
+        off = wanted - model.target.undo(model.codes(found))
         if quantile is not None:
             return -float(np.maximum(quantile * off, (quantile - 1) * off).mean())
         lost = float((off**2).sum())
