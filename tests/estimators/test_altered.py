@@ -146,7 +146,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "a record of more": (record(best_weights=[1]), "facts: records: unknown field 'best_weights'"),
     "epochs of words": (record(n_iter="4"), "facts: records: expected 'n_iter' to be an integer, got str"),
     "a history less": (put(histories=[]), "facts: expected 1 histories, one for each network, got 0"),
-    "a history of words": (put(histories=["good"]), "facts: history: expected an object, got 'good'"),
+    "a history of words": (put(histories=["good"]), "facts: history: Expected `object`, got `str`"),
     "a history of more": (
         lambda found: found["histories"][0].update(save="x"),
         "facts: history: unknown field 'save'",
