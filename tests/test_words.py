@@ -12,9 +12,6 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "plaingrad"
 
-# Packages that are still to be swept.
-NOT_YET = ("console", "native", "estimators", "tables", "cli", "saving", "interop")
-
 # A part of a name in snake_case, or of a class's name, and what to say instead.
 RETIRED_PARTS = {
     "apart": "unreduced, disjoint, gap, row_stride",
@@ -64,14 +61,14 @@ RETIRED_CPP = {
 # Deprecated names, which go on working for a while.
 DEPRECATED = {"apart", "look_away"}
 
-# Names that stay because programs use them, and why.
-PUBLIC = {"facts": "ModelFile.facts and TableModel.facts, which docs name, and an argument of save"}
+# Names that stay, with the start of the paths of the files in which they may stand.
+PUBLIC = {
+    "Held": "estimators/rules.py",  # a class in pickles written before
+    "LeftOut": "tables/columns/choosing.py",  # a class in pickles written before
+    "facts": "",  # an argument of save, and a field of ModelFile and TableModel
+}
 
 OPENERS = "Be told|From|How|Let|That|What|When|Where|Whether|Which|Who|Why"
-
-
-def swept(suffix: str) -> list[Path]:
-    return [p for p in sorted(SOURCE.rglob(f"*{suffix}")) if p.relative_to(SOURCE).parts[0] not in NOT_YET]
 
 
 def names(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -92,9 +89,9 @@ def parts(name: str) -> list[str]:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().split("_")
 
 
-def retired(name: str) -> str | None:
-    """The reason against a name in Python; None if there is none."""
-    if name in DEPRECATED or name in PUBLIC or hasattr(builtins, name):
+def retired(name: str, file: str = "") -> str | None:
+    """The reason against a name in a file in Python; None if there is none."""
+    if name in DEPRECATED or hasattr(builtins, name) or (name in PUBLIC and file.startswith(PUBLIC[name])):
         return None
     if name in RETIRED_NAMES:
         return f"{name} (say {RETIRED_NAMES[name]})"
@@ -124,9 +121,9 @@ def without_literals(text: str) -> str:
 def test_names_in_python() -> None:
     problems = [
         f"{path.relative_to(SOURCE)}:{line}: {problem}"
-        for path in swept(".py")
+        for path in sorted(SOURCE.rglob("*.py"))
         for line, name in sorted(set(names(ast.parse(path.read_text()))))
-        if (problem := retired(name))
+        if (problem := retired(name, path.relative_to(SOURCE).as_posix()))
     ]
     assert not problems, "\n".join(problems)
 
@@ -134,7 +131,7 @@ def test_names_in_python() -> None:
 def test_names_in_cpp() -> None:
     problems = [
         f"{path.relative_to(SOURCE)}:{number}: {name} (say {RETIRED_CPP[name]})"
-        for path in swept(".hpp")
+        for path in sorted(SOURCE.rglob("*.hpp"))
         for number, line in enumerate(without_literals(path.read_text()).splitlines(), 1)
         for name in sorted(set(re.findall(r"[A-Za-z_]\w*", line)) & RETIRED_CPP.keys())
     ]
@@ -144,7 +141,7 @@ def test_names_in_cpp() -> None:
 def test_docstrings_begin_with_a_noun_or_an_imperative() -> None:
     problems = [
         f"{path.relative_to(SOURCE)}:{line}: {text}"
-        for path in swept(".py")
+        for path in sorted(SOURCE.rglob("*.py"))
         for line, text in docstrings(ast.parse(path.read_text()))
         if re.match(rf"(?:{OPENERS})\b", text)
     ]
@@ -164,10 +161,6 @@ def test_a_word_that_merely_contains_one_is_none(name: str) -> None:
 def test_comments_and_strings_of_cpp_are_no_names() -> None:
     text = 'int few; // told\n/* Turned\n */ const char* s = "rests \\" few"; int n;'
     assert without_literals(text) == "int few; \n\n const char* s = ; int n;"
-
-
-def test_packages_still_to_be_swept_exist() -> None:
-    assert all((SOURCE / package).is_dir() for package in NOT_YET)
 
 
 def test_every_kind_of_name_is_seen() -> None:

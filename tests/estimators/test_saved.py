@@ -25,7 +25,7 @@ from cli.shell import refused, succeed, told
 from estimators.data import classes, numbers
 from plaingrad import interop, nn, optim
 from plaingrad.estimators import MLPClassifier, MLPRegressor
-from plaingrad.estimators.saved import FACTS
+from plaingrad.estimators.saved import METADATA_KEYS
 from plaingrad.train.callbacks import Callback
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -169,7 +169,7 @@ def test_what_is_no_plain_data_is_left_out_by_name(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.predict_proba(x), model.predict_proba(x))
     facts = plaingrad.load(tmp_path / "m.safetensors").facts
     assert facts.pop("note") == "mine"
-    assert tuple(facts) == FACTS
+    assert tuple(facts) == METADATA_KEYS
 
 
 def test_what_cannot_be_saved_is_refused(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def evaluate(
     with reporter.status("predicting"), mendable(EMPTY):
         outputs = known.outputs(rows.encoded(known.encoder).X)
     probabilities = known.probabilities(outputs) if target.labels else None
-    predictions = Predictions(known.places(outputs), probabilities)
+    predictions = Predictions(known.codes(outputs), probabilities)
     quantile = quantile_of(known.facts.get("settings", {}))
     report: dict[str, Any] = {
         "model": str(model),

@@ -95,12 +95,12 @@ def _shown(file: ModelFile, description: Mapping[str, Any], owner: Any) -> Itera
     yield Grid(title, ["name", "layer", "shapes", "parameters"], rows, (3,))
     shown: tuple[str, ...] = ()
     if owner is not None:
-        from plaingrad.estimators.saved import FACTS
+        from plaingrad.estimators.saved import METADATA_KEYS
         from plaingrad.tables.model.metadata import KNOWN
         from plaingrad.tables.model.model import STRUCTURE, TableModel
 
         of_table = isinstance(owner, TableModel)
-        shown = (*KNOWN, *STRUCTURE) if of_table else FACTS
+        shown = (*KNOWN, *STRUCTURE) if of_table else METADATA_KEYS
         yield from _of_table(owner) if of_table else _of_estimator(owner, file.facts)
     others = [[_text(name)[1:-1], _brief(value)] for name, value in file.facts.items() if name not in shown]
     if others:

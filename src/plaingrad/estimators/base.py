@@ -15,6 +15,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from plaingrad.errors import InputError
 from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.convergence import SklearnCallbacks
 from plaingrad.estimators.levels import Levels, expect_numbers
@@ -87,9 +88,9 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin):
         """
         if (X_val is None) != (y_val is None):
             present, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
-            raise ValueError(f"{present} needs {missing}, got None")
+            raise InputError(f"{present} needs {missing}, got None")
         if sample_weight_val is not None and X_val is None:
-            raise ValueError("sample_weight_val needs X_val, got None")
+            raise InputError("sample_weight_val needs X_val, got None")
         validation = None if X_val is None else (X_val, y_val, sample_weight_val)
         return self._fit(X, y, sample_weight, validation, incremental=False)
 
@@ -126,7 +127,7 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin):
             targets = self._renewed(before.targets)
             encoded = targets.encode(y)
             if isinstance(targets, NumberTargets) and targets.link != before.targets.link:
-                raise ValueError(
+                raise InputError(
                     f"loss: expected one with the output activation {before.targets.link!r} as before, got "
                     f"{targets.loss!r} with {targets.link!r}; use warm_start=False"
                 )
@@ -214,7 +215,7 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin):
             expect_as_before(state.targets, y)
             return Part(inputs, state.targets.encode(y), weights)
         except ValueError as error:
-            raise ValueError(f"X_val, y_val: {error}") from error
+            raise InputError(f"X_val, y_val: {error}") from error
 
     def _snapshot(self) -> dict[str, Any]:
         """The attributes with which a copy predicts by the networks as they are now."""

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from plaingrad.errors import InputError
 from plaingrad.estimators.base import BaseMultilayerPerceptron
 from plaingrad.estimators.state import all_or_nothing, fitted
 from plaingrad.estimators.targets import ClassTargets
@@ -155,7 +156,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         self, targets: ClassTargets, weights: np.ndarray | None, y: np.ndarray, incremental: bool
     ) -> tuple[ClassTargets, np.ndarray | None]:
         if incremental and self.class_weight == "balanced":
-            raise ValueError(
+            raise InputError(
                 "class_weight 'balanced' is not supported for partial_fit, which has not seen all samples; "
                 "pass the weights as a dict"
             )

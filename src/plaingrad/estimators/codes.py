@@ -12,6 +12,7 @@ import torch
 from scipy.sparse import issparse
 
 from plaingrad import nn
+from plaingrad.errors import InputError
 
 MOST_CODES = 1_000_000  # in a column; more are no codes but measurements
 
@@ -44,7 +45,7 @@ class Codes:
         for index, (column, size) in embedded_columns(embedding, X.shape[1], names).items():
             last = last_code(column, X[:, index])
             if size is not None and not (isinstance(size, Integral) and int(size) > 0):
-                raise ValueError(f"embedding: expected positive sizes, got {size!r} for column {column!r}")
+                raise InputError(f"embedding: expected positive sizes, got {size!r} for column {column!r}")
             tables[index] = (last + 2, int(size) if size is not None else usual_size(last + 1))
         return cls(dict(sorted(tables.items())))
 
@@ -94,7 +95,7 @@ def embedded_columns(embedding: Any, count: int, names: Sequence[str] | None) ->
         index = column_index(column, count, names)
         if index in columns:
             name = column if names is None else names[index]
-            raise ValueError(f"embedding: expected each column once, got {name!r} more often")
+            raise InputError(f"embedding: expected each column once, got {name!r} more often")
         columns[index] = column, size
     return columns
 
@@ -106,7 +107,7 @@ def column_index(column: Any, count: int, names: Sequence[str] | None) -> int:
     if isinstance(column, str) and names is not None and column in list(names):
         return list(names).index(column)
     known = f"an index below {count}" + (f" or one of {', '.join(names)}" if names is not None else "")
-    raise ValueError(f"embedding: expected {known}, got {column!r}")
+    raise InputError(f"embedding: expected {known}, got {column!r}")
 
 
 def last_code(column: Any, values: np.ndarray) -> int:
@@ -114,7 +115,7 @@ def last_code(column: Any, values: np.ndarray) -> int:
     wrong = values[(values != np.floor(values)) | (values >= MOST_CODES)]
     if len(wrong):
         expected = f"codes 0, 1, 2... below {MOST_CODES:,} in column {column!r}"
-        raise ValueError(f"embedding: expected {expected}, got {wrong[0]:g}")
+        raise InputError(f"embedding: expected {expected}, got {wrong[0]:g}")
     return max(0, int(values.max()))
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from plaingrad.errors import InputError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -67,7 +69,7 @@ class LossCurveDisplay:
         check_is_fitted(estimator)
         last = estimator[-1] if hasattr(estimator, "steps") else estimator
         if not hasattr(last, "loss_curve_"):
-            raise ValueError(f"LossCurveDisplay: expected an estimator with a loss_curve_, got {last!r}")
+            raise InputError(f"LossCurveDisplay: expected an estimator with a loss_curve_, got {last!r}")
         scores = getattr(last, "validation_scores_", None)
         display = cls(
             loss_curve=last.loss_curve_,
@@ -100,7 +102,7 @@ class LossCurveDisplay:
             each is None or isinstance(each, Mapping) for each in each_kwargs
         ):
             expected = "a dict, or a list of two for the training and the validation"
-            raise ValueError(f"curve_kwargs: expected {expected}, got {curve_kwargs!r:.60}")
+            raise InputError(f"curve_kwargs: expected {expected}, got {curve_kwargs!r:.60}")
         styles = [dict(each or {}) for each in each_kwargs]
         if ax is None:
             import matplotlib.pyplot as plt

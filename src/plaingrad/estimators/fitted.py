@@ -1,4 +1,4 @@
-"""The fitted state as facts of a model file, and back: whatever a file says is checked before it is used."""
+"""The fitted state as metadata of a model file, and back: a file's content is checked before it is used."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.preprocessing import LabelBinarizer
 
 from plaingrad import interop, nn
+from plaingrad.errors import InputError
 from plaingrad.estimators.codes import NO_CODES, Codes, column_index, embedded_columns, usual_size
 from plaingrad.estimators.levels import Levels
 from plaingrad.estimators.networks import expect_outputs, linear_layers, perceptron_for
@@ -40,7 +41,7 @@ BESTS = ("best_loss", "best_validation_score")
 COUNTS = ("n_iter", "t", "no_improvement")
 
 
-def state_to_facts(state: FittedState) -> dict[str, Any]:
+def state_to_metadata(state: FittedState) -> dict[str, Any]:
     """The state without the networks, which are saved beside it, and their best weights, which they have.
 
     Raises:
@@ -69,19 +70,19 @@ def state_to_facts(state: FittedState) -> dict[str, Any]:
     }
 
 
-def state_from_facts(estimator: Any, modules: list[Module], facts: Fields) -> FittedState:
-    """The state that `state_to_facts` made these facts of.
+def state_from_metadata(estimator: Any, modules: list[Module], metadata: Fields) -> FittedState:
+    """The state that `state_to_metadata` made this metadata of.
 
     Args:
         estimator: has the parameters.
         modules: its networks.
-        facts: as read.
+        metadata: as read.
 
     Raises:
-        ValueError: the facts contradict themselves, the parameters or the networks.
+        ValueError: the metadata contradicts itself, the parameters or the networks.
     """
-    count, names, levels = _columns(facts)
-    targets = _targets(estimator, facts)
+    count, names, levels = _columns(metadata)
+    targets = _targets(estimator, metadata)
     codes = _codes(estimator, modules, count, targets, names, levels)
     state = FittedState(
         n_features=count,
@@ -91,65 +92,65 @@ def state_from_facts(estimator: Any, modules: list[Module], facts: Fields) -> Fi
         targets=targets,
         shape=shape(estimator),
         modules=modules,
-        records=_records(facts, modules),
-        histories=_histories(facts, modules, estimator.solver),
-        loss=number_from_json(facts, "loss"),
-        n_iter=facts.count("epochs"),
-        t=facts.count("samples"),
+        records=_records(metadata, modules),
+        histories=_histories(metadata, modules, estimator.solver),
+        loss=number_from_json(metadata, "loss"),
+        n_iter=metadata.count("epochs"),
+        t=metadata.count("samples"),
     )
     state.predictor = predictor_for(estimator, modules, targets.link, codes)
     return state
 
 
-def _columns(facts: Fields) -> tuple[int, np.ndarray | None, Levels]:
+def _columns(metadata: Fields) -> tuple[int, np.ndarray | None, Levels]:
     """The number of the columns of ``X``, their names and levels."""
-    count = facts.count("features")
+    count = metadata.count("features")
     if not 1 <= count <= MOST_FEATURES:
-        raise ValueError(f"facts: expected 'features' from 1 to {MOST_FEATURES:,}, got {count!r:.40}")
+        raise InputError(f"facts: expected 'features' from 1 to {MOST_FEATURES:,}, got {count!r:.40}")
     names: list[str] | None = None
-    if facts.value("feature_names") is not None:
-        names = facts.texts("feature_names")
+    if metadata.value("feature_names") is not None:
+        names = metadata.texts("feature_names")
         if len(names) != count:
-            raise ValueError(f"facts: expected 'feature_names' to be {count}, got {len(names)}")
-    levels = levels_from_json(facts.inside("levels"))
+            raise InputError(f"facts: expected 'feature_names' to be {count}, got {len(names)}")
+    levels = levels_from_json(metadata.inside("levels"))
     for name in levels.columns:
         if name not in (names or ()):
-            raise ValueError(f"facts: levels: expected names among 'feature_names', got {name!r:.40}")
+            raise InputError(f"facts: levels: expected names among 'feature_names', got {name!r:.40}")
     return count, None if names is None else np.array(names, dtype=object), levels
 
 
-def _targets(estimator: Any, facts: Fields) -> Targets:
-    count, link = facts.count("columns"), facts.text("link")
+def _targets(estimator: Any, metadata: Fields) -> Targets:
+    count, link = metadata.count("columns"), metadata.text("link")
     columns = (count,) if count else ()
     targets: Targets
     if is_classifier(estimator):
-        classes = labels_from_json(facts.inside("classes"))
+        classes = labels_from_json(metadata.inside("classes"))
         if count and classes.tolist() != list(range(min(count, len(classes) + 1))):
-            raise ValueError(f"facts: classes: expected 0, 1... for {count} columns, got {classes!r:.60}")
+            raise InputError(f"facts: classes: expected 0, 1... for {count} columns, got {classes!r:.60}")
         # In several columns, 0 and 1 stand for a label each.
         binarizer = LabelBinarizer().fit(np.array([[0] * count, [1] * count]) if count else classes)
-        weights = _class_weights(facts, 0 if count else len(classes))
+        weights = _class_weights(metadata, 0 if count else len(classes))
         targets = ClassTargets(columns, classes, binarizer, estimator.label_smoothing, weights)
         links: tuple[str, ...] = (targets.link,)
         if targets.n_outputs > MOST_FEATURES:
-            raise ValueError(f"facts: expected at most {MOST_FEATURES:,} outputs, got more")
+            raise InputError(f"facts: expected at most {MOST_FEATURES:,} outputs, got more")
     else:
         targets, links = NumberTargets(columns, link, estimator.loss, estimator.quantile), ("identity", "exp")
     if link not in links:
-        raise ValueError(f"facts: expected 'link' to be {' or '.join(links)}, got {link!r:.40}")
+        raise InputError(f"facts: expected 'link' to be {' or '.join(links)}, got {link!r:.40}")
     return targets
 
 
-def _class_weights(facts: Fields, classes: int) -> np.ndarray | None:
-    if facts.value("class_weights") is None:
+def _class_weights(metadata: Fields, classes: int) -> np.ndarray | None:
+    if metadata.value("class_weights") is None:
         return None
-    weights = facts.items("class_weights")
+    weights = metadata.items("class_weights")
     if (
         not all(is_number(each) and each >= 0 for each in weights)
         or len(weights) != classes
         or not any(weights)
     ):
-        raise ValueError(f"facts: expected 'class_weights' for {classes} classes, got {weights!r:.60}")
+        raise InputError(f"facts: expected 'class_weights' for {classes} classes, got {weights!r:.60}")
     return np.array(weights, dtype=np.float64)
 
 
@@ -170,14 +171,14 @@ def _codes(
         sizes = [*hidden_sizes(parameters), targets.n_outputs]
         got = [layer.out_features for layer in linear_layers(modules[0].modules())]
         if got != sizes:
-            raise ValueError(f"expected a network with layers of {sizes!r:.60}, got {got!r:.60}")
+            raise InputError(f"expected a network with layers of {sizes!r:.60}, got {got!r:.60}")
         dtype = modules[0].parameters()[0].value.dtype
         with torch.device("meta"):  # without numbers
             first = nn.ColumnEmbedding(features, codes.tables, dtype=dtype) if codes.tables else None
             perceptron = perceptron_for(parameters, features, targets.n_outputs, first, dtype)
         expected = _architecture(perceptron)
     if not all(_architecture(each) == expected for each in modules):
-        raise ValueError("expected networks as the parameters describe them, got others")
+        raise InputError("expected networks as the parameters describe them, got others")
     return codes
 
 
@@ -186,7 +187,7 @@ def _expect_sizes(parameters: Parameters) -> None:
     if not all(isinstance(each, int) for each in (sizes if isinstance(sizes, list | tuple) else [sizes])):
         expected = "expected sizes and columns as 'hidden_layer_sizes' and 'embedding'"
         got = f"{sizes!r:.60} and {parameters.embedding!r:.60}"
-        raise ValueError(f"facts: parameters: {expected}, got {got}")
+        raise InputError(f"facts: parameters: {expected}, got {got}")
 
 
 def _architecture(network: Module) -> dict[str, Any]:
@@ -211,35 +212,35 @@ def _embedded_codes(
     }
     got = {column: size for column, (_, size) in tables.items()}
     if got != expected:
-        raise ValueError(f"expected an embedding of columns and sizes {expected!r:.60}, got {got!r:.60}")
+        raise InputError(f"expected an embedding of columns and sizes {expected!r:.60}, got {got!r:.60}")
     for name, values in levels.by_column().items():
         vectors = max(1, sum(not is_missing(each) for each in values)) + 1
         rows = tables.get(column_index(name, features, names), (0, 0))[0]
         if rows != vectors:
-            raise ValueError(f"expected {vectors} vectors for the levels of {name!r:.40}, got {rows}")
+            raise InputError(f"expected {vectors} vectors for the levels of {name!r:.40}, got {rows}")
     return Codes(tables)
 
 
-def _records(facts: Fields, modules: Sequence[Module]) -> list[Record]:
-    records = [_record(Fields(each, "facts: records")) for each in _one_each(facts, "records", modules)]
+def _records(metadata: Fields, modules: Sequence[Module]) -> list[Record]:
+    records = [_record(Fields(each, "facts: records")) for each in _one_each(metadata, "records", modules)]
     for record, module in zip(records, modules):
         if record.validation_scores is not None:
             record.best_weights = {name: value.clone() for name, value in module.state_dict().items()}
     return records
 
 
-def _histories(facts: Fields, modules: Sequence[Module], solver: Any) -> list[History] | None:
-    if facts.value("histories") is not None:
-        return [_history(each) for each in _one_each(facts, "histories", modules)]
+def _histories(metadata: Fields, modules: Sequence[Module], solver: Any) -> list[History] | None:
+    if metadata.value("histories") is not None:
+        return [_history(each) for each in _one_each(metadata, "histories", modules)]
     if solver != "lbfgs":
-        raise ValueError(f"facts: expected 'histories' for the solver {solver!r}, got none")
+        raise InputError(f"facts: expected 'histories' for the solver {solver!r}, got none")
     return None
 
 
-def _one_each(facts: Fields, name: str, modules: Sequence[Module]) -> list[Any]:
-    items = facts.items(name)
+def _one_each(metadata: Fields, name: str, modules: Sequence[Module]) -> list[Any]:
+    items = metadata.items(name)
     if len(items) != len(modules):
-        raise ValueError(f"facts: expected {len(modules)} {name}, one for each network, got {len(items)}")
+        raise InputError(f"facts: expected {len(modules)} {name}, one for each network, got {len(items)}")
     return items
 
 
@@ -251,13 +252,13 @@ def _record(fields: Fields) -> Record:
     for name in CURVES:
         if name == "loss_curve" or fields.value(name) is not None:
             curve = fields.items(name)
-            values[name] = [number_from_json(Fields({name: each}, fields.place), name) for each in curve]
+            values[name] = [number_from_json(Fields({name: each}, fields.path), name) for each in curve]
             if len(curve) != len(values["loss_curve"]):
-                raise ValueError(
-                    f"{fields.place}: expected {name!r} as long as 'loss_curve', got {len(curve)}"
+                raise InputError(
+                    f"{fields.path}: expected {name!r} as long as 'loss_curve', got {len(curve)}"
                 )
     if values["best_loss"] is None and "validation_scores" not in values:
-        raise ValueError(f"{fields.place}: expected 'best_loss' or 'validation_scores', got neither")
+        raise InputError(f"{fields.path}: expected 'best_loss' or 'validation_scores', got neither")
     return Record(**values)
 
 

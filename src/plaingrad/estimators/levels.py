@@ -10,6 +10,7 @@ import narwhals as nw
 import numpy as np
 from sklearn.preprocessing import OrdinalEncoder
 
+from plaingrad.errors import InputError
 from plaingrad.estimators.codes import embedded_columns
 
 
@@ -81,7 +82,7 @@ def expect_numbers(X: Any, names: Sequence[str] | None) -> None:
         for value in frame[name].to_list() if not _is_number(frame.schema[name]) else ():
             if isinstance(value, str) and not _is_numeral(value):
                 problem = f"column {name!r}: expected numbers, got {value!r:.60}"
-                raise ValueError(f"{problem}; add it to embedding, or encode it") from None
+                raise InputError(f"{problem}; add it to embedding, or encode it") from None
 
 
 def _is_numeral(text: str) -> bool:

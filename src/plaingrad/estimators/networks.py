@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from plaingrad import init, nn
+from plaingrad.errors import InputError
 from plaingrad.estimators.codes import Codes
 from plaingrad.estimators.parameters import ACTIVATIONS, NORMALIZATIONS, Parameters, hidden_sizes
 from plaingrad.module import Module, ModuleError
@@ -125,14 +126,14 @@ def network_from(
         network = copy.deepcopy(source) if isinstance(source, Module) else source(inputs, columns)
     if not isinstance(network, Module):
         got = _short_repr(network)
-        raise ValueError(f"module: expected a function that returns a plaingrad Module, got {got}")
+        raise InputError(f"module: expected a function that returns a plaingrad Module, got {got}")
     if not network.parameters():
-        raise ValueError(f"module: expected a network with parameters to train, got {network!r}")
+        raise InputError(f"module: expected a network with parameters to train, got {network!r}")
     network.to(dtype)
     shape = tuple(outputs(network, torch.zeros(2, inputs, dtype=dtype), 2).shape)
     if shape != (2, columns):
         expected = f"outputs (2, {columns}) for inputs (2, {inputs})"
-        raise ValueError(f"module: expected a network with {expected}, got {shape}")
+        raise InputError(f"module: expected a network with {expected}, got {shape}")
     return network
 
 
@@ -141,7 +142,7 @@ def _expect_maker(source: Any) -> None:
     if isinstance(source, Module):
         return
     if isinstance(source, torch.nn.Module):
-        raise ValueError(f"module: expected a plaingrad Module or a function, got {_short_repr(source)}")
+        raise InputError(f"module: expected a plaingrad Module or a function, got {_short_repr(source)}")
     try:
         signature = inspect.signature(source)
     except (TypeError, ValueError):  # which some functions in C do not have
@@ -150,7 +151,7 @@ def _expect_maker(source: Any) -> None:
         signature.bind(1, 1)
     except TypeError:
         expected = "a function of the numbers of inputs and outputs that returns a plaingrad Module"
-        raise ValueError(f"module: expected {expected}, got one of {signature}") from None
+        raise InputError(f"module: expected {expected}, got one of {signature}") from None
 
 
 def _short_repr(value: Any) -> str:
@@ -189,13 +190,13 @@ def expect_outputs(members: Sequence[Module], features: int, width: int, owner: 
     """
     for member in members:
         if not member.parameters():
-            raise ValueError("expected a network with parameters, got one without")
+            raise InputError("expected a network with parameters, got one without")
         try:
             zeros = torch.zeros(2, features, dtype=member.parameters()[0].value.dtype)
             shape = tuple(outputs(member, zeros, 2).shape)
         except (ModuleError, RuntimeError, IndexError) as error:
-            raise ValueError(f"expected a network for {owner}{features} features: {error}") from None
+            raise InputError(f"expected a network for {owner}{features} features: {error}") from None
         if shape != (2, width):
-            raise ValueError(
+            raise InputError(
                 f"expected a network with {width} outputs for a row, got shape {shape} for 2 rows"
             )

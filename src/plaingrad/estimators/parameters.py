@@ -15,6 +15,7 @@ from sklearn.callback import FitCallback
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from plaingrad import nn
+from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train.callbacks import Callback
@@ -161,7 +162,7 @@ def expect_same_shape(parameters: Parameters, before: Mapping[str, Any]) -> None
     """
     for name, value in shape(parameters).items():
         if value != before.get(name):
-            raise ValueError(
+            raise InputError(
                 f"{name}: expected {before.get(name)!r} as in the first call, whose networks are trained on, "
                 f"got {value!r}; fit with warm_start=False makes new ones"
             )
@@ -194,7 +195,7 @@ def expect_own_callbacks(parameters: Parameters) -> None:
         if isinstance(callback, FitCallback) and not isinstance(callback, Callback | type):
             kind = type(callback).__name__
             expected = "instances of plaingrad.train.callbacks.Callback"
-            raise ValueError(
+            raise InputError(
                 f"callbacks: expected {expected}, got {kind}; set_callbacks takes scikit-learn's"
             )
 
@@ -215,4 +216,4 @@ def expect_lbfgs_heeds(parameters: Parameters, validated: bool) -> None:
     }
     for name, asked in unused.items():
         if asked:
-            raise ValueError(f"solver 'lbfgs' takes no {name}; use 'sgd', 'adam' or another one with it")
+            raise InputError(f"solver 'lbfgs' takes no {name}; use 'sgd', 'adam' or another one with it")

@@ -13,6 +13,7 @@ from scipy.sparse import issparse
 from torch import Tensor
 
 from plaingrad import nn
+from plaingrad.errors import InputError
 from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.objectives import LINKS
 from plaingrad.estimators.parameters import Parameters
@@ -162,7 +163,7 @@ class SharedArrays(list[np.ndarray]):
         arrays = [np.array(value, dtype=np.float64) for value in values]
         expected, got = ([each.shape for each in those] for those in (own, arrays))
         if got != expected:
-            raise ValueError(f"{self.name}: expected arrays of the shapes {expected}, got {got}")
+            raise InputError(f"{self.name}: expected arrays of the shapes {expected}, got {got}")
         for mine, value in zip(own, arrays):
             mine[...] = value
 
@@ -185,7 +186,7 @@ def averaged(members: Sequence[Module], link: str, width: int) -> tuple[Module, 
     if len(members) == 1:
         return members[0], output
     if output == "exp":
-        raise ValueError("expected one network for a Poisson loss, got several, whose average has no graph")
+        raise InputError("expected one network for a Poisson loss, got several, whose average has no graph")
     last: dict[str | None, Callable[[], Module]] = {
         "softmax": lambda: nn.Softmax(1),
         "sigmoid": nn.Sigmoid,

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from plaingrad import optim
 from plaingrad.contract.modes import mode
+from plaingrad.errors import InputError
 from plaingrad.estimators.networks import weights_and_others
 from plaingrad.estimators.objectives import Objective
 from plaingrad.estimators.parameters import Parameters
@@ -68,16 +69,16 @@ def returned(name: str, function: Callable[[Any], Any], argument: Any, kind: typ
     maker = getattr(function, "func", function)  # of a partial
     if _is_torchs(getattr(maker, "__module__", "")):
         got = f"{maker.__module__}.{maker.__qualname__}"
-        raise ValueError(f"{expected}, such as one of plaingrad.optim, got {got}")
+        raise InputError(f"{expected}, such as one of plaingrad.optim, got {got}")
     try:
         value = function(argument)
     except TypeError as error:
         *_, (frame, _) = walk_tb(error.__traceback__)
         if not _is_torchs(frame.f_globals.get("__name__")):  # whose rules refuse our parameters
             raise
-        raise ValueError(f"{expected}, such as one of plaingrad.optim, got one of torch's") from None
+        raise InputError(f"{expected}, such as one of plaingrad.optim, got one of torch's") from None
     if not isinstance(value, kind):
-        raise ValueError(f"{expected}, got {value!r}")
+        raise InputError(f"{expected}, got {value!r}")
     return value
 
 

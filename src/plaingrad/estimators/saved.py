@@ -13,7 +13,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from plaingrad import interop, nn
-from plaingrad.estimators.fitted import state_from_facts, state_to_facts
+from plaingrad.errors import InputError
+from plaingrad.estimators.fitted import state_from_metadata, state_to_metadata
 from plaingrad.estimators.parameters import Parameters, expect_same_shape
 from plaingrad.estimators.prediction import averaged
 from plaingrad.estimators.state import FittedState
@@ -23,7 +24,7 @@ from plaingrad.module import Module
 from plaingrad.saving.state import Fields
 
 KIND = "estimator"
-FACTS = (  # under these names
+METADATA_KEYS = (  # under these names
     "kind",
     "estimator",
     "parameters",
@@ -91,8 +92,8 @@ class SaveMixin(Parameters, BaseEstimator):
             ValueError: a network has a module that is none of `plaingrad.nn`; labels or categories are
                 neither numbers nor strings; or parameters that shape the networks were changed after ``fit``.
         """
-        module, facts = self._contents()
-        interop.save(module, path, facts)
+        module, metadata = self._contents()
+        interop.save(module, path, metadata)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -106,26 +107,26 @@ class SaveMixin(Parameters, BaseEstimator):
         try:
             return cls._from_file(file)
         except ValueError as error:
-            raise ValueError(f"{os.fspath(path)}: {' '.join(str(error).split())}") from None
+            raise InputError(" ".join(str(error).split()), file=os.fspath(path)) from None
 
     @classmethod
     def _from_file(cls, file: interop.ModelFile) -> Self:
         if not holds_estimator(file):
             other = "a model of a table" if file.facts.get("kind") == "table" else "another network"
-            raise ValueError(f"expected an {cls._class} that its method save has written, got {other}")
-        facts = Fields(file.facts, "facts")
-        if facts.text("estimator") != cls._class:
-            raise ValueError(f"expected an {cls._class}, got an {facts.text('estimator')!s:.40}")
-        parameters = facts.inside("parameters")
+            raise InputError(f"expected an {cls._class} that its method save has written, got {other}")
+        metadata = Fields(file.facts, "facts")
+        if metadata.text("estimator") != cls._class:
+            raise InputError(f"expected an {cls._class}, got an {metadata.text('estimator')!s:.40}")
+        parameters = metadata.inside("parameters")
         parameters.expect_only(*(name for name in cls._get_param_names() if name != "module"))
         estimator = cls(**_arguments(parameters))
         estimator._validate_params()
-        facts.texts("not_kept")  # for people
-        own = facts.truth("own_network")
+        metadata.texts("not_kept")  # for people
+        own = metadata.truth("own_network")
         modules = _members(file.module, estimator.n_models)
         if own:
             estimator.module = Architecture(interop.describe(modules[0]))
-        estimator.state_ = state_from_facts(estimator, modules, facts)
+        estimator.state_ = state_from_metadata(estimator, modules, metadata)
         estimator.n_features_in_ = estimator.state_.n_features
         if estimator.state_.feature_names is not None:
             estimator.feature_names_in_ = estimator.state_.feature_names
@@ -142,16 +143,16 @@ class SaveMixin(Parameters, BaseEstimator):
             warnings.warn(
                 f"{', '.join(lost)}: {expected}; what is loaded has the default instead", stacklevel=3
             )
-        facts = {
+        metadata = {
             "kind": KIND,
             "estimator": self._class,
             "parameters": parameters,
             "not_kept": lost,
             "own_network": self.module is not None,
-            **state_to_facts(self.state_),
+            **state_to_metadata(self.state_),
         }
         modules = self.state_.modules
-        return modules[0] if len(modules) == 1 else nn.Parallel(*modules), facts
+        return modules[0] if len(modules) == 1 else nn.Parallel(*modules), metadata
 
     def _graph(self) -> interop.Graph:
         """The graph from the columns to predictions, with codes as the networks look them up."""
@@ -175,7 +176,7 @@ class SaveMixin(Parameters, BaseEstimator):
         check_is_fitted(self)
         count = len(self.state_.modules)
         if count > 1:
-            raise ValueError(
+            raise InputError(
                 f"expected an estimator of one network, got {count}; take them from its modules_"
             )
         return self.state_.modules[0]
@@ -196,7 +197,7 @@ def _parameters_to_json(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], 
 
 def _described(loss: nn.Loss) -> dict[str, Any]:
     if loss.state_dict():
-        raise ValueError("its numbers are no part of a description")
+        raise InputError("its numbers are no part of a description")
     return interop.describe(loss)
 
 
@@ -207,15 +208,15 @@ def _arguments(parameters: Fields) -> dict[str, Any]:
         if name == "loss" and isinstance(data, dict):
             arguments[name] = interop.build(parameters.inside("loss").value("loss"))
         else:
-            arguments[name] = from_json(data, f"{parameters.place}: {name}")
+            arguments[name] = from_json(data, f"{parameters.path}: {name}")
     if arguments.get("callbacks"):
         got = f"{arguments['callbacks']!r:.60}"
-        raise ValueError(f"{parameters.place}: callbacks: expected none in a file, got {got}")
+        raise InputError(f"{parameters.path}: callbacks: expected none in a file, got {got}")
     return arguments
 
 
 def _members(module: Module, count: int) -> list[Module]:
     members = [module] if count == 1 else list(module) if isinstance(module, nn.Parallel) else []
     if len(members) != count:
-        raise ValueError(f"expected {count} networks, as n_models says, got {len(members) or 1}")
+        raise InputError(f"expected {count} networks, as n_models says, got {len(members) or 1}")
     return members

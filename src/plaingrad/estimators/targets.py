@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 from torch import Tensor
 
 from plaingrad import nn
+from plaingrad.errors import InputError
 from plaingrad.estimators.objectives import Objective, classification, regression, smoothed
 
 
@@ -69,10 +70,10 @@ class NumberTargets:
             ValueError: ``y`` holds something else, or numbers that the loss has no use for.
         """
         if y.dtype.kind not in "biuf":
-            raise ValueError(f"y: expected numbers, got values of {y.dtype} such as {y.flat[0]!r}")
+            raise InputError(f"y: expected numbers, got values of {y.dtype} such as {y.flat[0]!r}")
         encoded = y.reshape(len(y), -1)
         if self.loss == "poisson" and (encoded < 0).any():
-            raise ValueError(f"loss 'poisson' needs targets of at least 0, got {encoded.min():g}")
+            raise InputError(f"loss 'poisson' needs targets of at least 0, got {encoded.min():g}")
         return encoded
 
     def tensor(self, encoded: np.ndarray, dtype: torch.dtype) -> Tensor:
@@ -234,7 +235,7 @@ def expect_as_before(targets: Targets, y: np.ndarray, exactly: bool = False) -> 
         expected, got = (
             f"{columns[0]} columns" if columns else "one" for columns in (targets.columns, y.shape[1:])
         )
-        raise ValueError(f"y: expected targets of {expected} as before, got {got}")
+        raise InputError(f"y: expected targets of {expected} as before, got {got}")
     if isinstance(targets, ClassTargets):
         targets.expect_labels(y, exactly)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from plaingrad.errors import InputError
 from plaingrad.estimators.levels import Levels, encoder
 from plaingrad.saving.state import Fields
 
@@ -57,7 +58,7 @@ def from_json(data: Any, path: str, depth: int = 0) -> Any:
         ValueError: `to_json` makes no such data.
     """
     if depth > DEEPEST:
-        raise ValueError(f"{path}: expected at most {DEEPEST} levels, got more")
+        raise InputError(f"{path}: expected at most {DEEPEST} levels, got more")
     if data is None or isinstance(data, bool | int | float | str):
         return data
     if isinstance(data, list):
@@ -71,7 +72,7 @@ def from_json(data: Any, path: str, depth: int = 0) -> Any:
         pairs = from_json(inside, path, depth)
         if all(isinstance(pair, list) and len(pair) == 2 and _is_key(pair[0]) for pair in pairs):
             return dict(pairs)
-    raise ValueError(f"{path}: expected a number, a string or a collection of them, got {data!r:.60}")
+    raise InputError(f"{path}: expected a number, a string or a collection of them, got {data!r:.60}")
 
 
 def _is_key(value: Any) -> bool:
@@ -95,7 +96,7 @@ def labels_to_json(classes: np.ndarray) -> dict[str, Any]:
     kind = {"U": "str", "O": "object"}.get(classes.dtype.kind, classes.dtype.name)
     values = classes.tolist()
     if not (kind in NUMBERS or (kind in ("str", "object") and all(type(each) is str for each in values))):
-        raise ValueError(
+        raise InputError(
             f"classes_: expected labels of numbers or strings, got {classes.dtype} {values!r:.60}"
         )
     return {"dtype": kind, "values": to_json(values)}
@@ -111,17 +112,17 @@ def labels_from_json(fields: Fields) -> np.ndarray:
     kind, values = fields.text("dtype"), fields.items("values")
     types: tuple[type, ...] = (str,) if kind in ("str", "object") else (bool, int, float)
     if kind not in (*NUMBERS, "str", "object") or not values:
-        raise ValueError(f"{fields.place}: expected labels of a dtype that is known, got {kind!r:.40}")
+        raise InputError(f"{fields.path}: expected labels of a dtype that is known, got {kind!r:.40}")
     if not all(type(each) in types for each in values):
-        raise ValueError(f"{fields.place}: expected labels of {kind}, got {values!r:.60}")
+        raise InputError(f"{fields.path}: expected labels of {kind}, got {values!r:.60}")
     if kind == "str" and len(values) * max(map(len, values)) > MOST_CHARACTERS:
-        raise ValueError(f"{fields.place}: expected labels of {MOST_CHARACTERS:,} characters at most")
+        raise InputError(f"{fields.path}: expected labels of {MOST_CHARACTERS:,} characters at most")
     try:
         labels = np.array(values, None if kind == "str" else np.dtype(kind))
     except OverflowError:
-        raise ValueError(f"{fields.place}: expected labels of {kind}, got {values!r:.60}") from None
+        raise InputError(f"{fields.path}: expected labels of {kind}, got {values!r:.60}") from None
     if labels.tolist() != values or not all(a < b for a, b in pairwise(values)):
-        raise ValueError(f"{fields.place}: expected distinct labels of {kind} in order, got {values!r:.60}")
+        raise InputError(f"{fields.path}: expected distinct labels of {kind} in order, got {values!r:.60}")
     return labels
 
 
@@ -136,7 +137,7 @@ def levels_to_json(levels: Levels) -> dict[str, Any]:
         try:
             columns[name] = to_json(values)
         except TypeError as error:
-            raise ValueError(f"embedding: column {name!r}: {error}") from None
+            raise InputError(f"embedding: column {name!r}: {error}") from None
     return columns
 
 
@@ -147,11 +148,11 @@ def levels_from_json(fields: Fields) -> Levels:
         ValueError: it makes no such data.
     """
     columns = list(fields.data)
-    values = [from_json(fields.items(name), fields.place, 1) for name in columns]
+    values = [from_json(fields.items(name), fields.path, 1) for name in columns]
     for name, each in zip(columns, values):
         if not each or not _in_order(each):
             expected = f"expected distinct levels in order, got {each!r:.60} of {name!r:.40}"
-            raise ValueError(f"{fields.place}: {expected}")
+            raise InputError(f"{fields.path}: {expected}")
     levels = Levels(columns, encoder([np.array(each, dtype=object) for each in values]))
     if columns:
         levels.encoder.fit(np.array([[each[0] for each in values]], dtype=object))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from plaingrad.errors import InputError
 from plaingrad.optim import SGD, Adagrad, Adam, Optimizer, RMSprop
 from plaingrad.parameter import Parameter, shape
 
@@ -40,7 +41,7 @@ def to_torch_optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
     """
     names_of(optimizer)
     if any(group.get("epsilon_hat") for group in optimizer.param_groups):
-        raise ValueError("expected a rule that PyTorch has, got Adam with epsilon_hat")
+        raise InputError("expected a rule that PyTorch has, got Adam with epsilon_hat")
     own = optimizer.state
     states: dict[int, dict[str, Any]] = {}
     groups: list[dict[str, Any]] = []
@@ -102,8 +103,8 @@ def expect_same_options(optimizer: Optimizer, own: dict[str, Any], group: dict[s
         raise misfit(expected, f"{len(group['params'])} with {', '.join(group)}")
 
 
-def misfit(expected: str, got: Any) -> ValueError:
-    return ValueError(f"load_torch_optimizer_state: expected {expected}, got {got}")
+def misfit(expected: str, got: Any) -> InputError:
+    return InputError(f"load_torch_optimizer_state: expected {expected}, got {got}")
 
 
 def names_of(optimizer: Optimizer) -> list[str]:
@@ -116,7 +117,7 @@ def names_of(optimizer: Optimizer) -> list[str]:
         if isinstance(optimizer, rule):
             return names
     known = ", ".join(rule.__name__ for rule in NAMES)
-    raise ValueError(f"expected a rule that PyTorch has ({known} and AdamW), got {type(optimizer).__name__}")
+    raise InputError(f"expected a rule that PyTorch has ({known} and AdamW), got {type(optimizer).__name__}")
 
 
 def number(option: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.saving.arguments import LEFT_OUT, construct
 from plaingrad.saving.build import CLASSES, Builder, build
@@ -135,14 +136,14 @@ def _make(
     layer: type[Module], children: dict[str, Any] | None, arguments: dict[str, Any], device: str | None
 ) -> torch.nn.Module:
     if layer.__name__ not in THEIRS:
-        raise ValueError("expected a class that torch.nn has too")
+        raise InputError("expected a class that torch.nn has too")
     maker = THEIRS[layer.__name__]
     if children is None:
         return construct(layer, maker, arguments, device)
     container = maker(**arguments)
     for name, child in children.items():
         if hasattr(container, name):
-            raise ValueError(f"expected names of children that are free in torch.nn, got {name!r}")
+            raise InputError(f"expected names of children that are free in torch.nn, got {name!r}")
         container.add_module(name, child)
     return container
 

@@ -14,14 +14,14 @@ class Interrupt:
     Only the main thread can handle signals; elsewhere this does nothing.
 
     Args:
-        told: what to say of the first one; nothing if empty.
+        message: printed at the first one; none if empty.
 
     Attributes:
         requested: whether Ctrl-C was pressed.
     """
 
-    def __init__(self, told: str = "finishing this epoch; Ctrl-C again stops at once") -> None:
-        self.told, self.requested = told, False
+    def __init__(self, message: str = "finishing this epoch; Ctrl-C again stops at once") -> None:
+        self.message, self.requested = message, False
 
     def __enter__(self) -> Interrupt:
         self._previous = None
@@ -38,7 +38,7 @@ class Interrupt:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if not self.requested:
             self.requested = True
-            if self.told:  # print is not re-entrant, and a handler may come in the middle of one
-                os.write(2, f"\n{self.told}\n".encode())
+            if self.message:  # print is not re-entrant, and a handler may come in the middle of one
+                os.write(2, f"\n{self.message}\n".encode())
         elif callable(self._previous):
             self._previous(number, frame)

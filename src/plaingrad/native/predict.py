@@ -14,6 +14,7 @@ from torch import Tensor
 from plaingrad import nn
 from plaingrad.contract.modes import mode
 from plaingrad.data.checks import expect_model, expect_positive
+from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.native.call import POINTER, WHOLE, Array, workspace
 from plaingrad.native.compile.builder import BuildError
@@ -49,7 +50,7 @@ def compile_predict(
     try:
         return CompiledPredictor(model, shape, progress)
     except (NotLoweredError, BuildError) as error:
-        raise ValueError(f"compile_predict: the kernels cannot run this: {error}") from error
+        raise InputError(f"compile_predict: the kernels cannot run this: {error}") from error
 
 
 class CompiledPredictor:
@@ -83,9 +84,9 @@ class CompiledPredictor:
         self.dtype = next(iter(model.parameters())).value.dtype
         self._last_index = None if lowered.table is None else lowered.table.num_embeddings - 1
         self._last_codes = lowered.last_codes
-        given = self.dtype if self._last_index is None else torch.int64
+        dtype = self.dtype if self._last_index is None else torch.int64
         with mode(False, model), torch.no_grad():
-            self.output_shape = tuple(model.forward(torch.zeros(1, *sample_shape, dtype=given)).shape[1:])
+            self.output_shape = tuple(model.forward(torch.zeros(1, *sample_shape, dtype=dtype)).shape[1:])
         self._tensors, self._source = lowered.tensors, lowered.source
         self.refresh()
         self._load()
@@ -137,7 +138,7 @@ class CompiledPredictor:
             space = free.pop()  # which nobody else has until it is put back
         except IndexError:
             space = self._make_workspace()
-        results, address, place = space
+        results, address, row = space
         kind = type(rows)
         if kind is np.ndarray and rows.dtype is self._fit_array:
             result = results.get(rows.shape)
@@ -149,8 +150,8 @@ class CompiledPredictor:
         elif kind is Tensor and rows.dtype is self._fit_tensor:
             result = results.get(rows.shape)
             if result is not None and rows.is_cpu and rows.is_contiguous():
-                place.value = rows.data_ptr()
-                self._row(address, place)
+                row.value = rows.data_ptr()
+                self._row(address, row)
                 result = result.copy()
                 free.append(space)
                 return torch.from_numpy(result)
@@ -162,34 +163,34 @@ class CompiledPredictor:
     def _computed(self, rows: Any, space: _Workspace) -> Any:
         """The outputs for rows of any number, dtype and layout."""
         if not isinstance(rows, (Tensor, np.ndarray)):
-            raise ValueError(f"predict: expected a tensor or an array, got {type(rows).__name__}")
+            raise InputError(f"predict: expected a tensor or an array, got {type(rows).__name__}")
         shape, one = tuple(rows.shape), self.sample_shape
         if one not in (shape, shape[1:]):
-            raise ValueError(f"predict: expected rows {one} or {('n', *one)}, got {shape}".replace("'", ""))
-        given = rows
+            raise InputError(f"predict: expected rows {one} or {('n', *one)}, got {shape}".replace("'", ""))
+        numeric = rows
         if isinstance(rows, Tensor) and rows.dtype == torch.bfloat16:  # which NumPy has not
-            given = rows.float()
-        array = given.detach().cpu().numpy() if isinstance(given, Tensor) else given
+            numeric = rows.float()
+        array = numeric.detach().cpu().numpy() if isinstance(numeric, Tensor) else numeric
         inputs = self._numbers(array) if self._last_index is None else self._indices(array)
         if shape in space.results:
             self._row(space.address, inputs.tobytes())
-            found = space.results[shape].copy()
+            outputs = space.results[shape].copy()
         else:
-            found = np.empty((len(rows), *self.output_shape), self._array_dtype)
-            self._library.rows(space.address, inputs.ctypes.data, found.ctypes.data, len(rows))
-        return torch.from_numpy(found) if isinstance(rows, Tensor) else found
+            outputs = np.empty((len(rows), *self.output_shape), self._array_dtype)
+            self._library.rows(space.address, inputs.ctypes.data, outputs.ctypes.data, len(rows))
+        return torch.from_numpy(outputs) if isinstance(rows, Tensor) else outputs
 
     def _numbers(self, array: np.ndarray) -> np.ndarray:
         """Numbers as the program wants them."""
         if array.dtype.kind not in "fiub":
-            raise ValueError(f"predict: expected numbers, got {array.dtype}")
+            raise InputError(f"predict: expected numbers, got {array.dtype}")
         numbers = np.ascontiguousarray(array, self._array_dtype)
         for column, last in self._last_codes.items():
             codes = numbers[..., column]
             wrong = codes[~((codes >= 0) & (codes <= last) & (codes == np.floor(codes)))]
             if wrong.size:
                 expected = f"whole numbers from 0 to {last} in column {column}"
-                raise ValueError(f"predict: expected {expected}, got {wrong[0]}")
+                raise InputError(f"predict: expected {expected}, got {wrong[0]}")
         return numbers
 
     def _indices(self, array: np.ndarray) -> np.ndarray:
@@ -197,10 +198,10 @@ class CompiledPredictor:
         last = self._last_index
         assert last is not None
         if array.dtype.kind not in "iu":
-            raise ValueError(f"predict: expected indices, got {array.dtype}")
+            raise InputError(f"predict: expected indices, got {array.dtype}")
         if array.size and not (array.min() >= 0 and array.max() <= last):
             wrong = array[(array < 0) | (array > last)][0]
-            raise ValueError(f"predict: expected indices from 0 to {last}, got {wrong}")
+            raise InputError(f"predict: expected indices from 0 to {last}, got {wrong}")
         return np.ascontiguousarray(array, np.int64)
 
     def _make_workspace(self) -> _Workspace:
@@ -223,12 +224,12 @@ class _Workspace(NamedTuple):
     Attributes:
         results: views of where the program leaves the result for a single row, by the shape of that row.
         address: of the memory, which the views keep alive.
-        place: where a row lies.
+        row: the address of a row.
     """
 
     results: dict[tuple[int, ...], np.ndarray]
     address: ctypes.c_void_p
-    place: ctypes.c_void_p
+    row: ctypes.c_void_p
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:
@@ -236,14 +237,14 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
         sizes = tuple(expect_positive("sample_shape", size) for size in shape)
     except (TypeError, ValueError):
         expected = "a tuple of positive integers such as (3,)"
-        raise ValueError(f"sample_shape: expected {expected}, got {shape!r}") from None
+        raise InputError(f"sample_shape: expected {expected}, got {shape!r}") from None
     return sizes
 
 
 def _expected_shape(model: Module) -> tuple[int, ...]:
     for module in model.modules():
         if isinstance(module, nn.Embedding):
-            raise ValueError("sample_shape: expected one for a network with an embedding, got None")
+            raise InputError("sample_shape: expected one for a network with an embedding, got None")
         if isinstance(module, (nn.ColumnEmbedding, nn.Linear)):
             return (module.in_features,)
-    raise ValueError("sample_shape: expected one for a network without a linear layer, got None")
+    raise InputError("sample_shape: expected one for a network without a linear layer, got None")

@@ -79,10 +79,10 @@ class Task:
         """Every buffer, and every parameter that the optimizer does not hold."""
         held = {id(parameter) for group in self.optimizer.param_groups for parameter in group["params"]}
         fields = [field for module in self.model.modules() for field in vars(module).values()]
-        found = [
+        loose = [
             field for field in fields if isinstance(field, (Parameter, Buffer)) and id(field) not in held
         ]
-        return list({id(field): field for field in found}.values())
+        return list({id(field): field for field in loose}.values())
 
 
 class Engine(Protocol):

@@ -1,4 +1,4 @@
-"""The constructor arguments of a layer: read from it as plain data, and checked when they are plain data."""
+"""The constructor arguments of a layer: read from it as data for JSON, and checked when read back."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import torch
 from msgspec import Meta
 from torch import Tensor
 
+from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.saving.schema import Strict
@@ -51,7 +52,7 @@ class Layout(Strict, frozen=True):
 
 @dataclass(frozen=True)
 class Kind:
-    """The plain data that stands for values of one type.
+    """The JSON data that stands for values of one type.
 
     Attributes:
         expected: what that is, for messages.
@@ -67,7 +68,7 @@ class Kind:
 def _tables(value: list[tuple[int, int, int]], device: str | None) -> dict[int, tuple[int, int]]:
     tables = {column: (codes, size) for column, codes, size in value}
     if len(tables) < len(value):
-        raise ValueError("expected distinct columns")
+        raise InputError("expected distinct columns")
     return tables
 
 
@@ -122,10 +123,10 @@ class Argument:
         for kind in self.kinds:
             with suppress(ValueError, msgspec.ValidationError):
                 return kind.parse(msgspec.convert(value, kind.schema), device)
-        raise ValueError(f"{' or '.join(kind.expected for kind in self.kinds)}, got {brief(value)}")
+        raise InputError(f"{' or '.join(kind.expected for kind in self.kinds)}, got {brief(value)}")
 
     def is_default(self, value: Any) -> bool:
-        """Whether a constructor makes the same of this value as of none."""
+        """True if a constructor makes the same of this value as of none."""
         pairs = KINDS[tuple[int, int]] in self.kinds
         same = (self.default, (self.default, self.default)) if pairs else (self.default,)
         return not isinstance(value, Tensor) and value in same
@@ -151,7 +152,7 @@ def read(layer: type, module: Any) -> dict[str, Any]:
     """The arguments of a module of this class, or of torch.nn's class of the same name, as plain data."""
     described = {}
     for name, argument in arguments(layer).items():
-        value = plain(_current(module, name, argument))
+        value = to_builtins(_current(module, name, argument))
         if value is None and KINDS[torch.dtype] in argument.kinds:  # it has no numbers
             continue
         one_for_both = type(value) is int and KINDS[tuple[int, int]] in argument.kinds
@@ -164,8 +165,8 @@ def _current(module: Any, name: str, argument: Argument) -> Any:
     if KINDS[torch.dtype] in argument.kinds:
         return next((x.dtype for x in module.state_dict().values() if x.is_floating_point()), None)
     value = getattr(module, name, ...)
-    made_into_another = callable(value) or (isinstance(value, Mapping) and holds_state(value))
-    if value is ... or made_into_another:
+    is_converted = callable(value) or (isinstance(value, Mapping) and holds_state(value))
+    if value is ... or is_converted:
         return module.arguments()[name]
     if KINDS[bool] in argument.kinds and (value is None or holds_state(value)):
         return value is not None
@@ -179,20 +180,20 @@ def check(layer: type, described: Any, device: str | None) -> dict[str, Any]:
         ValueError: there is an unknown one, one without default is missing, or one is not what it should be.
     """
     if type(described) is not dict:
-        raise ValueError(f"expected arguments by name, got {brief(described)}")
+        raise InputError(f"expected arguments by name, got {brief(described)}")
     known, parsed = arguments(layer), {}
     for name in described:
         if name not in known:
             expected = f"arguments from {', '.join(known) or 'none at all'}"
-            raise ValueError(f"expected {expected}; got {brief(name)}")
+            raise InputError(f"expected {expected}; got {brief(name)}")
     for name, argument in known.items():
         if name in described:
             try:
                 parsed[name] = argument.parse(described[name], device)
             except ValueError as error:
-                raise ValueError(f"expected {name} to be {error}") from None
+                raise InputError(f"expected {name} to be {error}") from None
         elif argument.default is inspect.Parameter.empty:
-            raise ValueError(f"expected an argument {name}, got none")
+            raise InputError(f"expected an argument {name}, got none")
     return parsed
 
 
@@ -217,7 +218,7 @@ def construct(layer: type, maker: Callable[..., Any], parsed: Mapping[str, Any],
 
 
 def holds_state(value: Any) -> bool:
-    """Whether this is a tensor or a module, or a collection with one."""
+    """True for a tensor or a module, or a collection with one."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, (tuple, list)):
@@ -225,8 +226,8 @@ def holds_state(value: Any) -> bool:
     return isinstance(value, (Tensor, Parameter, Buffer, Module, torch.nn.Module))
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON can hold it; of one of a strange type what it looks like."""
+def to_builtins(value: Any) -> Any:
+    """A value as JSON can hold it; the repr of one of another type."""
     value = value.value if isinstance(value, (Parameter, Buffer)) else value
     if value is None or isinstance(value, (bool, str)):
         return value
@@ -236,15 +237,16 @@ def plain(value: Any) -> Any:
         number = float(value)
         return number if math.isfinite(number) else str(number)
     if isinstance(value, (tuple, list)):
-        return [plain(each) for each in value]
+        return [to_builtins(each) for each in value]
     if isinstance(value, Mapping):
         return [
-            plain([key, *entry] if type(entry) is tuple else [key, entry]) for key, entry in value.items()
+            to_builtins([key, *entry] if type(entry) is tuple else [key, entry])
+            for key, entry in value.items()
         ]
     if isinstance(value, torch.dtype):
         return str(value).removeprefix("torch.")
     if isinstance(value, Tensor):
-        return {"shape": list(value.shape), "dtype": plain(value.dtype)}
+        return {"shape": list(value.shape), "dtype": to_builtins(value.dtype)}
     return repr(value)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plaingrad import nn
+from plaingrad.errors import InputError
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.container.base import Container
 from plaingrad.saving.arguments import brief, check, construct
@@ -61,9 +62,9 @@ class Path:
     def inside(self, container: str, name: str) -> Path:
         return Path((*self.names, name), (*self.around, f"{container}[{name}]"))
 
-    def refuse(self, kind: str, problem: object) -> ValueError:
+    def refuse(self, kind: str, problem: object) -> InputError:
         around = ".".join(self.around)
-        return ValueError(f"{around + ' ' if around else ''}{kind}: {problem}")
+        return InputError(f"{around + ' ' if around else ''}{kind}: {problem}")
 
 
 Make = Callable[[type[Module], dict[str, Any] | None, dict[str, Any], str | None], Any]
@@ -71,8 +72,8 @@ Make = Callable[[type[Module], dict[str, Any] | None, dict[str, Any], str | None
 
 
 @dataclass(frozen=True)
-class Made:
-    """A module that has been made.
+class Built:
+    """A module that has been built.
 
     Attributes:
         module: the module.
@@ -97,7 +98,7 @@ class Builder:
 
     def __init__(self, make: Make, device: str | None) -> None:
         self.make, self.device = make, device
-        self._made: dict[str, Made] = {}
+        self._built: dict[str, Built] = {}
         self._modules = self._numbers = 0
 
     def network(self, description: Any) -> Any:
@@ -109,12 +110,12 @@ class Builder:
         module = self._module(description, Path()).module
         parameters = dict(module.named_parameters())
         if type(frozen) is not list or not all(type(name) is str and name in parameters for name in frozen):
-            raise ValueError(f"architecture: expected frozen to be names of parameters, got {brief(frozen)}")
+            raise InputError(f"architecture: expected frozen to be names of parameters, got {brief(frozen)}")
         for name in frozen:
             parameters[name].requires_grad = False
         return module
 
-    def _module(self, description: Any, path: Path) -> Made:
+    def _module(self, description: Any, path: Path) -> Built:
         if type(description) is not dict:
             kind = type(description).__name__
             raise path.refuse("architecture", f"expected a module's class and arguments, got a {kind}")
@@ -144,28 +145,28 @@ class Builder:
             self._numbers += sum(value.numel() for value in module.state_dict().values())
         if self._numbers > MOST_NUMBERS:
             raise path.refuse(name, f"expected at most {MOST_NUMBERS:,} parameters up to here, got more")
-        made = Made(
+        built = Built(
             module,
             1 + sum(child.modules for child in children.values()),
             max((1 + child.levels for child in children.values()), default=0),
         )
-        self._made[path.dotted] = made
-        return made
+        self._built[path.dotted] = built
+        return built
 
-    def _shared(self, description: dict[str, Any], path: Path) -> Made:
+    def _shared(self, description: dict[str, Any], path: Path) -> Built:
         first = description["shared"]
-        if type(first) is not str or first not in self._made or len(description) > 1:
+        if type(first) is not str or first not in self._built or len(description) > 1:
             raise path.refuse("shared", f"expected the path of a module before it, got {first!r:.60}")
-        made = self._made[first]
-        self._count(made.modules, len(path.names) + made.levels)
-        return made
+        built = self._built[first]
+        self._count(built.modules, len(path.names) + built.levels)
+        return built
 
     def _count(self, modules: int, levels: int) -> None:
         self._modules += modules
         if self._modules > MOST_MODULES:
-            raise ValueError(f"architecture: expected at most {MOST_MODULES:,} modules, got more")
+            raise InputError(f"architecture: expected at most {MOST_MODULES:,} modules, got more")
         if levels > DEEPEST:
-            raise ValueError(f"architecture: expected at most {DEEPEST} levels, got more")
+            raise InputError(f"architecture: expected at most {DEEPEST} levels, got more")
 
 
 def _class(description: dict[str, Any], path: Path) -> tuple[str, type[Module]]:

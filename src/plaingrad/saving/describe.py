@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
+from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.nn.container.base import Container
 from plaingrad.parameter import Buffer, Parameter
-from plaingrad.saving.arguments import LEFT_OUT, brief, holds_state, plain, read
+from plaingrad.saving.arguments import LEFT_OUT, brief, holds_state, read, to_builtins
 from plaingrad.saving.build import CLASSES, Builder, Make, Path, make
 
 
@@ -32,7 +33,7 @@ def describe(module: Module) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Library:
-    """Where modules to be described come from.
+    """The origin of modules to be described.
 
     Attributes:
         common: fields that all modules have, or that change no result.
@@ -123,22 +124,22 @@ def _expect_same(library: Library, module: Any, skeleton: Any) -> None:
     for name in [*expected, *got]:
         if name not in got or name not in expected:
             problem = "is missing" if name not in got else "is no part of its class"
-            raise ValueError(f"{kind}: {name!r} {problem}")
+            raise InputError(f"{kind}: {name!r} {problem}")
         if got[name] != expected[name]:
-            raise ValueError(f"{kind}: expected {name!r} to be {expected[name]}, got {got[name]}")
+            raise InputError(f"{kind}: expected {name!r} to be {expected[name]}, got {got[name]}")
     ties = first_names(library.state(skeleton))
     for name, first in first_names(library.state(module)).items():
         if first != ties[name]:
             problem = f"{name!r} and {first!r} are one parameter; share the module that holds it instead"
-            raise ValueError(f"{kind}: {problem}")
+            raise InputError(f"{kind}: {problem}")
     for (path, each), (_, other) in zip(library.modules(module), library.modules(skeleton)):
         for field in sorted({**vars(other), **vars(each)}.keys() - library.common):
             if not hasattr(other, field) or holds_state(getattr(other, field)):
                 continue  # it is a note of one's own, or has been seen above
-            now, before = plain(getattr(each, field, None)), plain(getattr(other, field))
+            now, before = to_builtins(getattr(each, field, None)), to_builtins(getattr(other, field))
             if now != before and [now, now] != before and now != [before, before]:  # one stands for both axes
                 field = f"{path}.{field}" if path else field
-                raise ValueError(f"{kind}: expected {field!r} to be {brief(before)}, got {brief(now)}")
+                raise InputError(f"{kind}: expected {field!r} to be {brief(before)}, got {brief(now)}")
 
 
 def _parts(library: Library, module: Any) -> dict[str, str]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from plaingrad._version import __version__
+from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.saving.build import build
@@ -49,7 +50,7 @@ class Document(Strict, frozen=True):
 
 @dataclass(frozen=True)
 class ModelFile:
-    """What a model file holds.
+    """The contents of a model file.
 
     Attributes:
         module: the network, in evaluation mode, on the CPU.
@@ -93,7 +94,7 @@ def save(
         module, own = module._contents()
     both = sorted(own.keys() & (facts or {}).keys())
     if both:
-        raise ValueError(f"save: expected facts under names that the estimator leaves free, got {both[0]!r}")
+        raise InputError(f"save: expected facts under names that the estimator leaves free, got {both[0]!r}")
     document = {
         "format": FORMAT,
         "architecture": describe(module),
@@ -108,7 +109,7 @@ def save(
         text = json.dumps(document, allow_nan=False)
         strict_json(text)  # what cannot be read back is not written
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(
+        raise InputError(
             f"save: expected facts that JSON can hold, got some that it cannot: {error}"
         ) from error
     tensors = {name: value.cpu() for name, value in module.state_dict().items()}
@@ -135,7 +136,7 @@ def load(path: str | os.PathLike[str]) -> ModelFile:
         try:
             return _loaded(file)
         except ValueError as error:
-            raise ValueError(f"{os.fspath(path)}: {error}") from None
+            raise InputError(str(error), file=os.fspath(path)) from None
 
 
 def _loaded(file: TensorFile) -> ModelFile:
@@ -156,14 +157,14 @@ def _loaded(file: TensorFile) -> ModelFile:
         if first[name] == name:
             _bind(each, value)
         elif sums[name] != sums[first[name]]:
-            raise ValueError(f"expected {name!r} to equal {first[name]!r}, which is the same parameter")
+            raise InputError(f"expected {name!r} to equal {first[name]!r}, which is the same parameter")
     attachments = {name.removeprefix(ATTACHMENT): _attachment(file, name, sums) for name in attached}
     return ModelFile(module.eval(), document.facts, attachments, document.versions)
 
 
 def _text(file: TensorFile) -> str:
     if ENTRY not in file.metadata:
-        raise ValueError(f"expected {EXPECTED}, got one without metadata {ENTRY!r}")
+        raise InputError(f"expected {EXPECTED}, got one without metadata {ENTRY!r}")
     return file.metadata[ENTRY]
 
 
@@ -171,54 +172,54 @@ def _document(text: str) -> Document:
     try:
         document = strict_json(text)
     except ValueError as error:
-        raise ValueError(f"expected metadata as JSON, got some with {error}") from None
+        raise InputError(f"expected metadata as JSON, got some with {error}") from None
     if type(document) is not dict or "format" not in document:
-        raise ValueError(f"expected {EXPECTED}, got parameters without an architecture, as checkpoints are")
+        raise InputError(f"expected {EXPECTED}, got parameters without an architecture, as checkpoints are")
     number, versions = document["format"], document.get("versions")
     if type(number) is int and number > FORMAT:
         writer = versions.get("plaingrad") if type(versions) is dict else None
         came = f"the newer {number!s:.20} of plaingrad {writer!r:.40}; update plaingrad"
-        raise ValueError(f"expected format {FORMAT}, got {came}")
+        raise InputError(f"expected format {FORMAT}, got {came}")
     if type(number) is not int or number != FORMAT:
-        raise ValueError(f"expected format {FORMAT}, got {number!r:.40}")
+        raise InputError(f"expected format {FORMAT}, got {number!r:.40}")
     return decode(Document, document, "metadata")
 
 
 def _checksums(file: TensorFile) -> dict[str, str]:
     """The checksums, of which there is one for each other tensor and for the metadata."""
     if CHECKSUMS not in file.names:
-        raise ValueError(f"missing tensor {CHECKSUMS!r}")
+        raise InputError(f"missing tensor {CHECKSUMS!r}")
     _expect_layout(file, CHECKSUMS, "U8", None)
     try:
         sums = strict_json(_bytes(file.tensor(CHECKSUMS)))
     except ValueError as error:
-        raise ValueError(f"altered since it was written: the checksums have {error}") from None
+        raise InputError(f"altered since it was written: the checksums have {error}") from None
     sums = decode(dict[str, str], sums, "checksums")
     _expect_names([*sums, CHECKSUMS], [*file.names, METADATA], "checksum")
     return sums
 
 
-def _expect_names(got: list[str], wanted: list[str], kind: str = "tensor") -> None:
-    problems = [f"missing {kind} {name!r:.100}" for name in sorted({*wanted} - {*got})]
-    problems += [f"unexpected {kind} {name!r:.100}" for name in sorted({*got} - {*wanted})]
+def _expect_names(got: list[str], expected: list[str], kind: str = "tensor") -> None:
+    problems = [f"missing {kind} {name!r:.100}" for name in sorted({*expected} - {*got})]
+    problems += [f"unexpected {kind} {name!r:.100}" for name in sorted({*got} - {*expected})]
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise ValueError(", ".join(problems[:3]) + more)
+        raise InputError(", ".join(problems[:3]) + more)
 
 
 def _expect_layout(file: TensorFile, name: str, dtype: str, shape: tuple[int, ...] | None) -> None:
     """Refuse a tensor of another dtype or shape, before it is read; None stands for any length."""
-    found, size = file.layout(name)
+    actual, size = file.layout(name)
     fits = len(size) == 1 if shape is None else size == shape
-    if found != dtype or not fits:
-        told = "(bytes,)" if shape is None else shape
-        raise ValueError(f"{name!r:.100}: expected {told} of {dtype}, got {size} of {found}")
+    if actual != dtype or not fits:
+        expected = "(bytes,)" if shape is None else shape
+        raise InputError(f"{name!r:.100}: expected {expected} of {dtype}, got {size} of {actual}")
 
 
-def _expect_sum(sums: Mapping[str, str], name: str, found: str) -> None:
-    if sums[name] != found:
+def _expect_sum(sums: Mapping[str, str], name: str, actual: str) -> None:
+    if sums[name] != actual:
         what = "the metadata" if name == METADATA else f"tensor {name!r:.100}"
-        raise ValueError(f"altered since it was written: {what} has another checksum")
+        raise InputError(f"altered since it was written: {what} has another checksum")
 
 
 def _bind(held: Parameter | Buffer, value: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""What holds networks without being one, as the estimators do, and how it takes part all the same."""
+"""The protocol of objects that hold networks without being one, as the estimators do."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from plaingrad.module import Module
 
 @dataclass(frozen=True)
 class Graph:
-    """What an ONNX graph is to compute.
+    """The computation of an ONNX graph.
 
     Attributes:
         network: the network.
-        output: what is made of its outputs, as for `export_onnx`.
+        output: the function of its outputs, as for `export_onnx`.
         sample_shape: of one sample.
         metadata: notes by name.
     """
@@ -31,10 +31,10 @@ class Holder(Protocol):
     """Something with networks in it that `save`, `export_onnx` and `to_torch` take like a network."""
 
     def _contents(self) -> tuple[Module, dict[str, Any]]:
-        """All networks as one, and the facts of which it can be made again."""
+        """All networks as one, and the metadata of which it can be made again."""
 
     def _graph(self) -> Graph:
-        """What it predicts with."""
+        """The graph that predicts."""
 
     def _single(self) -> Module:
         """The one network that it holds.

@@ -38,16 +38,16 @@ class History(Struct, frozen=True):
     def __post_init__(self) -> None:
         lengths = sorted({len(values) for values in self.epochs.values()})
         if len(lengths) > 1:
-            raise ValueError(f"epochs: expected as many values in each list, got {lengths!r:.60}")
+            raise InputError(f"epochs: expected as many values in each list, got {lengths!r:.60}")
 
 
-def decode(schema: type[T], data: Any, place: str) -> T:
+def decode(schema: type[T], data: Any, path: str) -> T:
     """An object of a schema from plain data.
 
     Args:
         schema: a type that msgspec knows.
         data: as JSON has it.
-        place: what to call the data in errors.
+        path: the name of the data in errors.
 
     Raises:
         InputError: it does not fit; one line with the field as a JSON path, what was expected and what came.
@@ -55,15 +55,15 @@ def decode(schema: type[T], data: Any, place: str) -> T:
     try:
         return msgspec.convert(data, schema)
     except msgspec.ValidationError as error:
-        raise InputError(f"{place}: {error}") from None
+        raise InputError(f"{path}: {error}") from None
 
 
 def HISTORY(fields: Fields, name: str) -> None:
     """Refuse a field that is no `History`."""
-    decode(History, fields.value(name), f"{fields.place}: {name}")
+    decode(History, fields.value(name), f"{fields.path}: {name}")
 
 
 def expect_distinct(name: str, values: Sequence[str]) -> None:
     """Refuse a field of strings in which one stands twice."""
     if len(set(values)) < len(values):
-        raise ValueError(f"{name}: expected distinct strings, got {values!r:.60}")
+        raise InputError(f"{name}: expected distinct strings, got {values!r:.60}")

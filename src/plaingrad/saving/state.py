@@ -5,38 +5,40 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from plaingrad.errors import InputError
+
 
 class Fields:
     """The fields of a JSON object.
 
     Args:
         data: what was read.
-        place: what to call it in errors.
+        path: its name in errors.
 
     Raises:
         ValueError: here and in each method: a field is missing, unknown or of the wrong type.
     """
 
-    def __init__(self, data: Any, place: str) -> None:
+    def __init__(self, data: Any, path: str) -> None:
         if not isinstance(data, dict):
-            raise ValueError(f"{place}: expected an object, got {type(data).__name__}")
-        self.data, self.place = data, place
+            raise InputError(f"{path}: expected an object, got {type(data).__name__}")
+        self.data, self.path = data, path
 
     def expect_only(self, *names: str) -> None:
         """Refuse fields that nobody knows."""
         for name in self.data:
             if name not in names:
-                raise ValueError(f"{self.place}: unknown field {name!r}")
+                raise InputError(f"{self.path}: unknown field {name!r}")
 
     def value(self, name: str) -> Any:
         """Any field."""
         if name not in self.data:
-            raise ValueError(f"{self.place}: field {name!r} is missing")
+            raise InputError(f"{self.path}: field {name!r} is missing")
         return self.data[name]
 
     def inside(self, name: str) -> Fields:
         """The fields of an object in this one."""
-        return Fields(self.value(name), f"{self.place}: {name}")
+        return Fields(self.value(name), f"{self.path}: {name}")
 
     def text(self, name: str) -> str:
         """A string."""
@@ -50,14 +52,14 @@ class Fields:
         """An integer of at least 0."""
         value = self._of(name, int, "an integer")
         if isinstance(value, bool) or value < 0:
-            raise ValueError(f"{self.place}: expected {name!r} to be an integer of at least 0, got {value!r}")
+            raise InputError(f"{self.path}: expected {name!r} to be an integer of at least 0, got {value!r}")
         return value
 
     def number(self, name: str) -> float:
         """A finite number."""
         value = self.value(name)
         if not is_number(value):
-            raise ValueError(f"{self.place}: expected {name!r} to be a finite number, got {value!r:.40}")
+            raise InputError(f"{self.path}: expected {name!r} to be a finite number, got {value!r:.40}")
         return float(value)
 
     def items(self, name: str) -> list[Any]:
@@ -68,18 +70,18 @@ class Fields:
         """A list of distinct strings."""
         values = self.items(name)
         if not all(isinstance(value, str) for value in values) or len(set(values)) < len(values):
-            raise ValueError(f"{self.place}: expected {name!r} to be distinct strings")
+            raise InputError(f"{self.path}: expected {name!r} to be distinct strings")
         return values
 
     def _of(self, name: str, kind: type, expected: str) -> Any:
         value = self.value(name)
         if not isinstance(value, kind):
-            raise ValueError(f"{self.place}: expected {name!r} to be {expected}, got {type(value).__name__}")
+            raise InputError(f"{self.path}: expected {name!r} to be {expected}, got {type(value).__name__}")
         return value
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number, no truth value, and finite as a float."""
+    """True for a number that is no truth value, and finite as a float."""
     try:
         return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
     except OverflowError:

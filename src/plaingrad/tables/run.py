@@ -63,7 +63,7 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
         del parts
         pa.default_memory_pool().release_unused()
     columns = msgspec.to_builtins(encoded.encoder.choices())
-    reporter.text(terminal.drawn(columns_grid(columns)), encoded.told())
+    reporter.text(terminal.drawn(columns_grid(columns)), encoded.description())
     with filling(output) as folder:
         search = None
         if settings.tune:

@@ -114,26 +114,28 @@ def open_tensors(path: str | os.PathLike[str], expected: str = "a safetensors fi
             yield TensorFile(list(handle.keys()), handle.metadata() or {}, handle)
     except SafetensorError as error:
         problem = " ".join(str(error).split())[:200]
-        raise InputError(f"{os.fspath(path)}: expected {expected}, got {problem}") from error
+        raise InputError(f"expected {expected}, got {problem}", file=os.fspath(path)) from error
 
 
 def _expect_header(path: Path, expected: str) -> None:
     """Refuse a truncated or ambiguous header, which safetensors would accept."""
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe, which would be waited for
-        raise InputError(f"{path}: expected {expected}, got what is no file")
+        raise InputError(f"expected {expected}, got what is no file", file=path)
     with path.open("rb") as file:
         size, first = path.stat().st_size, file.read(9)
         if first[8:] != b"{":  # with which every header begins
             begin = f" that begin with {str(first)[1:]}" if first else ""
-            raise InputError(f"{path}: expected {expected}, got {size:,} bytes{begin}")
+            raise InputError(f"expected {expected}, got {size:,} bytes{begin}", file=path)
         (length,) = struct.unpack("<Q", first[:8])
         if not 0 < length <= min(size - 8, LONGEST_HEADER):
-            raise InputError(f"{path}: expected {expected}, got {size:,} bytes with a header of {length:,}")
+            raise InputError(
+                f"expected {expected}, got {size:,} bytes with a header of {length:,}", file=path
+            )
         text = first[8:] + file.read(length - 1)
     try:
         strict_json(text)
     except ValueError as error:
-        raise InputError(f"{path}: expected {expected}, got a header with {error}") from None
+        raise InputError(f"expected {expected}, got a header with {error}", file=path) from None
 
 
 def strict_json(text: str | bytes) -> Any:

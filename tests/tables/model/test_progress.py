@@ -53,7 +53,7 @@ def test_the_epochs_have_the_first_score_of_the_report(tmp_path: Path, loss: str
     made, encoded, target = watched(tmp_path / "t.csv", console, loss=loss)
     model, held_out = TableModel.of(made.estimator, made.encoder, target), encoded.validation
     assert held_out is not None
-    found = Predictions(model.places(model.outputs(held_out.X)), None)
+    found = Predictions(model.codes(model.outputs(held_out.X)), None)
     reported = scores(target, held_out.y, found, 0.8 if loss == "quantile" else None)
     assert name == next(iter(reported))
     history = made.history

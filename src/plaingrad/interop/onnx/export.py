@@ -15,6 +15,7 @@ from torch import Tensor
 
 from plaingrad import nn
 from plaingrad._version import __version__
+from plaingrad.errors import InputError
 from plaingrad.extras import needed_by
 from plaingrad.files import replacing
 from plaingrad.interop.onnx import activations, layers
@@ -84,10 +85,10 @@ def export_onnx(
     with needed_by("export_onnx"):
         import onnx
     if output not in OUTPUTS:
-        raise ValueError(f"export_onnx: expected output None, 'softmax', 'sigmoid' or 'exp', got {output!r}")
+        raise InputError(f"export_onnx: expected output None, 'softmax', 'sigmoid' or 'exp', got {output!r}")
     if isinstance(module, Holder):
         if output is not None or sample_shape is not None:
-            raise ValueError(
+            raise InputError(
                 "export_onnx: expected no output and no sample_shape for an estimator, which has its own"
             )
         content = module._graph()
@@ -95,16 +96,16 @@ def export_onnx(
         metadata = {**content.metadata, **(metadata or {})}
     if not isinstance(module, Module):
         kind = f"{type(module).__module__}.{type(module).__name__}"
-        raise ValueError(f"export_onnx: expected a module of plaingrad.nn, got {kind}")
+        raise InputError(f"export_onnx: expected a module of plaingrad.nn, got {kind}")
     _expect_operators(module)
     dtype = _dtype(module, dtype)
     network = copy.deepcopy(module).to("cpu", dtype).eval()
     size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
     if size > LARGEST:
-        raise ValueError(f"export_onnx: expected at most {LARGEST:,} bytes of parameters, got {size:,}")
+        raise InputError(f"export_onnx: expected at most {LARGEST:,} bytes of parameters, got {size:,}")
     sample = _sample_shape(network) if sample_shape is None else tuple(sample_shape)
     if any(size < 1 for size in sample):
-        raise ValueError(f"export_onnx: expected a sample_shape of sizes from 1, got {sample}")
+        raise InputError(f"export_onnx: expected a sample_shape of sizes from 1, got {sample}")
     takes_indices = isinstance(_first(network, [*LAYERS_WITHOUT_EFFECT, nn.Flatten]), nn.Embedding)
     two, three = (
         torch.zeros(batch, *sample, dtype=torch.int64 if takes_indices else dtype) for batch in (2, 3)
@@ -114,12 +115,12 @@ def export_onnx(
     y = _emit(graph, network, Value(input_name, two))
     axes = _axes(y.example, network.forward(three))
     if output == "softmax" and y.example.ndim < 2:
-        raise ValueError("export_onnx: expected scores (batch, classes, *rest) for a softmax, got (batch,)")
+        raise InputError("export_onnx: expected scores (batch, classes, *rest) for a softmax, got (batch,)")
     name = OUTPUTS[output](graph, y.name)
     other_names = ["", *graph.numbers, *[each for node in graph.nodes for each in node.output]]
     if input_name in other_names or output_name in [*other_names, input_name]:
         names = f"{input_name!r} and {output_name!r}"
-        raise ValueError(f"export_onnx: expected names that no other value has, got {names}")
+        raise InputError(f"export_onnx: expected names that no other value has, got {names}")
     graph.rename(name, output_name)
 
     helper = onnx.helper
@@ -198,7 +199,7 @@ def _dtype(module: Module, dtype: torch.dtype | None) -> torch.dtype:
     own = (value.dtype for value in module.state_dict().values() if value.is_floating_point())
     dtype = next(own, torch.float32) if dtype is None else dtype
     if dtype not in DTYPES:
-        raise ValueError(f"export_onnx: expected dtype torch.float32 or torch.float64, got {dtype}")
+        raise InputError(f"export_onnx: expected dtype torch.float32 or torch.float64, got {dtype}")
     return dtype
 
 
@@ -217,7 +218,7 @@ def _sample_shape(module: Module) -> tuple[int, ...]:
         return (first.num_features,)
     if isinstance(first, nn.LayerNorm):
         return first.normalized_shape
-    raise ValueError(
+    raise InputError(
         f"export_onnx: expected sample_shape, since {first.signature()} takes samples of several shapes"
     )
 

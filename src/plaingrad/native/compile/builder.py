@@ -126,17 +126,17 @@ def _candidates(cxx: str, path: str) -> Iterator[tuple[tuple[str, ...], str]]:
     """The commands that may be a compiler, and where they come from; CXX alone if it is set."""
     if cxx.strip():
         try:
-            program, *arguments = shlex.split(cxx)
+            name, *arguments = shlex.split(cxx)
         except ValueError as error:
             raise BuildError(f"CXX: expected a command, got {cxx!r}: {error}") from None
-        found = shutil.which(program, path=path)
-        if found is None:
-            raise BuildError(f"CXX: expected a command, got {cxx!r}: there is no program {program!r}")
-        yield (str(Path(found).absolute()), *arguments), "CXX"
+        program = shutil.which(name, path=path)
+        if program is None:
+            raise BuildError(f"CXX: expected a command, got {cxx!r}: there is no program {name!r}")
+        yield (str(Path(program).absolute()), *arguments), "CXX"
         return
     for name in NAMES:
-        if found := shutil.which(name, path=path):
-            yield (str(Path(found).absolute()),), "PATH"
+        if program := shutil.which(name, path=path):
+            yield (str(Path(program).absolute()),), "PATH"
     if importlib.util.find_spec("ziglang") is not None:
         yield (sys.executable, *ZIG), "ziglang"
 
@@ -154,7 +154,7 @@ def _run(
     """
     name = shlex.join(command)
     try:
-        with Interrupt(told="") as interrupt:  # which would leave a process that nobody knows of
+        with Interrupt(message="") as interrupt:  # which would leave a process that nobody knows of
             process = subprocess.Popen(
                 [*command, *arguments],
                 stdin=subprocess.DEVNULL,

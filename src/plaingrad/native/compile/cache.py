@@ -19,6 +19,7 @@ from pathlib import Path
 
 import platformdirs
 
+from plaingrad.errors import InputError
 from plaingrad.native.compile.builder import FLAGS, KERNELS, BuildError, Compiler, find_compiler
 from plaingrad.native.compile.store import SECONDS_TO_FINISH, Entry, Store
 
@@ -53,12 +54,12 @@ def library(source: str, verbose: bool = False) -> ctypes.CDLL:
 def folder() -> Path:
     """The folder of compiled networks: PLAINGRAD_CACHE, else the user's folder for caches."""
     named = os.environ.get("PLAINGRAD_CACHE")
-    place = Path(named).expanduser() if named else platformdirs.user_cache_path("plaingrad", appauthor=False)
-    return place.absolute()
+    path = Path(named).expanduser() if named else platformdirs.user_cache_path("plaingrad", appauthor=False)
+    return path.absolute()
 
 
 def contents() -> list[Entry]:
-    """What is kept on disk, the last used first.
+    """The entries on disk, the last used first.
 
     Raises:
         OSError: the folder cannot be read, or is not to be trusted.
@@ -129,23 +130,23 @@ def _kept(key: str, source: str, compiler: Compiler, verbose: bool) -> ctypes.CD
     most = _most_bytes()
     store = Store(folder())
     store.prepare()
-    found = None
+    loaded = None
     if not store.holds(key):
         with store.locked(key):
             if not store.holds(key):  # else another process has built it while this one waited
-                found, path = _built(key, source, compiler, verbose)
+                loaded, path = _built(key, source, compiler, verbose)
                 store.put(key, source, compiler.described(), path.read_bytes())
                 path.unlink(missing_ok=True)  # it stays loaded
     store.touch(key)
-    found = found or ctypes.CDLL(str(store.library(key)))
+    loaded = loaded or ctypes.CDLL(str(store.library(key)))
     store.trim(most)
-    return found
+    return loaded
 
 
 def _most_bytes() -> int:
     text = os.environ.get("PLAINGRAD_CACHE_SIZE") or str(MOST_MEGABYTES)
     if not text.isdecimal():
-        raise ValueError(f"PLAINGRAD_CACHE_SIZE: expected a whole number of megabytes, got {text!r}")
+        raise InputError(f"PLAINGRAD_CACHE_SIZE: expected a whole number of megabytes, got {text!r}")
     return int(text) * 10**6
 
 
@@ -167,17 +168,17 @@ def _built(key: str, source: str, compiler: Compiler, verbose: bool) -> tuple[ct
 @functools.cache
 def _own_folder(process: int) -> Path:
     """A folder for one process, gone when it ends; and the end of those that killed processes have left."""
-    place = Path(tempfile.mkdtemp(prefix=f"plaingrad-{process}-", dir=_loadable_folder()))
-    for other in place.parent.glob("plaingrad-*-*"):
+    own = Path(tempfile.mkdtemp(prefix=f"plaingrad-{process}-", dir=_loadable_folder()))
+    for other in own.parent.glob("plaingrad-*-*"):
         if _is_left(other):
             shutil.rmtree(other, ignore_errors=True)
 
     def remove() -> None:
         if os.getpid() == process:  # and not a child that inherited this
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(own, ignore_errors=True)
 
     atexit.register(remove)
-    return place
+    return own
 
 
 def _loadable_folder() -> Path:

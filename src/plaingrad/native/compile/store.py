@@ -132,12 +132,12 @@ class Store:
 
     def entries(self) -> list[Entry]:
         """All there are, the last used first."""
-        found = []
+        entries = []
         for text in self.files():
             if text.suffix == ".cpp":
                 with suppress(OSError):  # removed at this moment by another process
-                    found.append(_entry(text))
-        return sorted(found, key=lambda entry: entry.used, reverse=True)
+                    entries.append(_entry(text))
+        return sorted(entries, key=lambda entry: entry.used, reverse=True)
 
     def files(self) -> list[Path]:
         """The files of all entries, and those that are being written; no other file in the folder."""

@@ -39,13 +39,13 @@ def lower_layers(module: Module, shape: Shape, source: Source) -> tuple[list[str
             raise refuse(first, "inputs other than the data are not among what it knows")
         source.begun = True
         if known is not None:
-            found, shape = known(first, shape, modules, source)
+            lowered, shape = known(first, shape, modules, source)
         elif cpp_activation(first) is not None:
             source.headers.add("layers/elementwise.hpp")
-            found = [f"Elementwise<Setting, {math.prod(shape)}, {activation(first, source)}>"]
+            lowered = [f"Elementwise<Setting, {math.prod(shape)}, {activation(first, source)}>"]
         else:
             raise refuse(first)
-        types += found
+        types += lowered
         for each in before[: len(before) - len(modules)]:
             source.sparse = gives_zeros(each, source.sparse)
     return types, shape
@@ -170,10 +170,10 @@ def residual(module: nn.Residual, shape: Shape, rest: list[Module], source: Sour
 def embedding(module: nn.Embedding, shape: Shape, rest: list[Module], source: Source) -> Lowered:
     """One table for all columns, of integers."""
     columns, size = math.prod(shape), module.embedding_dim
-    given, source.indices = source.indices, ""
+    element, source.indices = source.indices, ""
     table = look_up(module, 0, columns, 0, source)
     named = sizes("EmbeddingSizes", inputs=columns, outputs=columns * size)
-    return [source.instance("Embedding", "Setting", given, named, "PassThrough<>", table)], (*shape, size)
+    return [source.instance("Embedding", "Setting", element, named, "PassThrough<>", table)], (*shape, size)
 
 
 def column_embedding(module: nn.ColumnEmbedding, shape: Shape, rest: list[Module], source: Source) -> Lowered:
@@ -182,10 +182,10 @@ def column_embedding(module: nn.ColumnEmbedding, shape: Shape, rest: list[Module
     for column, table in module.columns.items():
         tables.append(look_up(table, column, 1, width, source))
         width += table.embedding_dim
-    given = ELEMENTS[table.weight.value.dtype]
+    element = ELEMENTS[table.weight.value.dtype]
     passed = f"PassThrough<{', '.join(map(str, module.passed))}>"
     named = sizes("EmbeddingSizes", inputs=features(module, shape), outputs=width)
-    return [source.instance("Embedding", "Setting", given, named, passed, *tables)], (width,)
+    return [source.instance("Embedding", "Setting", element, named, passed, *tables)], (width,)
 
 
 def look_up(table: nn.Embedding, first_input: int, inputs: int, first_output: int, source: Source) -> str:

@@ -68,8 +68,8 @@ def alike(error: str, *constants: str) -> Callable[[Any, int, Source], Errors]:
 
 def quantiles(loss: nn.QuantileLoss, columns: int, source: Source) -> Errors:
     """One for each column, or the same for all."""
-    given = loss.quantile if isinstance(loss.quantile, tuple) else (loss.quantile,) * columns
-    return f"QuantileErrors<Setting::T, {columns}>", [*given]
+    values = loss.quantile if isinstance(loss.quantile, tuple) else (loss.quantile,) * columns
+    return f"QuantileErrors<Setting::T, {columns}>", [*values]
 
 
 def binary(loss: nn.BCELoss, columns: int, source: Source) -> Errors:

@@ -158,7 +158,7 @@ extern "C" void evaluate(void* memory, Call* call) {{ object_at<Run>(memory).eva
 
 
 def opening(title: str, source: Source, header: str) -> str:
-    """How a source text begins: what it is, the kernels' files, the constants."""
+    """The beginning of a source text: its title, the kernels' files, the constants."""
     headers = "".join(f'#include "{name}"\n' for name in sorted({*source.headers, header}))
     constants = "".join(f"struct {name} {text}\n" for text, name in source.constants.items())
     return f"// {title}\n{headers}\nusing namespace plaingrad;\n\n{constants}"

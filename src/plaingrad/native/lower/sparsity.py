@@ -24,6 +24,6 @@ def mostly_zero(inputs: Tensor) -> bool:
     return int(rows.count_nonzero()) <= (1 - LEAST_SHARE) * rows.numel()
 
 
-def gives_zeros(module: Module, given: bool) -> bool:
-    """True if there are enough zeros among a module's outputs, given whether there are among its inputs."""
-    return type(module) in HALVING or (given and type(module) in KEEPING)
+def gives_zeros(module: Module, has_zeros: bool) -> bool:
+    """True if enough of a module's outputs are 0; ``has_zeros`` says the same of its inputs."""
+    return type(module) in HALVING or (has_zeros and type(module) in KEEPING)

@@ -1,1 +1,1 @@
-"""What the columns of a table mean, and the numbers made of them."""
+"""The columns of a table: their meaning, and their encoding as numbers."""

@@ -28,9 +28,9 @@ def frequent_levels(texts: Column, most: int) -> list[str]:
 
 
 def _positions(levels: list[str], texts: Column) -> np.ndarray:
-    """Where each row's text stands among the levels; -1 for another one, -2 for a missing one."""
-    places = pd.Index(levels, dtype=object).get_indexer(pd.Index(texts.levels.to_pylist(), dtype=object))
-    return np.append(places, -2)[texts.values]
+    """The index of each row's text among the levels; -1 for another one, -2 for a missing one."""
+    codes = pd.Index(levels, dtype=object).get_indexer(pd.Index(texts.levels.to_pylist(), dtype=object))
+    return np.append(codes, -2)[texts.values]
 
 
 class CategoryEncoder(Strict, frozen=True):
@@ -61,13 +61,13 @@ class CategoryEncoder(Strict, frozen=True):
         return cls(levels, len(levels) < len(texts.levels), bool(texts.missing().any()))
 
     @property
-    def told(self) -> str:
-        """What is done, in words."""
+    def description(self) -> str:
+        """The encoding in words."""
         rest = [", one for all rare ones"] * self.other + [", one for missing ones"] * self.indicator
         return f"one feature for each of {len(self.levels)} levels" + "".join(rest)
 
     def suffixes(self) -> list[str]:
-        """What the features are named after the column's name."""
+        """The endings of the features' names, after the column's name."""
         levels = [f"_{level}" for level in self.levels]
         return levels + ["_(other)"] * self.other + ["_(missing)"] * self.indicator
 
@@ -102,17 +102,17 @@ class CodeEncoder(Strict, frozen=True):
         return cls(frequent_levels(as_texts(column), most))
 
     @property
-    def told(self) -> str:
-        """What is done, in words."""
+    def description(self) -> str:
+        """The encoding in words."""
         return f"a code below {self.cardinality} for an embedding, 0 for rare and missing ones"
 
     @property
     def cardinality(self) -> int:
-        """How many codes there are, 0 among them."""
+        """The number of codes, 0 among them."""
         return len(self.levels) + 1
 
     def suffixes(self) -> list[str]:
-        """What the features are named after the column's name."""
+        """The endings of the features' names, after the column's name."""
         return [""]
 
     def fill(self, column: Column, out: np.ndarray) -> None:

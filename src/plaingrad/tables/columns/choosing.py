@@ -1,4 +1,4 @@
-"""What a column is, and which encoder it gets."""
+"""The choice of an encoder for a column."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.date import DateEncoder
 from plaingrad.tables.columns.dateformat import ISO, date_format
 from plaingrad.tables.columns.meaning import as_numbers, as_truth_values, written
-from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat
+from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat
 from plaingrad.tables.columns.numeric import BooleanEncoder, NumberEncoder
 from plaingrad.tables.columns.text import TextEncoder
 from plaingrad.tables.reading.inference import typed
@@ -36,21 +36,24 @@ ROWS_PER_CODE = 2
 LIKE_AN_IDENTIFIER = re.compile(r"(?i:(.*[_ .-])?(id|idx|index|key|no|nr|row|#|unnamed.*))|.*[a-z]I[dD]")
 
 
-class LeftOut(Strict, frozen=True, rename={"told": "left_out"}):
+class DroppedColumn(Strict, frozen=True, rename={"description": "left_out"}):
     """A column that is of no use.
 
     Attributes:
         kind: what it is.
-        told: why it is left out, in words.
+        description: why it is left out, in words.
     """
 
     kind: str
-    told: str
+    description: str
+
+
+LeftOut = DroppedColumn  # its name in pickles written before
 
 
 def chosen(
     column: Column, name: str, max_levels: int, embedding: bool, format: NumberFormat | None = None
-) -> ColumnEncoder | LeftOut:
+) -> ColumnEncoder | DroppedColumn:
     """The encoder for a column, fitted to it.
 
     Args:
@@ -66,28 +69,28 @@ def chosen(
     format = format or written(column)
     column = _meant(column, format)
     if column.missing().all():
-        return LeftOut("empty", "left out: no value")
+        return DroppedColumn("empty", "left out: no value")
     if _is_identifier(column, name):
-        return LeftOut("identifier", "left out: another value in every row")
+        return DroppedColumn("identifier", "left out: another value in every row")
     if column.form == "number":
         encoder: ColumnEncoder = NumberEncoder.of(column, format)
     else:
         encoder = _encoder(column, max_levels, embedding)
     if not _varies(encoder, column):
-        return LeftOut(encoder.kind, "left out: the same value in every row")
+        return DroppedColumn(encoder.kind, "left out: the same value in every row")
     return encoder
 
 
 def _meant(column: Column, format: NumberFormat) -> Column:
     """Text that says numbers, truth values or dates everywhere is taken for these."""
-    if format != PLAIN:
+    if format != DEFAULT_FORMAT:
         return Column("number", as_numbers(column, format), column.levels)
     if column.form != "text" or column.declared or not len(column.levels):
         return column
-    found = typed(pa.chunked_array([column.levels])).type
-    if pa.types.is_boolean(found):
+    kind = typed(pa.chunked_array([column.levels])).type
+    if pa.types.is_boolean(kind):
         return Column("boolean", as_truth_values(column), column.levels)
-    if pa.types.is_integer(found) or pa.types.is_floating(found):
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return Column("number", as_numbers(column), column.levels)
     return column
 
@@ -120,7 +123,7 @@ def _is_identifier(column: Column, name: str) -> bool:
 
 
 def _varies(encoder: ColumnEncoder, column: Column) -> bool:
-    """Whether a feature is made that has not the same value in every row."""
+    """True if a feature has not the same value in every row."""
     if isinstance(encoder, NumberEncoder | BooleanEncoder):
         return bool(encoder.suffixes())
     if column.missing().any():

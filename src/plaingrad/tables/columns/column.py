@@ -96,7 +96,7 @@ class Column:
         return _objects(series.astype(object))
 
     def missing(self) -> np.ndarray:
-        """Where a value is missing."""
+        """Booleans ``(rows,)``, true where a value is missing."""
         if self.form == "text":
             return self.values < 0
         return np.isnat(self.values) if self.form == "date" else np.isnan(self.values)
@@ -110,7 +110,7 @@ NONE = pa.array([], pa.large_string())
 
 
 def _is_broken(value: object) -> bool:
-    """Whether a text has half of a pair of surrogates, which stands for no character."""
+    """True for a text with half of a pair of surrogates, which stands for no character."""
     return isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
@@ -127,8 +127,8 @@ def _texts(series: pd.Series) -> Column:
 
 def _categories(series: pd.Series) -> Column:
     levels = [text_of(level) for level in series.cat.categories]
-    found = _trimmed(series.cat.codes.to_numpy(), pa.array(levels, pa.large_string()))
-    return Column("text", found.values, found.levels, declared=True)
+    trimmed = _trimmed(series.cat.codes.to_numpy(), pa.array(levels, pa.large_string()))
+    return Column("text", trimmed.values, trimmed.levels, declared=True)
 
 
 def _trimmed(codes: np.ndarray, levels: pa.Array) -> Column:
@@ -138,8 +138,8 @@ def _trimmed(codes: np.ndarray, levels: pa.Array) -> Column:
     if len(trimmed) == 0:
         return Column("text", codes.astype(np.int64), trimmed)
     merged = pc.dictionary_encode(trimmed)
-    places = np.append(merged.indices.fill_null(-1).to_numpy(zero_copy_only=False), -1)
-    return Column("text", places[codes], merged.dictionary)
+    codes_of_levels = np.append(merged.indices.fill_null(-1).to_numpy(zero_copy_only=False), -1)
+    return Column("text", codes_of_levels[codes], merged.dictionary)
 
 
 def _objects(series: pd.Series) -> Column:

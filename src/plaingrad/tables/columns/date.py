@@ -62,18 +62,18 @@ class DateEncoder(Strict, frozen=True):
         dates = as_dates(column, format)
         present = dates[~np.isnat(dates)]
         index = pd.DatetimeIndex(present)
-        cycles = [name for name, place in CYCLES.items() if np.ptp(place(index)) > 0]
+        cycles = [name for name, phase in CYCLES.items() if np.ptp(phase(index)) > 0]
         standard = Standard.of(_seconds(present))
         return cls(format, standard.mean, standard.deviation, cycles, len(present) < len(dates))
 
     @property
-    def told(self) -> str:
-        """What is done, in words."""
+    def description(self) -> str:
+        """The encoding in words."""
         cycles = f", place in the {', '.join(self.cycles)}" if self.cycles else ""
         return f"seconds standardised{cycles}" + (f", 0 where missing{TELLS}" if self.indicator else "")
 
     def suffixes(self) -> list[str]:
-        """What the features are named after the column's name."""
+        """The endings of the features' names, after the column's name."""
         circles = [f"_{cycle}_{wave}" for cycle in self.cycles for wave in ("sin", "cos")]
         return ["_seconds", *circles, *["_missing"] * self.indicator]
 

@@ -36,7 +36,7 @@ FIRST_LOOK = 50
 
 
 def date_format(levels: pa.Array) -> str | None:
-    """How distinct texts write dates.
+    """The format in which distinct texts write dates.
 
     Args:
         levels: texts without blanks around them.
@@ -54,11 +54,11 @@ def date_format(levels: pa.Array) -> str | None:
     if not all(pc.all(pc.match_substring_regex(part, LIKE_A_DATE)).as_py() for part in (look, texts)):
         return None
     fitting = [format for format in FORMATS if not np.isnat(parsed(look, format)).any()]
-    found = [(format, parsed(texts, format)) for format in fitting]
-    found = [(format, dates) for format, dates in found if not np.isnat(dates).any()]
-    if not found or any((dates != found[0][1]).any() for _, dates in found):
+    candidates = [(format, parsed(texts, format)) for format in fitting]
+    candidates = [(format, dates) for format, dates in candidates if not np.isnat(dates).any()]
+    if not candidates or any((dates != candidates[0][1]).any() for _, dates in candidates):
         return None
-    return found[0][0]
+    return candidates[0][0]
 
 
 def parsed(texts: pa.Array, format: str) -> np.ndarray:

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from plaingrad.errors import InputError
 from plaingrad.saving.schema import Count, Strict, decode
-from plaingrad.tables.columns.choosing import ENCODERS, ColumnEncoder, LeftOut, chosen
+from plaingrad.tables.columns.choosing import ENCODERS, ColumnEncoder, DroppedColumn, chosen
 from plaingrad.tables.columns.column import Column, MisfitError
 from plaingrad.tables.columns.numberformat import NumberFormat
 from plaingrad.tables.errors import expect_names, listed
@@ -27,11 +27,11 @@ from plaingrad.train.checkpoint import strict_json
 
 FORMAT = 1
 CHUNK = 1 << 16
-PLACE = "table encoder"
+NAME = "table encoder"
 
 
 class Choice(Struct, frozen=True):
-    """What is done with a column.
+    """The encoding of a column.
 
     Attributes:
         name: the column's name.
@@ -96,7 +96,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         columns = _Columns(frame)
         if not columns.rows:
             raise InputError("the table has no rows")
-        encoders: dict[str, ColumnEncoder | LeftOut] = {}
+        encoders: dict[str, ColumnEncoder | DroppedColumn] = {}
         missing = {}
         for name in columns.names:
             with _in_column(name):
@@ -106,21 +106,21 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self._set(encoders, missing)
         return self
 
-    def _set(self, encoders: dict[str, ColumnEncoder | LeftOut], missing: dict[str, int]) -> None:
-        used = {name: encoder for name, encoder in encoders.items() if not isinstance(encoder, LeftOut)}
+    def _set(self, encoders: dict[str, ColumnEncoder | DroppedColumn], missing: dict[str, int]) -> None:
+        used = {name: encoder for name, encoder in encoders.items() if not isinstance(encoder, DroppedColumn)}
         if not used:
-            reasons = [f"{name!r} ({encoder.told})" for name, encoder in list(encoders.items())[:5]]
+            reasons = [f"{name!r} ({encoder.description})" for name, encoder in list(encoders.items())[:5]]
             raise InputError(f"no column can be used: {', '.join(reasons)}")
         self.encoders_, self.missing_, self.used_ = encoders, missing, used
         self.feature_names_in_ = np.array(list(encoders), dtype=object)
         self.n_features_in_ = len(encoders)
         self.names_ = [name + suffix for name, encoder in used.items() for suffix in encoder.suffixes()]
         self.cardinalities_: dict[int, int] = {}
-        place = 0
+        feature = 0
         for encoder in used.values():
             if hasattr(encoder, "cardinality"):
-                self.cardinalities_[place] = encoder.cardinality
-            place += len(encoder.suffixes())
+                self.cardinalities_[feature] = encoder.cardinality
+            feature += len(encoder.suffixes())
 
     def transform(self, frame: Any, progress: Callable[[int], None] | None = None) -> np.ndarray:
         """Encode rows.
@@ -145,30 +145,30 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         matrix = np.empty((columns.rows, len(self.names_)), np.float32)
         for start in range(0, columns.rows, CHUNK):
             rows = slice(start, min(start + CHUNK, columns.rows))
-            place = 0
+            first = 0
             for name, encoder in self.used_.items():
                 width = len(encoder.suffixes())
                 with _in_column(name, start):
-                    encoder.fill(columns.column(name, rows), matrix[rows, place : place + width])
-                place += width
+                    encoder.fill(columns.column(name, rows), matrix[rows, first : first + width])
+                first += width
             if progress:
                 progress(rows.stop)
         return matrix
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
-        """The features' names: those of the columns, with what is told of it."""
+        """The features' names: those of the columns, each with the ending of the feature."""
         check_is_fitted(self)
         return np.array(self.names_, dtype=object)
 
     def choices(self) -> list[Choice]:
-        """What was done, one row for each column."""
+        """The encoding of each column, in order."""
         check_is_fitted(self)
         return [
             Choice(
                 name,
                 encoder.kind,
-                encoder.told,
-                0 if isinstance(encoder, LeftOut) else len(encoder.suffixes()),
+                encoder.description,
+                0 if isinstance(encoder, DroppedColumn) else len(encoder.suffixes()),
                 self.missing_[name],
             )
             for name, encoder in self.encoders_.items()
@@ -180,13 +180,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         kinds = {encoder: kind for kind, encoder in ENCODERS.items()}
         columns = []
         for name, encoder in self.encoders_.items():
-            entry: dict[str, Any] = {"name": name, "missing": self.missing_[name]}
-            if isinstance(encoder, LeftOut):
-                columns.append({**entry, **msgspec.to_builtins(encoder)})
-            else:
-                columns.append(
-                    {**entry, "encoder": kinds[type(encoder)], "state": msgspec.to_builtins(encoder)}
-                )
+            fields = msgspec.to_builtins(encoder)
+            if not isinstance(encoder, DroppedColumn):
+                fields = {"encoder": kinds[type(encoder)], "state": fields}
+            columns.append({"name": name, "missing": self.missing_[name], **fields})
         state = {
             "format": FORMAT,
             "max_levels": self.max_levels,
@@ -205,26 +202,26 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             InputError: these are not such bytes, or of a newer format.
         """
         try:
-            plain = strict_json(data)
+            content = strict_json(data)
         except ValueError as error:
-            raise InputError(f"{PLACE}: expected JSON, got some with {error}") from None
-        version = decode(_Version, plain, PLACE).format
+            raise InputError(f"{NAME}: expected JSON, got some with {error}") from None
+        version = decode(_Version, content, NAME).format
         if version != FORMAT:
-            raise InputError(f"{PLACE}: expected format {FORMAT}, got {version}")
-        state = decode(_State, plain, PLACE)
-        found = cls(max_levels=state.max_levels, embedding=state.embedding)
-        encoders: dict[str, ColumnEncoder | LeftOut] = {}
+            raise InputError(f"{NAME}: expected format {FORMAT}, got {version}")
+        state = decode(_State, content, NAME)
+        encoder = cls(max_levels=state.max_levels, embedding=state.embedding)
+        encoders: dict[str, ColumnEncoder | DroppedColumn] = {}
         missing: dict[str, int] = {}
         for index, item in enumerate(state.columns):
-            place = f"{PLACE}: column {item.get('name', index)!r:.60}"
-            schema: type[_LeftOutColumn | _EncodedColumn]
-            schema = _LeftOutColumn if "left_out" in item else _EncodedColumn
-            entry = decode(schema, item, place)
+            path = f"{NAME}: column {item.get('name', index)!r:.60}"
+            schema: type[_DroppedEntry | _EncodedEntry]
+            schema = _DroppedEntry if "left_out" in item else _EncodedEntry
+            entry = decode(schema, item, path)
             if entry.name in encoders:
-                raise InputError(f"{place} stands twice")
+                raise InputError(f"{path} stands twice")
             encoders[entry.name], missing[entry.name] = entry.content, entry.missing
-        found._set(encoders, missing)
-        return found
+        encoder._set(encoders, missing)
+        return encoder
 
 
 class _Version(Struct):
@@ -238,18 +235,18 @@ class _State(Strict, frozen=True):
     columns: list[dict[str, Any]]
 
 
-class _LeftOutColumn(Strict, frozen=True):
+class _DroppedEntry(Strict, frozen=True):
     name: str
     missing: Count
     kind: str
     left_out: str
 
     @property
-    def content(self) -> LeftOut:
-        return LeftOut(self.kind, self.left_out)
+    def content(self) -> DroppedColumn:
+        return DroppedColumn(self.kind, self.left_out)
 
 
-class _EncodedColumn(Strict, frozen=True):
+class _EncodedEntry(Strict, frozen=True):
     name: str
     missing: Count
     encoder: str
@@ -257,10 +254,10 @@ class _EncodedColumn(Strict, frozen=True):
 
     @property
     def content(self) -> ColumnEncoder:
-        place = f"{PLACE}: column {self.name!r:.60}"
+        path = f"{NAME}: column {self.name!r:.60}"
         if self.encoder not in ENCODERS:
-            raise InputError(f"{place}: unknown encoder {self.encoder!r:.60}")
-        return decode(ENCODERS[self.encoder], self.state, place)
+            raise InputError(f"{path}: unknown encoder {self.encoder!r:.60}")
+        return decode(ENCODERS[self.encoder], self.state, path)
 
 
 @contextmanager

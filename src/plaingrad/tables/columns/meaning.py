@@ -9,18 +9,18 @@ import pyarrow.compute as pc
 
 from plaingrad.tables.columns.column import Column, MisfitError, text_of
 from plaingrad.tables.columns.dateformat import parsed
-from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat, number_format
+from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat, number_format
 from plaingrad.tables.reading.missing import without_words
 
 
 def written(column: Column) -> NumberFormat:
-    """How text writes numbers, if it does so everywhere, and as programs do not; `PLAIN` for all else."""
+    """The format of text that is numbers in one way throughout; `DEFAULT_FORMAT` for all else."""
     if column.form != "text" or column.declared:
-        return PLAIN
-    return number_format(column.levels) or PLAIN
+        return DEFAULT_FORMAT
+    return number_format(column.levels) or DEFAULT_FORMAT
 
 
-def as_numbers(column: Column, format: NumberFormat = PLAIN) -> np.ndarray:
+def as_numbers(column: Column, format: NumberFormat = DEFAULT_FORMAT) -> np.ndarray:
     """float64, nan where a value is missing.
 
     Args:
@@ -34,13 +34,13 @@ def as_numbers(column: Column, format: NumberFormat = PLAIN) -> np.ndarray:
         raise _misfit(column, "a number")
     if column.form != "text":
         values = column.values
-    elif format == PLAIN:
+    elif format == DEFAULT_FORMAT:
         values = _from_levels(column, _number, "a number")
     else:
         levels = without_words(column.levels)
-        found = format.numbers(levels)
-        _expect_all(column, np.isnan(found) & ~_nulls(levels), f"a number (such as {format})")
-        values = np.append(found, np.nan)[column.values]
+        numbers = format.numbers(levels)
+        _expect_all(column, np.isnan(numbers) & ~_nulls(levels), f"a number (such as {format})")
+        values = np.append(numbers, np.nan)[column.values]
     infinite = np.isinf(values)
     if infinite.any():
         row = int(infinite.argmax())

@@ -18,7 +18,7 @@ FIRST_LOOK = 1000
 
 
 class NumberFormat(Strict, frozen=True):
-    """How text writes numbers.
+    """A format of numbers in text.
 
     Attributes:
         group: what stands between groups of three digits: "", ",", ".", " " (or another blank of Unicode's)
@@ -44,7 +44,7 @@ class NumberFormat(Strict, frozen=True):
 
     @property
     def pattern(self) -> str:
-        """What matches all numbers written so, and nothing else; none has leading zeros, which names have."""
+        """The pattern of numbers in this format, and of nothing else; none has leading zeros, as names do."""
         group, decimal = f"[{GROUPS[self.group]}]", f"[{self.decimal}]"
         whole = rf"(?:0|[1-9]\d{{0,2}}(?:{group}\d{{3}})*)" if self.group else r"(?:0|[1-9]\d*)"
         exponent = "" if self.group else r"(?:[eE][+-]?\d+)?"
@@ -87,12 +87,12 @@ class NumberFormat(Strict, frozen=True):
         return values
 
 
-PLAIN = NumberFormat()
+DEFAULT_FORMAT = NumberFormat()
 COMMAS = ",", "."
 
 
 def number_format(texts: pa.Array | pa.ChunkedArray) -> NumberFormat | None:
-    """How texts write numbers, if all that are present are numbers, and in one way only.
+    """The format of numbers in texts, if all that are present are numbers, and in one way only.
 
     Commas before groups of three digits everywhere are no decimal marks; they are, if most of the numbers
     that have one could not be written so with groups. Wherever two formats fit and give different numbers,
@@ -101,27 +101,27 @@ def number_format(texts: pa.Array | pa.ChunkedArray) -> NumberFormat | None:
     Args:
         texts: text without blanks around it.
     """
-    found: list[tuple[NumberFormat, np.ndarray]] = []
+    fitting: list[tuple[NumberFormat, np.ndarray]] = []
     for part in (texts.slice(0, FIRST_LOOK), texts):  # most texts are none, and shall not be copied to see it
         values = without_words(part).drop_null()
         if isinstance(values, pa.ChunkedArray):
             values = values.combine_chunks()
-        found = _fitting(values) if len(values) else []
-        if len(values) and not found:
+        fitting = _fitting(values) if len(values) else []
+        if len(values) and not fitting:
             return None
-    if not found:
+    if not fitting:
         return None
-    first, numbers = found[0]
-    if any((other != numbers).any() for _, other in found[1:]) or not np.isfinite(numbers).all():
+    first, numbers = fitting[0]
+    if any((other != numbers).any() for _, other in fitting[1:]) or not np.isfinite(numbers).all():
         return None
-    return PLAIN if first == PLAIN else first
+    return DEFAULT_FORMAT if first == DEFAULT_FORMAT else first
 
 
 def _fitting(values: pa.Array) -> list[tuple[NumberFormat, np.ndarray]]:
     """The formats that fit all texts, and what numbers these are then."""
     units = pc.unique(pc.struct_field(pc.extract_regex(values, f"(?P<unit>{UNITS})"), "unit")).to_pylist()
     unit = next((each for each in units if each), "")
-    found = []
+    formats = []
     for decimal in DECIMALS:
         if decimal == "," and not _commas_are_decimal(values, unit):
             continue
@@ -130,12 +130,12 @@ def _fitting(values: pa.Array) -> list[tuple[NumberFormat, np.ndarray]]:
                 format = NumberFormat(group, decimal, unit)
                 numbers = format.strictly(values)
                 if not np.isnan(numbers).any():
-                    found.append((format, numbers))
-    return found
+                    formats.append((format, numbers))
+    return formats
 
 
 def _commas_are_decimal(values: pa.Array, unit: str) -> bool:
-    """Whether most of the numbers with a comma cannot have it before a group of three digits."""
+    """True if most of the numbers with a comma cannot have it before a group of three digits."""
     commas = values.filter(pc.match_substring(values, ","))
     grouped = ~np.isnan(NumberFormat(*COMMAS, unit).strictly(commas))
     return not len(commas) or 2 * int(grouped.sum()) < len(commas)

@@ -12,7 +12,7 @@ from plaingrad.data.scale import Scale
 from plaingrad.saving.schema import Number, Positive, Strict
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.meaning import as_numbers, as_truth_values
-from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat
+from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat
 
 LARGEST = 1e6
 TELLS = ", which one more feature tells"
@@ -55,10 +55,10 @@ class NumberEncoder(Strict, frozen=True, omit_defaults=True):
     median: Number
     varies: bool
     indicator: bool
-    format: NumberFormat = PLAIN
+    format: NumberFormat = DEFAULT_FORMAT
 
     @classmethod
-    def of(cls, column: Column, format: NumberFormat = PLAIN) -> NumberEncoder:
+    def of(cls, column: Column, format: NumberFormat = DEFAULT_FORMAT) -> NumberEncoder:
         """Measure a column."""
         values = as_numbers(column, format)
         present = values[~np.isnan(values)]
@@ -68,16 +68,16 @@ class NumberEncoder(Strict, frozen=True, omit_defaults=True):
         return cls(standard.mean, standard.deviation, _median(present), varies, indicator, format)
 
     @property
-    def told(self) -> str:
-        """What is done, in words."""
+    def description(self) -> str:
+        """The encoding in words."""
         if not self.varies:
             return "whether it is missing"
-        written = "" if self.format == PLAIN else f"numbers written as {self.format}, "
+        written = "" if self.format == DEFAULT_FORMAT else f"numbers written as {self.format}, "
         missing = f", median {self.median:.4g} where missing{TELLS}" if self.indicator else ""
         return f"{written}standardised{missing}"
 
     def suffixes(self) -> list[str]:
-        """What the features are named after the column's name."""
+        """The endings of the features' names, after the column's name."""
         return [""] * self.varies + ["_missing"] * self.indicator
 
     def fill(self, column: Column, out: np.ndarray) -> None:
@@ -116,14 +116,14 @@ class BooleanEncoder(Strict, frozen=True):
         return cls(bool((values == 0).any() and (values == 1).any()), bool(np.isnan(values).any()))
 
     @property
-    def told(self) -> str:
-        """What is done, in words."""
+    def description(self) -> str:
+        """The encoding in words."""
         if not self.varies:
             return "whether it is missing"
         return "1 and -1" + (f", 0 where missing{TELLS}" if self.indicator else "")
 
     def suffixes(self) -> list[str]:
-        """What the features are named after the column's name."""
+        """The endings of the features' names, after the column's name."""
         return [""] * self.varies + ["_missing"] * self.indicator
 
     def fill(self, column: Column, out: np.ndarray) -> None:

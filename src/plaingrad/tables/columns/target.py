@@ -15,7 +15,7 @@ from plaingrad.saving.schema import Count, Number, Positive, Strict, decode
 from plaingrad.tables.columns.column import Column, MisfitError, text_of
 from plaingrad.tables.columns.dateformat import date_format
 from plaingrad.tables.columns.meaning import as_numbers, as_texts, as_truth_values, written
-from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat
+from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat
 from plaingrad.tables.columns.numeric import Standard
 from plaingrad.tables.reading.inference import typed
 
@@ -28,7 +28,7 @@ SMALLEST, LARGEST = 1e-100, 1e100
 
 
 class Target(Strict, frozen=True, omit_defaults=True):
-    """What is to be predicted.
+    """The column to be predicted.
 
     Attributes:
         name: the column's name.
@@ -49,7 +49,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
     mean: Number
     deviation: Positive
     missing: Count
-    format: NumberFormat = PLAIN
+    format: NumberFormat = DEFAULT_FORMAT
 
     def __post_init__(self) -> None:
         kinds = {type(label) for label in self.labels}
@@ -79,7 +79,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
             raise InputError(f"task: expected 'classification' or 'regression', got {task!r}")
         name = name or _name(values)
         column = _column(values, name)
-        format = PLAIN
+        format = DEFAULT_FORMAT
         if task != "classification":
             column, format = _written(column, name, task)
         missing = column.missing()
@@ -108,7 +108,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
         return [str(label) for label in self.labels]
 
     def present(self, values: Any) -> np.ndarray:
-        """Where the target is not missing, ``(n,)``."""
+        """Booleans ``(n,)``, true where the target is not missing."""
         return ~_column(values, self.name).missing()
 
     def encode(self, values: Any) -> np.ndarray:
@@ -118,7 +118,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
             values: pandas or polars series or array ``(n,)``, nowhere missing.
 
         Returns:
-            The classes' places in ``labels``, int64 ``(n,)``; or standardised values, float32 ``(n, 1)``.
+            The classes' indices in ``labels``, int64 ``(n,)``; or standardised values, float32 ``(n, 1)``.
 
         Raises:
             InputError: a value is missing, no number, or a class that is not known; one line that names the
@@ -135,23 +135,23 @@ class Target(Strict, frozen=True, omit_defaults=True):
         return Standard(self.mean, self.deviation).apply(numbers).astype(np.float32)[:, None]
 
     def _codes(self, column: Column) -> np.ndarray:
-        codes = {text_of(label): code for code, label in enumerate(self.labels)}
+        by_text = {text_of(label): code for code, label in enumerate(self.labels)}
         if isinstance(self.labels[0], bool):
             column = Column("boolean", as_truth_values(column), column.levels)
         elif not isinstance(self.labels[0], str):
             column = Column("number", as_numbers(column), column.levels)
         texts = as_texts(column)
-        found = np.array([codes.get(level, -1) for level in texts.levels.to_pylist()], np.int64)
-        places = found[texts.values] if len(found) else np.empty(0, np.int64)
-        if (places < 0).any():
-            row = int((places < 0).argmax())
+        codes_of_levels = np.array([by_text.get(level, -1) for level in texts.levels.to_pylist()], np.int64)
+        codes = codes_of_levels[texts.values] if len(codes_of_levels) else np.empty(0, np.int64)
+        if (codes < 0).any():
+            row = int((codes < 0).argmax())
             raise MisfitError(
                 row, f"one of the classes {', '.join(map(repr, self.labels[:20]))}", texts.text(row)
             )
-        return places
+        return codes
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Places in ``labels`` ``(n,)`` as the labels themselves."""
+        """Indices in ``labels`` ``(n,)`` as the labels themselves."""
         return np.array(self.labels)[codes]
 
     def undo(self, values: np.ndarray) -> np.ndarray:
@@ -159,13 +159,13 @@ class Target(Strict, frozen=True, omit_defaults=True):
         return values.astype(np.float64) * self.deviation + self.mean
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; the format is left out where numbers are as programs write them."""
+        """The fields as JSON holds them; the format is left out where numbers are as programs write them."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
         return fields
 
     @classmethod
     def from_dict(cls, data: Any) -> Target:
-        """From plain data.
+        """The target that `to_dict` made this data of.
 
         Raises:
             InputError: a field is missing, unknown or of the wrong type.
@@ -200,13 +200,13 @@ def _written(column: Column, name: str, task: Task | None) -> tuple[Column, Numb
     Few distinct ones are classes, as they are among other numbers, and stay as they are written.
     """
     format = written(column)
-    if format == PLAIN:
-        return column, PLAIN
-    found = Column("number", as_numbers(column, format), column.levels)
-    present = found.values[~found.missing()]
-    if task is None and _decided(found, present, name)[0] == "classification":
-        return column, PLAIN
-    return found, format
+    if format == DEFAULT_FORMAT:
+        return column, DEFAULT_FORMAT
+    numbers = Column("number", as_numbers(column, format), column.levels)
+    present = numbers.values[~numbers.missing()]
+    if task is None and _decided(numbers, present, name)[0] == "classification":
+        return column, DEFAULT_FORMAT
+    return numbers, format
 
 
 def _decided(column: Column, present: np.ndarray, name: str) -> tuple[Task, str]:

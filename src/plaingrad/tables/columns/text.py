@@ -68,13 +68,13 @@ class TextEncoder(Strict, frozen=True):
         return len(self.components) // ROW
 
     @property
-    def told(self) -> str:
-        """What is done, in words."""
+    def description(self) -> str:
+        """The encoding in words."""
         indicator = ", one for missing ones" if self.indicator else ""
         return f"groups of letters condensed to {self.count} features{indicator}"
 
     def suffixes(self) -> list[str]:
-        """What the features are named after the column's name."""
+        """The endings of the features' names, after the column's name."""
         return [f"_{i}" for i in range(self.count)] + ["_(missing)"] * self.indicator
 
     def fill(self, column: Column, out: np.ndarray) -> None:
@@ -99,7 +99,7 @@ def _rows(data: bytes) -> np.ndarray:
 
 
 def _counts(levels: pa.Array) -> csr_matrix:
-    """How often each group of letters is in each text, ``(texts, buckets)``."""
+    """The counts of groups of letters in each text, ``(texts, buckets)``."""
     vectorizer = HashingVectorizer(
         analyzer="char_wb",
         ngram_range=(3, 4),

@@ -86,16 +86,16 @@ class Metadata(Struct, frozen=True):
                 raise ValueError(f"training: epochs: expected {epochs}, got {self.training.epochs}")
 
     @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> Metadata:
-        """The metadata in facts by name.
+    def of(cls, metadata: Mapping[str, Any]) -> Metadata:
+        """The metadata in the facts of a model file.
 
         Raises:
             ValueError: one is of another type, incomplete, or contradicts another.
         """
-        return decode(cls, dict(facts), "facts")
+        return decode(cls, dict(metadata), "facts")
 
     def expect_columns(self, encoder: TableEncoder) -> None:
-        """Refuse an encoder of other columns than are told of."""
+        """Refuse an encoder of other columns than these."""
         if self.columns is not UNSET:
             columns = [(each.name, each.features) for each in self.columns]
             expected = [(each.name, each.features) for each in encoder.choices()]

@@ -42,7 +42,7 @@ class TableModel:
         encoder: from columns to the networks' inputs.
         target: what is predicted.
         link: from outputs to what is predicted, a name of `plaingrad.estimators.objectives.LINKS`.
-        classes: the places in ``target.labels`` of the classes that the networks know; empty for numbers.
+        classes: the indices in ``target.labels`` of the classes that the networks know; empty for numbers.
         weights: of these classes in training; None if they counted alike.
         facts: what else is to be known, as JSON has it. What `plaingrad train` writes (settings, history,
             scores, numbers of rows) has names of its own, see `plaingrad.tables.model.metadata`.
@@ -79,8 +79,8 @@ class TableModel:
         kinds = {"estimator": BaseMultilayerPerceptron, "encoder": TableEncoder, "target": Target}
         for (name, kind), part in zip(kinds.items(), (estimator, encoder, target)):
             if not isinstance(part, kind):
-                made = "; Target.of(values) makes one of the column" if kind is Target else ""
-                raise InputError(f"{name}: expected a {kind.__name__}, got {part!r:.60}{made}")
+                hint = "; Target.of(values) makes one of the column" if kind is Target else ""
+                raise InputError(f"{name}: expected a {kind.__name__}, got {part!r:.60}{hint}")
             if kind is not Target:
                 check_is_fitted(part)
         _expect_codes(estimator.modules_, encoder)
@@ -89,7 +89,7 @@ class TableModel:
         return cls(estimator.modules_, encoder, target, estimator.out_activation_, classes, weights, facts)
 
     def __repr__(self) -> str:
-        """What it predicts from what, and with how much."""
+        """The target, the columns and the size of the networks, in words."""
         sizes = [sum(parameter.value.numel() for parameter in member.parameters()) for member in self.members]
         several = f"{len(sizes)} networks" if len(sizes) > 1 else "a network"
         parts = [
@@ -109,28 +109,28 @@ class TableModel:
         """The weights by class; None if they counted alike."""
         if self.weights is None:
             return None
-        names = (self.target.class_names[place] for place in self.classes)
+        names = (self.target.class_names[code] for code in self.classes)
         return dict(zip(names, self.weights.tolist()))
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
         """The averaged predictions for encoded rows: a column for each class, or one of scaled numbers."""
         return self.complete(Predictor(self.members, self.link)(X))
 
-    def complete(self, found: np.ndarray) -> np.ndarray:
+    def complete(self, outputs: np.ndarray) -> np.ndarray:
         """Predictions with a column for each class, also for two, of which networks predict the second."""
-        return np.hstack([1 - found, found]) if len(self.classes) == 2 else found
+        return np.hstack([1 - outputs, outputs]) if len(self.classes) == 2 else outputs
 
-    def places(self, found: np.ndarray) -> np.ndarray:
-        """Outputs as places of classes in ``target.labels``, or as scaled numbers."""
-        return self.classes[found.argmax(1)] if len(self.classes) else found[:, 0]
+    def codes(self, outputs: np.ndarray) -> np.ndarray:
+        """Outputs as indices of classes in ``target.labels``, or as scaled numbers."""
+        return self.classes[outputs.argmax(1)] if len(self.classes) else outputs[:, 0]
 
-    def probabilities(self, found: np.ndarray) -> np.ndarray:
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs as the probability of each class of ``target.labels``, shape ``(rows, classes)``."""
-        found = without_class_weights(found, self.weights)
+        outputs = without_class_weights(outputs, self.weights)
         if len(self.classes) == len(self.target.labels):
-            return found
-        every = np.zeros((len(found), len(self.target.labels)), found.dtype)
-        every[:, self.classes] = found
+            return outputs
+        every = np.zeros((len(outputs), len(self.target.labels)), outputs.dtype)
+        every[:, self.classes] = outputs
         return every
 
     def predict(self, frame: Any) -> Any:
@@ -148,11 +148,11 @@ class TableModel:
         Raises:
             InputError: a column is missing, or a value is not what its column holds.
         """
-        found = self.outputs(self.encoder.transform(frame))
+        outputs = self.outputs(self.encoder.transform(frame))
         if len(self.classes):
-            columns = {PREDICTION: self.target.decode(self.places(found)), **self._named(found)}
+            columns = {PREDICTION: self.target.decode(self.codes(outputs)), **self._named(outputs)}
         else:
-            columns = {PREDICTION: self.target.undo(self.places(found))}
+            columns = {PREDICTION: self.target.undo(self.codes(outputs))}
         return _like(frame, columns)
 
     @available_if(lambda model: bool(model.target.labels))
@@ -170,12 +170,12 @@ class TableModel:
             InputError: as `predict` does.
             AttributeError: the target is a number.
         """
-        found = self.outputs(self.encoder.transform(frame))
-        return _like(frame, self._named(found))
+        outputs = self.outputs(self.encoder.transform(frame))
+        return _like(frame, self._named(outputs))
 
-    def _named(self, found: np.ndarray) -> dict[str, np.ndarray]:
+    def _named(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """The probabilities as columns."""
-        pairs = zip(self.target.class_names, self.probabilities(found).T)
+        pairs = zip(self.target.class_names, self.probabilities(outputs).T)
         return {f"probability_{name}": values for name, values in pairs}
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -184,7 +184,7 @@ class TableModel:
         Raises:
             InputError: a fact is not what its name stands for, or nothing that JSON can hold.
         """
-        facts = {
+        metadata = {
             **self.facts,
             "kind": KIND,
             "target": self.target.to_dict(),
@@ -193,9 +193,9 @@ class TableModel:
             "class_weights": None if self.weights is None else self.weights.tolist(),
             "columns": msgspec.to_builtins(self.encoder.choices()),
         }
-        Metadata.of(facts).expect_columns(self.encoder)
+        Metadata.of(metadata).expect_columns(self.encoder)
         module = self.members[0] if len(self.members) == 1 else Parallel(*self.members)
-        interop.save(module, path, facts, {ENCODER: self.encoder.to_bytes()})
+        interop.save(module, path, metadata, {ENCODER: self.encoder.to_bytes()})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TableModel:
@@ -209,26 +209,25 @@ class TableModel:
         try:
             return cls._from(file)
         except ValueError as error:
-            raise InputError(f"{os.fspath(path)}: {error}") from None
+            raise InputError(str(error), file=os.fspath(path)) from None
 
     @classmethod
     def _from(cls, file: interop.ModelFile) -> TableModel:
-        facts = file.facts
         if not holds_table(file):
             got = "a network without a table"
             if holds_estimator(file):
                 got = f"an {file.facts.get('estimator')!s:.40}, which is for Python (its class method load)"
             raise InputError(f"expected a model that plaingrad train has made, got {got}")
         encoder = TableEncoder.from_bytes(file.attachments[ENCODER])
-        known = Metadata.of(facts)
+        metadata = Metadata.of(file.facts)
         members = list(file.module) if isinstance(file.module, Parallel) else [file.module]
-        width = len(known.classes) if known.link == "softmax" else 1
+        width = len(metadata.classes) if metadata.link == "softmax" else 1
         expect_outputs(members, len(encoder.names_), width, "the encoder's ")
         _expect_codes(members, encoder)
-        known.expect_columns(encoder)
-        weights = None if known.class_weights is None else np.array(known.class_weights, np.float64)
-        classes, rest = np.array(known.classes, np.int64), {**facts, "versions": file.versions}
-        return cls(members, encoder, known.target, known.link, classes, weights, rest)
+        metadata.expect_columns(encoder)
+        weights = None if metadata.class_weights is None else np.array(metadata.class_weights, np.float64)
+        classes, rest = np.array(metadata.classes, np.int64), {**file.facts, "versions": file.versions}
+        return cls(members, encoder, metadata.target, metadata.link, classes, weights, rest)
 
 
 def _like(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:
@@ -251,7 +250,7 @@ def some(names: Sequence[str], most: int = 5) -> str:
 
 
 def holds_table(file: interop.ModelFile) -> bool:
-    """Whether a model file is one of a table, and no other network's."""
+    """True for a model file of a table, and of no other network."""
     return file.facts.get("kind") == KIND and ENCODER in file.attachments
 
 

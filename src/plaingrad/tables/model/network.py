@@ -1,4 +1,4 @@
-"""From settings to a trained estimator."""
+"""The training of an estimator from settings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CLASS_LOSSES = ("log_loss",)
 
 @dataclass(frozen=True)
 class Fitted:
-    """What came of a training.
+    """The result of a training.
 
     Attributes:
         estimator: trained, with the weights of its best epoch.
@@ -69,12 +69,12 @@ def expect_fitting(settings: Settings, target: Target) -> None:
 
 
 def class_weights(settings: Settings, target: Target) -> Any:
-    """What the estimator gets as ``class_weight``, by the places of the classes."""
+    """The estimator's ``class_weight``, by the indices of the classes."""
     if not settings.class_weight:
         return None
     if list(settings.class_weight) == ["balanced"]:
         return "balanced"
-    places = {name: place for place, name in enumerate(target.class_names)}
+    codes = {name: code for code, name in enumerate(target.class_names)}
     weights = {}
     for text in settings.class_weight:
         name, equals, number = text.rpartition("=")
@@ -85,10 +85,10 @@ def class_weights(settings: Settings, target: Target) -> Any:
         if not equals or not 0 < value < np.inf:
             expected = "expected balanced, or a class and a number above 0 such as yes=2.5"
             raise InputError(f"{expected}, got {text!r}", argument="class_weight")
-        if name not in places:
-            known = ", ".join(map(repr, list(places)[:20]))
+        if name not in codes:
+            known = ", ".join(map(repr, list(codes)[:20]))
             raise InputError(f"there is no class {name!r}; classes: {known}", argument="class_weight")
-        weights[places[name]] = value
+        weights[codes[name]] = value
     return weights
 
 
@@ -139,8 +139,8 @@ class Encoded:
             )
         return cls(encoder, train, validation, test)
 
-    def told(self) -> str:
-        """How many rows each part has."""
+    def description(self) -> str:
+        """The numbers of rows of the parts, in words."""
         counts = [f"{plural(len(self.train), 'row')} to train"]
         counts += [f"{len(self.validation):,} to validate"] if self.validation else []
         counts += [f"{len(self.test):,} to test"] if self.test else []
@@ -153,7 +153,7 @@ class Encoded:
 
 
 def fitted_encoder(rows: Rows, max_levels: int, embedding: bool = False) -> TableEncoder:
-    """What the columns of some rows ask for; arguments as for `TableEncoder`.
+    """An encoder fitted to the columns of some rows; arguments as for `TableEncoder`.
 
     Raises:
         InputError: a column cannot be used, or none can.
@@ -193,22 +193,22 @@ def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequ
     for callback in callbacks:
         callback.begin(held_out, target, settings)
     coded = list(encoded.encoder.cardinalities_)
-    made = make_estimator(settings, target, len(train), coded, [*callbacks, *stopping])
+    estimator = make_estimator(settings, target, len(train), coded, [*callbacks, *stopping])
     validation = {"X_val": _with_codes(held_out.X, coded), "y_val": held_out.y} if held_out else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the report tells it
         warnings.filterwarnings("ignore", "Training interrupted by user")
         try:
-            made.fit(_with_codes(train.X, coded), train.y, train.weights, **validation)
+            estimator.fit(_with_codes(train.X, coded), train.y, train.weights, **validation)
         except ValueError as error:
             if isinstance(error.__cause__, TrainingDiverged):
                 raise error.__cause__ from None
             raise
     best = None
     if held_out:
-        losses = made.histories_[0].val_loss
+        losses = estimator.histories_[0].val_loss
         best = 1 + int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
-    return Fitted(made, encoded.encoder, best, batch_size(made, len(train)))
+    return Fitted(estimator, encoded.encoder, best, batch_size(estimator, len(train)))
 
 
 def _with_codes(X: np.ndarray, columns: list[int]) -> np.ndarray:

@@ -72,8 +72,8 @@ def folds(rows: Rows, target: Target, settings: Settings) -> Iterator[Parts]:
         kind = KFold
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")
-        found = list(kind(count, shuffle=True, random_state=settings.seed).split(rows.codes, rows.codes))
-    for rest, tested in found:
+        splits = list(kind(count, shuffle=True, random_state=settings.seed).split(rows.codes, rows.codes))
+    for rest, tested in splits:
         yield _trained(rows, rest, target, settings, None, rows.take(tested))
 
 
@@ -97,8 +97,8 @@ def _trained(
 
 
 def _drawn(
-    places: np.ndarray, rows: Rows, target: Target, size: float, seed: int
+    indices: np.ndarray, rows: Rows, target: Target, size: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split places; classes keep their share in both parts, as far as there are enough rows."""
-    data = Dataset(torch.from_numpy(places), torch.from_numpy(rows.codes[places]), (), target.class_names)
+    """Split indices; classes keep their share in both parts, as far as there are enough rows."""
+    data = Dataset(torch.from_numpy(indices), torch.from_numpy(rows.codes[indices]), (), target.class_names)
     return tuple(part.inputs.numpy() for part in split(data, size, seed))  # type: ignore[return-value]

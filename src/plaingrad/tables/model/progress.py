@@ -83,9 +83,9 @@ class EpochProgress(Watcher):
         self.display.update(self.task, completed=epochs, description=losses)
 
     def _score(self, held_out: Samples) -> tuple[str, float]:
-        found = outputs(self.run.model, torch.from_numpy(held_out.X), BATCH_SIZE).numpy()
+        predicted = outputs(self.run.model, torch.from_numpy(held_out.X), BATCH_SIZE).numpy()
         if not self.target.labels:
-            places = self.link(found[:, 0])
+            codes = self.link(predicted[:, 0])
         else:
-            places = found.argmax(1) if found.shape[1] > 1 else found[:, 0] > 0
-        return first_score(self.target, held_out.y, places, self.quantile)
+            codes = predicted.argmax(1) if predicted.shape[1] > 1 else predicted[:, 0] > 0
+        return first_score(self.target, held_out.y, codes, self.quantile)

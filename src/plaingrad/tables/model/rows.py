@@ -16,7 +16,7 @@ from plaingrad.errors import InputError, error_fields
 from plaingrad.tables import TableEncoder, Target, read_frame
 from plaingrad.tables.columns.column import Column, MisfitError
 from plaingrad.tables.columns.meaning import as_numbers
-from plaingrad.tables.columns.numberformat import PLAIN, NumberFormat, number_format
+from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat, number_format
 from plaingrad.tables.errors import expect_column, expect_columns
 from plaingrad.tables.reading.source import located, named, repeated
 from plaingrad.tables.settings import Settings
@@ -73,10 +73,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.frame)
 
-    def take(self, places: np.ndarray) -> Rows:
+    def take(self, indices: np.ndarray) -> Rows:
         """Some of the rows, in this order."""
-        weights = None if self.weights is None else self.weights[places]
-        return replace(self, frame=self.frame.iloc[places], codes=self.codes[places], lost=0, weights=weights)
+        frame, codes = self.frame.iloc[indices], self.codes[indices]
+        weights = None if self.weights is None else self.weights[indices]
+        return replace(self, frame=frame, codes=codes, lost=0, weights=weights)
 
     def encoded(self, encoder: TableEncoder) -> Samples:
         """The rows as a network gets them.
@@ -160,17 +161,17 @@ def read_more(
 
 def _read_as_written(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, NumberFormat]]:
     """Text as numbers where all rows write them in one way; a part of the rows might not tell which."""
-    found = {}
+    formats = {}
     for name in frame.columns:
         format = _format_of(frame[name])
         if format is not None:
-            found[str(name)] = format
-    numbers = {name: as_numbers(Column.of(frame[name]), format) for name, format in found.items()}
-    return frame.assign(**numbers) if found else frame, found
+            formats[str(name)] = format
+    numbers = {name: as_numbers(Column.of(frame[name]), format) for name, format in formats.items()}
+    return frame.assign(**numbers) if formats else frame, formats
 
 
 def _format_of(values: pd.Series) -> NumberFormat | None:
-    """How a column of text writes numbers; None for one that does not, or as programs do."""
+    """The format of numbers in a column; None for other text, and for numbers as programs write them."""
     if not pd.api.types.is_string_dtype(values.dtype) or pd.api.types.is_object_dtype(values.dtype):
         return None
     return number_format(pa.array(values, pa.large_string(), from_pandas=True))
@@ -195,7 +196,7 @@ def _weights(values: pd.Series, name: str) -> np.ndarray:
         InputError: one is no number, missing or negative, told with its row; or all are 0.
     """
     with numbered(values), error_fields(column=name):
-        weights = as_numbers(Column.of(values), _format_of(values) or PLAIN)
+        weights = as_numbers(Column.of(values), _format_of(values) or DEFAULT_FORMAT)
         wrong = ~(weights >= 0)
         if wrong.any():
             row = int(wrong.argmax())

@@ -1,4 +1,4 @@
-"""What looks at a training of a table while it runs."""
+"""The callbacks of a training of a table that see its validation data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Watcher(Callback):
     """A callback that may look at the validation data itself."""
 
     def begin(self, held_out: Samples | None, target: Target, settings: Settings) -> None:
-        """Be told before training begins.
+        """Take note of the data, before training begins.
 
         Args:
             held_out: the validation rows, if there are any.

@@ -27,22 +27,22 @@ def read_arrays(path: Path, columns: list[str] | None, empty: bool = False) -> p
         raise InputError("not an .npz archive, or a damaged one")
     with np.load(source, allow_pickle=False) as archive:
         arrays = {name: _array(archive, name) for name in archive.files}
-    found: dict[str, np.ndarray] = {}
+    by_name: dict[str, np.ndarray] = {}
     names: list[str] = []
     for name, array in arrays.items():
         parts = _columns(name, array)
         names += parts
-        found |= parts
+        by_name |= parts
     expect_names(names)
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name!r} {length}" for name, length in lengths.items())
-        raise InputError(f"expected arrays of one length, got {told}")
-    if not found or not (len(next(iter(found.values()))) or empty):
+        sizes = ", ".join(f"{name!r} {length}" for name, length in lengths.items())
+        raise InputError(f"expected arrays of one length, got {sizes}")
+    if not by_name or not (len(next(iter(by_name.values()))) or empty):
         raise InputError("the file has no rows")
     for name in columns or ():
         expect_column(name, names)
-    return pd.DataFrame({name: found[name] for name in columns or names}, copy=False)
+    return pd.DataFrame({name: by_name[name] for name in columns or names}, copy=False)
 
 
 def _array(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:

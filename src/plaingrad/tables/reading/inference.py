@@ -39,9 +39,9 @@ def typed(text: pa.ChunkedArray, decimal: str = ".") -> pa.ChunkedArray:
     look = values.drop_null().slice(0, FIRST_LOOK)
     for reading in (_truth_values, lambda column: _numbers(column, decimal), _dates):
         if reading(look) is not None:
-            found = reading(values)
-            if found is not None:
-                return found
+            inferred = reading(values)
+            if inferred is not None:
+                return inferred
     return trimmed if number_format(trimmed) else _levels(trimmed)
 
 

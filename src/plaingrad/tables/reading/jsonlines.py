@@ -60,10 +60,10 @@ def _array(key: str, rows: list[tuple[int, dict[str, Any]]]) -> pa.Array:
         line, value = next((line, row[key]) for line, row in rows if isinstance(row.get(key), (dict, list)))
         kind = "an object" if isinstance(value, dict) else "a list"
         raise InputError(f"expected a number, text or truth value in {key!r}, got {kind}", line=line)
-    return _plain(values, kinds)
+    return _from_values(values, kinds)
 
 
-def _plain(values: list[Any], kinds: set[type]) -> pa.Array:
+def _from_values(values: list[Any], kinds: set[type]) -> pa.Array:
     if not kinds:
         return pa.nulls(len(values))
     if kinds == {bool}:

@@ -89,7 +89,7 @@ def read_frame(
     if canonical(encoding) is None:
         problem = f"expected one that Python knows, such as cp1252, got {encoding!r}"
         raise InputError(problem, argument="encoding")
-    wanted = None if columns is None else list(columns)
+    names = None if columns is None else list(columns)
     with naming(path, FORMATS[format]):
         if not path.stat().st_size:
             raise InputError("the file is empty")
@@ -97,13 +97,13 @@ def read_frame(
             raise InputError(f"expected none for {FORMATS[format]}, got {encoding!r}", argument="encoding")
         if format in ("csv", "tsv"):
             separator = separator or ("\t" if format == "tsv" else None)
-            table = read_separated(path, encoding, separator, wanted, empty)
+            table = read_separated(path, encoding, separator, names, empty)
         elif format == "jsonl":
-            table = read_json_lines(path, encoding, wanted)
+            table = read_json_lines(path, encoding, names)
         elif format == "npz":
-            return read_arrays(path, wanted, empty)
+            return read_arrays(path, names, empty)
         else:
-            table = _READERS[format](path, wanted)
+            table = _READERS[format](path, names)
         if not len(table) and not empty:
             raise InputError("the file has no rows")
         return _frame(table)

@@ -131,9 +131,9 @@ def _find_fault(path: Path, encoding: str, separator: str, fields: int) -> int:
 
 def _typed(text: pa.Table, decimal: str) -> pa.Table:
     """Column by column, so that no more than one is held in both forms."""
-    found = {}
+    columns = {}
     for name in text.column_names:
-        found[name] = typed(text.column(name), decimal)
+        columns[name] = typed(text.column(name), decimal)
         text = text.drop_columns([name])
     pa.default_memory_pool().release_unused()
-    return pa.table(found)
+    return pa.table(columns)

@@ -1,4 +1,4 @@
-"""Where a table comes from: a file, or standard input."""
+"""The source of a table: a file, or standard input."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def _scoring(model: TableModel, truth: np.ndarray, quantile: float | None) -> Ca
     spread = float(((expected - expected.mean()) ** 2).sum())
 
     def of_numbers(outputs: np.ndarray) -> float:
-        off = expected - model.target.undo(model.places(outputs))
+        off = expected - model.target.undo(model.codes(outputs))
         if quantile is not None:
             return -float(np.maximum(quantile * off, (quantile - 1) * off).mean())
         lost = float((off**2).sum())

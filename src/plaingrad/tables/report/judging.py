@@ -43,7 +43,7 @@ class Judgement:
         assert test is not None
         outputs = model.outputs(test.X)
         probabilities = model.probabilities(outputs) if model.target.labels else None
-        predictions = {"network": Predictions(model.places(outputs), probabilities)}
+        predictions = {"network": Predictions(model.codes(outputs), probabilities)}
         sample = train.sample(sample_size(train.X.shape[1], quantile), settings.seed)
         predictions |= baselines(sample, test.X, list(model.encoder.cardinalities_), model.target, quantile)
         return cls(model.target, test.y, predictions, [], len(sample), len(train), quantile)
