@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import fields as dataclass_fields
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 import torch
 from sklearn.base import is_classifier
@@ -19,6 +19,7 @@ from plaingrad.estimators.levels import Levels
 from plaingrad.estimators.networks import expect_outputs, linear_layers, perceptron_for
 from plaingrad.estimators.parameters import Parameters, hidden_sizes, shape
 from plaingrad.estimators.prediction import predictor_for
+from plaingrad.estimators.schema import MOST_FEATURES, EstimatorMetadata, RecordData
 from plaingrad.estimators.state import FittedState, Record
 from plaingrad.estimators.targets import ClassTargets, NumberTargets, Targets
 from plaingrad.estimators.values import (
@@ -31,14 +32,10 @@ from plaingrad.estimators.values import (
     to_json,
 )
 from plaingrad.module import Module
-from plaingrad.saving.schema import HISTORY
-from plaingrad.saving.state import Fields, is_number
+from plaingrad.saving.schema import History as HistoryData
 from plaingrad.train import History
 
-MOST_FEATURES = 10**7
-CURVES = ("loss_curve", "validation_loss_curve", "validation_scores")
-BESTS = ("best_loss", "best_validation_score")
-COUNTS = ("n_iter", "t", "no_improvement")
+T = TypeVar("T")
 
 
 def state_to_metadata(state: FittedState) -> dict[str, Any]:
@@ -63,14 +60,14 @@ def state_to_metadata(state: FittedState) -> dict[str, Any]:
         "epochs": state.n_iter,
         "samples": state.t,
         "records": [
-            {name: to_json(getattr(each, name)) for name in (*CURVES, *BESTS, *COUNTS)}
+            {name: to_json(getattr(each, name)) for name in RecordData.__struct_fields__}
             for each in state.records
         ],
         "histories": None if histories is None else [each.to_dict() for each in histories],
     }
 
 
-def state_from_metadata(estimator: Any, modules: list[Module], metadata: Fields) -> FittedState:
+def state_from_metadata(estimator: Any, modules: list[Module], metadata: EstimatorMetadata) -> FittedState:
     """The state that `state_to_metadata` made this metadata of.
 
     Args:
@@ -81,7 +78,8 @@ def state_from_metadata(estimator: Any, modules: list[Module], metadata: Fields)
     Raises:
         ValueError: the metadata contradicts itself, the parameters or the networks.
     """
-    count, names, levels = _columns(metadata)
+    count, levels = metadata.features, levels_from_json(metadata.levels)
+    names = None if metadata.feature_names is None else np.array(metadata.feature_names, dtype=object)
     targets = _targets(estimator, metadata)
     codes = _codes(estimator, modules, count, targets, names, levels)
     state = FittedState(
@@ -94,37 +92,22 @@ def state_from_metadata(estimator: Any, modules: list[Module], metadata: Fields)
         modules=modules,
         records=_records(metadata, modules),
         histories=_histories(metadata, modules, estimator.solver),
-        loss=number_from_json(metadata, "loss"),
-        n_iter=metadata.count("epochs"),
-        t=metadata.count("samples"),
+        loss=number_from_json(metadata.loss),
+        n_iter=metadata.epochs,
+        t=metadata.samples,
     )
     state.predictor = predictor_for(estimator, modules, targets.link, codes)
     return state
 
 
-def _columns(metadata: Fields) -> tuple[int, np.ndarray | None, Levels]:
-    """The number of the columns of ``X``, their names and levels."""
-    count = metadata.count("features")
-    if not 1 <= count <= MOST_FEATURES:
-        raise InputError(f"facts: expected 'features' from 1 to {MOST_FEATURES:,}, got {count!r:.40}")
-    names: list[str] | None = None
-    if metadata.value("feature_names") is not None:
-        names = metadata.texts("feature_names")
-        if len(names) != count:
-            raise InputError(f"facts: expected 'feature_names' to be {count}, got {len(names)}")
-    levels = levels_from_json(metadata.inside("levels"))
-    for name in levels.columns:
-        if name not in (names or ()):
-            raise InputError(f"facts: levels: expected names among 'feature_names', got {name!r:.40}")
-    return count, None if names is None else np.array(names, dtype=object), levels
-
-
-def _targets(estimator: Any, metadata: Fields) -> Targets:
-    count, link = metadata.count("columns"), metadata.text("link")
+def _targets(estimator: Any, metadata: EstimatorMetadata) -> Targets:
+    count, link = metadata.columns, metadata.link
     columns = (count,) if count else ()
     targets: Targets
     if is_classifier(estimator):
-        classes = labels_from_json(metadata.inside("classes"))
+        if metadata.classes is None:
+            raise InputError("facts: expected 'classes' for a classifier, got none")
+        classes = labels_from_json(metadata.classes)
         if count and classes.tolist() != list(range(min(count, len(classes) + 1))):
             raise InputError(f"facts: classes: expected 0, 1... for {count} columns, got {classes!r:.60}")
         # In several columns, 0 and 1 stand for a label each.
@@ -141,15 +124,11 @@ def _targets(estimator: Any, metadata: Fields) -> Targets:
     return targets
 
 
-def _class_weights(metadata: Fields, classes: int) -> np.ndarray | None:
-    if metadata.value("class_weights") is None:
+def _class_weights(metadata: EstimatorMetadata, classes: int) -> np.ndarray | None:
+    weights = metadata.class_weights
+    if weights is None:
         return None
-    weights = metadata.items("class_weights")
-    if (
-        not all(is_number(each) and each >= 0 for each in weights)
-        or len(weights) != classes
-        or not any(weights)
-    ):
+    if len(weights) != classes or not any(weights):
         raise InputError(f"facts: expected 'class_weights' for {classes} classes, got {weights!r:.60}")
     return np.array(weights, dtype=np.float64)
 
@@ -221,52 +200,51 @@ def _embedded_codes(
     return Codes(tables)
 
 
-def _records(metadata: Fields, modules: Sequence[Module]) -> list[Record]:
-    records = [_record(Fields(each, "facts: records")) for each in _one_each(metadata, "records", modules)]
+def _records(metadata: EstimatorMetadata, modules: Sequence[Module]) -> list[Record]:
+    records = [_record(each) for each in _one_each(metadata.records, "records", modules)]
     for record, module in zip(records, modules):
         if record.validation_scores is not None:
             record.best_weights = {name: value.clone() for name, value in module.state_dict().items()}
     return records
 
 
-def _histories(metadata: Fields, modules: Sequence[Module], solver: Any) -> list[History] | None:
-    if metadata.value("histories") is not None:
-        return [_history(each) for each in _one_each(metadata, "histories", modules)]
+def _record(data: RecordData) -> Record:
+    return Record(
+        loss_curve=[number_from_json(each) for each in data.loss_curve],
+        validation_loss_curve=_curve(data.validation_loss_curve),
+        validation_scores=_curve(data.validation_scores),
+        best_loss=None if data.best_loss is None else number_from_json(data.best_loss),
+        best_validation_score=(
+            None if data.best_validation_score is None else number_from_json(data.best_validation_score)
+        ),
+        n_iter=data.n_iter,
+        t=data.t,
+        no_improvement=data.no_improvement,
+    )
+
+
+def _curve(values: list[Any] | None) -> list[float] | None:
+    return None if values is None else [number_from_json(each) for each in values]
+
+
+def _histories(metadata: EstimatorMetadata, modules: Sequence[Module], solver: Any) -> list[History] | None:
+    if metadata.histories is not None:
+        return [_history(each) for each in _one_each(metadata.histories, "histories", modules)]
     if solver != "lbfgs":
         raise InputError(f"facts: expected 'histories' for the solver {solver!r}, got none")
     return None
 
 
-def _one_each(metadata: Fields, name: str, modules: Sequence[Module]) -> list[Any]:
-    items = metadata.items(name)
+def _history(data: HistoryData) -> History:
+    fields = msgspec.structs.asdict(data)
+    epochs = {
+        name: [math.nan if value is None else value for value in column]
+        for name, column in data.epochs.items()
+    }
+    return History(**{**fields, "epochs": epochs})
+
+
+def _one_each(items: list[T], name: str, modules: Sequence[Module]) -> list[T]:
     if len(items) != len(modules):
         raise InputError(f"facts: expected {len(modules)} {name}, one for each network, got {len(items)}")
     return items
-
-
-def _record(fields: Fields) -> Record:
-    fields.expect_only(*(each.name for each in dataclass_fields(Record) if each.name != "best_weights"))
-    values: dict[str, Any] = {name: fields.count(name) for name in COUNTS}
-    for name in BESTS:
-        values[name] = None if fields.value(name) is None else number_from_json(fields, name)
-    for name in CURVES:
-        if name == "loss_curve" or fields.value(name) is not None:
-            curve = fields.items(name)
-            values[name] = [number_from_json(Fields({name: each}, fields.path), name) for each in curve]
-            if len(curve) != len(values["loss_curve"]):
-                raise InputError(
-                    f"{fields.path}: expected {name!r} as long as 'loss_curve', got {len(curve)}"
-                )
-    if values["best_loss"] is None and "validation_scores" not in values:
-        raise InputError(f"{fields.path}: expected 'best_loss' or 'validation_scores', got neither")
-    return Record(**values)
-
-
-def _history(data: Any) -> History:
-    HISTORY(Fields({"history": data}, "facts"), "history")
-    Fields(data, "facts: history").expect_only(*(each.name for each in dataclass_fields(History)))
-    epochs = {
-        name: [math.nan if value is None else value for value in column]
-        for name, column in data["epochs"].items()
-    }
-    return History(**{**data, "epochs": epochs})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,32 +17,15 @@ from plaingrad.errors import InputError
 from plaingrad.estimators.fitted import state_from_metadata, state_to_metadata
 from plaingrad.estimators.parameters import Parameters, expect_same_shape
 from plaingrad.estimators.prediction import averaged
+from plaingrad.estimators.schema import EstimatorMetadata
 from plaingrad.estimators.state import FittedState
 from plaingrad.estimators.targets import ClassTargets
 from plaingrad.estimators.values import from_json, levels_to_json, to_json
 from plaingrad.module import Module
-from plaingrad.saving.state import Fields
+from plaingrad.saving.schema import decode
 
 KIND = "estimator"
-METADATA_KEYS = (  # under these names
-    "kind",
-    "estimator",
-    "parameters",
-    "not_kept",
-    "own_network",
-    "features",
-    "feature_names",
-    "columns",
-    "link",
-    "classes",
-    "class_weights",
-    "levels",
-    "loss",
-    "epochs",
-    "samples",
-    "records",
-    "histories",
-)
+METADATA_KEYS = ("kind", *EstimatorMetadata.__struct_fields__)
 
 
 @dataclass(frozen=True)
@@ -114,17 +97,13 @@ class SaveMixin(Parameters, BaseEstimator):
         if not holds_estimator(file):
             other = "a model of a table" if file.facts.get("kind") == "table" else "another network"
             raise InputError(f"expected an {cls._class} that its method save has written, got {other}")
-        metadata = Fields(file.facts, "facts")
-        if metadata.text("estimator") != cls._class:
-            raise InputError(f"expected an {cls._class}, got an {metadata.text('estimator')!s:.40}")
-        parameters = metadata.inside("parameters")
-        parameters.expect_only(*(name for name in cls._get_param_names() if name != "module"))
-        estimator = cls(**_arguments(parameters))
+        metadata = decode(EstimatorMetadata, dict(file.facts), "facts")
+        if metadata.estimator != cls._class:
+            raise InputError(f"expected an {cls._class}, got an {metadata.estimator:.40}")
+        estimator = cls(**_arguments(metadata.parameters, cls._get_param_names()))
         estimator._validate_params()
-        metadata.texts("not_kept")  # for people
-        own = metadata.truth("own_network")
         modules = _members(file.module, estimator.n_models)
-        if own:
+        if metadata.own_network:
             estimator.module = Architecture(interop.describe(modules[0]))
         estimator.state_ = state_from_metadata(estimator, modules, metadata)
         estimator.n_features_in_ = estimator.state_.n_features
@@ -201,17 +180,19 @@ def _described(loss: nn.Loss) -> dict[str, Any]:
     return interop.describe(loss)
 
 
-def _arguments(parameters: Fields) -> dict[str, Any]:
+def _arguments(parameters: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """The constructor's arguments, whose values it is for scikit-learn's validation to judge."""
     arguments = {}
-    for name, data in parameters.data.items():
+    for name, data in parameters.items():
+        if name not in names or name == "module":
+            raise InputError(f"facts: parameters: unknown field {name!r:.40}")
         if name == "loss" and isinstance(data, dict):
-            arguments[name] = interop.build(parameters.inside("loss").value("loss"))
+            arguments[name] = interop.build(data.get("loss"))
         else:
-            arguments[name] = from_json(data, f"{parameters.path}: {name}")
+            arguments[name] = from_json(data, f"facts: parameters: {name}")
     if arguments.get("callbacks"):
         got = f"{arguments['callbacks']!r:.60}"
-        raise InputError(f"{parameters.path}: callbacks: expected none in a file, got {got}")
+        raise InputError(f"facts: parameters: callbacks: expected none in a file, got {got}")
     return arguments
 
 

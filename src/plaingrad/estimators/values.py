@@ -15,7 +15,7 @@ import numpy as np
 
 from plaingrad.errors import InputError
 from plaingrad.estimators.levels import Levels, encoder
-from plaingrad.saving.state import Fields
+from plaingrad.estimators.schema import Labels, NotFinite
 
 DEEPEST = 4
 NOT_FINITE = ("inf", "-inf", "nan")
@@ -79,12 +79,9 @@ def _is_key(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str)
 
 
-def number_from_json(fields: Fields, name: str) -> float:
+def number_from_json(data: float | NotFinite) -> float:
     """A number, which may be infinite or NaN as `to_json` writes them."""
-    value = fields.value(name)
-    if isinstance(value, dict) and value.get("float") in NOT_FINITE and len(value) == 1:
-        return float(value["float"])
-    return fields.number(name)
+    return float(data.float if isinstance(data, NotFinite) else data)
 
 
 def labels_to_json(classes: np.ndarray) -> dict[str, Any]:
@@ -102,28 +99,27 @@ def labels_to_json(classes: np.ndarray) -> dict[str, Any]:
     return {"dtype": kind, "values": to_json(values)}
 
 
-def labels_from_json(fields: Fields) -> np.ndarray:
+def labels_from_json(labels: Labels) -> np.ndarray:
     """The labels that `labels_to_json` made this data of, in order and without repetition.
 
     Raises:
         ValueError: it makes no such data.
     """
-    fields.expect_only("dtype", "values")
-    kind, values = fields.text("dtype"), fields.items("values")
+    kind, values = labels.dtype, labels.values
     types: tuple[type, ...] = (str,) if kind in ("str", "object") else (bool, int, float)
     if kind not in (*NUMBERS, "str", "object") or not values:
-        raise InputError(f"{fields.path}: expected labels of a dtype that is known, got {kind!r:.40}")
+        raise InputError(f"facts: classes: expected labels of a dtype that is known, got {kind!r:.40}")
     if not all(type(each) in types for each in values):
-        raise InputError(f"{fields.path}: expected labels of {kind}, got {values!r:.60}")
+        raise InputError(f"facts: classes: expected labels of {kind}, got {values!r:.60}")
     if kind == "str" and len(values) * max(map(len, values)) > MOST_CHARACTERS:
-        raise InputError(f"{fields.path}: expected labels of {MOST_CHARACTERS:,} characters at most")
+        raise InputError(f"facts: classes: expected labels of {MOST_CHARACTERS:,} characters at most")
     try:
-        labels = np.array(values, None if kind == "str" else np.dtype(kind))
+        classes = np.array(values, None if kind == "str" else np.dtype(kind))
     except OverflowError:
-        raise InputError(f"{fields.path}: expected labels of {kind}, got {values!r:.60}") from None
-    if labels.tolist() != values or not all(a < b for a, b in pairwise(values)):
-        raise InputError(f"{fields.path}: expected distinct labels of {kind} in order, got {values!r:.60}")
-    return labels
+        raise InputError(f"facts: classes: expected labels of {kind}, got {values!r:.60}") from None
+    if classes.tolist() != values or not all(a < b for a, b in pairwise(values)):
+        raise InputError(f"facts: classes: expected distinct labels of {kind} in order, got {values!r:.60}")
+    return classes
 
 
 def levels_to_json(levels: Levels) -> dict[str, Any]:
@@ -141,18 +137,18 @@ def levels_to_json(levels: Levels) -> dict[str, Any]:
     return columns
 
 
-def levels_from_json(fields: Fields) -> Levels:
+def levels_from_json(data: Mapping[str, list[Any]]) -> Levels:
     """The levels that `levels_to_json` made this data of.
 
     Raises:
         ValueError: it makes no such data.
     """
-    columns = list(fields.data)
-    values = [from_json(fields.items(name), fields.path, 1) for name in columns]
+    columns = list(data)
+    values = [from_json(data[name], "facts: levels", 1) for name in columns]
     for name, each in zip(columns, values):
         if not each or not _in_order(each):
             expected = f"expected distinct levels in order, got {each!r:.60} of {name!r:.40}"
-            raise InputError(f"{fields.path}: {expected}")
+            raise InputError(f"facts: levels: {expected}")
     levels = Levels(columns, encoder([np.array(each, dtype=object) for each in values]))
     if columns:
         levels.encoder.fit(np.array([[each[0] for each in values]], dtype=object))

@@ -10,7 +10,6 @@ import msgspec
 from msgspec import Meta, Struct
 
 from plaingrad.errors import InputError
-from plaingrad.saving.state import Fields
 
 LONG, LARGEST = 2**63 - 1, sys.float_info.max
 T = TypeVar("T")
@@ -25,7 +24,7 @@ class Strict(Struct, frozen=True, forbid_unknown_fields=True):
     """An object that has these fields and no others."""
 
 
-class History(Struct, frozen=True):
+class History(Strict, frozen=True):
     """A `plaingrad.train.History`, with null for each number that is not finite."""
 
     epochs: dict[str, list[Number | None]]
@@ -56,11 +55,6 @@ def decode(schema: type[T], data: Any, path: str) -> T:
         return msgspec.convert(data, schema)
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-def HISTORY(fields: Fields, name: str) -> None:
-    """Refuse a field that is no `History`."""
-    decode(History, fields.value(name), f"{fields.path}: {name}")
 
 
 def expect_distinct(name: str, values: Sequence[str]) -> None:
