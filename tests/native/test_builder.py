@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from native.scripts import program, script
+from plaingrad.console.progress import progress_line
 from plaingrad.native.compile import builder
 from plaingrad.native.compile.builder import BuildError, Compiler, find_compiler
 
@@ -155,16 +156,15 @@ def test_compiling_that_takes_long_says_so_if_it_may(
     os.mkfifo(tmp_path / "go")
     go = os.open(tmp_path / "go", os.O_RDWR)
 
-    class Announcement(Progress):
-        def add_task(self, *args: Any, **options: Any) -> TaskID:
-            os.write(go, b"go\n")  # not compiled before it is announced
-            return super().add_task(*args, **options)
+    def announced(*args: Any, **options: Any) -> Progress:
+        os.write(go, b"go\n")  # not compiled before it is announced
+        return progress_line(*args, **options)
 
     file = io.StringIO()
     monkeypatch.setattr(
         builder, "Console", lambda stderr: Console(file=file, force_terminal=terminal, color_system=None)
     )
-    monkeypatch.setattr(builder, "Progress", Announcement)
+    monkeypatch.setattr(builder, "progress_line", announced)
     monkeypatch.setattr(builder, "SECONDS_IN_SILENCE", 0.0)
     wait = f'read line < "{tmp_path}/go"; ' if verbose else ""
     slow = script(tmp_path / "slow", f'{wait}{FIND_OUTPUT}; echo x > "$2"')

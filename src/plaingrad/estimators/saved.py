@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from plaingrad import interop, nn
 from plaingrad.errors import InputError
-from plaingrad.estimators.fitted import state_from_metadata, state_to_metadata
+from plaingrad.estimators.metadata import state_from_metadata, state_to_metadata
 from plaingrad.estimators.parameters import Parameters, expect_same_shape
 from plaingrad.estimators.prediction import averaged
 from plaingrad.estimators.schema import EstimatorMetadata

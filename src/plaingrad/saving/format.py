@@ -21,7 +21,8 @@ from plaingrad.saving.build import build
 from plaingrad.saving.describe import describe, fields, first_names
 from plaingrad.saving.holder import Holder
 from plaingrad.saving.schema import Strict, decode
-from plaingrad.train.checkpoint import ENTRY, TensorFile, open_tensors, strict_json, write_tensors
+from plaingrad.strict_json import strict_json
+from plaingrad.tensor_file import ENTRY, TensorFile, open_tensors, write_tensors
 
 FORMAT = 1
 EXPECTED = "a model file that plaingrad has written (safetensors)"

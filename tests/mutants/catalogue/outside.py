@@ -39,7 +39,7 @@ FAULTS = [
         ("                path.rmdir()\n", "                pass\n"),
     ),
     *planted(
-        "train/checkpoint.py",
+        "strict_json.py",
         "tests/train/test_checkpoint.py tests/saving/test_format.py",
         ("if len(entries) < len(pairs):", "if False:"),
     ),

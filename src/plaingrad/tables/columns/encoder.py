@@ -19,11 +19,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from plaingrad.errors import InputError
 from plaingrad.saving.schema import Count, Strict, decode
+from plaingrad.strict_json import strict_json
 from plaingrad.tables.columns.choosing import ENCODERS, ColumnEncoder, DroppedColumn, chosen
 from plaingrad.tables.columns.column import Column, MisfitError
 from plaingrad.tables.columns.numberformat import NumberFormat
 from plaingrad.tables.errors import expect_names, listed
-from plaingrad.train.checkpoint import strict_json
 
 FORMAT = 1
 CHUNK = 1 << 16
