@@ -13,9 +13,9 @@ from hypothesis import given
 from typer.testing import CliRunner
 
 from plaingrad.cli.config import Config, save_options, with_options
-from plaingrad.estimators.parameters import ACTIVATIONS as THEIRS
 from plaingrad.estimators.parameters import SCHEDULES as THEIR_SCHEDULES
 from plaingrad.estimators.parameters import SGD_RATES, SOLVERS
+from plaingrad.estimators.perceptron import ACTIVATIONS as THEIRS
 from plaingrad.tables.settings import ACTIVATIONS, OPTIMIZERS, SCHEDULES, Settings
 
 

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from estimators.data import classes, numbers
 from plaingrad import nn, optim
 from plaingrad.estimators import MLPClassifier, MLPRegressor
-from plaingrad.estimators.parameters import ACTIVATIONS
+from plaingrad.estimators.perceptron import ACTIVATIONS
 from plaingrad.native import cost
 from plaingrad.train.callbacks import Callback, EarlyStopping
 

@@ -25,8 +25,7 @@ def sizes(text: str, option: str) -> list[int]:
 
 def network(sizes: Sequence[int], activation: str) -> Sequential:
     """Linear layers of these sizes, with the activation between them."""
-    from plaingrad.estimators.networks import multilayer_perceptron
-    from plaingrad.estimators.parameters import ACTIVATIONS
+    from plaingrad.estimators.perceptron import ACTIVATIONS, multilayer_perceptron
 
     name = pick({name: name for name in ACTIVATIONS}, activation, "--activation")
     expect_size(sizes)
@@ -51,10 +50,14 @@ def class_loss(name: str) -> tuple[Loss, bool]:
 
 def schedule(name: str, optimizer: Optimizer, steps: int) -> Schedule | None:
     """The schedule of the learning rate over all the steps; None if it is constant."""
-    from plaingrad.estimators import rules
+    from plaingrad import optim
 
-    names = ("constant", "linear", "cosine")
-    return rules.schedule(pick({name: name for name in names}, name, "--schedule"), optimizer, steps)
+    schedules = {
+        "constant": lambda: None,
+        "linear": lambda: optim.LinearLR(optimizer, 1.0, 0.0, total_iters=steps, interval="step"),
+        "cosine": lambda: optim.CosineAnnealingLR(optimizer, T_max=steps, interval="step"),
+    }
+    return pick(schedules, name, "--schedule")()
 
 
 def pick(choices: Mapping[str, T], name: str, option: str) -> T:

@@ -19,7 +19,7 @@ from plaingrad.errors import InputError
 from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.convergence import SklearnCallbacks
 from plaingrad.estimators.levels import Levels, expect_numbers
-from plaingrad.estimators.networks import linear_layers, new_networks
+from plaingrad.estimators.networks import new_networks
 from plaingrad.estimators.parameters import (
     CONSTRAINTS,
     expect_lbfgs_heeds,
@@ -28,6 +28,7 @@ from plaingrad.estimators.parameters import (
     shape,
     warn_ignored,
 )
+from plaingrad.estimators.perceptron import linear_layers
 from plaingrad.estimators.prediction import Predictor, SharedArrays
 from plaingrad.estimators.saved import SaveMixin
 from plaingrad.estimators.state import FittedState, Record, all_or_nothing, fitted, state_from_attributes

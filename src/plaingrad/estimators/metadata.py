@@ -16,8 +16,9 @@ from plaingrad import interop, nn
 from plaingrad.errors import InputError
 from plaingrad.estimators.codes import NO_CODES, Codes, column_index, embedded_columns, usual_size
 from plaingrad.estimators.levels import Levels
-from plaingrad.estimators.networks import expect_outputs, linear_layers, perceptron_for
+from plaingrad.estimators.networks import expect_outputs, perceptron_for
 from plaingrad.estimators.parameters import Parameters, hidden_sizes, shape
+from plaingrad.estimators.perceptron import linear_layers
 from plaingrad.estimators.prediction import predictor_for
 from plaingrad.estimators.schema import MOST_FEATURES, EstimatorMetadata, RecordData
 from plaingrad.estimators.state import FittedState, Record

@@ -6,7 +6,6 @@ import copy
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,41 +14,10 @@ import torch
 from plaingrad import init, nn
 from plaingrad.errors import InputError
 from plaingrad.estimators.codes import Codes
-from plaingrad.estimators.parameters import ACTIVATIONS, NORMALIZATIONS, Parameters, hidden_sizes
+from plaingrad.estimators.parameters import Parameters, hidden_sizes
+from plaingrad.estimators.perceptron import linear_layers, multilayer_perceptron
 from plaingrad.module import Module, ModuleError
 from plaingrad.train.evaluation import outputs
-
-
-def multilayer_perceptron(
-    sizes: Sequence[int],
-    activation: str,
-    *,
-    first: Module | None = None,
-    dropout: float = 0.0,
-    normalization: str | None = None,
-    dtype: torch.dtype | None = None,
-) -> nn.Sequential:
-    """Linear layers of these sizes; after each but the last: normalisation, activation, dropout.
-
-    Args:
-        sizes: of the inputs, the hidden layers and the outputs.
-        activation: a name in `ACTIVATIONS`.
-        first: a module to stand before all others, which gives as many values as the first size says.
-        dropout: the probability with which a hidden value becomes 0 in training; 0 for no such module.
-        normalization: a name in `NORMALIZATIONS`, or None.
-        dtype: of the parameters.
-    """
-    modules: list[Module] = [] if first is None else [first]
-    for before, after in pairwise(sizes):
-        modules.append(nn.Linear(before, after, dtype=dtype))
-        if len(linear_layers(modules)) == len(sizes) - 1:
-            break
-        if normalization is not None:
-            modules.append(NORMALIZATIONS[normalization](after, dtype=dtype))
-        modules.append(ACTIVATIONS[activation]())
-        if dropout:
-            modules.append(nn.Dropout(dropout))
-    return nn.Sequential(*modules)
 
 
 def new_networks(
@@ -159,11 +127,6 @@ def _short_repr(value: Any) -> str:
     if isinstance(value, torch.nn.Module):
         return f"torch.nn's {type(value).__name__}, of which plaingrad.interop.from_torch makes one"
     return f"{value!r:.100}"
-
-
-def linear_layers(modules: Any) -> list[nn.Linear]:
-    """The linear ones among some modules."""
-    return [module for module in modules if isinstance(module, nn.Linear)]
 
 
 def weights_and_others(module: Module) -> tuple[list[Any], list[Any]]:

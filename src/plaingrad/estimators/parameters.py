@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -14,26 +13,13 @@ import numpy as np
 from sklearn.callback import FitCallback
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from plaingrad import nn
 from plaingrad.errors import InputError
+from plaingrad.estimators.perceptron import ACTIVATIONS, NORMALIZATIONS
 from plaingrad.module import Module
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train.callbacks import Callback
 
 # They mix the columns of a layer, or need arguments.
-NO_ACTIVATIONS = ("GLU", "LogSoftmax", "Softmax", "Softmax2d", "Softmin", "Threshold")
-
-# scikit-learn's names beside those of torch.nn.
-ACTIVATIONS: dict[str, type[Module]] = {
-    **{
-        name.lower(): getattr(nn.activation, name)
-        for name in nn.activation.__all__
-        if name not in NO_ACTIVATIONS and inspect.isclass(getattr(nn.activation, name))
-    },
-    "identity": nn.Identity,
-    "logistic": nn.Sigmoid,
-}
-NORMALIZATIONS: dict[str, Callable[..., Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 SOLVERS = ("adagrad", "adam", "adamw", "lbfgs", "rmsprop", "sgd")
 # Those that scikit-learn applies to "sgd" alone, and those that go with every solver.
 SGD_RATES = ("adaptive", "constant", "invscaling")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from plaingrad.estimators.codes import Codes
 from plaingrad.estimators.levels import Levels
-from plaingrad.estimators.networks import linear_layers
+from plaingrad.estimators.perceptron import linear_layers
 from plaingrad.estimators.prediction import Predictor
 from plaingrad.estimators.targets import ClassTargets, NumberTargets, Targets
 from plaingrad.module import Module
