@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import pandas as pd
 
+from plaingrad.errors import InputError
 from plaingrad.saving.schema import Number, Positive, Strict, expect_distinct
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.dateformat import FORMATS, ISO
@@ -54,7 +55,7 @@ class DateEncoder(Strict, frozen=True):
     def __post_init__(self) -> None:
         expect_distinct("cycles", self.cycles)
         if self.format not in (ISO, *FORMATS):
-            raise ValueError(f"format: unknown format {self.format!r:.60}")
+            raise InputError(f"format: unknown format {self.format!r:.60}")
 
     @classmethod
     def of(cls, column: Column, format: str) -> DateEncoder:

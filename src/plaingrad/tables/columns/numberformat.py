@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plaingrad.errors import InputError
 from plaingrad.saving.schema import Strict
 from plaingrad.tables.reading.missing import without_words
 
@@ -40,7 +41,7 @@ class NumberFormat(Strict, frozen=True):
             or not known
         ):
             got = f"group {self.group!r:.9}, decimal {self.decimal!r:.9}, unit {self.unit!r:.9}"
-            raise ValueError(f"unknown format of numbers: {got}")
+            raise InputError(f"unknown format of numbers: {got}")
 
     @property
     def pattern(self) -> str:

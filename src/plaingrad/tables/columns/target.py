@@ -54,13 +54,13 @@ class Target(Strict, frozen=True, omit_defaults=True):
     def __post_init__(self) -> None:
         kinds = {type(label) for label in self.labels}
         if (self.task == "classification") != (len(self.labels) > 1):
-            raise ValueError(f"expected a task with its classes, got {self.task!r} with {len(self.labels)}")
+            raise InputError(f"expected a task with its classes, got {self.task!r} with {len(self.labels)}")
         if not kinds <= {bool} and not kinds <= {str} and not kinds <= {int, float}:
-            raise ValueError("labels: expected all strings, all truth values or all numbers, got several")
+            raise InputError("labels: expected all strings, all truth values or all numbers, got several")
         if not all(isinstance(label, str) or abs(label) < np.inf for label in self.labels):
-            raise ValueError("labels: expected finite numbers, got others")
+            raise InputError("labels: expected finite numbers, got others")
         if len({text_of(label) for label in self.labels}) < len(self.labels):
-            raise ValueError("labels: expected distinct ones, got some twice")
+            raise InputError("labels: expected distinct ones, got some twice")
 
     @classmethod
     def of(cls, values: Any, name: str | None = None, task: Task | None = None) -> Target:

@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
+from plaingrad.errors import InputError
 from plaingrad.saving.schema import Strict
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.meaning import as_texts
@@ -43,7 +44,7 @@ class TextEncoder(Strict, frozen=True):
         for name in ("weights", "components"):
             data = getattr(self, name)
             if len(data) % ROW or not np.isfinite(_rows(data)).all():
-                raise ValueError(f"{name}: expected finite rows of {BUCKETS:,} numbers, got others")
+                raise InputError(f"{name}: expected finite rows of {BUCKETS:,} numbers, got others")
 
     @classmethod
     def of(cls, column: Column) -> TextEncoder:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from plaingrad.errors import InputError
 from plaingrad.saving.schema import Count, History, Number, Positive, decode
 from plaingrad.tables import Choice, TableEncoder, Target
 
@@ -33,7 +34,7 @@ class Training(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if self.best_epoch is not None and not 1 <= self.best_epoch <= self.epochs:
-            raise ValueError(f"best_epoch: expected 1 to {self.epochs}, got {self.best_epoch}")
+            raise InputError(f"best_epoch: expected 1 to {self.epochs}, got {self.best_epoch}")
 
 
 class Settings(Struct, frozen=True):
@@ -44,7 +45,7 @@ class Settings(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if not 0 < self.quantile < 1:
-            raise ValueError(f"quantile: expected a number between 0 and 1, got {self.quantile}")
+            raise InputError(f"quantile: expected a number between 0 and 1, got {self.quantile}")
 
 
 class Metadata(Struct, frozen=True):
@@ -71,26 +72,26 @@ class Metadata(Struct, frozen=True):
         labels, classes, weights = self.target.labels, self.classes, self.class_weights
         task = self.target.task
         if self.link not in (("softmax", "logistic") if labels else ("identity", "exp")):
-            raise ValueError(f"expected a link for {task}, got {self.link!r:.40}")
+            raise InputError(f"expected a link for {task}, got {self.link!r:.40}")
         if not all(each < len(labels) for each in classes):
-            raise ValueError(f"expected classes among {len(labels)} labels, got {classes!r:.40}")
+            raise InputError(f"expected classes among {len(labels)} labels, got {classes!r:.40}")
         if bool(classes) != bool(labels) or len(set(classes)) < len(classes) or len(classes) == 1:
-            raise ValueError(f"expected distinct classes for {task}, got {classes!r:.40}")
+            raise InputError(f"expected distinct classes for {task}, got {classes!r:.40}")
         if weights is not None and len(weights) != len(classes):
-            raise ValueError(f"expected a weight above 0 for each class, got {weights!r:.40}")
+            raise InputError(f"expected a weight above 0 for each class, got {weights!r:.40}")
         if self.task not in (UNSET, task):
-            raise ValueError(f"task: expected {task!r}, got {self.task!r:.60}")
+            raise InputError(f"task: expected {task!r}, got {self.task!r:.60}")
         if self.training is not UNSET and self.history is not UNSET:
             epochs = len(self.history.epochs.get("loss", []))
             if self.training.epochs != epochs:
-                raise ValueError(f"training: epochs: expected {epochs}, got {self.training.epochs}")
+                raise InputError(f"training: epochs: expected {epochs}, got {self.training.epochs}")
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> Metadata:
         """The metadata in the facts of a model file.
 
         Raises:
-            ValueError: one is of another type, incomplete, or contradicts another.
+            InputError: one is of another type, incomplete, or contradicts another.
         """
         return decode(cls, dict(metadata), "facts")
 
@@ -100,7 +101,7 @@ class Metadata(Struct, frozen=True):
             columns = [(each.name, each.features) for each in self.columns]
             expected = [(each.name, each.features) for each in encoder.choices()]
             if columns != expected:
-                raise ValueError(f"facts: columns: expected {expected!r:.100}, got {columns!r:.100}")
+                raise InputError(f"facts: columns: expected {expected!r:.100}, got {columns!r:.100}")
 
 
 KNOWN: tuple[str, ...] = Metadata.__struct_fields__
