@@ -12,9 +12,11 @@ import torch
 # The tests run side by side, one process for each core; threads of their own would only be in the way.
 torch.set_num_threads(1)
 matplotlib.use("Agg")
-# Nor does a test fail because the machine is busy.
-hypothesis.settings.register_profile("plaingrad", deadline=None)
+# A test fails because of a change, never because the machine is busy or the examples are new.
+hypothesis.settings.register_profile("plaingrad", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("plaingrad")
+# "pytest --hypothesis-profile=random" draws new ones.
+hypothesis.settings.register_profile("random", deadline=None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,6 +16,7 @@ COPIED = ("src", "tests", "benchmarks", "pyproject.toml", "README.md", "CONTRIBU
 # Exit codes: two of pytest's, the second too of a module that cannot be imported; then
 # of a run that never began.
 FAILED, INTERRUPTED, BROKEN = 1, 2, 99
+OPTIONS = ("--numprocesses=0", "--hypothesis-profile=random", "-p", "no:cacheprovider")
 SECONDS = 600.0  # a run that takes longer hangs
 
 # Every run is a fork of one process that has imported what takes long and is not under test.
@@ -94,7 +95,7 @@ def run_tests(folder: Path, tests: tuple[str, ...]) -> None:
     try:
         import pytest
 
-        code = int(pytest.main(["-x", "-q", "--numprocesses=0", "-p", "no:cacheprovider", *tests]))
+        code = int(pytest.main(["-x", "-q", *OPTIONS, *tests]))
     except BaseException:
         traceback.print_exc()
     sys.exit(code)

@@ -20,6 +20,7 @@ from torch import Tensor
 from plaingrad.data.finite import all_finite
 from plaingrad.estimators import rules
 from plaingrad.estimators.convergence import Convergence, SklearnCallbacks, orders
+from plaingrad.estimators.lbfgs import minimize
 from plaingrad.estimators.parameters import Parameters
 from plaingrad.estimators.prediction import dense, eagerly, predictor_for
 from plaingrad.estimators.state import FittedState
@@ -116,7 +117,7 @@ class Training:
     def _by_lbfgs(self) -> None:
         state, objective, tensors = self.state, self.state.targets.objective(self.whole), self._tensors()
         with self.watching.whole_task() if self.watching else nullcontext():
-            ends = [rules.minimize(self.parameters, each, objective, *tensors) for each in state.modules]
+            ends = [minimize(self.parameters, each, objective, *tensors) for each in state.modules]
         state.n_iter, state.loss = ends[0]
         state.t = state.n_iter * len(self.whole)
 
