@@ -78,8 +78,9 @@ class linear(Module):
     @property
     def bias(self) -> Pair:
         """The bias b and its gradient, both columns ``(out_features, 1)``."""
-        _, (value, grad) = self.core.parameters()
-        return Pair(value[:, None], grad[:, None])
+        bias = self.core.bias
+        assert bias is not None
+        return Pair(bias.value[:, None], bias.grad[:, None])
 
     def parameters(self) -> list[Pair]:  # type: ignore[override]
         """The weight and the bias, each with its gradient."""
