@@ -19,6 +19,7 @@ from disk import limited
 from plaingrad.console.output import Reporter
 from plaingrad.tables import read_frame
 from plaingrad.tables.model.model import TableModel
+from plaingrad.tables.writing import six_digits
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_every_format_holds_the_same(trained: Path, tmp_path: Path, suffix: str)
     model, data = trained / "iris/model.safetensors", trained / "iris.csv"
     out = tmp_path / f"out{suffix}"
     succeed("predict", model, data, "-o", out, "--quiet")
-    expected = TableModel.load(model).predict(read_frame(data))
+    expected = TableModel.load(model).predict(read_frame(data)).apply(six_digits)
     found = read_frame(out).astype({"prediction": str})
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-6, atol=1e-12)
 
@@ -88,7 +89,7 @@ def test_programs_get_the_predictions_as_one_object(trained: Path, tmp_path: Pat
     assert found["prediction"] == table["prediction"].tolist()
     assert found["probability_setosa"] == pytest.approx(table["probability_setosa"].tolist())
     out = tmp_path / "out.csv"
-    facts = {"target": "species", "rows": 150, "unseen": [], "output": str(out)}
+    facts = {"target": "species", "rows": 150, "unseen": [], "misfits": [], "output": str(out)}
     assert told("predict", model, data, "-o", out) == facts
 
 

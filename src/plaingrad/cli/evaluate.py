@@ -39,6 +39,7 @@ def evaluate(
     expect_writable_file(html, "--html", {"MODEL": model, "DATA": data})
     reporter = Reporter(quiet, json)
     with reporter.status(f"loading {model}"):
+        from plaingrad.tables.columns.strange import StrangeCounts
         from plaingrad.tables.model.model import TableModel
         from plaingrad.tables.model.rows import read_more
         from plaingrad.tables.reading.source import EMPTY, mendable
@@ -46,14 +47,15 @@ def evaluate(
         from plaingrad.tables.report.page import evaluation_page
         from plaingrad.tables.report.pictures import of_numbers
         from plaingrad.tables.report.scores import Predictions, judged, quantile_of
-        from plaingrad.tables.report.unseen import warned
+        from plaingrad.tables.report.strange import warned
 
         known = TableModel.load(model)
     target = known.target
     with reporter.status(f"reading {data}"):
         rows = read_more(data, target, known.columns, format, separator, encoding)
     with reporter.status("predicting"), mendable(EMPTY):
-        outputs = known.outputs(rows.encoded(known.encoder).X)
+        strange = StrangeCounts()
+        outputs = known.outputs(rows.encoded(known.encoder, strange).X)
     probabilities = known.probabilities(outputs) if target.labels else None
     predictions = Predictions(known.codes(outputs), probabilities)
     quantile = quantile_of(known.facts.get("settings", {}))
@@ -64,7 +66,7 @@ def evaluate(
         "target": target.name,
         "judged_by": f"{model} judged by {plural(len(rows), 'row')} of {data}.",
         "without_target": rows.lost,
-        "unseen": warned(known.encoder, rows.frame, reporter),
+        **warned(strange, reporter),
         "test": judged(target, rows.codes, predictions, quantile),
     }
     if html is not None:

@@ -98,10 +98,11 @@ def predict(
     with reporter.status(f"loading {model}"):
         import pandas as pd
 
+        from plaingrad.tables.columns.strange import StrangeCounts
         from plaingrad.tables.model.model import TableModel
         from plaingrad.tables.reading.source import EMPTY, STANDARD, mendable, named
-        from plaingrad.tables.report.unseen import warned
-        from plaingrad.tables.writing import write_frame
+        from plaingrad.tables.report.strange import warned
+        from plaingrad.tables.writing import six_digits, write_frame
 
         output = standard(output)
         expect_writable(output, output_format, {"MODEL": model, "DATA": data})
@@ -109,13 +110,14 @@ def predict(
     with reporter.status(f"reading {data}"):
         frame = _read(data, known, format, separator, encoding, list(keep or []), keep_all)
     with reporter.status("predicting"), mendable(EMPTY), named(data):
-        predictions = known.predict(frame)
-    strange = warned(known.encoder, frame, reporter)
+        strange = StrangeCounts()
+        predictions = known.predict(frame, strange)
     kept = list(frame.columns) if keep_all else list(keep or [])
     twice = [name for name in kept if name in predictions.columns]
     if twice:
         raise InputError(f"--keep: a column {twice[0]!r} is written already; rename it")
-    summary = {"target": known.target.name, "rows": len(frame), "unseen": strange}
+    predictions = predictions.apply(six_digits)
+    summary = {"target": known.target.name, "rows": len(frame), **warned(strange, reporter)}
     if json and output == STANDARD:
         reporter.result({**summary, **predictions.to_dict("list")})
         return
@@ -141,7 +143,7 @@ def _read(
     from plaingrad.tables.reading.source import located, repeated
 
     with located(path, format) as file:
-        frame = read_frame(file, format=format, separator=separator, encoding=encoding, empty=True)
+        frame = read_frame(file, format=format, separator=separator, encoding=encoding, empty=True, text=True)
         expect_columns(model.columns, list(frame.columns))
         with repeated("--keep", keep, list(frame.columns)):
             expect_columns(keep, list(frame.columns))

@@ -64,6 +64,9 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
         pa.default_memory_pool().release_unused()
     columns = msgspec.to_builtins(encoded.encoder.choices())
     reporter.text(terminal.drawn(columns_grid(columns)), encoded.description())
+    for path, strange in encoded.strange.items():
+        for cells in strange:
+            reporter.warn(f"{path}: {cells}")
     with filling(output) as folder:
         search = None
         if settings.tune:

@@ -44,6 +44,16 @@ def write_frame(frame: pd.DataFrame, path: Path, format: str | None = None) -> N
         _WRITERS[format_of(path, format)](frame, stream)
 
 
+def six_digits(values: pd.Series) -> pd.Series:
+    """Fractional numbers as their nearest ones of six significant digits; anything else as it is.
+
+    That is what float32 is good for: in the seventh digit, a row alone may differ from one among others.
+    """
+    if not pd.api.types.is_float_dtype(values.dtype):
+        return values
+    return values.map("{:.6g}".format).astype(np.float64)
+
+
 def format_of(path: Path, format: str | None = None) -> str:
     """The format of a file to write, by its suffix if it is not named.
 

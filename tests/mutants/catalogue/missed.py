@@ -57,7 +57,18 @@ FAULTS = [
     *planted(
         "tables/columns/category.py",
         ["tests/tables/columns/test_encoder.py", "-k", "level"],
-        ('levels["count"] >= max', 'levels["count"] > max'),
+        ('levels["count"] >= fewest', 'levels["count"] > fewest'),
+    ),
+    *planted(
+        "tables/columns/schema.py",
+        "tests/tables/test_meaning.py tests/tables/columns/test_encoder.py",
+        ("wrong &= ~pc.is_null(texts)", "wrong &= pc.is_null(texts)"),
+        ("values, misfits = np.where(other, np.nan, values), misfits | other", "misfits = misfits | other"),
+    ),
+    *planted(
+        "tables/columns/encoder.py",
+        "tests/tables/test_meaning.py tests/tables/columns/test_encoder.py",
+        ("schema.get(name) or ColumnSchema.of(cells)", "ColumnSchema.of(cells)"),
     ),
     *planted(
         "nn/convolution/conv.py",

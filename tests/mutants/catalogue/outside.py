@@ -23,14 +23,14 @@ FAULTS = [
     *planted(
         "tables/columns/numeric.py",
         [ENCODER, "-k", "number or truth or median"],
-        ("np.where(missing, self.median, values)", "np.where(missing, self.mean, values)"),
-        ("np.where(missing, 0, 2 * values - 1)", "np.where(missing, 0, values)"),
+        ("np.where(missing, self.median,", "np.where(missing, self.mean,"),
+        ("np.where(missing, 0, 2 * column.values - 1)", "np.where(missing, 0, column.values)"),
     ),
     *planted(
         "tables/columns/category.py",
         [ENCODER, "-k", "level or categor"],
         ("RARE_ROWS, RARE_SHARE = 20, 0.001", "RARE_ROWS, RARE_SHARE = 21, 0.001"),
-        ("len(levels) < len(texts.levels)", "len(levels) <= len(texts.levels)"),
+        ("cls(levels, bool(rare),", "cls(levels, True,"),
     ),
     *planted(
         "files.py",

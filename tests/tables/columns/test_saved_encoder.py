@@ -34,7 +34,7 @@ SAVED = {embedding: TableEncoder(embedding=embedding).fit(FRAME).to_bytes() for 
 
 def test_the_saved_bytes_are_plain_json_and_the_same_each_time() -> None:
     state = json.loads(SAVED[False])
-    assert state["format"] == 1
+    assert state["format"] == 2
     assert [column["name"] for column in state["columns"]] == list(FRAME.columns)
     assert TableEncoder.from_bytes(SAVED[True]).to_bytes() == SAVED[True]
 
@@ -82,7 +82,7 @@ def of(name: str, **fields: object) -> Callable[[dict[str, Any]], object]:
 @pytest.mark.parametrize(
     ("alter", "message"),
     [
-        (lambda state: state.update(format=2), "expected format 1, got 2"),
+        (lambda state: state.update(format=3), "expected format 2, got 3"),
         (lambda state: state.pop("format"), r"Object missing required field `format`"),
         (lambda state: state.update(code="x"), r"Object contains unknown field `code`"),
         (lambda state: state.update(columns={}), r"Expected `array`, got `object` - at `\$\.columns`"),
@@ -119,8 +119,12 @@ def of(name: str, **fields: object) -> Callable[[dict[str, Any]], object]:
             r"column 'category': Expected `str`, got `array` - at `\$\.levels\[0\]`",
         ),
         (
-            of("date", format="%n" * 1000),
-            r"column 'date': format: unknown format '%n%n%n",
+            lambda state: column(state, "date")["schema"].update(dates="%n" * 1000),
+            r"column 'date': dates: unknown format '%n%n%n",
+        ),
+        (
+            lambda state: column(state, "date")["schema"].update(kind="number"),
+            r"column 'date': expected a schema of kind 'date', got 'number'",
         ),
         (
             of("date", cycles=["century"]),
@@ -150,6 +154,7 @@ def test_an_altered_encoder_is_refused(alter: Callable[[dict[str, Any]], object]
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore::plaingrad.tables.columns.strange.StrangeCellsWarning")
 @settings(max_examples=300, deadline=None)
 @given(data=st.data(), embedding=st.booleans())
 def test_an_encoder_with_any_field_replaced_is_refused_or_gives_finite_numbers(

@@ -13,6 +13,7 @@ import pytest
 from cli.shell import iris, refused, succeed, told
 from plaingrad import interop
 from plaingrad.tables import read_frame
+from plaingrad.tables.columns.strange import StrangeCellsWarning, StrangeCounts
 from plaingrad.tables.model.model import TableModel
 
 
@@ -50,12 +51,15 @@ def test_categories_can_be_embedded_and_the_model_travels(
     assert told("evaluate", model, towns)["test"]["scores"]["r2"] > 0.9
     pd.DataFrame({"town": ["town 3", "Utopia", None], "size": [0.1, 0.2, 0.3]}).to_csv(tmp_path / "new.csv")
     frame = pd.read_csv(tmp_path / "new.csv")
-    values = TableModel.load(model).predict(frame)["prediction"]
+    with pytest.warns(
+        StrangeCellsWarning, match=r"town: 1 of 3 values was not seen in training \('Utopia'\)"
+    ):
+        values = TableModel.load(model).predict(frame)["prediction"]
     assert np.isfinite(values).all()
     notes = told("export", model, tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
     loaded = TableModel.load(model)
-    (found,) = session.run(None, {"features": loaded.encoder.transform(frame)})
+    (found,) = session.run(None, {"features": loaded.encoder.transform(frame, strange=StrangeCounts())})
     scaled = found[:, 0] * notes["output"]["deviation"] + notes["output"]["mean"]
     np.testing.assert_allclose(scaled, values, rtol=1e-4, atol=1e-4)
 

@@ -133,9 +133,9 @@ def test_each_row_is_encoded_once_for_a_training(
     counts = np.zeros(200, int)
     transform = TableEncoder.transform
 
-    def counting(encoder: TableEncoder, frame: pd.DataFrame) -> np.ndarray:
+    def counting(encoder: TableEncoder, frame: pd.DataFrame, **options: Any) -> np.ndarray:
         counts[frame.index] += 1
-        return transform(encoder, frame)
+        return transform(encoder, frame, **options)
 
     monkeypatch.setattr(TableEncoder, "transform", counting)
     told("train", tmp_path / "t.csv", "--target", "y", "--epochs", 1, *options, "-o", tmp_path / "out")

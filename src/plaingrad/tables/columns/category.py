@@ -9,22 +9,28 @@ import pandas as pd
 
 from plaingrad.saving.schema import Strict, expect_distinct
 from plaingrad.tables.columns.column import Column
-from plaingrad.tables.columns.meaning import as_texts
 
 RARE_ROWS, RARE_SHARE = 20, 0.001
 
 
-def frequent_levels(texts: Column, most: int) -> list[str]:
-    """The levels that are worth a feature each, the most frequent first.
+def counted_levels(texts: Column, most: int) -> tuple[list[str], list[str]]:
+    """The levels that are worth a feature each, the most frequent first, and the rare ones.
 
     Args:
         texts: text.
-        most: how many levels at most.
+        most: how many frequent levels at most.
     """
     counts = np.bincount(texts.values[texts.values >= 0], minlength=len(texts.levels))
     levels = pd.DataFrame({"level": texts.levels.to_pylist(), "count": counts})
-    levels = levels[levels["count"] >= max(1, min(RARE_ROWS, RARE_SHARE * len(texts.values)))]
-    return levels.sort_values(["count", "level"], ascending=[False, True])["level"].head(most).tolist()
+    levels = levels[levels["count"] > 0].sort_values(["count", "level"], ascending=[False, True])
+    fewest = max(1, min(RARE_ROWS, RARE_SHARE * len(texts.values)))
+    frequent = min(most, int((levels["count"] >= fewest).sum()))
+    names = levels["level"].tolist()
+    return names[:frequent], names[frequent:]
+
+
+def _known(levels: list[str], rare: list[str] | None) -> frozenset[str] | None:
+    return None if rare is None else frozenset((*levels, *rare))
 
 
 def _positions(levels: list[str], texts: Column) -> np.ndarray:
@@ -43,22 +49,28 @@ class CategoryEncoder(Strict, frozen=True):
         levels: the frequent levels.
         other: whether there is a feature for the rare ones.
         indicator: whether there is a feature for missing values.
+        rare: the rare levels; None in an encoder of version 0.2, which does not know them.
     """
 
     kind: ClassVar[str] = "category"
     levels: list[str]
     other: bool
     indicator: bool
+    rare: list[str] | None = None
 
     def __post_init__(self) -> None:
-        expect_distinct("levels", self.levels)
+        expect_distinct("levels", [*self.levels, *(self.rare or ())])
 
     @classmethod
     def of(cls, column: Column, most: int) -> CategoryEncoder:
         """Count the levels of a column."""
-        texts = as_texts(column)
-        levels = frequent_levels(texts, most)
-        return cls(levels, len(levels) < len(texts.levels), bool(texts.missing().any()))
+        levels, rare = counted_levels(column, most)
+        return cls(levels, bool(rare), bool(column.missing().any()), rare)
+
+    @property
+    def known(self) -> frozenset[str] | None:
+        """All levels that it has seen; None if it does not know the rare ones."""
+        return frozenset(self.levels) if not self.other else _known(self.levels, self.rare)
 
     @property
     def description(self) -> str:
@@ -73,7 +85,7 @@ class CategoryEncoder(Strict, frozen=True):
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the features of a column into ``out`` of shape ``(rows, features)``."""
-        positions = _positions(self.levels, as_texts(column))
+        positions = _positions(self.levels, column)
         out[:] = 0
         known = np.flatnonzero(positions >= 0)
         out[known, positions[known]] = 1
@@ -88,18 +100,25 @@ class CodeEncoder(Strict, frozen=True):
 
     Attributes:
         levels: the levels that have a code of their own, from 1.
+        rare: the rare levels; None in an encoder of version 0.2, which does not know them.
     """
 
     kind: ClassVar[str] = "category"
     levels: list[str]
+    rare: list[str] | None = None
 
     def __post_init__(self) -> None:
-        expect_distinct("levels", self.levels)
+        expect_distinct("levels", [*self.levels, *(self.rare or ())])
 
     @classmethod
     def of(cls, column: Column, most: int) -> CodeEncoder:
         """Count the levels of a column."""
-        return cls(frequent_levels(as_texts(column), most))
+        return cls(*counted_levels(column, most))
+
+    @property
+    def known(self) -> frozenset[str] | None:
+        """All levels that it has seen; None if it does not know the rare ones."""
+        return _known(self.levels, self.rare)
 
     @property
     def description(self) -> str:
@@ -117,4 +136,4 @@ class CodeEncoder(Strict, frozen=True):
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the features of a column into ``out`` of shape ``(rows, features)``."""
-        out[:, 0] = _positions(self.levels, as_texts(column)).clip(min=-1) + 1
+        out[:, 0] = _positions(self.levels, column).clip(min=-1) + 1

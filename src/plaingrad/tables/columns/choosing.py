@@ -6,19 +6,15 @@ import re
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from plaingrad.saving.schema import Strict
 from plaingrad.tables.columns.category import CategoryEncoder, CodeEncoder
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.date import DateEncoder
-from plaingrad.tables.columns.dateformat import ISO, date_format
-from plaingrad.tables.columns.meaning import as_numbers, as_truth_values, written
-from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat
 from plaingrad.tables.columns.numeric import BooleanEncoder, NumberEncoder
+from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.text import TextEncoder
-from plaingrad.tables.reading.inference import typed
 
 ColumnEncoder = NumberEncoder | BooleanEncoder | CategoryEncoder | CodeEncoder | DateEncoder | TextEncoder
 ENCODERS: dict[str, type[Any]] = {
@@ -52,55 +48,34 @@ LeftOut = DroppedColumn  # its name in pickles written before
 
 
 def chosen(
-    column: Column, name: str, max_levels: int, embedding: bool, format: NumberFormat | None = None
+    column: Column, name: str, schema: ColumnSchema, max_levels: int, embedding: bool
 ) -> ColumnEncoder | DroppedColumn:
     """The encoder for a column, fitted to it.
 
     Args:
-        column: all its values.
+        column: all its values, as the schema reads them.
         name: its name.
+        schema: its meaning.
         max_levels: how many levels get a feature each, at most; a column of more levels is text.
         embedding: whether categories become codes.
-        format: how numbers in it are known to be written; None: as it is found.
-
-    Raises:
-        MisfitError: a number is infinite.
     """
-    format = format or written(column)
-    column = _meant(column, format)
     if column.missing().all():
         return DroppedColumn("empty", "left out: no value")
     if _is_identifier(column, name):
         return DroppedColumn("identifier", "left out: another value in every row")
-    if column.form == "number":
-        encoder: ColumnEncoder = NumberEncoder.of(column, format)
-    else:
-        encoder = _encoder(column, max_levels, embedding)
+    encoder = _encoder(column, schema, max_levels, embedding)
     if not _varies(encoder, column):
         return DroppedColumn(encoder.kind, "left out: the same value in every row")
     return encoder
 
 
-def _meant(column: Column, format: NumberFormat) -> Column:
-    """Text that says numbers, truth values or dates everywhere is taken for these."""
-    if format != DEFAULT_FORMAT:
-        return Column("number", as_numbers(column, format), column.levels)
-    if column.form != "text" or column.declared or not len(column.levels):
-        return column
-    kind = typed(pa.chunked_array([column.levels])).type
-    if pa.types.is_boolean(kind):
-        return Column("boolean", as_truth_values(column), column.levels)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return Column("number", as_numbers(column), column.levels)
-    return column
-
-
-def _encoder(column: Column, max_levels: int, embedding: bool) -> ColumnEncoder:
-    if column.form == "boolean":
+def _encoder(column: Column, schema: ColumnSchema, max_levels: int, embedding: bool) -> ColumnEncoder:
+    if schema.kind == "number":
+        return NumberEncoder.of(column)
+    if schema.kind == "boolean":
         return BooleanEncoder.of(column)
-    format = ISO if column.form == "date" else date_format(column.levels)
-    if format:
-        return DateEncoder.of(column, format)
+    if schema.kind == "date":
+        return DateEncoder.of(column)
     if embedding and len(column.levels) * ROWS_PER_CODE <= len(column.values):
         return CodeEncoder.of(column, MOST_CODES)
     if len(column.levels) <= max_levels:
@@ -115,7 +90,7 @@ def _is_identifier(column: Column, name: str) -> bool:
         return False
     if column.form == "text":
         single = not pc.any(pc.match_substring(column.levels, " ")).as_py()
-        return single and len(column.levels) == rows and date_format(column.levels) is None
+        return single and len(column.levels) == rows
     if column.form != "number" or not LIKE_AN_IDENTIFIER.fullmatch(name.strip()):
         return False
     first = column.values[0]

@@ -74,7 +74,10 @@ class Column:
     @classmethod
     def _of(cls, series: pd.Series) -> Column:
         if isinstance(series.dtype, pd.ArrowDtype):
-            series = pa.chunked_array(pa.array(series)).to_pandas()
+            array = pa.array(series)
+            if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+                return _arrow_texts(array)
+            series = pa.chunked_array(array).to_pandas()
         kind = series.dtype
         if isinstance(kind, pd.CategoricalDtype):
             return _categories(series)
@@ -101,9 +104,10 @@ class Column:
             return self.values < 0
         return np.isnat(self.values) if self.form == "date" else np.isnan(self.values)
 
-    def text(self, row: int) -> str:
-        """The text in a row."""
-        return self.levels[self.values[row]].as_py()
+    def shown(self, row: int) -> Any:
+        """The value in a row, as text or a number."""
+        value = self.values[row]
+        return self.levels[value].as_py() if self.form == "text" else value.item()
 
 
 NONE = pa.array([], pa.large_string())
@@ -118,6 +122,14 @@ def _utc(series: pd.Series) -> np.ndarray:
     if getattr(series.dtype, "tz", None) is not None:
         series = series.dt.tz_convert("UTC").dt.tz_localize(None)
     return series.to_numpy().astype("datetime64[us]")
+
+
+def _arrow_texts(array: pa.Array | pa.ChunkedArray) -> Column:
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    encoded = pc.dictionary_encode(array)
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return _trimmed(codes, encoded.dictionary.cast(pa.large_string()))
 
 
 def _texts(series: pd.Series) -> Column:
@@ -190,6 +202,8 @@ def text_of(value: object) -> str:
     """A value as text, the same whether it comes alone, among others of its kind or among texts."""
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
+    if isinstance(value, int | np.integer):
+        return str(int(value))
     if isinstance(value, NUMBERS):
         number = _number(value)
         return str(int(number)) if np.isfinite(number) and number == int(number) else str(number)

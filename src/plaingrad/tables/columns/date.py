@@ -8,11 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from plaingrad.errors import InputError
 from plaingrad.saving.schema import Number, Positive, Strict, expect_distinct
 from plaingrad.tables.columns.column import Column
-from plaingrad.tables.columns.dateformat import FORMATS, ISO
-from plaingrad.tables.columns.meaning import as_dates
 from plaingrad.tables.columns.numeric import TELLS, Standard
 
 
@@ -38,7 +35,6 @@ class DateEncoder(Strict, frozen=True):
     A missing date becomes 0 everywhere, which one more feature tells.
 
     Attributes:
-        format: how text writes these dates.
         mean: of the seconds since 1970.
         deviation: of the seconds since 1970.
         cycles: those of "year", "week", "day" in which the dates differ.
@@ -46,7 +42,6 @@ class DateEncoder(Strict, frozen=True):
     """
 
     kind: ClassVar[str] = "date"
-    format: str
     mean: Number
     deviation: Positive
     cycles: list[Cycle]
@@ -54,18 +49,16 @@ class DateEncoder(Strict, frozen=True):
 
     def __post_init__(self) -> None:
         expect_distinct("cycles", self.cycles)
-        if self.format not in (ISO, *FORMATS):
-            raise InputError(f"format: unknown format {self.format!r:.60}")
 
     @classmethod
-    def of(cls, column: Column, format: str) -> DateEncoder:
-        """Measure a column."""
-        dates = as_dates(column, format)
+    def of(cls, column: Column) -> DateEncoder:
+        """Measure a column of dates."""
+        dates = column.values
         present = dates[~np.isnat(dates)]
         index = pd.DatetimeIndex(present)
         cycles = [name for name, phase in CYCLES.items() if np.ptp(phase(index)) > 0]
         standard = Standard.of(_seconds(present))
-        return cls(format, standard.mean, standard.deviation, cycles, len(present) < len(dates))
+        return cls(standard.mean, standard.deviation, cycles, len(present) < len(dates))
 
     @property
     def description(self) -> str:
@@ -80,7 +73,7 @@ class DateEncoder(Strict, frozen=True):
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the features of a column into ``out`` of shape ``(rows, features)``."""
-        dates = as_dates(column, self.format)
+        dates = column.values
         missing = np.isnat(dates)
         index = pd.DatetimeIndex(np.where(missing, np.datetime64(0, "us"), dates))
         out[:, 0] = Standard(self.mean, self.deviation).apply(_seconds(index.to_numpy()))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import narwhals as nw
@@ -21,11 +21,12 @@ from plaingrad.errors import InputError
 from plaingrad.saving.schema import Count, Strict, decode
 from plaingrad.strict_json import strict_json
 from plaingrad.tables.columns.choosing import ENCODERS, ColumnEncoder, DroppedColumn, chosen
-from plaingrad.tables.columns.column import Column, MisfitError
-from plaingrad.tables.columns.numberformat import NumberFormat
+from plaingrad.tables.columns.column import Column, Form, MisfitError
+from plaingrad.tables.columns.schema import ColumnSchema
+from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.errors import expect_names, listed
 
-FORMAT = 1
+FORMAT = 2
 CHUNK = 1 << 16
 NAME = "table encoder"
 
@@ -51,7 +52,8 @@ class Choice(Struct, frozen=True):
 class TableEncoder(TransformerMixin, BaseEstimator):
     """Turns data frames into float32 matrices, by scikit-learn's conventions.
 
-    What a column is, is found from its values:
+    What a column is, is found once, from the values that are fitted, and later ones are read by that. Text
+    that is no number in a column of numbers, and the like, counts as missing, which a warning tells.
 
     - numbers and durations are standardised, the median stands for missing ones, told by one more feature;
       so are numbers in text, also with signs and marks, if all are written so: 1,234.50, $1,234 or 12,5 %;
@@ -68,6 +70,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             column, 0 for rare, unknown and missing levels; see ``cardinalities_``.
 
     Attributes:
+        schema_: the meaning of each column, a `ColumnSchema` by name.
         feature_names_in_: the columns' names.
         n_features_in_: how many columns there are.
         cardinalities_: for each feature that is an integer for an embedding, its place among the features and
@@ -79,14 +82,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.embedding = embedding
 
     def fit(
-        self, frame: Any, y: object = None, *, formats: Mapping[str, NumberFormat] = MappingProxyType({})
+        self, frame: Any, y: object = None, *, schema: Mapping[str, ColumnSchema] = MappingProxyType({})
     ) -> TableEncoder:
         """Find what the columns are, and measure them.
 
         Args:
             frame: pandas or polars data frame, or a matrix.
             y: ignored.
-            formats: by column, how other tables write numbers that have been read already here.
+            schema: the meaning of columns for which more rows than these have decided.
 
         Raises:
             InputError: a column cannot be used, or none can; one line that names column and row.
@@ -97,21 +100,28 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if not columns.rows:
             raise InputError("the table has no rows")
         encoders: dict[str, ColumnEncoder | DroppedColumn] = {}
-        missing = {}
+        schemas, missing = {}, {}
         for name in columns.names:
             with _in_column(name):
-                column = columns.column(name)
-                encoders[name] = chosen(column, name, self.max_levels, self.embedding, formats.get(name))
+                cells = columns.column(name)
+                schemas[name] = schema.get(name) or ColumnSchema.of(cells)
+                column, _ = schemas[name].read(cells)
+                encoders[name] = chosen(column, name, schemas[name], self.max_levels, self.embedding)
             missing[name] = int(column.missing().sum())
-        self._set(encoders, missing)
+        self._set(schemas, encoders, missing)
         return self
 
-    def _set(self, encoders: dict[str, ColumnEncoder | DroppedColumn], missing: dict[str, int]) -> None:
+    def _set(
+        self,
+        schema: dict[str, ColumnSchema],
+        encoders: dict[str, ColumnEncoder | DroppedColumn],
+        missing: dict[str, int],
+    ) -> None:
         used = {name: encoder for name, encoder in encoders.items() if not isinstance(encoder, DroppedColumn)}
         if not used:
             reasons = [f"{name!r} ({encoder.description})" for name, encoder in list(encoders.items())[:5]]
             raise InputError(f"no column can be used: {', '.join(reasons)}")
-        self.encoders_, self.missing_, self.used_ = encoders, missing, used
+        self.schema_, self.encoders_, self.missing_, self.used_ = schema, encoders, missing, used
         self.feature_names_in_ = np.array(list(encoders), dtype=object)
         self.n_features_in_ = len(encoders)
         self.names_ = [name + suffix for name, encoder in used.items() for suffix in encoder.suffixes()]
@@ -122,19 +132,26 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 self.cardinalities_[feature] = encoder.cardinality
             feature += len(encoder.suffixes())
 
-    def transform(self, frame: Any, progress: Callable[[int], None] | None = None) -> np.ndarray:
+    def transform(
+        self,
+        frame: Any,
+        progress: Callable[[int], None] | None = None,
+        strange: StrangeCounts | None = None,
+    ) -> np.ndarray:
         """Encode rows.
 
         Args:
             frame: pandas or polars data frame with the columns that were fitted, in any order; others are
                 ignored.
             progress: called now and then with the number of rows that are done.
+            strange: counts the cells that are not what their column held when it was fitted; None: a
+                `StrangeCellsWarning` tells of them.
 
         Returns:
             float32 ``(rows, features)``, finite.
 
         Raises:
-            InputError: a column is missing, or a value is not what its column holds; one line that names
+            InputError: a column is missing or of another kind, or a number is infinite; one line that names
                 column and row.
         """
         check_is_fitted(self)
@@ -143,16 +160,24 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if lacking:
             raise InputError(f"expected the columns that were fitted, {listed(lacking)} missing")
         matrix = np.empty((columns.rows, len(self.names_)), np.float32)
+        counts = StrangeCounts() if strange is None else strange
+        counts.rows += columns.rows
         for start in range(0, columns.rows, CHUNK):
             rows = slice(start, min(start + CHUNK, columns.rows))
             first = 0
             for name, encoder in self.used_.items():
                 width = len(encoder.suffixes())
                 with _in_column(name, start):
-                    encoder.fill(columns.column(name, rows), matrix[rows, first : first + width])
+                    cells = columns.column(name, rows)
+                    column, misfits = self.schema_[name].read(cells)
+                encoder.fill(column, matrix[rows, first : first + width])
+                counts.note_misfits(name, self.schema_[name], cells, misfits)
+                counts.note_unseen(name, encoder, column)
                 first += width
             if progress:
                 progress(rows.stop)
+        if strange is None:
+            counts.warn()
         return matrix
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
@@ -167,12 +192,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             Choice(
                 name,
                 encoder.kind,
-                encoder.description,
+                self._description(name),
                 0 if isinstance(encoder, DroppedColumn) else len(encoder.suffixes()),
                 self.missing_[name],
             )
             for name, encoder in self.encoders_.items()
         ]
+
+    def _description(self, name: str) -> str:
+        encoder, written = self.encoders_[name], self.schema_[name].description
+        prefix = f"{written}, " if written and not isinstance(encoder, DroppedColumn) else ""
+        return prefix + encoder.description
 
     def to_bytes(self) -> bytes:
         """The fitted encoder as JSON in UTF-8."""
@@ -183,7 +213,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             fields = msgspec.to_builtins(encoder)
             if not isinstance(encoder, DroppedColumn):
                 fields = {"encoder": kinds[type(encoder)], "state": fields}
-            columns.append({"name": name, "missing": self.missing_[name], **fields})
+            schema = msgspec.to_builtins(self.schema_[name])
+            columns.append({"name": name, "missing": self.missing_[name], "schema": schema, **fields})
         state = {
             "format": FORMAT,
             "max_levels": self.max_levels,
@@ -206,21 +237,23 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         except ValueError as error:
             raise InputError(f"{NAME}: expected JSON, got some with {error}") from None
         version = decode(_Version, content, NAME).format
-        if version != FORMAT:
+        if version not in (1, FORMAT):
             raise InputError(f"{NAME}: expected format {FORMAT}, got {version}")
         state = decode(_State, content, NAME)
         encoder = cls(max_levels=state.max_levels, embedding=state.embedding)
+        schemas: dict[str, ColumnSchema] = {}
         encoders: dict[str, ColumnEncoder | DroppedColumn] = {}
         missing: dict[str, int] = {}
         for index, item in enumerate(state.columns):
             path = f"{NAME}: column {item.get('name', index)!r:.60}"
-            schema: type[_DroppedEntry | _EncodedEntry]
-            schema = _DroppedEntry if "left_out" in item else _EncodedEntry
-            entry = decode(schema, item, path)
+            kind: type[_DroppedEntry | _EncodedEntry]
+            kind = _DroppedEntry if "left_out" in item else _EncodedEntry
+            entry = decode(kind, _with_schema(item) if version == 1 else item, path)
             if entry.name in encoders:
                 raise InputError(f"{path} stands twice")
+            schemas[entry.name] = entry.schema
             encoders[entry.name], missing[entry.name] = entry.content, entry.missing
-        encoder._set(encoders, missing)
+        encoder._set(schemas, encoders, missing)
         return encoder
 
 
@@ -235,9 +268,22 @@ class _State(Strict, frozen=True):
     columns: list[dict[str, Any]]
 
 
+def _with_schema(item: dict[str, Any]) -> dict[str, Any]:
+    """An entry of format 1, in which encoders held how their column is written, as one of format 2."""
+    kinds = {"number": "number", "boolean": "boolean", "date": "date"}
+    schema = {"kind": kinds.get(item.get("encoder", ""), "text")}
+    state = item.get("state")
+    if isinstance(state, dict) and "format" in state:
+        state = dict(state)
+        schema[schema["kind"] + "s"] = state.pop("format")
+        item = {**item, "state": state}
+    return {**item, "schema": schema}
+
+
 class _DroppedEntry(Strict, frozen=True):
     name: str
     missing: Count
+    schema: ColumnSchema
     kind: str
     left_out: str
 
@@ -249,6 +295,7 @@ class _DroppedEntry(Strict, frozen=True):
 class _EncodedEntry(Strict, frozen=True):
     name: str
     missing: Count
+    schema: ColumnSchema
     encoder: str
     state: dict[str, Any]
 
@@ -257,6 +304,9 @@ class _EncodedEntry(Strict, frozen=True):
         path = f"{NAME}: column {self.name!r:.60}"
         if self.encoder not in ENCODERS:
             raise InputError(f"{path}: unknown encoder {self.encoder!r:.60}")
+        expected = self.encoder if self.encoder in get_args(Form) else "text"
+        if self.schema.kind != expected:
+            raise InputError(f"{path}: expected a schema of kind {expected!r}, got {self.schema.kind!r}")
         return decode(ENCODERS[self.encoder], self.state, path)
 
 

@@ -77,8 +77,10 @@ class NumberFormat(Strict, frozen=True):
         Where no groups were seen, the usual ones are understood, unless that would be another number for a
         program.
         """
+        if self == DEFAULT_FORMAT:
+            return _as_programs_write(texts)
         values = self.strictly(texts)
-        others = [NumberFormat()]
+        others = [DEFAULT_FORMAT]
         if not self.group:
             others.append(NumberFormat("," if self.decimal == "." else ".", self.decimal, self.unit))
         for other in others:
@@ -89,6 +91,23 @@ class NumberFormat(Strict, frozen=True):
 
 
 DEFAULT_FORMAT = NumberFormat()
+
+
+def _as_programs_write(texts: pa.Array) -> np.ndarray:
+    """Texts as float64, nan for what is no number; also 007 and 1., in which no column's format is found."""
+    try:
+        return pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:  # one of them is no number, or written as Python alone understands it
+        return np.array([_float(text) for text in texts.to_pylist()], np.float64)
+
+
+def _float(text: str | None) -> float:
+    try:
+        return np.nan if text is None or "_" in text else float(text)
+    except ValueError:
+        return np.nan
+
+
 COMMAS = ",", "."
 
 

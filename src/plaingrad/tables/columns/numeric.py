@@ -11,8 +11,6 @@ import torch
 from plaingrad.data.scale import Scale
 from plaingrad.saving.schema import Number, Positive, Strict
 from plaingrad.tables.columns.column import Column
-from plaingrad.tables.columns.meaning import as_numbers, as_truth_values
-from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat
 
 LARGEST = 1e6
 TELLS = ", which one more feature tells"
@@ -37,7 +35,7 @@ class Standard:
             return np.clip((values - self.mean) / self.deviation, -LARGEST, LARGEST)
 
 
-class NumberEncoder(Strict, frozen=True, omit_defaults=True):
+class NumberEncoder(Strict, frozen=True):
     """A number: standardised, the median where it is missing, which a second feature tells.
 
     Attributes:
@@ -46,7 +44,6 @@ class NumberEncoder(Strict, frozen=True, omit_defaults=True):
         median: what stands for a missing value.
         varies: whether the present values differ; otherwise only the second feature is made.
         indicator: whether there is the second feature.
-        format: how text writes these numbers.
     """
 
     kind: ClassVar[str] = "number"
@@ -55,26 +52,23 @@ class NumberEncoder(Strict, frozen=True, omit_defaults=True):
     median: Number
     varies: bool
     indicator: bool
-    format: NumberFormat = DEFAULT_FORMAT
 
     @classmethod
-    def of(cls, column: Column, format: NumberFormat = DEFAULT_FORMAT) -> NumberEncoder:
-        """Measure a column."""
-        values = as_numbers(column, format)
-        present = values[~np.isnan(values)]
+    def of(cls, column: Column) -> NumberEncoder:
+        """Measure a column of numbers."""
+        present = column.values[~column.missing()]
         standard = Standard.of(present)
         varies = bool(present.min() < present.max())
-        indicator = len(present) < len(values)
-        return cls(standard.mean, standard.deviation, _median(present), varies, indicator, format)
+        indicator = len(present) < len(column.values)
+        return cls(standard.mean, standard.deviation, _median(present), varies, indicator)
 
     @property
     def description(self) -> str:
         """The encoding in words."""
         if not self.varies:
             return "whether it is missing"
-        written = "" if self.format == DEFAULT_FORMAT else f"numbers written as {self.format}, "
         missing = f", median {self.median:.4g} where missing{TELLS}" if self.indicator else ""
-        return f"{written}standardised{missing}"
+        return f"standardised{missing}"
 
     def suffixes(self) -> list[str]:
         """The endings of the features' names, after the column's name."""
@@ -82,11 +76,10 @@ class NumberEncoder(Strict, frozen=True, omit_defaults=True):
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the features of a column into ``out`` of shape ``(rows, features)``."""
-        values = as_numbers(column, self.format)
-        missing = np.isnan(values)
+        missing = column.missing()
         if self.varies:
             standard = Standard(self.mean, self.deviation)
-            out[:, 0] = standard.apply(np.where(missing, self.median, values))
+            out[:, 0] = standard.apply(np.where(missing, self.median, column.values))
         if self.indicator:
             out[:, -1] = missing
 
@@ -111,8 +104,8 @@ class BooleanEncoder(Strict, frozen=True):
 
     @classmethod
     def of(cls, column: Column) -> BooleanEncoder:
-        """Look at a column."""
-        values = as_truth_values(column)
+        """Look at a column of truth values."""
+        values = column.values
         return cls(bool((values == 0).any() and (values == 1).any()), bool(np.isnan(values).any()))
 
     @property
@@ -128,9 +121,8 @@ class BooleanEncoder(Strict, frozen=True):
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the features of a column into ``out`` of shape ``(rows, features)``."""
-        values = as_truth_values(column)
-        missing = np.isnan(values)
+        missing = column.missing()
         if self.varies:
-            out[:, 0] = np.where(missing, 0, 2 * values - 1)
+            out[:, 0] = np.where(missing, 0, 2 * column.values - 1)
         if self.indicator:
             out[:, -1] = missing

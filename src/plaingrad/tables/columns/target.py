@@ -8,16 +8,13 @@ import msgspec
 import narwhals as nw
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from plaingrad.errors import InputError, error_fields
 from plaingrad.saving.schema import Count, Number, Positive, Strict, decode
-from plaingrad.tables.columns.column import Column, MisfitError, text_of
-from plaingrad.tables.columns.dateformat import date_format
-from plaingrad.tables.columns.meaning import as_numbers, as_texts, as_truth_values, written
+from plaingrad.tables.columns.column import Column, Form, MisfitError, text_of
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat
 from plaingrad.tables.columns.numeric import Standard
-from plaingrad.tables.reading.inference import typed
+from plaingrad.tables.columns.schema import ColumnSchema, as_texts
 
 Task = Literal["classification", "regression"]
 Label = bool | int | float | str
@@ -78,29 +75,37 @@ class Target(Strict, frozen=True, omit_defaults=True):
         if task not in (None, "classification", "regression"):
             raise InputError(f"task: expected 'classification' or 'regression', got {task!r}")
         name = name or _name(values)
-        column = _column(values, name)
-        format = DEFAULT_FORMAT
-        if task != "classification":
-            column, format = _written(column, name, task)
+        cells = _cells(values, name)
+        schema = ColumnSchema.of(cells)
+        if schema.kind == "date":
+            raise InputError(f"expected the target {name!r} to be classes or numbers, got dates")
+        with error_fields(column=name):
+            column = schema.read_all(cells)
         missing = column.missing()
         if missing.all():
             raise InputError(f"the target {name!r} has no value")
-        if column.form == "date" or (column.form == "text" and date_format(column.levels)):
-            raise InputError(f"expected the target {name!r} to be classes or numbers, got dates")
-        if column.form == "number":
-            with error_fields(column=name):
-                as_numbers(column)  # which refuses infinite ones
-        if task == "regression" and column.form != "number":
+        if task == "regression" and schema.kind != "number":
             first = int((~missing).argmax())
-            got = column.text(first) if column.form == "text" else bool(column.values[first])
+            got = column.shown(first) if schema.kind == "text" else bool(column.values[first])
             raise InputError(f"regression needs a numeric target, got {got!r} in {name!r}")
         present = column.values[~missing]
         decided, reason = (task, "as asked for") if task else _decided(column, present, name)
-        lost = int(missing.sum())
         if decided == "classification":
-            return cls(name, decided, reason, _labels(column, name), 0.0, 1.0, lost)
+            # Numbers that are not as programs write them are names of classes, as they stand.
+            column = as_texts(cells) if schema.numbers != DEFAULT_FORMAT else column
+            return cls(name, decided, reason, _labels(column, name), 0.0, 1.0, int(column.missing().sum()))
         standard = _measured(present, name)
-        return cls(name, decided, reason, [], standard.mean, standard.deviation, lost, format)
+        return cls(
+            name, decided, reason, [], standard.mean, standard.deviation, int(missing.sum()), schema.numbers
+        )
+
+    @property
+    def schema(self) -> ColumnSchema:
+        """The meaning of the column."""
+        if not self.labels:
+            return ColumnSchema("number", numbers=self.format)
+        kinds: dict[type, Form] = {bool: "boolean", str: "text"}
+        return ColumnSchema(kinds.get(type(self.labels[0]), "number"))
 
     @property
     def class_names(self) -> list[str]:
@@ -109,7 +114,9 @@ class Target(Strict, frozen=True, omit_defaults=True):
 
     def present(self, values: Any) -> np.ndarray:
         """Booleans ``(n,)``, true where the target is not missing."""
-        return ~_column(values, self.name).missing()
+        with error_fields(column=self.name):
+            column, misfits = self.schema.read(_cells(values, self.name))
+        return ~column.missing() | misfits
 
     def encode(self, values: Any) -> np.ndarray:
         """The target as a network learns it.
@@ -124,29 +131,25 @@ class Target(Strict, frozen=True, omit_defaults=True):
             InputError: a value is missing, no number, or a class that is not known; one line that names the
                 row.
         """
-        column = _column(values, self.name)
-        if column.missing().any():
-            row = int(column.missing().argmax())
-            raise InputError(f"the target {self.name!r} is missing", row=row)
         with error_fields(column=self.name):
+            column = self.schema.read_all(_cells(values, self.name))
+            if column.missing().any():
+                row = int(column.missing().argmax())
+                raise InputError(f"the target {self.name!r} is missing", row=row)
             if self.task == "classification":
                 return self._codes(column)
-            numbers = as_numbers(column, self.format)
-        return Standard(self.mean, self.deviation).apply(numbers).astype(np.float32)[:, None]
+        standard = Standard(self.mean, self.deviation)
+        return standard.apply(column.values).astype(np.float32)[:, None]
 
     def _codes(self, column: Column) -> np.ndarray:
         by_text = {text_of(label): code for code, label in enumerate(self.labels)}
-        if isinstance(self.labels[0], bool):
-            column = Column("boolean", as_truth_values(column), column.levels)
-        elif not isinstance(self.labels[0], str):
-            column = Column("number", as_numbers(column), column.levels)
         texts = as_texts(column)
         codes_of_levels = np.array([by_text.get(level, -1) for level in texts.levels.to_pylist()], np.int64)
         codes = codes_of_levels[texts.values] if len(codes_of_levels) else np.empty(0, np.int64)
         if (codes < 0).any():
             row = int((codes < 0).argmax())
             raise MisfitError(
-                row, f"one of the classes {', '.join(map(repr, self.labels[:20]))}", texts.text(row)
+                row, f"one of the classes {', '.join(map(repr, self.labels[:20]))}", texts.shown(row)
             )
         return codes
 
@@ -178,7 +181,7 @@ def _name(values: Any) -> str:
     return "target" if name is None else str(name)
 
 
-def _column(values: Any, name: str) -> Column:
+def _cells(values: Any, name: str) -> Column:
     if isinstance(values, np.ndarray | list):
         values = pd.Series(values)
     try:
@@ -186,27 +189,7 @@ def _column(values: Any, name: str) -> Column:
     except TypeError:
         raise InputError(f"expected a pandas or polars series, got {type(values).__name__}") from None
     with error_fields(column=name):
-        column = Column.of(series)
-        if column.form == "text" and not column.declared and len(column.levels):
-            kind = typed(pa.chunked_array([column.levels])).type
-            if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-                return Column("number", as_numbers(column), column.levels)
-    return column
-
-
-def _written(column: Column, name: str, task: Task | None) -> tuple[Column, NumberFormat]:
-    """Text as the numbers that it writes in one of the ways of `number_format`, and which.
-
-    Few distinct ones are classes, as they are among other numbers, and stay as they are written.
-    """
-    format = written(column)
-    if format == DEFAULT_FORMAT:
-        return column, DEFAULT_FORMAT
-    numbers = Column("number", as_numbers(column, format), column.levels)
-    present = numbers.values[~numbers.missing()]
-    if task is None and _decided(numbers, present, name)[0] == "classification":
-        return column, DEFAULT_FORMAT
-    return numbers, format
+        return Column.of(series)
 
 
 def _decided(column: Column, present: np.ndarray, name: str) -> tuple[Task, str]:

@@ -14,7 +14,6 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from plaingrad.errors import InputError
 from plaingrad.saving.schema import Strict
 from plaingrad.tables.columns.column import Column
-from plaingrad.tables.columns.meaning import as_texts
 
 BUCKETS = 4096
 ROW = 4 * BUCKETS  # bytes
@@ -49,8 +48,7 @@ class TextEncoder(Strict, frozen=True):
     @classmethod
     def of(cls, column: Column) -> TextEncoder:
         """Learn from the distinct texts of a column, or 20,000 drawn from them."""
-        texts = as_texts(column)
-        levels = texts.levels
+        levels = column.levels
         if len(levels) > MOST_FITTED:
             drawn = np.random.default_rng(0).choice(len(levels), MOST_FITTED, replace=False)
             levels = levels.take(pa.array(np.sort(drawn)))
@@ -61,7 +59,7 @@ class TextEncoder(Strict, frozen=True):
         features = condensing.fit_transform(weighted)
         deviation = np.sqrt(features.var(0).mean())
         components = (condensing.components_ / (deviation or 1)).astype(np.float32)
-        return cls(_bytes(weights), _bytes(components), bool(texts.missing().any()))
+        return cls(_bytes(weights), _bytes(components), bool(column.missing().any()))
 
     @property
     def count(self) -> int:
@@ -80,14 +78,13 @@ class TextEncoder(Strict, frozen=True):
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the features of a column into ``out`` of shape ``(rows, features)``."""
-        texts = as_texts(column)
-        features = np.zeros((len(texts.levels) + 1, self.count), np.float32)
-        if len(texts.levels):
-            weighted = _weighted(_counts(texts.levels), _rows(self.weights)[0])
+        features = np.zeros((len(column.levels) + 1, self.count), np.float32)
+        if len(column.levels):
+            weighted = _weighted(_counts(column.levels), _rows(self.weights)[0])
             features[:-1] = weighted @ _rows(self.components).T
-        out[:, : self.count] = features[texts.values]
+        out[:, : self.count] = features[column.values]
         if self.indicator:
-            out[:, -1] = texts.missing()
+            out[:, -1] = column.missing()
 
 
 def _bytes(values: np.ndarray) -> bytes:

@@ -25,6 +25,7 @@ from plaingrad.estimators.targets import without_class_weights
 from plaingrad.module import Module
 from plaingrad.nn import ColumnEmbedding, Parallel
 from plaingrad.tables import TableEncoder, Target
+from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.model.metadata import Metadata
 
 KIND = "table"
@@ -133,12 +134,15 @@ class TableModel:
         every[:, self.classes] = outputs
         return every
 
-    def predict(self, frame: Any) -> Any:
+    def predict(self, frame: Any, strange: StrangeCounts | None = None) -> Any:
         """Predict from a data frame.
 
         Args:
             frame: of pandas, polars or another library that narwhals knows, with the needed columns in any
-                order; or a matrix, whose columns are called x0, x1 and so on.
+                order; or a matrix, whose columns are called x0, x1 and so on. Text is read as the text of the
+                training was; of a file, `read_frame` with ``text=True`` keeps it as it stands.
+            strange: counts the cells that are not what their column held in training; None: a
+                `StrangeCellsWarning` tells of them.
 
         Returns:
             A frame of the same kind and as many rows, with pandas' index: the column ``prediction`` of
@@ -146,9 +150,9 @@ class TableModel:
             such as ``probability_yes``.
 
         Raises:
-            InputError: a column is missing, or a value is not what its column holds.
+            InputError: a column is missing or of another kind, or a number is infinite.
         """
-        outputs = self.outputs(self.encoder.transform(frame))
+        outputs = self.outputs(self.encoder.transform(frame, strange=strange))
         if len(self.classes):
             columns = {PREDICTION: self.target.decode(self.codes(outputs)), **self._named(outputs)}
         else:

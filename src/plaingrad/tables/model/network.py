@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
 from plaingrad.console.options import expect_size
@@ -16,6 +17,7 @@ from plaingrad.console.output import plural
 from plaingrad.errors import InputError
 from plaingrad.estimators.training import batch_size
 from plaingrad.tables import TableEncoder, Target
+from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.model.parts import Parts
 from plaingrad.tables.model.rows import Rows, Samples
 from plaingrad.tables.model.watcher import Watcher
@@ -109,12 +111,14 @@ class Encoded:
         train: what the network is trained on.
         validation: what tells when to stop; None if nothing does.
         test: what the network is judged by; None if it has been judged before.
+        strange: the strange cells of tables other than the one of the training rows.
     """
 
     encoder: TableEncoder
     train: Samples
     validation: Samples | None
     test: Samples | None
+    strange: Mapping[Path, StrangeCounts] = field(default_factory=dict)
 
     @classmethod
     def of(cls, parts: Parts, settings: Settings) -> Encoded:
@@ -132,12 +136,15 @@ class Encoded:
             encoder = fitted_encoder(parts.train, settings.max_levels, settings.embedding)
             if settings.embedding and not encoder.cardinalities_:
                 raise InputError("expected a column with categories, and there is none", argument="embedding")
-            train = parts.train.encoded(encoder)
             # What is tested is encoded now as well: a value that cannot be used shall cost no training.
-            validation, test = (
-                None if rows is None else rows.encoded(encoder) for rows in (parts.validation, parts.test)
+            strange = defaultdict[Path, StrangeCounts](StrangeCounts)
+            train, validation, test = (
+                None if part is None else part.encoded(encoder, strange[part.source])
+                for part in (parts.train, parts.validation, parts.test)
             )
-        return cls(encoder, train, validation, test)
+        assert train is not None
+        del strange[parts.train.source]  # rare levels, which a part need not have
+        return cls(encoder, train, validation, test, strange)
 
     def description(self) -> str:
         """The numbers of rows of the parts, in words."""
@@ -160,18 +167,7 @@ def fitted_encoder(rows: Rows, max_levels: int, embedding: bool = False) -> Tabl
     """
     with rows.located():
         encoder = TableEncoder(max_levels=max_levels, embedding=embedding)
-        return encoder.fit(_with_texts_declared(rows.frame), formats=rows.formats)
-
-
-def _with_texts_declared(frame: pd.DataFrame) -> pd.DataFrame:
-    """Texts as categories, so that they stay texts in a part of which all happen to be numbers."""
-    texts = [
-        name
-        for name, kind in frame.dtypes.items()
-        if pd.api.types.is_string_dtype(kind) and not isinstance(kind, pd.CategoricalDtype)
-    ]
-    texts = [name for name in texts if pd.api.types.infer_dtype(frame[name], skipna=True) == "string"]
-    return frame.astype(dict.fromkeys(texts, "category")) if texts else frame
+        return encoder.fit(rows.frame, schema=rows.schema)
 
 
 def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequence[Watcher] = ()) -> Fitted:

@@ -10,13 +10,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from plaingrad.errors import InputError, error_fields
 from plaingrad.tables import TableEncoder, Target, read_frame
 from plaingrad.tables.columns.column import Column, MisfitError
-from plaingrad.tables.columns.meaning import as_numbers
-from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat, number_format
+from plaingrad.tables.columns.schema import ColumnSchema
+from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.errors import expect_column, expect_columns
 from plaingrad.tables.reading.source import located, named, repeated
 from plaingrad.tables.settings import Settings
@@ -60,7 +59,7 @@ class Rows:
         source: the table that they are from.
         lost: how many rows were left out because they have no target.
         weights: how much each row counts in training, float64 ``(n,)``; None if all count alike.
-        formats: how the table writes the numbers in some columns, which are numbers in the frame.
+        schema: the meaning of each column, by name.
     """
 
     frame: pd.DataFrame
@@ -68,7 +67,7 @@ class Rows:
     source: Path
     lost: int = 0
     weights: np.ndarray | None = None
-    formats: Mapping[str, NumberFormat] = field(default_factory=dict)
+    schema: Mapping[str, ColumnSchema] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -79,14 +78,14 @@ class Rows:
         weights = None if self.weights is None else self.weights[indices]
         return replace(self, frame=frame, codes=codes, lost=0, weights=weights)
 
-    def encoded(self, encoder: TableEncoder) -> Samples:
-        """The rows as a network gets them.
+    def encoded(self, encoder: TableEncoder, strange: StrangeCounts | None = None) -> Samples:
+        """The rows as a network gets them; ``strange`` as for the encoder.
 
         Raises:
-            InputError: a value is not what its column holds; told with the file and its row.
+            InputError: a number is infinite; told with the file and its row.
         """
         with self.located():
-            return Samples(encoder.transform(self.frame), self.codes, self.weights)
+            return Samples(encoder.transform(self.frame, strange=strange), self.codes, self.weights)
 
     @contextmanager
     def located(self) -> Iterator[None]:
@@ -130,8 +129,8 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         target = Target.of(values, settings.target, task)  # type: ignore[arg-type]
         if target.task == "regression" and settings.loss == "poisson":
             target = _as_rate(target, values)
-        columns, formats = _read_as_written(frame.drop(columns=left_out))
-        rows = replace(_with_target(path, columns, values, target), formats=formats)
+        columns, schema = _meant(frame.drop(columns=left_out))
+        rows = replace(_with_target(path, columns, values, target), schema=schema)
         for name in weighing:
             rows = replace(rows, weights=_weights(frame.loc[rows.frame.index, name], name))
         if len(rows) < FEWEST_ROWS:
@@ -154,27 +153,20 @@ def read_more(
         OSError: the file cannot be read.
     """
     with located(path, format) as file:
-        frame = read_frame(file, format=format, separator=separator, encoding=encoding)
+        frame = read_frame(file, format=format, separator=separator, encoding=encoding, text=True)
         expect_columns((target.name, *columns), list(frame.columns))
         return _with_target(path, frame[list(columns)], frame[target.name], target)
 
 
-def _read_as_written(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, NumberFormat]]:
-    """Text as numbers where all rows write them in one way; a part of the rows might not tell which."""
-    formats = {}
+def _meant(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, ColumnSchema]]:
+    """The columns, as numbers and dates where their text means these, and the meaning of each."""
+    schemas, read = {}, {}
     for name in frame.columns:
-        format = _format_of(frame[name])
-        if format is not None:
-            formats[str(name)] = format
-    numbers = {name: as_numbers(Column.of(frame[name]), format) for name, format in formats.items()}
-    return frame.assign(**numbers) if formats else frame, formats
-
-
-def _format_of(values: pd.Series) -> NumberFormat | None:
-    """The format of numbers in a column; None for other text, and for numbers as programs write them."""
-    if not pd.api.types.is_string_dtype(values.dtype) or pd.api.types.is_object_dtype(values.dtype):
-        return None
-    return number_format(pa.array(values, pa.large_string(), from_pandas=True))
+        cells = Column.of(frame[name])
+        schemas[str(name)] = schema = ColumnSchema.of(cells)
+        if cells.form != schema.kind:
+            read[name] = schema.read(cells)[0].values
+    return frame.assign(**read) if read else frame, schemas
 
 
 def _with_target(path: Path, frame: pd.DataFrame, values: pd.Series, target: Target) -> Rows:
@@ -196,7 +188,8 @@ def _weights(values: pd.Series, name: str) -> np.ndarray:
         InputError: one is no number, missing or negative, told with its row; or all are 0.
     """
     with numbered(values), error_fields(column=name):
-        weights = as_numbers(Column.of(values), _format_of(values) or DEFAULT_FORMAT)
+        cells = Column.of(values)
+        weights = msgspec.structs.replace(ColumnSchema.of(cells), kind="number").read_all(cells).values
         wrong = ~(weights >= 0)
         if wrong.any():
             row = int(wrong.argmax())
@@ -208,7 +201,7 @@ def _weights(values: pd.Series, name: str) -> np.ndarray:
 
 def _as_rate(target: Target, values: pd.Series) -> Target:
     """The target as multiples of its mean, for a loss whose predictions are never negative."""
-    least = float(np.nanmin(as_numbers(Column.of(values), target.format)))
+    least = float(np.nanmin(target.schema.read_all(Column.of(values)).values))
     if least < 0:
         raise InputError(f"the loss poisson needs a target of at least 0, got {least:.6g} in {target.name!r}")
     return msgspec.structs.replace(target, mean=0.0, deviation=target.mean)

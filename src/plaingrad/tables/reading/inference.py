@@ -16,10 +16,9 @@ LOOK_AT_LEVELS = 100_000
 
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 LEADING_ZERO = r"^[+-]?0[0-9xX]"
-DECIMAL_COMMA = r"^[+-]?\d*,?\d+([eE][+-]?\d+)?$"
 
 
-def typed(text: pa.ChunkedArray, decimal: str = ".") -> pa.ChunkedArray:
+def typed(text: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text as what it says: truth values, numbers, ISO 8601 dates, or text without blanks around it.
 
     Words such as NA are missing values among numbers, truth values and dates, and words among words.
@@ -29,7 +28,6 @@ def typed(text: pa.ChunkedArray, decimal: str = ".") -> pa.ChunkedArray:
 
     Args:
         text: strings.
-        decimal: the decimal mark.
     """
     trimmed = pc.utf8_trim_whitespace(text)
     trimmed = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
@@ -37,7 +35,7 @@ def typed(text: pa.ChunkedArray, decimal: str = ".") -> pa.ChunkedArray:
     if values.null_count == len(values):
         return pa.chunked_array([pa.nulls(len(values), pa.float64())])
     look = values.drop_null().slice(0, FIRST_LOOK)
-    for reading in (_truth_values, lambda column: _numbers(column, decimal), _dates):
+    for reading in (_truth_values, _numbers, _dates):
         if reading(look) is not None:
             inferred = reading(values)
             if inferred is not None:
@@ -54,13 +52,9 @@ def _truth_values(text: pa.ChunkedArray) -> pa.ChunkedArray | None:
     return true if pc.all(pc.or_(true, pc.equal(small, "false"))).as_py() else None
 
 
-def _numbers(text: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray | None:
+def _numbers(text: pa.ChunkedArray) -> pa.ChunkedArray | None:
     if pc.any(pc.match_substring_regex(text, LEADING_ZERO)).as_py():
         return None
-    if decimal != "." and pc.any(pc.match_substring(text, decimal)).as_py():
-        if not pc.all(pc.match_substring_regex(text, DECIMAL_COMMA)).as_py():
-            return None
-        text = pc.replace_substring(text, decimal, ".")
     for kind in (pa.int64(), pa.float64()):
         try:
             return pc.cast(text, kind)

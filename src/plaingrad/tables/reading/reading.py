@@ -52,6 +52,7 @@ def read_frame(
     encoding: str = UTF_8,
     columns: Sequence[str] | None = None,
     empty: bool = False,
+    text: bool = False,
 ) -> pd.DataFrame:
     """Read a table.
 
@@ -59,6 +60,10 @@ def read_frame(
     categorical where its values repeat. Blanks around text do not count, empty text is missing, and so are
     words such as NA among numbers. Numbers with leading zeros stay text, and so do such as 1,234 or 5%, which
     `TableEncoder` and `Target` read.
+
+    What a text means should not be found anew in each table: a column of levels such as TRUE, FALSE and
+    unknown would be truth values in a table without an unknown one. So a fitted `TableEncoder` or
+    `TableModel` is given text as it stands (``text=True``), of which it knows the meaning.
 
     Args:
         path: the file; its suffix tells the format (``.csv .tsv .parquet .arrow .feather .jsonl .ndjson
@@ -71,6 +76,7 @@ def read_frame(
             "cp1252".
         columns: the columns to read, in this order; by default all.
         empty: whether there may be no rows, as in a file of text with a header alone.
+        text: whether text stays as it stands in the file. All columns are then of Arrow's types.
 
     Raises:
         InputError: something in the file cannot be used; one line that says what and where.
@@ -106,7 +112,7 @@ def read_frame(
             table = _READERS[format](path, names)
         if not len(table) and not empty:
             raise InputError("the file has no rows")
-        return _frame(table)
+        return table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True) if text else _frame(table)
 
 
 _READERS = {"parquet": read_parquet, "arrow": read_arrow}
@@ -129,10 +135,15 @@ def _format(path: Path) -> str:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    """As pandas; the Arrow table is given up on the way, lest both be in memory."""
-    for i, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            table = table.set_column(i, field.name, typed(table.column(i)))
+    """As pandas, text as what it says; no more than a column is held in both forms."""
+    columns = {}
+    for field in table.schema:
+        is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+        columns[field.name] = typed(table.column(field.name)) if is_text else table.column(field.name)
+        table = table.drop_columns([field.name])
+    pa.default_memory_pool().release_unused()
+    table = pa.table(columns)
+    del columns
     frame = table.to_pandas(
         split_blocks=True,
         self_destruct=True,

@@ -14,7 +14,6 @@ import pyarrow.csv
 from plaingrad.errors import InputError
 from plaingrad.tables.errors import BinaryFileError, EncodingError, expect_column, expect_names
 from plaingrad.tables.reading.encoding import opened_text
-from plaingrad.tables.reading.inference import typed
 
 SEPARATORS = ",;\t|"
 BLOCK = 1 << 23
@@ -61,7 +60,7 @@ def read_separated(
         return _without_rows(text.column_names, empty)
     if quotes.count % 2:  # perhaps one that nobody closed, which has swallowed all lines after it
         _find_fault(path, encoding, separator, len(names))
-    return _typed(text, "," if separator in ";\t|" else ".")
+    return text
 
 
 def _without_rows(names: list[str], allowed: bool) -> pa.Table:
@@ -127,13 +126,3 @@ def _find_fault(path: Path, encoding: str, separator: str, fields: int) -> int:
                 raise InputError(f"expected {fields} fields as the header, got {len(record)}", line=line)
             rows += 1
     return rows
-
-
-def _typed(text: pa.Table, decimal: str) -> pa.Table:
-    """Column by column, so that no more than one is held in both forms."""
-    columns = {}
-    for name in text.column_names:
-        columns[name] = typed(text.column(name), decimal)
-        text = text.drop_columns([name])
-    pa.default_memory_pool().release_unused()
-    return pa.table(columns)
