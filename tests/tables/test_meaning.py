@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from cli.shell import told
+from cli.shell import run, told
 from plaingrad.tables import TableEncoder, read_frame
 from plaingrad.tables.columns.column import MisfitError
 from plaingrad.tables.columns.strange import StrangeCounts
@@ -174,6 +174,105 @@ def test_what_is_kept_is_written_as_it_stood(tmp_path: Path) -> None:
         kept = pd.read_csv(tmp_path / "p.csv", dtype=str, keep_default_na=False)
         assert kept["id"].tolist() == cells
         assert kept["x"].tolist() == frame["x"].tolist()
+
+
+def choices(path: Path) -> dict[str, tuple[str, str]]:
+    """What is made of the columns of a table with a target "y"."""
+    rows, _ = read_rows(path, Settings(target="y"))
+    return {choice.name: (choice.kind, choice.done) for choice in fitted_encoder(rows, 40).choices()}
+
+
+def test_an_index_that_was_written_along_and_a_separator_at_the_end_of_each_line(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(",x,y,\n" + "".join(f"{i},{i % 7},{i % 3},\n" for i in range(60)))
+    assert choices(path) == {
+        "Unnamed: 0": ("identifier", "left out: another value in every row"),
+        "x": ("number", "standardised"),
+        "Unnamed: 3": ("empty", "left out: no value"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("PassengerId", [str(i) for i in range(1, 101)]),
+        ("id", [str(i * 7919 % 104729) for i in range(1, 101)]),
+        ("key", [f"{i * 2654435761 % 2**32:08x}" for i in range(1, 101)]),
+        ("anything", [f"{i * 2654435761 % 2**32:08x}" for i in range(1, 101)]),
+        ("row_id", [f"{i:04}" for i in range(100)]),
+    ],
+)
+def test_an_identifier_is_seen_in_the_whole_table(tmp_path: Path, name: str, cells: Cells) -> None:
+    """Each training part is a random draw, in which no row number counts up and no text need be single."""
+    frame = pd.DataFrame(
+        {name: cells, "x": [str(i % 9) for i in range(100)], "y": [str(i // 50) for i in range(100)]}
+    )
+    report = told(
+        "train",
+        separated(frame, tmp_path / "t.csv", ","),
+        "--target",
+        "y",
+        "--epochs",
+        1,
+        "-o",
+        tmp_path / "out",
+    )
+    assert [column["kind"] for column in report["columns"]] == ["identifier", "number"]
+
+
+def test_whole_numbers_that_happen_to_differ_are_numbers(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"population": [str(i * 7919 % 104729) for i in range(1, 101)], "y": ["a", "b"] * 50}
+    )
+    assert choices(separated(frame, tmp_path / "t.csv", ","))["population"][0] == "number"
+
+
+@pytest.mark.parametrize("mark", ["-", "--", ".", "..", "n.a.", "#DIV/0!", "unknown", "Unknown", "—"])
+@pytest.mark.parametrize("write", ["{:.2f}", "${:,.2f}", "2026-01-{:02.0f}"])
+def test_a_mark_of_the_missing_leaves_numbers_and_dates_what_they_are(
+    tmp_path: Path, mark: str, write: str
+) -> None:
+    cells = [mark if i % 10 == 3 else write.format(i % 28 + 1) for i in range(60)]
+    frame = pd.DataFrame({"x": cells, "y": ["a", "b"] * 30})
+    kind, done = choices(separated(frame, tmp_path / "t.csv", ","))["x"]
+    assert kind == ("date" if write.startswith("2026") else "number")
+    assert f"{mark!r} missing" in done
+
+
+def test_a_few_texts_among_many_numbers_are_missing_and_told(tmp_path: Path) -> None:
+    cells = [f"{i}.5" for i in range(100)]
+    cells[7], cells[80], cells[81] = "many", "lots", "many"
+    frame = pd.DataFrame({"x": cells, "y": [str(i) for i in range(100)]})
+    path = separated(frame, tmp_path / "t.csv", ",")
+    result = run("train", path, "--target", "y", "--epochs", 1, "-o", tmp_path / "out")
+    assert (
+        result.stderr
+        == "warning: x: 3 of 100 values were not a number and counted as missing ('many', 'lots')\n"
+    )
+    assert "standardised, median" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1", "2", "3", "many"],  # a scale, of which "many" is a step
+        ["A1", "17", "18", "B2"],
+        ["01067", "1067", "80331", "SW1A"],  # postal codes
+        ["TRUE", "FALSE", "unknown"],
+    ],
+)
+def test_levels_stay_levels(tmp_path: Path, cells: Cells) -> None:
+    frame = pd.DataFrame({"x": [cells[i % len(cells)] for i in range(60)], "y": ["a", "b"] * 30})
+    assert choices(separated(frame, tmp_path / "t.csv", ","))["x"][0] == "category"
+
+
+def test_a_mark_in_a_target_of_numbers_is_a_missing_one(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [str(i) for i in range(50)], "y": ["-", *[f"{i}.5" for i in range(49)]]})
+    path = separated(frame, tmp_path / "t.csv", ",")
+    report = told("train", path, "--target", "y", "--epochs", 1, "-o", tmp_path / "out")
+    assert (report["task"], report["rows"]["without_target"]) == ("regression", 1)
+    found = told("evaluate", tmp_path / "out" / "model.safetensors", path)
+    assert found["without_target"] == 1
 
 
 def test_predictions_have_six_digits(tmp_path: Path) -> None:

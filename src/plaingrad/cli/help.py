@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 
+from plaingrad.console.options import refused
 from plaingrad.errors import InputError
 
 COMPLETION = ("--show-completion", "--install-completion")
@@ -28,7 +30,17 @@ class BareFlags:
 
 
 class Command(BareFlags, TyperCommand):  # type: ignore[misc]
-    """A command whose flags are shown without a type."""
+    """A command whose flags are shown without a type, and whose options have no silent second value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; an option that takes one value is refused if it stands twice."""
+        if not ctx.resilient_parsing:
+            _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+            for option, count in Counter(given).items():
+                takes_one = isinstance(option, TyperOption) and not (option.multiple or option.is_flag)
+                if count > 1 and takes_one:
+                    raise refused(f"expected one value, got {count}", option.opts[0])
+        return super().parse_args(ctx, args)
 
 
 def completed(arguments: Sequence[str]) -> bool:

@@ -61,7 +61,7 @@ def kinds(encoder: TableEncoder) -> dict[str, str]:
     return {choice.name: choice.kind for choice in encoder.choices()}
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(frame=frames(), embedding=st.booleans(), max_levels=st.sampled_from([1, 3, 40]))
 def test_a_table_is_encoded_or_refused_in_one_line(
     frame: pd.DataFrame, embedding: bool, max_levels: int

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
 from plaingrad.saving.schema import Strict
 from plaingrad.tables.columns.category import CategoryEncoder, CodeEncoder
@@ -26,10 +24,8 @@ ENCODERS: dict[str, type[Any]] = {
     "text": TextEncoder,
 }
 
-FEWEST_IDENTIFIERS = 20
 MOST_CODES = 10_000
 ROWS_PER_CODE = 2
-LIKE_AN_IDENTIFIER = re.compile(r"(?i:(.*[_ .-])?(id|idx|index|key|no|nr|row|#|unnamed.*))|.*[a-z]I[dD]")
 
 
 class DroppedColumn(Strict, frozen=True, rename={"description": "left_out"}):
@@ -48,20 +44,19 @@ LeftOut = DroppedColumn  # its name in pickles written before
 
 
 def chosen(
-    column: Column, name: str, schema: ColumnSchema, max_levels: int, embedding: bool
+    column: Column, schema: ColumnSchema, max_levels: int, embedding: bool
 ) -> ColumnEncoder | DroppedColumn:
     """The encoder for a column, fitted to it.
 
     Args:
         column: all its values, as the schema reads them.
-        name: its name.
         schema: its meaning.
         max_levels: how many levels get a feature each, at most; a column of more levels is text.
         embedding: whether categories become codes.
     """
     if column.missing().all():
         return DroppedColumn("empty", "left out: no value")
-    if _is_identifier(column, name):
+    if schema.kind == "identifier":
         return DroppedColumn("identifier", "left out: another value in every row")
     encoder = _encoder(column, schema, max_levels, embedding)
     if not _varies(encoder, column):
@@ -81,20 +76,6 @@ def _encoder(column: Column, schema: ColumnSchema, max_levels: int, embedding: b
     if len(column.levels) <= max_levels:
         return CategoryEncoder.of(column, max_levels)
     return TextEncoder.of(column)
-
-
-def _is_identifier(column: Column, name: str) -> bool:
-    """Single words, each of them once; or numbers that count the rows and are named as such."""
-    rows = len(column.values)
-    if rows < FEWEST_IDENTIFIERS or column.missing().any():
-        return False
-    if column.form == "text":
-        single = not pc.any(pc.match_substring(column.levels, " ")).as_py()
-        return single and len(column.levels) == rows
-    if column.form != "number" or not LIKE_AN_IDENTIFIER.fullmatch(name.strip()):
-        return False
-    first = column.values[0]
-    return bool((column.values == first + np.arange(rows)).all())
 
 
 def _varies(encoder: ColumnEncoder, column: Column) -> bool:

@@ -104,9 +104,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for name in columns.names:
             with _in_column(name):
                 cells = columns.column(name)
-                schemas[name] = schema.get(name) or ColumnSchema.of(cells)
+                schemas[name] = schema.get(name) or ColumnSchema.of(cells, name)
                 column, _ = schemas[name].read(cells)
-                encoders[name] = chosen(column, name, schemas[name], self.max_levels, self.embedding)
+                encoders[name] = chosen(column, schemas[name], self.max_levels, self.embedding)
             missing[name] = int(column.missing().sum())
         self._set(schemas, encoders, missing)
         return self

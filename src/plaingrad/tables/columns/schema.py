@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -11,15 +12,22 @@ import pyarrow.compute as pc
 
 from plaingrad.errors import InputError
 from plaingrad.saving.schema import Strict
-from plaingrad.tables.columns.column import Column, Form, MisfitError, text_of
+from plaingrad.tables.columns.column import Column, MisfitError, text_of
 from plaingrad.tables.columns.dateformat import FORMATS, ISO, date_format, parsed
+from plaingrad.tables.columns.identifier import is_identifier
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat, number_format
+from plaingrad.tables.errors import listed
 from plaingrad.tables.reading.inference import typed
-from plaingrad.tables.reading.missing import without_words
+from plaingrad.tables.reading.missing import MARKS, without, without_words
+
+Kind = Literal["number", "boolean", "date", "text", "identifier"]
 
 EXPECTED = {"number": "a number", "boolean": "true or false", "date": "a date", "text": "text"}
 TRUTH_VALUES = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
-EMPTY: dict[Form, Any] = {"number": np.nan, "boolean": np.nan, "date": np.datetime64("NaT", "us")}
+MOST_MARKS = 5  # shown
+FEWEST_NUMBERS = 20  # distinct ones, among which a text is no level of a category
+MOST_ODD = 0.05  # of the rows
+EMPTY: dict[Kind, Any] = {"number": np.nan, "boolean": np.nan, "date": np.datetime64("NaT", "us")}
 
 
 class ColumnSchema(Strict, frozen=True, omit_defaults=True):
@@ -28,42 +36,86 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
     Each cell is read for itself, whatever stands in the other rows.
 
     Attributes:
-        kind: "number", "boolean", "date" or "text".
+        kind: "number", "boolean", "date", "text", or "identifier" of what only names its row.
         numbers: how text writes the numbers.
         dates: how text writes the dates, "ISO8601" or as strptime has it.
+        missing: marks such as "-" that stand for missing numbers or dates, besides the usual words.
     """
 
-    kind: Form
+    kind: Kind
     numbers: NumberFormat = DEFAULT_FORMAT
     dates: str = ISO
+    missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.dates not in (ISO, *FORMATS):
             raise InputError(f"dates: unknown format {self.dates!r:.60}")
 
     @classmethod
-    def of(cls, column: Column) -> ColumnSchema:
-        """Decide from all cells; text of numbers, truth values or dates throughout is taken for these."""
-        if column.form != "text":
-            return cls(column.form)
-        if not column.declared and len(column.levels):
-            kind = typed(pa.chunked_array([column.levels])).type
+    def of(cls, column: Column, name: str = "") -> ColumnSchema:
+        """Decide from all cells.
+
+        Text of truth values, numbers or dates throughout is taken for these. So is text of numbers or dates
+        and marks of the missing, and text of many numbers with few other texts, which are then misfits.
+
+        Args:
+            column: all rows of a table.
+            name: of the column, which may be that of an identifier.
+        """
+        schema = cls(column.form)
+        if column.form == "text":
+            schema = cls._of_levels(column.levels, column.declared)
+            if schema.kind == "text" and not column.declared:
+                schema = cls._of_most(column) or schema
+        return cls("identifier") if is_identifier(column, schema.kind, name) else schema
+
+    @classmethod
+    def _of_levels(cls, levels: pa.Array, declared: bool = False) -> ColumnSchema:
+        """The meaning of distinct texts that are all of one kind; declared ones are no numbers."""
+        if not declared and len(levels):
+            kind = typed(pa.chunked_array([levels])).type
             if pa.types.is_boolean(kind):
                 return cls("boolean")
             if pa.types.is_integer(kind) or pa.types.is_floating(kind):
                 return cls("number")
-            numbers = number_format(column.levels)
+            numbers = number_format(levels)
             if numbers:
                 return cls("number", numbers=numbers)
-        dates = date_format(column.levels)
+        dates = date_format(levels)
         return cls("date", dates=dates) if dates else cls("text")
+
+    @classmethod
+    def _of_most(cls, column: Column) -> ColumnSchema | None:
+        """The meaning of what is neither a mark of the missing nor odd; None if that is text too."""
+        levels = column.levels
+        marked = pc.is_in(pc.utf8_lower(levels), pa.array(MARKS, levels.type))
+        is_mark = marked.to_numpy(zero_copy_only=False)
+        rows = np.bincount(column.values[column.values >= 0], minlength=len(levels))
+        no_digit = ~pc.match_substring_regex(levels, r"\d").to_numpy(zero_copy_only=False)
+        no_number = np.isnan(DEFAULT_FORMAT.strictly(levels))
+        for odd in (is_mark, is_mark | no_digit, is_mark | no_number):
+            rest = levels.filter(pa.array(~odd))
+            few = rows[odd & ~is_mark].sum() <= MOST_ODD * rows.sum()
+            if not odd.any() or not len(rest) or not few:
+                continue
+            schema = cls._of_levels(rest)
+            if (odd == is_mark).all():
+                fitting = schema.kind in ("number", "date")
+            else:
+                fitting = schema.kind == "number" and len(rest) > FEWEST_NUMBERS
+            if fitting:
+                return msgspec.structs.replace(schema, missing=tuple(levels.filter(marked).to_pylist()))
+        return None
 
     @property
     def description(self) -> str:
         """The way of writing, in words; empty for the one that programs use."""
+        parts = []
         if self.kind == "number" and self.numbers != DEFAULT_FORMAT:
-            return f"numbers written as {self.numbers}"
-        return ""
+            parts.append(f"numbers written as {self.numbers}")
+        if self.missing:
+            parts.append(f"{listed(self.missing, MOST_MARKS)} missing")
+        return ", ".join(parts)
 
     @property
     def expected(self) -> str:
@@ -86,10 +138,10 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
                 infinite.
         """
         misfits = np.zeros(len(column.values), bool)
-        if self.kind == "text":
+        if self.kind in ("text", "identifier"):
             return as_texts(column), misfits
         if column.form == "text":
-            values, wrong = self._of_levels(column.levels)
+            values, wrong = self._values(column.levels)
             values, misfits = values[column.values], wrong[column.values]
         elif column.form == self.kind or not (~column.missing()).any():
             values = column.values if column.form == self.kind else self._empty(len(misfits))
@@ -104,7 +156,7 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
         if self.kind == "number" and np.isinf(values).any():
             row = int(np.isinf(values).argmax())
             raise MisfitError(row, "a finite number", float(values[row]))
-        return Column(self.kind, values, column.levels[:0]), misfits
+        return Column(self.kind, values, column.levels[:0]), misfits  # type: ignore[arg-type]
 
     def read_all(self, column: Column) -> Column:
         """Bring a column to the form of this kind.
@@ -121,9 +173,9 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
     def _empty(self, count: int) -> np.ndarray:
         return np.full(count, EMPTY[self.kind])
 
-    def _of_levels(self, levels: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    def _values(self, levels: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         """The value of each distinct text and whether it is none; one more stands for a missing text."""
-        texts = without_words(levels)
+        texts = without(without_words(levels), self.missing)
         if self.kind == "date":
             values = parsed(texts, self.dates)
         elif self.kind == "boolean":

@@ -37,6 +37,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
         deviation: of the values, for regression.
         missing: in how many rows it is missing; they are of no use.
         format: how text writes the values, for regression.
+        marks: marks such as "-" that stand for missing values, for regression.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
     deviation: Positive
     missing: Count
     format: NumberFormat = DEFAULT_FORMAT
+    marks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         kinds = {type(label) for label in self.labels}
@@ -92,18 +94,18 @@ class Target(Strict, frozen=True, omit_defaults=True):
         decided, reason = (task, "as asked for") if task else _decided(column, present, name)
         if decided == "classification":
             # Numbers that are not as programs write them are names of classes, as they stand.
-            column = as_texts(cells) if schema.numbers != DEFAULT_FORMAT else column
+            column = column if schema == ColumnSchema(schema.kind) else as_texts(cells)
             return cls(name, decided, reason, _labels(column, name), 0.0, 1.0, int(column.missing().sum()))
         standard = _measured(present, name)
-        return cls(
-            name, decided, reason, [], standard.mean, standard.deviation, int(missing.sum()), schema.numbers
-        )
+        lost = int(missing.sum())
+        scale = standard.mean, standard.deviation
+        return cls(name, decided, reason, [], *scale, lost, schema.numbers, schema.missing)
 
     @property
     def schema(self) -> ColumnSchema:
         """The meaning of the column."""
         if not self.labels:
-            return ColumnSchema("number", numbers=self.format)
+            return ColumnSchema("number", numbers=self.format, missing=self.marks)
         kinds: dict[type, Form] = {bool: "boolean", str: "text"}
         return ColumnSchema(kinds.get(type(self.labels[0]), "number"))
 
@@ -225,6 +227,7 @@ def _labels(column: Column, name: str) -> list[Label]:
             f"expected at least two rows of each class of {name!r}, "
             f"got one of {str(labels[single[0]])!r}{more}",
             row=row,
+            hint="--task regression predicts a number" if isinstance(labels[0], int | float) else None,
         )
     return sorted(labels)
 

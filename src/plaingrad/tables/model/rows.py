@@ -14,6 +14,7 @@ import pandas as pd
 from plaingrad.errors import InputError, error_fields
 from plaingrad.tables import TableEncoder, Target, read_frame
 from plaingrad.tables.columns.column import Column, MisfitError
+from plaingrad.tables.columns.meaning import meant
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.errors import expect_column, expect_columns
@@ -60,6 +61,7 @@ class Rows:
         lost: how many rows were left out because they have no target.
         weights: how much each row counts in training, float64 ``(n,)``; None if all count alike.
         schema: the meaning of each column, by name.
+        strange: the few texts among numbers, of the whole table.
     """
 
     frame: pd.DataFrame
@@ -68,6 +70,7 @@ class Rows:
     lost: int = 0
     weights: np.ndarray | None = None
     schema: Mapping[str, ColumnSchema] = field(default_factory=dict)
+    strange: StrangeCounts = field(default_factory=StrangeCounts)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -114,7 +117,7 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
     """
     with located(path, settings.format) as file:
         frame = read_frame(
-            file, format=settings.format, separator=settings.separator, encoding=settings.encoding
+            file, format=settings.format, separator=settings.separator, encoding=settings.encoding, text=True
         )
         names = list(frame.columns)
         weighing = [] if settings.weight is None else [settings.weight]
@@ -129,10 +132,12 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         target = Target.of(values, settings.target, task)  # type: ignore[arg-type]
         if target.task == "regression" and settings.loss == "poisson":
             target = _as_rate(target, values)
-        columns, schema = _meant(frame.drop(columns=left_out))
-        rows = replace(_with_target(path, columns, values, target), schema=schema)
-        for name in weighing:
-            rows = replace(rows, weights=_weights(frame.loc[rows.frame.index, name], name))
+        weights = None if settings.weight is None else frame[settings.weight]
+        frame.drop(columns=left_out, inplace=True)
+        columns, schema, strange = meant(frame)
+        rows = replace(_with_target(path, columns, values, target), schema=schema, strange=strange)
+        if weights is not None:
+            rows = replace(rows, weights=_weights(weights[rows.frame.index], str(settings.weight)))
         if len(rows) < FEWEST_ROWS:
             raise InputError(f"too few rows: expected at least {FEWEST_ROWS}, got {len(rows)}")
     return rows, target
@@ -156,17 +161,6 @@ def read_more(
         frame = read_frame(file, format=format, separator=separator, encoding=encoding, text=True)
         expect_columns((target.name, *columns), list(frame.columns))
         return _with_target(path, frame[list(columns)], frame[target.name], target)
-
-
-def _meant(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, ColumnSchema]]:
-    """The columns, as numbers and dates where their text means these, and the meaning of each."""
-    schemas, read = {}, {}
-    for name in frame.columns:
-        cells = Column.of(frame[name])
-        schemas[str(name)] = schema = ColumnSchema.of(cells)
-        if cells.form != schema.kind:
-            read[name] = schema.read(cells)[0].values
-    return frame.assign(**read) if read else frame, schemas
 
 
 def _with_target(path: Path, frame: pd.DataFrame, values: pd.Series, target: Target) -> Rows:

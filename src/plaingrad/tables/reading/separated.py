@@ -110,6 +110,7 @@ def _header(stream: BinaryIO, separator: str) -> list[str]:
     names = [name.strip() for name in fields]
     if not any(names):
         raise InputError("the file is empty")
+    names = [name or f"Unnamed: {i}" for i, name in enumerate(names)]  # as pandas calls them
     others = [other for other in SEPARATORS if len(names) == 1 and other in names[0] and other != separator]
     if others:
         raise InputError(f"the header has no {separator!r}, but {others[0]!r}: is that the separator?")
