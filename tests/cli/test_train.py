@@ -403,3 +403,15 @@ def test_interruption_keeps_the_best_so_far(tmp_path: Path, monkeypatch: pytest.
     assert said.exit_code == 0, said.output
     assert "interrupted in epoch 1" in said.stdout
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == MADE
+
+
+def test_a_second_target_is_refused(tmp_path: Path) -> None:
+    line = refused("train", iris(tmp_path / "t.csv"), "--target", "species", "--target", "sepal width (cm)")
+    assert line == "plaingrad train: Invalid value for '--target': expected one column, got 2"
+
+
+def test_a_grade_that_was_given_once_names_the_option_that_helps(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": range(200), "grade": [19, *[i % 12 for i in range(199)]]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    line = refused("train", tmp_path / "t.csv", "--target", "grade", "-o", tmp_path / "out")
+    assert line.endswith("got one of '19' in row 1; --task regression predicts a number")

@@ -30,16 +30,16 @@ class BareFlags:
 
 
 class Command(BareFlags, TyperCommand):  # type: ignore[misc]
-    """A command whose flags are shown without a type, and whose options have no silent second value."""
+    """A command whose flags are shown without a type, and which takes no two columns where one is used."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the arguments; an option that takes one value is refused if it stands twice."""
+        """Read the arguments; of most options the last value counts, but a second column is refused."""
         if not ctx.resilient_parsing:
-            _, _, given = self.make_parser(ctx).parse_args(args=list(args))
-            for option, count in Counter(given).items():
-                takes_one = isinstance(option, TyperOption) and not (option.multiple or option.is_flag)
-                if count > 1 and takes_one:
-                    raise refused(f"expected one value, got {count}", option.opts[0])
+            _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+            for option, count in Counter(order).items():
+                takes_one = isinstance(option, TyperOption) and not option.multiple
+                if count > 1 and takes_one and option.metavar == "COLUMN":
+                    raise refused(f"expected one column, got {count}", option.opts[0])
         return super().parse_args(ctx, args)
 
 

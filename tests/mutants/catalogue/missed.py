@@ -68,7 +68,7 @@ FAULTS = [
     *planted(
         "tables/columns/encoder.py",
         "tests/tables/test_meaning.py tests/tables/columns/test_encoder.py",
-        ("schema.get(name) or ColumnSchema.of(cells)", "ColumnSchema.of(cells)"),
+        ("schema.get(name) or ColumnSchema.of(cells, name)", "ColumnSchema.of(cells, name)"),
     ),
     *planted(
         "nn/convolution/conv.py",

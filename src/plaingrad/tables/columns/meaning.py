@@ -40,14 +40,9 @@ def _column(cells: pd.Series, name: str, strange: StrangeCounts) -> tuple[Column
     if not isinstance(cells.dtype, pd.ArrowDtype):
         return ColumnSchema.of(Column.of(cells), name), cells
     array = pa.chunked_array(pa.array(cells))
-    is_text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
-    found = typed(array) if is_text else array
-    values = found.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
-    if not (
-        pa.types.is_string(found.type)
-        or pa.types.is_large_string(found.type)
-        or pa.types.is_dictionary(found.type)
-    ):
+    inferred = typed(array) if _is_text(array) else array
+    values = inferred.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    if not (_is_text(inferred) or pa.types.is_dictionary(inferred.type)):
         return ColumnSchema.of(Column.of(values), name), values
     column = Column.of(cells)
     schema = ColumnSchema.of(column, name)
@@ -56,3 +51,7 @@ def _column(cells: pd.Series, name: str, strange: StrangeCounts) -> tuple[Column
         strange.note_misfits(name, schema, column, misfits)
         values = pd.Series(read.values)
     return schema, values
+
+
+def _is_text(array: pa.ChunkedArray) -> bool:
+    return pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
