@@ -82,6 +82,7 @@ def test_every_layer_but_losses_can_go() -> None:
 def image_network() -> nn.Sequential:
     features = nn.Sequential(
         nn.Conv2d(3, 4, 3, padding="same", padding_mode="circular"),
+        nn.Conv2d(4, 4, (2, 4), padding="same"),  # one more row and column after than before
         nn.ReLU(),
         nn.MaxPool2d(2, ceil_mode=True),
     )

@@ -416,12 +416,15 @@ def test_a_last_batch_that_is_too_small_is_told_before_anything_changes() -> Non
     assert model[1].num_batches_tracked.value.item() == 3, "the trial has left a trace"
 
 
+@pytest.mark.parametrize("tracked", [True, False])
 @pytest.mark.parametrize("engine", ["eager", "native"])
-def test_batches_of_one_sample_are_told_before_anything_changes(engine: str) -> None:
-    model = nn.Sequential(*network(2, 3), nn.BatchNorm1d(3, dtype=torch.float64), *network(3, 1))
+def test_batches_of_one_sample_are_told_before_anything_changes(engine: str, tracked: bool) -> None:
+    norm = nn.BatchNorm1d(3, track_running_stats=tracked, dtype=torch.float64)
+    model = nn.Sequential(*network(2, 3), norm, *network(3, 1))
     with pytest.raises(ModuleError, match=r"the last batch of the epoch \(1 of 8 samples\)"):
         run(model, plane(8), batch_size=1, engine=engine)
-    assert model[1].num_batches_tracked.value.item() == 0
+    if norm.num_batches_tracked is not None:
+        assert norm.num_batches_tracked.value.item() == 0
 
 
 def test_what_fails_in_training_alone_is_told_before_a_statistic_changes() -> None:

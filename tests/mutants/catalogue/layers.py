@@ -1,6 +1,7 @@
 """Faults in layers and activations."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from mutants.fault import Fault, planted
 
@@ -10,7 +11,8 @@ EDGES = "tests/conformance/edges"
 
 def layer(file: str, name: str, changes: Iterable[tuple[str, str]], *more: str) -> list[Fault]:
     """Faults of one layer, near its rows of the conformance table and its own tests."""
-    return planted(f"nn/{file}", [TABLE, EDGES, *more, "-k", name], *changes)
+    names = " or ".join([name, *(Path(each).stem for each in more)])
+    return planted(f"nn/{file}", [TABLE, EDGES, *more, "-k", names], *changes)
 
 
 def activation(file: str, name: str, *changes: tuple[str, str]) -> list[Fault]:

@@ -3,11 +3,12 @@
 from mutants.fault import Fault, planted
 
 TABLE = "tests/conformance/test_conformance.py"
+EDGES = "tests/conformance/edges"
 
 
 def loss(file: str, name: str, *changes: tuple[str, str]) -> list[Fault]:
     """Faults of one loss, near its row of the conformance table and the tests of all losses."""
-    return planted(f"nn/loss/{file}", [TABLE, "tests/nn/loss", "-k", f"{name} or nn/loss"], *changes)
+    return planted(f"nn/loss/{file}", [TABLE, EDGES, "tests/nn/loss", "-k", f"{name} or nn/loss"], *changes)
 
 
 FAULTS = [

@@ -27,7 +27,7 @@ FAULTS = [
     *planted("optim/rmsprop.py", RULES, ("value=-1).clamp_(min=0)", "value=-1).clamp_(min=-1)")),
     *planted(
         "optim/optimizer.py",
-        RULES,
+        f"{RULES} tests/optim/test_segment.py tests/train/test_loop.py",
         ("/ (2 * samples)", "/ samples"),
         ("                grad = -grad\n", "                pass\n"),
         ('"weight_decay": decay / samples', '"weight_decay": decay'),
