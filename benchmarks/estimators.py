@@ -74,8 +74,8 @@ def report() -> str:
                 [search],
             ),
             "`predict_proba` by the networks of the defaults, rows at once, microseconds a call. With",
-            '`engine="native"` it is compiled at once; with `"auto"`, once it has taken half a second, and',
-            "it is eager before:",
+            '`engine="native"` it is compiled at once; with `"auto"` for so many rows that they take longer',
+            "eagerly than half of what compiling takes, and else it is eager:",
             table(
                 ["rows", "compiled", "eager", "scikit-learn", "compiled / bar", "eager / bar"], predictions
             ),

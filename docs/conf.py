@@ -53,6 +53,7 @@ html_sidebars = {
         "quickstart",
         "paper",
         "cli",
+        "columns",
         "demo",
         "own_layer",
         "native",

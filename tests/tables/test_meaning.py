@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from cli.shell import run, told
+from cli.shell import refused, run, told
 from plaingrad.tables import TableEncoder, read_frame
 from plaingrad.tables.columns.column import MisfitError
 from plaingrad.tables.columns.strange import StrangeCounts
@@ -77,6 +77,11 @@ COLUMNS = st.one_of(
     numbers(lambda n: f"{n}%"),
     numbers(lambda n: f"${abs(n):,}"),
     numbers(lambda n: f"{n:e}"),
+    numbers(lambda n: f"{n / 10} kg"),
+    numbers(lambda n: f"{n}K" if n % 2 else f"{n / 100:.2f}M"),
+    numbers(lambda n: f"({-n:,})" if n < 0 else f"{n:,}"),
+    numbers(lambda n: f"<{n}" if n < 0 else f"{n}"),
+    dates("%H:%M"),
     dates("%Y-%m-%d"),
     dates("%Y-%m-%d %H:%M"),
     dates("%d.%m.%Y"),
@@ -220,6 +225,15 @@ def test_an_identifier_is_seen_in_the_whole_table(tmp_path: Path, name: str, cel
     assert [column["kind"] for column in report["columns"]] == ["identifier", "number"]
 
 
+@pytest.mark.parametrize(
+    "write", ["{0}.{1}.{0}.{2}", "4{0}.{1},{0}.{2}", "https://example.org/{2}", "{2:02}-01-2026"]
+)
+def test_what_is_made_of_parts_is_no_identifier(tmp_path: Path, write: str) -> None:
+    cells = [write.format(i % 10, i * 7 % 100, i) for i in range(1, 29)]
+    frame = pd.DataFrame({"x": cells, "y": ["a", "b"] * 14})
+    assert choices(separated(frame, tmp_path / "t.csv", ","))["x"][0] in ("text", "category", "date")
+
+
 def test_whole_numbers_that_happen_to_differ_are_numbers(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"population": [str(i * 7919 % 104729) for i in range(1, 101)], "y": ["a", "b"] * 50}
@@ -264,6 +278,86 @@ def test_a_few_texts_among_many_numbers_are_missing_and_told(tmp_path: Path) -> 
 def test_levels_stay_levels(tmp_path: Path, cells: Cells) -> None:
     frame = pd.DataFrame({"x": [cells[i % len(cells)] for i in range(60)], "y": ["a", "b"] * 30})
     assert choices(separated(frame, tmp_path / "t.csv", ","))["x"][0] == "category"
+
+
+def test_times_of_day_are_places_in_the_day(tmp_path: Path) -> None:
+    for write in ("%H:%M", "%I:%M %p", "%H:%M:%S"):
+        moments = pd.date_range("2026-01-01", periods=60, freq="53min")
+        frame = pd.DataFrame({"at": moments.strftime(write), "y": ["a", "b"] * 30})
+        kind, done = choices(separated(frame, tmp_path / "t.csv", ","))["at"]
+        assert (kind, done) == ("date", "seconds standardised, place in the day")
+
+
+DOUBTFUL = pd.DataFrame(
+    {
+        "when": [f"{i % 12 + 1:02}/{i % 11 + 1:02}/2026" for i in range(60)],
+        "size": ["-999" if i % 6 == 0 else f"{i / 7:.2f}" for i in range(60)],
+        "zip": [f"{i % 5 + 10000}" for i in range(60)],
+        "y": [str(i % 5 % 2) for i in range(60)],
+    }
+)
+
+
+def test_what_columns_mean_is_shown_doubted_corrected_and_trained_on(tmp_path: Path) -> None:
+    path, schema = separated(DOUBTFUL, tmp_path / "t.csv", ","), tmp_path / "t.toml"
+    result = run("columns", path, "-o", schema)
+    assert result.exit_code == 0
+    when, size = result.stderr.splitlines()
+    assert when.startswith("warning: when: dates such as 01/01/2026 can be read in 2 ways")
+    assert size.startswith("warning: size: -999 stands in 10 of 60 rows, far from all others")
+    text = schema.read_text()
+    assert text.startswith('[when]\nkind = "text"\n\n[size]\nkind = "number"\n\n[zip]\nkind = "number"\n')
+    text = text.replace('kind = "text"', 'kind = "date"\ndates = "%m/%d/%Y"', 1)
+    text = text.replace('[size]\nkind = "number"', '[size]\nkind = "number"\nmissing = ["-999"]')
+    schema.write_text(text.replace('[zip]\nkind = "number"', '[zip]\nkind = "text"'))
+    shown = told("columns", path, "--columns", schema)
+    assert [column["kind"] for column in shown["columns"]] == ["date", "number", "category", "number"]
+    assert (shown["columns"][1]["missing"], shown["doubts"]) == (10, [])
+    report = told("train", path, "--target", "y", "--columns", schema, "--epochs", 40, "-o", tmp_path / "out")
+    assert [column["kind"] for column in report["columns"]] == ["date", "number", "category"]
+    whole = told("predict", tmp_path / "out" / "model.safetensors", path)
+    for name, write in WRITERS.items():
+        alone = told(
+            "predict", tmp_path / "out" / "model.safetensors", write(DOUBTFUL[:1], tmp_path / f"a.{name}")
+        )
+        assert alone["probability_1"] == pytest.approx(whole["probability_1"][:1], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('[zipp]\nkind = "number"', "--columns: there is no column 'zipp'; did you mean 'zip'?"),
+        ('[zip]\nkind = "numbr"', "t.toml: zip: Invalid enum value 'numbr' - at `$.kind`"),
+        ('[zip]\nkind = "date"\ndates = "%q"', "t.toml: zip: dates: unknown format '%q'"),
+        ('zip = "number"', "t.toml: zip: Expected `object`, got `str`"),
+        ("[zip", "t.toml: not a TOML file: "),
+        ('[when]\nkind = "number"', "column 'when': expected a number, got '01/01/2026' in row 1"),
+    ],
+)
+def test_a_wrong_schema_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    path = separated(DOUBTFUL, tmp_path / "t.csv", ",")
+    (tmp_path / "t.toml").write_text(text)
+    for command in (["columns", path], ["train", path, "--target", "y", "-o", tmp_path / "out"]):
+        assert problem in refused(*command, "--columns", tmp_path / "t.toml")
+
+
+def test_the_classes_of_a_target_can_be_texts(tmp_path: Path) -> None:
+    path = separated(DOUBTFUL.assign(y=["1.10", "1.1"] * 30), tmp_path / "t.csv", ",")
+    (tmp_path / "t.toml").write_text('[y]\nkind = "text"')
+    told(
+        "train",
+        path,
+        "--target",
+        "y",
+        "--columns",
+        tmp_path / "t.toml",
+        "--epochs",
+        1,
+        "-o",
+        tmp_path / "out",
+    )
+    found = told("predict", tmp_path / "out" / "model.safetensors", path)
+    assert {"probability_1.10", "probability_1.1"} <= set(found)
 
 
 def test_a_mark_in_a_target_of_numbers_is_a_missing_one(tmp_path: Path) -> None:

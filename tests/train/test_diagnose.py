@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from plaingrad import Buffer, Module, Parameter, nn, optim
+from plaingrad import Buffer, Module, Parameter, fit, nn, optim
 from plaingrad.data import Dataset
 from plaingrad.native.masks import Masks
 from plaingrad.native.task import Snapshot, Task
@@ -282,3 +282,25 @@ def test_a_generator_of_one_s_own_is_put_back() -> None:
     assert not torch.equal(model.generator.get_state(), before)
     snapshot.restore()
     assert torch.equal(model.generator.get_state(), before)
+
+
+class Wrapped(nn.Loss):
+    """A loss of one's own that does not tell which samples count."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.CrossEntropyLoss()
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return self.inner.forward(prediction, target)
+
+    def backward(self, dloss: Tensor | None = None) -> Tensor:
+        return self.inner.backward(dloss)
+
+
+def test_a_loss_around_another_is_told_to_say_what_counts() -> None:
+    model = nn.Sequential(nn.Linear(3, 3))
+    data = torch.randn(4, 3), torch.tensor([0, 1, -100, -100])
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(TrainingDiverged, match=r"if nothing in that batch counts, .* in its method shares$"):
+        fit(model, data, loss=Wrapped(), optimizer=sgd, epochs=1, batch_size=2, shuffle=False, progress=False)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from plaingrad._version import __version__
-from plaingrad.cli import cache, check, demo, evaluate, export, info, predict, train
+from plaingrad.cli import cache, check, columns, demo, evaluate, export, info, predict, train
 from plaingrad.cli.errors import OneLineErrors
 from plaingrad.cli.help import Command
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 # As they are needed one after another, and then what is about the machinery.
 for _module, _command in (
+    (columns, columns.columns),
     (train, train.train),
     (predict, predict.predict),
     (evaluate, evaluate.evaluate),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import tomllib
 from collections.abc import Callable
 from dataclasses import MISSING, fields
@@ -14,6 +13,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from plaingrad.console.options import output_path
+from plaingrad.console.toml import toml_text
 from plaingrad.errors import InputError
 from plaingrad.files import replacing
 
@@ -148,16 +148,9 @@ def save_options(path: Path, arguments: dict[str, Any], settings: Any) -> None:
     """
     values = arguments | {field.name: getattr(settings, field.name) for field in fields(settings)}
     lines = [
-        f"{name.replace('_', '-')} = {_toml(value)}" for name, value in values.items() if value is not None
+        f"{name.replace('_', '-')} = {toml_text(value)}"
+        for name, value in values.items()
+        if value is not None
     ]
     with replacing(path, parents=True) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, (bool, int, float)):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
-    # TOML's basic strings escape as JSON does, and one character more.
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

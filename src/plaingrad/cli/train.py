@@ -56,10 +56,11 @@ def _expect_distinct_files(
     data: Path, settings: Settings, output: Path, config: Path | None, save_config: Path | None
 ) -> None:
     """Refuse to judge by what is trained on, to write over what is read, or twice to the same file."""
-    for option, path in (("--validation", settings.validation), ("--test", settings.test)):
+    tables = {"--validation": settings.validation, "--test": settings.test}
+    for option, path in tables.items():
         if path is not None:
             expect_other(path, option, {"DATA": data})
-    reads = {"DATA": data, "--validation": settings.validation, "--test": settings.test}
+    reads = {"DATA": data, "--columns": settings.columns, **tables}
     written = {f"{name} of --output": output / name for name in (*FILES, STUDY)}
     expect_writable_file(save_config, "--save-config", {**reads, **written})
     for path in written.values():

@@ -55,8 +55,8 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
     reporter.text(f"{target.task}: {target.reason}")
     if lost:
         reporter.text(f"{plural(lost, 'row')} without {target.name!r} left out")
-    for cells in rows.strange:
-        reporter.warn(str(cells))
+    for problem in (*rows.meant.strange, *rows.meant.doubts):
+        reporter.warn(str(problem))
     with reporter.status("encoding columns"):
         parts = _parts(rows, target, settings, reporter)
         folded = folds(rows, target, settings) if settings.cv else None

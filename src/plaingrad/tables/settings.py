@@ -86,6 +86,12 @@ class Settings:
     encoding: Annotated[
         str, _option(TABLE, "Of the files, if they are text, such as cp1252.", encoding, "NAME")
     ] = "utf-8"
+    columns: Annotated[
+        Path | None,
+        _option(
+            TABLE, "TOML file with the meaning of some columns; plaingrad columns writes one.", None, "FILE"
+        ),
+    ] = None
     max_levels: Annotated[
         int,
         _option(

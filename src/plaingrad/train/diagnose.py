@@ -14,6 +14,7 @@ from plaingrad.contract.nest import tensors
 from plaingrad.data.finite import all_finite
 from plaingrad.module import Module, ModuleError
 from plaingrad.native.task import EpochLoss, Snapshot, Task
+from plaingrad.nn import Loss
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.eager import EagerEngine
 from plaingrad.train.history import History
@@ -33,10 +34,19 @@ class TrainingDiverged(RuntimeError):
         history: the epochs before.
     """
 
-    def __init__(self, epoch: int, finding: Finding | None, history: History, learning_rate: float) -> None:
+    def __init__(
+        self,
+        epoch: int,
+        finding: Finding | None,
+        history: History,
+        learning_rate: float,
+        wraps_loss: bool = False,
+    ) -> None:
         what = f", step {finding.step}: {finding}" if finding else "; a second run of it stayed finite"
         updated = epoch > 1 or finding is None or finding.updates > 0
         hint = f"; a learning rate below {learning_rate:g} may help" if updated else ""
+        if wraps_loss:
+            hint = "; if nothing in that batch counts, let the loss say so in its method shares"
         super().__init__(f"training diverged in epoch {epoch}{what}{hint}")
         self.epoch = epoch
         self.finding = finding
@@ -84,7 +94,11 @@ def diverged(
         finding = find(task, order)
     finally:
         before.restore()
-    return TrainingDiverged(epoch, finding, history, float(task.optimizer.param_groups[0]["lr"]))
+    has_inner = any(isinstance(module, Loss) for _, module in task.loss.named_children())
+    in_loss = finding is not None and finding.module.startswith(type(task.loss).__name__)
+    wraps_loss = has_inner and in_loss and type(task.loss).shares is Loss.shares
+    lr = float(task.optimizer.param_groups[0]["lr"])
+    return TrainingDiverged(epoch, finding, history, lr, wraps_loss)
 
 
 def finite(task: Task, before: Snapshot, loss: EpochLoss) -> bool:

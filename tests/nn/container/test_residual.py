@@ -67,3 +67,23 @@ def test_around_a_module_without_an_input_gradient_the_shortcut_alone_remains() 
     residual(torch.randn(3, 2))
     dy = torch.randn(3, 2)
     assert torch.equal(residual.backward(dy), dy)
+
+
+class Twice(Module):
+    """Returns its input two times."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.save(None, (x, x))
+        return x, x
+
+    def backward(self, dy: Tensor, dz: Tensor) -> Tensor:
+        self.restore(dy, dz)
+        return dy + dz
+
+
+@pytest.mark.parametrize("container", [nn.Residual(Twice()), nn.Parallel(Twice(), nn.Identity())], ids=repr)
+def test_several_outputs_are_refused_by_what_adds_them(container: Module) -> None:
+    with pytest.raises(
+        ModuleError, match=rf"^{type(container).__name__}\(.*expected a tensor .* got a tuple"
+    ):
+        container.forward(torch.ones(2, 3))

@@ -74,6 +74,10 @@ class Parallel(Container):
         return [layer for branch in self for layer in branch.input_layers()]
 
     def _expect_alike(self, parts: list[Tensor]) -> None:
+        for position, part in enumerate(parts):
+            if not isinstance(part, Tensor):
+                got = f"a {type(part).__name__} from position {position}"
+                raise ModuleError(self, f"expected a tensor from each branch, got {got}")
         first = parts[0]
         if self.combine == "concat" and not -first.ndim <= self.dim < first.ndim:
             raise ModuleError(self, f"expected branches with an axis {self.dim}, got {shape(first)}")

@@ -26,13 +26,16 @@ class Residual(Sequential):
         modules: the modules of f in order, or one mapping from names to modules.
 
     Raises:
-        ModuleError: the modules change the shape or dtype; or one of them complains, with its position added.
+        ModuleError: the modules return no tensor, or change the shape or dtype; or one of them complains,
+            with its position added.
 
     Source: K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image recognition", 2016.
     """
 
     def forward(self, x: Tensor, **options: Any) -> Tensor:
         change = super().forward(x, **options)
+        if not isinstance(change, Tensor):
+            raise ModuleError(self, f"expected a tensor from its modules, got a {type(change).__name__}")
         if change.shape != x.shape or change.dtype != x.dtype:
             kept, came = f"{shape(x)} of {x.dtype}", f"{shape(change)} of {change.dtype}"
             raise ModuleError(self, f"expected its modules to keep the input's {kept}, got {came}")

@@ -30,8 +30,9 @@ DAYS = [
     "%Y-%m",
 ]
 TIMES = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p"]
-FORMATS = [day + time for day, time in product(DAYS, TIMES)]
-LIKE_A_DATE = r"^[\pL\d]{1,9}[-/. ]+[\pL\d]{1,9}([-/., ]+[\pL\d: ]+)?$"
+CLOCK = [time.strip() for time in TIMES if time]  # times of day
+FORMATS = [day + time for day, time in product(DAYS, TIMES)] + CLOCK
+LIKE_A_DATE = r"^([\pL\d]{1,9}[-/. ]+[\pL\d]{1,9}([-/., ]+[\pL\d: ]+)?|\d\d?:\d\d[\pL\d: ]*)$"
 FIRST_LOOK = 50
 
 
@@ -45,20 +46,26 @@ def date_format(levels: pa.Array) -> str | None:
         "ISO8601", a format as strptime has it, or None: they are no dates, or day and month can be told apart
         in none of them.
     """
+    fitting = candidates(levels)
+    if not fitting or any((dates != fitting[0][1]).any() for _, dates in fitting):
+        return None
+    return fitting[0][0]
+
+
+def candidates(levels: pa.Array) -> list[tuple[str, np.ndarray]]:
+    """The formats in which all these texts can be read as dates, and the dates that they are then."""
     texts = without_words(levels).drop_null()
     if not len(texts):
-        return None
+        return []
     if pc.all(pc.match_substring_regex(texts, ISO_DATE)).as_py():
-        return ISO if not np.isnat(parsed(texts, ISO)).any() else None
+        dates = parsed(texts, ISO)
+        return [] if np.isnat(dates).any() else [(ISO, dates)]
     look = texts.slice(0, FIRST_LOOK)
     if not all(pc.all(pc.match_substring_regex(part, LIKE_A_DATE)).as_py() for part in (look, texts)):
-        return None
-    fitting = [format for format in FORMATS if not np.isnat(parsed(look, format)).any()]
-    candidates = [(format, parsed(texts, format)) for format in fitting]
-    candidates = [(format, dates) for format, dates in candidates if not np.isnat(dates).any()]
-    if not candidates or any((dates != candidates[0][1]).any() for _, dates in candidates):
-        return None
-    return candidates[0][0]
+        return []
+    formats = [format for format in FORMATS if not np.isnat(parsed(look, format)).any()]
+    fitting = [(format, parsed(texts, format)) for format in formats]
+    return [(format, dates) for format, dates in fitting if not np.isnat(dates).any()]
 
 
 def parsed(texts: pa.Array, format: str) -> np.ndarray:

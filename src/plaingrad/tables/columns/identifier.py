@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from plaingrad.tables.columns.column import Column
+from plaingrad.tables.columns.dateformat import candidates
 
 FEWEST_ROWS = 20
 NAMES = re.compile(
@@ -18,7 +19,8 @@ NAMES = re.compile(
 def is_identifier(column: Column, kind: str, name: str) -> bool:
     """True for single words, each of them once, and for integers, each once, in a column named like one.
 
-    Integers alone do not tell: no two towns need have as many inhabitants.
+    Integers alone do not tell: no two towns need have as many inhabitants. Nor is a word what has other signs
+    in it than hyphens, such as a pair of coordinates, an address or a date.
 
     Args:
         column: all rows of a table.
@@ -32,5 +34,6 @@ def is_identifier(column: Column, kind: str, name: str) -> bool:
         return False
     if column.form == "number":
         return len(np.unique(column.values)) == rows and bool((column.values % 1 == 0).all())
-    pattern = r"^[+-]?\d+$" if kind == "number" else r"^[^ ]*$"
-    return len(column.levels) == rows and pc.all(pc.match_substring_regex(column.levels, pattern)).as_py()
+    pattern = r"^[+-]?\d+$" if kind == "number" else r"^#?[\pL\pN_-]*$"
+    matching = pc.all(pc.match_substring_regex(column.levels, pattern)).as_py()
+    return len(column.levels) == rows and matching and not (kind == "text" and candidates(column.levels))

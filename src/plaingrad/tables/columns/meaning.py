@@ -2,56 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import pandas as pd
 import pyarrow as pa
 
+from plaingrad.errors import error_fields
 from plaingrad.tables.columns.column import Column
+from plaingrad.tables.columns.doubts import doubts
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.reading.inference import typed
 
 
-def meant(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, ColumnSchema], StrangeCounts]:
+@dataclass
+class Meant:
     """A table as its cells mean it.
 
-    Args:
-        frame: as `read_frame` gives it with ``text=True``; emptied on the way, lest all columns be in
-            memory twice.
-
-    Returns:
-        Numbers, truth values and dates in pandas' own types and text as it is, categorical where it repeats;
-        the meaning of each column; and the few texts among numbers, which are missing there.
+    Attributes:
+        frame: numbers, truth values and dates in pandas' own types, and text as it is, categorical where it
+            repeats.
+        schema: the meaning of each column.
+        strange: the few texts among numbers, which are missing in the frame.
+        doubts: sentences about what might be meant otherwise.
     """
-    schemas: dict[str, ColumnSchema] = {}
-    columns: dict[Hashable, pd.Series] = {}
-    strange = StrangeCounts(len(frame))
-    index = frame.index
-    for name in list(frame.columns):
-        cells = frame.pop(name)
-        schemas[name], columns[name] = _column(cells, str(name), strange)
-        del cells
-        pa.default_memory_pool().release_unused()
-    return pd.DataFrame(columns, index=index, copy=False), schemas, strange
 
+    frame: pd.DataFrame
+    schema: dict[str, ColumnSchema] = field(default_factory=dict)
+    strange: StrangeCounts = field(default_factory=StrangeCounts)
+    doubts: list[str] = field(default_factory=list)
 
-def _column(cells: pd.Series, name: str, strange: StrangeCounts) -> tuple[ColumnSchema, pd.Series]:
-    if not isinstance(cells.dtype, pd.ArrowDtype):
-        return ColumnSchema.of(Column.of(cells), name), cells
-    array = pa.chunked_array(pa.array(cells))
-    inferred = typed(array) if _is_text(array) else array
-    values = inferred.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
-    if not (_is_text(inferred) or pa.types.is_dictionary(inferred.type)):
-        return ColumnSchema.of(Column.of(values), name), values
-    column = Column.of(cells)
-    schema = ColumnSchema.of(column, name)
-    if schema.kind not in ("text", "identifier"):
+    @classmethod
+    def of(cls, frame: pd.DataFrame, given: Mapping[str, ColumnSchema] = MappingProxyType({})) -> Meant:
+        """Decide from all rows.
+
+        Args:
+            frame: as `read_frame` gives it with ``text=True``; emptied on the way, lest all columns be in
+                memory twice.
+            given: the meaning of columns for which it is not to be found.
+
+        Raises:
+            InputError: no cell of a column is what is given for it.
+        """
+        meant = cls(frame, strange=StrangeCounts(len(frame)))
+        index, columns = frame.index, {}
+        for name in list(frame.columns):
+            with error_fields(column=str(name)):
+                columns[name] = meant._column(frame.pop(name), str(name), given.get(str(name)))
+            pa.default_memory_pool().release_unused()
+        meant.frame = pd.DataFrame(columns, index=index, copy=False)
+        return meant
+
+    def _column(self, cells: pd.Series, name: str, given: ColumnSchema | None) -> pd.Series:
+        """Note the meaning of a column, and return its values."""
+        values = _inferred(cells)
+        is_text = isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(values.dtype)
+        column = Column.of(cells if is_text or given else values)
+        schema = self.schema[name] = given or ColumnSchema.of(column, name)
         read, misfits = schema.read(column)
-        strange.note_misfits(name, schema, column, misfits)
-        values = pd.Series(read.values)
-    return schema, values
+        if misfits.any() and read.missing().all():
+            schema.read_all(column)  # which names the first
+        self.strange.note_misfits(name, schema, column, misfits)
+        self.doubts += doubts(name, schema, column, read)
+        if schema.kind in ("text", "identifier") or column.form == schema.kind:
+            return cells if given else values
+        return pd.Series(read.values)
 
 
-def _is_text(array: pa.ChunkedArray) -> bool:
-    return pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+def _inferred(cells: pd.Series) -> pd.Series:
+    """A column in pandas' own types, text as the numbers, truth values and dates that it is throughout."""
+    if not isinstance(cells.dtype, pd.ArrowDtype):
+        return cells
+    array = pa.chunked_array(pa.array(cells))
+    is_text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+    values: pd.Series = (typed(array) if is_text else array).to_pandas(
+        types_mapper={pa.bool_(): pd.BooleanDtype()}.get
+    )
+    return values

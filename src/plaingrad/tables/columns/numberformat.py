@@ -1,4 +1,4 @@
-"""Numbers written as text in other ways than programs write them: 1,234.50, $1,234 or 12,5 %."""
+"""Numbers written as text in other ways than programs write them: 1,234.50, $1.2M, 12,5 %, (30) or <5 kg."""
 
 from __future__ import annotations
 
@@ -15,25 +15,35 @@ from plaingrad.tables.reading.missing import without_words
 GROUPS = {"": "", ",": ",", ".": ".", " ": " \u00a0\u2009\u202f", "'": "'’"}
 DECIMALS = (".", ",")
 UNITS = r"[%\p{Sc}]"
+SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "B": 1e9}
+WORD = r"\d[ \x{a0}\x{2009}\x{202f}]?(?P<word>[\p{L}°µ²³/]{1,10})\)?$"  # after a number
 FIRST_LOOK = 1000
 
 
-class NumberFormat(Strict, frozen=True):
+class NumberFormat(Strict, frozen=True, omit_defaults=True):
     """A format of numbers in text.
 
     Attributes:
         group: what stands between groups of three digits: "", ",", ".", " " (or another blank of Unicode's)
             or "'" (or a typographic one).
         decimal: the decimal mark, "." or ",".
-        unit: a percent sign or a sign of a currency, which may stand before or after a number; or "".
+        unit: a percent sign or a sign of a currency, which may stand before or after a number; a word such
+            as "kg" after every number; or "".
+        scales: whether K, M or B after a number stand for thousands, millions and billions.
+        accounting: whether a number in parentheses is negative.
+        bounds: whether a number may have < or > before it; it stands for the bound.
     """
 
     group: str = ""
     decimal: str = "."
     unit: str = ""
+    scales: bool = False
+    accounting: bool = False
+    bounds: bool = False
 
     def __post_init__(self) -> None:
-        known = self.unit in ("", "%") or (len(self.unit) == 1 and unicodedata.category(self.unit) == "Sc")
+        is_sign = len(self.unit) == 1 and unicodedata.category(self.unit) == "Sc"
+        known = self.unit in ("", "%") or is_sign or self.has_word
         if (
             self.group not in GROUPS
             or self.decimal not in DECIMALS
@@ -44,32 +54,58 @@ class NumberFormat(Strict, frozen=True):
             raise InputError(f"unknown format of numbers: {got}")
 
     @property
+    def has_word(self) -> bool:
+        """True if the unit is a word."""
+        word = self.unit not in SCALES and all(letter.isalpha() or letter in "°µ²³/" for letter in self.unit)
+        return word and 0 < len(self.unit) <= 10
+
+    @property
     def pattern(self) -> str:
         """The pattern of numbers in this format, and of nothing else; none has leading zeros, as names do."""
+        pattern = self._signed
+        if self.accounting:
+            pattern = rf"(?:{pattern}|\({pattern}\))"
+        return f"^[<>≤≥]?=? ?{pattern}$" if self.bounds else f"^{pattern}$"
+
+    @property
+    def _signed(self) -> str:
         group, decimal = f"[{GROUPS[self.group]}]", f"[{self.decimal}]"
         whole = rf"(?:0|[1-9]\d{{0,2}}(?:{group}\d{{3}})*)" if self.group else r"(?:0|[1-9]\d*)"
         exponent = "" if self.group else r"(?:[eE][+-]?\d+)?"
-        number = rf"(?:{whole}(?:{decimal}\d+)?|{decimal}\d+){exponent}"
-        if not self.unit:
-            return f"^[+-]?{number}$"
-        unit = f"[{self.unit}]"
         blank = f"[{GROUPS[' ']}]?"
-        return f"^(?:[+-]?(?:{unit}{blank})?{number}|{unit}{blank}[+-]{number}|[+-]?{number}{blank}{unit})$"
+        scale = f"(?:{blank}[{''.join(SCALES)}])?" if self.scales else ""
+        number = rf"(?:{whole}(?:{decimal}\d+)?|{decimal}\d+){exponent}{scale}"
+        if not self.unit:
+            return f"[+-]?{number}"
+        if self.has_word:
+            return f"[+-]?{number}{blank}{self.unit}"
+        unit = f"[{self.unit}]"
+        return f"(?:[+-]?(?:{unit}{blank})?{number}|{unit}{blank}[+-]{number}|[+-]?{number}{blank}{unit})"
 
     def __str__(self) -> str:
-        number = f"1{self.group}234{self.decimal}50"
+        number = f"1{self.group}234{self.decimal}50" + "K" * self.scales
         if self.unit == "%":
-            return f"{number}%"
-        return f"{self.unit}{number}" if self.decimal == "." or not self.unit else f"{number} {self.unit}"
+            number = f"{number}%"
+        elif self.has_word or (self.unit and self.decimal == ","):
+            number = f"{number} {self.unit}"
+        else:
+            number = f"{self.unit}{number}"
+        number = f"({number})" if self.accounting else number
+        return f"<{number}" if self.bounds else number
 
     def strictly(self, texts: pa.Array) -> np.ndarray:
         """Texts as float64; nan for a missing one, and for what is not written so."""
         fitting = pc.if_else(
             pc.match_substring_regex(texts, self.pattern), texts, pa.scalar(None, texts.type)
         )
-        bare = pc.replace_substring_regex(fitting, f"[^0-9eE+{self.decimal}-]", "")
+        values = pc.replace_substring(fitting, self.unit, "") if self.has_word else fitting
+        bare = pc.replace_substring_regex(values, f"[^0-9eE+{self.decimal}-]", "")
         bare = pc.replace_substring(bare, self.decimal, ".")
-        return pc.cast(bare, pa.float64()).to_numpy(zero_copy_only=False)
+        numbers = pc.cast(bare, pa.float64()).to_numpy(zero_copy_only=False)
+        if self.scales:
+            for letter, factor in SCALES.items():
+                numbers = np.where(_matches(values, letter), numbers * factor, numbers)
+        return np.where(_matches(values, r"\("), -numbers, numbers) if self.accounting else numbers
 
     def numbers(self, texts: pa.Array) -> np.ndarray:
         """Texts as float64, also such as programs write numbers; nan for what is no number.
@@ -93,6 +129,10 @@ class NumberFormat(Strict, frozen=True):
 DEFAULT_FORMAT = NumberFormat()
 
 
+def _matches(texts: pa.Array, pattern: str) -> np.ndarray:
+    return pc.match_substring_regex(texts, pattern).fill_null(False).to_numpy(zero_copy_only=False)
+
+
 def _as_programs_write(texts: pa.Array) -> np.ndarray:
     """Texts as float64, nan for what is no number; also 007 and 1., in which no column's format is found."""
     try:
@@ -106,9 +146,6 @@ def _float(text: str | None) -> float:
         return np.nan if text is None or "_" in text else float(text)
     except ValueError:
         return np.nan
-
-
-COMMAS = ",", "."
 
 
 def number_format(texts: pa.Array | pa.ChunkedArray) -> NumberFormat | None:
@@ -139,23 +176,39 @@ def number_format(texts: pa.Array | pa.ChunkedArray) -> NumberFormat | None:
 
 def _fitting(values: pa.Array) -> list[tuple[NumberFormat, np.ndarray]]:
     """The formats that fit all texts, and what numbers these are then."""
-    units = pc.unique(pc.struct_field(pc.extract_regex(values, f"(?P<unit>{UNITS})"), "unit")).to_pylist()
-    unit = next((each for each in units if each), "")
+    unit, scales = _unit(values)
+    accounting = bool(_matches(values, r"^\(.*\)$").any())
+    bounds = bool(_matches(values, r"^[<>≤≥]").any())
+    around = unit, scales, accounting, bounds
     formats = []
     for decimal in DECIMALS:
-        if decimal == "," and not _commas_are_decimal(values, unit):
+        if decimal == "," and not _commas_are_decimal(values, NumberFormat(",", ".", *around)):
             continue
         for group in GROUPS:
             if group != decimal:
-                format = NumberFormat(group, decimal, unit)
+                format = NumberFormat(group, decimal, *around)
                 numbers = format.strictly(values)
                 if not np.isnan(numbers).any():
                     formats.append((format, numbers))
     return formats
 
 
-def _commas_are_decimal(values: pa.Array, unit: str) -> bool:
-    """True if most of the numbers with a comma cannot have it before a group of three digits."""
+def _unit(values: pa.Array) -> tuple[str, bool]:
+    """The unit that some or, if it is a word, all texts have, and whether some have K, M or B."""
+    words = _extracted(values, WORD, "word")
+    scales = bool(set(words) & {*SCALES}) and set(words) <= {*SCALES, None}
+    if not scales and len(words) == 1 and words[0] and words[0] not in ("e", "E"):
+        return words[0], False
+    signs = _extracted(values, f"(?P<sign>{UNITS})", "sign")
+    return next((sign for sign in signs if sign), ""), scales
+
+
+def _extracted(values: pa.Array, pattern: str, group: str) -> list[str | None]:
+    return pc.unique(pc.struct_field(pc.extract_regex(values, pattern), group)).to_pylist()
+
+
+def _commas_are_decimal(values: pa.Array, grouping: NumberFormat) -> bool:
+    """True if most of the numbers with a comma are none with commas before groups of three digits."""
     commas = values.filter(pc.match_substring(values, ","))
-    grouped = ~np.isnan(NumberFormat(*COMMAS, unit).strictly(commas))
+    grouped = ~np.isnan(grouping.strictly(commas))
     return not len(commas) or 2 * int(grouped.sum()) < len(commas)

@@ -153,6 +153,8 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
         if self.kind == "boolean":
             other = ~(np.isnan(values) | (values == 0) | (values == 1))
             values, misfits = np.where(other, np.nan, values), misfits | other
+        if self.kind == "number" and self.missing:
+            values = np.where(np.isin(values, DEFAULT_FORMAT.numbers(pa.array(self.missing))), np.nan, values)
         if self.kind == "number" and np.isinf(values).any():
             row = int(np.isinf(values).argmax())
             raise MisfitError(row, "a finite number", float(values[row]))

@@ -62,7 +62,13 @@ class Target(Strict, frozen=True, omit_defaults=True):
             raise InputError("labels: expected distinct ones, got some twice")
 
     @classmethod
-    def of(cls, values: Any, name: str | None = None, task: Task | None = None) -> Target:
+    def of(
+        cls,
+        values: Any,
+        name: str | None = None,
+        task: Task | None = None,
+        schema: ColumnSchema | None = None,
+    ) -> Target:
         """Look at a column.
 
         Args:
@@ -70,6 +76,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
             name: what to call it; by default the series' name.
             task: "classification" or "regression"; by default texts, truth values and few distinct integers
                 are classes, any other numbers a quantity.
+            schema: the meaning of the column; by default it is found.
 
         Raises:
             InputError: it cannot be predicted; one line that says why, and in which row.
@@ -78,7 +85,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
             raise InputError(f"task: expected 'classification' or 'regression', got {task!r}")
         name = name or _name(values)
         cells = _cells(values, name)
-        schema = ColumnSchema.of(cells)
+        schema = schema or ColumnSchema.of(cells)
         if schema.kind == "date":
             raise InputError(f"expected the target {name!r} to be classes or numbers, got dates")
         with error_fields(column=name):

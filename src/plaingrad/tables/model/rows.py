@@ -14,8 +14,9 @@ import pandas as pd
 from plaingrad.errors import InputError, error_fields
 from plaingrad.tables import TableEncoder, Target, read_frame
 from plaingrad.tables.columns.column import Column, MisfitError
-from plaingrad.tables.columns.meaning import meant
+from plaingrad.tables.columns.meaning import Meant
 from plaingrad.tables.columns.schema import ColumnSchema
+from plaingrad.tables.columns.schema_file import load_schema
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.errors import expect_column, expect_columns
 from plaingrad.tables.reading.source import located, named, repeated
@@ -60,8 +61,7 @@ class Rows:
         source: the table that they are from.
         lost: how many rows were left out because they have no target.
         weights: how much each row counts in training, float64 ``(n,)``; None if all count alike.
-        schema: the meaning of each column, by name.
-        strange: the few texts among numbers, of the whole table.
+        meant: the meaning of the columns in the whole table, without its values.
     """
 
     frame: pd.DataFrame
@@ -69,8 +69,7 @@ class Rows:
     source: Path
     lost: int = 0
     weights: np.ndarray | None = None
-    schema: Mapping[str, ColumnSchema] = field(default_factory=dict)
-    strange: StrangeCounts = field(default_factory=StrangeCounts)
+    meant: Meant = field(default_factory=lambda: Meant(pd.DataFrame()))
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -115,10 +114,9 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         InputError: something in the file cannot be used; one line that says what and where.
         OSError: the file cannot be read.
     """
+    given = {} if settings.columns is None else load_schema(settings.columns)
     with located(path, settings.format) as file:
-        frame = read_frame(
-            file, format=settings.format, separator=settings.separator, encoding=settings.encoding, text=True
-        )
+        frame = read_cells(file, given, settings.format, settings.separator, settings.encoding)
         names = list(frame.columns)
         weighing = [] if settings.weight is None else [settings.weight]
         left_out = list(dict.fromkeys([settings.target, *weighing, *settings.ignore]))
@@ -129,18 +127,37 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
             raise InputError(f"there is no column besides the target {settings.target!r} to predict it from")
         values = frame[settings.target]
         task = None if settings.task == "auto" else settings.task
-        target = Target.of(values, settings.target, task)  # type: ignore[arg-type]
+        target = Target.of(values, settings.target, task, given.get(settings.target))  # type: ignore[arg-type]
         if target.task == "regression" and settings.loss == "poisson":
             target = _as_rate(target, values)
         weights = None if settings.weight is None else frame[settings.weight]
         frame.drop(columns=left_out, inplace=True)
-        columns, schema, strange = meant(frame)
-        rows = replace(_with_target(path, columns, values, target), schema=schema, strange=strange)
+        meant = Meant.of(frame, given)
+        rows = replace(_with_target(path, meant.frame, values, target), meant=replace(meant, frame=frame))
         if weights is not None:
             rows = replace(rows, weights=_weights(weights[rows.frame.index], str(settings.weight)))
         if len(rows) < FEWEST_ROWS:
             raise InputError(f"too few rows: expected at least {FEWEST_ROWS}, got {len(rows)}")
     return rows, target
+
+
+def read_cells(
+    file: Path,
+    given: Mapping[str, ColumnSchema],
+    format: str | None,
+    separator: str | None,
+    encoding: str,
+) -> pd.DataFrame:
+    """Read a table as it stands, of some of whose columns the meaning is given.
+
+    Raises:
+        InputError: something in the file cannot be used, or it has no such column.
+        OSError: the file cannot be read.
+    """
+    frame = read_frame(file, format=format, separator=separator, encoding=encoding, text=True)
+    with error_fields(argument="columns"):
+        expect_columns(given, list(frame.columns))
+    return frame
 
 
 def read_more(

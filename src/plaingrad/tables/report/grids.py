@@ -74,8 +74,8 @@ def number(value: float | None) -> str:
     )
 
 
-def columns_grid(columns: Sequence[Data]) -> Grid:
-    """The encoding of each column."""
+def columns_grid(columns: Sequence[Data], most: int = MOST_COLUMNS) -> Grid:
+    """The encoding of each column, or of the first so many."""
     rows = [
         [
             each["name"],
@@ -84,14 +84,14 @@ def columns_grid(columns: Sequence[Data]) -> Grid:
             f"{each['features']:,}",
             f"{each['missing']:,}" if each["missing"] else "",
         ]
-        for each in columns[:MOST_COLUMNS]
+        for each in columns[:most]
     ]
     return Grid(
         "Columns",
         ["column", "kind", "what is done", "features", "missing in training"],
         rows,
         (3, 4),
-        _more(columns, MOST_COLUMNS),
+        _more(columns, most),
     )
 
 

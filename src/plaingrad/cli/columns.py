@@ -1,0 +1,73 @@
+"""`plaingrad columns`: what the columns of a table mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plaingrad.cli.outputs import expect_writable_file
+from plaingrad.cli.predict import Encoding, Format, Separator
+from plaingrad.console.options import Json, Quiet, output_path
+from plaingrad.console.output import Reporter, plural
+
+EXAMPLE = "Example: plaingrad columns titanic.csv -o titanic.toml"
+
+
+def columns(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Table; - for standard input.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            parser=output_path,
+            metavar="FILE",
+            help="TOML file with the same, to be corrected and given to plaingrad train as --columns.",
+        ),
+    ] = None,
+    given: Annotated[
+        Path | None,
+        typer.Option("--columns", metavar="FILE", help="TOML file with the meaning of some columns."),
+    ] = None,
+    format: Format = None,
+    separator: Separator = None,
+    encoding: Encoding = "utf-8",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Show what the columns of a table are taken for, without training.
+
+    It is decided from all rows: numbers and how they are written, truth
+    values, dates, categories and text, what only names its row, and which
+    marks stand for missing values.
+    """
+    expect_writable_file(output, "--output", {"DATA": data, "--columns": given})
+    reporter = Reporter(quiet, json)
+    with reporter.status(f"reading {data}"):
+        import msgspec
+
+        from plaingrad.tables import TableEncoder
+        from plaingrad.tables.columns.meaning import Meant
+        from plaingrad.tables.columns.schema_file import load_schema, save_schema
+        from plaingrad.tables.model.rows import read_cells
+        from plaingrad.tables.reading.source import IGNORE, located, mendable
+        from plaingrad.tables.report import terminal
+        from plaingrad.tables.report.grids import columns_grid
+
+        known = {} if given is None else load_schema(given)
+        with located(data, format) as file, mendable(IGNORE):
+            meant = Meant.of(read_cells(file, known, format, separator, encoding), known)
+            encoder = TableEncoder().fit(meant.frame, schema=meant.schema)
+    choices = msgspec.to_builtins(encoder.choices())
+    for problem in (*meant.strange, *meant.doubts):
+        reporter.warn(str(problem))
+    reporter.text(terminal.drawn(columns_grid(choices, most=len(choices))))
+    if output is not None:
+        save_schema(output, meant.schema)
+        reporter.text(f"the meaning of {plural(len(choices), 'column')} is in {output}")
+    described = [{**each, "schema": msgspec.to_builtins(meant.schema[each["name"]])} for each in choices]
+    reporter.result(
+        {"data": str(data), "rows": len(meant.frame), "columns": described, "doubts": meant.doubts}
+    )

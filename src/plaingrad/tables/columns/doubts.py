@@ -1,0 +1,52 @@
+"""Doubts about what a column means, each with what decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from plaingrad.tables.columns.column import Column, text_of
+from plaingrad.tables.columns.dateformat import candidates
+from plaingrad.tables.columns.schema import ColumnSchema
+
+STAND_INS = [sign * (10.0**digits - 1) for digits in range(2, 7) for sign in (-1, 1)]  # 99, -99, 999, ...
+FEWEST_ROWS = 2
+
+
+def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iterator[str]:
+    """Sentences about what might be meant otherwise.
+
+    Args:
+        name: of the column.
+        schema: what it was taken for.
+        cells: all rows of the table, as they stand.
+        read: the same, as the schema reads them.
+    """
+    decided = "in the file that --columns names"
+    if schema.kind == "text" and cells.form == "text":
+        formats = [format for format, _ in candidates(cells.levels)]
+        if formats:
+            shown = cells.levels[0].as_py()
+            options = " or ".join(f'kind = "date", dates = "{format}"' for format in formats)
+            yield (
+                f"{name}: dates such as {shown} can be read in {len(formats)} ways, and are taken for text; "
+                f"{options} {decided} tells which"
+            )
+    if schema.kind == "number":
+        for value, count in _stand_ins(read.values):
+            text = text_of(value)
+            yield (
+                f"{name}: {text} stands in {count:,} of {len(read.values):,} rows, far from all others; "
+                f'if a missing one is meant, missing = ["{text}"] {decided} says so'
+            )
+
+
+def _stand_ins(values: np.ndarray) -> Iterator[tuple[float, int]]:
+    """Numbers such as -999 that lie further from all others than these lie from each other."""
+    present = values[~np.isnan(values)]
+    for value in STAND_INS:
+        count = int((present == value).sum())
+        others = present[present != value]
+        if count >= FEWEST_ROWS and len(others) and np.abs(others - value).min() > np.ptp(others) > 0:
+            yield value, count
