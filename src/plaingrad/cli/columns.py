@@ -24,10 +24,10 @@ def columns(
             "-o",
             parser=output_path,
             metavar="FILE",
-            help="TOML file with the same, to be corrected and given to plaingrad train as --columns.",
+            help="TOML file with the same, to be corrected and passed to plaingrad train as --columns.",
         ),
     ] = None,
-    given: Annotated[
+    overrides: Annotated[
         Path | None,
         typer.Option("--columns", metavar="FILE", help="TOML file with the meaning of some columns."),
     ] = None,
@@ -43,7 +43,7 @@ def columns(
     values, dates, categories and text, what only names its row, and which
     marks stand for missing values.
     """
-    expect_writable_file(output, "--output", {"DATA": data, "--columns": given})
+    expect_writable_file(output, "--output", {"DATA": data, "--columns": overrides})
     reporter = Reporter(quiet, json)
     with reporter.status(f"reading {data}"):
         import msgspec
@@ -56,7 +56,7 @@ def columns(
         from plaingrad.tables.report import terminal
         from plaingrad.tables.report.grids import columns_grid
 
-        known = {} if given is None else load_schema(given)
+        known = {} if overrides is None else load_schema(overrides)
         with located(data, format) as file, mendable(IGNORE):
             meant = Meant.of(read_cells(file, known, format, separator, encoding), known)
             encoder = TableEncoder().fit(meant.frame, schema=meant.schema)

@@ -35,39 +35,39 @@ class Meant:
     doubts: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, given: Mapping[str, ColumnSchema] = MappingProxyType({})) -> Meant:
+    def of(cls, frame: pd.DataFrame, overrides: Mapping[str, ColumnSchema] = MappingProxyType({})) -> Meant:
         """Decide from all rows.
 
         Args:
             frame: as `read_frame` gives it with ``text=True``; emptied on the way, lest all columns be in
                 memory twice.
-            given: the meaning of columns for which it is not to be found.
+            overrides: the meaning of columns of which it is not to be decided.
 
         Raises:
-            InputError: no cell of a column is what is given for it.
+            InputError: no cell of a column is what `overrides` says.
         """
         meant = cls(frame, strange=StrangeCounts(len(frame)))
         index, columns = frame.index, {}
         for name in list(frame.columns):
             with error_fields(column=str(name)):
-                columns[name] = meant._column(frame.pop(name), str(name), given.get(str(name)))
+                columns[name] = meant._column(frame.pop(name), str(name), overrides.get(str(name)))
             pa.default_memory_pool().release_unused()
         meant.frame = pd.DataFrame(columns, index=index, copy=False)
         return meant
 
-    def _column(self, cells: pd.Series, name: str, given: ColumnSchema | None) -> pd.Series:
+    def _column(self, cells: pd.Series, name: str, override: ColumnSchema | None) -> pd.Series:
         """Note the meaning of a column, and return its values."""
         values = _inferred(cells)
         is_text = isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(values.dtype)
-        column = Column.of(cells if is_text or given else values)
-        schema = self.schema[name] = given or ColumnSchema.of(column, name)
+        column = Column.of(cells if is_text or override else values)
+        schema = self.schema[name] = override or ColumnSchema.of(column, name)
         read, misfits = schema.read(column)
         if misfits.any() and read.missing().all():
             schema.read_all(column)  # which names the first
         self.strange.note_misfits(name, schema, column, misfits)
         self.doubts += doubts(name, schema, column, read)
         if schema.kind in ("text", "identifier") or column.form == schema.kind:
-            return cells if given else values
+            return cells if override else values
         return pd.Series(read.values)
 
 

@@ -114,9 +114,9 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         InputError: something in the file cannot be used; one line that says what and where.
         OSError: the file cannot be read.
     """
-    given = {} if settings.columns is None else load_schema(settings.columns)
+    overrides = {} if settings.columns is None else load_schema(settings.columns)
     with located(path, settings.format) as file:
-        frame = read_cells(file, given, settings.format, settings.separator, settings.encoding)
+        frame = read_cells(file, overrides, settings.format, settings.separator, settings.encoding)
         names = list(frame.columns)
         weighing = [] if settings.weight is None else [settings.weight]
         left_out = list(dict.fromkeys([settings.target, *weighing, *settings.ignore]))
@@ -127,12 +127,12 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
             raise InputError(f"there is no column besides the target {settings.target!r} to predict it from")
         values = frame[settings.target]
         task = None if settings.task == "auto" else settings.task
-        target = Target.of(values, settings.target, task, given.get(settings.target))  # type: ignore[arg-type]
+        target = Target.of(values, settings.target, task, overrides.get(settings.target))  # type: ignore[arg-type]
         if target.task == "regression" and settings.loss == "poisson":
             target = _as_rate(target, values)
         weights = None if settings.weight is None else frame[settings.weight]
         frame.drop(columns=left_out, inplace=True)
-        meant = Meant.of(frame, given)
+        meant = Meant.of(frame, overrides)
         rows = replace(_with_target(path, meant.frame, values, target), meant=replace(meant, frame=frame))
         if weights is not None:
             rows = replace(rows, weights=_weights(weights[rows.frame.index], str(settings.weight)))
@@ -143,12 +143,12 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
 
 def read_cells(
     file: Path,
-    given: Mapping[str, ColumnSchema],
+    overrides: Mapping[str, ColumnSchema],
     format: str | None,
     separator: str | None,
     encoding: str,
 ) -> pd.DataFrame:
-    """Read a table as it stands, of some of whose columns the meaning is given.
+    """Read a table as it stands, of which perhaps the meaning of some columns is known.
 
     Raises:
         InputError: something in the file cannot be used, or it has no such column.
@@ -156,7 +156,7 @@ def read_cells(
     """
     frame = read_frame(file, format=format, separator=separator, encoding=encoding, text=True)
     with error_fields(argument="columns"):
-        expect_columns(given, list(frame.columns))
+        expect_columns(overrides, list(frame.columns))
     return frame
 
 
