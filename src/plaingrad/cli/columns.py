@@ -49,7 +49,7 @@ def columns(
         import msgspec
 
         from plaingrad.tables import TableEncoder
-        from plaingrad.tables.columns.meaning import Meant
+        from plaingrad.tables.columns.meaning import Meaning
         from plaingrad.tables.columns.schema_file import load_schema, save_schema
         from plaingrad.tables.model.rows import read_cells
         from plaingrad.tables.reading.source import IGNORE, located, mendable
@@ -58,16 +58,16 @@ def columns(
 
         known = {} if overrides is None else load_schema(overrides)
         with located(data, format) as file, mendable(IGNORE):
-            meant = Meant.of(read_cells(file, known, format, separator, encoding), known)
-            encoder = TableEncoder().fit(meant.frame, schema=meant.schema)
+            meaning = Meaning.of(read_cells(file, known, format, separator, encoding), known)
+            encoder = TableEncoder().fit(meaning.frame, schema=meaning.schema)
     choices = msgspec.to_builtins(encoder.choices())
-    for problem in (*meant.strange, *meant.doubts):
+    for problem in (*meaning.strange, *meaning.doubts):
         reporter.warn(str(problem))
     reporter.text(terminal.drawn(columns_grid(choices, most=len(choices))))
     if output is not None:
-        save_schema(output, meant.schema)
+        save_schema(output, meaning.schema)
         reporter.text(f"the meaning of {plural(len(choices), 'column')} is in {output}")
-    described = [{**each, "schema": msgspec.to_builtins(meant.schema[each["name"]])} for each in choices]
+    described = [{**each, "schema": msgspec.to_builtins(meaning.schema[each["name"]])} for each in choices]
     reporter.result(
-        {"data": str(data), "rows": len(meant.frame), "columns": described, "doubts": meant.doubts}
+        {"data": str(data), "rows": len(meaning.frame), "columns": described, "doubts": meaning.doubts}
     )

@@ -55,7 +55,7 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
     reporter.text(f"{target.task}: {target.reason}")
     if lost:
         reporter.text(f"{plural(lost, 'row')} without {target.name!r} left out")
-    for problem in (*rows.meant.strange, *rows.meant.doubts):
+    for problem in (*rows.meaning.strange, *rows.meaning.doubts):
         reporter.warn(str(problem))
     with reporter.status("encoding columns"):
         parts = _parts(rows, target, settings, reporter)

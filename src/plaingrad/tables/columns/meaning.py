@@ -18,7 +18,7 @@ from plaingrad.tables.reading.inference import typed
 
 
 @dataclass
-class Meant:
+class Meaning:
     """A table as its cells mean it.
 
     Attributes:
@@ -26,7 +26,7 @@ class Meant:
             repeats.
         schema: the meaning of each column.
         strange: the few texts among numbers, which are missing in the frame.
-        doubts: sentences about what might be meant otherwise.
+        doubts: sentences about what might be meaning otherwise.
     """
 
     frame: pd.DataFrame
@@ -35,7 +35,7 @@ class Meant:
     doubts: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, overrides: Mapping[str, ColumnSchema] = MappingProxyType({})) -> Meant:
+    def of(cls, frame: pd.DataFrame, overrides: Mapping[str, ColumnSchema] = MappingProxyType({})) -> Meaning:
         """Decide from all rows.
 
         Args:
@@ -46,14 +46,14 @@ class Meant:
         Raises:
             InputError: no cell of a column is what `overrides` says.
         """
-        meant = cls(frame, strange=StrangeCounts(len(frame)))
+        meaning = cls(frame, strange=StrangeCounts(len(frame)))
         index, columns = frame.index, {}
         for name in list(frame.columns):
             with error_fields(column=str(name)):
-                columns[name] = meant._column(frame.pop(name), str(name), overrides.get(str(name)))
+                columns[name] = meaning._column(frame.pop(name), str(name), overrides.get(str(name)))
             pa.default_memory_pool().release_unused()
-        meant.frame = pd.DataFrame(columns, index=index, copy=False)
-        return meant
+        meaning.frame = pd.DataFrame(columns, index=index, copy=False)
+        return meaning
 
     def _column(self, cells: pd.Series, name: str, override: ColumnSchema | None) -> pd.Series:
         """Note the meaning of a column, and return its values."""

@@ -167,7 +167,7 @@ def fitted_encoder(rows: Rows, max_levels: int, embedding: bool = False) -> Tabl
     """
     with rows.located():
         encoder = TableEncoder(max_levels=max_levels, embedding=embedding)
-        return encoder.fit(rows.frame, schema=rows.meant.schema)
+        return encoder.fit(rows.frame, schema=rows.meaning.schema)
 
 
 def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequence[Watcher] = ()) -> Fitted:

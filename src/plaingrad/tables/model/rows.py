@@ -14,7 +14,7 @@ import pandas as pd
 from plaingrad.errors import InputError, error_fields
 from plaingrad.tables import TableEncoder, Target, read_frame
 from plaingrad.tables.columns.column import Column, MisfitError
-from plaingrad.tables.columns.meaning import Meant
+from plaingrad.tables.columns.meaning import Meaning
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.schema_file import load_schema
 from plaingrad.tables.columns.strange import StrangeCounts
@@ -61,7 +61,7 @@ class Rows:
         source: the table that they are from.
         lost: how many rows were left out because they have no target.
         weights: how much each row counts in training, float64 ``(n,)``; None if all count alike.
-        meant: the meaning of the columns in the whole table, without its values.
+        meaning: the meaning of the columns in the whole table, without its values.
     """
 
     frame: pd.DataFrame
@@ -69,7 +69,7 @@ class Rows:
     source: Path
     lost: int = 0
     weights: np.ndarray | None = None
-    meant: Meant = field(default_factory=lambda: Meant(pd.DataFrame()))
+    meaning: Meaning = field(default_factory=lambda: Meaning(pd.DataFrame()))
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -132,8 +132,10 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
             target = _as_rate(target, values)
         weights = None if settings.weight is None else frame[settings.weight]
         frame.drop(columns=left_out, inplace=True)
-        meant = Meant.of(frame, overrides)
-        rows = replace(_with_target(path, meant.frame, values, target), meant=replace(meant, frame=frame))
+        meaning = Meaning.of(frame, overrides)
+        rows = replace(
+            _with_target(path, meaning.frame, values, target), meaning=replace(meaning, frame=frame)
+        )
         if weights is not None:
             rows = replace(rows, weights=_weights(weights[rows.frame.index], str(settings.weight)))
         if len(rows) < FEWEST_ROWS:
