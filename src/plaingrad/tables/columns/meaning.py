@@ -26,7 +26,7 @@ class Meaning:
             repeats.
         schema: the meaning of each column.
         strange: the few texts among numbers, which are missing in the frame.
-        doubts: sentences about what might be meaning otherwise.
+        doubts: sentences about what might be meant otherwise.
     """
 
     frame: pd.DataFrame

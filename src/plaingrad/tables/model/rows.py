@@ -133,9 +133,8 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         weights = None if settings.weight is None else frame[settings.weight]
         frame.drop(columns=left_out, inplace=True)
         meaning = Meaning.of(frame, overrides)
-        rows = replace(
-            _with_target(path, meaning.frame, values, target), meaning=replace(meaning, frame=frame)
-        )
+        rows = _with_target(path, meaning.frame, values, target)
+        rows = replace(rows, meaning=replace(meaning, frame=frame))
         if weights is not None:
             rows = replace(rows, weights=_weights(weights[rows.frame.index], str(settings.weight)))
         if len(rows) < FEWEST_ROWS:
