@@ -273,6 +273,11 @@ def test_a_few_texts_among_many_numbers_are_missing_and_told(tmp_path: Path) -> 
         ["A1", "17", "18", "B2"],
         ["01067", "1067", "80331", "SW1A"],  # postal codes
         ["TRUE", "FALSE", "unknown"],
+        ["<=50K", ">50K"],
+        ["<1", "1", "2", ">2"],
+        ["1A", "2A", "12A"],
+        ["1B", "2B", "3B"],
+        ["(1)", "(2)", "1"],
     ],
 )
 def test_levels_stay_levels(tmp_path: Path, cells: Cells) -> None:
@@ -327,7 +332,10 @@ def test_what_columns_mean_is_shown_doubted_corrected_and_trained_on(tmp_path: P
     ("text", "problem"),
     [
         ('[zipp]\nkind = "number"', "--columns: there is no column 'zipp'; did you mean 'zip'?"),
-        ('[zip]\nkind = "numbr"', "t.toml: zip: Invalid enum value 'numbr' - at `$.kind`"),
+        (
+            '[zip]\nkind = "numbr"',
+            "column 'zip': kind: expected one of number, boolean, date, text, identifier, got 'numbr'",
+        ),
         ('[zip]\nkind = "date"\ndates = "%q"', "t.toml: zip: dates: unknown format '%q'"),
         ('zip = "number"', "t.toml: zip: Expected `object`, got `str`"),
         ("[zip", "t.toml: not a TOML file: "),
@@ -358,6 +366,32 @@ def test_the_classes_of_a_target_can_be_texts(tmp_path: Path) -> None:
     )
     found = told("predict", tmp_path / "out" / "model.safetensors", path)
     assert {"probability_1.10", "probability_1.1"} <= set(found)
+
+
+def test_a_few_leading_zeros_make_a_column_of_names(tmp_path: Path) -> None:
+    cells = [*[str(10067 + 31 * i) for i in range(97)], "02139", "02138", "02139"]
+    frame = pd.DataFrame({"zip": cells, "y": ["a", "b"] * 50})
+    assert choices(separated(frame, tmp_path / "t.csv", ","))["zip"][0] == "text"
+
+
+def test_a_word_for_the_moment_is_no_date(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"d": [f"2026-01-{i % 28 + 1:02}" for i in range(60)], "y": ["a", "b"] * 30})
+    rows, _ = read_rows(separated(frame, tmp_path / "t.csv", ","), Settings(target="y"))
+    encoder, counts = fitted_encoder(rows, 40), StrangeCounts()
+    encoder.transform(pd.DataFrame({"d": ["now", "today", "2026", "2026-01-02"]}), strange=counts)
+    assert [(cells.count, list(cells.values)) for cells in counts] == [(3, ["now", "today", "2026"])]
+
+
+def test_a_schema_that_is_read_back_changes_nothing(tmp_path: Path) -> None:
+    """Not even for levels of which some are in no training row."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"town": [f"town {k}" for k in random.integers(0, 45, 120)], "y": range(120)})
+    path = separated(frame, tmp_path / "t.csv", ",")
+    told("columns", path, "-o", tmp_path / "t.toml")
+    options = ["--target", "y", "--epochs", 3, "-o", tmp_path / "out"]
+    reports = [told("train", path, *options, *more) for more in ([], ["--columns", tmp_path / "t.toml"])]
+    assert reports[0]["columns"] == reports[1]["columns"]
+    assert reports[0]["test"] == reports[1]["test"]
 
 
 def test_a_mark_in_a_target_of_numbers_is_a_missing_one(tmp_path: Path) -> None:

@@ -52,12 +52,12 @@ def columns(
         from plaingrad.tables.columns.meaning import Meaning
         from plaingrad.tables.columns.schema_file import load_schema, save_schema
         from plaingrad.tables.model.rows import read_cells
-        from plaingrad.tables.reading.source import IGNORE, located, mendable
+        from plaingrad.tables.reading.source import located
         from plaingrad.tables.report import terminal
         from plaingrad.tables.report.grids import columns_grid
 
         known = {} if overrides is None else load_schema(overrides)
-        with located(data, format) as file, mendable(IGNORE):
+        with located(data, format) as file:
             meaning = Meaning.of(read_cells(file, known, format, separator, encoding), known)
             encoder = TableEncoder().fit(meaning.frame, schema=meaning.schema)
     choices = msgspec.to_builtins(encoder.choices())

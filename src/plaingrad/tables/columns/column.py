@@ -98,6 +98,16 @@ class Column:
             return _texts(series)
         return _objects(series.astype(object))
 
+    def used(self) -> Column:
+        """The same with those levels alone that a row has."""
+        if self.form != "text":
+            return self
+        present = self.values >= 0
+        codes, positions = np.unique(self.values[present], return_inverse=True)
+        values = np.full(len(self.values), -1)
+        values[present] = positions
+        return Column("text", values, self.levels.take(pa.array(codes)), self.declared)
+
     def missing(self) -> np.ndarray:
         """Booleans ``(rows,)``, true where a value is missing."""
         if self.form == "text":

@@ -70,6 +70,9 @@ def candidates(levels: pa.Array) -> list[tuple[str, np.ndarray]]:
 
 def parsed(texts: pa.Array, format: str) -> np.ndarray:
     """Texts as datetime64[us] in UTC, NaT for what is no date in this format."""
+    # Words such as "now", and years alone, which pandas would read too.
+    is_date = pc.match_substring_regex(texts, ISO_DATE if format == ISO else r"\d")
+    texts = pc.if_else(is_date, texts, pa.scalar(None, texts.type))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what cannot be read is told by the caller
         dates = pd.to_datetime(

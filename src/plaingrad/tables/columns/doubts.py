@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from plaingrad.tables.columns.column import Column, text_of
 from plaingrad.tables.columns.dateformat import candidates
 from plaingrad.tables.columns.schema import ColumnSchema
+from plaingrad.tables.reading.missing import MARKS, without_words
 
 STAND_INS = [sign * (10.0**digits - 1) for digits in range(2, 7) for sign in (-1, 1)]  # 99, -99, 999, ...
 FEWEST_ROWS = 2
@@ -25,9 +28,11 @@ def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iter
     """
     decided = "in the file that --columns names"
     if schema.kind == "text" and cells.form == "text":
-        formats = [format for format, _ in candidates(cells.levels)]
-        if formats:
-            shown = cells.levels[0].as_py()
+        marked = pc.is_in(pc.utf8_lower(cells.levels), pa.array(MARKS, cells.levels.type))
+        texts = without_words(cells.levels.filter(pc.invert(marked))).drop_null()
+        formats = [format for format, _ in candidates(texts)]
+        if len(formats) > 1:
+            shown = texts[0].as_py()
             options = " or ".join(f'kind = "date", dates = "{format}"' for format in formats)
             yield (
                 f"{name}: dates such as {shown} can be read in {len(formats)} ways, and are taken for text; "
@@ -47,6 +52,6 @@ def _stand_ins(values: np.ndarray) -> Iterator[tuple[float, int]]:
     present = values[~np.isnan(values)]
     for value in STAND_INS:
         count = int((present == value).sum())
-        others = present[present != value]
+        others = present[~np.isin(present, STAND_INS)]
         if count >= FEWEST_ROWS and len(others) and np.abs(others - value).min() > np.ptp(others) > 0:
             yield value, count

@@ -106,7 +106,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 cells = columns.column(name)
                 schemas[name] = schema.get(name) or ColumnSchema.of(cells, name)
                 column, _ = schemas[name].read(cells)
-                encoders[name] = chosen(column, schemas[name], self.max_levels, self.embedding)
+                encoders[name] = chosen(column.used(), schemas[name], self.max_levels, self.embedding)
             missing[name] = int(column.missing().sum())
         self._set(schemas, encoders, missing)
         return self

@@ -11,9 +11,8 @@ from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.dateformat import candidates
 
 FEWEST_ROWS = 20
-NAMES = re.compile(
-    r"(?i:(.*[_ .-])?(id|idx|index|key|no|nr|row|rowid|rownames?|uuid|guid|#|unnamed.*))|.*[a-z]I[dD]"
-)
+WORDS = "ids?#?|idx|index|key|no[.]?|nr[.]?|row|rowid|rownum(ber)?|rownames?|sno|uuid|guid|#|unnamed.*"
+NAMES = re.compile(rf"(?i:(.*[_ .-])?({WORDS}))|.*[a-z]I[dD]")
 
 
 def is_identifier(column: Column, kind: str, name: str) -> bool:

@@ -65,10 +65,11 @@ class Meaning:
         if misfits.any() and read.missing().all():
             schema.read_all(column)  # which names the first
         self.strange.note_misfits(name, schema, column, misfits)
-        self.doubts += doubts(name, schema, column, read)
-        if schema.kind in ("text", "identifier") or column.form == schema.kind:
-            return cells if override else values
-        return pd.Series(read.values)
+        if override is None:
+            self.doubts += doubts(name, schema, column, read)
+        if schema.kind in ("text", "identifier"):
+            return values if is_text else cells
+        return values if column.form == schema.kind else pd.Series(read.values)
 
 
 def _inferred(cells: pd.Series) -> pd.Series:

@@ -17,6 +17,7 @@ DECIMALS = (".", ",")
 UNITS = r"[%\p{Sc}]"
 SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "B": 1e9}
 WORD = r"\d[ \x{a0}\x{2009}\x{202f}]?(?P<word>[\p{L}°µ²³/]{1,10})\)?$"  # after a number
+UNIT_LETTERS = "mgshlL°"  # other single letters belong to codes such as 12A
 FIRST_LOOK = 1000
 
 
@@ -52,6 +53,11 @@ class NumberFormat(Strict, frozen=True, omit_defaults=True):
         ):
             got = f"group {self.group!r:.9}, decimal {self.decimal!r:.9}, unit {self.unit!r:.9}"
             raise InputError(f"unknown format of numbers: {got}")
+
+    @property
+    def is_unusual(self) -> bool:
+        """True for a format that codes may have as well, such as 12 kg, 3B or (1)."""
+        return self.has_word or self.scales or self.accounting or self.bounds
 
     @property
     def has_word(self) -> bool:
@@ -197,7 +203,7 @@ def _unit(values: pa.Array) -> tuple[str, bool]:
     """The unit that some or, if it is a word, all texts have, and whether some have K, M or B."""
     words = _extracted(values, WORD, "word")
     scales = bool(set(words) & {*SCALES}) and set(words) <= {*SCALES, None}
-    if not scales and len(words) == 1 and words[0] and words[0] not in ("e", "E"):
+    if not scales and len(words) == 1 and words[0] and (len(words[0]) > 1 or words[0] in UNIT_LETTERS):
         return words[0], False
     signs = _extracted(values, f"(?P<sign>{UNITS})", "sign")
     return next((sign for sign in signs if sign), ""), scales

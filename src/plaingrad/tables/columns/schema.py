@@ -17,8 +17,8 @@ from plaingrad.tables.columns.dateformat import FORMATS, ISO, date_format, parse
 from plaingrad.tables.columns.identifier import is_identifier
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat, number_format
 from plaingrad.tables.errors import listed
-from plaingrad.tables.reading.inference import typed
-from plaingrad.tables.reading.missing import MARKS, without, without_words
+from plaingrad.tables.reading.inference import LEADING_ZERO, typed
+from plaingrad.tables.reading.missing import MARKS, MISSING, without, without_words
 
 Kind = Literal["number", "boolean", "date", "text", "identifier"]
 
@@ -79,7 +79,7 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
             if pa.types.is_integer(kind) or pa.types.is_floating(kind):
                 return cls("number")
             numbers = number_format(levels)
-            if numbers:
+            if numbers and not (numbers.is_unusual and _like_codes(levels, numbers)):
                 return cls("number", numbers=numbers)
         dates = date_format(levels)
         return cls("date", dates=dates) if dates else cls("text")
@@ -88,8 +88,11 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
     def _of_most(cls, column: Column) -> ColumnSchema | None:
         """The meaning of what is neither a mark of the missing nor odd; None if that is text too."""
         levels = column.levels
+        if pc.any(pc.match_substring_regex(levels, LEADING_ZERO)).as_py():
+            return None  # names, such as postal codes
         marked = pc.is_in(pc.utf8_lower(levels), pa.array(MARKS, levels.type))
-        is_mark = marked.to_numpy(zero_copy_only=False)
+        is_word = pc.is_in(levels, pa.array(MISSING, levels.type)).to_numpy(zero_copy_only=False)
+        is_mark = marked.to_numpy(zero_copy_only=False) | is_word
         rows = np.bincount(column.values[column.values >= 0], minlength=len(levels))
         no_digit = ~pc.match_substring_regex(levels, r"\d").to_numpy(zero_copy_only=False)
         no_number = np.isnan(DEFAULT_FORMAT.strictly(levels))
@@ -187,6 +190,16 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
         wrong = np.isnat(values) if self.kind == "date" else np.isnan(values)
         wrong &= ~pc.is_null(texts).to_numpy(zero_copy_only=False)
         return np.append(values, self._empty(1)), np.append(wrong, False)
+
+
+def _like_codes(levels: pa.Array, numbers: NumberFormat) -> bool:
+    """True for texts of which few differ, most have a bound, or several are one number."""
+    texts = without_words(levels).drop_null()
+    if len(texts) <= FEWEST_NUMBERS / 2:
+        return True
+    bounded = pc.match_substring_regex(texts, r"^[<>≤≥]").to_numpy(zero_copy_only=False)
+    distinct = len(np.unique(numbers.numbers(texts)))
+    return bool(bounded.mean() > 0.5) or bool(bounded.any() and distinct < len(texts) / 2)
 
 
 def as_texts(column: Column) -> Column:

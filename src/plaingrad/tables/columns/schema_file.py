@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
@@ -12,7 +13,9 @@ from plaingrad.console.toml import toml_table
 from plaingrad.errors import InputError, error_fields
 from plaingrad.files import replacing
 from plaingrad.saving.schema import decode
-from plaingrad.tables.columns.schema import ColumnSchema
+from plaingrad.tables.columns.schema import ColumnSchema, Kind
+
+KINDS = get_args(Kind)
 
 
 def save_schema(path: Path, schema: Mapping[str, ColumnSchema]) -> None:
@@ -38,4 +41,9 @@ def load_schema(path: Path) -> dict[str, ColumnSchema]:
             document = tomllib.loads(path.read_text(encoding="utf-8"))
         except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise InputError(f"not a TOML file: {error}") from None
+        for name, fields in document.items():
+            kind = fields.get("kind") if isinstance(fields, dict) else None
+            if isinstance(kind, str) and kind not in KINDS:
+                with error_fields(column=name):
+                    raise InputError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r:.60}")
         return {name: decode(ColumnSchema, fields, name) for name, fields in document.items()}

@@ -37,7 +37,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
         deviation: of the values, for regression.
         missing: in how many rows it is missing; they are of no use.
         format: how text writes the values, for regression.
-        marks: marks such as "-" that stand for missing values, for regression.
+        marks: marks such as "-" that stand for missing numbers.
     """
 
     name: str
@@ -85,11 +85,14 @@ class Target(Strict, frozen=True, omit_defaults=True):
             raise InputError(f"task: expected 'classification' or 'regression', got {task!r}")
         name = name or _name(values)
         cells = _cells(values, name)
-        schema = schema or ColumnSchema.of(cells)
+        if schema is None or schema.kind == "identifier":  # which a target is not
+            schema = ColumnSchema.of(cells)
         if schema.kind == "date":
             raise InputError(f"expected the target {name!r} to be classes or numbers, got dates")
         with error_fields(column=name):
-            column = schema.read_all(cells)
+            column, misfits = schema.read(cells)
+        if misfits.any():  # a few texts among numbers
+            schema, column = ColumnSchema("text"), as_texts(cells)
         missing = column.missing()
         if missing.all():
             raise InputError(f"the target {name!r} has no value")
@@ -101,8 +104,9 @@ class Target(Strict, frozen=True, omit_defaults=True):
         decided, reason = (task, "as asked for") if task else _decided(column, present, name)
         if decided == "classification":
             # Numbers that are not as programs write them are names of classes, as they stand.
-            column = column if schema == ColumnSchema(schema.kind) else as_texts(cells)
-            return cls(name, decided, reason, _labels(column, name), 0.0, 1.0, int(column.missing().sum()))
+            column = column if schema.numbers == DEFAULT_FORMAT else as_texts(cells)
+            labels, lost = _labels(column, name), int(column.missing().sum())
+            return cls(name, decided, reason, labels, 0.0, 1.0, lost, marks=schema.missing)
         standard = _measured(present, name)
         lost = int(missing.sum())
         scale = standard.mean, standard.deviation
@@ -114,7 +118,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
         if not self.labels:
             return ColumnSchema("number", numbers=self.format, missing=self.marks)
         kinds: dict[type, Form] = {bool: "boolean", str: "text"}
-        return ColumnSchema(kinds.get(type(self.labels[0]), "number"))
+        return ColumnSchema(kinds.get(type(self.labels[0]), "number"), missing=self.marks)
 
     @property
     def class_names(self) -> list[str]:
