@@ -149,10 +149,6 @@ TABLES: dict[str, BadTable] = {
     "a row after lines within quotes": BadTable(
         "t.csv", content('a,"b\nb",y\n1,2,"ye\ns"\n1,2\n'), "line 5: expected 3 fields as the header, got 2"
     ),
-    "a column without a name": BadTable("t.csv", content("a,,y\n1,2,3\n"), "column 2 has no name"),
-    "an index written along": BadTable(
-        "t.csv", content(",a,y\n0,2,3\n"), "was the index of a table written along?"
-    ),
     "a name twice": BadTable("t.csv", content("a,a,y\n1,2,3\n"), "got 'a' more than once"),
     "a name twice but for blanks": BadTable("t.csv", content("a, a ,y\n1,2,3\n"), "got 'a' more than once"),
     "commas in a file for tabs": BadTable(

@@ -19,7 +19,7 @@ from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.schema_file import load_schema
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.errors import expect_column, expect_columns
-from plaingrad.tables.reading.source import located, named, repeated
+from plaingrad.tables.reading.source import IGNORE, located, mendable, named, repeated
 from plaingrad.tables.settings import Settings
 
 FEWEST_ROWS = 10
@@ -132,7 +132,8 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
             target = _as_rate(target, values)
         weights = None if settings.weight is None else frame[settings.weight]
         frame.drop(columns=left_out, inplace=True)
-        meaning = Meaning.of(frame, overrides)
+        with mendable(IGNORE):
+            meaning = Meaning.of(frame, overrides)
         rows = _with_target(path, meaning.frame, values, target)
         rows = replace(rows, meaning=replace(meaning, frame=frame))
         if weights is not None:
