@@ -73,7 +73,7 @@ class Parallel(Container):
             return [self]
         return [layer for branch in self for layer in branch.input_layers()]
 
-    def _expect_alike(self, parts: list[Tensor]) -> None:
+    def _expect_alike(self, parts: list[Any]) -> None:
         for position, part in enumerate(parts):
             if not isinstance(part, Tensor):
                 got = f"a {type(part).__name__} from position {position}"
