@@ -268,10 +268,14 @@ class _State(Strict, frozen=True):
     columns: list[dict[str, Any]]
 
 
+def _kind(encoder: Any) -> str:
+    """The kind of the columns that an encoder of this name takes."""
+    return encoder if encoder in get_args(Form) else "text"
+
+
 def _with_schema(item: dict[str, Any]) -> dict[str, Any]:
     """An entry of format 1, in which encoders held how their column is written, as one of format 2."""
-    kinds = {"number": "number", "boolean": "boolean", "date": "date"}
-    schema = {"kind": kinds.get(item.get("encoder", ""), "text")}
+    schema = {"kind": _kind(item.get("encoder"))}
     state = item.get("state")
     if isinstance(state, dict) and "format" in state:
         state = dict(state)
@@ -304,7 +308,7 @@ class _EncodedEntry(Strict, frozen=True):
         path = f"{NAME}: column {self.name!r:.60}"
         if self.encoder not in ENCODERS:
             raise InputError(f"{path}: unknown encoder {self.encoder!r:.60}")
-        expected = self.encoder if self.encoder in get_args(Form) else "text"
+        expected = _kind(self.encoder)
         if self.schema.kind != expected:
             raise InputError(f"{path}: expected a schema of kind {expected!r}, got {self.schema.kind!r}")
         return decode(ENCODERS[self.encoder], self.state, path)
