@@ -49,7 +49,7 @@ class Race:
 
     Args:
         names: of `CONTENDERS`.
-        threads: for each of them.
+        threads: for each of them whose form names no number of its own.
     """
 
     def __init__(self, names: list[str], threads: int = 1) -> None:
@@ -59,8 +59,9 @@ class Race:
         caches = {"PLAINGRAD_CACHE": f"{folder}/plaingrad", "TORCHINDUCTOR_CACHE_DIR": f"{folder}/torch"}
         self.processes = {}
         for name in names:
-            variables = {**caches, **(any_cpu(folder) if CONTENDERS[name].any_cpu else {})}
-            self.processes[name] = self.around.enter_context(Isolated(threads, **variables))
+            form = CONTENDERS[name]
+            variables = {**caches, **(any_cpu(folder) if form.any_cpu else {})}
+            self.processes[name] = self.around.enter_context(Isolated(form.threads or threads, **variables))
 
     def __enter__(self) -> Race:
         return self

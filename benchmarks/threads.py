@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.progress import track
 
-from benchmarks.contenders import EAGER, EAGER_ANY, JAX, JAX_EXPERT, OURS
+from benchmarks.contenders import EAGER, EAGER_ANY, JAX, JAX_EXPERT, OURS, OURS_ALONE
 from benchmarks.extent import QUICK, repetitions
 from benchmarks.markdown import table
 from benchmarks.race import Race, Results, strays
@@ -12,7 +12,7 @@ from benchmarks.steps import against
 from benchmarks.workloads import WORKLOADS
 
 THREADS, REPETITIONS = 2, 5
-PEERS = [JAX_EXPERT, JAX, EAGER_ANY, EAGER]
+PEERS = [OURS_ALONE, JAX_EXPERT, JAX, EAGER_ANY, EAGER]
 
 
 def report() -> str:

@@ -23,7 +23,7 @@ CORE = sorted(PACKAGE / name for name in ("module.py", "parameter.py", "init.py"
 )
 
 MODULES = re.compile(
-    r"torch|math|jaxtyping|__future__|typing|collections(\.abc)?|contextlib|contextvars|dataclasses|enum"
+    r"torch|math|jaxtyping|__future__|types|typing|collections(\.abc)?|contextlib|contextvars|dataclasses|enum"
     r"|functools|inspect|itertools|numbers|warnings|weakref"
     r"|plaingrad\.(module|parameter|init|errors)|plaingrad\.(contract|nn|optim)(\..*)?|plaingrad"
 )

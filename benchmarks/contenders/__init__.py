@@ -42,6 +42,7 @@ class Form:
         description: what a reader of the results has to know about it.
         any_cpu: MKL takes the widest kernels of the processor, whoever made it (`benchmarks.mkl`).
         flops: the most floating-point operations of a step with which the form is tried.
+        threads: for it; None for as many as the race lets everyone have.
     """
 
     library: str
@@ -49,6 +50,7 @@ class Form:
     description: str
     any_cpu: bool = False
     flops: float = float("inf")
+    threads: int | None = None
 
     def suits(self, workload: Workload) -> bool:
         """Whether the form is meant for networks of this size."""
@@ -62,10 +64,14 @@ class Form:
         return getattr(importlib.import_module(f"benchmarks.contenders.{module}"), name)
 
 
-OURS, EAGER, HAND, JAX, JAX_EXPERT = "plaingrad", "PyTorch eager", "PyTorch by hand", "JAX", "JAX, expert"
+OURS, OURS_ALONE = "plaingrad", "plaingrad, one thread"
+EAGER, HAND, JAX, JAX_EXPERT = "PyTorch eager", "PyTorch by hand", "JAX", "JAX, expert"
 EAGER_ANY, TEN_STEPS = "PyTorch eager, any CPU", "PyTorch, ten steps compiled"
 CONTENDERS = {
     OURS: Form("plaingrad", "plaingrad_fit:PlaingradFit", "one call of `fit`, timed as a whole."),
+    OURS_ALONE: Form(
+        "plaingrad", "plaingrad_fit:PlaingradFit", "the same, where others have more.", threads=1
+    ),
     EAGER: Form(
         "PyTorch",
         "pytorch_eager:Eager",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from collections import deque
+from dataclasses import dataclass
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +13,14 @@ import torch
 from torch import Tensor
 
 from plaingrad import Buffer, Module, ModuleError, Parameter, nn
+
+
+@dataclass
+class Pair:
+    """A collection of two."""
+
+    first: Any
+    second: Any
 
 
 class Holding(Module):
@@ -50,6 +61,10 @@ USES = {
         ({"a": (nn.ReLU(),)}, "a ReLU in a plain collection"),
         ((Parameter(torch.ones(1)),), "a Parameter in a plain collection, .*; use nn.ParameterList or Param"),
         ([Buffer(torch.ones(1))], "a Buffer in a plain collection"),
+        (deque([nn.Linear(2, 2)]), "a Linear in a plain collection"),
+        (MappingProxyType({"a": nn.Linear(2, 2)}), "a Linear in a plain collection"),
+        (SimpleNamespace(layers=[nn.Linear(2, 2)]), "a Linear in a plain collection"),
+        (Pair(None, Parameter(torch.ones(1))), "a Parameter in a plain collection"),
         (torch.nn.Parameter(torch.ones(1)), "a parameter of torch.nn, .* use plaingrad.Parameter"),
         (torch.nn.Parameter(torch.ones(1), requires_grad=False), "a parameter of torch.nn"),
         ([torch.nn.Linear(2, 2)], "a Linear of torch.nn, .* use plaingrad.interop.from_torch"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import is_dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from torch import Tensor
@@ -20,9 +22,9 @@ NOTES = {*ATOMIC_TYPES, Tensor, tuple, list, dict}
 def expect_reachable(root: Tree) -> list[Tree]:
     """Refuse a tree that holds something trainable where training would not reach it.
 
-    That is a module or parameter in a list, tuple, set or dict that is held by no field and no container; a
-    parameter or module of PyTorch; a tensor for which PyTorch records gradients; or a module that holds one
-    of its enclosing modules.
+    That is a module or parameter in a collection, dataclass or namespace that is held by no field and no
+    container; a parameter or module of PyTorch; a tensor for which PyTorch records gradients; or a module
+    that holds one of its enclosing modules.
 
     Returns:
         Every module of the tree once.
@@ -83,13 +85,26 @@ def _walk(module: Tree, path: str, above: tuple[Tree, ...], reached: set[int]) -
 
 
 def _within(field: Any, around: tuple[int, ...] = ()) -> Iterator[Any]:
-    """The field itself, or the entries of a collection, at any depth."""
-    if isinstance(field, (dict, list, tuple, set, frozenset)):
-        if id(field) not in around:  # a collection may hold itself
-            for value in list(field.values() if isinstance(field, dict) else field):
-                yield from _within(value, (*around, id(field)))
-    else:
+    """The field itself, or the entries of a collection, dataclass or namespace, at any depth."""
+    entries = _entries(field)
+    if entries is None:
         yield field
+    elif id(field) not in around:  # a collection may hold itself
+        for value in entries:
+            yield from _within(value, (*around, id(field)))
+
+
+def _entries(field: Any) -> list[Any] | None:
+    """The entries of a collection, dataclass or namespace; None for any other value."""
+    if type(field) in ATOMIC or isinstance(field, (str, bytes, range, Tree)):
+        return None
+    if isinstance(field, Mapping):
+        return list(field.values())
+    if isinstance(field, (Sequence, Set)):  # also a deque; a tensor is none
+        return list(field)
+    if isinstance(field, SimpleNamespace) or (is_dataclass(type(field)) and hasattr(field, "__dict__")):
+        return list(vars(field).values())
+    return None
 
 
 def _problem(value: Any, is_field: bool, reached: set[int]) -> str | None:

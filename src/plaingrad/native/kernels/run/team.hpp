@@ -7,35 +7,48 @@
 
 namespace plaingrad {
 
-// Threads wait here until all have arrived. They spin for some microseconds, which is enough where each has a core, and then
-// sleep, since a thread that is waited for may need the core.
-struct Barrier {
+// Work that goes in phases, each of them cut into pieces, which threads take as they come: their own first, and then those that
+// nobody has begun. So a thread that the system lets wait holds up the others only where it is in the middle of a piece, and two
+// threads on one core take little longer than one. Threads that come late find all pieces taken, and go on to the next phase.
+//
+// Whoever waits for the end of a phase spins for some microseconds, which is enough where each has a core, and then sleeps, since
+// a thread that is waited for may need the core.
+template <int Pieces> struct Phases {
     static constexpr int spins = 200;
 
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    pthread_cond_t passed = PTHREAD_COND_INITIALIZER;
-    int there = 0;
-    unsigned times = 0;
+    pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
+    long taken[Pieces] = {};  // the number of phases in which somebody took the piece
+    long done = 0;            // pieces, in all phases
 
-    void wait(int threads) {
-        const unsigned before = __atomic_load_n(&times, __ATOMIC_ACQUIRE);
-        if (__atomic_add_fetch(&there, 1, __ATOMIC_ACQ_REL) == threads) return pass(before + 1);
+    // Do what is left of a phase, by its number, and return when all of it is done.
+    template <class F> INLINE void run(long phase, int thread, F piece) {
+        for (int i = 0; i < Pieces; ++i) {
+            const int own = (thread + i) % Pieces;
+            long before = phase;
+            if (!__atomic_compare_exchange_n(
+                    &taken[own], &before, phase + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+                continue;
+            piece(own);
+            if (__atomic_add_fetch(&done, 1, __ATOMIC_ACQ_REL) == (phase + 1) * Pieces) wake();
+        }
+        wait((phase + 1) * Pieces);
+    }
+    void wait(long pieces) {
         for (int i = 0; i < spins; ++i) {
-            if (__atomic_load_n(&times, __ATOMIC_ACQUIRE) != before) return;
+            if (__atomic_load_n(&done, __ATOMIC_ACQUIRE) >= pieces) return;
 #if defined(__x86_64__)
             __builtin_ia32_pause();
 #endif
         }
         pthread_mutex_lock(&lock);
-        while (__atomic_load_n(&times, __ATOMIC_ACQUIRE) == before) pthread_cond_wait(&passed, &lock);
+        while (__atomic_load_n(&done, __ATOMIC_ACQUIRE) < pieces) pthread_cond_wait(&ended, &lock);
         pthread_mutex_unlock(&lock);
     }
-    void pass(unsigned next) {
-        __atomic_store_n(&there, 0, __ATOMIC_RELAXED);
+    void wake() {
         pthread_mutex_lock(&lock);
-        __atomic_store_n(&times, next, __ATOMIC_RELEASE);
-        pthread_mutex_unlock(&lock);
-        pthread_cond_broadcast(&passed);
+        pthread_mutex_unlock(&lock);  // whoever had seen too few pieces sleeps by now
+        pthread_cond_broadcast(&ended);
     }
 };
 
@@ -46,13 +59,14 @@ struct TeamSizes { int slices, rows; };
 // its gradients; when all are there, each share of the parameters, one for each slice, is updated by the gradients' sum.
 //
 // How batches are cut and in which order sums are taken is fixed at compile time. So the bits depend neither on which
-// thread is faster nor on how many there are: if the system gives fewer than there are slices, each does several.
+// thread is faster nor on how many there are. For that, and for threads that come late, what a piece reads belongs to
+// its phase alone, and which phases a step has follows from the call alone.
 template <class Setting, class Network, class Loss, TeamSizes Sizes> struct Team {
     typedef typename Setting::T T;
     static_assert(Setting::deferred, "the gradients of all slices come first");
 
-    // The results of a slice: its part of the loss, and of the square of the gradient's norm.
-    struct alignas(64) SliceResult { double loss, squares; };
+    // The results of a slice: its part of the loss, and of the square of the gradient's norm, also in a better unit.
+    struct alignas(64) SliceResult { double loss, squares, rescaled_squares; };
     struct ThreadArgument {
         Team* team;
         int thread;
@@ -61,10 +75,9 @@ template <class Setting, class Network, class Loss, TeamSizes Sizes> struct Team
 
     Slice slices[Sizes.slices];
     SliceResult results[Sizes.slices];
-    Barrier barrier;
+    Phases<Sizes.slices> phases;
     Call* call;
     long done;
-    int threads;
 
     long run(Call& call) {
         T* const* tensors = slices[0].read(call);
@@ -78,41 +91,39 @@ template <class Setting, class Network, class Loss, TeamSizes Sizes> struct Team
         run_threads(call);
     }
 
-    // Run the call on all threads.
+    // Run the call on as many threads as there are slices, or as the system gives.
     void run_threads(Call& call) {
         each_parameter([&](auto& parameter) {
             for (int t = 1; t < Sizes.slices; ++t) in_slice(t, parameter).value = parameter.value;
         });
-        this->call = &call, barrier = {};
+        this->call = &call, phases = {};
         pthread_t started[Sizes.slices];
         ThreadArgument arguments[Sizes.slices];
-        pthread_mutex_lock(&barrier.lock);  // no thread begins before their number is known
-        for (threads = 1; threads < Sizes.slices; ++threads) {
+        int threads = 1;
+        for (; threads < Sizes.slices; ++threads) {
             arguments[threads] = {this, threads};
             if (pthread_create(&started[threads], nullptr, begin, &arguments[threads])) break;
         }
-        pthread_mutex_unlock(&barrier.lock);
         work(0);
         for (int t = 1; t < threads; ++t) pthread_join(started[t], nullptr);
     }
     static void* begin(void* pointer) {
         const ThreadArgument& argument = *static_cast<const ThreadArgument*>(pointer);
-        pthread_mutex_lock(&argument.team->barrier.lock);
-        pthread_mutex_unlock(&argument.team->barrier.lock);
         argument.team->work(argument.thread);
         return nullptr;
     }
     NOINLINE void work(int thread) {
         if (!call->outputs) return train(thread);
-        for (int t = thread; t < Sizes.slices; t += threads)
+        phases.run(0, thread, [&](int t) {
             slices[t].evaluate(*call, call->samples * t / Sizes.slices, call->samples * (t + 1) / Sizes.slices);
+        });
     }
 
-    // All steps, as one of the threads does them.
+    // All steps, as one of the threads goes through them.
     void train(int thread) {
         const Call& call = *this->call;
         Learner<Setting> learner;
-        long updates = 0;
+        long updates = 0, phase = 0;
         start_at(learner, call, call.begin, updates);
         StepCursor cursor(call, Sizes.rows);
         for (bool finite = true; finite && cursor.step < call.end; cursor.next()) {
@@ -130,72 +141,77 @@ template <class Setting, class Network, class Loss, TeamSizes Sizes> struct Team
             whole.total = slices[0].loss.total(whole);
             if (whole.total) {
                 plaingrad::begin(learner, whole, updates++);
-                if constexpr (Setting::decay_per_sample)
-                    if (thread == 0) call.penalties[cursor.epoch] += whole.rows * penalty(slices[0].network, learner);
-                for (int t = thread; t < Sizes.slices; t += threads)
+                phases.run(phase++, thread, [&](int t) {
+                    if constexpr (Setting::decay_per_sample)
+                        if (t == 0) call.penalties[cursor.epoch] += whole.rows * penalty(slices[0].network, learner);
                     results[t].loss = slices[t].loss_and_gradients(call, whole.slice(t * Setting::rows), whole);
-                barrier.wait(threads);
-                if (thread == 0) {
-                    for (const SliceResult& each : results) call.losses[cursor.epoch] += each.loss;
-                    call.counted_samples[cursor.epoch] += whole.rows;
+                });
+                if (call.clip_norm > 0) {
+                    phases.run(phase++, thread, [&](int t) { add_up(t); });
+                    phases.run(phase++, thread, [&](int t) { rescale(t); });
                 }
-                update(learner, thread);
-                barrier.wait(threads);
+                phases.run(phase++, thread, [&](int t) {
+                    if (t == 0) {
+                        for (const SliceResult& each : results) call.losses[cursor.epoch] += each.loss;
+                        call.counted_samples[cursor.epoch] += whole.rows;
+                    }
+                    update(learner, t);
+                });
                 learner.end();
             } else
-                for (int t = thread; t < Sizes.slices; t += threads)
-                    slices[t].forward_only(call, whole.slice(t * Setting::rows));
+                phases.run(phase++, thread, [&](int t) { slices[t].forward_only(call, whole.slice(t * Setting::rows)); });
             finite = left > Sizes.rows || call.losses[cursor.epoch] - call.losses[cursor.epoch] == 0;
         }
         if (thread == 0) done = cursor.step, this->call->updates = updates;
     }
 
-    // The gradients of all slices summed, their norm bounded if it is to be, and then the rule.
-    INLINE void update(const Learner<Setting>& learner, int thread) {
+    // The rule, for a share of the parameters and with the gradients of all slices summed.
+    INLINE void update(const Learner<Setting>& learner, int share) {
         const bool clipped = call->clip_norm > 0;
-        T scale = 1;
-        if (clipped) {
-            for (int t = thread; t < Sizes.slices; t += threads) add_up(t);
-            GradientNorm<T> norm{squares(thread)};
-            if (!norm.is_exact()) {
-                norm.unit = norm.better_unit();
-                for (int t = thread; t < Sizes.slices; t += threads)
-                    each_vector(t, [&](auto& parameter, int offset) {
-                        T* at = parameter.gradient.at + offset;
-                        Store(T(norm.unit) * Load(at), at);
-                    });
-                barrier.wait(threads);  // the others may still be reading the first sums
-                norm.squares = squares(thread);
-            }
-            scale = norm.scale(call->clip_norm);
-        }
-        for (int t = thread; t < Sizes.slices; t += threads)
-            each_vector(t, [&](auto& parameter, int offset) {
-                const Vec<T> g = clipped ? scale * Load(parameter.gradient.at + offset) : sum_at(parameter, offset);
-                parameter.update(learner, offset, g);
-                for (int s = 1; s < Sizes.slices; ++s)
-                    Store(Load(parameter.value.at + offset), in_slice(s, parameter).value.at + offset);
-            });
+        const T scale = clipped ? norm().scale(call->clip_norm) : T(1);
+        each_vector(share, [&](auto& parameter, int offset) {
+            const Vec<T> g = clipped ? scale * Load(parameter.gradient.at + offset) : sum_at(parameter, offset);
+            parameter.update(learner, offset, g);
+            for (int s = 1; s < Sizes.slices; ++s)
+                Store(Load(parameter.value.at + offset), in_slice(s, parameter).value.at + offset);
+        });
     }
-    // Leave the sum of the gradients with the first slice.
+    // Leave the sum of the gradients with the first slice, and its square with the share's results.
     void add_up(int share) {
         each_vector(share, [&](auto& parameter, int offset) {
             Store(sum_at(parameter, offset), parameter.gradient.at + offset);
         });
+        results[share].squares = squares(share);
     }
-    // The sum of the squares of the whole gradient, of which each thread adds up its shares.
-    double squares(int thread) {
-        for (int t = thread; t < Sizes.slices; t += threads) {
-            Vec<T> squares = Zero<T>();
-            each_vector(t, [&](auto& parameter, int offset) {
-                const Vec<T> g = Load(parameter.gradient.at + offset);
-                squares += g * g;
-            });
-            results[t].squares = double(ReduceSum(squares));
-        }
-        barrier.wait(threads);
+    // Take the sum of the gradients in a better unit, where its squares are not exact.
+    void rescale(int share) {
+        GradientNorm<T> norm{sum(&SliceResult::squares)};
+        if (norm.is_exact()) return;
+        norm.unit = norm.better_unit();
+        each_vector(share, [&](auto& parameter, int offset) {
+            T* at = parameter.gradient.at + offset;
+            Store(T(norm.unit) * Load(at), at);
+        });
+        results[share].rescaled_squares = squares(share);
+    }
+    GradientNorm<T> norm() const {
+        GradientNorm<T> norm{sum(&SliceResult::squares)};
+        if (norm.is_exact()) return norm;
+        norm.unit = norm.better_unit();
+        norm.squares = sum(&SliceResult::rescaled_squares);
+        return norm;
+    }
+    double squares(int share) {
+        Vec<T> squares = Zero<T>();
+        each_vector(share, [&](auto& parameter, int offset) {
+            const Vec<T> g = Load(parameter.gradient.at + offset);
+            squares += g * g;
+        });
+        return double(ReduceSum(squares));
+    }
+    double sum(double SliceResult::*field) const {
         double sum = 0;
-        for (const SliceResult& each : results) sum += each.squares;
+        for (const SliceResult& each : results) sum += each.*field;
         return sum;
     }
     template <class P> INLINE static Vec<T> sum_at(P& parameter, int offset) {
