@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 import narwhals as nw
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -114,8 +116,12 @@ class TableModel:
         return dict(zip(names, self.weights.tolist()))
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
-        """The averaged predictions for encoded rows: a column for each class, or one of scaled numbers."""
-        return self.complete(Predictor(self.members, self.link)(X))
+        """The averaged predictions for encoded rows: a column for each class, or one of scaled numbers.
+
+        In float64, whose last digits alone depend on which other rows are predicted in the same call.
+        """
+        members = [deepcopy(member).to(torch.float64) for member in self.members]
+        return self.complete(Predictor(members, self.link)(X))
 
     def complete(self, outputs: np.ndarray) -> np.ndarray:
         """Predictions with a column for each class, also for two, of which networks predict the second."""
