@@ -74,7 +74,9 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin):
         """Train a network.
 
         Args:
-            X: array, table or sparse matrix (which is made dense), shape ``(n_samples, n_features)``.
+            X: array, table or sparse matrix, shape ``(n_samples, n_features)``. A sparse matrix of at
+                least 512 columns and at most a tenth of numbers other than 0 stays one, unless ``engine`` is
+                "native".
             y: class labels or numbers, shape ``(n_samples,)`` or ``(n_samples, n_outputs)``.
             sample_weight: how much each sample counts, shape ``(n_samples,)``.
             X_val: data to measure after each epoch, instead of a part of ``X``.
