@@ -65,7 +65,7 @@ def compressed(first: Tensor, columns: Tensor, values: Tensor, width: int) -> Te
 
 @functools.cache
 def _accept_beta() -> None:
-    """Let torch say once, unheard, that these tensors are in beta state."""
+    """Use up, silently, torch's single warning that these tensors are in beta state."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")
         nothing = torch.zeros(0)

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor
 
 from plaingrad.data.finite import all_finite
@@ -24,6 +23,7 @@ from plaingrad.estimators.inputs import as_inputs
 from plaingrad.estimators.lbfgs import minimize
 from plaingrad.estimators.parameters import Parameters
 from plaingrad.estimators.prediction import eagerly, predictor_for
+from plaingrad.estimators.private import check_sample_weight
 from plaingrad.estimators.state import FittedState
 from plaingrad.estimators.targets import ClassTargets, Part
 from plaingrad.module import Module
@@ -253,4 +253,4 @@ def scorer(state: FittedState, module: Module, held_out: Part, inputs: Tensor) -
 
 def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
     """A weight of at least 0 for each sample, or None."""
-    return None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    return None if sample_weight is None else check_sample_weight(sample_weight, X, ensure_non_negative=True)
