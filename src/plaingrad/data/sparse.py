@@ -41,10 +41,10 @@ def take(samples: Tensor, rows: Tensor | slice) -> Tensor:
             bounds = first[start : max(start, stop) + 1]
             part = slice(int(bounds[0]), int(bounds[-1]))
             return compressed(bounds - bounds[0], columns[part], values[part], samples.shape[1])
-        rows = torch.arange(start, max(start, stop), step)
-    counts = first.diff()[rows]
+    order = torch.arange(start, max(start, stop), step) if isinstance(rows, slice) else rows
+    counts = first.diff()[order]
     bounds = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    shift = (first[rows] - bounds[:-1]).repeat_interleave(counts)
+    shift = (first[order] - bounds[:-1]).repeat_interleave(counts)
     part = shift + torch.arange(len(shift), device=shift.device)
     return compressed(bounds, columns[part], values[part], samples.shape[1])
 

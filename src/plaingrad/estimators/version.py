@@ -23,8 +23,8 @@ class OtherVersionWarning(InconsistentVersionWarning):
     def __str__(self) -> str:
         expected, got = self.current_sklearn_version, self.original_sklearn_version
         return (
-            f"{self.estimator_name}: expected a pickle of plaingrad {expected}, got one of {got}, which may predict "
-            "or go on differently; the methods save and load keep an estimator across versions"
+            f"{self.estimator_name}: expected a pickle of plaingrad {expected}, got one of {got}, which may "
+            "predict or go on differently; the methods save and load keep an estimator across versions"
         )
 
 
