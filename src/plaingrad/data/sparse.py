@@ -45,8 +45,8 @@ def take(samples: Tensor, rows: Tensor | slice) -> Tensor:
     counts = first.diff()[order]
     bounds = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     shift = (first[order] - bounds[:-1]).repeat_interleave(counts)
-    part = shift + torch.arange(len(shift), device=shift.device)
-    return compressed(bounds, columns[part], values[part], samples.shape[1])
+    positions = shift + torch.arange(len(shift), device=shift.device)
+    return compressed(bounds, columns[positions], values[positions], samples.shape[1])
 
 
 def batches(samples: Tensor, size: int) -> tuple[Tensor, ...]:
