@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.exceptions import InconsistentVersionWarning
 
+import plaingrad
 from estimators.data import classes, numbers
 from plaingrad import nn
-from plaingrad.estimators import MLPClassifier, MLPRegressor
+from plaingrad.estimators import MLPClassifier, MLPRegressor, version
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -123,3 +128,23 @@ def test_pickles_written_before_there_was_one_state_go_on(kind: str) -> None:
     np.testing.assert_array_equal(again.predict(x), model.predict(x))
     assert again.loss_curve_ == model.loss_curve_
     assert again.partial_fit(x, y).t_ == 4 * len(x)
+
+
+def test_pickles_of_another_version_warn(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = classes("binary")
+    model = MLPClassifier(3, max_iter=2, random_state=0).fit(x, y)
+    data = pickle.dumps(model)
+    assert pickle.loads(data).loss_curve_ == model.loss_curve_  # without a warning
+    monkeypatch.setattr(version, "__version__", "9.0.0")
+    with pytest.warns(InconsistentVersionWarning, match=r"of plaingrad 9\.0\.0, got one of \d"):
+        other = pickle.loads(data)
+    assert (other.predict(x) == model.predict(x)).all()
+
+
+def test_private_names_of_scikit_learn_stand_in_one_file() -> None:
+    folder = Path(plaingrad.__file__).parent
+    private = re.compile(r"^\s*(?:from sklearn\S*\._\w+|from sklearn\S* import .*\b_\w)", re.MULTILINE)
+    files = [
+        str(path.relative_to(folder)) for path in folder.rglob("*.py") if private.search(path.read_text())
+    ]
+    assert files == ["estimators/private.py"]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.data.finite import all_finite
+from plaingrad.data.sparse import from_scipy, is_sparse, take
 from plaingrad.errors import InputError
 
 
@@ -19,7 +20,8 @@ class Dataset:
     """Samples along the first axis of two tensors.
 
     Args:
-        inputs: shape ``(n, ...)``.
+        inputs: shape ``(n, ...)``; or a sparse matrix of the layout `torch.sparse_csr`, for a network
+            whose first layer is linear.
         targets: shape ``(n, ...)``: int64 class indices ``(n,)``, or real values.
         feature_names: a name for each column of the inputs; may be empty.
         class_names: a name for each class index; empty for regression.
@@ -41,6 +43,7 @@ class Dataset:
             raise InputError(f"data: expected one target for each of {len(self.inputs)} inputs, got {got}")
         for name, tensor in (("inputs", self.inputs), ("targets", self.targets)):
             if not all_finite(tensor):
+                tensor = tensor.to_dense() if is_sparse(tensor) else tensor
                 bad = (~torch.isfinite(tensor)).nonzero()
                 index = ", ".join(str(i) for i in bad[0].tolist())
                 value = tensor[tuple(bad[0])].item()
@@ -77,7 +80,7 @@ class Dataset:
 
     def take(self, rows: Tensor | slice) -> Dataset:
         """The samples with these indices."""
-        return replace(self, inputs=self.inputs[rows], targets=self.targets[rows])
+        return replace(self, inputs=take(self.inputs, rows), targets=self.targets[rows])
 
     def one_hot(self) -> Dataset:
         """The data set with one-hot targets in the dtype of the inputs, for losses such as MSE."""
@@ -88,13 +91,15 @@ class Dataset:
 
 
 def as_tensor(name: str, values: Any) -> Tensor:
-    """A tensor itself, or a copy of an array, a pandas table or nested lists of real numbers.
+    """A tensor itself, or one of an array, a sparse matrix of scipy, a table or nested lists of numbers.
 
     Raises:
         InputError: the values are not numbers of a dtype that torch has, or have different shapes.
     """
     if isinstance(values, Tensor):
         return values
+    if hasattr(values, "tocsr"):
+        return from_scipy(values)
     try:
         array = np.array(values)
     except ValueError as error:

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from scipy.sparse import issparse
-from sklearn.base import _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from plaingrad.errors import InputError
+from plaingrad.estimators import version
 from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.convergence import SklearnCallbacks
 from plaingrad.estimators.levels import Levels, expect_numbers
@@ -30,6 +30,7 @@ from plaingrad.estimators.parameters import (
 )
 from plaingrad.estimators.perceptron import linear_layers
 from plaingrad.estimators.prediction import Predictor, SharedArrays
+from plaingrad.estimators.private import fit_context
 from plaingrad.estimators.saved import SaveMixin
 from plaingrad.estimators.state import FittedState, Record, all_or_nothing, fitted, state_from_attributes
 from plaingrad.estimators.targets import NumberTargets, Part, Targets, expect_as_before
@@ -60,7 +61,7 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin):
 
     @all_or_nothing
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: Any,
@@ -74,7 +75,9 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin):
         """Train a network.
 
         Args:
-            X: array, table or sparse matrix (which is made dense), shape ``(n_samples, n_features)``.
+            X: array, table or sparse matrix, shape ``(n_samples, n_features)``. A sparse matrix of at
+                least 512 columns and at most a tenth of numbers other than 0 stays one, unless ``engine`` is
+                "native".
             y: class labels or numbers, shape ``(n_samples,)`` or ``(n_samples, n_outputs)``.
             sample_weight: how much each sample counts, shape ``(n_samples,)``.
             X_val: data to measure after each epoch, instead of a part of ``X``.
@@ -225,8 +228,11 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin):
         predictor = Predictor(modules, state.targets.link, state.codes, compiled=False)
         return {"state_": dataclasses.replace(state, modules=modules, predictor=predictor)}
 
+    def __getstate__(self) -> dict[str, Any]:
+        return version.marked(super().__getstate__())
+
     def __setstate__(self, attributes: dict[str, Any]) -> None:
-        super().__setstate__(attributes)
+        super().__setstate__(version.unmarked(type(self).__name__, attributes))
         if "modules_" in vars(self):  # of a pickle written before there was one object for the state
             self.state_ = state_from_attributes(self.__dict__)
 

@@ -9,14 +9,18 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from plaingrad.errors import InputError
 from plaingrad.estimators.base import BaseMultilayerPerceptron
+from plaingrad.estimators.private import (
+    Interval,
+    StrOptions,
+    check_partial_fit_first_call,
+    fit_context,
+)
 from plaingrad.estimators.state import all_or_nothing, fitted
 from plaingrad.estimators.targets import ClassTargets
 
@@ -128,7 +132,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     @available_if(lambda estimator: estimator._check_solver())
     @all_or_nothing
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
         """Train for one epoch, going on from the last call.
 
@@ -142,7 +146,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
             The estimator itself.
         """
         known = SimpleNamespace(classes_=getattr(self, "classes_", None))
-        first = _check_partial_fit_first_call(known, classes)
+        first = check_partial_fit_first_call(known, classes)
         labels = known.classes_ if first else None
         return self._fit(X, y, sample_weight, None, incremental=True, classes=labels)
 

@@ -10,13 +10,13 @@ import numpy as np
 import scipy.optimize
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.optimize import _check_optimize_result
 from torch import Tensor
 
 from plaingrad.contract.modes import mode
 from plaingrad.estimators.networks import weights_and_others
 from plaingrad.estimators.objectives import Objective
 from plaingrad.estimators.parameters import Parameters
+from plaingrad.estimators.private import check_optimize_result
 from plaingrad.module import Module, flatten_parameters
 from plaingrad.train.threads import threads_for
 from plaingrad.train.weighting import Weighted
@@ -95,4 +95,4 @@ def minimize(
             stacklevel=2,
         )
         return int(result.nit), reported
-    return _check_optimize_result("lbfgs", result, parameters.max_iter), reported
+    return check_optimize_result("lbfgs", result, parameters.max_iter), reported

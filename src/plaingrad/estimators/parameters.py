@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.callback import FitCallback
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from plaingrad.errors import InputError
 from plaingrad.estimators.perceptron import ACTIVATIONS, NORMALIZATIONS
+from plaingrad.estimators.private import Interval, Options, StrOptions
 from plaingrad.module import Module
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train.callbacks import Callback

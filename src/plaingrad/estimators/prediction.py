@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from torch import Tensor
 
 from plaingrad import nn
+from plaingrad.data.sparse import batches, is_sparse
 from plaingrad.errors import InputError
 from plaingrad.estimators.codes import NO_CODES, Codes
+from plaingrad.estimators.inputs import as_inputs, blocks
 from plaingrad.estimators.objectives import LINKS
 from plaingrad.estimators.parameters import Parameters
 from plaingrad.module import Module
@@ -22,8 +22,8 @@ from plaingrad.native.cost import estimate_predictions
 from plaingrad.train import CompiledPredictor, compile_predict
 
 ROWS_AT_ONCE = 1024  # eagerly: what the layers make of them stays in the processor's cache
+SPARSE_ROWS_AT_ONCE = 8192  # for each block costs a pass over the first layer's weights
 ROWS_PER_THREAD = 4096  # compiled: that are worth one
-NUMBERS_AT_ONCE = 1 << 23  # of a sparse matrix, zeros included
 
 
 class Predictor:
@@ -57,10 +57,10 @@ class Predictor:
 
     def __call__(self, X: Any) -> np.ndarray:
         """Predictions ``(n_samples, n_outputs)`` for an array or a sparse matrix of as many rows."""
-        return joined([self._predict(rows) for rows in blocks(X)])
+        return joined([self._predict(rows) for rows in blocks(X, self.modules[0], self.compiled)])
 
     def _predict(self, X: Any) -> np.ndarray:
-        inputs, link = dense(self.codes.apply(X), self.modules[0]), LINKS[self.link]
+        inputs, link = as_inputs(self.codes.apply(X), self.modules[0], self.compiled), LINKS[self.link]
         if self._compiles(inputs) and (functions := self._compile(inputs)):
             predictions = [link(in_parallel(function, inputs.numpy())) for function in functions]
         else:
@@ -69,8 +69,8 @@ class Predictor:
 
     def _compiles(self, inputs: Tensor) -> bool:
         """True if these rows are for compiled networks, whatever was asked before."""
-        if self.compiled is not None:
-            return self.compiled
+        if self.compiled is not None or is_sparse(inputs):
+            return bool(self.compiled)
         return estimate_predictions(self.modules[0], inputs, ROWS_AT_ONCE).worth_compiling
 
     def _compile(self, inputs: Tensor) -> list[CompiledPredictor]:
@@ -106,17 +106,10 @@ def predictor_for(parameters: Parameters, modules: Sequence[Module], link: str, 
     return Predictor(modules, link, codes, compiled, verbose=bool(parameters.verbose))
 
 
-def blocks(X: Any) -> list[Any]:
-    """The rows of a sparse matrix, as many at once as fit into little memory when made dense."""
-    if not issparse(X):
-        return [X]
-    rows, X = max(1, NUMBERS_AT_ONCE // X.shape[1]), X.tocsr()
-    return [X[i : i + rows] for i in range(0, X.shape[0], rows)]
-
-
 def eagerly(module: Module, link: str, inputs: Tensor) -> np.ndarray:
     """The predictions of a network in evaluation mode."""
-    return joined([LINKS[link](module.forward(rows).numpy()) for rows in inputs.split(ROWS_AT_ONCE)])
+    size = SPARSE_ROWS_AT_ONCE if is_sparse(inputs) else ROWS_AT_ONCE
+    return joined([LINKS[link](module.forward(rows).numpy()) for rows in batches(inputs, size)])
 
 
 def joined(blocks: list[np.ndarray]) -> np.ndarray:
@@ -131,19 +124,6 @@ def in_parallel(function: CompiledPredictor, rows: np.ndarray) -> np.ndarray:
         return function(rows)
     with ThreadPoolExecutor(threads) as pool:
         return np.concatenate(list(pool.map(function, np.array_split(rows, threads))))
-
-
-def dense(X: Any, module: Module) -> Tensor:
-    """A matrix as a tensor of the network's dtype, its memory shared where that is possible."""
-    like = next(iter(module.named_parameters()))[1].value
-    array = X.toarray() if issparse(X) else np.ascontiguousarray(X)
-    if array.dtype not in (np.float32, np.float64):  # integers, other orders of bytes, longer numbers
-        array = array.astype(np.float64)
-    if array.flags.writeable:
-        return torch.from_numpy(array).to(like.device, like.dtype)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nor is it written to
-        return torch.from_numpy(array).to(like.device, like.dtype)
 
 
 class SharedArrays(list[np.ndarray]):

@@ -7,13 +7,13 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 from sklearn.callback import with_callbacks
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from plaingrad import nn
 from plaingrad.estimators.base import BaseMultilayerPerceptron
+from plaingrad.estimators.private import Interval, StrOptions, fit_context
 from plaingrad.estimators.state import all_or_nothing
 from plaingrad.estimators.targets import NumberTargets
 
@@ -63,7 +63,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron, _Loss):
     @available_if(lambda estimator: estimator._check_solver())
     @all_or_nothing
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
         """Train for one epoch, going on from the last call.
 

@@ -14,15 +14,16 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor
 
 from plaingrad.data.finite import all_finite
 from plaingrad.estimators import rules
 from plaingrad.estimators.convergence import Convergence, SklearnCallbacks, orders
+from plaingrad.estimators.inputs import as_inputs
 from plaingrad.estimators.lbfgs import minimize
 from plaingrad.estimators.parameters import Parameters
-from plaingrad.estimators.prediction import dense, eagerly, predictor_for
+from plaingrad.estimators.prediction import eagerly, predictor_for
+from plaingrad.estimators.private import check_sample_weight
 from plaingrad.estimators.state import FittedState
 from plaingrad.estimators.targets import ClassTargets, Part
 from plaingrad.module import Module
@@ -110,9 +111,13 @@ class Training:
 
     def _tensors(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """Inputs, targets and weights of the samples."""
-        inputs, weights = dense(self.whole.X, self.state.module), self.whole.weights
+        inputs, weights = self._inputs(self.whole), self.whole.weights
         targets = self.state.targets.tensor(self.whole.encoded, inputs.dtype)
         return inputs, targets, None if weights is None else torch.from_numpy(weights).to(inputs.dtype)
+
+    def _inputs(self, part: Part) -> Tensor:
+        """The inputs of a part, as a sparse tensor where that pays."""
+        return as_inputs(part.X, self.state.module, self.parameters.engine == "native")
 
     def _by_lbfgs(self) -> None:
         state, objective, tensors = self.state, self.state.targets.objective(self.whole), self._tensors()
@@ -142,7 +147,8 @@ class Training:
         report = state.targets.objective(held_out or self.whole).report
         runs = []
         for module, record in zip(state.modules, state.records):
-            score = scorer(state, module, held_out) if held_out and parameters.early_stopping else None
+            scored = held_out if parameters.early_stopping else None
+            score = None if scored is None else scorer(state, module, scored, self._inputs(scored))
             runs.append(Convergence(parameters, record, samples, objective, report, score, continued))
             record.n_iter = 0
         options = {
@@ -156,7 +162,7 @@ class Training:
         }
         if held_out is not None:
             measured = state.targets.tensor(held_out.encoded, inputs.dtype)
-            options["validation"] = (dense(held_out.X, state.module), measured)
+            options["validation"] = (self._inputs(held_out), measured)
         try:
             state.histories = self._run((inputs, targets), runs, options)
         except TrainingDiverged as error:
@@ -234,9 +240,9 @@ def batch_size(parameters: Parameters, samples: int) -> int:
     return size
 
 
-def scorer(state: FittedState, module: Module, held_out: Part) -> Callable[[], float]:
+def scorer(state: FittedState, module: Module, held_out: Part, inputs: Tensor) -> Callable[[], float]:
     """A function for the score of a network on data, as it is now; NaN if its outputs are not finite."""
-    inputs, targets = dense(held_out.X, module), state.targets
+    targets = state.targets
 
     def score() -> float:
         predicted = eagerly(module, targets.link, inputs)
@@ -247,4 +253,4 @@ def scorer(state: FittedState, module: Module, held_out: Part) -> Callable[[], f
 
 def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
     """A weight of at least 0 for each sample, or None."""
-    return None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    return None if sample_weight is None else check_sample_weight(sample_weight, X, ensure_non_negative=True)

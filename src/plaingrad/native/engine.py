@@ -125,7 +125,11 @@ class NativeEngine:
 
     def outputs(self, inputs: Tensor) -> Tensor:
         """See `Engine.outputs`. Eagerly, if the program was made for something else."""
-        alike = inputs.dtype == self.inputs.dtype and inputs.shape[1:] == self.inputs.shape[1:]
+        alike = (inputs.dtype, inputs.layout, inputs.shape[1:]) == (
+            self.inputs.dtype,
+            self.inputs.layout,
+            self.inputs.shape[1:],
+        )
         if (
             not (alike and self.program.evaluates)
             or self._changed()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from plaingrad.contract.nest import tensors
 from plaingrad.data.finite import all_finite
+from plaingrad.data.sparse import stored
 from plaingrad.module import Module, ModuleError
 from plaingrad.native.task import EpochLoss, Snapshot, Task
 from plaingrad.nn import Loss
@@ -197,7 +198,7 @@ class _Watch:
     def check(
         self, module: Module, chain: Chain, kind: str, description: str, values: Any, cause: str = ""
     ) -> None:
-        for value in tensors(values):
+        for value in map(stored, tensors(values)):
             bad = ~torch.isfinite(value)
             if bad.any():
                 index = bad.nonzero()[0].tolist()
@@ -226,6 +227,7 @@ def _own_buffers(module: Module) -> Iterator[tuple[str, Buffer]]:
 
 
 def _size(values: Any) -> str:
-    sizes = [float(x.abs().max()) for x in tensors(values) if x.is_floating_point() and x.numel()]
+    numbers = [x for x in map(stored, tensors(values)) if x.is_floating_point() and x.numel()]
+    sizes = [float(x.abs().max()) for x in numbers]
     largest = max(sizes, default=0.0)
     return f"{largest:.1e}"

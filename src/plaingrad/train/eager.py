@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from plaingrad.data.sparse import batches, take
 from plaingrad.native.task import EpochLoss, Task
 from plaingrad.nn import Loss
 from plaingrad.train.evaluation import BATCH_SIZE, outputs
@@ -39,8 +40,8 @@ class EagerEngine:
         loss: Loss | Weighted = task.loss
         data = [task.data.inputs, task.data.targets, *([] if task.weights is None else [task.weights])]
         if order is not None:
-            data = [each.index_select(0, order) for each in data]
-        inputs, targets, *weights = (each.split(size) for each in data)
+            data = [take(each, order) for each in data]
+        inputs, targets, *weights = (batches(each, size) for each in data)
         if weights:
             loss, targets = Weighted(task.loss), tuple(zip(targets, weights[0]))
         samples = [1.0] * len(inputs)

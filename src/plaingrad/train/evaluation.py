@@ -13,6 +13,7 @@ from plaingrad.contract.modes import mode
 from plaingrad.data import Dataset
 from plaingrad.data.checks import expect_model, expect_positive
 from plaingrad.data.dataset import as_tensor
+from plaingrad.data.sparse import batches
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn import Loss
 from plaingrad.train.checks import as_trained, expect_loss
@@ -97,8 +98,8 @@ def scores(
     measured: dict[str, float] = {}
     if loss is not None:
         with mode(False, loss), torch.no_grad():
-            batches = zip(prediction.split(batch_size), targets.split(batch_size))
-            totals, shares = zip(*(total_and_shares(loss, p, t) for p, t in batches))
+            pairs = zip(prediction.split(batch_size), targets.split(batch_size))
+            totals, shares = zip(*(total_and_shares(loss, p, t) for p, t in pairs))
         count = sum(shares) if loss.reduction == "mean" else len(targets)
         measured["loss"] = sum(totals) / (count or math.nan)
     return measured | {name: float(metric(prediction, targets)) for name, metric in metrics.items()}
@@ -107,10 +108,10 @@ def scores(
 def outputs(model: Module, inputs: Tensor, batch_size: int) -> Tensor:
     """Predict for inputs that have the model's dtype and device; see `predict`."""
     with mode(False, model), torch.no_grad():
-        batches = [model.forward(x) for x in inputs.split(batch_size)]
-    if not isinstance(batches[0], Tensor):
-        raise ModuleError(model, f"expected a tensor as output, got {type(batches[0]).__name__}")
-    return torch.cat(batches)
+        parts = [model.forward(x) for x in batches(inputs, batch_size)]
+    if not isinstance(parts[0], Tensor):
+        raise ModuleError(model, f"expected a tensor as output, got {type(parts[0]).__name__}")
+    return torch.cat(parts)
 
 
 def total_and_shares(loss: Loss, prediction: Tensor, target: Tensor) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from plaingrad.contract.modes import mode, no_input_grad
 from plaingrad.data import Dataset
 from plaingrad.data.checks import expect_model, expect_positive
+from plaingrad.data.sparse import take
 from plaingrad.module import Module
 from plaingrad.native.interrupt import Interrupt
 from plaingrad.native.masks import Masks
@@ -248,7 +249,7 @@ def enter(training: Training, around: ExitStack) -> tuple[Task, Draw | None]:
     """Enter the state of training until the stack is closed; return the task and the source of orders."""
     model, loss, data, callbacks = training.model, training.loss, training.data, training.callbacks
     around.enter_context(torch.no_grad())
-    around.enter_context(threads_for(model, data.inputs[: training.batch_size]))
+    around.enter_context(threads_for(model, take(data.inputs, slice(training.batch_size))))
     around.enter_context(mode(True, model, loss))
     around.enter_context(no_input_grad(model))
     generator, mask_seed = around.enter_context(seeded(training.seed, data.inputs.device, model, loss))

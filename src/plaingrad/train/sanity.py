@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plaingrad.data import Dataset
+from plaingrad.data.sparse import take
 from plaingrad.module import Module, ModuleError
 from plaingrad.native.task import Snapshot, Task
 from plaingrad.nn import Embedding, Loss
@@ -30,7 +31,7 @@ def sanity_check(task: Task, validation: Dataset | None, metrics: dict[str, Metr
 
 def _try_samples(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
     looks_up = any(isinstance(module, Embedding) for module in model.modules())
-    inputs = data.inputs if looks_up else data.inputs[:SAMPLES_TRIED]
+    inputs = data.inputs if looks_up else take(data.inputs, slice(SAMPLES_TRIED))
     prediction = outputs(model, inputs, BATCH_SIZE)
     if len(inputs) < len(data):
         prediction = prediction[:1].expand(len(data), *prediction.shape[1:])
@@ -42,7 +43,7 @@ def _try_last_batch(task: Task) -> None:
     before, size = Snapshot(task), len(task.data) % task.batch_size or task.batch_size
     try:
         with task.masks.drawn():
-            prediction = task.model.forward(task.data.inputs[-size:])
+            prediction = task.model.forward(take(task.data.inputs, slice(-size, None)))
         if task.weights is not None:
             Weighted(task.loss).forward(prediction, (task.data.targets[-size:], task.weights[-size:]))
     except ModuleError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from textwrap import indent
 
+from plaingrad.data.sparse import is_sparse
 from plaingrad.module import Module
 from plaingrad.native.call import layout_checks
 from plaingrad.native.lower.layers import Shape, lower_layers
@@ -67,6 +68,8 @@ def lower_training(task: Task, threads: int = 1) -> Program:
     }
     if not data.inputs.is_floating_point() and data.inputs.dtype not in INDICES:
         raise NotLoweredError(f"inputs of {data.inputs.dtype}")
+    if is_sparse(data.inputs):
+        raise NotLoweredError("inputs that are a sparse matrix")
     source = Source(groups, mostly_zero(data.inputs), INDICES.get(data.inputs.dtype, ""))
     element = element_type(task.model)
     rule, flags = lower_rule(optimizer)

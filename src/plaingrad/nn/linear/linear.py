@@ -23,7 +23,8 @@ class Linear(Module):
         \frac{\partial \ell}{\partial W} = \Big(\frac{\partial \ell}{\partial y}\Big)^{\!\top} x, \qquad
         \frac{\partial \ell}{\partial b} = \sum_{\text{batch}} \frac{\partial \ell}{\partial y}
 
-    Shapes: ``(*batch, in_features)`` to ``(*batch, out_features)``.
+    Shapes: ``(*batch, in_features)`` to ``(*batch, out_features)``. The input may be a matrix of the layout
+    ``torch.sparse_csr``, whose zeros then cost nothing.
 
     Args:
         in_features: size of each input sample.

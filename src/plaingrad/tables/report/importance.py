@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from plaingrad.estimators.inputs import dense
 from plaingrad.estimators.objectives import LINKS
-from plaingrad.estimators.prediction import dense
 from plaingrad.module import Module
 from plaingrad.nn import Linear, Sequential
 from plaingrad.tables.model.model import TableModel
