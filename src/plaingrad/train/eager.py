@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor
@@ -42,14 +43,15 @@ class EagerEngine:
         if order is not None:
             data = [take(each, order) for each in data]
         inputs, targets, *weights = (batches(each, size) for each in data)
+        goals: Iterable[Any] = targets
         if weights:
-            loss, targets = Weighted(task.loss), tuple(zip(targets, weights[0]))
+            loss, goals = Weighted(task.loss), zip(targets, weights[0])
         samples = [1.0] * len(inputs)
         if task.decay_per_sample:
             samples = [w.sum().item() for w in weights[0]] if weights else list(map(len, inputs))
         total, penalty, counted = 0.0, 0.0, 0
         with task.masks.drawn():
-            for i, (x, t) in enumerate(zip(inputs, targets)):
+            for i, (x, t) in enumerate(zip(inputs, goals)):
                 for begin in task.batch_begin:
                     begin(i, {})
                 y = model.forward(x)
