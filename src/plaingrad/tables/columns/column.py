@@ -41,6 +41,10 @@ class MisfitError(InputError):
         self.args = (row, expected, got)
 
 
+class InfiniteNumberError(MisfitError):
+    """A number that is infinite."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A column's values.

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from plaingrad.errors import InputError
 from plaingrad.saving.schema import Strict
-from plaingrad.tables.columns.column import Column, MisfitError, text_of
+from plaingrad.tables.columns.column import Column, InfiniteNumberError, MisfitError, text_of
 from plaingrad.tables.columns.dateformat import FORMATS, ISO, date_format, parsed
 from plaingrad.tables.columns.identifier import is_identifier
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat, number_format
@@ -160,7 +160,7 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
             values = np.where(np.isin(values, DEFAULT_FORMAT.numbers(pa.array(self.missing))), np.nan, values)
         if self.kind == "number" and np.isinf(values).any():
             row = int(np.isinf(values).argmax())
-            raise MisfitError(row, "a finite number", float(values[row]))
+            raise InfiniteNumberError(row, "a finite number", float(values[row]))
         return Column(self.kind, values, column.levels[:0]), misfits  # type: ignore[arg-type]
 
     def read_all(self, column: Column) -> Column:

@@ -13,14 +13,17 @@ import pyarrow as pa
 from plaingrad.errors import InputError
 from plaingrad.tables.columns.column import text_of
 from plaingrad.tables.errors import expect_column, expect_names
-from plaingrad.tables.reading.encoding import opened_text
+from plaingrad.tables.reading.encoding import expect_text, opened_text
 
 BATCH = 50_000
+FIRST_LOOK = 4096
 
 
 def read_json_lines(path: Path, encoding: str, columns: list[str] | None) -> pa.Table:
     """The keys of all objects are the columns; a key that an object lacks is a missing value."""
     batches: list[dict[str, pa.Array]] = []
+    with opened_text(path, encoding) as stream:
+        expect_text(stream.read(FIRST_LOOK), encoding)
     with opened_text(path, encoding) as stream:
         rows = _rows(stream)
         while batch := list(islice(rows, BATCH)):
