@@ -16,6 +16,7 @@ from plaingrad.tables.errors import expect_column, expect_names
 from plaingrad.tables.reading.encoding import expect_text, opened_text
 
 BATCH = 50_000
+EXACT = 2**53  # up to which a float64 holds every integer
 FIRST_LOOK = 4096
 
 
@@ -74,7 +75,8 @@ def _from_values(values: list[Any], kinds: set[type]) -> pa.Array:
     if kinds <= {int, float}:
         if kinds == {int} and all(value is None or abs(value) < 2**63 for value in values):
             return pa.array(values, pa.int64())
-        return pa.array([None if value is None else _float(value) for value in values], pa.float64())
+        if not any(isinstance(value, int) and abs(value) > EXACT for value in values):
+            return pa.array([None if value is None else _float(value) for value in values], pa.float64())
     return _text(values)
 
 
