@@ -119,7 +119,9 @@ TABLES: dict[str, BadTable] = {
     "a picture": BadTable("t.csv", content(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), "got a binary file"),
     "a Parquet file called CSV": BadTable("t.csv", content(parquet()), "got a binary file"),
     "UTF-16": BadTable("t.csv", content(rows().encode("utf-16")), "expected text in utf-8, got utf-16"),
-    "UTF-16 without a mark": BadTable("t.csv", content(rows().encode("utf-16-le")), "got a binary file"),
+    "UTF-16 without a mark": BadTable(
+        "t.csv", content(rows().encode("utf-16-le")), "got utf-16-le without a byte"
+    ),
     "another encoding": BadTable(
         "t.csv",
         content(rows("1,2,für").encode("latin-1")),
@@ -154,7 +156,13 @@ TABLES: dict[str, BadTable] = {
     "commas in a file for tabs": BadTable(
         "t.tsv", content(rows()), r"the header has no '\t', but ',': is that the separator?"
     ),
-    "old Macintosh lines": BadTable("t.csv", content("a,y\r1,2\r3,4\r"), "line 1: new-line character seen"),
+    "old Macintosh lines, one of them short": BadTable(
+        "t.csv", content("a,y\r1,2\r3\r"), "line 3: expected 2 fields as the header, got 1"
+    ),
+    "rows without a header": BadTable(
+        "t.csv", content("5.1,3.5\n4.9,3.0\n"), "the first line looks like data, not like names"
+    ),
+    "a NUL byte": BadTable("t.csv", content(rows("1,2,y\0s")), "line 22: expected text, got a NUL byte"),
     "not gzip": BadTable("t.csv.gz", content(rows()), "or a damaged one: Not a gzipped file"),
     "truncated gzip": BadTable(
         "t.csv.gz", content(gzip.compress(LONG)[:-2000]), "or a damaged one: Compressed file"

@@ -409,3 +409,28 @@ def test_predictions_have_six_digits(tmp_path: Path) -> None:
     told("train", path, "--target", "y", "--epochs", 2, "-o", tmp_path / "out")
     found = told("predict", tmp_path / "out" / "model.safetensors", path)["prediction"]
     assert found == [float(f"{value:.6g}") for value in found]
+
+
+def test_infinite_numbers_are_missing_ones_by_option(tmp_path: Path) -> None:
+    cells = [["1.5", "2.5", "inf", "-Infinity", "4"][i % 5] for i in range(60)]
+    frame = pd.DataFrame({"x": cells, "z": ["7", "8"] * 30, "y": ["a", "b"] * 30})
+    path, model = separated(frame, tmp_path / "t.csv", ","), tmp_path / "out" / "model.safetensors"
+    options = ("--target", "y", "--epochs", 2, "-o", model.parent)
+    assert "--infinite-as-missing" in refused("train", path, *options)
+    shown = told("columns", path, "--infinite-as-missing")
+    report = told("train", path, *options, "--infinite-as-missing")
+    assert [column["missing"] for column in shown["columns"]][:2] == [24, 0]
+    assert report["columns"][0]["kind"] == "number"
+    part = frame[:5].assign(z=["7", "inf", "8", "-inf", "7"])  # also where training had none
+    found = told("predict", model, separated(part, tmp_path / "part.csv", ","))
+    empty = part.replace({"inf": "", "-inf": "", "-Infinity": ""})
+    assert found == told("predict", model, separated(empty, tmp_path / "empty.csv", ","))
+
+
+def test_a_table_without_a_header_is_trained_on_and_predicted(tmp_path: Path) -> None:
+    path, model = tmp_path / "t.csv", tmp_path / "out" / "model.safetensors"
+    path.write_text("".join(f"{i}.5,{i % 7},{'ab'[i % 2]}\n" for i in range(40)))
+    for command in (["columns", path], ["train", path, "--target", "column_3", "-o", model.parent]):
+        told(*command, "--no-header")
+    assert told("evaluate", model, path, "--no-header")["test"]["rows"] == 40
+    assert len(told("predict", model, path, "--no-header")["prediction"]) == 40

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from plaingrad.cli.outputs import expect_writable_file
-from plaingrad.cli.predict import Encoding, Format, Separator
+from plaingrad.cli.predict import Encoding, Format, Header, Separator
 from plaingrad.console.options import Json, Quiet, output_path
 from plaingrad.console.output import Reporter, plural
 
@@ -34,6 +34,10 @@ def columns(
     format: Format = None,
     separator: Separator = None,
     encoding: Encoding = "utf-8",
+    header: Header = None,
+    infinite_as_missing: Annotated[
+        bool, typer.Option("--infinite-as-missing", help="Take infinite numbers for missing ones.")
+    ] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -52,13 +56,16 @@ def columns(
         from plaingrad.tables.columns.meaning import Meaning
         from plaingrad.tables.columns.schema_file import load_schema, save_schema
         from plaingrad.tables.model.rows import read_cells
+        from plaingrad.tables.reading.options import ReadOptions
         from plaingrad.tables.reading.source import located
         from plaingrad.tables.report import terminal
         from plaingrad.tables.report.grids import columns_grid
 
         known = {} if overrides is None else load_schema(overrides)
         with located(data, format) as file:
-            meaning = Meaning.of(read_cells(file, known, format, separator, encoding), known)
+            options = ReadOptions(format, separator, encoding, header)
+            cells = read_cells(file, known, options)
+            meaning = Meaning.of(cells, known, infinite_as_missing)
             encoder = TableEncoder().fit(meaning.frame, schema=meaning.schema)
     choices = msgspec.to_builtins(encoder.choices())
     for problem in (*meaning.strange, *meaning.doubts):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from plaingrad.cli.outputs import expect_writable_file
-from plaingrad.cli.predict import Data, Encoding, Format, Model, Separator
+from plaingrad.cli.predict import Data, Encoding, Format, Header, Model, Separator
 from plaingrad.console.options import Json, Quiet, output_path
 from plaingrad.console.output import Reporter, plural
 from plaingrad.files import replacing
@@ -28,6 +28,7 @@ def evaluate(
     format: Format = None,
     separator: Separator = None,
     encoding: Encoding = "utf-8",
+    header: Header = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -42,6 +43,7 @@ def evaluate(
         from plaingrad.tables.columns.strange import StrangeCounts
         from plaingrad.tables.model.model import TableModel
         from plaingrad.tables.model.rows import read_more
+        from plaingrad.tables.reading.options import ReadOptions
         from plaingrad.tables.reading.source import EMPTY, mendable
         from plaingrad.tables.report import terminal
         from plaingrad.tables.report.page import evaluation_page
@@ -52,7 +54,8 @@ def evaluate(
         known = TableModel.load(model)
     target = known.target
     with reporter.status(f"reading {data}"):
-        rows = read_more(data, target, known.columns, format, separator, encoding)
+        options = ReadOptions(format, separator, encoding, header)
+        rows = read_more(data, target, known.columns, options)
     with reporter.status("predicting"), mendable(EMPTY):
         strange = StrangeCounts()
         outputs = known.outputs(rows.encoded(known.encoder, strange).X)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from plaingrad.tables.model.model import TableModel
+    from plaingrad.tables.reading.options import ReadOptions
 
 EXAMPLE = "Example: plaingrad predict out/titanic/model.safetensors new.csv -o predictions.csv"
 
@@ -60,6 +61,13 @@ Separator = Annotated[
 Encoding = Annotated[
     str, Option(help="Of the table, if it is text, such as cp1252.", parser=encoding, metavar="NAME")
 ]
+Header = Annotated[
+    bool | None,
+    Option(
+        "--header/--no-header",
+        help="Whether the first line names the columns; without, they are column_1, column_2, ...",
+    ),
+]
 
 
 def predict(
@@ -83,6 +91,7 @@ def predict(
     output_format: Annotated[str | None, _format("Of the output, whatever its suffix.")] = None,
     separator: Separator = None,
     encoding: Encoding = "utf-8",
+    header: Header = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -100,6 +109,7 @@ def predict(
 
         from plaingrad.tables.columns.strange import StrangeCounts
         from plaingrad.tables.model.model import TableModel
+        from plaingrad.tables.reading.options import ReadOptions
         from plaingrad.tables.reading.source import EMPTY, STANDARD, mendable, named
         from plaingrad.tables.report.strange import warned
         from plaingrad.tables.writing import six_digits, write_frame
@@ -108,7 +118,8 @@ def predict(
         expect_writable(output, output_format, {"MODEL": model, "DATA": data})
         known = TableModel.load(model)
     with reporter.status(f"reading {data}"):
-        frame = _read(data, known, format, separator, encoding, list(keep or []), keep_all)
+        options = ReadOptions(format, separator, encoding, header)
+        frame = _read(data, known, options, list(keep or []), keep_all)
     with reporter.status("predicting"), mendable(EMPTY), named(data):
         strange = StrangeCounts()
         predictions = known.predict(frame, strange)
@@ -132,9 +143,7 @@ def predict(
 def _read(
     path: Path,
     model: TableModel,
-    format: str | None,
-    separator: str | None,
-    encoding: str,
+    options: ReadOptions,
     keep: list[str],
     keep_all: bool,
 ) -> pd.DataFrame:
@@ -142,8 +151,8 @@ def _read(
     from plaingrad.tables.errors import expect_columns
     from plaingrad.tables.reading.source import located, repeated
 
-    with located(path, format) as file:
-        frame = read_frame(file, format=format, separator=separator, encoding=encoding, empty=True, text=True)
+    with located(path, options.format) as file:
+        frame = read_frame(file, **vars(options), empty=True, text=True)
         expect_columns(model.columns, list(frame.columns))
         with repeated("--keep", keep, list(frame.columns)):
             expect_columns(keep, list(frame.columns))

@@ -112,9 +112,7 @@ def _parts(rows: Rows, target: Target, settings: Settings, reporter: Reporter) -
         if path is None:
             others.append(None)
             continue
-        more = read_more(
-            path, target, list(rows.frame.columns), settings.format, settings.separator, settings.encoding
-        )
+        more = read_more(path, target, list(rows.frame.columns), settings.reading)
         if more.lost:
             reporter.text(f"{plural(more.lost, 'row')} of {path} without {target.name!r} left out")
         others.append(more)

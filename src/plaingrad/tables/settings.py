@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
 from plaingrad.console.options import character, integer, number, one_of, output_path, refused, sizes
 from plaingrad.errors import InputError
+
+if TYPE_CHECKING:
+    from plaingrad.tables.reading.options import ReadOptions
 
 # What a training writes into its folder, and --tune besides.
 FILES = ("model.safetensors", "report.html", "report.json", "history.json")
@@ -86,12 +89,25 @@ class Settings:
     encoding: Annotated[
         str, _option(TABLE, "Of the files, if they are text, such as cp1252.", encoding, "NAME")
     ] = "utf-8"
+    header: Annotated[
+        bool | None,
+        _option(
+            TABLE,
+            "Whether the first line names the columns; without, they are column_1, column_2, ...",
+            None,
+            None,
+            "--header/--no-header",
+        ),
+    ] = None
     columns: Annotated[
         Path | None,
         _option(
             TABLE, "TOML file with the meaning of some columns; plaingrad columns writes one.", None, "FILE"
         ),
     ] = None
+    infinite_as_missing: Annotated[
+        bool, _option(TABLE, "Take infinite numbers for missing ones.", None, None, "--infinite-as-missing")
+    ] = False
     max_levels: Annotated[
         int,
         _option(
@@ -243,6 +259,13 @@ class Settings:
         if self.patience == 0 and (self.validation is not None or self.tune is not None):
             option = "--validation" if self.validation is not None else "--tune"
             raise InputError(f"expected at least 1 with {option}, got 0", argument="patience")
+
+    @property
+    def reading(self) -> ReadOptions:
+        """The options that say how the files are to be read."""
+        from plaingrad.tables.reading.options import ReadOptions  # not for the help, which must not wait
+
+        return ReadOptions(self.format, self.separator, self.encoding, self.header)
 
     def chosen(self) -> dict[str, Any]:
         """The values that differ from the defaults, by option."""

@@ -238,9 +238,9 @@ def test_any_text_is_read_back_or_refused(tmp_path: Path, names: list[str], valu
     columns = [name.strip() for name in names]
     if "" in columns or len(set(columns)) < len(columns):
         with pytest.raises(ValueError, match="name"):
-            read_frame(tmp_path / "t.csv", separator=",")
+            read_frame(tmp_path / "t.csv", separator=",", header=True)
         return
-    read = read_frame(tmp_path / "t.csv", separator=",")
+    read = read_frame(tmp_path / "t.csv", separator=",", header=True)
     assert list(read.columns) == columns
     other = read_frame(tmp_path / "t.parquet").set_axis(read.columns, axis=1)
     pd.testing.assert_frame_equal(read, other)

@@ -18,6 +18,7 @@ from plaingrad.errors import InputError
 Form = Literal["number", "boolean", "date", "text"]
 
 MOST_SHOWN = 40
+EXACT = 2**53  # up to which a float64 holds every integer; larger ones stay text
 NUMBERS = (numbers.Real, decimal.Decimal, datetime.timedelta)
 DATES = (datetime.date, np.datetime64)
 SCALARS = (str, bool, np.bool_, *NUMBERS, *DATES, datetime.time, pd.Interval)
@@ -39,6 +40,10 @@ class MisfitError(InputError):
         shown = shown if len(shown) <= MOST_SHOWN else shown[:MOST_SHOWN] + "..."
         super().__init__(f"expected {expected}, got {shown}", row=row)
         self.args = (row, expected, got)
+
+
+class InfiniteNumberError(MisfitError):
+    """A number that is infinite."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ class Column:
 
     @classmethod
     def _of(cls, series: pd.Series) -> Column:
+        if pd.api.types.is_integer_dtype(series.dtype) and _exceeds(series.dropna()):
+            return _texts(series.astype("string"))
         if isinstance(series.dtype, pd.ArrowDtype):
             array = pa.array(series)
             if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
@@ -118,6 +125,11 @@ class Column:
         """The value in a row, as text or a number."""
         value = self.values[row]
         return self.levels[value].as_py() if self.form == "text" else value.item()
+
+
+def _exceeds(integers: pd.Series) -> bool:
+    """True if one of these is too large for a float64 to hold it."""
+    return len(integers) > 0 and max(-int(integers.min()), int(integers.max())) > EXACT
 
 
 NONE = pa.array([], pa.large_string())

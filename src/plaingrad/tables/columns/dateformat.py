@@ -52,6 +52,25 @@ def date_format(levels: pa.Array) -> str | None:
     return fitting[0][0]
 
 
+def date_format_of_most(levels: pa.Array, rows: np.ndarray, most_odd: float) -> str | None:
+    """The one format in which all of these texts are dates but a few that are impossible, as 2023-02-30 is.
+
+    Args:
+        levels: texts without blanks around them, all of which have the form of a date.
+        rows: how many rows have each of them.
+        most_odd: the fraction of the rows that may have none that exists.
+    """
+    pattern = f"{LIKE_A_DATE}|{ISO_DATE}"
+    if not len(levels) or not pc.all(pc.match_substring_regex(levels, pattern)).as_py():
+        return None
+    fitting = []
+    for format in (ISO, *FORMATS):
+        odd = np.isnat(parsed(levels.slice(0, FIRST_LOOK), format))
+        if odd.mean() <= 0.5 and rows[np.isnat(parsed(levels, format))].sum() <= most_odd * rows.sum():
+            fitting.append(format)
+    return fitting[0] if len(fitting) == 1 else None
+
+
 def candidates(levels: pa.Array) -> list[tuple[str, np.ndarray]]:
     """The formats in which all these texts can be read as dates, and the dates that they are then."""
     texts = without_words(levels).drop_null()

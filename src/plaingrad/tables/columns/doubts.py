@@ -38,6 +38,8 @@ def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iter
                 f"{name}: dates such as {shown} can be read in {len(formats)} ways, and are taken for text; "
                 f"{options} {decided} tells which"
             )
+    if schema.kind == "number" and cells.form == "text":
+        yield from _without_unit(name, schema.numbers.unit, cells, read)
     if schema.kind == "number":
         for value, count in _stand_ins(read.values):
             text = text_of(value)
@@ -45,6 +47,21 @@ def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iter
                 f"{name}: {text} stands in {count:,} of {len(read.values):,} rows, far from all others; "
                 f'if a missing one is meant, missing = ["{text}"] {decided} says so'
             )
+
+
+def _without_unit(name: str, unit: str, cells: Column, read: Column) -> Iterator[str]:
+    """Numbers without the sign that others have, such as 0.05 beside 5%."""
+    if not unit:
+        return
+    has_unit = np.append(pc.match_substring(cells.levels, unit).to_numpy(zero_copy_only=False), True)
+    bare = ~read.missing() & ~has_unit[cells.values]
+    signed = ~read.missing() & has_unit[cells.values]
+    if bare.any() and signed.any():
+        one, other = (cells.shown(int(rows.argmax())) for rows in (bare, signed))
+        yield (
+            f"{name}: {int(bare.sum()):,} of {len(bare):,} values have no {unit}, such as {one} beside "
+            f"{other}, and are taken for numbers of the same unit; if they are not, mend the table"
+        )
 
 
 def _stand_ins(values: np.ndarray) -> Iterator[tuple[float, int]]:

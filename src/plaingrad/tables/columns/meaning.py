@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import msgspec
 import pandas as pd
 import pyarrow as pa
 
@@ -15,6 +16,8 @@ from plaingrad.tables.columns.doubts import doubts
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.reading.inference import typed
+
+INFINITE = ("inf", "-inf")
 
 
 @dataclass
@@ -35,13 +38,19 @@ class Meaning:
     doubts: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, overrides: Mapping[str, ColumnSchema] = MappingProxyType({})) -> Meaning:
+    def of(
+        cls,
+        frame: pd.DataFrame,
+        overrides: Mapping[str, ColumnSchema] = MappingProxyType({}),
+        infinite_as_missing: bool = False,
+    ) -> Meaning:
         """Decide from all rows.
 
         Args:
             frame: as `read_frame` gives it with ``text=True``; emptied on the way, lest all columns be in
                 memory twice.
             overrides: the meaning of columns of which it is not to be decided.
+            infinite_as_missing: whether an infinite number is a missing one, here and in later tables.
 
         Raises:
             InputError: no cell of a column is what `overrides` says.
@@ -50,17 +59,24 @@ class Meaning:
         index, columns = frame.index, {}
         for name in list(frame.columns):
             with error_fields(column=str(name)):
-                columns[name] = meaning._column(frame.pop(name), str(name), overrides.get(str(name)))
+                override = overrides.get(str(name))
+                columns[name] = meaning._column(frame.pop(name), str(name), override, infinite_as_missing)
             pa.default_memory_pool().release_unused()
         meaning.frame = pd.DataFrame(columns, index=index, copy=False)
         return meaning
 
-    def _column(self, cells: pd.Series, name: str, override: ColumnSchema | None) -> pd.Series:
+    def _column(
+        self, cells: pd.Series, name: str, override: ColumnSchema | None, infinite_as_missing: bool
+    ) -> pd.Series:
         """Note the meaning of a column, and return its values."""
         values = _inferred(cells)
         is_text = isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(values.dtype)
         column = Column.of(cells if is_text or override else values)
-        schema = self.schema[name] = override or ColumnSchema.of(column, name)
+        schema = override or ColumnSchema.of(column, name)
+        if infinite_as_missing and schema.kind == "number":
+            missing = tuple(dict.fromkeys((*schema.missing, *INFINITE)))
+            schema = msgspec.structs.replace(schema, missing=missing)
+        self.schema[name] = schema
         read, misfits = schema.read(column)
         if misfits.any() and read.missing().all():
             schema.read_all(column)  # which names the first

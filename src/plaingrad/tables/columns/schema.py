@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import msgspec
@@ -12,8 +13,8 @@ import pyarrow.compute as pc
 
 from plaingrad.errors import InputError
 from plaingrad.saving.schema import Strict
-from plaingrad.tables.columns.column import Column, MisfitError, text_of
-from plaingrad.tables.columns.dateformat import FORMATS, ISO, date_format, parsed
+from plaingrad.tables.columns.column import Column, InfiniteNumberError, MisfitError, text_of
+from plaingrad.tables.columns.dateformat import FORMATS, ISO, date_format, date_format_of_most, parsed
 from plaingrad.tables.columns.identifier import is_identifier
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat, number_format
 from plaingrad.tables.errors import listed
@@ -39,7 +40,8 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
         kind: "number", "boolean", "date", "text", or "identifier" of what only names its row.
         numbers: how text writes the numbers.
         dates: how text writes the dates, "ISO8601" or as strptime has it.
-        missing: marks such as "-" that stand for missing numbers or dates, besides the usual words.
+        missing: marks such as "-" that stand for missing values, for numbers and dates besides the usual
+            words.
     """
 
     kind: Kind
@@ -88,8 +90,7 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
     def _of_most(cls, column: Column) -> ColumnSchema | None:
         """The meaning of what is neither a mark of the missing nor odd; None if that is text too."""
         levels = column.levels
-        if pc.any(pc.match_substring_regex(levels, LEADING_ZERO)).as_py():
-            return None  # names, such as postal codes
+        are_names = pc.any(pc.match_substring_regex(levels, LEADING_ZERO)).as_py()  # such as postal codes
         marked = pc.is_in(pc.utf8_lower(levels), pa.array(MARKS, levels.type))
         is_word = pc.is_in(levels, pa.array(MISSING, levels.type)).to_numpy(zero_copy_only=False)
         is_mark = marked.to_numpy(zero_copy_only=False) | is_word
@@ -105,10 +106,14 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
             if (odd == is_mark).all():
                 fitting = schema.kind in ("number", "date")
             else:
-                fitting = schema.kind == "number" and len(rest) > FEWEST_NUMBERS
+                fitting = schema.kind == "number" and len(rest) > FEWEST_NUMBERS and not are_names
             if fitting:
                 return msgspec.structs.replace(schema, missing=tuple(levels.filter(marked).to_pylist()))
-        return None
+        rest = pa.array(~is_mark)
+        dates = date_format_of_most(levels.filter(rest), rows[~is_mark], MOST_ODD)
+        if dates is None:
+            return None
+        return cls("date", dates=dates, missing=tuple(levels.filter(marked).to_pylist()))
 
     @property
     def description(self) -> str:
@@ -142,7 +147,7 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
         """
         misfits = np.zeros(len(column.values), bool)
         if self.kind in ("text", "identifier"):
-            return as_texts(column), misfits
+            return _without_marks(as_texts(column), self.missing), misfits
         if column.form == "text":
             values, wrong = self._values(column.levels)
             values, misfits = values[column.values], wrong[column.values]
@@ -160,7 +165,7 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
             values = np.where(np.isin(values, DEFAULT_FORMAT.numbers(pa.array(self.missing))), np.nan, values)
         if self.kind == "number" and np.isinf(values).any():
             row = int(np.isinf(values).argmax())
-            raise MisfitError(row, "a finite number", float(values[row]))
+            raise InfiniteNumberError(row, "a finite number", float(values[row]))
         return Column(self.kind, values, column.levels[:0]), misfits  # type: ignore[arg-type]
 
     def read_all(self, column: Column) -> Column:
@@ -200,6 +205,15 @@ def _like_codes(levels: pa.Array, numbers: NumberFormat) -> bool:
     bounded = pc.match_substring_regex(texts, r"^[<>≤≥]").to_numpy(zero_copy_only=False)
     distinct = len(np.unique(numbers.numbers(texts)))
     return bool(bounded.mean() > 0.5) or bool(bounded.any() and distinct < len(texts) / 2)
+
+
+def _without_marks(texts: Column, marks: tuple[str, ...]) -> Column:
+    """Text in which these marks are missing."""
+    is_mark = pc.is_in(texts.levels, pa.array(marks, texts.levels.type)).to_numpy(zero_copy_only=False)
+    if not is_mark.any():
+        return texts
+    values = np.where(np.append(is_mark, True)[texts.values], -1, texts.values)
+    return replace(texts, values=values)
 
 
 def as_texts(column: Column) -> Column:

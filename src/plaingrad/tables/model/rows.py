@@ -19,10 +19,12 @@ from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.schema_file import load_schema
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.errors import expect_column, expect_columns
+from plaingrad.tables.reading.options import ReadOptions
 from plaingrad.tables.reading.source import IGNORE, located, mendable, named, repeated
 from plaingrad.tables.settings import Settings
 
 FEWEST_ROWS = 10
+DEFAULT = ReadOptions()
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
     """
     overrides = {} if settings.columns is None else load_schema(settings.columns)
     with located(path, settings.format) as file:
-        frame = read_cells(file, overrides, settings.format, settings.separator, settings.encoding)
+        frame = read_cells(file, overrides, settings.reading)
         names = list(frame.columns)
         weighing = [] if settings.weight is None else [settings.weight]
         left_out = list(dict.fromkeys([settings.target, *weighing, *settings.ignore]))
@@ -133,7 +135,7 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         weights = None if settings.weight is None else frame[settings.weight]
         frame.drop(columns=left_out, inplace=True)
         with mendable(IGNORE):
-            meaning = Meaning.of(frame, overrides)
+            meaning = Meaning.of(frame, overrides, settings.infinite_as_missing)
         rows = _with_target(path, meaning.frame, values, target)
         rows = replace(rows, meaning=replace(meaning, frame=frame))
         if weights is not None:
@@ -144,11 +146,7 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
 
 
 def read_cells(
-    file: Path,
-    overrides: Mapping[str, ColumnSchema],
-    format: str | None,
-    separator: str | None,
-    encoding: str,
+    file: Path, overrides: Mapping[str, ColumnSchema], options: ReadOptions = DEFAULT
 ) -> pd.DataFrame:
     """Read a table as it stands, of which perhaps the meaning of some columns is known.
 
@@ -156,7 +154,7 @@ def read_cells(
         InputError: something in the file cannot be used, or it has no such column.
         OSError: the file cannot be read.
     """
-    frame = read_frame(file, format=format, separator=separator, encoding=encoding, text=True)
+    frame = read_frame(file, **vars(options), text=True)
     with error_fields(argument="columns"):
         expect_columns(overrides, list(frame.columns))
     return frame
@@ -166,9 +164,7 @@ def read_more(
     path: Path,
     target: Target,
     columns: Sequence[str],
-    format: str | None = None,
-    separator: str | None = None,
-    encoding: str = "utf-8",
+    options: ReadOptions = DEFAULT,
 ) -> Rows:
     """Read another table with these columns and the same target; "-" is standard input.
 
@@ -176,8 +172,8 @@ def read_more(
         InputError: a column is missing, or a class is not known; one line that says what and where.
         OSError: the file cannot be read.
     """
-    with located(path, format) as file:
-        frame = read_frame(file, format=format, separator=separator, encoding=encoding, text=True)
+    with located(path, options.format) as file:
+        frame = read_frame(file, **vars(options), text=True)
         expect_columns((target.name, *columns), list(frame.columns))
         return _with_target(path, frame[list(columns)], frame[target.name], target)
 

@@ -11,11 +11,13 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from plaingrad.tables.errors import EncodingError
+from plaingrad.errors import InputError
+from plaingrad.tables.errors import BinaryFileError, EncodingError
 from plaingrad.tables.reading.compression import opened
 
 UTF_8 = "utf-8"
 BLOCK = 1 << 20
+CONTROLS = {*range(1, 32)} - set(b"\t\n\v\f\r\x1b")  # which no text has
 
 
 def canonical(encoding: str) -> str | None:
@@ -26,6 +28,30 @@ def canonical(encoding: str) -> str | None:
     except (LookupError, ValueError):
         return None
     return codecs.lookup(encoding).name
+
+
+def expect_text(start: bytes, encoding: str) -> None:
+    """Refuse a file that is no text in this encoding, of which these are the first bytes, in UTF-8.
+
+    Raises:
+        EncodingError: it is UTF-16.
+        BinaryFileError: it is no text at all.
+        InputError: it is text with a NUL byte, told with its line.
+    """
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise EncodingError(f"expected text in {encoding}, got utf-16")
+    first = start.find(b"\0")
+    if first < 0:
+        return
+    for offset, name in enumerate(("utf-16-be", "utf-16-le")):
+        if (
+            start[offset::2].count(b"\0") > 0.9 * len(start[offset::2])
+            and b"\0" not in start[1 - offset :: 2]
+        ):
+            raise EncodingError(f"expected text in {encoding}, got {name} without a byte order mark")
+    if CONTROLS & set(start):
+        raise BinaryFileError(f"expected text in {encoding}, got a binary file")
+    raise InputError("expected text, got a NUL byte", line=start.count(b"\n", 0, first) + 1)
 
 
 @contextmanager

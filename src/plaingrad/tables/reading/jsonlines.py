@@ -13,14 +13,18 @@ import pyarrow as pa
 from plaingrad.errors import InputError
 from plaingrad.tables.columns.column import text_of
 from plaingrad.tables.errors import expect_column, expect_names
-from plaingrad.tables.reading.encoding import opened_text
+from plaingrad.tables.reading.encoding import expect_text, opened_text
 
 BATCH = 50_000
+EXACT = 2**53  # up to which a float64 holds every integer
+FIRST_LOOK = 4096
 
 
 def read_json_lines(path: Path, encoding: str, columns: list[str] | None) -> pa.Table:
     """The keys of all objects are the columns; a key that an object lacks is a missing value."""
     batches: list[dict[str, pa.Array]] = []
+    with opened_text(path, encoding) as stream:
+        expect_text(stream.read(FIRST_LOOK), encoding)
     with opened_text(path, encoding) as stream:
         rows = _rows(stream)
         while batch := list(islice(rows, BATCH)):
@@ -71,7 +75,8 @@ def _from_values(values: list[Any], kinds: set[type]) -> pa.Array:
     if kinds <= {int, float}:
         if kinds == {int} and all(value is None or abs(value) < 2**63 for value in values):
             return pa.array(values, pa.int64())
-        return pa.array([None if value is None else _float(value) for value in values], pa.float64())
+        if not any(isinstance(value, int) and abs(value) > EXACT for value in values):
+            return pa.array([None if value is None else _float(value) for value in values], pa.float64())
     return _text(values)
 
 

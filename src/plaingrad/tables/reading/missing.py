@@ -13,7 +13,7 @@ MISSING = ["", "#N/A", "<NA>", "?", "N/A", "NA", "NULL", "NaN", "None", "n/a", "
 MARKS = [
     "-", "--", "---", "–", "—", ".", "..", "...", "*", "n.a.", "n.d.", "n/d", "k.a.", "s/d", "none", "nil",
     "unknown", "missing", "not available", "not applicable", "no data", "(none)", "(missing)", "(blank)",
-    "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!",
+    "0000-00-00", "0000-00-00 00:00:00", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!",
 ]  # fmt: skip
 
 Texts = TypeVar("Texts", pa.Array, pa.ChunkedArray)

@@ -50,6 +50,7 @@ def read_frame(
     format: str | None = None,
     separator: str | None = None,
     encoding: str = UTF_8,
+    header: bool | None = None,
     columns: Sequence[str] | None = None,
     empty: bool = False,
     text: bool = False,
@@ -70,10 +71,13 @@ def read_frame(
             .npz``) and how it is compressed (``.gz .bz2 .xz .zst .zip`` after it).
         format: "csv", "tsv", "parquet", "arrow", "jsonl" or "npz", whatever the suffix.
         separator: what stands between two fields of a text file; by default a tab for TSV, and for CSV
-            whichever of ``, ; | tab`` the first line has most of. Decimal commas are understood where it is
+            the one that a first line such as ``sep=;`` names, or whichever of ``, ; | tab`` the first line
+            has most of. Decimal commas are understood where it is
             not a comma.
         encoding: in which a file of CSV, TSV or JSON lines was written; any that Python knows, such as
             "cp1252".
+        header: whether the first line of CSV or TSV names the columns; otherwise they are ``column_1``,
+            ``column_2``, ... By default it does, and is refused where it looks like data.
         columns: the columns to read, in this order; by default all.
         empty: whether there may be no rows, as in a file of text with a header alone.
         text: whether text stays as it stands in the file. All columns are then of Arrow's types.
@@ -101,9 +105,11 @@ def read_frame(
             raise InputError("the file is empty")
         if format not in TEXTS and canonical(encoding) != UTF_8:
             raise InputError(f"expected none for {FORMATS[format]}, got {encoding!r}", argument="encoding")
+        if format not in ("csv", "tsv") and header is not None:
+            raise InputError(f"expected none for {FORMATS[format]}, got {header}", argument="header")
         if format in ("csv", "tsv"):
             separator = separator or ("\t" if format == "tsv" else None)
-            table = read_separated(path, encoding, separator, names, empty)
+            table = read_separated(path, encoding, separator, header, names, empty)
         elif format == "jsonl":
             table = read_json_lines(path, encoding, names)
         elif format == "npz":

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from plaingrad.errors import InputError, error_fields
+from plaingrad.tables.columns.column import InfiniteNumberError
 from plaingrad.tables.errors import BinaryFileError, EncodingError, FormatError
 
 STANDARD = Path("-")
@@ -29,6 +30,7 @@ BINARIES = {
 EMPTY = "mend it, or leave it empty for a missing value"
 ENCODING = "--encoding names another, such as cp1252 or utf-16"
 IGNORE = "mend it, or leave the column out with --ignore"
+INFINITE = ", or take such numbers for missing ones with --infinite-as-missing"
 
 
 @contextmanager
@@ -109,5 +111,7 @@ def mendable(hint: str) -> Iterator[None]:
         yield
     except InputError as error:
         if error.row is not None:
-            error.hint = hint
+            error.hint = (
+                hint + INFINITE if hint == IGNORE and isinstance(error, InfiniteNumberError) else hint
+            )
         raise
