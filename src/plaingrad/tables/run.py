@@ -220,7 +220,7 @@ def _write(folder: Path, model: TableModel, result: Fitted, report: Report) -> N
 
 
 def _pictures(result: Fitted, judgement: Judgement, report: Report) -> dict[str, str]:
-    classes = report["task"] == "classification"
+    classes = report["task"] != "regression"
     loss = "log loss" if classes else "loss (target standardised)"
     drawn = {"loss": pictures.loss_curve(result.history, result.best_epoch, loss)}
     if not classes:

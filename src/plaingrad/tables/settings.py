@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from plaingrad.console.options import character, integer, number, one_of, output_path, refused, sizes
+from plaingrad.console.options import character, integer, names, number, one_of, output_path, refused, sizes
 from plaingrad.errors import InputError
 
 # What a training writes into its folder, and --tune besides.
@@ -21,6 +21,7 @@ ACTIVATIONS = (
     "softplus", "tanh", "hardtanh", "sigmoid", "hardsigmoid", "logsigmoid", "softsign", "tanhshrink",
     "softshrink", "hardshrink", "relu6", "identity", "logistic",
 )  # fmt: skip
+TASKS = ("auto", "classification", "ordinal", "regression")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad")
 SCHEDULES = ("constant", "cosine", "linear", "one_cycle", "invscaling", "adaptive")
 LOSSES = ("auto", "log_loss", "squared_error", "absolute_error", "huber", "quantile", "poisson")
@@ -69,8 +70,18 @@ class Settings:
     ] = None
     task: Annotated[
         str,
-        _choice(TABLE, "What kind of target it is; auto looks.", ("auto", "classification", "regression")),
+        _choice(TABLE, "What kind of target it is; auto looks.", TASKS),
     ] = "auto"
+    order: Annotated[
+        tuple,
+        _option(
+            TABLE,
+            "Classes from the lowest to the highest, for --task ordinal.",
+            names,
+            "A,B,C",
+            show_default=False,
+        ),
+    ] = ()
     ignore: Annotated[list[str], _option(TABLE, "Column to leave out; may be repeated.", None, "COLUMN")] = ()  # type: ignore[assignment]
     weight: Annotated[
         str | None,

@@ -119,7 +119,7 @@ def test_real_targets() -> None:
         ([1e-200, 1.5e-200], None, "'y' in other units: its largest absolute value 1.5e-200 is not between"),
         (["yes", "no"], "regression", "regression needs a numeric target, got 'yes' in 'y'"),
         ([True, False], "regression", "regression needs a numeric target, got True in 'y'"),
-        (["a", "b"], "ranking", "task: expected 'classification' or 'regression', got 'ranking'"),
+        (["a", "b"], "ranking", "task: expected 'classification', 'ordinal' or 'regression', got 'ranking'"),
         (pd.date_range("2020-01-01", periods=4), None, "'y' to be classes or numbers, got dates"),
         (["2020-01-01", "2020-02-01"], None, "'y' to be classes or numbers, got dates"),
         (

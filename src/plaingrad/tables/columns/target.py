@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 import msgspec
 import narwhals as nw
@@ -14,9 +15,10 @@ from plaingrad.saving.schema import Count, Number, Positive, Strict, decode
 from plaingrad.tables.columns.column import Column, Form, MisfitError, text_of
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat
 from plaingrad.tables.columns.numeric import Standard
+from plaingrad.tables.columns.order import declared_order, in_order
 from plaingrad.tables.columns.schema import ColumnSchema, as_texts
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "ordinal", "regression"]
 Label = bool | int | float | str
 
 MOST_INTEGER_CLASSES = 20
@@ -29,7 +31,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
 
     Attributes:
         name: the column's name.
-        task: "classification" or "regression".
+        task: "classification", "ordinal" for classes from a lowest to a highest, or "regression".
         reason: why it was taken for that, in words.
         labels: the classes in order, as the column has them: texts, truth values or numbers; empty for
             regression.
@@ -52,7 +54,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         kinds = {type(label) for label in self.labels}
-        if (self.task == "classification") != (len(self.labels) > 1):
+        if (self.task != "regression") != (len(self.labels) > 1):
             raise InputError(f"expected a task with its classes, got {self.task!r} with {len(self.labels)}")
         if not kinds <= {bool} and not kinds <= {str} and not kinds <= {int, float}:
             raise InputError("labels: expected all strings, all truth values or all numbers, got several")
@@ -68,22 +70,28 @@ class Target(Strict, frozen=True, omit_defaults=True):
         name: str | None = None,
         task: Task | None = None,
         schema: ColumnSchema | None = None,
+        order: Sequence[str] | None = None,
     ) -> Target:
         """Look at a column.
 
         Args:
             values: pandas or polars series, or an array ``(n,)``.
             name: what to call it; by default the series' name.
-            task: "classification" or "regression"; by default texts, truth values and few distinct integers
-                are classes, any other numbers a quantity.
+            task: "classification", "ordinal" or "regression"; by default texts, truth values and few distinct
+                integers are classes, ordinal if there is an order of them, and any other numbers a quantity.
             schema: the meaning of the column; by default it is found.
+            order: the classes from the lowest to the highest, for "ordinal"; by default that of an ordered
+                category of the data frame, of numbers, or of usual words such as low, medium and high.
 
         Raises:
             InputError: it cannot be predicted; one line that says why, and in which row.
         """
-        if task not in (None, "classification", "regression"):
-            raise InputError(f"task: expected 'classification' or 'regression', got {task!r}")
+        if task not in (None, *get_args(Task)):
+            raise InputError(f"task: expected 'classification', 'ordinal' or 'regression', got {task!r}")
+        if order is not None and task not in (None, "ordinal"):
+            raise InputError(f"expected the task ordinal with it, got {task}", argument="order")
         name = name or _name(values)
+        order = order or declared_order(_series(values))
         cells = _cells(values, name)
         if schema is None or schema.kind == "identifier":  # which a target is not
             schema = ColumnSchema.of(cells)
@@ -101,11 +109,18 @@ class Target(Strict, frozen=True, omit_defaults=True):
             got = column.shown(first) if schema.kind == "text" else bool(column.values[first])
             raise InputError(f"regression needs a numeric target, got {got!r} in {name!r}")
         present = column.values[~missing]
-        decided, reason = (task, "as asked for") if task else _decided(column, present, name)
-        if decided == "classification":
+        if task:
+            decided, reason = task, "as asked for"
+        elif order is not None:
+            decided, reason = "ordinal", f"the classes of {name!r} have an order"
+        else:
+            decided, reason = _decided(column, present, name)
+        if decided != "regression":
             # Numbers that are not as programs write them are names of classes, as they stand.
             column = column if schema.numbers == DEFAULT_FORMAT else as_texts(cells)
             labels, lost = _labels(column, name), int(column.missing().sum())
+            if decided == "ordinal":
+                labels = in_order(labels, order, name)
             return cls(name, decided, reason, labels, 0.0, 1.0, lost, marks=schema.missing)
         standard = _measured(present, name)
         lost = int(missing.sum())
@@ -149,7 +164,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
             if column.missing().any():
                 row = int(column.missing().argmax())
                 raise InputError(f"the target {self.name!r} is missing", row=row)
-            if self.task == "classification":
+            if self.labels:
                 return self._codes(column)
         standard = Standard(self.mean, self.deviation)
         return standard.apply(column.values).astype(np.float32)[:, None]
@@ -165,6 +180,17 @@ class Target(Strict, frozen=True, omit_defaults=True):
                 row, f"one of the classes {', '.join(map(repr, self.labels[:20]))}", texts.shown(row)
             )
         return codes
+
+    def learned(self, codes: np.ndarray) -> np.ndarray:
+        """Encoded values as an estimator is fitted to them.
+
+        Returns:
+            For more than two ordered classes, whether each value lies above each class but the last, int64
+            ``(n, classes - 1)``; otherwise the values themselves.
+        """
+        if self.task != "ordinal" or len(self.labels) == 2:
+            return codes
+        return (codes[:, None] > np.arange(len(self.labels) - 1)).astype(np.int64)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Indices in ``labels`` ``(n,)`` as the labels themselves."""
@@ -194,15 +220,18 @@ def _name(values: Any) -> str:
     return "target" if name is None else str(name)
 
 
-def _cells(values: Any, name: str) -> Column:
+def _series(values: Any) -> pd.Series:
     if isinstance(values, np.ndarray | list):
         values = pd.Series(values)
     try:
-        series = nw.from_native(values, series_only=True).to_pandas()
+        return nw.from_native(values, series_only=True).to_pandas()
     except TypeError:
         raise InputError(f"expected a pandas or polars series, got {type(values).__name__}") from None
+
+
+def _cells(values: Any, name: str) -> Column:
     with error_fields(column=name):
-        return Column.of(series)
+        return Column.of(_series(values))
 
 
 def _decided(column: Column, present: np.ndarray, name: str) -> tuple[Task, str]:

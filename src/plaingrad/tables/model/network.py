@@ -61,12 +61,17 @@ def expect_fitting(settings: Settings, target: Target) -> None:
     Raises:
         InputError: one line that names the option.
     """
-    classes = target.task == "classification"
+    classes = target.task != "regression"
     if settings.loss != "auto" and classes != (settings.loss in CLASS_LOSSES):
         raise InputError(f"expected a loss for {target.task}, got {settings.loss}", argument="loss")
     if not classes and (settings.class_weight or settings.label_smoothing):
         option = "class_weight" if settings.class_weight else "label_smoothing"
         raise InputError("expected a target of classes with it, and this one has numbers", argument=option)
+    if target.task == "ordinal" and settings.class_weight:
+        problem = "expected --task classification with it, got ordinal"
+        raise InputError(
+            problem, argument="class_weight", hint="a column of weights is for any task: --weight"
+        )
     class_weights(settings, target)
 
 
@@ -190,12 +195,14 @@ def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequ
         callback.begin(held_out, target, settings)
     coded = list(encoded.encoder.cardinalities_)
     estimator = make_estimator(settings, target, len(train), coded, [*callbacks, *stopping])
-    validation = {"X_val": _with_codes(held_out.X, coded), "y_val": held_out.y} if held_out else {}
+    validation = (
+        {"X_val": _with_codes(held_out.X, coded), "y_val": target.learned(held_out.y)} if held_out else {}
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the report tells it
         warnings.filterwarnings("ignore", "Training interrupted by user")
         try:
-            estimator.fit(_with_codes(train.X, coded), train.y, train.weights, **validation)
+            estimator.fit(_with_codes(train.X, coded), target.learned(train.y), train.weights, **validation)
         except ValueError as error:
             if isinstance(error.__cause__, TrainingDiverged):
                 raise error.__cause__ from None
@@ -243,7 +250,7 @@ def make_estimator(
         "tol": 0.0,
         "n_iter_no_change": np.inf,  # the validation loss tells when to stop, not the training loss
     }
-    if target.task == "classification":
+    if target.labels:
         smoothing, weight = settings.label_smoothing, class_weights(settings, target)
         return MLPClassifier(**options, label_smoothing=smoothing, class_weight=weight)
     loss = "squared_error" if settings.loss == "auto" else settings.loss

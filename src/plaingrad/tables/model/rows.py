@@ -127,7 +127,8 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
             raise InputError(f"there is no column besides the target {settings.target!r} to predict it from")
         values = frame[settings.target]
         task = None if settings.task == "auto" else settings.task
-        target = Target.of(values, settings.target, task, overrides.get(settings.target))  # type: ignore[arg-type]
+        schema, order = overrides.get(settings.target), settings.order or None
+        target = Target.of(values, settings.target, task, schema, order)  # type: ignore[arg-type]
         if target.task == "regression" and settings.loss == "poisson":
             target = _as_rate(target, values)
         weights = None if settings.weight is None else frame[settings.weight]

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge
 from sklearn.preprocessing import OneHotEncoder
 
 from plaingrad.tables import Target
+from plaingrad.tables.columns.order import median_class
 from plaingrad.tables.model.rows import Samples
 from plaingrad.tables.report.scores import Predictions
 
@@ -50,7 +51,8 @@ def baselines(
             model.fit(X, y, sample_weight=train.weights)
         every = np.zeros((X_test.shape[0], len(target.labels)))
         every[:, model.classes_] = model.predict_proba(X_test)
-        predictions[name] = Predictions(model.predict(X_test), every)
+        codes = median_class(every) if target.task == "ordinal" else model.predict(X_test)
+        predictions[name] = Predictions(codes, every)
     return predictions
 
 

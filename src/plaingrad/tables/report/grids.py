@@ -14,6 +14,8 @@ NAMES = {
     "balanced_accuracy": "balanced accuracy ↑",
     "log_loss": "log loss ↓",
     "roc_auc": "ROC AUC ↑",
+    "rank_mae": "MAE of ranks ↓",
+    "weighted_kappa": "quadratic weighted kappa ↑",
     "r2": "R² ↑",
     "rmse": "RMSE ↓",
     "mae": "MAE ↓",
@@ -243,11 +245,11 @@ def loss_rows(task: str, settings: Data, weights: Mapping[str, float] | None) ->
     """The loss of a training, and its weights of the classes.
 
     Args:
-        task: "classification" or "regression".
+        task: as of a `Target`.
         settings: of the training, of which no more than "loss" need be there.
         weights: by class; None if they counted alike.
     """
-    automatic = "log_loss" if task == "classification" else "squared_error"
+    automatic = "squared_error" if task == "regression" else "log_loss"
     loss = automatic if settings["loss"] == "auto" else settings["loss"]
     more = [name for name in ("quantile",) if loss == name] + ["label_smoothing"]
     options = [
