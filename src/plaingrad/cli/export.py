@@ -127,6 +127,9 @@ def _description(model: TableModel, name: str, encoder: Any) -> dict[str, Any]:
             meaning = (
                 f"the scaled target, shape (batch, 1): times {target.deviation:.9g}, plus {target.mean:.9g}"
             )
+        if target.log_scale is not None:
+            meaning += f", and {target.log_scale:.9g} times the hyperbolic sine of that"
+            output["log_scale"] = target.log_scale
         output |= {"shape": ["batch", 1], "is": meaning, "mean": target.mean, "deviation": target.deviation}
     if target.labels:
         output["classes"] = [target.labels[index] for index in model.classes]

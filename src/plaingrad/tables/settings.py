@@ -22,6 +22,7 @@ ACTIVATIONS = (
     "softshrink", "hardshrink", "relu6", "identity", "logistic",
 )  # fmt: skip
 TASKS = ("auto", "classification", "ordinal", "regression")
+TRANSFORMS = ("auto", "none", "log")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad")
 SCHEDULES = ("constant", "cosine", "linear", "one_cycle", "invscaling", "adaptive")
 LOSSES = ("auto", "log_loss", "squared_error", "absolute_error", "huber", "quantile", "poisson")
@@ -82,6 +83,10 @@ class Settings:
             show_default=False,
         ),
     ] = ()
+    target_transform: Annotated[
+        str,
+        _choice(TABLE, "Scale that numbers are learned on; auto tries log if they are skewed.", TRANSFORMS),
+    ] = "auto"
     ignore: Annotated[list[str], _option(TABLE, "Column to leave out; may be repeated.", None, "COLUMN")] = ()  # type: ignore[assignment]
     weight: Annotated[
         str | None,

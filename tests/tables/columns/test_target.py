@@ -77,7 +77,7 @@ def test_values_are_standardised_and_come_back(values: list[float]) -> None:
         return
     target = Target.of(series(values), task="regression")
     encoded = target.encode(series(values))
-    assert (encoded.dtype, encoded.shape) == (np.float32, (len(values), 1))
+    assert (encoded.dtype, encoded.shape) == (np.float64, (len(values), 1))
     assert np.isfinite(encoded).all()
     span = np.abs(values).max()
     np.testing.assert_allclose(target.undo(encoded)[:, 0] / span, np.array(values) / span, atol=1e-5)

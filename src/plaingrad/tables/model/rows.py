@@ -57,7 +57,7 @@ class Rows:
     Attributes:
         frame: the columns to predict from; its index has the places of the rows in the file, from 0.
         codes: the target as a network learns it: places among the classes, int64 ``(n,)``, or scaled numbers,
-            float32 ``(n,)``.
+            float64 ``(n,)``.
         source: the table that they are from.
         lost: how many rows were left out because they have no target.
         weights: how much each row counts in training, float64 ``(n,)``; None if all count alike.

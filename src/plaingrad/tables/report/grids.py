@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plaingrad.console.output import duration, plural
+from plaingrad.tables.report.scale import scale_rows
 
 # Names for people, with an arrow to what is better.
 NAMES = {
@@ -67,13 +68,9 @@ def number(value: float | None) -> str:
     """A score as text: three decimals, and for large and small ones four digits."""
     if value is None:
         return "—"
-    return (
-        f"{value:.3f}"
-        if 0.0005 <= abs(value) < 10 or value == 0
-        else f"{value:.4g}"
-        if abs(value) >= 10
-        else f"{value:.2g}"
-    )
+    if 0.0005 <= abs(value) < 10 or value == 0:
+        return f"{value:.3f}"
+    return f"{value:.4g}" if abs(value) >= 10 else f"{value:.2g}"
 
 
 def columns_grid(columns: Sequence[Data], most: int = MOST_COLUMNS) -> Grid:
@@ -288,6 +285,7 @@ def training_grid(report: Data) -> Grid:
     weighted = f"by {settings['weight']!r} in training; scores count all rows alike"
     rows = [
         ["task", f"{report['task']}: {report['reason']}"],
+        *scale_rows(report.get("target_transform")),
         ["rows", counts + (f"; {lost:,} without target left out" if lost else "")],
         *([["weights", weighted]] if settings["weight"] is not None else []),
         ["network", ", ".join([sizes + many, settings["activation"], *options, parameters])],
