@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
+import io
 import tomllib
 from collections.abc import Callable
 from dataclasses import MISSING, fields
@@ -130,10 +132,17 @@ def _as_typed(value: Any, multiple: bool) -> Any:
         parts = [_as_typed(each, False) for each in value]
         if None in parts:
             return None
-        return parts if multiple else ",".join(parts)
+        return parts if multiple else _joined(parts)
     else:
         return None
     return [text] if multiple else text
+
+
+def _joined(parts: list[str]) -> str:
+    """A line of these texts, those with a comma in double quotes."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(parts)
+    return line.getvalue()
 
 
 def _shown(value: Any) -> str:

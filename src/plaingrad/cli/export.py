@@ -99,10 +99,10 @@ def _expect_own(path: Path) -> None:
 def _graph(model: TableModel) -> tuple[Module, str | None, str]:
     """The network, the function of its outputs, and the name of the graph's output."""
     from plaingrad.estimators.prediction import averaged
+    from plaingrad.tables.model.model import outputs_of
 
     name = "probabilities" if model.target.labels else "prediction"
-    width = len(model.classes) if model.link == "softmax" else 1
-    return *averaged(model.members, model.link, width), name
+    return *averaged(model.members, model.link, outputs_of(model.link, len(model.classes))), name
 
 
 def _description(model: TableModel, name: str, encoder: Any) -> dict[str, Any]:
@@ -112,6 +112,10 @@ def _description(model: TableModel, name: str, encoder: Any) -> dict[str, Any]:
     if len(model.classes) == 2:
         second = target.class_names[model.classes[1]]
         output |= {"shape": ["batch", 1], "is": f"the probability of {second!r}, shape (batch, 1)"}
+    elif target.task == "ordinal":
+        count = len(model.classes) - 1
+        meaning = "the probability that the target lies above each class but the last, in their order"
+        output |= {"shape": ["batch", count], "is": f"{meaning}, shape (batch, {count})"}
     elif target.labels:
         output |= {
             "shape": ["batch", len(model.classes)],
@@ -123,6 +127,9 @@ def _description(model: TableModel, name: str, encoder: Any) -> dict[str, Any]:
             meaning = (
                 f"the scaled target, shape (batch, 1): times {target.deviation:.9g}, plus {target.mean:.9g}"
             )
+        if target.log_scale is not None:
+            meaning += f", and {target.log_scale:.9g} times the hyperbolic sine of that"
+            output["log_scale"] = target.log_scale
         output |= {"shape": ["batch", 1], "is": meaning, "mean": target.mean, "deviation": target.deviation}
     if target.labels:
         output["classes"] = [target.labels[index] for index in model.classes]

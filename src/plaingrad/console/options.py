@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
@@ -105,6 +106,16 @@ def sizes(text: Any) -> tuple[int, ...]:
         raise refused(f"expected sizes of at least 1 such as 25,25, got {text!r}")
     if any(size > LARGEST_SIZE for size in values):
         raise refused(f"expected sizes of at most {LARGEST_SIZE:,}, got {text!r}")
+    return values
+
+
+def names(text: Any) -> tuple[str, ...]:
+    """The names in a line such as "low,medium,high"; one with a comma stands in double quotes."""
+    if isinstance(text, tuple):
+        return text
+    values = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []))
+    if "" in values or len(set(values)) < len(values) or len(values) == 1:
+        raise refused(f"expected distinct names such as low,medium,high, got {text!r}")
     return values
 
 

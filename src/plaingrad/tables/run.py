@@ -6,6 +6,7 @@ import json
 import platform
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from plaingrad.tables.model.network import Encoded, Fitted, expect_fitting, fitt
 from plaingrad.tables.model.parts import Parts, divided, folds, whole
 from plaingrad.tables.model.progress import EpochProgress, counted
 from plaingrad.tables.model.rows import Rows, read_more, read_rows
+from plaingrad.tables.model.transform import scaled
 from plaingrad.tables.report import pictures, terminal
 from plaingrad.tables.report.grids import columns_grid
 from plaingrad.tables.report.importance import importance
@@ -70,11 +72,15 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
         for cells in strange:
             reporter.warn(f"{path}: {cells}")
     with filling(output) as folder:
+        own = target
+        decided = scaled(encoded, target, settings, reporter, partial(_watchers, reporter))
+        target, encoded, result = decided.target, decided.encoded, decided.fitted
         search = None
         if settings.tune:
+            result = None
             settings, search = tuned(encoded, target, settings, output, reporter)
-        judgement = _cross_validated(folded, target, settings, reporter) if folded else None
-        result = fitted(encoded, target, settings, [EpochProgress(reporter.stderr)])
+        judgement = _cross_validated(folded, own, target, settings, reporter) if folded else None
+        result = result or fitted(encoded, target, settings, [EpochProgress(reporter.stderr)])
         reporter.text(_ended(result))
         model = TableModel.of(result.estimator, result.encoder, target)
         if judgement is None:
@@ -86,6 +92,7 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
             "task": target.task,
             "reason": target.reason,
             "target": target.name,
+            "target_transform": decided.report,
             "judged_by": _judged_by(judgement, encoded, settings),
             "rows": {**encoded.counts(), "without_target": lost},
             "test": judgement.to_dict(),
@@ -120,12 +127,14 @@ def _parts(rows: Rows, target: Target, settings: Settings, reporter: Reporter) -
 
 
 def _cross_validated(
-    folded: Iterator[Parts], target: Target, settings: Settings, reporter: Reporter
+    folded: Iterator[Parts], own: Target, target: Target, settings: Settings, reporter: Reporter
 ) -> Judgement:
     judgements = []
     for number, parts in enumerate(folded, 1):
         title = f"fold {number}/{settings.cv}, epoch"
         encoded = Encoded.of(parts, settings)
+        if target != own:
+            encoded = encoded.retargeted(own, target)
         result = fitted(encoded, target, settings, [EpochProgress(reporter.stderr, title)])
         expect_uninterrupted(result)
         judgements.append(
@@ -138,6 +147,10 @@ def _cross_validated(
         )
         reporter.text(f"fold {number}/{settings.cv}: {scores}")
     return Judgement.joined(judgements)
+
+
+def _watchers(reporter: Reporter, transform: str) -> list[EpochProgress]:
+    return [EpochProgress(reporter.stderr, f"transform {transform}, epoch")]
 
 
 def expect_uninterrupted(result: Fitted) -> None:
@@ -218,7 +231,7 @@ def _write(folder: Path, model: TableModel, result: Fitted, report: Report) -> N
 
 
 def _pictures(result: Fitted, judgement: Judgement, report: Report) -> dict[str, str]:
-    classes = report["task"] == "classification"
+    classes = report["task"] != "regression"
     loss = "log loss" if classes else "loss (target standardised)"
     drawn = {"loss": pictures.loss_curve(result.history, result.best_epoch, loss)}
     if not classes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from plaingrad.console.options import character, integer, number, one_of, output_path, refused, sizes
+from plaingrad.console.options import character, integer, names, number, one_of, output_path, refused, sizes
 from plaingrad.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ ACTIVATIONS = (
     "softplus", "tanh", "hardtanh", "sigmoid", "hardsigmoid", "logsigmoid", "softsign", "tanhshrink",
     "softshrink", "hardshrink", "relu6", "identity", "logistic",
 )  # fmt: skip
+TASKS = ("auto", "classification", "ordinal", "regression")
+TRANSFORMS = ("auto", "none", "log")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad")
 SCHEDULES = ("constant", "cosine", "linear", "one_cycle", "invscaling", "adaptive")
 LOSSES = ("auto", "log_loss", "squared_error", "absolute_error", "huber", "quantile", "poisson")
@@ -72,7 +74,21 @@ class Settings:
     ] = None
     task: Annotated[
         str,
-        _choice(TABLE, "What kind of target it is; auto looks.", ("auto", "classification", "regression")),
+        _choice(TABLE, "What kind of target it is; auto looks.", TASKS),
+    ] = "auto"
+    order: Annotated[
+        tuple,
+        _option(
+            TABLE,
+            "Classes from the lowest to the highest, for --task ordinal.",
+            names,
+            "A,B,C",
+            show_default=False,
+        ),
+    ] = ()
+    target_transform: Annotated[
+        str,
+        _choice(TABLE, "Scale that numbers are learned on; auto tries log if they are skewed.", TRANSFORMS),
     ] = "auto"
     ignore: Annotated[list[str], _option(TABLE, "Column to leave out; may be repeated.", None, "COLUMN")] = ()  # type: ignore[assignment]
     weight: Annotated[

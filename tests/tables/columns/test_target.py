@@ -77,7 +77,7 @@ def test_values_are_standardised_and_come_back(values: list[float]) -> None:
         return
     target = Target.of(series(values), task="regression")
     encoded = target.encode(series(values))
-    assert (encoded.dtype, encoded.shape) == (np.float32, (len(values), 1))
+    assert (encoded.dtype, encoded.shape) == (np.float64, (len(values), 1))
     assert np.isfinite(encoded).all()
     span = np.abs(values).max()
     np.testing.assert_allclose(target.undo(encoded)[:, 0] / span, np.array(values) / span, atol=1e-5)
@@ -119,7 +119,7 @@ def test_real_targets() -> None:
         ([1e-200, 1.5e-200], None, "'y' in other units: its largest absolute value 1.5e-200 is not between"),
         (["yes", "no"], "regression", "regression needs a numeric target, got 'yes' in 'y'"),
         ([True, False], "regression", "regression needs a numeric target, got True in 'y'"),
-        (["a", "b"], "ranking", "task: expected 'classification' or 'regression', got 'ranking'"),
+        (["a", "b"], "ranking", "task: expected 'classification', 'ordinal' or 'regression', got 'ranking'"),
         (pd.date_range("2020-01-01", periods=4), None, "'y' to be classes or numbers, got dates"),
         (["2020-01-01", "2020-02-01"], None, "'y' to be classes or numbers, got dates"),
         (

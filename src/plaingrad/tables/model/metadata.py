@@ -11,6 +11,12 @@ from plaingrad.errors import InputError
 from plaingrad.saving.schema import Count, History, Number, Positive, decode
 from plaingrad.tables import Choice, TableEncoder, Target
 
+LINKS = {
+    "classification": ("softmax", "logistic"),
+    "ordinal": ("logistic",),
+    "regression": ("identity", "exp"),
+}
+
 
 class Network(Struct, frozen=True):
     """The sizes of the networks."""
@@ -71,12 +77,16 @@ class Metadata(Struct, frozen=True):
     def __post_init__(self) -> None:
         labels, classes, weights = self.target.labels, self.classes, self.class_weights
         task = self.target.task
-        if self.link not in (("softmax", "logistic") if labels else ("identity", "exp")):
+        if self.link not in LINKS[task]:
             raise InputError(f"expected a link for {task}, got {self.link!r:.40}")
         if not all(each < len(labels) for each in classes):
             raise InputError(f"expected classes among {len(labels)} labels, got {classes!r:.40}")
         if bool(classes) != bool(labels) or len(set(classes)) < len(classes) or len(classes) == 1:
             raise InputError(f"expected distinct classes for {task}, got {classes!r:.40}")
+        if task == "ordinal" and classes != list(range(len(labels))):
+            raise InputError(f"expected all classes in their order for {task}, got {classes!r:.40}")
+        if task == "classification" and (self.link == "logistic") != (len(classes) == 2):
+            raise InputError(f"expected a link for {len(classes)} classes, got {self.link!r:.40}")
         if weights is not None and len(weights) != len(classes):
             raise InputError(f"expected a weight above 0 for each class, got {weights!r:.40}")
         if self.task not in (UNSET, task):

@@ -27,6 +27,7 @@ from plaingrad.estimators.targets import without_class_weights
 from plaingrad.module import Module
 from plaingrad.nn import ColumnEmbedding, Parallel
 from plaingrad.tables import TableEncoder, Target
+from plaingrad.tables.columns.order import median_class
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.model.metadata import Metadata
 
@@ -70,8 +71,8 @@ class TableModel:
         """A model of its parts.
 
         Args:
-            estimator: fitted to what ``encoder`` makes of the columns and ``target`` of its own; to codes
-                for an embedding less 1, for estimators count from 0.
+            estimator: fitted to what ``encoder`` makes of the columns and ``target`` of its own, as
+                ``target.learned`` has it; to codes for an embedding less 1, for estimators count from 0.
             encoder: fitted to the columns.
             target: what was predicted.
             facts: what is to be kept in the file besides, as JSON has it.
@@ -88,6 +89,8 @@ class TableModel:
                 check_is_fitted(part)
         _expect_codes(estimator.modules_, encoder)
         classes = getattr(estimator, "classes_", np.empty(0)).astype(np.int64)
+        if target.task == "ordinal":
+            classes = np.arange(len(target.labels))
         weights = getattr(estimator.state_.targets, "class_weights", None)
         return cls(estimator.modules_, encoder, target, estimator.out_activation_, classes, weights, facts)
 
@@ -124,11 +127,26 @@ class TableModel:
         return self.complete(Predictor(members, self.link)(X))
 
     def complete(self, outputs: np.ndarray) -> np.ndarray:
-        """Predictions with a column for each class, also for two, of which networks predict the second."""
-        return np.hstack([1 - outputs, outputs]) if len(self.classes) == 2 else outputs
+        """Predictions with a column for each class.
+
+        Networks predict the second of two classes, and how probable it is that ordered ones lie above each
+        but the last. These probabilities fall, as they should, once they are sorted, which brings them no
+        further from the true ones (V. Chernozhukov et al., "Quantile and probability curves without
+        crossing", 2010).
+        """
+        if self.link != "logistic":
+            return outputs
+        above = -np.sort(-outputs, axis=1)
+        ends = np.ones((len(outputs), 1), outputs.dtype)
+        return -np.diff(np.hstack([ends, above, 0 * ends]), axis=1)
 
     def codes(self, outputs: np.ndarray) -> np.ndarray:
-        """Outputs as indices of classes in ``target.labels``, or as scaled numbers."""
+        """Outputs as indices of classes in ``target.labels``, or as scaled numbers.
+
+        Of ordered classes it is the median, which is off by the fewest classes on average.
+        """
+        if self.target.task == "ordinal":
+            return median_class(outputs)
         return self.classes[outputs.argmax(1)] if len(self.classes) else outputs[:, 0]
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
@@ -231,13 +249,18 @@ class TableModel:
         encoder = TableEncoder.from_bytes(file.attachments[ENCODER])
         metadata = Metadata.of(file.facts)
         members = list(file.module) if isinstance(file.module, Parallel) else [file.module]
-        width = len(metadata.classes) if metadata.link == "softmax" else 1
+        width = outputs_of(metadata.link, len(metadata.classes))
         expect_outputs(members, len(encoder.names_), width, "the encoder's ")
         _expect_codes(members, encoder)
         metadata.expect_columns(encoder)
         weights = None if metadata.class_weights is None else np.array(metadata.class_weights, np.float64)
         classes, rest = np.array(metadata.classes, np.int64), {**file.facts, "versions": file.versions}
         return cls(members, encoder, metadata.target, metadata.link, classes, weights, rest)
+
+
+def outputs_of(link: str, classes: int) -> int:
+    """The number of a network's outputs with a link, for so many classes; 0 for numbers."""
+    return max(1, classes - (link == "logistic"))
 
 
 def _like(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:

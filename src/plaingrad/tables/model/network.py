@@ -5,16 +5,18 @@ from __future__ import annotations
 import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.optimize import brentq
 from sklearn.exceptions import ConvergenceWarning
 
 from plaingrad.console.options import expect_size
 from plaingrad.console.output import plural
 from plaingrad.errors import InputError
+from plaingrad.estimators.perceptron import linear_layers
 from plaingrad.estimators.training import batch_size
 from plaingrad.tables import TableEncoder, Target
 from plaingrad.tables.columns.strange import StrangeCounts
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from plaingrad.estimators import MLPClassifier, MLPRegressor
     from plaingrad.train import History
 
+MOST_SHIFT = 1.0  # of a logarithm: a factor of e
 CLASS_LOSSES = ("log_loss",)
 
 
@@ -49,6 +52,10 @@ class Fitted:
     best_epoch: int | None
     batch_size: int
 
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """The predictions of the estimator for encoded rows ``(rows, features)``."""
+        return np.asarray(self.estimator.predict(_with_codes(X, list(self.encoder.cardinalities_))))
+
     @property
     def history(self) -> History:
         """Of the first network."""
@@ -61,12 +68,20 @@ def expect_fitting(settings: Settings, target: Target) -> None:
     Raises:
         InputError: one line that names the option.
     """
-    classes = target.task == "classification"
+    classes = target.task != "regression"
     if settings.loss != "auto" and classes != (settings.loss in CLASS_LOSSES):
         raise InputError(f"expected a loss for {target.task}, got {settings.loss}", argument="loss")
     if not classes and (settings.class_weight or settings.label_smoothing):
         option = "class_weight" if settings.class_weight else "label_smoothing"
         raise InputError("expected a target of classes with it, and this one has numbers", argument=option)
+    if target.task == "ordinal" and settings.class_weight:
+        problem = "expected --task classification with it, got ordinal"
+        raise InputError(
+            problem, argument="class_weight", hint="a column of weights is for any task: --weight"
+        )
+    if settings.target_transform == "log" and (classes or settings.loss == "poisson"):
+        got = target.task if classes else "the loss poisson, which has a logarithm of its own"
+        raise InputError(f"expected regression with log, got {got}", argument="target_transform")
     class_weights(settings, target)
 
 
@@ -146,6 +161,15 @@ class Encoded:
         del strange[parts.train.source]  # rare levels, which a part need not have
         return cls(encoder, train, validation, test, strange)
 
+    def retargeted(self, target: Target, other: Target) -> Encoded:
+        """The same with the values of a target as another one has them."""
+        parts = {
+            name: replace(part, y=other.standardised(target.undo(part.y)))
+            for name in ("train", "validation", "test")
+            if (part := getattr(self, name)) is not None
+        }
+        return replace(self, **parts)
+
     def description(self) -> str:
         """The numbers of rows of the parts, in words."""
         counts = [f"{plural(len(self.train), 'row')} to train"]
@@ -190,21 +214,47 @@ def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequ
         callback.begin(held_out, target, settings)
     coded = list(encoded.encoder.cardinalities_)
     estimator = make_estimator(settings, target, len(train), coded, [*callbacks, *stopping])
-    validation = {"X_val": _with_codes(held_out.X, coded), "y_val": held_out.y} if held_out else {}
+    validation = (
+        {"X_val": _with_codes(held_out.X, coded), "y_val": target.learned(held_out.y)} if held_out else {}
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the report tells it
         warnings.filterwarnings("ignore", "Training interrupted by user")
         try:
-            estimator.fit(_with_codes(train.X, coded), train.y, train.weights, **validation)
+            estimator.fit(_with_codes(train.X, coded), target.learned(train.y), train.weights, **validation)
         except ValueError as error:
             if isinstance(error.__cause__, TrainingDiverged):
                 raise error.__cause__ from None
             raise
+    if target.log_scale is not None and settings.loss in ("auto", "squared_error"):
+        center(estimator, held_out or train, coded, target)
     best = None
     if held_out:
         losses = estimator.histories_[0].val_loss
         best = 1 + int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
     return Fitted(estimator, encoded.encoder, best, batch_size(estimator, len(train)))
+
+
+def center(estimator: Any, rows: Samples, coded: list[int], target: Target) -> None:
+    """Shift the outputs of networks so that their predictions have the mean of some rows.
+
+    On a logarithmic scale squared errors lead to the geometric mean, which is too small.
+
+    Source: N. Duan, "Smearing estimate: a nonparametric retransformation method", 1983.
+    """
+    predicted = estimator.predict(_with_codes(rows.X, coded))
+    mean = np.average(target.undo(rows.y), weights=rows.weights)
+
+    def excess(shift: float) -> float:
+        return float(np.average(target.undo(predicted + shift), weights=rows.weights) - mean)
+
+    most = MOST_SHIFT / target.deviation
+    if excess(-most) < 0 < excess(most):
+        shift = brentq(excess, -most, most)
+        for module in estimator.modules_:
+            bias = linear_layers(module.modules())[-1].bias
+            assert bias is not None
+            bias.value.add_(shift)
 
 
 def _with_codes(X: np.ndarray, columns: list[int]) -> np.ndarray:
@@ -243,7 +293,7 @@ def make_estimator(
         "tol": 0.0,
         "n_iter_no_change": np.inf,  # the validation loss tells when to stop, not the training loss
     }
-    if target.task == "classification":
+    if target.labels:
         smoothing, weight = settings.label_smoothing, class_weights(settings, target)
         return MLPClassifier(**options, label_smoothing=smoothing, class_weight=weight)
     loss = "squared_error" if settings.loss == "auto" else settings.loss

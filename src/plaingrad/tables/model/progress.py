@@ -86,6 +86,8 @@ class EpochProgress(Watcher):
         predicted = outputs(self.run.model, torch.from_numpy(held_out.X), BATCH_SIZE).numpy()
         if not self.target.labels:
             codes = self.link(predicted[:, 0])
+        elif self.target.task == "ordinal":
+            codes = (predicted > 0).sum(1)
         else:
             codes = predicted.argmax(1) if predicted.shape[1] > 1 else predicted[:, 0] > 0
         return first_score(self.target, held_out.y, codes, self.quantile)

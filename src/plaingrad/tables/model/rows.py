@@ -59,7 +59,7 @@ class Rows:
     Attributes:
         frame: the columns to predict from; its index has the places of the rows in the file, from 0.
         codes: the target as a network learns it: places among the classes, int64 ``(n,)``, or scaled numbers,
-            float32 ``(n,)``.
+            float64 ``(n,)``.
         source: the table that they are from.
         lost: how many rows were left out because they have no target.
         weights: how much each row counts in training, float64 ``(n,)``; None if all count alike.
@@ -129,7 +129,8 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
             raise InputError(f"there is no column besides the target {settings.target!r} to predict it from")
         values = frame[settings.target]
         task = None if settings.task == "auto" else settings.task
-        target = Target.of(values, settings.target, task, overrides.get(settings.target))  # type: ignore[arg-type]
+        schema, order = overrides.get(settings.target), settings.order or None
+        target = Target.of(values, settings.target, task, schema, order)  # type: ignore[arg-type]
         if target.task == "regression" and settings.loss == "poisson":
             target = _as_rate(target, values)
         weights = None if settings.weight is None else frame[settings.weight]

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge
 from sklearn.preprocessing import OneHotEncoder
 
 from plaingrad.tables import Target
+from plaingrad.tables.columns.order import median_class
 from plaingrad.tables.model.rows import Samples
 from plaingrad.tables.report.scores import Predictions
 
@@ -38,11 +39,13 @@ def baselines(
         features = make_column_transformer((levels, coded), remainder="passthrough")
         X, X_test = features.fit_transform(X), features.transform(X_test)
     if not target.labels:
-        models = _of_numbers(quantile)
-        return {
-            name: Predictions(model.fit(X, y, sample_weight=train.weights).predict(X_test))
-            for name, model in models.items()
-        }
+        own = target if target.log_scale is None else target.on_own_scale(target.undo(y))
+        y = y if own is target else own.standardised(target.undo(y))
+        predictions = {}
+        for name, model in _of_numbers(quantile).items():
+            codes = model.fit(X, y, sample_weight=train.weights).predict(X_test)
+            predictions[name] = Predictions(codes if own is target else target.standardised(own.undo(codes)))
+        return predictions
     predictions = {}
     for name, model in {"dummy": DummyClassifier(), "linear": LogisticRegression(max_iter=200)}.items():
         with warnings.catch_warnings():
@@ -50,7 +53,8 @@ def baselines(
             model.fit(X, y, sample_weight=train.weights)
         every = np.zeros((X_test.shape[0], len(target.labels)))
         every[:, model.classes_] = model.predict_proba(X_test)
-        predictions[name] = Predictions(model.predict(X_test), every)
+        codes = median_class(every) if target.task == "ordinal" else model.predict(X_test)
+        predictions[name] = Predictions(codes, every)
     return predictions
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plaingrad.console.output import duration, plural
+from plaingrad.tables.report.scale import scale_rows
 
 # Names for people, with an arrow to what is better.
 NAMES = {
@@ -14,6 +15,8 @@ NAMES = {
     "balanced_accuracy": "balanced accuracy ↑",
     "log_loss": "log loss ↓",
     "roc_auc": "ROC AUC ↑",
+    "rank_mae": "MAE of ranks ↓",
+    "weighted_kappa": "quadratic weighted kappa ↑",
     "r2": "R² ↑",
     "rmse": "RMSE ↓",
     "mae": "MAE ↓",
@@ -65,13 +68,9 @@ def number(value: float | None) -> str:
     """A score as text: three decimals, and for large and small ones four digits."""
     if value is None:
         return "—"
-    return (
-        f"{value:.3f}"
-        if 0.0005 <= abs(value) < 10 or value == 0
-        else f"{value:.4g}"
-        if abs(value) >= 10
-        else f"{value:.2g}"
-    )
+    if 0.0005 <= abs(value) < 10 or value == 0:
+        return f"{value:.3f}"
+    return f"{value:.4g}" if abs(value) >= 10 else f"{value:.2g}"
 
 
 def columns_grid(columns: Sequence[Data], most: int = MOST_COLUMNS) -> Grid:
@@ -243,11 +242,11 @@ def loss_rows(task: str, settings: Data, weights: Mapping[str, float] | None) ->
     """The loss of a training, and its weights of the classes.
 
     Args:
-        task: "classification" or "regression".
+        task: as of a `Target`.
         settings: of the training, of which no more than "loss" need be there.
         weights: by class; None if they counted alike.
     """
-    automatic = "log_loss" if task == "classification" else "squared_error"
+    automatic = "squared_error" if task == "regression" else "log_loss"
     loss = automatic if settings["loss"] == "auto" else settings["loss"]
     more = [name for name in ("quantile",) if loss == name] + ["label_smoothing"]
     options = [
@@ -286,6 +285,7 @@ def training_grid(report: Data) -> Grid:
     weighted = f"by {settings['weight']!r} in training; scores count all rows alike"
     rows = [
         ["task", f"{report['task']}: {report['reason']}"],
+        *scale_rows(report.get("target_transform")),
         ["rows", counts + (f"; {lost:,} without target left out" if lost else "")],
         *([["weights", weighted]] if settings["weight"] is not None else []),
         ["network", ", ".join([sizes + many, settings["activation"], *options, parameters])],

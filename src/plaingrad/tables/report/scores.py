@@ -59,6 +59,21 @@ def _roc_auc(truth: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) 
     return float(metrics.roc_auc_score(truth, probabilities, multi_class="ovr", labels=classes))
 
 
+def rank_scores(truth: np.ndarray, codes: np.ndarray) -> dict[str, float | None]:
+    """The mean absolute error of ranks, and Cohen's kappa with quadratic weights.
+
+    Args:
+        truth: indices of the true classes in their order, ``(rows,)``.
+        codes: of the predicted ones, ``(rows,)``.
+
+    Returns:
+        The scores by name; None for a kappa of rows that are all of one class, and predicted so.
+    """
+    alike = len(np.unique([truth, codes])) == 1
+    kappa = None if alike else float(metrics.cohen_kappa_score(truth, codes, weights="quadratic"))
+    return {"rank_mae": float(np.abs(codes - truth).mean()), "weighted_kappa": kappa}
+
+
 def number_scores(truth: np.ndarray, values: np.ndarray) -> dict[str, float | None]:
     """R² (None for a single row), root mean squared and mean absolute error of numbers ``(rows,)``."""
     return {
@@ -87,6 +102,8 @@ def first_score(
     target: Target, truth: np.ndarray, codes: np.ndarray, quantile: float | None
 ) -> tuple[str, float]:
     """Name and value of the first of `scores`, without the cost of the others; nan of a single number."""
+    if target.task == "ordinal":
+        return "rank_mae", float(np.abs(codes - truth).mean())
     if target.labels:
         return "accuracy", float(np.mean(codes == truth))
     values = target.undo(truth), target.undo(codes)
@@ -107,7 +124,8 @@ def scores(
         quantile: which of the target's quantiles was learned; None for its mean, or for classes.
     """
     if predictions.probabilities is not None:
-        return class_scores(truth, predictions.codes, predictions.probabilities)
+        ranks = rank_scores(truth, predictions.codes) if target.task == "ordinal" else {}
+        return {**ranks, **class_scores(truth, predictions.codes, predictions.probabilities)}
     values = target.undo(truth), target.undo(predictions.codes)
     return number_scores(*values) if quantile is None else quantile_scores(*values, quantile)
 
