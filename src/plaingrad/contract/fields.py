@@ -96,8 +96,8 @@ def _within(field: Any, around: tuple[int, ...] = ()) -> Iterator[Any]:
 
 def _entries(field: Any) -> list[Any] | None:
     """The entries of a collection, dataclass or namespace; None for any other value."""
-    if type(field) in ATOMIC or isinstance(field, (str, bytes, range, Tree)):
-        return None
+    if type(field) in ATOMIC or isinstance(field, (Tree, Parameter, Buffer, Tensor, str, bytes, range)):
+        return None  # most of them
     if isinstance(field, Mapping):
         return list(field.values())
     if isinstance(field, (Sequence, Set)):  # also a deque; a tensor is none

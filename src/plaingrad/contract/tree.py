@@ -52,10 +52,13 @@ class Tree:
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """This module and all below it, with dotted paths; a shared module appears at each position."""
-        self._examine()
+        self._examine()  # of the whole tree
+        yield from self._walk(prefix)
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Any]]:
         yield prefix, self
         for name, child in self.named_children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+            yield from child._walk(f"{prefix}.{name}" if prefix else name)
 
     def modules(self) -> Iterator[Any]:
         """This module and all below it, each once."""

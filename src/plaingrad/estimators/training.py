@@ -86,7 +86,7 @@ class Training:
         parameters, state = self.parameters, self.state
         for record in state.records:
             record.go_on(parameters.early_stopping, self.held_out is not None)
-        own = state.module.parameters()[0].value.dtype
+        own = next(state.module.named_parameters())[1].value.dtype
         try:
             for module in state.modules:
                 module.to(self._dtype(own))
@@ -97,7 +97,7 @@ class Training:
         finally:
             for module in state.modules:
                 module.to(own)
-        if not all(all_finite(p.value) for module in state.modules for p in module.parameters()):
+        if not all(all_finite(p.value) for module in state.modules for _, p in module.named_parameters()):
             raise ValueError(NOT_FINITE)
         state.predictor = predictor_for(parameters, state.modules, state.targets.link, state.codes)
 

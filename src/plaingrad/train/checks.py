@@ -133,5 +133,5 @@ def _expect_own(name: str, lists: Sequence[Sequence[Any]]) -> None:
 
 def as_trained(model: Module, data: Dataset) -> Dataset:
     """The data on the model's device, with floating-point tensors in the model's dtype."""
-    first = next(iter(model.parameters()), None)
+    _, first = next(model.named_parameters(), ("", None))
     return data if first is None else data.to(first.value.device, first.value.dtype)

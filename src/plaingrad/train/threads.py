@@ -23,7 +23,7 @@ def flops(model: Module, batch: Tensor) -> float:
     for a vector), with a multiplication and an addition in each of the three products: the output,
     the gradient of the input, the gradient of the weight.
     """
-    parameters = sum(parameter.value.numel() for parameter in model.parameters())
+    parameters = sum(parameter.value.numel() for _, parameter in model.named_parameters())
     positions = batch.numel() // batch.shape[-1] if batch.ndim > 1 and batch.shape[-1] else len(batch)
     return 6.0 * parameters * positions
 
