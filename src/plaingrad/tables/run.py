@@ -29,6 +29,7 @@ from plaingrad.tables.report.importance import importance
 from plaingrad.tables.report.judging import Judgement
 from plaingrad.tables.report.page import page
 from plaingrad.tables.report.scores import quantile_of
+from plaingrad.tables.report.suspicions import Clues, repeated_rows, repeated_text
 from plaingrad.tables.search import tuned
 from plaingrad.tables.settings import Settings
 
@@ -63,6 +64,7 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
     with reporter.status("encoding columns"):
         parts = _parts(rows, target, settings, reporter)
         folded = folds(rows, target, settings) if settings.cv else None
+        clues = Clues(rows, target, parts, settings)
         split, split_parts = rows.split, parts.split()
         del rows  # of a large table, what is not needed leaves memory
         encoded = Encoded.of(parts, settings)
@@ -86,6 +88,9 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
         if judgement is None:
             with reporter.status("training baselines"):
                 judgement = Judgement.of(model, encoded, settings)
+        repeated = repeated_rows(encoded.train, encoded.test or encoded.validation)
+        scores = judgement.scores()["network"]
+        suspicions = list(clues.suspicions(scores.get("accuracy", scores.get("r2")), repeated))
         important = _importance(model, encoded, settings, reporter)
         report = {
             "data": str(data),
@@ -93,7 +98,8 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
             "reason": target.reason,
             "target": target.name,
             "judged_by": _judged_by(judgement, encoded, settings, split, split_parts),
-            "split": split.report(split_parts),
+            "split": {**split.report(split_parts), "repeated_rows": repeated},
+            "suspicions": [suspicion.to_dict() for suspicion in suspicions],
             "rows": {**encoded.counts(), "without_target": lost},
             "test": judgement.to_dict(),
             "importance": important,
@@ -103,6 +109,10 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
             "search": search,
         }
         reporter.text(*terminal.report(report))  # before the files, for which the disk may have no room
+        if repeated["rows"]:
+            reporter.text(repeated_text(repeated))
+        for suspicion in suspicions:
+            reporter.warn(suspicion.words)
         _write(folder, model, result, report)
     with filling(output) as folder:  # of its own, so that a plot that fails costs no training
         drawn = _pictures(result, judgement, report)
