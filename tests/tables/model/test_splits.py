@@ -180,7 +180,7 @@ def test_a_split_by_patient_is_chance_where_one_at_random_is_perfect(tmp_path: P
 def test_a_series_is_judged_by_its_newest_rows(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     days = pd.date_range("2015-01-01", periods=1500)
-    level = np.cumsum(random.normal(size=1500)) + 0.01 * np.arange(1500)
+    level = np.cumsum(random.normal(size=1500)) + 0.05 * np.arange(1500)
     pd.DataFrame({"day": days, "yesterday": np.roll(level, 1), "sales": level}).iloc[1:].to_csv(
         tmp_path / "series.csv", index=False
     )

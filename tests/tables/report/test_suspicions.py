@@ -36,19 +36,15 @@ def suspected(
 
 
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "diabetes", "digits", "titanic"])
-def test_no_alarm_on_sets_of_which_nothing_is_wrong_even_at_a_perfect_score(
-    name: str, tmp_path: Path
-) -> None:
+def test_no_alarm_on_sound_sets_even_at_a_perfect_score(name: str, tmp_path: Path) -> None:
     frame = TITANIC if name == "titanic" else getattr(datasets, f"load_{name}")(as_frame=True).frame
     suspicions, _ = suspected(frame, "survived" if name == "titanic" else "target", tmp_path)
     assert suspicions == []
 
 
 def test_the_row_that_iris_has_twice_is_counted(tmp_path: Path) -> None:
-    counts = [
-        suspected(datasets.load_iris(as_frame=True).frame, "target", tmp_path, seed=seed)[1]
-        for seed in range(4)
-    ]
+    frame = datasets.load_iris(as_frame=True).frame
+    counts = [suspected(frame, "target", tmp_path, seed=seed)[1] for seed in range(4)]
     assert {count["rows"] for count in counts} == {0, 1}
     assert all(count["same_target"] == count["rows"] and count["of"] == 30 for count in counts)
 
@@ -57,9 +53,8 @@ def patients(as_text: bool, flips: float = 0.0) -> pd.DataFrame:
     label, patient = RANDOM.random(100) < 0.5, np.repeat(np.arange(100), 10)
     ill = label[patient] ^ (RANDOM.random(1000) < flips)
     names = [f"P{i}" for i in patient] if as_text else patient
-    return pd.DataFrame(
-        {"patient": names, "age": RANDOM.integers(20, 80, 1000), "x": RANDOM.normal(size=1000), "ill": ill}
-    )
+    age, x = RANDOM.integers(20, 80, 1000), RANDOM.normal(size=1000)
+    return pd.DataFrame({"patient": names, "age": age, "x": x, "ill": ill})
 
 
 @pytest.mark.parametrize("as_text", [True, False])
@@ -89,9 +84,8 @@ def test_a_column_that_tells_the_target_alone_is_named(
     leak: Callable[[np.ndarray], np.ndarray], classes: bool, tmp_path: Path
 ) -> None:
     y = RANDOM.normal(size=800)
-    frame = pd.DataFrame(
-        {"x": y + 2 * RANDOM.normal(size=800), "leak": leak(y), "y": (y > 0) if classes else y}
-    )
+    x = y + 2 * RANDOM.normal(size=800)
+    frame = pd.DataFrame({"x": x, "leak": leak(y), "y": (y > 0) if classes else y})
     suspicions, _ = suspected(frame, "y", tmp_path)
     tells = classes or np.unique(frame["leak"]).size > 3
     assert [(each.kind, each.column) for each in suspicions] == [("column", "leak")] * tells

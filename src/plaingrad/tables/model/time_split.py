@@ -14,6 +14,7 @@ from plaingrad.tables import Target
 from plaingrad.tables.columns.column import Column, MisfitError
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.model.splits import Pair, Split, counted_parts
+from plaingrad.tables.reading.missing import without_words
 
 DATES = 'kind = "date" in the file that --columns names says how dates are written'
 
@@ -46,20 +47,18 @@ class TimeSplit(Split):
             InputError: a cell is neither a date nor a number.
         """
         raw = Column.of(cells)
+        if raw.missing().all() or (raw.form == "text" and not without_words(raw.levels).drop_null()):
+            raise InputError("expected dates or numbers, got missing values alone")
         schema = schema or ColumnSchema.of(raw)
         if schema.kind == "identifier" and raw.form == "number":
             schema = msgspec.structs.replace(schema, kind="number")
         if schema.kind not in ("date", "number"):
             row = int((~raw.missing()).argmax())
-            shown = raw.shown(row) if not raw.missing().all() else None
-            error = MisfitError(row, "dates or numbers", shown)
+            error = MisfitError(row, "dates or numbers", raw.shown(row))
             error.hint = DATES
             raise error
         times = schema.read_all(raw)
-        missing = int(times.missing().sum())
-        if missing == len(cells):
-            raise InputError("expected dates or numbers, got missing values alone")
-        return cls(column, times.values, missing)
+        return cls(column, times.values, int(times.missing().sum()))
 
     @property
     def known(self) -> np.ndarray:

@@ -119,16 +119,17 @@ class Clues:
         constant = column.within >= CONSTANT
         what = "hardly differs" if constant else "differs little"
         words = (
-            f"{column.name}: its values repeat, and {self.target.name!r} {what} within the rows of each; if the "
-            f"model is for values that are not in this table, --group {column.name!r} tells how good it is"
+            f"{column.name}: its values repeat, and {self.target.name!r} {what} within the rows of each; "
+            f"if the model is for values that are not in this table, --group {column.name!r} tells "
+            f"how good it is"
         )
         return Suspicion("group", column.name, words)
 
     def _of_column(self, column: _Values) -> Suspicion:
-        measure = "R²" if not self.target.labels else "share of what guessing gets wrong"
+        measure = "R²" if not self.target.labels else "errors of guessing avoided:"
         words = (
-            f"{column.name}: it tells {self.target.name!r} almost alone ({measure} {column.alone:.3f} on rows "
-            f"held out); if it is not known before, --ignore {column.name!r} leaves it out"
+            f"{column.name}: it tells {self.target.name!r} almost alone ({measure} {column.alone:.3f} "
+            f"on rows held out); if it is not known before, --ignore {column.name!r} leaves it out"
         )
         return Suspicion("column", column.name, words)
 
@@ -178,8 +179,9 @@ def repeated_rows(train: Samples, held_out: Samples | None) -> dict[str, int]:
 def repeated_text(repeated: dict[str, int]) -> str:
     """The count of `repeated_rows` in words; rows of few columns may well be the same by chance."""
     count, same = repeated["rows"], repeated["same_target"]
+    are = "is" if count == 1 else "are"
     return (
-        f"{count:,} of {plural(repeated['of'], 'row')} held out {'is' if count == 1 else 'are'} the same as a "
+        f"{count:,} of {plural(repeated['of'], 'row')} held out {are} the same as a "
         f"training row in all columns, {same:,} in the target too"
     )
 
