@@ -185,11 +185,11 @@ def test_a_series_is_judged_by_its_newest_rows(tmp_path: Path) -> None:
         tmp_path / "series.csv", index=False
     )
     common = ("train", tmp_path / "series.csv", "--target", "sales", "-o", tmp_path / "out", "--epochs", 20)
-    options = ("--lr", 0.01, "--no-importance")
+    options = ("--lr", 0.01, "--no-importance", "--ignore", "yesterday")
     flattered = told(*common, *options)["test"]["scores"]["r2"]
     report = told(*common, *options, "--time", "day")
-    assert flattered > 0.98
-    assert report["test"]["scores"]["r2"] < flattered - 0.05
+    assert flattered > 0.9
+    assert report["test"]["scores"]["r2"] < 0.5
     assert report["split"]["parts"]["test"]["last"] == "2019-02-08"
     assert "they are the newest by 'day', from 2018-04-16 to 2019-02-08" in report["judged_by"]
     windows = told(*common, *options, "--time", "day", "--cv", 3)

@@ -65,7 +65,7 @@ class Split(ABC):
         return ""
 
     def judged_by(self, part: dict[str, Any]) -> str:
-        """What is true of the test rows, in a sentence after a blank; empty for a random split."""
+        """The test rows in a sentence, after a blank; empty for a random split."""
         return ""
 
     def cross_validated_by(self, folds: int, rows: int) -> str:
