@@ -191,7 +191,7 @@ def test_a_series_is_judged_by_its_newest_rows(tmp_path: Path) -> None:
     assert flattered > 0.9
     assert report["test"]["scores"]["r2"] < 0.5
     assert report["split"]["parts"]["test"]["last"] == "2019-02-08"
-    assert "they are the newest by 'day', from 2018-04-16 to 2019-02-08" in report["judged_by"]
+    assert "they are the newest by 'day', from 2018-04-15 to 2019-02-08" in report["judged_by"]
     windows = told(*common, *options, "--time", "day", "--cv", 3)
     assert windows["test"]["rows"] == 3 * (1499 // 4)
     assert "3 expanding windows of 'day'" in windows["judged_by"]
