@@ -23,6 +23,7 @@ from plaingrad.tables.model.network import Encoded, Fitted, expect_fitting, fitt
 from plaingrad.tables.model.parts import Parts, divided, folds, whole
 from plaingrad.tables.model.progress import EpochProgress, counted
 from plaingrad.tables.model.rows import Rows, read_more, read_rows
+from plaingrad.tables.model.splits import Split, rows_without
 from plaingrad.tables.model.transform import scaled
 from plaingrad.tables.report import pictures, terminal
 from plaingrad.tables.report.grids import columns_grid
@@ -30,6 +31,7 @@ from plaingrad.tables.report.importance import importance
 from plaingrad.tables.report.judging import Judgement
 from plaingrad.tables.report.page import page
 from plaingrad.tables.report.scores import quantile_of
+from plaingrad.tables.report.suspicions import Clues, repeated_rows, repeated_text
 from plaingrad.tables.search import tuned
 from plaingrad.tables.settings import Settings
 
@@ -57,17 +59,23 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
     reporter.text(f"{target.task}: {target.reason}")
     if lost:
         reporter.text(f"{plural(lost, 'row')} without {target.name!r} left out")
+    if rows.split.kind == "time" and rows.split.missing:
+        reporter.warn(f"{rows_without(rows.split.missing, str(rows.split.column))} left out")
     for problem in (*rows.meaning.strange, *rows.meaning.doubts):
         reporter.warn(str(problem))
     with reporter.status("encoding columns"):
         parts = _parts(rows, target, settings, reporter)
         folded = folds(rows, target, settings) if settings.cv else None
+        clues = Clues(rows, target, parts, settings)
+        split, split_parts = rows.split, parts.split()
         del rows  # of a large table, what is not needed leaves memory
         encoded = Encoded.of(parts, settings)
         del parts
         pa.default_memory_pool().release_unused()
     columns = msgspec.to_builtins(encoded.encoder.choices())
     reporter.text(terminal.drawn(columns_grid(columns)), encoded.description())
+    if description := split.description(split_parts):
+        reporter.text(description)
     for path, strange in encoded.strange.items():
         for cells in strange:
             reporter.warn(f"{path}: {cells}")
@@ -86,6 +94,9 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
         if judgement is None:
             with reporter.status("training baselines"):
                 judgement = Judgement.of(model, encoded, settings)
+        repeated = repeated_rows(encoded.train, encoded.test or encoded.validation)
+        scores = judgement.scores()["network"]
+        suspicions = list(clues.suspicions(scores.get("accuracy", scores.get("r2")), repeated))
         important = _importance(model, encoded, settings, reporter)
         report = {
             "data": str(data),
@@ -93,7 +104,9 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
             "reason": target.reason,
             "target": target.name,
             "target_transform": decided.report,
-            "judged_by": _judged_by(judgement, encoded, settings),
+            "judged_by": _judged_by(judgement, encoded, settings, split, split_parts),
+            "split": {**split.report(split_parts), "repeated_rows": repeated},
+            "suspicions": [suspicion.to_dict() for suspicion in suspicions],
             "rows": {**encoded.counts(), "without_target": lost},
             "test": judgement.to_dict(),
             "importance": important,
@@ -103,6 +116,10 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
             "search": search,
         }
         reporter.text(*terminal.report(report))  # before the files, for which the disk may have no room
+        if repeated["rows"]:
+            reporter.text(repeated_text(repeated))
+        for suspicion in suspicions:
+            reporter.warn(suspicion.words)
         _write(folder, model, result, report)
     with filling(output) as folder:  # of its own, so that a plot that fails costs no training
         drawn = _pictures(result, judgement, report)
@@ -168,16 +185,19 @@ def _ended(result: Fitted) -> str:
     return f"{plural(len(history), 'epoch')}{many} in {time}: {history.stopped}{kept}"
 
 
-def _judged_by(judgement: Judgement, encoded: Encoded, settings: Settings) -> str:
+def _judged_by(
+    judgement: Judgement, encoded: Encoded, settings: Settings, split: Split, parts: dict[str, Report]
+) -> str:
     count = len(judgement.truth)
     if settings.cv:
-        folds = f"cross-validation with {settings.cv} folds"
         held_out = f", {len(encoded.validation):,} others tell when to stop" if encoded.validation else ""
-        trained = f"the model is trained on {len(encoded.train):,} of them{held_out}"
-        return f"Judged by {folds} over all {count:,} rows; {trained}."
+        every = "of them" if len(encoded.train) + len(encoded.validation or ()) == count else "rows"
+        trained = f"the model is trained on {len(encoded.train):,} {every}{held_out}"
+        return f"Judged by {split.cross_validated_by(settings.cv, count)}; {trained}."
     where = f" of {settings.test}" if settings.test else ""
     were = "was" if count == 1 else "were"
-    return f"Judged by {plural(count, 'row')}{where} that {were} not seen in training."
+    how = split.judged_by(parts["test"]) if "test" in parts else ""
+    return f"Judged by {plural(count, 'row')}{where} that {were} not seen in training.{how}"
 
 
 def _importance(model: TableModel, encoded: Encoded, settings: Settings, reporter: Reporter) -> Report:

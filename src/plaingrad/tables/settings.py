@@ -164,6 +164,24 @@ class Settings:
             "FOLDS",
         ),
     ] = None
+    group: Annotated[
+        str | None,
+        _option(
+            PARTS,
+            "Column of what has several rows, such as a patient: no group is in two parts.",
+            None,
+            "COLUMN",
+        ),
+    ] = None
+    time: Annotated[
+        str | None,
+        _option(
+            PARTS,
+            "Column of dates or numbers: the newest rows are held out, not some drawn at random.",
+            None,
+            "COLUMN",
+        ),
+    ] = None
     importance: Annotated[
         bool,
         _option(PARTS, "Report which columns matter, by shuffling each among rows held out."),
@@ -262,8 +280,10 @@ class Settings:
         """Refuse what options say against each other."""
         if self.target in self.ignore:
             raise InputError(f"the target {self.target!r} cannot be ignored")
-        if self.target == self.weight:
-            raise InputError(f"expected another column than the target {self.target!r}", argument="weight")
+        for option in ("weight", "group", "time"):
+            if getattr(self, option) == self.target:
+                raise InputError(f"expected another column than the target {self.target!r}", argument=option)
+        self._expect_one_split()
         if self.cv is not None and (self.test is not None or self.validation is not None):
             raise InputError("expected neither --test nor --validation with it", argument="cv")
         if self.cv is not None and self.tune is not None:
@@ -282,6 +302,17 @@ class Settings:
         from plaingrad.tables.reading.options import ReadOptions  # not for the help, which must not wait
 
         return ReadOptions(self.format, self.separator, self.encoding, self.header)
+
+    def _expect_one_split(self) -> None:
+        """Refuse two ways to hold out rows, and one where no rows are held out."""
+        splitting = [option for option in ("group", "time") if getattr(self, option) is not None]
+        if len(splitting) > 1:
+            raise InputError("expected no --group with it", argument="time")
+        ending = self.patience == 0 or self.validation is not None
+        if splitting and self.test is not None and ending:
+            stopping = "--patience 0" if self.validation is None else "--validation"
+            problem = f"expected not both --test and {stopping} with it, which leave nothing to split"
+            raise InputError(problem, argument=splitting[0])
 
     def chosen(self) -> dict[str, Any]:
         """The values that differ from the defaults, by option."""

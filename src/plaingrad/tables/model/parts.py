@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 
-from plaingrad.data import Dataset, split
 from plaingrad.errors import InputError
 from plaingrad.tables import Target
 from plaingrad.tables.model.rows import Rows
@@ -30,6 +28,13 @@ class Parts:
     validation: Rows | None
     test: Rows | None
 
+    def split(self) -> dict[str, dict[str, Any]]:
+        """The parts of the table that was split, for a program; those of other tables are none."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        kind = self.train.split.kind
+        parts = {name: rows.split.part() for name, rows in named.items() if rows and rows.split.kind == kind}
+        return {name: part for name, part in parts.items() if part}
+
 
 def divided(
     rows: Rows, target: Target, settings: Settings, validation: Rows | None = None, test: Rows | None = None
@@ -44,11 +49,11 @@ def divided(
         test: what tests instead of a part of the rows.
 
     Raises:
-        InputError: there are too few rows for parts with all classes.
+        InputError: there are too few rows for parts with all classes, or the split cannot be made.
     """
     rest = np.arange(len(rows))
     if test is None:
-        rest, tested = _drawn(rest, rows, target, settings.test_size, settings.seed)
+        rest, tested = _divided(rest, rows, target, settings.test_size, settings.seed)
         for name, part in (("test", tested), ("training", rest)):
             if len(part) < len(target.labels):
                 raise InputError(
@@ -61,19 +66,8 @@ def divided(
 
 def folds(rows: Rows, target: Target, settings: Settings) -> Iterator[Parts]:
     """The parts of each training of a cross-validation."""
-    from sklearn.model_selection import KFold, StratifiedKFold
-
-    count = settings.cv
-    assert count is not None
-    if count > len(rows):
-        raise InputError(f"too few rows: expected at least {count} for as many folds, got {len(rows)}")
-    kind = StratifiedKFold if target.labels else KFold
-    if target.labels and np.bincount(rows.codes).max() < count:
-        kind = KFold
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")
-        splits = list(kind(count, shuffle=True, random_state=settings.seed).split(rows.codes, rows.codes))
-    for rest, tested in splits:
+    assert settings.cv is not None
+    for rest, tested in rows.split.folds(rows.codes, target, settings.cv, settings.seed):
         yield _trained(rows, rest, target, settings, None, rows.take(tested))
 
 
@@ -91,14 +85,32 @@ def _trained(
     test: Rows | None,
 ) -> Parts:
     if settings.patience > 0 and validation is None:
-        rest, drawn = _drawn(rest, rows, target, settings.validation_size, settings.seed)
+        rest, drawn = _divided(rest, rows, target, settings.validation_size, settings.seed)
         validation = rows.take(drawn)
-    return Parts(rows.take(rest) if len(rest) < len(rows) else rows, validation, test)
+    train = rows.take(rest) if len(rest) < len(rows) else rows
+    if target.labels:
+        known = np.unique(train.codes)
+        if len(known) < 2:
+            only = target.class_names[known[0]]
+            problem = f"expected training rows of at least two classes of {target.name!r}, got {only!r} alone"
+            raise InputError(problem, column=rows.split.column)
+        validation = validation and _of_classes(validation, known, target)
+    return Parts(train, validation, test)
 
 
-def _drawn(
+def _of_classes(validation: Rows, known: np.ndarray, target: Target) -> Rows:
+    """The rows of classes that are learned; of others nothing can tell when to stop."""
+    judging = np.isin(validation.codes, known)
+    if not judging.any():
+        names = ", ".join(repr(target.class_names[code]) for code in np.unique(validation.codes))
+        problem = f"expected a class of the training rows among those that tell when to stop, got {names}"
+        raise InputError(problem, column=validation.split.column)
+    return validation if judging.all() else validation.take(np.flatnonzero(judging))
+
+
+def _divided(
     indices: np.ndarray, rows: Rows, target: Target, size: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split indices; classes keep their share in both parts, as far as there are enough rows."""
-    data = Dataset(torch.from_numpy(indices), torch.from_numpy(rows.codes[indices]), (), target.class_names)
-    return tuple(part.inputs.numpy() for part in split(data, size, seed))  # type: ignore[return-value]
+    """Hold out a fraction of some rows, as the split of the table has it."""
+    rest, drawn = rows.split.take(indices).divided(rows.codes[indices], target, size, seed)
+    return indices[rest], indices[drawn]

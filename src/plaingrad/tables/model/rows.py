@@ -19,6 +19,9 @@ from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.schema_file import load_schema
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.errors import expect_column, expect_columns
+from plaingrad.tables.model.group_split import GroupSplit
+from plaingrad.tables.model.splits import RandomSplit, Split
+from plaingrad.tables.model.time_split import TimeSplit
 from plaingrad.tables.reading.options import ReadOptions
 from plaingrad.tables.reading.source import IGNORE, located, mendable, named, repeated
 from plaingrad.tables.settings import Settings
@@ -64,6 +67,7 @@ class Rows:
         lost: how many rows were left out because they have no target.
         weights: how much each row counts in training, float64 ``(n,)``; None if all count alike.
         meaning: the meaning of the columns in the whole table, without its values.
+        split: how parts of them are held out.
     """
 
     frame: pd.DataFrame
@@ -72,6 +76,7 @@ class Rows:
     lost: int = 0
     weights: np.ndarray | None = None
     meaning: Meaning = field(default_factory=lambda: Meaning(pd.DataFrame()))
+    split: Split = field(default_factory=RandomSplit)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -80,7 +85,8 @@ class Rows:
         """Some of the rows, in this order."""
         frame, codes = self.frame.iloc[indices], self.codes[indices]
         weights = None if self.weights is None else self.weights[indices]
-        return replace(self, frame=frame, codes=codes, lost=0, weights=weights)
+        split = self.split.take(indices)
+        return replace(self, frame=frame, codes=codes, lost=0, weights=weights, split=split)
 
     def encoded(self, encoder: TableEncoder, strange: StrangeCounts | None = None) -> Samples:
         """The rows as a network gets them; ``strange`` as for the encoder.
@@ -120,10 +126,11 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
     with located(path, settings.format) as file:
         frame = read_cells(file, overrides, settings.reading)
         names = list(frame.columns)
-        weighing = [] if settings.weight is None else [settings.weight]
-        left_out = list(dict.fromkeys([settings.target, *weighing, *settings.ignore]))
+        others = [name for name in (settings.weight, settings.group) if name is not None]
+        left_out = list(dict.fromkeys([settings.target, *others, *settings.ignore]))
+        timed = [] if settings.time is None else [settings.time]
         with repeated("--ignore", settings.ignore, names):
-            for name in left_out:
+            for name in (*left_out, *timed):
                 expect_column(name, names)
         if len(names) == len(left_out):
             raise InputError(f"there is no column besides the target {settings.target!r} to predict it from")
@@ -134,6 +141,7 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         if target.task == "regression" and settings.loss == "poisson":
             target = _as_rate(target, values)
         weights = None if settings.weight is None else frame[settings.weight]
+        split = _split(frame, settings, overrides)
         frame.drop(columns=left_out, inplace=True)
         with mendable(IGNORE):
             meaning = Meaning.of(frame, overrides, settings.infinite_as_missing)
@@ -141,9 +149,22 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         rows = replace(rows, meaning=replace(meaning, frame=frame))
         if weights is not None:
             rows = replace(rows, weights=_weights(weights[rows.frame.index], str(settings.weight)))
+        rows = replace(rows, split=split.take(rows.frame.index.to_numpy()))
+        if isinstance(rows.split, TimeSplit) and not rows.split.known.all():
+            rows = replace(rows.take(np.flatnonzero(rows.split.known)), lost=rows.lost)
         if len(rows) < FEWEST_ROWS:
             raise InputError(f"too few rows: expected at least {FEWEST_ROWS}, got {len(rows)}")
     return rows, target
+
+
+def _split(frame: pd.DataFrame, settings: Settings, overrides: Mapping[str, ColumnSchema]) -> Split:
+    """The split that the settings ask for, of a table as it stands."""
+    with error_fields(column=settings.group or settings.time):
+        if settings.group is not None:
+            return GroupSplit.of(frame[settings.group], settings.group)
+        if settings.time is not None:
+            return TimeSplit.of(frame[settings.time], settings.time, overrides.get(settings.time))
+    return RandomSplit()
 
 
 def read_cells(

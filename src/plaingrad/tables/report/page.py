@@ -78,4 +78,5 @@ def _rendered(
         captions=CAPTIONS,
         sampled=sampled,
         most_classes=MOST_CLASSES,
+        suspicions=report.get("suspicions", ()),
     )
