@@ -17,16 +17,16 @@ from plaingrad._version import __version__
 from plaingrad.console.output import Reporter, duration, json_text, plural
 from plaingrad.files import filling
 from plaingrad.tables import Target
+from plaingrad.tables.model.deciding import decided
 from plaingrad.tables.model.model import TableModel
 from plaingrad.tables.model.network import Encoded, Fitted, expect_fitting, fitted
 from plaingrad.tables.model.parts import Parts, divided, folds, whole
 from plaingrad.tables.model.progress import EpochProgress, counted
 from plaingrad.tables.model.rows import Rows, read_more, read_rows
-from plaingrad.tables.report import pictures, terminal
+from plaingrad.tables.report import terminal
 from plaingrad.tables.report.grids import columns_grid
 from plaingrad.tables.report.importance import importance
 from plaingrad.tables.report.judging import Judgement
-from plaingrad.tables.report.page import page
 from plaingrad.tables.report.scores import quantile_of
 from plaingrad.tables.search import tuned
 from plaingrad.tables.settings import Settings
@@ -76,7 +76,7 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
         judgement = _cross_validated(folded, target, settings, reporter) if folded else None
         result = fitted(encoded, target, settings, [EpochProgress(reporter.stderr)])
         reporter.text(_ended(result))
-        model = TableModel.of(result.estimator, result.encoder, target)
+        model = decided(result, encoded, target)
         if judgement is None:
             with reporter.status("training baselines"):
                 judgement = Judgement.of(model, encoded, settings)
@@ -91,16 +91,20 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
             "test": judgement.to_dict(),
             "importance": important,
             "class_weights": model.class_weights,
+            "decision": None if model.decision is None else msgspec.to_builtins(model.decision),
             **_training_report(result, settings),
             "columns": columns,
             "search": search,
         }
         reporter.text(*terminal.report(report))  # before the files, for which the disk may have no room
         _write(folder, model, result, report)
-    with filling(output) as folder:  # of its own, so that a plot that fails costs no training
-        drawn = _pictures(result, judgement, report)
-        (folder / "report.html").write_text(page(report, drawn), encoding="utf-8")
-    reporter.text(f"model.safetensors, report.html, report.json and history.json are in {output}")
+    if settings.report:
+        with filling(output) as folder:  # of its own, so that a plot that fails costs no training
+            _write_page(folder, result, judgement, report)
+    names = (
+        "model.safetensors, report.html, report.json" if settings.report else "model.safetensors, report.json"
+    )
+    reporter.text(f"{names} and history.json are in {output}")
     return report
 
 
@@ -130,9 +134,7 @@ def _cross_validated(
         encoded = Encoded.of(parts, settings)
         result = fitted(encoded, target, settings, [EpochProgress(reporter.stderr, title)])
         expect_uninterrupted(result)
-        judgements.append(
-            Judgement.of(TableModel.of(result.estimator, result.encoder, target), encoded, settings)
-        )
+        judgements.append(Judgement.of(decided(result, encoded, target), encoded, settings))
         scores = ", ".join(
             f"{name} {value:.4g}"
             for name, value in judgements[-1].scores()["network"].items()
@@ -171,7 +173,7 @@ def _judged_by(judgement: Judgement, encoded: Encoded, settings: Settings) -> st
 
 def _importance(model: TableModel, encoded: Encoded, settings: Settings, reporter: Reporter) -> Report:
     unseen = encoded.test or encoded.validation
-    if unseen is None or not settings.importance:
+    if unseen is None or not (settings.importance and settings.report):
         return {"measure": "", "rows": 0, "of_rows": 0, "repeats": 0, "columns": []}
     with counted(reporter.stderr, "shuffling columns to see which matter") as progress:
         return importance(model, unseen, settings.seed, quantile_of(vars(settings)), progress).to_dict()
@@ -219,13 +221,23 @@ def _write(folder: Path, model: TableModel, result: Fitted, report: Report) -> N
     (folder / "report.json").write_text(json_text(report) + "\n", encoding="utf-8")
 
 
+def _write_page(folder: Path, result: Fitted, judgement: Judgement, report: Report) -> None:
+    from plaingrad.tables.report.page import page
+
+    (folder / "report.html").write_text(page(report, _pictures(result, judgement, report)), encoding="utf-8")
+
+
 def _pictures(result: Fitted, judgement: Judgement, report: Report) -> dict[str, str]:
+    from plaingrad.tables.report import pictures  # matplotlib
+
     classes = report["task"] == "classification"
     loss = "log loss" if classes else "loss (target standardised)"
     drawn = {"loss": pictures.loss_curve(result.history, result.best_epoch, loss)}
-    if not classes:
+    if classes:
+        drawn["calibration"] = pictures.calibration(report["test"]["calibration"])
+    else:
         drawn |= pictures.of_numbers(
-            judgement.target, judgement.truth, judgement.predictions["network"].codes
+            judgement.scoring.target, judgement.truth, judgement.predictions["network"].codes
         )
     if report["search"]:
         drawn["search"] = pictures.search([trial["value"] for trial in report["search"]["trials"]])

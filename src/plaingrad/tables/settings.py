@@ -136,6 +136,14 @@ class Settings:
         bool,
         _option(PARTS, "Report which columns matter, by shuffling each among rows held out."),
     ] = True
+    baselines: Annotated[
+        bool,
+        _option(PARTS, "Compare with boosted trees too; a dummy and a linear model cost next to nothing."),
+    ] = True
+    report: Annotated[
+        bool,
+        _option(PARTS, "Write report.html; without it there is no importance and no boosting either."),
+    ] = True
 
     hidden: Annotated[
         tuple,

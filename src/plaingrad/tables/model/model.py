@@ -26,10 +26,18 @@ from plaingrad.module import Module
 from plaingrad.nn import ColumnEmbedding, Parallel
 from plaingrad.tables import TableEncoder, Target
 from plaingrad.tables.columns.strange import StrangeCounts
+from plaingrad.tables.model.decision import Decision
 from plaingrad.tables.model.metadata import Metadata
 
 KIND = "table"
-STRUCTURE = ("kind", "target", "link", "classes", "class_weights")  # facts of which the model is made
+STRUCTURE = (
+    "kind",
+    "target",
+    "link",
+    "classes",
+    "class_weights",
+    "decision",
+)  # facts of which the model is made
 ENCODER = "encoder"  # the attachment
 PREDICTION = "prediction"  # the column
 
@@ -47,6 +55,7 @@ class TableModel:
         weights: of these classes in training; None if they counted alike.
         facts: what else is to be known, as JSON has it. What `plaingrad train` writes (settings, history,
             scores, numbers of rows) has names of its own, see `plaingrad.tables.model.metadata`.
+        decision: between two classes; None for the more probable one, and for other targets.
     """
 
     members: Sequence[Module]
@@ -56,6 +65,7 @@ class TableModel:
     classes: np.ndarray
     weights: np.ndarray | None
     facts: Mapping[str, Any]
+    decision: Decision | None = None
 
     @classmethod
     def of(
@@ -123,6 +133,8 @@ class TableModel:
 
     def codes(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs as indices of classes in ``target.labels``, or as scaled numbers."""
+        if self.decision is not None and self.decision.threshold is not None:
+            return self.decision.codes(self.probabilities(outputs))
         return self.classes[outputs.argmax(1)] if len(self.classes) else outputs[:, 0]
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
@@ -196,6 +208,7 @@ class TableModel:
             "classes": self.classes.tolist(),
             "class_weights": None if self.weights is None else self.weights.tolist(),
             "columns": msgspec.to_builtins(self.encoder.choices()),
+            **({} if self.decision is None else {"decision": msgspec.to_builtins(self.decision)}),
         }
         Metadata.of(metadata).expect_columns(self.encoder)
         module = self.members[0] if len(self.members) == 1 else Parallel(*self.members)
@@ -231,7 +244,8 @@ class TableModel:
         metadata.expect_columns(encoder)
         weights = None if metadata.class_weights is None else np.array(metadata.class_weights, np.float64)
         classes, rest = np.array(metadata.classes, np.int64), {**file.facts, "versions": file.versions}
-        return cls(members, encoder, metadata.target, metadata.link, classes, weights, rest)
+        decision = metadata.decision if isinstance(metadata.decision, Decision) else None
+        return cls(members, encoder, metadata.target, metadata.link, classes, weights, rest, decision)
 
 
 def _like(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn import metrics
 
 from plaingrad.tables import Target
+from plaingrad.tables.report import measures
+from plaingrad.tables.report.calibration import calibration
 
 
 @dataclass(frozen=True)
@@ -25,55 +26,10 @@ class Predictions:
     codes: np.ndarray
     probabilities: np.ndarray | None = None
 
-
-def class_scores(truth: np.ndarray, codes: np.ndarray, probabilities: np.ndarray) -> dict[str, float | None]:
-    """Accuracy, balanced accuracy, log loss and area under the ROC curve.
-
-    Args:
-        truth: indices of the true classes, ``(rows,)``.
-        codes: of the predicted ones, ``(rows,)``.
-        probabilities: of all classes, ``(rows, classes)``.
-
-    Returns:
-        The scores by name; None for a ROC AUC of rows that do not have all classes.
-    """
-    classes = np.arange(probabilities.shape[1])
-    probabilities = probabilities.astype(np.float64)
-    probabilities /= probabilities.sum(1, keepdims=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of rows that do not have all classes
-        balanced = metrics.balanced_accuracy_score(truth, codes)
-    return {
-        "accuracy": float(metrics.accuracy_score(truth, codes)),
-        "balanced_accuracy": float(balanced),
-        "log_loss": float(metrics.log_loss(truth, probabilities, labels=classes)),
-        "roc_auc": _roc_auc(truth, probabilities, classes),
-    }
-
-
-def _roc_auc(truth: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> float | None:
-    if len(np.unique(truth)) < len(classes):
-        return None
-    if len(classes) == 2:
-        return float(metrics.roc_auc_score(truth, probabilities[:, 1]))
-    return float(metrics.roc_auc_score(truth, probabilities, multi_class="ovr", labels=classes))
-
-
-def number_scores(truth: np.ndarray, values: np.ndarray) -> dict[str, float | None]:
-    """R² (None for a single row), root mean squared and mean absolute error of numbers ``(rows,)``."""
-    return {
-        "r2": float(metrics.r2_score(truth, values)) if len(truth) > 1 else None,
-        "rmse": float(metrics.root_mean_squared_error(truth, values)),
-        "mae": float(metrics.mean_absolute_error(truth, values)),
-    }
-
-
-def quantile_scores(truth: np.ndarray, values: np.ndarray, quantile: float) -> dict[str, float | None]:
-    """The pinball loss of a predicted quantile ``(rows,)``, and the share of the values that lie below."""
-    return {
-        "pinball": float(metrics.mean_pinball_loss(truth, values, alpha=quantile)),
-        "below": float(np.mean(truth <= values)),
-    }
+    def take(self, rows: np.ndarray) -> Predictions:
+        """Those for some of the rows."""
+        probabilities = self.probabilities
+        return Predictions(self.codes[rows], None if probabilities is None else probabilities[rows])
 
 
 def quantile_of(settings: Mapping[str, Any]) -> float | None:
@@ -95,21 +51,58 @@ def first_score(
     return "r2", float(metrics.r2_score(*values)) if len(truth) > 1 else np.nan
 
 
-def scores(
-    target: Target, truth: np.ndarray, predictions: Predictions, quantile: float | None
-) -> dict[str, float | None]:
-    """The scores that suit what was learned.
+@dataclass(frozen=True)
+class Scoring:
+    """Scores of predictions that suit what was learned.
 
-    Args:
+    Attributes:
         target: what is predicted.
-        truth: its true values, encoded as `plaingrad.tables.model.rows.Rows.codes`.
-        predictions: of the same rows.
         quantile: which of the target's quantiles was learned; None for its mean, or for classes.
+        positive: the index in ``target.labels`` of the class whose F1 and average precision are meant, if
+            there are two; by default the rarer one of the rows.
     """
-    if predictions.probabilities is not None:
-        return class_scores(truth, predictions.codes, predictions.probabilities)
-    values = target.undo(truth), target.undo(predictions.codes)
-    return number_scores(*values) if quantile is None else quantile_scores(*values, quantile)
+
+    target: Target
+    quantile: float | None = None
+    positive: int | None = None
+
+    def scores(self, truth: np.ndarray, predictions: Predictions) -> dict[str, float | None]:
+        """The scores of predictions for rows.
+
+        Args:
+            truth: the true values, encoded as `plaingrad.tables.model.rows.Rows.codes`.
+            predictions: of the same rows.
+
+        Returns:
+            The scores by name; None for one that such rows do not have, such as the ROC AUC of rows that lack
+            a class.
+        """
+        every = self.replicated(truth, predictions, np.ones((len(truth), 1)))
+        return {name: None if np.isnan(values[0]) else float(values[0]) for name, values in every.items()}
+
+    def replicated(
+        self, truth: np.ndarray, predictions: Predictions, weights: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """The scores for weights of the rows ``(rows, replicates)``, each ``(replicates,)``; nan for None."""
+        probabilities = predictions.probabilities
+        if probabilities is not None:
+            positive = self.settled(truth).positive
+            return measures.of_classes(truth, predictions.codes, probabilities, positive, weights)
+        values = self.target.undo(truth), self.target.undo(predictions.codes)
+        if self.quantile is None:
+            return measures.of_numbers(*values, weights)
+        return measures.of_quantiles(*values, self.quantile, weights)
+
+    def settled(self, truth: np.ndarray) -> Scoring:
+        """The same with the positive class that these true values have by default."""
+        if self.positive is not None or len(self.target.labels) != 2:
+            return self
+        return replace(self, positive=rarer(truth))
+
+
+def rarer(codes: np.ndarray) -> int:
+    """The rarer of two classes; the second if there are as many rows of both."""
+    return int(2 * codes.sum() <= len(codes))
 
 
 def per_class(target: Target, truth: np.ndarray, codes: np.ndarray) -> dict[str, dict[str, float]]:
@@ -127,14 +120,14 @@ def confusion(target: Target, truth: np.ndarray, codes: np.ndarray) -> list[list
     return metrics.confusion_matrix(truth, codes, labels=range(len(target.labels))).tolist()
 
 
-def judged(
-    target: Target, truth: np.ndarray, predictions: Predictions, quantile: float | None = None
-) -> dict[str, Any]:
-    """The report on predictions, but for plots; arguments as for `scores`."""
-    report: dict[str, Any] = {"rows": len(truth), "scores": scores(target, truth, predictions, quantile)}
-    if target.labels:
+def judged(scoring: Scoring, truth: np.ndarray, predictions: Predictions) -> dict[str, Any]:
+    """The report on predictions, but for plots; arguments as for `Scoring.scores`."""
+    target = scoring.target
+    report: dict[str, Any] = {"rows": len(truth), "scores": scoring.scores(truth, predictions)}
+    if predictions.probabilities is not None:
         report["classes"] = per_class(target, truth, predictions.codes)
         report["confusion"] = confusion(target, truth, predictions.codes)
+        report["calibration"] = calibration(target, truth, predictions.probabilities, scoring.positive)
     else:
         off = target.undo(predictions.codes) - target.undo(truth)
         counts, edges = np.histogram(off, bins=_edges(off))
