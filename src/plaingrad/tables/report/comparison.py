@@ -36,8 +36,8 @@ def compared_by(scoring: Scoring, codes: np.ndarray, settings: Settings) -> str:
 
 def compared(
     network: Scores,
-    baseline: Scores,
     network_draws: Mapping[str, np.ndarray],
+    baseline: Scores,
     baseline_draws: Mapping[str, np.ndarray],
     factor: float,
 ) -> dict[str, dict[str, Any] | None]:
@@ -45,8 +45,8 @@ def compared(
 
     Args:
         network: its scores.
-        baseline: those of the baseline.
         network_draws: as `plaingrad.tables.report.intervals.replicated` gives them.
+        baseline: the scores of the baseline.
         baseline_draws: of the same draws.
         factor: that it gives too.
     """

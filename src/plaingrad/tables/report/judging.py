@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from plaingrad.tables.model.model import TableModel
 from plaingrad.tables.model.network import Encoded
@@ -121,24 +122,26 @@ def report_of(
     """
     scoring = scoring.settled(truth)
     report = judged(scoring, truth, predictions[NETWORK])
-    draws, factor = replicated(
-        lambda rows, weights: {
-            name: scoring.replicated(truth[rows], each.take(rows), weights)
-            for name, each in predictions.items()
-        },
-        len(truth),
-        len(scoring.target.labels) or 1,
-        groups,
-    )
-    scores = {name: scoring.scores(truth, each) for name, each in predictions.items()}
+    baselines = {name: each for name, each in predictions.items() if name != NETWORK}
+    scores = {name: scoring.scores(truth, each) for name, each in baselines.items()}
+    with threadpool_limits(1):  # of products so small that threads wait for each other
+        draws, factor = replicated(
+            lambda rows, weights: {
+                name: scoring.replicated(truth[rows], each.take(rows), weights)
+                for name, each in predictions.items()
+            },
+            len(truth),
+            len(scoring.target.labels) or 1,
+            groups,
+        )
+    network = report["scores"], draws[NETWORK]
     report["intervals"] = {
         name: None if value is None else interval(value, draws[NETWORK][name], factor, limits(name))
         for name, value in report["scores"].items()
     }
-    others = [name for name in predictions if name != NETWORK]
-    report["baselines"] = {name: scores[name] for name in others}
+    report["baselines"] = scores
     report["differences"] = {
-        name: compared(scores[NETWORK], scores[name], draws[NETWORK], draws[name], factor) for name in others
+        name: compared(*network, scores[name], draws[name], factor) for name in baselines
     }
     return report
 
