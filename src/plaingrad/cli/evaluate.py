@@ -43,7 +43,6 @@ def evaluate(
         from plaingrad.tables.reading.source import EMPTY, mendable
         from plaingrad.tables.report import terminal
         from plaingrad.tables.report.judging import NETWORK, predicted, report_of, scoring_of
-        from plaingrad.tables.report.scores import quantile_of
         from plaingrad.tables.report.strange import warned
 
         known = TableModel.load(model)
@@ -53,7 +52,7 @@ def evaluate(
     with reporter.status("predicting"), mendable(EMPTY):
         strange = StrangeCounts()
         predictions = predicted(known, rows.encoded(known.encoder, strange).X)
-    scoring = scoring_of(known, quantile_of(known.facts.get("settings", {})))
+    scoring = scoring_of(known, known.facts.get("settings", {}))
     report: dict[str, Any] = {
         "model": str(model),
         "data": str(data),

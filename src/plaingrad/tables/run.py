@@ -17,8 +17,9 @@ from plaingrad._version import __version__
 from plaingrad.console.output import Reporter, duration, json_text, plural
 from plaingrad.files import filling
 from plaingrad.tables import Target
-from plaingrad.tables.model.deciding import decided
+from plaingrad.tables.model.deciding import decided, threshold_text
 from plaingrad.tables.model.model import TableModel
+from plaingrad.tables.model.monitoring import column_of, smaller_is_better
 from plaingrad.tables.model.network import Encoded, Fitted, expect_fitting, fitted
 from plaingrad.tables.model.parts import Parts, divided, folds, whole
 from plaingrad.tables.model.progress import EpochProgress, counted
@@ -76,7 +77,9 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
         judgement = _cross_validated(folded, target, settings, reporter) if folded else None
         result = fitted(encoded, target, settings, [EpochProgress(reporter.stderr)])
         reporter.text(_ended(result))
-        model = decided(result, encoded, target)
+        model = decided(result, encoded, target, settings)
+        if model.decision is not None and model.decision.threshold is not None:
+            reporter.text(threshold_text(target, model.decision))
         if judgement is None:
             with reporter.status("training baselines"):
                 judgement = Judgement.of(model, encoded, settings)
@@ -100,7 +103,7 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
         _write(folder, model, result, report)
     if settings.report:
         with filling(output) as folder:  # of its own, so that a plot that fails costs no training
-            _write_page(folder, result, judgement, report)
+            _write_page(folder, result, judgement, report, settings)
     names = (
         "model.safetensors, report.html, report.json" if settings.report else "model.safetensors, report.json"
     )
@@ -134,7 +137,7 @@ def _cross_validated(
         encoded = Encoded.of(parts, settings)
         result = fitted(encoded, target, settings, [EpochProgress(reporter.stderr, title)])
         expect_uninterrupted(result)
-        judgements.append(Judgement.of(decided(result, encoded, target), encoded, settings))
+        judgements.append(Judgement.of(decided(result, encoded, target, settings), encoded, settings))
         scores = ", ".join(
             f"{name} {value:.4g}"
             for name, value in judgements[-1].scores()["network"].items()
@@ -221,13 +224,17 @@ def _write(folder: Path, model: TableModel, result: Fitted, report: Report) -> N
     (folder / "report.json").write_text(json_text(report) + "\n", encoding="utf-8")
 
 
-def _write_page(folder: Path, result: Fitted, judgement: Judgement, report: Report) -> None:
+def _write_page(
+    folder: Path, result: Fitted, judgement: Judgement, report: Report, settings: Settings
+) -> None:
     from plaingrad.tables.report.page import page
 
-    (folder / "report.html").write_text(page(report, _pictures(result, judgement, report)), encoding="utf-8")
+    (folder / "report.html").write_text(
+        page(report, _pictures(result, judgement, report, settings)), encoding="utf-8"
+    )
 
 
-def _pictures(result: Fitted, judgement: Judgement, report: Report) -> dict[str, str]:
+def _pictures(result: Fitted, judgement: Judgement, report: Report, settings: Settings) -> dict[str, str]:
     from plaingrad.tables.report import pictures  # matplotlib
 
     classes = report["task"] == "classification"
@@ -240,5 +247,7 @@ def _pictures(result: Fitted, judgement: Judgement, report: Report) -> dict[str,
             judgement.scoring.target, judgement.truth, judgement.predictions["network"].codes
         )
     if report["search"]:
-        drawn["search"] = pictures.search([trial["value"] for trial in report["search"]["trials"]])
+        values = [trial["value"] for trial in report["search"]["trials"]]
+        measure = column_of(settings).removeprefix("val_").replace("_", " ")
+        drawn["search"] = pictures.search(values, measure, not smaller_is_better(settings))
     return drawn

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from plaingrad.tables.metric import name_of_metric
 from plaingrad.tables.report.intervals import interval
 from plaingrad.tables.report.names import HEADS, ends, name_of, number, sign_of
 from plaingrad.tables.report.scores import Scoring
@@ -27,6 +28,8 @@ def compared_by(scoring: Scoring, codes: np.ndarray, settings: Settings) -> str:
         codes: the encoded target of the training rows.
         settings: of the training.
     """
+    if settings.metric is not None:
+        return name_of_metric(settings.metric)
     if not scoring.target.labels:
         return "r2" if scoring.quantile is None else "pinball"
     rarest = np.bincount(codes, minlength=len(scoring.target.labels)).min() / len(codes)

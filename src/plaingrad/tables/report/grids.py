@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plaingrad.console.output import duration, plural
+from plaingrad.tables.metric import name_of_metric
 from plaingrad.tables.report.comparison import verdict
 from plaingrad.tables.report.intervals import REPLICATES
-from plaingrad.tables.report.names import HEADS, NAMES, ends, number
+from plaingrad.tables.report.names import HEADS, NAMES, ends, number, sign_of
 
 FEW_ROWS = 50  # of which an interval by drawing again is too narrow
 MOST_COLUMNS = 40
@@ -171,7 +172,9 @@ def search_grid(search: Data) -> Grid:
     trials = [
         trial for trial in search["trials"] if trial["value"] is not None and trial["state"] == "complete"
     ]
-    best = sorted(trials, key=lambda trial: trial["value"])[:MOST_TRIALS]
+    measure = name_of_metric(search.get("metric") or "loss")
+    sign = -1 if sign_of(measure) > 0 and measure in NAMES else 1
+    best = sorted(trials, key=lambda trial: sign * trial["value"])[:MOST_TRIALS]
     names = list(search["best"])
     rows = [
         [
@@ -185,11 +188,15 @@ def search_grid(search: Data) -> Grid:
     note = (
         f"{len(states):,} settings searched: {states.count('complete'):,} trained to the end, "
         f"{states.count('pruned'):,} given up early, {states.count('fail'):,} failed. "
-        "The loss is that of the validation rows."
+        f"The {measure.replace('_', ' ')} is that of the validation rows."
     )
     return Grid(
         "Search",
-        ["trial", "loss", *(SHORT.get(name, name) for name in names)],  # nine columns, for 80 characters
+        [
+            "trial",
+            measure.replace("_", " "),
+            *(SHORT.get(name, name) for name in names),
+        ],  # nine columns, for 80 characters
         rows,
         (0, 1, *(2 + i for i, name in enumerate(names) if name in NUMBERS)),
         note,

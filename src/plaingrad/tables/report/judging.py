@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from plaingrad.tables.metric import costs
 from plaingrad.tables.model.model import TableModel
 from plaingrad.tables.model.network import Encoded
 from plaingrad.tables.report.baselines import Baselines
@@ -51,7 +53,7 @@ class Judgement:
         """Judge by the test rows of a split."""
         train, test, target = encoded.train, encoded.test, model.target
         assert test is not None
-        scoring = scoring_of(model, quantile_of(vars(settings)))
+        scoring = scoring_of(model, vars(settings))
         predictions = {NETWORK: predicted(model, test.X)}
         baselines = Baselines(train, list(model.encoder.cardinalities_), target, scoring.quantile, settings)
         predictions |= baselines.predictions(test.X)
@@ -95,9 +97,11 @@ class Judgement:
         }
 
 
-def scoring_of(model: TableModel, quantile: float | None) -> Scoring:
-    """The scores that suit a model."""
-    return Scoring(model.target, quantile, model.decision.positive if model.decision else None)
+def scoring_of(model: TableModel, settings: Mapping[str, Any]) -> Scoring:
+    """The scores that suit a model trained with these settings."""
+    decision = model.decision
+    positive, metric = (None, None) if decision is None else (decision.positive, decision.metric)
+    return Scoring(model.target, quantile_of(settings), positive, costs(metric))
 
 
 def predicted(model: TableModel, X: np.ndarray) -> Predictions:

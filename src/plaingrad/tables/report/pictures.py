@@ -81,18 +81,25 @@ def calibration(data: Mapping[str, Any]) -> str:
     return svg(figure, "calibration")
 
 
-def search(values: Sequence[float | None]) -> str:
-    """The validation loss of each setting that was tried, and the best so far."""
+def search(values: Sequence[float | None], measure: str = "loss", larger: bool = False) -> str:
+    """The validation loss, or another measure, of each setting that was tried, and the best so far."""
     figure, ax = new_figure("", SIZE)
     losses = np.array([np.nan if value is None else value for value in values])
     trials = np.arange(1, len(losses) + 1)
     ax.plot(trials, losses, "o", color=BLUE, markersize=4, alpha=0.7)
-    ax.plot(trials, np.fmin.accumulate(losses), color=ORANGE, linewidth=1.5, drawstyle="steps-post")
-    low, high = np.nanmin(losses), np.nanquantile(losses, 0.9)
+    ax.plot(
+        trials,
+        (np.fmax if larger else np.fmin).accumulate(losses),
+        color=ORANGE,
+        linewidth=1.5,
+        drawstyle="steps-post",
+    )
+    low, high = np.nanquantile(losses, [0.1, 1.0] if larger else [0.0, 0.9])
     if high > low:
-        ax.set_ylim(low - 0.08 * (high - low), high + 0.25 * (high - low))
+        below, above = (0.25, 0.08) if larger else (0.08, 0.25)
+        ax.set_ylim(low - below * (high - low), high + above * (high - low))
     ax.set_xlabel("setting")
-    ax.set_ylabel("validation loss; best so far")
+    ax.set_ylabel(f"validation {measure}; best so far")
     return svg(figure, "search")
 
 

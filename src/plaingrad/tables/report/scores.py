@@ -65,6 +65,7 @@ class Scoring:
     target: Target
     quantile: float | None = None
     positive: int | None = None
+    costs: tuple[float, float] | None = None
 
     def scores(self, truth: np.ndarray, predictions: Predictions) -> dict[str, float | None]:
         """The scores of predictions for rows.
@@ -87,7 +88,11 @@ class Scoring:
         probabilities = predictions.probabilities
         if probabilities is not None:
             positive = self.settled(truth).positive
-            return measures.of_classes(truth, predictions.codes, probabilities, positive, weights)
+            every = measures.of_classes(truth, predictions.codes, probabilities, positive, weights)
+            if self.costs is None:
+                return every
+            wrong = np.where(truth == positive, self.costs[1], self.costs[0]) * (truth != predictions.codes)
+            return {**every, "cost": wrong @ weights / weights.sum(0)}
         values = self.target.undo(truth), self.target.undo(predictions.codes)
         if self.quantile is None:
             return measures.of_numbers(*values, weights)
