@@ -230,6 +230,15 @@ def loss_rows(task: str, settings: Data, weights: Mapping[str, float] | None) ->
     return rows
 
 
+def _decision_rows(report: Data) -> list[list[str]]:
+    decision = report.get("decision")
+    if decision is None or decision["threshold"] is None:
+        return []
+    name = list(report["test"]["classes"])[decision["positive"]]
+    chosen = f"chosen by {decision['metric']} on the validation rows, whatever class weights ask for"
+    return [["threshold", f"{name} from a probability of {decision['threshold']:.3g} on, {chosen}"]]
+
+
 def _is_set(value: Any) -> bool:
     return isinstance(value, float) and value != 0
 
@@ -260,6 +269,7 @@ def training_grid(report: Data) -> Grid:
         *([["weights", weighted]] if settings["weight"] is not None else []),
         ["network", ", ".join([sizes + many, settings["activation"], *options, parameters])],
         *loss_rows(report["task"], settings, report["class_weights"]),
+        *_decision_rows(report),
         ["training", f"{settings['optimizer']}, {rate}, {size}"],
         ["epochs", f"{training['epochs']} ({training['stopped']}{kept})"],
         ["time", f"{duration(training['seconds'])}, {training['engine']} engine"],
