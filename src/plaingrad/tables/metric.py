@@ -32,7 +32,7 @@ def name_of_metric(metric: str) -> str:
 
 
 def costs(metric: str | None) -> tuple[float, float] | None:
-    """What a false positive and a false negative cost; None for another metric."""
+    """The costs of a false positive and of a false negative; None for another metric."""
     numbers = (metric or "").partition("=")[2]
     try:
         false_positive, false_negative = map(float, numbers.split(":"))

@@ -1,4 +1,4 @@
-"""The threshold between two classes: the best there is, kept with the model, and used by all that predicts."""
+"""The threshold between two classes: the best there is, kept with the model, and used by its predictions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_no_threshold_is_better(metric: str, rows: int, seed: int) -> None:
     probabilities = np.stack([1 - probability, probability], 1)
     codes = Decision(1, threshold).codes(probabilities)
     score = SCORES[metric]
-    every = [score(truth, (probability >= other).astype(int)) for other in np.linspace(0, 1.1, 12)]
+    every = [score(truth, (probability >= other).astype(int)) for other in np.linspace(0, 1, 11)]
     assert score(truth, codes) == pytest.approx(max(every))
     assert value == pytest.approx(abs(max(every)) if metric == "cost" else max(every))
 

@@ -51,7 +51,9 @@ def best_decision(
     # Of thresholds below all values, between two, and above all: what lies above them.
     tp, fp = (np.append(each[::-1].cumsum()[::-1], 0.0) for each in (positives, negatives))
     fn, tn = tp[0] - tp, fp[0] - fp
-    thresholds = np.append(0.0, np.append((values[:-1] + values[1:]) / 2, (values[-1] + 1) / 2))
+    last = 1 if values[-1] < 1 else 0  # no threshold lies above a probability of 1
+    tp, fp, fn, tn = (each[: len(values) + last] for each in (tp, fp, fn, tn))
+    thresholds = np.append(0.0, np.append((values[:-1] + values[1:]) / 2, [(values[-1] + 1) / 2] * last))
     with np.errstate(divide="ignore", invalid="ignore"):
         if metric == "accuracy":
             scores = (tp + tn) / len(truth)
