@@ -320,7 +320,7 @@ def test_a_page_that_fails_costs_no_training(tmp_path: Path, monkeypatch: pytest
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("plaingrad.tables.run.page", fail)
+    monkeypatch.setattr("plaingrad.tables.report.page.page", fail)
     table, out = iris(tmp_path / "iris.csv"), tmp_path / "out"
     line = failed("train", table, "--target", "species", "-o", out, "--epochs", 1)
     assert line == f"plaingrad train: {out}: No space left on device"

@@ -12,6 +12,7 @@ import pytest
 from cli.shell import diabetes, failed, iris, refused, run, succeed, told
 from plaingrad.tables.model.network import fitted
 from plaingrad.tables.search import SEARCHED, STUDY, Pruning
+from plaingrad.tables.settings import Settings
 from plaingrad.train import TrainingDiverged
 
 COMMON = ("--target", "species", "--epochs", 8, "--seed", 3)
@@ -35,7 +36,7 @@ def test_the_best_setting_is_trained_and_reported(tmp_path: Path) -> None:
     assert "\nSearch" in said
     page = (out / "report.html").read_text()
     assert "<h2>Search</h2>" in page
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
 
 
 def test_a_search_goes_on_where_it_was_left(tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_bad_settings_are_given_up() -> None:
         def stop(self, reason: str) -> None:
             self.reason = reason
 
-    pruning = Pruning(Trial())
+    pruning = Pruning(Trial(), Settings(target="y"))
     pruning.run = Run()  # type: ignore[assignment]
     for epoch, loss in enumerate([5.0, 3.0, 4.0, 2.0]):
         pruning.on_epoch_end(epoch, {"val_loss": loss})

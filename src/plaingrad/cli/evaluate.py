@@ -21,9 +21,7 @@ def evaluate(
     data: Data,
     html: Annotated[
         Path | None,
-        typer.Option(
-            parser=output_path, metavar="FILE", help="Page with the same, and for numbers pictures too."
-        ),
+        typer.Option(parser=output_path, metavar="FILE", help="Page with the same, and pictures."),
     ] = None,
     format: Format = None,
     separator: Separator = None,
@@ -46,9 +44,7 @@ def evaluate(
         from plaingrad.tables.reading.options import ReadOptions
         from plaingrad.tables.reading.source import EMPTY, mendable
         from plaingrad.tables.report import terminal
-        from plaingrad.tables.report.page import evaluation_page
-        from plaingrad.tables.report.pictures import of_numbers
-        from plaingrad.tables.report.scores import Predictions, judged, quantile_of
+        from plaingrad.tables.report.judging import NETWORK, predicted, report_of, scoring_of
         from plaingrad.tables.report.strange import warned
 
         known = TableModel.load(model)
@@ -58,10 +54,8 @@ def evaluate(
         rows = read_more(data, target, known.columns, options)
     with reporter.status("predicting"), mendable(EMPTY):
         strange = StrangeCounts()
-        outputs = known.outputs(rows.encoded(known.encoder, strange).X)
-    probabilities = known.probabilities(outputs) if target.labels else None
-    predictions = Predictions(known.codes(outputs), probabilities)
-    quantile = quantile_of(known.facts.get("settings", {}))
+        predictions = predicted(known, rows.encoded(known.encoder, strange).X)
+    scoring = scoring_of(known, known.facts.get("settings", {}))
     report: dict[str, Any] = {
         "model": str(model),
         "data": str(data),
@@ -70,10 +64,16 @@ def evaluate(
         "judged_by": f"{model} judged by {plural(len(rows), 'row')} of {data}.",
         "without_target": rows.lost,
         **warned(strange, reporter),
-        "test": judged(target, rows.codes, predictions, quantile),
+        "test": report_of(scoring, rows.codes, {NETWORK: predictions}),
     }
     if html is not None:
-        pictures = {} if target.labels else of_numbers(target, rows.codes, predictions.codes)
+        from plaingrad.tables.report.page import evaluation_page
+        from plaingrad.tables.report.pictures import calibration, of_numbers
+
+        if target.labels:
+            pictures = {"calibration": calibration(report["test"]["calibration"])}
+        else:
+            pictures = of_numbers(target, rows.codes, predictions.codes)
         with replacing(html, parents=True) as temporary:
             temporary.write_text(evaluation_page(report, pictures), encoding="utf-8")
     reporter.text(f"predictions of {target.name!r} for {plural(len(rows), 'row')} of {data}")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
 import torch
 
 from plaingrad._version import __version__
-from plaingrad.console.output import Reporter, duration, json_text, plural
+from plaingrad.console.output import Reporter, duration, plural
 from plaingrad.files import filling
 from plaingrad.tables import Target
+from plaingrad.tables.model.deciding import decided, threshold_text
 from plaingrad.tables.model.model import TableModel
 from plaingrad.tables.model.network import Encoded, Fitted, expect_fitting, fitted
 from plaingrad.tables.model.parts import Parts, divided, folds, whole
@@ -25,17 +24,15 @@ from plaingrad.tables.model.progress import EpochProgress, counted
 from plaingrad.tables.model.rows import Rows, read_more, read_rows
 from plaingrad.tables.model.splits import Split, rows_without
 from plaingrad.tables.model.transform import scaled
-from plaingrad.tables.report import pictures, terminal
+from plaingrad.tables.report import terminal
+from plaingrad.tables.report.files import Report, write, write_page
 from plaingrad.tables.report.grids import columns_grid
 from plaingrad.tables.report.importance import importance
 from plaingrad.tables.report.judging import Judgement
-from plaingrad.tables.report.page import page
 from plaingrad.tables.report.scores import quantile_of
 from plaingrad.tables.report.suspicions import Clues, repeated_rows, repeated_text
 from plaingrad.tables.search import tuned
 from plaingrad.tables.settings import Settings
-
-Report = dict[str, Any]
 
 
 def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Report:
@@ -81,8 +78,8 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
             reporter.warn(f"{path}: {cells}")
     with filling(output) as folder:
         own = target
-        decided = scaled(encoded, target, settings, reporter, partial(_watchers, reporter))
-        target, encoded, result = decided.target, decided.encoded, decided.fitted
+        scale = scaled(encoded, target, settings, reporter, partial(_watchers, reporter))
+        target, encoded, result = scale.target, scale.encoded, scale.fitted
         search = None
         if settings.tune:
             result = None
@@ -90,7 +87,9 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
         judgement = _cross_validated(folded, own, target, settings, reporter) if folded else None
         result = result or fitted(encoded, target, settings, [EpochProgress(reporter.stderr)])
         reporter.text(_ended(result))
-        model = TableModel.of(result.estimator, result.encoder, target)
+        model = decided(result, encoded, target, settings)
+        if model.decision is not None and model.decision.threshold is not None:
+            reporter.text(threshold_text(target, model.decision))
         if judgement is None:
             with reporter.status("training baselines"):
                 judgement = Judgement.of(model, encoded, settings)
@@ -103,7 +102,7 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
             "task": target.task,
             "reason": target.reason,
             "target": target.name,
-            "target_transform": decided.report,
+            "target_transform": scale.report,
             "judged_by": _judged_by(judgement, encoded, settings, split, split_parts),
             "split": {**split.report(split_parts), "repeated_rows": repeated},
             "suspicions": [suspicion.to_dict() for suspicion in suspicions],
@@ -111,6 +110,7 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
             "test": judgement.to_dict(),
             "importance": important,
             "class_weights": model.class_weights,
+            "decision": None if model.decision is None else msgspec.to_builtins(model.decision),
             **_training_report(result, settings),
             "columns": columns,
             "search": search,
@@ -120,11 +120,14 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
             reporter.text(repeated_text(repeated))
         for suspicion in suspicions:
             reporter.warn(suspicion.words)
-        _write(folder, model, result, report)
-    with filling(output) as folder:  # of its own, so that a plot that fails costs no training
-        drawn = _pictures(result, judgement, report)
-        (folder / "report.html").write_text(page(report, drawn), encoding="utf-8")
-    reporter.text(f"model.safetensors, report.html, report.json and history.json are in {output}")
+        write(folder, model, result, report)
+    if settings.report:
+        with filling(output) as folder:  # of its own, so that a plot that fails costs no training
+            write_page(folder, result, judgement, report, settings)
+    names = (
+        "model.safetensors, report.html, report.json" if settings.report else "model.safetensors, report.json"
+    )
+    reporter.text(f"{names} and history.json are in {output}")
     return report
 
 
@@ -154,9 +157,7 @@ def _cross_validated(
             encoded = encoded.retargeted(own, target)
         result = fitted(encoded, target, settings, [EpochProgress(reporter.stderr, title)])
         expect_uninterrupted(result)
-        judgements.append(
-            Judgement.of(TableModel.of(result.estimator, result.encoder, target), encoded, settings)
-        )
+        judgements.append(Judgement.of(decided(result, encoded, target, settings), encoded, settings))
         scores = ", ".join(
             f"{name} {value:.4g}"
             for name, value in judgements[-1].scores()["network"].items()
@@ -202,7 +203,7 @@ def _judged_by(
 
 def _importance(model: TableModel, encoded: Encoded, settings: Settings, reporter: Reporter) -> Report:
     unseen = encoded.test or encoded.validation
-    if unseen is None or not settings.importance:
+    if unseen is None or not (settings.importance and settings.report):
         return {"measure": "", "rows": 0, "of_rows": 0, "repeats": 0, "columns": []}
     with counted(reporter.stderr, "shuffling columns to see which matter") as progress:
         return importance(model, unseen, settings.seed, quantile_of(vars(settings)), progress).to_dict()
@@ -239,25 +240,3 @@ def _training_report(result: Fitted, settings: Settings) -> Report:
             "torch": torch.__version__,
         },
     }
-
-
-def _write(folder: Path, model: TableModel, result: Fitted, report: Report) -> None:
-    kept = ("task", "judged_by", "rows", "network", "training", "settings")
-    scores = {"scores": report["test"]["scores"], "history": result.history.to_dict()}
-    metadata = json.loads(json_text({**{name: report[name] for name in kept}, **scores}))
-    replace(model, facts=metadata).save(folder / "model.safetensors")
-    result.history.save(folder / "history.json")
-    (folder / "report.json").write_text(json_text(report) + "\n", encoding="utf-8")
-
-
-def _pictures(result: Fitted, judgement: Judgement, report: Report) -> dict[str, str]:
-    classes = report["task"] != "regression"
-    loss = "log loss" if classes else "loss (target standardised)"
-    drawn = {"loss": pictures.loss_curve(result.history, result.best_epoch, loss)}
-    if not classes:
-        drawn |= pictures.of_numbers(
-            judgement.target, judgement.truth, judgement.predictions["network"].codes
-        )
-    if report["search"]:
-        drawn["search"] = pictures.search([trial["value"] for trial in report["search"]["trials"]])
-    return drawn

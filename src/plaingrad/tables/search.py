@@ -15,6 +15,7 @@ from plaingrad.console.output import Reporter, plural
 from plaingrad.errors import InputError
 from plaingrad.extras import needed_by
 from plaingrad.tables import Target
+from plaingrad.tables.model.monitoring import column_of, smaller_is_better
 from plaingrad.tables.model.network import Encoded, fitted
 from plaingrad.tables.model.progress import EpochProgress
 from plaingrad.tables.model.watcher import Watcher
@@ -54,7 +55,7 @@ def tuned(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study = _study(optuna, output / STUDY, _fingerprint(encoded, settings), settings.seed)
+        study = _study(optuna, output / STUDY, _fingerprint(encoded, settings), settings)
         done = len(_counted(study))
         if done:
             reporter.text(f"{done} settings searched before in {output / STUDY}")
@@ -80,27 +81,32 @@ def tuned(
         }
         for trial in _counted(study)
     ]
-    return best, {"best": chosen, "validation_loss": study.best_value, "trials": trials}
+    value = "validation_loss" if settings.metric is None else "validation_metric"
+    return best, {"best": chosen, value: study.best_value, "metric": settings.metric, "trials": trials}
 
 
-def _study(optuna: Any, path: Path, fingerprint: str, seed: int) -> Any:
+def _study(optuna: Any, path: Path, fingerprint: str, settings: Settings) -> Any:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     storage = JournalStorage(JournalFileBackend(str(path)))
-    study = optuna.create_study(study_name="plaingrad", storage=storage, load_if_exists=True)
+    direction = "minimize" if smaller_is_better(settings) else "maximize"
+    options = {"study_name": "plaingrad", "storage": storage, "load_if_exists": True}
+    study = optuna.create_study(**options, direction=direction)
     if study.user_attrs.get("fingerprint", fingerprint) != fingerprint:
         problem = "a search of other data or settings"
         raise InputError(problem, file=path, hint="remove it, or choose another folder")
     study.set_user_attr("fingerprint", fingerprint)
     # A new seed for the rest, or else the first draws would come again.
-    study.sampler = optuna.samplers.TPESampler(seed=(seed + len(study.trials)) % 2**32)
+    study.sampler = optuna.samplers.TPESampler(seed=(settings.seed + len(study.trials)) % 2**32)
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=4)
     return study
 
 
 def _fingerprint(encoded: Encoded, settings: Settings) -> str:
-    digest = hashlib.sha256(repr([getattr(settings, name) for name in SHARED]).encode())
+    shared = [getattr(settings, name) for name in SHARED]
+    shared += [] if settings.metric is None else [settings.metric]
+    digest = hashlib.sha256(repr(shared).encode())
     assert encoded.validation is not None
     train, held_out = encoded.train, encoded.validation
     for array in (train.X, train.y, held_out.X, held_out.y, train.weights):
@@ -122,7 +128,7 @@ def _try(
     """Train with the next setting, and tell how it went."""
     trial = study.ask()
     chosen = _suggested(trial, settings, len(encoded.train))
-    pruning = Pruning(trial)
+    pruning = Pruning(trial, settings)
     state = optuna.trial.TrialState
     try:
         result = fitted(encoded, target, replace(chosen, models=1), [progress, pruning])
@@ -135,12 +141,12 @@ def _try(
         raise KeyboardInterrupt
     if pruning.pruned:
         study.tell(trial, state=state.PRUNED)
-        return f"given up after {plural(len(result.history), 'epoch')}, validation loss {pruning.best:.4g}"
+        return f"given up after {plural(len(result.history), 'epoch')}, {pruning.name} {pruning.best:.4g}"
     if not np.isfinite(pruning.best):
         study.tell(trial, state=state.FAIL)
-        return "validation loss never finite"
+        return f"{pruning.name} never finite"
     study.tell(trial, pruning.best)
-    return f"validation loss {pruning.best:.4g}, best {study.best_value:.4g}"
+    return f"{pruning.name} {pruning.best:.4g}, best {study.best_value:.4g}"
 
 
 class Pruning(Watcher):
@@ -148,19 +154,23 @@ class Pruning(Watcher):
 
     Args:
         trial: of Optuna; told the best loss so far after epochs 1, 2, 4, 8...
+        settings: say what to look at: the validation loss, or a metric.
 
     Attributes:
-        best: the smallest validation loss.
+        best: the best value of it.
+        name: of it, in words.
         pruned: whether training was ended so.
     """
 
     watches_model = False
 
-    def __init__(self, trial: Any) -> None:
-        self.trial, self.best, self.pruned = trial, float("inf"), False
+    def __init__(self, trial: Any, settings: Settings) -> None:
+        self.column, self.smaller = column_of(settings), smaller_is_better(settings)
+        self.name = f"validation {self.column.removeprefix('val_').replace('_', ' ')}"
+        self.trial, self.best, self.pruned = trial, float("inf" if self.smaller else "-inf"), False
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        self.best = min(self.best, logs["val_loss"])
+        self.best = (min if self.smaller else max)(self.best, logs[self.column])
         if (epoch + 1) & epoch == 0 and np.isfinite(self.best):
             self.trial.report(self.best, epoch + 1)
             if self.trial.should_prune():

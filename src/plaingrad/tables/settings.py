@@ -10,6 +10,7 @@ from typer import Option
 
 from plaingrad.console.options import character, integer, names, number, one_of, output_path, refused, sizes
 from plaingrad.errors import InputError
+from plaingrad.tables.metric import CLASS_METRICS, NUMBER_METRICS, RANK_METRICS, as_metric
 
 if TYPE_CHECKING:
     from plaingrad.tables.reading.options import ReadOptions
@@ -186,6 +187,14 @@ class Settings:
         bool,
         _option(PARTS, "Report which columns matter, by shuffling each among rows held out."),
     ] = True
+    baselines: Annotated[
+        bool,
+        _option(PARTS, "Compare with boosted trees too; a dummy and a linear model cost next to nothing."),
+    ] = True
+    report: Annotated[
+        bool,
+        _option(PARTS, "Write report.html; without it there is no importance and no boosting either."),
+    ] = True
 
     hidden: Annotated[
         tuple,
@@ -249,6 +258,18 @@ class Settings:
     class_weight: Annotated[
         list[str], _option(TRAINING, "balanced, or CLASS=WEIGHT; may be repeated.", None, "WEIGHT")
     ] = ()  # type: ignore[assignment]
+    metric: Annotated[
+        str | None,
+        _option(
+            TRAINING,
+            "That ends training, tunes, and sets the threshold between two classes, instead of the loss: "
+            "accuracy, balanced_accuracy, f1, mcc, cost=FP:FN, log_loss, roc_auc, average_precision; "
+            "r2, rmse, mae.",
+            as_metric,
+            "NAME",
+            autocompletion=lambda: [*CLASS_METRICS, *RANK_METRICS, *NUMBER_METRICS],
+        ),
+    ] = None
     patience: Annotated[
         int,
         _option(
@@ -292,6 +313,9 @@ class Settings:
         if self.schedule in ("invscaling", "adaptive") and self.optimizer != "sgd":
             problem = f"expected --optimizer sgd with {self.schedule}, got {self.optimizer}"
             raise InputError(problem, argument="schedule")
+        if self.patience == 0 and self.metric is not None:
+            problem = "expected none with --patience 0, which leaves no validation rows to measure it on"
+            raise InputError(problem, argument="metric")
         if self.patience == 0 and (self.validation is not None or self.tune is not None):
             option = "--validation" if self.validation is not None else "--tune"
             raise InputError(f"expected at least 1 with {option}, got 0", argument="patience")

@@ -16,7 +16,7 @@ from plaingrad.tables.model.network import Encoded, Fitted, fitted
 from plaingrad.tables.model.parts import divided
 from plaingrad.tables.model.progress import EpochProgress
 from plaingrad.tables.model.rows import read_rows
-from plaingrad.tables.report.scores import Predictions, scores
+from plaingrad.tables.report.scores import Predictions, Scoring
 from plaingrad.tables.settings import Settings
 
 
@@ -54,7 +54,8 @@ def test_the_epochs_have_the_first_score_of_the_report(tmp_path: Path, loss: str
     model, held_out = TableModel.of(made.estimator, made.encoder, target), encoded.validation
     assert held_out is not None
     found = Predictions(model.codes(model.outputs(held_out.X)), None)
-    reported = scores(target, held_out.y, found, 0.8 if loss == "quantile" else None)
+    scoring = Scoring(target, 0.8 if loss == "quantile" else None)
+    reported = scoring.scores(held_out.y, found)
     assert name == next(iter(reported))
     history = made.history
     assert made.best_epoch is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from sklearn import metrics
@@ -18,28 +18,67 @@ from cli.shell import iris
 from plaingrad.console.output import Reporter, json_text
 from plaingrad.tables import Target
 from plaingrad.tables.report import pictures, terminal
-from plaingrad.tables.report.grids import number, scores_grid, search_grid
+from plaingrad.tables.report.comparison import verdict
+from plaingrad.tables.report.grids import search_grid
 from plaingrad.tables.report.judging import Judgement
-from plaingrad.tables.report.scores import Predictions, class_scores, judged
+from plaingrad.tables.report.measures import of_classes, of_numbers, of_quantiles
+from plaingrad.tables.report.names import number
+from plaingrad.tables.report.scores import Predictions, Scoring, judged
 from plaingrad.tables.settings import Settings
 from plaingrad.train import History
 from tables.models import learned
 
 
-@given(st.integers(2, 5), st.integers(20, 60), st.integers(0, 1000))
-def test_scores_are_those_of_scikit_learn(classes: int, rows: int, seed: int) -> None:
+@settings(max_examples=20)
+@given(st.integers(2, 5), st.integers(20, 60), st.integers(0, 1000), st.booleans())
+def test_scores_are_those_of_scikit_learn(classes: int, rows: int, seed: int, ties: bool) -> None:
     random = np.random.default_rng(seed)
     truth = np.append(np.arange(classes), random.integers(0, classes, rows))
     probabilities = random.dirichlet(np.ones(classes), len(truth)).astype(np.float32)
-    places = probabilities.argmax(1)
-    found = class_scores(truth, places, probabilities)
-    assert found["accuracy"] == metrics.accuracy_score(truth, places)
-    assert found["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(truth, places))
+    if ties:
+        probabilities = np.round(probabilities, 1) + np.float32(0.05)
+    codes = probabilities.argmax(1)
+    weights = random.integers(1, 5, (len(truth), 2)).astype(float)
+    positive = 0 if classes == 2 else None
+    measured = of_classes(truth, codes, probabilities, positive, weights)
     normalized = probabilities.astype(float)
     normalized /= normalized.sum(1, keepdims=True)  # scikit-learn warns of float32's sums
-    assert found["log_loss"] == pytest.approx(metrics.log_loss(truth, normalized))
-    score = normalized[:, 1] if classes == 2 else normalized
-    assert found["roc_auc"] == pytest.approx(metrics.roc_auc_score(truth, score, multi_class="ovr"))
+    ranks = normalized[:, 0] if classes == 2 else normalized
+    ranked = truth == 0 if classes == 2 else truth
+    average = {"average": "binary", "pos_label": 0} if classes == 2 else {"average": "macro"}
+    for i, weight in enumerate(weights.T):
+        expected = {
+            "accuracy": metrics.accuracy_score(truth, codes, sample_weight=weight),
+            "balanced_accuracy": metrics.balanced_accuracy_score(truth, codes, sample_weight=weight),
+            "f1": metrics.f1_score(truth, codes, sample_weight=weight, **average),
+            "mcc": metrics.matthews_corrcoef(truth, codes, sample_weight=weight),
+            "log_loss": metrics.log_loss(truth, normalized, sample_weight=weight),
+            "roc_auc": metrics.roc_auc_score(ranked, ranks, multi_class="ovr", sample_weight=weight)
+            if classes == 2
+            else np.mean(
+                [metrics.roc_auc_score(truth == k, ranks[:, k], sample_weight=weight) for k in range(classes)]
+            ),
+            "average_precision": metrics.average_precision_score(ranked, ranks, sample_weight=weight),
+        }
+        assert {name: each[i] for name, each in measured.items()} == pytest.approx(expected)
+
+
+@settings(max_examples=20)
+@given(st.integers(2, 60), st.integers(0, 1000), st.booleans())
+def test_scores_of_numbers_are_those_of_scikit_learn(rows: int, seed: int, constant: bool) -> None:
+    random = np.random.default_rng(seed)
+    truth = np.full(rows, 7.0) if constant else random.normal(1000, 1, rows)
+    values, weight = truth + random.normal(size=rows), random.integers(1, 5, rows).astype(float)
+    measured = of_numbers(truth, values, weight[:, None])
+    assert measured["r2"][0] == pytest.approx(metrics.r2_score(truth, values, sample_weight=weight))
+    assert measured["rmse"][0] == pytest.approx(
+        metrics.root_mean_squared_error(truth, values, sample_weight=weight)
+    )
+    assert measured["mae"][0] == pytest.approx(
+        metrics.mean_absolute_error(truth, values, sample_weight=weight)
+    )
+    pinball = metrics.mean_pinball_loss(truth, values, sample_weight=weight, alpha=0.3)
+    assert of_quantiles(truth, values, 0.3, weight[:, None])["pinball"][0] == pytest.approx(pinball)
 
 
 def test_errors_of_numbers_are_all_counted() -> None:
@@ -47,11 +86,11 @@ def test_errors_of_numbers_are_all_counted() -> None:
     truth = random.normal(size=1000)
     target = Target("y", "regression", "", [], 3.0, 2.0, 0)
     predicted = truth + random.standard_cauchy(1000)
-    errors = judged(target, truth, Predictions(predicted))["errors"]
+    errors = judged(Scoring(target), truth, Predictions(predicted))["errors"]
     assert sum(errors["counts"]) == 1000
     assert sorted(errors["edges"]) == errors["edges"]
     assert errors["edges"][0] == pytest.approx(2 * (predicted - truth).min())
-    exact = judged(target, truth, Predictions(truth))["errors"]
+    exact = judged(Scoring(target), truth, Predictions(truth))["errors"]
     assert sum(exact["counts"]) == 1000
 
 
@@ -93,7 +132,7 @@ def test_tables_fit_the_terminal(tmp_path: Path, width: int) -> None:
 
 @pytest.mark.parametrize("width", [80, 100])
 def test_the_table_of_a_search_breaks_no_word(width: int) -> None:
-    settings = {
+    searched = {
         "hidden": (500, 411, 389, 499),
         "activation": "silu",
         "dropout": 0.4567,
@@ -102,8 +141,8 @@ def test_the_table_of_a_search_breaks_no_word(width: int) -> None:
         "weight_decay": 1.2345e-7,
         "batch_size": 2048,
     }
-    trial = {"number": 12344, "state": "complete", "value": 0.4567, "settings": settings}
-    grid = search_grid({"best": settings, "trials": [trial]})
+    trial = {"number": 12344, "state": "complete", "value": 0.4567, "settings": searched}
+    grid = search_grid({"best": searched, "trials": [trial]})
     words = shown(terminal.drawn(grid), width, False).split()
     assert set(" ".join([*grid.head, *grid.rows[0]]).split()) <= set(words)
     numbers = {grid.head[i] for i in grid.numbers}  # which no page breaks
@@ -143,20 +182,50 @@ def test_a_voice_is_quiet_or_speaks_to_programs(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(
-    ("network", "linear", "note"),
+    ("baseline", "score", "value", "interval", "expected"),
     [
-        ({"r2": 0.5}, {"r2": 0.4}, ""),
-        ({"r2": 0.5}, {"r2": 0.5}, "By R² the linear model does at least as well as the network."),
-        ({"pinball": 0.5}, {"pinball": 0.6}, ""),
+        ("linear", "r2", 0.1, [0.05, 0.2], ""),
         (
-            {"pinball": 0.5},
-            {"pinball": 0.4},
-            "By pinball loss the linear model does at least as well as the network.",
+            "boosting",
+            "r2",
+            0.1,
+            [0.05, 0.2],
+            "The network is better than boosting by 0.100 R² (0.050 to 0.200).",
         ),
-        ({"r2": None}, {"r2": None}, ""),
+        (
+            "linear",
+            "r2",
+            0.0,
+            [-0.1, 0.2],
+            "By R² the linear model does as well as the network (-0.100 to 0.200).",
+        ),
+        (
+            "dummy",
+            "r2",
+            -0.1,
+            [-0.2, -0.05],
+            "The dummy is better than the network by 0.100 R² (0.050 to 0.200).",
+        ),
+        (
+            "boosting",
+            "pinball",
+            0.1,
+            [-0.05, 0.2],
+            "Boosting is better than the network by 0.100 pinball loss (-0.050 to 0.200), "
+            "which may be chance.",
+        ),
+        (
+            "linear",
+            "pinball",
+            -0.1,
+            None,
+            "The network is better than the linear model by 0.100 pinball loss, which may be chance.",
+        ),
     ],
 )
-def test_a_network_that_a_simpler_model_equals_is_told_of(
-    network: dict[str, float], linear: dict[str, float], note: str
+def test_a_baseline_that_the_network_is_not_clearly_better_than_is_named(
+    baseline: str, score: str, value: float, interval: list[float] | None, expected: str
 ) -> None:
-    assert scores_grid({"scores": network, "baselines": {"linear": linear}}).note == note
+    difference = {score: {"value": value, "interval": interval}}
+    test = {"scores": {score: 0.5}, "compared_by": score, "differences": {baseline: difference}}
+    assert " ".join(verdict(test)) == expected

@@ -28,6 +28,22 @@ SCALES = (
 )
 
 
+def class_probabilities(above: np.ndarray) -> np.ndarray:
+    """The probability of each class, shape ``(rows, classes)``.
+
+    How probable it is that a class lies above another falls from one class to the next, as it should, once
+    these probabilities are sorted, which brings them no further from the true ones.
+
+    Args:
+        above: the probability to lie above each class but the last, shape ``(rows, classes - 1)``; of two
+            classes without an order, that of the second.
+
+    Source: V. Chernozhukov et al., "Quantile and probability curves without crossing", 2010.
+    """
+    ends = np.ones((len(above), 1), above.dtype)
+    return -np.diff(np.hstack([ends, -np.sort(-above, axis=1), 0 * ends]), axis=1)
+
+
 def declared_order(series: pd.Series) -> list[str] | None:
     """The categories of a series that says itself that they are ordered; None if it does not."""
     kind = series.dtype

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from plaingrad.errors import InputError
 from plaingrad.saving.schema import Count, History, Number, Positive, decode
 from plaingrad.tables import Choice, TableEncoder, Target
+from plaingrad.tables.model.decision import Decision
 
 LINKS = {
     "classification": ("softmax", "logistic"),
@@ -73,6 +74,7 @@ class Metadata(Struct, frozen=True):
     scores: Annotated[dict[str, Number | None], Meta(min_length=1)] | UnsetType = UNSET
     history: History | UnsetType = UNSET
     columns: list[Choice] | UnsetType = UNSET
+    decision: Decision | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         labels, classes, weights = self.target.labels, self.classes, self.class_weights
@@ -89,6 +91,8 @@ class Metadata(Struct, frozen=True):
             raise InputError(f"expected a link for {len(classes)} classes, got {self.link!r:.40}")
         if weights is not None and len(weights) != len(classes):
             raise InputError(f"expected a weight above 0 for each class, got {weights!r:.40}")
+        if self.decision is not UNSET and len(labels) != 2:
+            raise InputError(f"decision: expected none but between two classes, got one of {len(labels)}")
         if self.task not in (UNSET, task):
             raise InputError(f"task: expected {task!r}, got {self.task!r:.60}")
         if self.training is not UNSET and self.history is not UNSET:

@@ -27,12 +27,20 @@ from plaingrad.estimators.targets import without_class_weights
 from plaingrad.module import Module
 from plaingrad.nn import ColumnEmbedding, Parallel
 from plaingrad.tables import TableEncoder, Target
-from plaingrad.tables.columns.order import median_class
+from plaingrad.tables.columns.order import class_probabilities, median_class
 from plaingrad.tables.columns.strange import StrangeCounts
+from plaingrad.tables.model.decision import Decision
 from plaingrad.tables.model.metadata import Metadata
 
 KIND = "table"
-STRUCTURE = ("kind", "target", "link", "classes", "class_weights")  # facts of which the model is made
+STRUCTURE = (
+    "kind",
+    "target",
+    "link",
+    "classes",
+    "class_weights",
+    "decision",
+)  # facts of which the model is made
 ENCODER = "encoder"  # the attachment
 PREDICTION = "prediction"  # the column
 
@@ -50,6 +58,7 @@ class TableModel:
         weights: of these classes in training; None if they counted alike.
         facts: what else is to be known, as JSON has it. What `plaingrad train` writes (settings, history,
             scores, numbers of rows) has names of its own, see `plaingrad.tables.model.metadata`.
+        decision: between two classes; None for the more probable one, and for other targets.
     """
 
     members: Sequence[Module]
@@ -59,6 +68,7 @@ class TableModel:
     classes: np.ndarray
     weights: np.ndarray | None
     facts: Mapping[str, Any]
+    decision: Decision | None = None
 
     @classmethod
     def of(
@@ -127,24 +137,16 @@ class TableModel:
         return self.complete(Predictor(members, self.link)(X))
 
     def complete(self, outputs: np.ndarray) -> np.ndarray:
-        """Predictions with a column for each class.
-
-        Networks predict the second of two classes, and how probable it is that ordered ones lie above each
-        but the last. These probabilities fall, as they should, once they are sorted, which brings them no
-        further from the true ones (V. Chernozhukov et al., "Quantile and probability curves without
-        crossing", 2010).
-        """
-        if self.link != "logistic":
-            return outputs
-        above = -np.sort(-outputs, axis=1)
-        ends = np.ones((len(outputs), 1), outputs.dtype)
-        return -np.diff(np.hstack([ends, above, 0 * ends]), axis=1)
+        """Predictions with a column for each class; of two, networks predict the second."""
+        return class_probabilities(outputs) if self.link == "logistic" else outputs
 
     def codes(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs as indices of classes in ``target.labels``, or as scaled numbers.
 
         Of ordered classes it is the median, which is off by the fewest classes on average.
         """
+        if self.decision is not None and self.decision.threshold is not None:
+            return self.decision.codes(self.probabilities(outputs))
         if self.target.task == "ordinal":
             return median_class(outputs)
         return self.classes[outputs.argmax(1)] if len(self.classes) else outputs[:, 0]
@@ -220,6 +222,7 @@ class TableModel:
             "classes": self.classes.tolist(),
             "class_weights": None if self.weights is None else self.weights.tolist(),
             "columns": msgspec.to_builtins(self.encoder.choices()),
+            **({} if self.decision is None else {"decision": msgspec.to_builtins(self.decision)}),
         }
         Metadata.of(metadata).expect_columns(self.encoder)
         module = self.members[0] if len(self.members) == 1 else Parallel(*self.members)
@@ -255,7 +258,8 @@ class TableModel:
         metadata.expect_columns(encoder)
         weights = None if metadata.class_weights is None else np.array(metadata.class_weights, np.float64)
         classes, rest = np.array(metadata.classes, np.int64), {**file.facts, "versions": file.versions}
-        return cls(members, encoder, metadata.target, metadata.link, classes, weights, rest)
+        decision = metadata.decision if isinstance(metadata.decision, Decision) else None
+        return cls(members, encoder, metadata.target, metadata.link, classes, weights, rest, decision)
 
 
 def outputs_of(link: str, classes: int) -> int:

@@ -20,10 +20,19 @@ from plaingrad.estimators.perceptron import linear_layers
 from plaingrad.estimators.training import batch_size
 from plaingrad.tables import TableEncoder, Target
 from plaingrad.tables.columns.strange import StrangeCounts
+from plaingrad.tables.metric import BY_TASK, name_of_metric
+from plaingrad.tables.model.monitoring import (
+    MetricStopping,
+    class_weight_of,
+    column_of,
+    measuring,
+    smaller_is_better,
+)
 from plaingrad.tables.model.parts import Parts
 from plaingrad.tables.model.rows import Rows, Samples
 from plaingrad.tables.model.watcher import Watcher
 from plaingrad.tables.reading.source import IGNORE, mendable
+from plaingrad.tables.report.scores import rarer
 from plaingrad.tables.settings import Settings
 from plaingrad.train import TrainingDiverged
 from plaingrad.train.callbacks import Callback, EarlyStopping
@@ -83,6 +92,19 @@ def expect_fitting(settings: Settings, target: Target) -> None:
         got = target.task if classes else "the loss poisson, which has a logarithm of its own"
         raise InputError(f"expected regression with log, got {got}", argument="target_transform")
     class_weights(settings, target)
+    _expect_metric(settings, target)
+
+
+def _expect_metric(settings: Settings, target: Target) -> None:
+    if settings.metric is None:
+        return
+    name = name_of_metric(settings.metric)
+    if name not in BY_TASK[target.task]:
+        raise InputError(f"expected a metric for {target.task}, got {name}", argument="metric")
+    if name == "cost" and len(target.labels) != 2:
+        raise InputError(f"expected two classes with cost, got {len(target.labels)}", argument="metric")
+    if settings.loss == "quantile":
+        raise InputError("expected none with --loss quantile, whose own loss tells", argument="metric")
 
 
 def class_weights(settings: Settings, target: Target) -> Any:
@@ -209,11 +231,11 @@ def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequ
     """
     train, held_out = encoded.train, encoded.validation
     expect_size([train.X.shape[1], *settings.hidden, max(1, len(target.labels))])
-    stopping = [EarlyStopping(patience=settings.patience, restore_best_weights=True)] if held_out else []
+    stopping = [_stopping(encoded, target, settings)] if held_out else []
     for callback in callbacks:
         callback.begin(held_out, target, settings)
     coded = list(encoded.encoder.cardinalities_)
-    estimator = make_estimator(settings, target, len(train), coded, [*callbacks, *stopping])
+    estimator = make_estimator(settings, target, len(train), coded, [*stopping, *callbacks])
     validation = (
         {"X_val": _with_codes(held_out.X, coded), "y_val": target.learned(held_out.y)} if held_out else {}
     )
@@ -230,8 +252,9 @@ def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequ
         center(estimator, held_out or train, coded, target)
     best = None
     if held_out:
-        losses = estimator.histories_[0].val_loss
-        best = 1 + int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
+        sign = 1 if smaller_is_better(settings) else -1
+        values = sign * np.array(estimator.histories_[0].epochs[column_of(settings)])
+        best = 1 + int(np.argmin(np.nan_to_num(values, nan=np.inf)))
     return Fitted(estimator, encoded.encoder, best, batch_size(estimator, len(train)))
 
 
@@ -255,6 +278,17 @@ def center(estimator: Any, rows: Samples, coded: list[int], target: Target) -> N
             bias = linear_layers(module.modules())[-1].bias
             assert bias is not None
             bias.value.add_(shift)
+
+
+def _stopping(encoded: Encoded, target: Target, settings: Settings) -> Callback:
+    if settings.metric is None:
+        return EarlyStopping(patience=settings.patience, restore_best_weights=True)
+    assert encoded.validation is not None
+    codes, weights, positive = encoded.train.y, None, None
+    if target.labels:
+        weights = class_weight_of(class_weights(settings, target), codes)
+        positive = rarer(codes) if len(target.labels) == 2 else None
+    return MetricStopping(settings, measuring(settings, target, encoded.validation, positive, weights))
 
 
 def _with_codes(X: np.ndarray, columns: list[int]) -> np.ndarray:

@@ -63,8 +63,9 @@ class EpochProgress(Watcher):
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self.held_out is not None:
             name, score = self._score(self.held_out)
-            self.run.history.append({f"val_{name}": score})
-            logs = {**logs, f"val_{name}": score}
+            if f"val_{name}" not in logs:  # as the metric that ends the training it is there already
+                self.run.history.append({f"val_{name}": score})
+                logs = {**logs, f"val_{name}": score}
         if time.monotonic() >= self.due:
             self._show(epoch + 1, logs)
             self.due = time.monotonic() + INTERVAL

@@ -7,23 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plaingrad.console.output import duration, plural
+from plaingrad.tables.metric import name_of_metric
+from plaingrad.tables.report.comparison import verdict
+from plaingrad.tables.report.intervals import REPLICATES
+from plaingrad.tables.report.names import HEADS, NAMES, ends, number, sign_of
 from plaingrad.tables.report.scale import scale_rows
 
-# Names for people, with an arrow to what is better.
-NAMES = {
-    "accuracy": "accuracy ↑",
-    "balanced_accuracy": "balanced accuracy ↑",
-    "log_loss": "log loss ↓",
-    "roc_auc": "ROC AUC ↑",
-    "rank_mae": "MAE of ranks ↓",
-    "weighted_kappa": "quadratic weighted kappa ↑",
-    "r2": "R² ↑",
-    "rmse": "RMSE ↓",
-    "mae": "MAE ↓",
-    "pinball": "pinball loss ↓",
-    "below": "share of values below",
-}
-
+FEW_ROWS = 50  # of which an interval by drawing again is too narrow
 MOST_COLUMNS = 40
 MOST_CLASSES = 40
 MOST_TRIALS = 10
@@ -31,7 +21,6 @@ WEIGHTED = (
     "predictions follow them, probabilities are those of the classes as they occur in the data, so that a "
     "prediction need not be the most probable class"
 )
-HEADS = {"dummy": "dummy", "linear": "linear model"}
 SHORT = {
     "activation": "act.",
     "normalization": "norm",
@@ -64,15 +53,6 @@ class Grid:
     bars: Mapping[int, Sequence[float]] = field(default_factory=dict)
 
 
-def number(value: float | None) -> str:
-    """A score as text: three decimals, and for large and small ones four digits."""
-    if value is None:
-        return "—"
-    if 0.0005 <= abs(value) < 10 or value == 0:
-        return f"{value:.3f}"
-    return f"{value:.4g}" if abs(value) >= 10 else f"{value:.2g}"
-
-
 def columns_grid(columns: Sequence[Data], most: int = MOST_COLUMNS) -> Grid:
     """The encoding of each column, or of the first so many."""
     rows = [
@@ -100,38 +80,24 @@ def _more(things: Sequence[object], shown: int) -> str:
 
 def scores_grid(test: Data) -> Grid:
     """The network's scores beside those of the baselines."""
-    baselines = test.get("baselines", {})
+    baselines, intervals = test.get("baselines", {}), test.get("intervals", {})
     spread = _spread(test.get("folds", []))
     rows = []
     for key, score in test["scores"].items():
-        cell = number(score) + (f" ± {number(spread[key])}" if key in spread else "")
-        rows.append([NAMES.get(key, key), cell, *(number(each[key]) for each in baselines.values())])
-    head = ["score", "network", *(HEADS[name] for name in baselines)]
+        cells = [number(score) + (f" ± {number(spread[key])}" if key in spread else "")]
+        cells += [ends(intervals[key]) if intervals.get(key) else "—"] if intervals else []
+        rows.append([NAMES.get(key, key), *cells, *(number(each[key]) for each in baselines.values())])
+    head = ["score", "network", *(["95 %"] if intervals else []), *(HEADS[name] for name in baselines)]
     notes = ["± is the standard deviation over the folds."] if spread else []
-    notes += _verdict(test)
-    if test.get("baseline_rows", 0) < test.get("training_rows", 0):
-        sample = f"{test['baseline_rows']:,} of {test['training_rows']:,} training rows"
-        notes += [f"The baselines were trained on {sample}, drawn at random."]
+    notes += verdict(test)
+    if intervals:
+        few = f" Of {plural(test['rows'], 'row')} they are rough." if test["rows"] < FEW_ROWS else ""
+        notes += [f"95 % are intervals by drawing the rows again {REPLICATES:,} times.{few}"]
+    for key, models in (("baseline_rows", "Dummy and linear model were"), ("boosting_rows", "Boosting was")):
+        if 0 < (test.get(key) or 0) < test.get("training_rows", 0):
+            sample = f"{test[key]:,} of {test['training_rows']:,} training rows"
+            notes += [f"{models} trained on {sample}, drawn at random."]
     return Grid("Scores", head, rows, range(1, len(head)), " ".join(notes))
-
-
-def _verdict(test: Data) -> list[str]:
-    """A sentence on the baselines that do as well as the network by the first of the scores, if any do."""
-    key, score = next(iter(test["scores"].items()))
-    name = NAMES.get(key, key)
-    sign = -1 if "↓" in name else 1
-    baselines = test.get("baselines", {}).items()
-    rivals = [
-        f"the {HEADS[baseline]}"
-        for baseline, each in baselines
-        if score is not None and sign * (each[key] - score) >= 0
-    ]
-    does = "does" if len(rivals) == 1 else "do"
-    return (
-        [f"By {name.rstrip(' ↑↓')} {' and '.join(rivals)} {does} at least as well as the network."]
-        if rivals
-        else []
-    )
 
 
 def _spread(folds: Sequence[Data]) -> dict[str, float]:
@@ -207,7 +173,9 @@ def search_grid(search: Data) -> Grid:
     trials = [
         trial for trial in search["trials"] if trial["value"] is not None and trial["state"] == "complete"
     ]
-    best = sorted(trials, key=lambda trial: trial["value"])[:MOST_TRIALS]
+    measure = name_of_metric(search.get("metric") or "loss")
+    sign = -1 if sign_of(measure) > 0 and measure in NAMES else 1
+    best = sorted(trials, key=lambda trial: sign * trial["value"])[:MOST_TRIALS]
     names = list(search["best"])
     rows = [
         [
@@ -221,11 +189,15 @@ def search_grid(search: Data) -> Grid:
     note = (
         f"{len(states):,} settings searched: {states.count('complete'):,} trained to the end, "
         f"{states.count('pruned'):,} given up early, {states.count('fail'):,} failed. "
-        "The loss is that of the validation rows."
+        f"The {measure.replace('_', ' ')} is that of the validation rows."
     )
     return Grid(
         "Search",
-        ["trial", "loss", *(SHORT.get(name, name) for name in names)],  # nine columns, for 80 characters
+        [
+            "trial",
+            measure.replace("_", " "),
+            *(SHORT.get(name, name) for name in names),
+        ],  # nine columns, for 80 characters
         rows,
         (0, 1, *(2 + i for i, name in enumerate(names) if name in NUMBERS)),
         note,
@@ -259,6 +231,15 @@ def loss_rows(task: str, settings: Data, weights: Mapping[str, float] | None) ->
     return rows
 
 
+def _decision_rows(report: Data) -> list[list[str]]:
+    decision = report.get("decision")
+    if decision is None or decision["threshold"] is None:
+        return []
+    name = list(report["test"]["classes"])[decision["positive"]]
+    chosen = f"chosen by {decision['metric']} on the validation rows, whatever class weights ask for"
+    return [["threshold", f"{name} from a probability of {decision['threshold']:.3g} on, {chosen}"]]
+
+
 def _is_set(value: Any) -> bool:
     return isinstance(value, float) and value != 0
 
@@ -290,6 +271,7 @@ def training_grid(report: Data) -> Grid:
         *([["weights", weighted]] if settings["weight"] is not None else []),
         ["network", ", ".join([sizes + many, settings["activation"], *options, parameters])],
         *loss_rows(report["task"], settings, report["class_weights"]),
+        *_decision_rows(report),
         ["training", f"{settings['optimizer']}, {rate}, {size}"],
         ["epochs", f"{training['epochs']} ({training['stopped']}{kept})"],
         ["time", f"{duration(training['seconds'])}, {training['engine']} engine"],

@@ -21,6 +21,10 @@ from plaingrad.tables.report.grids import (
 from plaingrad.tables.report.pictures import MOST_POINTS
 
 CAPTIONS = {
+    "calibration": (
+        "Rows by predicted probability, and the share that is of the class: on the line, probabilities can "
+        "be taken at their word. Columns and numbers count the rows."
+    ),
     "loss": "The loss of each epoch, as it was met in training and on the validation rows.",
     "predicted": "Each point is a row; right predictions lie on the line.",
     "residuals": "The difference between the prediction of each row and the truth.",
@@ -40,7 +44,7 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
 
     Args:
         report: as in ``report.json``.
-        pictures: SVG elements by name: "loss", "predicted", "residuals", "search".
+        pictures: SVG elements by name: "loss", "calibration", "predicted", "residuals", "search".
     """
     important, search = report["importance"], report.get("search")
     grids = {

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn import metrics
 
 from plaingrad.tables import Target
+from plaingrad.tables.report import measures
+from plaingrad.tables.report.calibration import calibration
 
 
 @dataclass(frozen=True)
@@ -25,70 +26,10 @@ class Predictions:
     codes: np.ndarray
     probabilities: np.ndarray | None = None
 
-
-def class_scores(truth: np.ndarray, codes: np.ndarray, probabilities: np.ndarray) -> dict[str, float | None]:
-    """Accuracy, balanced accuracy, log loss and area under the ROC curve.
-
-    Args:
-        truth: indices of the true classes, ``(rows,)``.
-        codes: of the predicted ones, ``(rows,)``.
-        probabilities: of all classes, ``(rows, classes)``.
-
-    Returns:
-        The scores by name; None for a ROC AUC of rows that do not have all classes.
-    """
-    classes = np.arange(probabilities.shape[1])
-    probabilities = probabilities.astype(np.float64)
-    probabilities /= probabilities.sum(1, keepdims=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of rows that do not have all classes
-        balanced = metrics.balanced_accuracy_score(truth, codes)
-    return {
-        "accuracy": float(metrics.accuracy_score(truth, codes)),
-        "balanced_accuracy": float(balanced),
-        "log_loss": float(metrics.log_loss(truth, probabilities, labels=classes)),
-        "roc_auc": _roc_auc(truth, probabilities, classes),
-    }
-
-
-def _roc_auc(truth: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> float | None:
-    if len(np.unique(truth)) < len(classes):
-        return None
-    if len(classes) == 2:
-        return float(metrics.roc_auc_score(truth, probabilities[:, 1]))
-    return float(metrics.roc_auc_score(truth, probabilities, multi_class="ovr", labels=classes))
-
-
-def rank_scores(truth: np.ndarray, codes: np.ndarray) -> dict[str, float | None]:
-    """The mean absolute error of ranks, and Cohen's kappa with quadratic weights.
-
-    Args:
-        truth: indices of the true classes in their order, ``(rows,)``.
-        codes: of the predicted ones, ``(rows,)``.
-
-    Returns:
-        The scores by name; None for a kappa of rows that are all of one class, and predicted so.
-    """
-    alike = len(np.unique([truth, codes])) == 1
-    kappa = None if alike else float(metrics.cohen_kappa_score(truth, codes, weights="quadratic"))
-    return {"rank_mae": float(np.abs(codes - truth).mean()), "weighted_kappa": kappa}
-
-
-def number_scores(truth: np.ndarray, values: np.ndarray) -> dict[str, float | None]:
-    """R² (None for a single row), root mean squared and mean absolute error of numbers ``(rows,)``."""
-    return {
-        "r2": float(metrics.r2_score(truth, values)) if len(truth) > 1 else None,
-        "rmse": float(metrics.root_mean_squared_error(truth, values)),
-        "mae": float(metrics.mean_absolute_error(truth, values)),
-    }
-
-
-def quantile_scores(truth: np.ndarray, values: np.ndarray, quantile: float) -> dict[str, float | None]:
-    """The pinball loss of a predicted quantile ``(rows,)``, and the share of the values that lie below."""
-    return {
-        "pinball": float(metrics.mean_pinball_loss(truth, values, alpha=quantile)),
-        "below": float(np.mean(truth <= values)),
-    }
+    def take(self, rows: np.ndarray) -> Predictions:
+        """Those for some of the rows."""
+        probabilities = self.probabilities
+        return Predictions(self.codes[rows], None if probabilities is None else probabilities[rows])
 
 
 def quantile_of(settings: Mapping[str, Any]) -> float | None:
@@ -112,22 +53,65 @@ def first_score(
     return "r2", float(metrics.r2_score(*values)) if len(truth) > 1 else np.nan
 
 
-def scores(
-    target: Target, truth: np.ndarray, predictions: Predictions, quantile: float | None
-) -> dict[str, float | None]:
-    """The scores that suit what was learned.
+@dataclass(frozen=True)
+class Scoring:
+    """Scores of predictions that suit what was learned.
 
-    Args:
+    Attributes:
         target: what is predicted.
-        truth: its true values, encoded as `plaingrad.tables.model.rows.Rows.codes`.
-        predictions: of the same rows.
         quantile: which of the target's quantiles was learned; None for its mean, or for classes.
+        positive: the index in ``target.labels`` of the class whose F1 and average precision are meant, if
+            there are two; by default the rarer one of the rows.
     """
-    if predictions.probabilities is not None:
-        ranks = rank_scores(truth, predictions.codes) if target.task == "ordinal" else {}
-        return {**ranks, **class_scores(truth, predictions.codes, predictions.probabilities)}
-    values = target.undo(truth), target.undo(predictions.codes)
-    return number_scores(*values) if quantile is None else quantile_scores(*values, quantile)
+
+    target: Target
+    quantile: float | None = None
+    positive: int | None = None
+    costs: tuple[float, float] | None = None
+
+    def scores(self, truth: np.ndarray, predictions: Predictions) -> dict[str, float | None]:
+        """The scores of predictions for rows.
+
+        Args:
+            truth: the true values, encoded as `plaingrad.tables.model.rows.Rows.codes`.
+            predictions: of the same rows.
+
+        Returns:
+            The scores by name; None for one that such rows do not have, such as the ROC AUC of rows that lack
+            a class.
+        """
+        every = self.replicated(truth, predictions, np.ones((len(truth), 1)))
+        return {name: None if np.isnan(values[0]) else float(values[0]) for name, values in every.items()}
+
+    def replicated(
+        self, truth: np.ndarray, predictions: Predictions, weights: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """The scores for weights of the rows ``(rows, replicates)``, each ``(replicates,)``; nan for None."""
+        probabilities = predictions.probabilities
+        if probabilities is not None:
+            positive = self.settled(truth).positive
+            every = measures.of_classes(truth, predictions.codes, probabilities, positive, weights)
+            if self.target.task == "ordinal":
+                every = {**measures.of_ranks(truth, predictions.codes, weights), **every}
+            if self.costs is None:
+                return every
+            wrong = np.where(truth == positive, self.costs[1], self.costs[0]) * (truth != predictions.codes)
+            return {**every, "cost": wrong @ weights / weights.sum(0)}
+        values = self.target.undo(truth), self.target.undo(predictions.codes)
+        if self.quantile is None:
+            return measures.of_numbers(*values, weights)
+        return measures.of_quantiles(*values, self.quantile, weights)
+
+    def settled(self, truth: np.ndarray) -> Scoring:
+        """The same with the positive class that these true values have by default."""
+        if self.positive is not None or len(self.target.labels) != 2:
+            return self
+        return replace(self, positive=rarer(truth))
+
+
+def rarer(codes: np.ndarray) -> int:
+    """The rarer of two classes; the second if there are as many rows of both."""
+    return int(2 * codes.sum() <= len(codes))
 
 
 def per_class(target: Target, truth: np.ndarray, codes: np.ndarray) -> dict[str, dict[str, float]]:
@@ -145,14 +129,14 @@ def confusion(target: Target, truth: np.ndarray, codes: np.ndarray) -> list[list
     return metrics.confusion_matrix(truth, codes, labels=range(len(target.labels))).tolist()
 
 
-def judged(
-    target: Target, truth: np.ndarray, predictions: Predictions, quantile: float | None = None
-) -> dict[str, Any]:
-    """The report on predictions, but for plots; arguments as for `scores`."""
-    report: dict[str, Any] = {"rows": len(truth), "scores": scores(target, truth, predictions, quantile)}
-    if target.labels:
+def judged(scoring: Scoring, truth: np.ndarray, predictions: Predictions) -> dict[str, Any]:
+    """The report on predictions, but for plots; arguments as for `Scoring.scores`."""
+    target = scoring.target
+    report: dict[str, Any] = {"rows": len(truth), "scores": scoring.scores(truth, predictions)}
+    if predictions.probabilities is not None:
         report["classes"] = per_class(target, truth, predictions.codes)
         report["confusion"] = confusion(target, truth, predictions.codes)
+        report["calibration"] = calibration(target, truth, predictions.probabilities, scoring.positive)
     else:
         off = target.undo(predictions.codes) - target.undo(truth)
         counts, edges = np.histogram(off, bins=_edges(off))
