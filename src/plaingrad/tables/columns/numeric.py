@@ -114,8 +114,8 @@ class NumberEncoder(Strict, frozen=True):
 
 
 def _edges(values: np.ndarray, bins: int) -> list[float]:
-    """The ends of at most so many intervals with as many values each; none of a single interval."""
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
+    """Those of the values that bound at most so many intervals of as many of them; none of one interval."""
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1), method="inverted_cdf"))
     return edges.tolist() if len(edges) > 2 else []
 
 
