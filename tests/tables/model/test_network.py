@@ -77,7 +77,7 @@ def test_the_network_learns_from_the_codes_that_it_is_asked_with(towns: Path, tm
 
 def test_an_embedding_of_other_codes_is_refused(towns: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    succeed("train", towns, *OPTIONS, "--epochs", 1, "-o", out)
+    succeed("train", towns, *OPTIONS, "--bins", 0, "--epochs", 1, "-o", out)
     file = interop.load(out / "model.safetensors")
     encoder = json.loads(file.attachments["encoder"])
     encoder["columns"][1]["state"]["levels"].append("Atlantis")
