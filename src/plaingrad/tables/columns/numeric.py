@@ -92,8 +92,8 @@ class NumberEncoder(Strict, frozen=True):
         if not self.varies:
             return "whether it is missing"
         missing = f", median {self.median:.4g} where missing{TELLS}" if self.indicator else ""
-        intervals = f", its place in {len(self.edges) - 1} intervals" if self.edges else ""
-        return f"standardised{intervals}{missing}"
+        intervals = f"; place in {len(self.edges) - 1} intervals" if self.edges else ""
+        return f"standardised{missing}{intervals}"
 
     def suffixes(self) -> list[str]:
         """The endings of the features' names, after the column's name."""
