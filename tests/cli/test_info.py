@@ -25,6 +25,7 @@ from saving.facts import plain
 def test_a_model_of_a_table_tells_everything(tmp_path: Path) -> None:
     table, out = titanic(tmp_path / "titanic.csv"), tmp_path / "out"
     options = ("--epochs", 3, "--hidden", "8,5", "--normalization", "batch", "--dropout", 0, "--quiet")
+    options += ("--models", 1)
     succeed("train", table, "--target", "survived", "-o", out, *options)
     model = out / "model.safetensors"
     found, report = told("info", model), json.loads((out / "report.json").read_text())

@@ -219,7 +219,7 @@ def _training_report(result: Fitted, settings: Settings) -> Report:
         "network": {
             "architecture": sizes,
             "parameters": parameters,
-            "models": settings.models,
+            "models": len(estimator.modules_),
             "embedded_columns": len(result.encoder.cardinalities_),
         },
         "training": {

@@ -126,11 +126,24 @@ class Settings:
         bool, _option(TABLE, "Take infinite numbers for missing ones.", None, None, "--infinite-as-missing")
     ] = False
     max_levels: Annotated[
+        Any,
+        _option(
+            TABLE,
+            "Levels of a category that get a feature of their own; by the number of rows if auto.",
+            integer(1, 10_000, word="auto"),
+            "INTEGER|auto",
+            show_default="auto",
+        ),
+    ] = None
+    bins: Annotated[
         int,
         _option(
-            TABLE, "Levels of a category that get a feature of their own.", integer(1, 10_000), "INTEGER"
+            TABLE,
+            "Intervals of a number that get a feature of their own, at most; 0: none.",
+            integer(0, 1000),
+            "INTEGER",
         ),
-    ] = 40
+    ] = 16
 
     test_size: Annotated[
         float,
@@ -214,8 +227,15 @@ class Settings:
         "none"
     )
     models: Annotated[
-        int, _option(NETWORK, "Networks to train side by side and average.", integer(1, 1000), "INTEGER")
-    ] = 1
+        Any,
+        _option(
+            NETWORK,
+            "Networks to train side by side and average; by the size of the table if auto.",
+            integer(1, 1000, word="auto"),
+            "INTEGER|auto",
+            show_default="auto",
+        ),
+    ] = None
 
     optimizer: Annotated[str, _choice(TRAINING, "Update rule.", OPTIMIZERS)] = "adam"
     lr: Annotated[

@@ -62,15 +62,22 @@ def kinds(encoder: TableEncoder) -> dict[str, str]:
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(frame=frames(), embedding=st.booleans(), max_levels=st.sampled_from([1, 3, 40]))
+@given(
+    frame=frames(),
+    embedding=st.booleans(),
+    max_levels=st.sampled_from([1, 3, 40]),
+    bins=st.sampled_from([0, 2, 16]),
+)
 def test_a_table_is_encoded_or_refused_in_one_line(
-    frame: pd.DataFrame, embedding: bool, max_levels: int
+    frame: pd.DataFrame, embedding: bool, max_levels: int, bins: int
 ) -> None:
+    options = {"embedding": embedding, "max_levels": max_levels, "bins": bins}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "CHUNK", 7)
-        if is_refused(lambda: TableEncoder(embedding=embedding, max_levels=max_levels).fit(frame)):
+        patch.setattr(module, "ROWS_PER_INTERVAL", 0.1)
+        if is_refused(lambda: TableEncoder(**options).fit(frame)):  # type: ignore[arg-type]
             return
-        encoder, whole = encoded(frame, embedding=embedding, max_levels=max_levels)
+        encoder, whole = encoded(frame, **options)
         patch.setattr(module, "CHUNK", 1000)
         assert encoder.transform(frame).tobytes() == whole.tobytes()
 
@@ -123,6 +130,39 @@ def test_numbers_are_standardised(load: object) -> None:
     encoder, matrix = encoded(frame)
     assert list(encoder.get_feature_names_out()) == list(frame.columns)
     np.testing.assert_allclose(matrix, (frame - frame.mean()) / frame.std(ddof=0), atol=1e-4)
+
+
+def test_intervals_tell_the_place_of_a_number_between_the_smallest_and_the_largest() -> None:
+    """Each interval's feature times its width adds up to the way from the smallest value."""
+    data = datasets.load_breast_cancer(as_frame=True).data.iloc[:, :5]
+    encoder, matrix = encoded(data, bins=5)
+    assert [choice.features for choice in encoder.choices()] == [6] * 5
+    wider = 3 * data - 2 * data.mean()
+    for values in (matrix, encoder.transform(wider)):
+        assert values[:, 1:6].min() == 0
+        assert values[:, 1:6].max() == 1
+        for number, own in enumerate(np.hsplit(values, 5)):
+            edges = np.array(encoder.encoders_[data.columns[number]].edges)
+            place = edges[0] + own[:, 1:] @ np.diff(edges)
+            np.testing.assert_allclose(place, own[:, 0].clip(edges[0], edges[-1]), atol=1e-4)
+    own = matrix[:, 1:6]
+    np.testing.assert_allclose(((own > 0) & (own < 1)).mean(0), 1 / 5, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "features"), [(640, 2, 17), (320, 2, 9), (60, 2, 1), (640, 16, 3), (10_000, 600, 1)]
+)
+def test_few_rows_or_many_columns_get_fewer_intervals(rows: int, columns: int, features: int) -> None:
+    values = np.random.default_rng(0).normal(size=(rows, columns)).astype(np.float32)
+    encoder = TableEncoder(bins=16).fit(values)
+    assert [choice.features for choice in encoder.choices()] == [features] * columns
+
+
+def test_a_number_of_few_values_has_an_interval_between_each_two() -> None:
+    values = np.tile([0.0, 1.0, 5.0], 200)
+    encoder, matrix = encoded(pd.DataFrame({"three": values, "two": values > 2}).astype(float), bins=16)
+    assert [choice.features for choice in encoder.choices()] == [3, 1]
+    np.testing.assert_array_equal(matrix[:3, 1:3], [[0, 0], [1, 0], [1, 1]])
 
 
 def test_a_matrix_has_columns_of_its_own() -> None:
@@ -381,6 +421,8 @@ def test_a_frame_that_cannot_be_used(frame: object, message: str) -> None:
         TableEncoder().fit(frame)
     with pytest.raises(ValueError, match="max_levels: expected an integer of at least 1, got 0"):
         TableEncoder(max_levels=0).fit(frame)
+    with pytest.raises(ValueError, match="bins: expected an integer of at least 0, got -1"):
+        TableEncoder(bins=-1).fit(frame)
 
 
 def test_progress_and_scikit_learns_output() -> None:

@@ -39,6 +39,14 @@ def test_the_saved_bytes_are_plain_json_and_the_same_each_time() -> None:
     assert TableEncoder.from_bytes(SAVED[True]).to_bytes() == SAVED[True]
 
 
+def test_an_encoder_saved_before_there_were_intervals_gives_the_same_bits() -> None:
+    state = json.loads(SAVED[False])
+    del state["bins"]
+    del column(state, "number")["state"]["edges"]
+    old = TableEncoder.from_bytes(json.dumps(state).encode())
+    assert old.transform(FRAME).tobytes() == TableEncoder.from_bytes(SAVED[False]).transform(FRAME).tobytes()
+
+
 class Hostile(StandardScaler):
     """An object that would do something when it is unpickled."""
 
@@ -109,6 +117,12 @@ def of(name: str, **fields: object) -> Callable[[dict[str, Any]], object]:
         ),
         (of("number", deviation=0), r"column 'number': Expected `int` >= 1 - at `\$\.deviation`"),
         (of("number", indicator=1), r"column 'number': Expected `bool`, got `int` - at `\$\.indicator`"),
+        (
+            of("number", edges=[1, 2, 2]),
+            r"column 'number': edges: expected rising numbers, .*got \[1, 2, 2\]",
+        ),
+        (of("number", edges=[0.5]), r"column 'number': edges: expected rising numbers, .*got \[0\.5\]"),
+        (of("number", varies=False, edges=[0, 1]), "column 'number': edges: expected none"),
         (of("number", hook="x"), r"column 'number': Object contains unknown field `hook`"),
         (
             of("category", levels=["a", "a"]),

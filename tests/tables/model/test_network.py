@@ -15,6 +15,7 @@ from plaingrad import interop
 from plaingrad.tables import read_frame
 from plaingrad.tables.columns.strange import StrangeCellsWarning, StrangeCounts
 from plaingrad.tables.model.model import TableModel
+from plaingrad.tables.model.network import automatic_max_levels, automatic_models
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_the_network_learns_from_the_codes_that_it_is_asked_with(towns: Path, tm
 
 def test_an_embedding_of_other_codes_is_refused(towns: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    succeed("train", towns, *OPTIONS, "--epochs", 1, "-o", out)
+    succeed("train", towns, *OPTIONS, "--bins", 0, "--epochs", 1, "-o", out)
     file = interop.load(out / "model.safetensors")
     encoder = json.loads(file.attachments["encoder"])
     encoder["columns"][1]["state"]["levels"].append("Atlantis")
@@ -103,3 +104,37 @@ def test_the_batch_size_is_told_as_it_was_used(tmp_path: Path) -> None:
     assert report["rows"]["train"] % 20 == 1
     assert report["training"]["batch_size"] == 21
     assert told("train", tmp_path / "t.csv", *options)["training"]["batch_size"] == 20
+
+
+@pytest.mark.parametrize(
+    ("rows", "levels"), [(10, 40), (400, 40), (5000, 500), (16_777, 1000), (10**5, 167), (10**7, 40)]
+)
+def test_levels_with_ten_rows_each_are_categories_as_far_as_memory_goes(rows: int, levels: int) -> None:
+    assert automatic_max_levels(rows) == levels
+
+
+@pytest.mark.parametrize(("rows", "models"), [(10, 4), (40_000, 4), (50_000, 1)])
+def test_a_large_table_gets_one_network(rows: int, models: int) -> None:
+    assert automatic_models(rows, 100) == models
+
+
+@pytest.mark.parametrize(
+    ("more", "kinds", "features", "models"),
+    [
+        ([], ["number", "category", "text"], 13, 4),
+        (["--max-levels", 40], ["number", "text", "text"], 13, 4),
+        (["--models", 1, "--bins", 0], ["number", "category", "text"], 1, 1),
+    ],
+)
+def test_towns_that_repeat_are_levels_and_words_that_do_not_are_text(
+    towns: Path, tmp_path: Path, more: list[object], kinds: list[str], features: int, models: int
+) -> None:
+    frame = pd.read_csv(towns)
+    frame["note"] = [f"note {k % 400}" for k in range(len(frame))]
+    frame.to_csv(towns, index=False)
+    options = ("--target", "y", "--epochs", 1, "--no-importance", "--quiet")
+    succeed("train", towns, *options, *more, "-o", tmp_path)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [column["kind"] for column in report["columns"]] == kinds
+    assert report["columns"][0]["features"] == features
+    assert report["network"]["models"] == models

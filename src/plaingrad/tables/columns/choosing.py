@@ -44,7 +44,7 @@ LeftOut = DroppedColumn  # its name in pickles written before
 
 
 def chosen(
-    column: Column, schema: ColumnSchema, max_levels: int, embedding: bool
+    column: Column, schema: ColumnSchema, max_levels: int, embedding: bool, bins: int
 ) -> ColumnEncoder | DroppedColumn:
     """The encoder for a column, fitted to it.
 
@@ -53,20 +53,23 @@ def chosen(
         schema: its meaning.
         max_levels: how many levels get a feature each, at most; a column of more levels is text.
         embedding: whether categories become codes.
+        bins: how many intervals a number is put into, at most.
     """
     if column.missing().all():
         return DroppedColumn("empty", "left out: no value")
     if schema.kind == "identifier":
         return DroppedColumn("identifier", "left out: another value in every row")
-    encoder = _encoder(column, schema, max_levels, embedding)
+    encoder = _encoder(column, schema, max_levels, embedding, bins)
     if not _varies(encoder, column):
         return DroppedColumn(encoder.kind, "left out: the same value in every row")
     return encoder
 
 
-def _encoder(column: Column, schema: ColumnSchema, max_levels: int, embedding: bool) -> ColumnEncoder:
+def _encoder(
+    column: Column, schema: ColumnSchema, max_levels: int, embedding: bool, bins: int
+) -> ColumnEncoder:
     if schema.kind == "number":
-        return NumberEncoder.of(column)
+        return NumberEncoder.of(column, bins)
     if schema.kind == "boolean":
         return BooleanEncoder.of(column)
     if schema.kind == "date":

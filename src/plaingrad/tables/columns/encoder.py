@@ -28,6 +28,7 @@ from plaingrad.tables.errors import expect_names, listed
 
 FORMAT = 2
 CHUNK = 1 << 16
+ROWS_PER_INTERVAL, MOST_INTERVALS = 20, 1024  # of all columns together
 NAME = "table encoder"
 
 
@@ -68,6 +69,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         max_levels: how many levels of a category get a feature each, at most.
         embedding: categories become integers for :class:`plaingrad.nn.Embedding` instead, one feature a
             column, 0 for rare, unknown and missing levels; see ``cardinalities_``.
+        bins: how many intervals of a number get a feature each besides, at most; fewer in a table of few rows
+            or of very many columns. 0 for none.
 
     Attributes:
         schema_: the meaning of each column, a `ColumnSchema` by name.
@@ -77,9 +80,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             the number of its values.
     """
 
-    def __init__(self, *, max_levels: int = 40, embedding: bool = False) -> None:
+    def __init__(self, *, max_levels: int = 40, embedding: bool = False, bins: int = 0) -> None:
         self.max_levels = max_levels
         self.embedding = embedding
+        self.bins = bins
 
     def fit(
         self, frame: Any, y: object = None, *, schema: Mapping[str, ColumnSchema] = MappingProxyType({})
@@ -99,6 +103,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         columns = _Columns(frame)
         if not columns.rows:
             raise InputError("the table has no rows")
+        if not isinstance(self.bins, int) or self.bins < 0:
+            raise InputError(f"bins: expected an integer of at least 0, got {self.bins!r}")
+        intervals = min(columns.rows // ROWS_PER_INTERVAL, MOST_INTERVALS)
+        bins = min(self.bins, intervals // len(columns.names))
         encoders: dict[str, ColumnEncoder | DroppedColumn] = {}
         schemas, missing = {}, {}
         for name in columns.names:
@@ -106,7 +114,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 cells = columns.column(name)
                 schemas[name] = schema.get(name) or ColumnSchema.of(cells, name)
                 column, _ = schemas[name].read(cells)
-                encoders[name] = chosen(column.used(), schemas[name], self.max_levels, self.embedding)
+                encoders[name] = chosen(column.used(), schemas[name], self.max_levels, self.embedding, bins)
             missing[name] = int(column.missing().sum())
         self._set(schemas, encoders, missing)
         return self
@@ -219,6 +227,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             "format": FORMAT,
             "max_levels": self.max_levels,
             "embedding": self.embedding,
+            "bins": self.bins,
             "columns": columns,
         }
         return json.dumps(state, ensure_ascii=True, allow_nan=False).encode("ascii")
@@ -240,7 +249,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if version not in (1, FORMAT):
             raise InputError(f"{NAME}: expected format {FORMAT}, got {version}")
         state = decode(_State, content, NAME)
-        encoder = cls(max_levels=state.max_levels, embedding=state.embedding)
+        encoder = cls(max_levels=state.max_levels, embedding=state.embedding, bins=state.bins)
         schemas: dict[str, ColumnSchema] = {}
         encoders: dict[str, ColumnEncoder | DroppedColumn] = {}
         missing: dict[str, int] = {}
@@ -266,6 +275,7 @@ class _State(Strict, frozen=True):
     max_levels: Count
     embedding: bool
     columns: list[dict[str, Any]]
+    bins: Count = 0
 
 
 def _kind(encoder: Any) -> str:

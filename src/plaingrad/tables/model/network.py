@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 MOST_SHIFT = 1.0  # of a logarithm: a factor of e
 CLASS_LOSSES = ("log_loss",)
+FEWEST_LEVELS, MOST_LEVELS, ROWS_PER_LEVEL = 40, 1000, 10
+MODELS = 4
+MOST_CELLS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,16 @@ def automatic_batch_size(rows: int) -> int:
     return min(size, rows)
 
 
+def automatic_max_levels(rows: int) -> int:
+    """As many as have ten rows each, but at least 40, and no more than fit into memory for so many rows."""
+    return max(FEWEST_LEVELS, min(rows // ROWS_PER_LEVEL, MOST_LEVELS, MOST_CELLS // max(1, rows)))
+
+
+def automatic_models(rows: int, features: int) -> int:
+    """Several for tables of which one is trained soon, or else one."""
+    return MODELS if rows * features <= MOST_CELLS // 4 else 1
+
+
 @dataclass(frozen=True)
 class Encoded:
     """The parts of a table as a network gets them.
@@ -170,7 +183,8 @@ class Encoded:
                 f"expected at most the {rows} training rows, got {settings.batch_size}", argument="batch_size"
             )
         with mendable(IGNORE):
-            encoder = fitted_encoder(parts.train, settings.max_levels, settings.embedding)
+            levels = settings.max_levels or automatic_max_levels(rows)
+            encoder = fitted_encoder(parts.train, levels, settings.embedding, settings.bins)
             if settings.embedding and not encoder.cardinalities_:
                 raise InputError("expected a column with categories, and there is none", argument="embedding")
             # What is tested is encoded now as well: a value that cannot be used shall cost no training.
@@ -205,14 +219,14 @@ class Encoded:
         return {name: len(rows) for name, rows in named.items() if rows is not None}
 
 
-def fitted_encoder(rows: Rows, max_levels: int, embedding: bool = False) -> TableEncoder:
+def fitted_encoder(rows: Rows, max_levels: int, embedding: bool = False, bins: int = 0) -> TableEncoder:
     """An encoder fitted to the columns of some rows; arguments as for `TableEncoder`.
 
     Raises:
         InputError: a column cannot be used, or none can.
     """
     with rows.located():
-        encoder = TableEncoder(max_levels=max_levels, embedding=embedding)
+        encoder = TableEncoder(max_levels=max_levels, embedding=embedding, bins=bins)
         return encoder.fit(rows.frame, schema=rows.meaning.schema)
 
 
@@ -235,7 +249,7 @@ def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequ
     for callback in callbacks:
         callback.begin(held_out, target, settings)
     coded = list(encoded.encoder.cardinalities_)
-    estimator = make_estimator(settings, target, len(train), coded, [*stopping, *callbacks])
+    estimator = make_estimator(settings, target, train.X.shape, coded, [*stopping, *callbacks])
     validation = (
         {"X_val": _with_codes(held_out.X, coded), "y_val": target.learned(held_out.y)} if held_out else {}
     )
@@ -301,9 +315,13 @@ def _with_codes(X: np.ndarray, columns: list[int]) -> np.ndarray:
 
 
 def make_estimator(
-    settings: Settings, target: Target, rows: int, coded: list[int], callbacks: Sequence[Callback]
+    settings: Settings,
+    target: Target,
+    shape: tuple[int, int],
+    coded: list[int],
+    callbacks: Sequence[Callback],
 ) -> MLPClassifier | MLPRegressor:
-    """The estimator that the settings ask for, for so many training rows, some of their columns coded."""
+    """The estimator that the settings ask for, for so many training rows and features, some of them coded."""
     from plaingrad.estimators import MLPClassifier, MLPRegressor
 
     options: dict[str, Any] = {
@@ -311,7 +329,7 @@ def make_estimator(
         "activation": settings.activation,
         "dropout": settings.dropout,
         "normalization": None if settings.normalization == "none" else settings.normalization,
-        "n_models": settings.models,
+        "n_models": settings.models or automatic_models(*shape),
         "embedding": coded or None,
         "solver": settings.optimizer,
         "learning_rate_init": settings.lr,
@@ -319,7 +337,7 @@ def make_estimator(
         "alpha": settings.weight_decay,
         "clip_norm": settings.clip_norm,
         "max_iter": settings.epochs,
-        "batch_size": settings.batch_size or automatic_batch_size(rows),
+        "batch_size": settings.batch_size or automatic_batch_size(shape[0]),
         "max_time": settings.max_time,
         "random_state": settings.seed,
         "engine": settings.engine,
