@@ -36,7 +36,7 @@ from plaingrad.tables.model.network import Encoded, fitted
 from plaingrad.tables.model.parts import Parts, divided
 from plaingrad.tables.model.rows import Rows, read_rows
 from plaingrad.tables.report.judging import Judgement
-from plaingrad.tables.report.scores import Predictions, scores
+from plaingrad.tables.report.scores import Predictions, Scoring
 from plaingrad.tables.settings import Settings
 
 RESULTS = FOLDER / "results" / "tables.json"
@@ -99,7 +99,7 @@ class Split:
         """An outcome of predictions for the rows to be judged by."""
         assert self.parts.test is not None
         truth = self.parts.test.codes
-        return Outcome.of(scores(self.target, truth, Predictions(codes, probabilities), None), seconds)
+        return Outcome.of(Scoring(self.target).scores(truth, Predictions(codes, probabilities)), seconds)
 
 
 def _processor_time() -> float:

@@ -234,6 +234,15 @@ def test_what_is_made_of_parts_is_no_identifier(tmp_path: Path, write: str) -> N
     assert choices(separated(frame, tmp_path / "t.csv", ","))["x"][0] in ("text", "category", "date")
 
 
+@pytest.mark.parametrize("name", ["zip", "Zip Code", "postal_code", "shipZip", "PLZ"])
+def test_postal_codes_are_names_of_places(tmp_path: Path, name: str) -> None:
+    cells = [f"{i % 9 * 7919 + 10000}" for i in range(100)]
+    frame = pd.DataFrame({name: ["NA", *cells[1:]], "y": ["a", "b"] * 50})
+    assert choices(separated(frame, tmp_path / "t.csv", ","))[name][0] == "category"
+    frame[name] = [f"{cell}.5" for cell in cells]  # whatever that is
+    assert choices(separated(frame, tmp_path / "t.csv", ","))[name][0] == "number"
+
+
 def test_whole_numbers_that_happen_to_differ_are_numbers(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"population": [str(i * 7919 % 104729) for i in range(1, 101)], "y": ["a", "b"] * 50}
@@ -297,7 +306,7 @@ DOUBTFUL = pd.DataFrame(
     {
         "when": [f"{i % 12 + 1:02}/{i % 11 + 1:02}/2026" for i in range(60)],
         "size": ["-999" if i % 6 == 0 else f"{i / 7:.2f}" for i in range(60)],
-        "zip": [f"{i % 5 + 10000}" for i in range(60)],
+        "grade": [f"{i % 5 + 10000}" for i in range(60)],
         "y": [str(i % 5 % 2) for i in range(60)],
     }
 )
@@ -311,10 +320,10 @@ def test_what_columns_mean_is_shown_doubted_corrected_and_trained_on(tmp_path: P
     assert when.startswith("warning: when: dates such as 01/01/2026 can be read in 2 ways")
     assert size.startswith("warning: size: -999 stands in 10 of 60 rows, far from all others")
     text = schema.read_text()
-    assert text.startswith('[when]\nkind = "text"\n\n[size]\nkind = "number"\n\n[zip]\nkind = "number"\n')
+    assert text.startswith('[when]\nkind = "text"\n\n[size]\nkind = "number"\n\n[grade]\nkind = "number"\n')
     text = text.replace('kind = "text"', 'kind = "date"\ndates = "%m/%d/%Y"', 1)
     text = text.replace('[size]\nkind = "number"', '[size]\nkind = "number"\nmissing = ["-999"]')
-    schema.write_text(text.replace('[zip]\nkind = "number"', '[zip]\nkind = "text"'))
+    schema.write_text(text.replace('[grade]\nkind = "number"', '[grade]\nkind = "text"'))
     shown = told("columns", path, "--columns", schema)
     assert [column["kind"] for column in shown["columns"]] == ["date", "number", "category", "number"]
     assert (shown["columns"][1]["missing"], shown["doubts"]) == (10, [])
@@ -331,14 +340,14 @@ def test_what_columns_mean_is_shown_doubted_corrected_and_trained_on(tmp_path: P
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ('[zipp]\nkind = "number"', "--columns: there is no column 'zipp'; did you mean 'zip'?"),
+        ('[gradee]\nkind = "number"', "--columns: there is no column 'gradee'; did you mean 'grade'?"),
         (
-            '[zip]\nkind = "numbr"',
-            "column 'zip': kind: expected one of number, boolean, date, text, identifier, got 'numbr'",
+            '[grade]\nkind = "numbr"',
+            "column 'grade': kind: expected one of number, boolean, date, text, identifier, got 'numbr'",
         ),
-        ('[zip]\nkind = "date"\ndates = "%q"', "t.toml: zip: dates: unknown format '%q'"),
-        ('zip = "number"', "t.toml: zip: Expected `object`, got `str`"),
-        ("[zip", "t.toml: not a TOML file: "),
+        ('[grade]\nkind = "date"\ndates = "%q"', "t.toml: grade: dates: unknown format '%q'"),
+        ('grade = "number"', "t.toml: grade: Expected `object`, got `str`"),
+        ("[grade", "t.toml: not a TOML file: "),
         ('[when]\nkind = "number"', "column 'when': expected a number, got '01/01/2026' in row 1"),
     ],
 )

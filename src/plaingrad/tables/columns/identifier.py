@@ -1,4 +1,4 @@
-"""Columns that only name their rows."""
+"""Columns that only name their rows, and numbers that name places."""
 
 from __future__ import annotations
 
@@ -9,10 +9,28 @@ import pyarrow.compute as pc
 
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.dateformat import candidates
+from plaingrad.tables.reading.missing import without_words
 
 FEWEST_ROWS = 20
 WORDS = "ids?#?|idx|index|key|no[.]?|nr[.]?|row|rowid|rownum(ber)?|rownames?|sno|uuid|guid|#|unnamed.*"
 NAMES = re.compile(rf"(?i:(.*[_ .-])?({WORDS}))|.*[a-z]I[dD]")
+POSTAL_CODE = re.compile(r"(?i:(.*[_ .-])?(zip|zip[_ -]?code|post(al)?[_ -]?code|plz))|.*[a-z]Zip(Code)?")
+
+
+def is_postal_code(column: Column, name: str) -> bool:
+    """True for whole numbers in a column named like postal codes, which nobody adds up or compares.
+
+    Args:
+        column: all rows of a table, whose cells are numbers.
+        name: of the column.
+    """
+    if not POSTAL_CODE.fullmatch(name.strip()):
+        return False
+    if column.form == "number":
+        present = column.values[~column.missing()]
+        return bool((present % 1 == 0).all())
+    texts = without_words(column.levels).drop_null()
+    return bool(pc.all(pc.match_substring_regex(texts, r"^\d+$")).as_py())
 
 
 def is_identifier(column: Column, kind: str, name: str) -> bool:

@@ -15,7 +15,7 @@ from plaingrad.errors import InputError
 from plaingrad.saving.schema import Strict
 from plaingrad.tables.columns.column import Column, InfiniteNumberError, MisfitError, text_of
 from plaingrad.tables.columns.dateformat import FORMATS, ISO, date_format, date_format_of_most, parsed
-from plaingrad.tables.columns.identifier import is_identifier
+from plaingrad.tables.columns.identifier import is_identifier, is_postal_code
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat, number_format
 from plaingrad.tables.errors import listed
 from plaingrad.tables.reading.inference import LEADING_ZERO, typed
@@ -69,6 +69,8 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
             schema = cls._of_levels(column.levels, column.declared)
             if schema.kind == "text" and not column.declared:
                 schema = cls._of_most(column) or schema
+        if schema.kind == "number" and is_postal_code(column, name):
+            schema = cls("text")
         return cls("identifier") if is_identifier(column, schema.kind, name) else schema
 
     @classmethod
