@@ -8,6 +8,7 @@ import jaxtyping
 import matplotlib
 import pytest
 import torch
+from hypothesis.internal.conjecture import providers
 
 # The tests run side by side, one process for each core; threads of their own would only be in the way.
 torch.set_num_threads(1)
@@ -15,6 +16,8 @@ matplotlib.use("Agg")
 # A test fails because of a change, never because the machine is busy or the examples are new.
 hypothesis.settings.register_profile("plaingrad", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("plaingrad")
+# Nor because of which modules other tests have imported, whose constants hypothesis would draw too.
+providers._get_local_constants = providers.Constants
 # "pytest --hypothesis-profile=random" draws new ones.
 hypothesis.settings.register_profile("random", deadline=None)
 

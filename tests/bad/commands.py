@@ -161,7 +161,7 @@ OPTIONS = {
     "a test file without targets": train("--test v.csv", "v.csv: the target 'y' has no value", v_csv="a,b,y\n1,2,\n"),
     "infinity in the test file": train("--test v.csv", "v.csv: column 'b': expected a finite number, got inf in row 2; mend it, or leave the column out with --ignore", v_csv="a,b,y\n1,2,yes\n3,inf,no\n"),
     "infinity in the validation file": train("--validation v.csv", "v.csv: column 'b': expected a finite number, got inf in row 2; mend it, or leave", v_csv="a,b,y\n1,2,yes\n3,inf,no\n"),
-    "an unknown metric": train("--metric accurracy", "Invalid value for '--metric': expected one of accuracy, balanced_accuracy, f1, mcc, log_loss, roc_auc, average_precision, cost, r2, rmse, mae; got 'accurracy'; did you mean 'accuracy'?"),
+    "an unknown metric": train("--metric accurracy", "Invalid value for '--metric': expected one of accuracy, balanced_accuracy, f1, mcc, log_loss, roc_auc, average_precision, cost, rank_mae, weighted_kappa, r2, rmse, mae; got 'accurracy'; did you mean 'accuracy'?"),
     "a metric of numbers for classes": train("--metric rmse", "Invalid value for '--metric': expected a metric for classification, got rmse"),
     "a metric without validation rows": train("--metric f1 --patience 0", "Invalid value for '--metric': expected none with --patience 0, which leaves no validation rows to measure it on"),
     "a cost without numbers": train("--metric cost", "Invalid value for '--metric': expected two costs of which one is above 0, such as cost=1:10, got 'cost'"),

@@ -26,6 +26,14 @@ def succeed(*arguments: object) -> str:
     return str(result.stdout)
 
 
+def warned(*arguments: object) -> str:
+    """What a command says that goes well, perhaps with warnings."""
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    assert all(line.startswith("warning: ") for line in result.stderr.splitlines())
+    return str(result.stdout)
+
+
 def told(*arguments: object) -> Any:
     """The one JSON object that a command tells to programs."""
     return json.loads(succeed(*arguments, "--json"))

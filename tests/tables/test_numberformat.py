@@ -44,10 +44,8 @@ def test_it_is_the_model_of_the_numbers_themselves(houses: tuple[pd.DataFrame, P
         told("predict", model, folder / f"{asked}.csv", "-o", out)
         found[learned, asked] = pd.read_csv(out)["prediction"].to_numpy()
         assert told("evaluate", model, folder / f"{asked}.csv")["test"]["scores"]["r2"] > 0.5
-    assert [each["done"] for each in reports["shown"]["columns"]] == [
-        "numbers written as 1,234.50, standardised",
-        "numbers written as 1234,50%, standardised",
-    ]
+    done = [each["done"].partition(";")[0] for each in reports["shown"]["columns"]]
+    assert done == ["numbers written as 1,234.50, standardised", "numbers written as 1234,50%, standardised"]
     assert reports["shown"]["test"]["scores"] == reports["plain"]["test"]["scores"]
     np.testing.assert_array_equal(found["shown", "shown"], found["shown", "plain"])
     np.testing.assert_array_equal(found["shown", "shown"], found["plain", "plain"])

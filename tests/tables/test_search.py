@@ -15,7 +15,7 @@ from plaingrad.tables.search import SEARCHED, STUDY, Pruning
 from plaingrad.tables.settings import Settings
 from plaingrad.train import TrainingDiverged
 
-COMMON = ("--target", "species", "--epochs", 8, "--seed", 3)
+COMMON = ("--target", "species", "--epochs", 8, "--seed", 3, "--models", 1)
 
 
 def test_the_best_setting_is_trained_and_reported(tmp_path: Path) -> None:

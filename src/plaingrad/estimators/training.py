@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from plaingrad.data.finite import all_finite
+from plaingrad.errors import InputError
 from plaingrad.estimators import rules
 from plaingrad.estimators.convergence import Convergence, SklearnCallbacks, orders
 from plaingrad.estimators.inputs import as_inputs
@@ -26,7 +27,7 @@ from plaingrad.estimators.prediction import eagerly, predictor_for
 from plaingrad.estimators.private import check_sample_weight
 from plaingrad.estimators.state import FittedState
 from plaingrad.estimators.targets import ClassTargets, Part
-from plaingrad.module import Module
+from plaingrad.module import Module, ModuleError
 from plaingrad.train import History, TrainingDiverged, fit, fit_many
 
 NOT_FINITE = (
@@ -195,7 +196,7 @@ class Training:
             shuffle = orders(samples, random_state) if parameters.shuffle else False
             return [fit(state.module, data, shuffle=shuffle, **options)]
         states = [np.random.RandomState(random_state.randint(2**31)) for _ in runs]
-        with self.watching.whole_task() if self.watching else nullcontext():
+        with self.watching.whole_task() if self.watching else nullcontext(), _alike():
             return fit_many(
                 state.modules,
                 data,
@@ -206,6 +207,19 @@ class Training:
                 callbacks=[[each, *copy.deepcopy(own)] for each in runs],
                 **options,
             )
+
+
+@contextmanager
+def _alike() -> Iterator[None]:
+    """Leave the number of a network out of errors, for those of an estimator are alike."""
+    try:
+        yield
+    except ModuleError as error:
+        del error.path[0]
+        raise
+    except InputError as error:
+        error.argument = (error.argument or "").partition(".")[2] or None
+        raise
 
 
 def _warn_unfinished(

@@ -128,7 +128,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "no class": ({"classes": []}, "expected distinct classes"),
     "classes for other outputs": (
         {"classes": [0, 1]},
-        "expected a network with 2 outputs for a row, got shape (2, 3)",
+        "facts: expected a link for 2 classes, got 'softmax'",
     ),
     "a weight of words": (
         {"class_weights": ["a"] * 3},

@@ -10,7 +10,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 
-from cli.shell import iris, refused, succeed, told
+from cli.shell import iris, refused, succeed, told, warned
 from plaingrad import interop
 from plaingrad.tables import read_frame
 from plaingrad.tables.columns.strange import StrangeCellsWarning, StrangeCounts
@@ -40,7 +40,7 @@ def test_categories_can_be_embedded_and_the_model_travels(
     towns: Path, tmp_path: Path, more: list[object]
 ) -> None:
     out = tmp_path / "out"
-    said = succeed("train", towns, *OPTIONS, *more, "-o", out)
+    said = warned("train", towns, *OPTIONS, *more, "-o", out)
     assert "1 column embedded" in said
     report = json.loads((out / "report.json").read_text())
     assert report["network"]["embedded_columns"] == 1
@@ -67,7 +67,7 @@ def test_categories_can_be_embedded_and_the_model_travels(
 
 def test_the_network_learns_from_the_codes_that_it_is_asked_with(towns: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    succeed("train", towns, *OPTIONS, "-o", out)
+    warned("train", towns, *OPTIONS, "-o", out)
     frame = read_frame(towns)
     means = frame.groupby("town")["y"].mean()
     asked = pd.DataFrame({"size": 0.0, "town": means.index})
@@ -77,7 +77,7 @@ def test_the_network_learns_from_the_codes_that_it_is_asked_with(towns: Path, tm
 
 def test_an_embedding_of_other_codes_is_refused(towns: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    succeed("train", towns, *OPTIONS, "--bins", 0, "--epochs", 1, "-o", out)
+    warned("train", towns, *OPTIONS, "--bins", 0, "--epochs", 1, "-o", out)
     file = interop.load(out / "model.safetensors")
     encoder = json.loads(file.attachments["encoder"])
     encoder["columns"][1]["state"]["levels"].append("Atlantis")
@@ -133,7 +133,7 @@ def test_towns_that_repeat_are_levels_and_words_that_do_not_are_text(
     frame["note"] = [f"note {k % 400}" for k in range(len(frame))]
     frame.to_csv(towns, index=False)
     options = ("--target", "y", "--epochs", 1, "--no-importance", "--quiet")
-    succeed("train", towns, *options, *more, "-o", tmp_path)
+    warned("train", towns, *options, *more, "-o", tmp_path)
     report = json.loads((tmp_path / "report.json").read_text())
     assert [column["kind"] for column in report["columns"]] == kinds
     assert report["columns"][0]["features"] == features

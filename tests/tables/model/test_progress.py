@@ -39,7 +39,15 @@ def test_a_terminal_sees_the_epochs_with_their_scores(tmp_path: Path) -> None:
 
 def watched(path: Path, console: Console, **options: object) -> tuple[Fitted, Encoded, Target]:
     """A training that is shown, with the rows and the target."""
-    settings = Settings(target="progression", epochs=100, lr=0.02, patience=3, quantile=0.8, **options)  # type: ignore[arg-type]
+    settings = Settings(
+        target="progression",
+        models=1,
+        epochs=100,
+        lr=0.02,
+        patience=3,
+        quantile=0.8,
+        **options,  # type: ignore[arg-type]
+    )
     rows, target = read_rows(diabetes(path), settings)
     encoded = Encoded.of(divided(rows, target, settings), settings)
     return fitted(encoded, target, settings, [EpochProgress(console)]), encoded, target

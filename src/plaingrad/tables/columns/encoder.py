@@ -100,11 +100,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """
         if not isinstance(self.max_levels, int) or self.max_levels < 1:
             raise InputError(f"max_levels: expected an integer of at least 1, got {self.max_levels!r}")
+        if not isinstance(self.bins, int) or self.bins < 0:
+            raise InputError(f"bins: expected an integer of at least 0, got {self.bins!r}")
         columns = _Columns(frame)
         if not columns.rows:
             raise InputError("the table has no rows")
-        if not isinstance(self.bins, int) or self.bins < 0:
-            raise InputError(f"bins: expected an integer of at least 0, got {self.bins!r}")
         intervals = min(columns.rows // ROWS_PER_INTERVAL, MOST_INTERVALS)
         bins = min(self.bins, intervals // len(columns.names))
         encoders: dict[str, ColumnEncoder | DroppedColumn] = {}

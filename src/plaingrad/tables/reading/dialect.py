@@ -93,7 +93,7 @@ def _most_frequent(start: bytes) -> str:
     text = start.decode("utf-8-sig", "replace")
     header = next((line for line in text.splitlines() if line.strip()), "")
     if header.count('"') % 2:  # a name of several lines
-        header = "".join(text.split('"')[::2]).lstrip().partition("\n")[0]
+        header = "".join(text.split('"')[::2]).lstrip("\r\n").partition("\n")[0]
     outside_quotes = "".join(header.split('"')[::2])
     return max(SEPARATORS, key=outside_quotes.count)
 

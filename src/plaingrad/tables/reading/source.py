@@ -13,20 +13,10 @@ from typing import BinaryIO
 from plaingrad.errors import InputError, error_fields
 from plaingrad.tables.columns.column import InfiniteNumberError
 from plaingrad.tables.errors import BinaryFileError, EncodingError, FormatError
+from plaingrad.tables.reading.encoding import BINARIES
 
 STANDARD = Path("-")
 INPUT = "standard input"
-DECOMPRESS = "decompress it first, or name it by a file with that suffix"
-# The first bytes of files that are no text, their kind, and what helps.
-BINARIES = {
-    b"PAR1": ("Parquet", "--format parquet"),
-    b"ARROW1": ("Arrow", "--format arrow"),
-    b"PK\x03\x04": ("an .npz archive or a zip file", "--format npz, or unpack it first"),
-    b"\x1f\x8b": ("gzip (.gz)", DECOMPRESS),
-    b"BZh": ("bzip2 (.bz2)", DECOMPRESS),
-    b"\xfd7zXZ": ("xz (.xz)", DECOMPRESS),
-    b"\x28\xb5\x2f\xfd": ("zstandard (.zst)", DECOMPRESS),
-}
 EMPTY = "mend it, or leave it empty for a missing value"
 ENCODING = "--encoding names another, such as cp1252 or utf-16"
 IGNORE = "mend it, or leave the column out with --ignore"

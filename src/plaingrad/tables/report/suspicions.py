@@ -21,7 +21,11 @@ FEWEST_VALUES = 10  # of groups or dates
 NEAR_PERFECT = 0.98
 CONSTANT = 0.95  # share of the target that groups explain, if it hardly differs within them
 STRONG = 0.5  # the same, if the score is near perfect besides
-DEPTH = {"classification": 3, "regression": 6}  # of a tree of one column: 64 steps follow a curve
+DEPTH = {
+    "classification": 3,
+    "ordinal": 3,
+    "regression": 6,
+}  # of a tree: 64 steps follow a curve
 FEWEST_LEAF = 5  # rows
 MANY_LEVELS = 20  # of a category, which then is one of groups
 
@@ -225,7 +229,7 @@ def _measured(
         levels = column.form == "text"
         few = not levels or len(np.unique(codes)) <= len(codes) / 2
         alone = _foretold(codes if levels else values, levels, y, truth, target) if few else 0.0
-    whole = column.form == "text" or bool((values[~np.isnan(values)] % 1 == 0).all())
+    whole = column.form == "text" or bool((values[np.isfinite(values)] % 1 == 0).all())
     return _Values(name, kind, codes, alone, _between(codes, truth) if whole and kind != "boolean" else 0.0)
 
 
@@ -254,11 +258,13 @@ def _by_level(values: np.ndarray, truth: np.ndarray, others: np.ndarray, depth: 
 
 
 def _by_tree(values: np.ndarray, truth: np.ndarray, others: np.ndarray, depth: int) -> np.ndarray:
-    """The means of a few intervals."""
+    """The means of a few intervals of ranks, which are always small enough for a tree."""
     from sklearn.tree import DecisionTreeRegressor
 
+    train, other = np.split(pd.Series([*values, *others]).rank(method="dense").to_numpy(), [len(values)])
+
     tree = DecisionTreeRegressor(max_depth=depth, min_samples_leaf=FEWEST_LEAF)
-    return tree.fit(values[:, None], truth).predict(others[:, None]).reshape(len(others), -1)
+    return tree.fit(train[:, None], truth).predict(other[:, None]).reshape(len(others), -1)
 
 
 def _between(codes: np.ndarray, truth: np.ndarray) -> float:
