@@ -57,6 +57,12 @@ def numbers(write: Callable[[int], str]) -> st.SearchStrategy[Cells]:
     return st.lists(cell, min_size=ROWS, max_size=ROWS)
 
 
+def timestamps(per_second: int) -> st.SearchStrategy[Cells]:
+    """A column of the time since 1970, and some zeros."""
+    cell = st.one_of(st.integers(10**9, 2 * 10**9).map(lambda n: n * per_second), st.just(0)).map(str)
+    return st.lists(cell, min_size=ROWS, max_size=ROWS)
+
+
 def dates(format: str) -> st.SearchStrategy[Cells]:
     """A column of dates."""
     moments = st.datetimes(datetime.datetime(1950, 1, 1), datetime.datetime(2049, 12, 31))
@@ -86,6 +92,9 @@ COLUMNS = st.one_of(
     dates("%Y-%m-%d %H:%M"),
     dates("%d.%m.%Y"),
     dates("%m/%d/%Y"),
+    dates("%Y%m%d"),
+    timestamps(1),
+    timestamps(1000),
     st.lists(st.text(st.characters(exclude_categories=["C"]), max_size=6), min_size=ROWS, max_size=ROWS),
 )
 
@@ -118,16 +127,22 @@ WRITERS: dict[str, Callable[[pd.DataFrame, Path], Path]] = {
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(COLUMNS, min_size=1, max_size=4), st.sampled_from(list(WRITERS)), st.booleans(), st.data())
+@given(
+    st.lists(COLUMNS, min_size=1, max_size=4),
+    st.sampled_from(["c", "created at "]),
+    st.sampled_from(list(WRITERS)),
+    st.booleans(),
+    st.data(),
+)
 def test_a_row_is_encoded_alike_alone_and_among_others(
-    tmp_path: Path, columns: list[Cells], learned: str, embedding: bool, data: st.DataObject
+    tmp_path: Path, columns: list[Cells], name: str, learned: str, embedding: bool, data: st.DataObject
 ) -> None:
-    frame = pd.DataFrame({f"c{i}": cells for i, cells in enumerate(columns)})
+    frame = pd.DataFrame({f"{name}{i}": cells for i, cells in enumerate(columns)})
     frame["always"] = [f"{i % 7}.5" for i in range(ROWS)]  # so that some column can be used
     frame["y"] = [f"{i}.25" for i in range(ROWS)]
     path = WRITERS[learned](frame, tmp_path / f"t.{learned}")
-    rows, _ = read_rows(path, Settings(target="y"))
     try:
+        rows, _ = read_rows(path, Settings(target="y"))
         encoder = fitted_encoder(rows, 40, embedding)
     except MisfitError:  # inf throughout
         reject()

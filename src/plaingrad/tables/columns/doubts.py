@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from plaingrad.tables.columns.column import Column, text_of
 from plaingrad.tables.columns.dateformat import candidates
 from plaingrad.tables.columns.schema import ColumnSchema
+from plaingrad.tables.columns.timestamp import possible_format
 from plaingrad.tables.reading.missing import MARKS, without_words
 
 STAND_INS = [sign * (10.0**digits - 1) for digits in range(2, 7) for sign in (-1, 1)]  # 99, -99, 999, ...
@@ -40,6 +41,12 @@ def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iter
             )
     if schema.kind == "number" and cells.form == "text":
         yield from _without_unit(name, schema.numbers.unit, cells, read)
+    if schema.kind == "number" and (format := possible_format(read.values)):
+        shown = text_of(read.values[~np.isnan(read.values)][0])
+        yield (
+            f"{name}: integers such as {shown} may be dates, and are taken for numbers; "
+            f'kind = "date", dates = "{format}" {decided} says so'
+        )
     if schema.kind == "number":
         for value, count in _stand_ins(read.values):
             text = text_of(value)

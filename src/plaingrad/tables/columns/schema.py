@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from typing import Any, Literal
 
-import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 
 from plaingrad.errors import InputError
 from plaingrad.saving.schema import Strict
@@ -17,6 +17,7 @@ from plaingrad.tables.columns.column import Column, InfiniteNumberError, MisfitE
 from plaingrad.tables.columns.dateformat import FORMATS, ISO, date_format, date_format_of_most, parsed
 from plaingrad.tables.columns.identifier import is_identifier
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat, number_format
+from plaingrad.tables.columns.timestamp import TIMESTAMPS, UNITS, moments, timestamp_format
 from plaingrad.tables.errors import listed
 from plaingrad.tables.reading.inference import LEADING_ZERO, typed
 from plaingrad.tables.reading.missing import MARKS, MISSING, without, without_words
@@ -39,7 +40,8 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
     Attributes:
         kind: "number", "boolean", "date", "text", or "identifier" of what only names its row.
         numbers: how text writes the numbers.
-        dates: how text writes the dates, "ISO8601" or as strptime has it.
+        dates: how the dates are written, "ISO8601" or as strptime has it in text, or as numbers "%Y%m%d",
+            "%Y%m%d%H%M%S", "unix seconds", "unix milliseconds" or "unix microseconds".
         missing: marks such as "-" that stand for missing values, for numbers and dates besides the usual
             words.
     """
@@ -50,26 +52,43 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
     missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.dates not in (ISO, *FORMATS):
+        if self.dates not in (ISO, *FORMATS, *TIMESTAMPS):
             raise InputError(f"dates: unknown format {self.dates!r:.60}")
 
     @classmethod
     def of(cls, column: Column, name: str = "") -> ColumnSchema:
-        """Decide from all cells.
+        """Decide from all cells, and from the name of the column.
+
+        Args:
+            column: all rows of a table.
+            name: of the column, which may be that of an identifier or of dates.
+        """
+        schema = cls.simple(column)
+        if is_identifier(column, schema.kind, name):
+            return cls("identifier")
+        if schema.kind == "number" and schema.numbers == DEFAULT_FORMAT:
+            is_text = column.form == "text"
+            values = schema._values(column.levels)[0][column.values] if is_text else column.values
+            dates = timestamp_format(values, name)
+            return replace(schema, kind="date", dates=dates) if dates else schema
+        return schema
+
+    @classmethod
+    def simple(cls, column: Column) -> ColumnSchema:
+        """Decide from all cells whether they are numbers, truth values, dates or text.
 
         Text of truth values, numbers or dates throughout is taken for these. So is text of numbers or dates
         and marks of the missing, and text of many numbers with few other texts, which are then misfits.
 
         Args:
             column: all rows of a table.
-            name: of the column, which may be that of an identifier.
         """
         schema = cls(column.form)
         if column.form == "text":
             schema = cls._of_levels(column.levels, column.declared)
             if schema.kind == "text" and not column.declared:
                 schema = cls._of_most(column) or schema
-        return cls("identifier") if is_identifier(column, schema.kind, name) else schema
+        return schema
 
     @classmethod
     def _of_levels(cls, levels: pa.Array, declared: bool = False) -> ColumnSchema:
@@ -108,7 +127,7 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
             else:
                 fitting = schema.kind == "number" and len(rest) > FEWEST_NUMBERS and not are_names
             if fitting:
-                return msgspec.structs.replace(schema, missing=tuple(levels.filter(marked).to_pylist()))
+                return replace(schema, missing=tuple(levels.filter(marked).to_pylist()))
         rest = pa.array(~is_mark)
         dates = date_format_of_most(levels.filter(rest), rows[~is_mark], MOST_ODD)
         if dates is None:
@@ -116,11 +135,19 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
         return cls("date", dates=dates, missing=tuple(levels.filter(marked).to_pylist()))
 
     @property
+    def _is_timestamp(self) -> bool:
+        return self.kind == "date" and self.dates in TIMESTAMPS
+
+    @property
     def description(self) -> str:
         """The way of writing, in words; empty for the one that programs use."""
         parts = []
         if self.kind == "number" and self.numbers != DEFAULT_FORMAT:
             parts.append(f"numbers written as {self.numbers}")
+        if self._is_timestamp:
+            parts.append(
+                f"dates in {self.dates}" if self.dates in UNITS else f"dates written as {self.dates}"
+            )
         if self.missing:
             parts.append(f"{listed(self.missing, MOST_MARKS)} missing")
         return ", ".join(parts)
@@ -151,6 +178,10 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
         if column.form == "text":
             values, wrong = self._values(column.levels)
             values, misfits = values[column.values], wrong[column.values]
+        elif column.form == "number" and self._is_timestamp:
+            numbers = self._without_numbers(column.values)
+            values = moments(numbers, self.dates)
+            misfits = np.isnat(values) & ~np.isnan(numbers)
         elif column.form == self.kind or not (~column.missing()).any():
             values = column.values if column.form == self.kind else self._empty(len(misfits))
         elif "date" in (column.form, self.kind):
@@ -162,7 +193,7 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
             other = ~(np.isnan(values) | (values == 0) | (values == 1))
             values, misfits = np.where(other, np.nan, values), misfits | other
         if self.kind == "number" and self.missing:
-            values = np.where(np.isin(values, DEFAULT_FORMAT.numbers(pa.array(self.missing))), np.nan, values)
+            values = self._without_numbers(values)
         if self.kind == "number" and np.isinf(values).any():
             row = int(np.isinf(values).argmax())
             raise InfiniteNumberError(row, "a finite number", float(values[row]))
@@ -183,10 +214,18 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
     def _empty(self, count: int) -> np.ndarray:
         return np.full(count, EMPTY[self.kind])
 
+    def _without_numbers(self, values: np.ndarray) -> np.ndarray:
+        """Numbers in which those that stand for missing ones are nan."""
+        if not self.missing:
+            return values
+        return np.where(np.isin(values, DEFAULT_FORMAT.numbers(pa.array(self.missing))), np.nan, values)
+
     def _values(self, levels: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         """The value of each distinct text and whether it is none; one more stands for a missing text."""
         texts = without(without_words(levels), self.missing)
-        if self.kind == "date":
+        if self._is_timestamp:
+            values = moments(DEFAULT_FORMAT.numbers(texts), self.dates)
+        elif self.kind == "date":
             values = parsed(texts, self.dates)
         elif self.kind == "boolean":
             values = np.array([TRUTH_VALUES.get((text or "").lower(), np.nan) for text in texts.to_pylist()])
@@ -213,7 +252,7 @@ def _without_marks(texts: Column, marks: tuple[str, ...]) -> Column:
     if not is_mark.any():
         return texts
     values = np.where(np.append(is_mark, True)[texts.values], -1, texts.values)
-    return replace(texts, values=values)
+    return dataclasses.replace(texts, values=values)
 
 
 def as_texts(column: Column) -> Column:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from plaingrad.tables.columns.category import CategoryEncoder, CodeEncoder
-from plaingrad.tables.columns.column import Column
+from plaingrad.tables.columns.column import Column, text_of
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.errors import listed
 
@@ -60,7 +60,7 @@ class StrangeCounts:
     def note_misfits(self, name: str, schema: ColumnSchema, cells: Column, misfits: np.ndarray) -> None:
         """Count the cells of a column that the schema cannot read, as booleans ``(rows,)`` say."""
         if misfits.any():
-            texts = (str(cells.shown(row)) for row in np.flatnonzero(misfits).tolist())
+            texts = (text_of(cells.shown(row)) for row in np.flatnonzero(misfits).tolist())
             self._note(name, f"not {schema.expected} and counted as missing", Counter(texts))
 
     def note_unseen(self, name: str, encoder: object, texts: Column) -> None:

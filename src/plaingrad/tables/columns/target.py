@@ -102,7 +102,7 @@ class Target(Strict, frozen=True, omit_defaults=True):
         order = order or declared_order(_series(values))
         cells = _cells(values, name)
         if schema is None or schema.kind == "identifier":  # which a target is not
-            schema = ColumnSchema.of(cells)
+            schema = ColumnSchema.simple(cells)
         if schema.kind == "date":
             raise InputError(f"expected the target {name!r} to be classes or numbers, got dates")
         with error_fields(column=name):

@@ -199,7 +199,7 @@ def _weights(values: pd.Series, name: str) -> np.ndarray:
     """
     with numbered(values), error_fields(column=name):
         cells = Column.of(values)
-        weights = msgspec.structs.replace(ColumnSchema.of(cells), kind="number").read_all(cells).values
+        weights = msgspec.structs.replace(ColumnSchema.simple(cells), kind="number").read_all(cells).values
         wrong = ~(weights >= 0)
         if wrong.any():
             row = int(wrong.argmax())
