@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from cli.shell import refused, run, told
 from plaingrad.tables import TableEncoder, read_frame
 from plaingrad.tables.columns.column import MisfitError
+from plaingrad.tables.columns.schema_file import KINDS
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.model.network import fitted_encoder
 from plaingrad.tables.model.rows import read_rows
@@ -63,6 +64,13 @@ def timestamps(per_second: int) -> st.SearchStrategy[Cells]:
     return st.lists(cell, min_size=ROWS, max_size=ROWS)
 
 
+def durations(format: str) -> st.SearchStrategy[Cells]:
+    """A column of hours and minutes, some of them missing."""
+    written = st.builds(format.format, st.integers(0, 60), st.integers(0, 59))
+    cell = st.one_of(written, st.sampled_from(["", "-"]))
+    return st.lists(cell, min_size=ROWS, max_size=ROWS)
+
+
 def dates(format: str) -> st.SearchStrategy[Cells]:
     """A column of dates."""
     moments = st.datetimes(datetime.datetime(1950, 1, 1), datetime.datetime(2049, 12, 31))
@@ -95,6 +103,10 @@ COLUMNS = st.one_of(
     dates("%Y%m%d"),
     timestamps(1),
     timestamps(1000),
+    durations("{0}h {1}m"),
+    durations("PT{0}H{1}M"),
+    durations("{0}:{1:02}"),
+    durations("{0}:{1:02}:59.5"),
     st.lists(st.text(st.characters(exclude_categories=["C"]), max_size=6), min_size=ROWS, max_size=ROWS),
 )
 
@@ -349,7 +361,7 @@ def test_what_columns_mean_is_shown_doubted_corrected_and_trained_on(tmp_path: P
         ('[zipp]\nkind = "number"', "--columns: there is no column 'zipp'; did you mean 'zip'?"),
         (
             '[zip]\nkind = "numbr"',
-            "column 'zip': kind: expected one of number, boolean, date, text, identifier, got 'numbr'",
+            f"column 'zip': kind: expected one of {', '.join(KINDS)}, got 'numbr'",
         ),
         ('[zip]\nkind = "date"\ndates = "%q"', "t.toml: zip: dates: unknown format '%q'"),
         ('zip = "number"', "t.toml: zip: Expected `object`, got `str`"),

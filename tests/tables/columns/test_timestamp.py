@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from plaingrad.tables import TableEncoder
 from plaingrad.tables.columns.column import Column
+from plaingrad.tables.columns.deciding import schema_of
 from plaingrad.tables.columns.doubts import doubts
 from plaingrad.tables.columns.meaning import Meaning
 from plaingrad.tables.columns.schema import ColumnSchema
@@ -26,8 +27,8 @@ def written(dates: pd.DatetimeIndex, format: str) -> list[int]:
     return [int(date.strftime(format)) for date in dates]
 
 
-def schema_of(cells: object, name: str = "x") -> ColumnSchema:
-    return ColumnSchema.of(Column.of(pd.Series(cells)), name)
+def decided(cells: object, name: str = "x") -> ColumnSchema:
+    return schema_of(Column.of(pd.Series(cells)), name)
 
 
 @given(
@@ -54,7 +55,7 @@ def test_a_day_that_does_not_exist_is_none(number: float) -> None:
 def test_a_column_named_like_a_date_is_one(format: str, as_text: bool) -> None:
     numbers = written(DAYS, format)
     cells = pd.Series([str(n) for n in numbers] if as_text else numbers)
-    schema = schema_of(cells, "created_at")
+    schema = decided(cells, "created_at")
     assert (schema.kind, schema.dates) == ("date", format)
     read, misfits = schema.read(Column.of(cells))
     expected = DAYS.normalize() if format == "%Y%m%d" else DAYS
@@ -63,19 +64,19 @@ def test_a_column_named_like_a_date_is_one(format: str, as_text: bool) -> None:
 
 
 def test_other_names_leave_numbers_but_for_many_days() -> None:
-    assert schema_of(written(DAYS, "%Y%m%d")).dates == "%Y%m%d"
-    assert schema_of(written(DAYS[:20], "%Y%m%d")).kind == "number"  # of few months
-    assert schema_of(written(DAYS, "unix seconds")).kind == "number"
-    assert schema_of(written(DAYS, "%Y%m%d"), "id").kind == "identifier"
+    assert decided(written(DAYS, "%Y%m%d")).dates == "%Y%m%d"
+    assert decided(written(DAYS[:20], "%Y%m%d")).kind == "number"  # of few months
+    assert decided(written(DAYS, "unix seconds")).kind == "number"
+    assert decided(written(DAYS, "%Y%m%d"), "id").kind == "identifier"
     population = np.random.default_rng(0).integers(19_000_000, 21_000_000, 200)
-    assert schema_of(population).kind == "number"
-    assert schema_of(population, "date").kind == "number"
+    assert decided(population).kind == "number"
+    assert decided(population, "date").kind == "number"
 
 
 @pytest.mark.parametrize("format", ["%Y%m%d", "unix seconds", "unix milliseconds"])
 def test_numbers_that_may_be_dates_are_doubted(format: str) -> None:
     column = Column.of(pd.Series(written(DAYS[:9], format)))
-    schema = ColumnSchema.of(column, "x")
+    schema = schema_of(column, "x")
     (doubt,) = doubts("x", schema, column, schema.read(column)[0])
     assert f'kind = "date", dates = "{format}"' in doubt
 

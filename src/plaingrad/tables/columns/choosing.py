@@ -10,17 +10,22 @@ from plaingrad.saving.schema import Strict
 from plaingrad.tables.columns.category import CategoryEncoder, CodeEncoder
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.date import DateEncoder
+from plaingrad.tables.columns.duration import DurationEncoder
 from plaingrad.tables.columns.numeric import BooleanEncoder, NumberEncoder
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.text import TextEncoder
 
 ColumnEncoder = NumberEncoder | BooleanEncoder | CategoryEncoder | CodeEncoder | DateEncoder | TextEncoder
-ENCODERS: dict[str, type[Any]] = {
+BY_KIND: dict[str, type[Any]] = {  # of a schema; text is measured first
     "number": NumberEncoder,
     "boolean": BooleanEncoder,
+    "date": DateEncoder,
+    "duration": DurationEncoder,
+}
+ENCODERS: dict[str, type[Any]] = {
+    **BY_KIND,
     "category": CategoryEncoder,
     "code": CodeEncoder,
-    "date": DateEncoder,
     "text": TextEncoder,
 }
 
@@ -65,12 +70,9 @@ def chosen(
 
 
 def _encoder(column: Column, schema: ColumnSchema, max_levels: int, embedding: bool) -> ColumnEncoder:
-    if schema.kind == "number":
-        return NumberEncoder.of(column)
-    if schema.kind == "boolean":
-        return BooleanEncoder.of(column)
-    if schema.kind == "date":
-        return DateEncoder.of(column)
+    if schema.kind in BY_KIND:
+        encoder: ColumnEncoder = BY_KIND[schema.kind].of(column)
+        return encoder
     if embedding and len(column.levels) * ROWS_PER_CODE <= len(column.values):
         return CodeEncoder.of(column, MOST_CODES)
     if len(column.levels) <= max_levels:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from plaingrad.tables.columns.column import Column, text_of
 from plaingrad.tables.columns.dateformat import candidates
+from plaingrad.tables.columns.duration import HOURS, MINUTES, NEITHER
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.timestamp import possible_format
 from plaingrad.tables.reading.missing import MARKS, without_words
@@ -39,6 +40,8 @@ def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iter
                 f"{name}: dates such as {shown} can be read in {len(formats)} ways, and are taken for text; "
                 f"{options} {decided} tells which"
             )
+    if schema.kind == "duration" and cells.form == "text" and schema.durations != NEITHER:
+        yield from _two_parts(name, schema.durations, cells.levels)
     if schema.kind == "number" and cells.form == "text":
         yield from _without_unit(name, schema.numbers.unit, cells, read)
     if schema.kind == "number" and (format := possible_format(read.values)):
@@ -54,6 +57,18 @@ def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iter
                 f"{name}: {text} stands in {count:,} of {len(read.values):,} rows, far from all others; "
                 f'if a missing one is meant, missing = ["{text}"] {decided} says so'
             )
+
+
+def _two_parts(name: str, durations: str, levels: pa.Array) -> Iterator[str]:
+    """Durations such as 65:10, without others such as 1:02:03 that decide what the parts are."""
+    others = {HOURS: (MINUTES, "hours and minutes"), MINUTES: (HOURS, "minutes and seconds")}
+    other, words = others[durations]
+    two = levels.filter(pc.equal(pc.count_substring(levels, ":"), 1))
+    if len(two) and not pc.any(pc.equal(pc.count_substring(levels, ":"), 2)).as_py():
+        yield (
+            f"{name}: durations such as {two[0].as_py()} are taken for {words}; "
+            f'durations = "{other}" in the file that --columns names says otherwise'
+        )
 
 
 def _without_unit(name: str, unit: str, cells: Column, read: Column) -> Iterator[str]:
