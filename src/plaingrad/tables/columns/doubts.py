@@ -17,6 +17,7 @@ from plaingrad.tables.reading.missing import MARKS, without_words
 
 STAND_INS = [sign * (10.0**digits - 1) for digits in range(2, 7) for sign in (-1, 1)]  # 99, -99, 999, ...
 FEWEST_ROWS = 2
+LATE = np.datetime64("2040-01-01")  # in which no year of two digits is expected
 
 
 def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iterator[str]:
@@ -40,6 +41,13 @@ def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iter
                 f"{name}: dates such as {shown} can be read in {len(formats)} ways, and are taken for text; "
                 f"{options} {decided} tells which"
             )
+    if schema.kind == "date" and "%y" in schema.dates and (read.values >= LATE).any():
+        late = int((read.values >= LATE).argmax())
+        year = read.values[late].astype(object).year
+        yield (
+            f"{name}: {cells.shown(late)} is taken for a date of {year}, for two digits below 69 are of this "
+            "century; if that is wrong, write years of four digits in the table"
+        )
     if schema.kind == "duration" and cells.form == "text" and schema.durations != NEITHER:
         yield from _two_parts(name, schema.durations, cells.levels)
     if schema.kind == "number" and cells.form == "text":
