@@ -71,6 +71,18 @@ def durations(format: str) -> st.SearchStrategy[Cells]:
     return st.lists(cell, min_size=ROWS, max_size=ROWS)
 
 
+def lists(write: Callable[[Cells], str]) -> st.SearchStrategy[Cells]:
+    """A column of lists of few items."""
+    cell = st.lists(st.sampled_from(["a", "b c", "ä", "NA"]), max_size=3, unique=True).map(write)
+    return st.lists(cell, min_size=ROWS, max_size=ROWS)
+
+
+def locations(format: str) -> st.SearchStrategy[Cells]:
+    """A column of pairs, of which the first may be a latitude, some of them missing."""
+    pair = st.builds(format.format, st.floats(-90, 90), st.floats(-180, 180))
+    return st.lists(st.one_of(pair, st.sampled_from(["", "NA"])), min_size=ROWS, max_size=ROWS)
+
+
 def dates(format: str) -> st.SearchStrategy[Cells]:
     """A column of dates."""
     moments = st.datetimes(datetime.datetime(1950, 1, 1), datetime.datetime(2049, 12, 31))
@@ -95,6 +107,11 @@ COLUMNS = st.one_of(
     numbers(lambda n: f"{n}K" if n % 2 else f"{n / 100:.2f}M"),
     numbers(lambda n: f"({-n:,})" if n < 0 else f"{n:,}"),
     numbers(lambda n: f"<{n}" if n < 0 else f"{n}"),
+    lists("|".join),
+    lists(", ".join),
+    lists(str),
+    locations("{0:.4f},{1:.4f}"),
+    locations("POINT ({0:.4f} {1:.4f})"),
     dates("%H:%M"),
     dates("%Y-%m-%d"),
     dates("%Y-%m-%d %H:%M"),

@@ -11,11 +11,22 @@ from plaingrad.tables.columns.category import CategoryEncoder, CodeEncoder
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.date import DateEncoder
 from plaingrad.tables.columns.duration import DurationEncoder
+from plaingrad.tables.columns.location import LocationEncoder
+from plaingrad.tables.columns.multilabel import ListEncoder
 from plaingrad.tables.columns.numeric import BooleanEncoder, NumberEncoder
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.text import TextEncoder
 
-ColumnEncoder = NumberEncoder | BooleanEncoder | CategoryEncoder | CodeEncoder | DateEncoder | TextEncoder
+ColumnEncoder = (
+    NumberEncoder
+    | BooleanEncoder
+    | CategoryEncoder
+    | CodeEncoder
+    | DateEncoder
+    | ListEncoder
+    | LocationEncoder
+    | TextEncoder
+)
 BY_KIND: dict[str, type[Any]] = {  # of a schema; text is measured first
     "number": NumberEncoder,
     "boolean": BooleanEncoder,
@@ -26,6 +37,8 @@ ENCODERS: dict[str, type[Any]] = {
     **BY_KIND,
     "category": CategoryEncoder,
     "code": CodeEncoder,
+    "list": ListEncoder,
+    "location": LocationEncoder,
     "text": TextEncoder,
 }
 
@@ -73,6 +86,10 @@ def _encoder(column: Column, schema: ColumnSchema, max_levels: int, embedding: b
     if schema.kind in BY_KIND:
         encoder: ColumnEncoder = BY_KIND[schema.kind].of(column)
         return encoder
+    if schema.kind == "list":
+        return ListEncoder.of(column, schema.separator, max_levels)
+    if schema.kind == "location":
+        return LocationEncoder.of(column, schema.coordinates)
     if embedding and len(column.levels) * ROWS_PER_CODE <= len(column.values):
         return CodeEncoder.of(column, MOST_CODES)
     if len(column.levels) <= max_levels:

@@ -11,6 +11,8 @@ from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.dateformat import CLOCK, date_format, date_format_of_most
 from plaingrad.tables.columns.duration import duration_format, is_named_like_a_duration
 from plaingrad.tables.columns.identifier import is_identifier
+from plaingrad.tables.columns.items import list_separator
+from plaingrad.tables.columns.location import location_order
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat, number_format
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.timestamp import timestamp_format
@@ -50,6 +52,10 @@ def _of_parts(column: Column, simple: ColumnSchema, name: str) -> ColumnSchema |
     levels, rows = column.levels.filter(pa.array(~is_mark)), _rows_of_levels(column)[~is_mark]
     if two_parts := duration_format(levels, rows, MOST_ODD, name):
         return ColumnSchema("duration", durations=two_parts, missing=marks)
+    if order := location_order(levels, rows, MOST_ODD):
+        return ColumnSchema("location", coordinates=order, missing=marks)
+    if separator := list_separator(levels, rows):
+        return ColumnSchema("list", separator=separator, missing=marks)
     return None
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import narwhals as nw
@@ -20,10 +20,10 @@ from sklearn.utils.validation import check_is_fitted
 from plaingrad.errors import InputError
 from plaingrad.saving.schema import Count, Strict, decode
 from plaingrad.strict_json import strict_json
-from plaingrad.tables.columns.choosing import BY_KIND, ENCODERS, ColumnEncoder, DroppedColumn, chosen
+from plaingrad.tables.columns.choosing import ENCODERS, ColumnEncoder, DroppedColumn, chosen
 from plaingrad.tables.columns.column import Column, MisfitError
 from plaingrad.tables.columns.deciding import schema_of
-from plaingrad.tables.columns.schema import ColumnSchema
+from plaingrad.tables.columns.schema import ColumnSchema, Kind
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.errors import expect_names, listed
 
@@ -271,7 +271,7 @@ class _State(Strict, frozen=True):
 
 def _kind(encoder: Any) -> str:
     """The kind of the columns that an encoder of this name takes."""
-    return encoder if encoder in BY_KIND else "text"
+    return encoder if encoder in get_args(Kind) else "text"
 
 
 def _with_schema(item: dict[str, Any]) -> dict[str, Any]:

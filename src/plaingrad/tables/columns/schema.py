@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -19,15 +20,28 @@ from plaingrad.tables.columns.duration import (
     NEITHER,
     durations,
 )
+from plaingrad.tables.columns.items import BRACKETS, is_list
+from plaingrad.tables.columns.location import LATITUDE_FIRST, ORDERS, coordinates
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat
 from plaingrad.tables.columns.timestamp import TIMESTAMPS, UNITS, moments
 from plaingrad.tables.errors import listed
-from plaingrad.tables.reading.missing import without, without_words
+from plaingrad.tables.reading.missing import MISSING, without, without_words
 
-Kind = Literal["number", "boolean", "date", "duration", "text", "identifier"]
+Kind = Literal["number", "boolean", "date", "duration", "list", "location", "text", "identifier"]
 
-EXPECTED = {"number": "a number", "boolean": "true or false", "date": "a date", "text": "text"}
-FORMS: dict[Kind, Form] = {"duration": "number", "identifier": "text"}  # others have their own
+EXPECTED = {
+    "number": "a number",
+    "boolean": "true or false",
+    "list": "a list in brackets",
+    "location": "a latitude and longitude",
+    "text": "text",
+}
+FORMS: dict[Kind, Form] = {  # others have their own
+    "duration": "number",
+    "list": "text",
+    "location": "text",
+    "identifier": "text",
+}
 TRUTH_VALUES = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 MOST_MARKS = 5  # shown
 EMPTY: dict[Form, Any] = {"number": np.nan, "boolean": np.nan, "date": np.datetime64("NaT", "us")}
@@ -39,12 +53,16 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
     Each cell is read for itself, whatever stands in the other rows.
 
     Attributes:
-        kind: "number", "boolean", "date", "duration", "text", or "identifier" of what only names its row.
+        kind: "number", "boolean", "date", "duration", "list", "location", "text", or "identifier" of what
+            only names its row.
         numbers: how text writes the numbers.
         dates: how the dates are written, "ISO8601" or as strptime has it in text, or as numbers "%Y%m%d",
             "%Y%m%d%H%M%S", "unix seconds", "unix milliseconds" or "unix microseconds".
         durations: the meaning of two parts such as 90:30 in durations, "h:mm" or "m:ss"; "h:mm:ss" if such
             are none. Others, as 1:02:03, 3h 5m or PT3H5M, are read in any case.
+        separator: between the items of lists, or "[]" of lists as JSON and Python write them.
+        coordinates: which comes first in a location, "latitude, longitude" or "longitude, latitude"; after
+            POINT it is the longitude in any case.
         missing: marks such as "-" that stand for missing values, for numbers and dates besides the usual
             words.
     """
@@ -53,6 +71,8 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
     numbers: NumberFormat = DEFAULT_FORMAT
     dates: str = ISO
     durations: str = NEITHER
+    separator: str = ""
+    coordinates: str = LATITUDE_FIRST
     missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -60,6 +80,11 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
             raise InputError(f"dates: unknown format {self.dates!r:.60}")
         if self.durations not in DURATIONS:
             raise InputError(f"durations: expected {' or '.join(DURATIONS)}, got {self.durations!r:.60}")
+        if self.coordinates not in ORDERS:
+            expected = " or ".join(f"'{order}'" for order in ORDERS)
+            raise InputError(f"coordinates: expected {expected}, got {self.coordinates!r:.60}")
+        if (self.kind == "list") != bool(self.separator):
+            raise InputError(f"separator: expected one for a list alone, got {self.separator!r:.60}")
 
     @property
     def form(self) -> Form:
@@ -82,6 +107,10 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
             )
         if self.kind == "duration":
             parts.append("in seconds")
+        if self.kind == "list":
+            parts.append(f"separated by {self.separator}" if self.separator != BRACKETS else "in brackets")
+        if self.kind == "location":
+            parts.append(self.coordinates)
         if self.missing:
             parts.append(f"{listed(self.missing, MOST_MARKS)} missing")
         return ", ".join(parts)
@@ -110,7 +139,7 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
         """
         misfits = np.zeros(len(column.values), bool)
         if self.form == "text":
-            return _without_marks(as_texts(column), self.missing), misfits
+            return self._read_text(column)
         if column.form == "text":
             values, wrong = self.values_of_levels(column.levels)
             values, misfits = values[column.values], wrong[column.values]
@@ -134,6 +163,19 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
             row = int(np.isinf(values).argmax())
             raise InfiniteNumberError(row, "a finite number", float(values[row]))
         return Column(self.form, values, column.levels[:0]), misfits
+
+    def _read_text(self, column: Column) -> tuple[Column, np.ndarray]:
+        """Text without what is no list or no pair, and where that stood."""
+        texts = _without_marks(as_texts(column), self.missing)
+        if self.kind == "location":
+            wrong = np.isnan(coordinates(texts.levels, self.coordinates)[:, 0])
+        elif self.separator == BRACKETS:
+            wrong = ~is_list(texts.levels, BRACKETS)
+        else:
+            return texts, np.zeros(len(texts.values), bool)
+        texts = _without_marks(texts, MISSING)
+        misfits = np.append(wrong, False)[texts.values]
+        return dataclasses.replace(texts, values=np.where(misfits, -1, texts.values)), misfits
 
     def read_all(self, column: Column) -> Column:
         """Bring a column to the form of this kind.
@@ -174,7 +216,7 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
         return np.append(values, self._empty(1)), np.append(wrong, False)
 
 
-def _without_marks(texts: Column, marks: tuple[str, ...]) -> Column:
+def _without_marks(texts: Column, marks: Sequence[str]) -> Column:
     """Text in which these marks are missing."""
     is_mark = pc.is_in(texts.levels, pa.array(marks, texts.levels.type)).to_numpy(zero_copy_only=False)
     if not is_mark.any():
