@@ -231,7 +231,7 @@ TABLES: dict[str, BadTable] = {
         content('{"a": 1}\n{"a": {"b": 2}}\n'),
         "line 2: expected a number, text or truth value in 'a'",
     ),
-    "a list in an object": BadTable("t.jsonl", content('{"a": [1]}\n'), "in 'a', got a list"),
+    "a nested list": BadTable("t.jsonl", content('{"a": [[1]]}\n'), "in 'a', got a nested list"),
     "deep nesting": BadTable("t.jsonl", content('{"a":' * 100_000), "line 1: expected a JSON object"),
     "objects without keys": BadTable("t.jsonl", content("{}\n{}\n"), "no object has a key"),
     "an empty key": BadTable("t.jsonl", content('{"": 1}\n'), "column 1 has no name"),

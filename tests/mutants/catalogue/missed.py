@@ -68,7 +68,7 @@ FAULTS = [
     *planted(
         "tables/columns/encoder.py",
         "tests/tables/test_meaning.py tests/tables/columns/test_encoder.py",
-        ("schema.get(name) or ColumnSchema.of(cells, name)", "ColumnSchema.of(cells, name)"),
+        ("schema.get(name) or schema_of(cells, name)", "ColumnSchema.of(cells, name)"),
     ),
     *planted(
         "nn/convolution/conv.py",

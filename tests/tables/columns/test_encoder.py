@@ -393,7 +393,7 @@ def test_what_is_not_of_the_columns_kind_is_missing_counted_and_told() -> None:
     np.testing.assert_array_equal(matrix[:, 3], [1, 0, 0, 1, 1])
     assert list(map(str, counts)) == [
         "age: 3 of 5 values were not a number and counted as missing ('forty', '12 y')",
-        "flag: 2 of 5 values were not true or false and counted as missing ('2.0')",
+        "flag: 2 of 5 values were not true or false and counted as missing ('2')",
     ]
 
 

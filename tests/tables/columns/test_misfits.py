@@ -10,6 +10,7 @@ import pytest
 
 from plaingrad.tables import read_frame
 from plaingrad.tables.columns.column import Column
+from plaingrad.tables.columns.deciding import schema_of
 from plaingrad.tables.columns.meaning import Meaning
 from plaingrad.tables.columns.schema import ColumnSchema
 
@@ -75,11 +76,11 @@ def test_large_integers_keep_their_digits(tmp_path: Path, others: list[object]) 
     frame = read_frame(tmp_path / "t.jsonl", text=True)
     texts, _ = ColumnSchema("text").read(Column.of(frame["x"]))
     assert [texts.shown(row) for row in range(60)] == [str(value) for value in LARGE]
-    schema = ColumnSchema.of(Column.of(frame["x"]), "x")
+    schema = schema_of(Column.of(frame["x"]), "x")
     assert schema.kind == "number"
     assert schema.read(Column.of(frame["x"]))[0].values[:60].tolist() == [float(value) for value in LARGE]
 
 
 def test_identifiers_beyond_the_digits_of_a_float_are_seen() -> None:
     column = Column.of(pd.Series(LARGE))
-    assert ColumnSchema.of(column, "id").kind == "identifier"
+    assert schema_of(column, "id").kind == "identifier"

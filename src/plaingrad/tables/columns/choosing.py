@@ -10,17 +10,35 @@ from plaingrad.saving.schema import Strict
 from plaingrad.tables.columns.category import CategoryEncoder, CodeEncoder
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.date import DateEncoder
+from plaingrad.tables.columns.duration import DurationEncoder
+from plaingrad.tables.columns.location import LocationEncoder
+from plaingrad.tables.columns.multilabel import ListEncoder
 from plaingrad.tables.columns.numeric import BooleanEncoder, NumberEncoder
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.text import TextEncoder
 
-ColumnEncoder = NumberEncoder | BooleanEncoder | CategoryEncoder | CodeEncoder | DateEncoder | TextEncoder
-ENCODERS: dict[str, type[Any]] = {
+ColumnEncoder = (
+    NumberEncoder
+    | BooleanEncoder
+    | CategoryEncoder
+    | CodeEncoder
+    | DateEncoder
+    | ListEncoder
+    | LocationEncoder
+    | TextEncoder
+)
+BY_KIND: dict[str, type[Any]] = {  # of a schema; text is measured first
     "number": NumberEncoder,
     "boolean": BooleanEncoder,
+    "date": DateEncoder,
+    "duration": DurationEncoder,
+}
+ENCODERS: dict[str, type[Any]] = {
+    **BY_KIND,
     "category": CategoryEncoder,
     "code": CodeEncoder,
-    "date": DateEncoder,
+    "list": ListEncoder,
+    "location": LocationEncoder,
     "text": TextEncoder,
 }
 
@@ -70,10 +88,13 @@ def _encoder(
 ) -> ColumnEncoder:
     if schema.kind == "number":
         return NumberEncoder.of(column, bins)
-    if schema.kind == "boolean":
-        return BooleanEncoder.of(column)
-    if schema.kind == "date":
-        return DateEncoder.of(column)
+    if schema.kind in BY_KIND:
+        encoder: ColumnEncoder = BY_KIND[schema.kind].of(column)
+        return encoder
+    if schema.kind == "list":
+        return ListEncoder.of(column, schema.separator, max_levels)
+    if schema.kind == "location":
+        return LocationEncoder.of(column, schema.coordinates)
     if embedding and len(column.levels) * ROWS_PER_CODE <= len(column.values):
         return CodeEncoder.of(column, MOST_CODES)
     if len(column.levels) <= max_levels:

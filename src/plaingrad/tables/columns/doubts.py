@@ -10,11 +10,14 @@ import pyarrow.compute as pc
 
 from plaingrad.tables.columns.column import Column, text_of
 from plaingrad.tables.columns.dateformat import candidates
+from plaingrad.tables.columns.duration import HOURS, MINUTES, NEITHER
 from plaingrad.tables.columns.schema import ColumnSchema
+from plaingrad.tables.columns.timestamp import possible_format
 from plaingrad.tables.reading.missing import MARKS, without_words
 
 STAND_INS = [sign * (10.0**digits - 1) for digits in range(2, 7) for sign in (-1, 1)]  # 99, -99, 999, ...
 FEWEST_ROWS = 2
+LATE = np.datetime64("2040-01-01")  # in which no year of two digits is expected
 
 
 def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iterator[str]:
@@ -38,8 +41,23 @@ def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iter
                 f"{name}: dates such as {shown} can be read in {len(formats)} ways, and are taken for text; "
                 f"{options} {decided} tells which"
             )
+    if schema.kind == "date" and "%y" in schema.dates and (read.values >= LATE).any():
+        late = int((read.values >= LATE).argmax())
+        year = read.values[late].astype(object).year
+        yield (
+            f"{name}: {cells.shown(late)} is taken for a date of {year}, for two digits below 69 are of this "
+            "century; if that is wrong, write years of four digits in the table"
+        )
+    if schema.kind == "duration" and cells.form == "text" and schema.durations != NEITHER:
+        yield from _two_parts(name, schema.durations, cells.levels)
     if schema.kind == "number" and cells.form == "text":
         yield from _without_unit(name, schema.numbers.unit, cells, read)
+    if schema.kind == "number" and (format := possible_format(read.values)):
+        shown = text_of(read.values[~np.isnan(read.values)][0])
+        yield (
+            f"{name}: integers such as {shown} may be dates, and are taken for numbers; "
+            f'kind = "date", dates = "{format}" {decided} says so'
+        )
     if schema.kind == "number":
         for value, count in _stand_ins(read.values):
             text = text_of(value)
@@ -47,6 +65,18 @@ def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iter
                 f"{name}: {text} stands in {count:,} of {len(read.values):,} rows, far from all others; "
                 f'if a missing one is meant, missing = ["{text}"] {decided} says so'
             )
+
+
+def _two_parts(name: str, durations: str, levels: pa.Array) -> Iterator[str]:
+    """Durations such as 65:10, without others such as 1:02:03 that decide what the parts are."""
+    others = {HOURS: (MINUTES, "hours and minutes"), MINUTES: (HOURS, "minutes and seconds")}
+    other, words = others[durations]
+    two = levels.filter(pc.equal(pc.count_substring(levels, ":"), 1))
+    if len(two) and not pc.any(pc.equal(pc.count_substring(levels, ":"), 2)).as_py():
+        yield (
+            f"{name}: durations such as {two[0].as_py()} are taken for {words}; "
+            f'durations = "{other}" in the file that --columns names says otherwise'
+        )
 
 
 def _without_unit(name: str, unit: str, cells: Column, read: Column) -> Iterator[str]:

@@ -21,8 +21,9 @@ from plaingrad.errors import InputError
 from plaingrad.saving.schema import Count, Strict, decode
 from plaingrad.strict_json import strict_json
 from plaingrad.tables.columns.choosing import ENCODERS, ColumnEncoder, DroppedColumn, chosen
-from plaingrad.tables.columns.column import Column, Form, MisfitError
-from plaingrad.tables.columns.schema import ColumnSchema
+from plaingrad.tables.columns.column import Column, MisfitError
+from plaingrad.tables.columns.deciding import schema_of
+from plaingrad.tables.columns.schema import ColumnSchema, Kind
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.errors import expect_names, listed
 
@@ -112,7 +113,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for name in columns.names:
             with _in_column(name):
                 cells = columns.column(name)
-                schemas[name] = schema.get(name) or ColumnSchema.of(cells, name)
+                schemas[name] = schema.get(name) or schema_of(cells, name)
                 column, _ = schemas[name].read(cells)
                 encoders[name] = chosen(column.used(), schemas[name], self.max_levels, self.embedding, bins)
             missing[name] = int(column.missing().sum())
@@ -280,7 +281,7 @@ class _State(Strict, frozen=True):
 
 def _kind(encoder: Any) -> str:
     """The kind of the columns that an encoder of this name takes."""
-    return encoder if encoder in get_args(Form) else "text"
+    return encoder if encoder in get_args(Kind) else "text"
 
 
 def _with_schema(item: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from plaingrad.errors import error_fields
 from plaingrad.tables.columns.column import Column
+from plaingrad.tables.columns.deciding import schema_of
 from plaingrad.tables.columns.doubts import doubts
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.strange import StrangeCounts
@@ -72,7 +73,7 @@ class Meaning:
         values = _inferred(cells)
         is_text = isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(values.dtype)
         column = Column.of(cells if is_text or override else values)
-        schema = override or ColumnSchema.of(column, name)
+        schema = override or schema_of(column, name)
         if infinite_as_missing and schema.kind == "number":
             missing = tuple(dict.fromkeys((*schema.missing, *INFINITE)))
             schema = msgspec.structs.replace(schema, missing=missing)
@@ -83,9 +84,9 @@ class Meaning:
         self.strange.note_misfits(name, schema, column, misfits)
         if override is None:
             self.doubts += doubts(name, schema, column, read)
-        if schema.kind in ("text", "identifier"):
+        if schema.form == "text":
             return values if is_text else cells
-        return values if column.form == schema.kind else pd.Series(read.values)
+        return values if column.form == schema.form else pd.Series(read.values)
 
 
 def _inferred(cells: pd.Series) -> pd.Series:

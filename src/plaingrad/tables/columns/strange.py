@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from plaingrad.tables.columns.category import CategoryEncoder, CodeEncoder
-from plaingrad.tables.columns.column import Column
+from plaingrad.tables.columns.column import Column, text_of
+from plaingrad.tables.columns.items import exploded
+from plaingrad.tables.columns.multilabel import ListEncoder
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.errors import listed
 
@@ -60,12 +62,17 @@ class StrangeCounts:
     def note_misfits(self, name: str, schema: ColumnSchema, cells: Column, misfits: np.ndarray) -> None:
         """Count the cells of a column that the schema cannot read, as booleans ``(rows,)`` say."""
         if misfits.any():
-            texts = (str(cells.shown(row)) for row in np.flatnonzero(misfits).tolist())
+            texts = (text_of(cells.shown(row)) for row in np.flatnonzero(misfits).tolist())
             self._note(name, f"not {schema.expected} and counted as missing", Counter(texts))
 
     def note_unseen(self, name: str, encoder: object, texts: Column) -> None:
         """Count the levels of a column that the encoder of a category has not seen."""
-        if isinstance(encoder, CategoryEncoder | CodeEncoder) and (known := encoder.known) is not None:
+        if isinstance(encoder, ListEncoder):
+            texts = exploded(texts, encoder.separator)
+        if (
+            isinstance(encoder, CategoryEncoder | CodeEncoder | ListEncoder)
+            and (known := encoder.known) is not None
+        ):
             counts = np.bincount(texts.values[texts.values >= 0], minlength=len(texts.levels))
             pairs = zip(texts.levels.to_pylist(), counts.tolist())
             self._note(name, UNSEEN, {level: n for level, n in pairs if n and level not in known})

@@ -14,6 +14,7 @@ from plaingrad.errors import InputError, error_fields
 from plaingrad.saving.schema import Count, Number, Positive, Strict, decode
 from plaingrad.tables.columns.classes import Label, labels_of
 from plaingrad.tables.columns.column import Column, Form, MisfitError, text_of
+from plaingrad.tables.columns.deciding import simple_schema
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat
 from plaingrad.tables.columns.numeric import Standard
 from plaingrad.tables.columns.order import declared_order, in_order
@@ -102,9 +103,9 @@ class Target(Strict, frozen=True, omit_defaults=True):
         order = order or declared_order(_series(values))
         cells = _cells(values, name)
         if schema is None or schema.kind == "identifier":  # which a target is not
-            schema = ColumnSchema.of(cells)
-        if schema.kind == "date":
-            raise InputError(f"expected the target {name!r} to be classes or numbers, got dates")
+            schema = simple_schema(cells)
+        if schema.kind not in ("number", "boolean", "text"):
+            raise InputError(f"expected the target {name!r} to be classes or numbers, got {schema.kind}s")
         with error_fields(column=name):
             column, misfits = schema.read(cells)
         if misfits.any():  # a few texts among numbers

@@ -14,6 +14,7 @@ import pandas as pd
 from plaingrad.errors import InputError, error_fields
 from plaingrad.tables import TableEncoder, Target, read_frame
 from plaingrad.tables.columns.column import Column, MisfitError
+from plaingrad.tables.columns.deciding import simple_schema
 from plaingrad.tables.columns.meaning import Meaning
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.schema_file import load_schema
@@ -220,7 +221,7 @@ def _weights(values: pd.Series, name: str) -> np.ndarray:
     """
     with numbered(values), error_fields(column=name):
         cells = Column.of(values)
-        weights = msgspec.structs.replace(ColumnSchema.of(cells), kind="number").read_all(cells).values
+        weights = msgspec.structs.replace(simple_schema(cells), kind="number").read_all(cells).values
         wrong = ~(weights >= 0)
         if wrong.any():
             row = int(wrong.argmax())

@@ -58,13 +58,16 @@ def _rows(stream: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _array(key: str, rows: list[tuple[int, dict[str, Any]]]) -> pa.Array:
-    values = [row.get(key) for _, row in rows]
-    kinds = {type(value) for value in values} - {type(None)}
-    if kinds & {dict, list}:
-        line, value = next((line, row[key]) for line, row in rows if isinstance(row.get(key), (dict, list)))
-        kind = "an object" if isinstance(value, dict) else "a list"
-        raise InputError(f"expected a number, text or truth value in {key!r}, got {kind}", line=line)
-    return _from_values(values, kinds)
+    values = []
+    for line, row in rows:
+        value = row.get(key)
+        items = value if isinstance(value, list) else [value]
+        if any(isinstance(item, dict | list) for item in items):
+            kind = "an object" if isinstance(value, dict) else "a nested list"
+            expected = "a number, text, truth value or a list of such"
+            raise InputError(f"expected {expected} in {key!r}, got {kind}", line=line)
+        values.append(json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value)
+    return _from_values(values, {type(value) for value in values} - {type(None)})
 
 
 def _from_values(values: list[Any], kinds: set[type]) -> pa.Array:
