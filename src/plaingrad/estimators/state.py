@@ -33,7 +33,7 @@ class Record:
         validation_scores: the score on them, NaN for an epoch before early stopping; None without.
         best_loss: the smallest of the losses; None with early stopping.
         best_validation_score: the largest of the scores; None without early stopping.
-        best_weights: the parameters and buffers at that score.
+        best_weights: the parameters and buffers at that score; before there is one, the first ones.
         n_iter: epochs of the last call of ``fit``.
         t: samples visited.
         no_improvement: epochs in a row without one.
@@ -56,7 +56,7 @@ class Record:
             self.validation_loss_curve = list(missing)
         if early_stopping and self.validation_scores is None:
             self.validation_scores, self.best_validation_score = missing, -math.inf
-            self.best_loss, self.no_improvement = None, 0
+            self.best_loss, self.no_improvement, self.best_weights = None, 0, {}
         if not early_stopping and self.best_loss is None:
             self.best_loss, self.no_improvement = min(self.loss_curve, default=math.inf), 0
             self.validation_scores = self.best_validation_score = None
