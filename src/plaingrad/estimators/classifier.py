@@ -147,7 +147,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
             The estimator itself.
         """
         known = SimpleNamespace(classes_=getattr(self, "classes_", None))
-        check_partial_fit_first_call(known, classes)
+        if known.classes_ is None or not np.array_equal(known.classes_, classes):
+            check_partial_fit_first_call(known, classes)
         labels = None if "state_" in vars(self) else unique_labels(known.classes_)
         return self._fit(X, y, sample_weight, None, incremental=True, classes=labels)
 

@@ -87,15 +87,16 @@ class Training:
         for record in state.records:
             record.go_on(parameters.early_stopping, self.held_out is not None)
         own = next(state.module.named_parameters())[1].value.dtype
+        converts = self._dtype(own) != own
         try:
-            for module in state.modules:
+            for module in state.modules if converts else ():
                 module.to(self._dtype(own))
             if parameters.solver == "lbfgs":
                 self._by_lbfgs()
             else:
                 self._by_batches()
         finally:
-            for module in state.modules:
+            for module in state.modules if converts else ():
                 module.to(own)
         if not all(all_finite(p.value) for module in state.modules for _, p in module.named_parameters()):
             raise ValueError(NOT_FINITE)
