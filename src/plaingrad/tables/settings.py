@@ -186,6 +186,10 @@ class Settings:
         bool,
         _option(PARTS, "Report which columns matter, by shuffling each among rows held out."),
     ] = True
+    gradient_importance: Annotated[
+        bool,
+        _option(PARTS, "Report besides how predictions depend on each column, by gradients on these rows."),
+    ] = False
 
     hidden: Annotated[
         tuple,
@@ -292,6 +296,9 @@ class Settings:
         if self.schedule in ("invscaling", "adaptive") and self.optimizer != "sgd":
             problem = f"expected --optimizer sgd with {self.schedule}, got {self.optimizer}"
             raise InputError(problem, argument="schedule")
+        if self.gradient_importance and self.embedding:
+            problem = "expected no --embedding with it: a vector's category has no gradient"
+            raise InputError(problem, argument="gradient_importance")
         if self.patience == 0 and (self.validation is not None or self.tune is not None):
             option = "--validation" if self.validation is not None else "--tune"
             raise InputError(f"expected at least 1 with {option}, got 0", argument="patience")
