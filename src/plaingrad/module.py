@@ -223,8 +223,9 @@ class Module(Constructed):
         """Set all gradients to zero and discard saved state."""
         for module in self.modules():
             module._saved.clear()
-        for _, parameter in self.named_parameters():
-            parameter.zero_grad()
+            for _, field in module.named_fields():
+                if isinstance(field, Parameter):
+                    field.zero_grad()
 
     @contextmanager
     def watched(self, watcher: Watcher) -> Iterator[None]:
@@ -264,6 +265,9 @@ class Module(Constructed):
                 fast = not special and (module._is_loss or not module._parameters)
                 flags = {"_is_examined": True, "_is_composite": composite, "_has_fast_path": fast}
                 vars(module).update(flags, _root=weakref.ref(root))
+
+    def _is_leaf(self) -> bool:
+        return self._is_examined and not self._is_composite
 
     def _look_again(self) -> None:
         """Schedule an examination before the next use, since this module has changed."""

@@ -127,6 +127,7 @@ OPTIONS = {
     "a single group": BadCommand("train t.csv --target y --group w -o new/out", "column 'w': too few groups: expected at least two to hold one out, got one", {"t.csv": "w,x,y\n" + "".join(f"p,{i * i % 7},{i % 2}\n" for i in range(20))}),
     "everything ignored or a weight": train("--ignore a --weight b", "good.csv: there is no column besides the target 'y'"),
     "an embedding of numbers": train("--embedding", "Invalid value for '--embedding': expected a column with categories, and there is none"),
+    "gradients of embeddings": train("--gradient-importance --embedding", "Invalid value for '--gradient-importance': expected no --embedding with it: a vector's category has no gradient"),
     "everything ignored": train("--ignore a --ignore b", "good.csv: there is no column besides the target 'y'"),
     "an unknown task": train("--task guess", "Invalid value for '--task': expected one of auto, classification, ordinal, regression"),
     "words without an order": BadCommand("train t.csv --target y --task ordinal -o new/out", "t.csv: expected an order of the classes 'hot', 'ice' of 'y', got none; name it, lowest first, such as --order hot,ice", {"t.csv": rows(y=("hot", "ice"))}),

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 import sklearn.neural_network
+from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from estimators.data import numbers
 from plaingrad.estimators import MLPClassifier, MLPRegressor
 
 
-def trained(**options: float) -> MLPRegressor:
+def trained(**options: Any) -> MLPRegressor:
     x, y = numbers("single")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -43,3 +45,38 @@ def test_a_score_that_stays_the_same_counts_as_an_improvement_of_nothing() -> No
         theirs = sklearn.neural_network.MLPClassifier(**options).fit(x, y)
     assert len(set(theirs.validation_scores_[-3:])) == 1
     assert ours.n_iter_ == theirs.n_iter_ == 40
+
+
+@pytest.mark.parametrize("n_models", [1, 2])
+@pytest.mark.parametrize("engine", ["eager", "native"])
+@pytest.mark.parametrize("rate", [1.0, 1e30])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore:Maximum iter")
+def test_divergence_under_early_stopping_ends_training_at_the_best_epoch(
+    n_models: int, engine: str, rate: float
+) -> None:
+    """scikit-learn goes on with NaN until `max_iter`, and then takes the weights of the best epoch."""
+    x, y = load_iris(return_X_y=True)
+    options: dict[str, Any] = {
+        "hidden_layer_sizes": 100, "activation": "identity", "solver": "sgd", "learning_rate_init": rate,
+        "max_iter": 20, "early_stopping": True, "random_state": 0,
+    }  # fmt: skip
+    ours = MLPRegressor(**options, engine=engine, n_models=n_models, dtype="float64")
+    with pytest.warns((ConvergenceWarning, RuntimeWarning), match="diverged"):
+        ours.fit(x, y)
+    assert isinstance(ours.validation_scores_[-1], float)
+    assert math.isnan(ours.validation_scores_[-1])
+    assert math.isnan(ours.loss_curve_[-1])
+    assert len(ours.validation_scores_) == len(ours.loss_curve_) == ours.n_iter_ <= 20
+    assert ours.t_ == ours.n_iter_ * 135
+    assert np.isfinite(ours.predict(x)).all()
+    if n_models == 1:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs = sklearn.neural_network.MLPRegressor(**options).fit(x, y)
+        assert ours.best_validation_score_ == pytest.approx(theirs.best_validation_score_)
+        np.testing.assert_allclose(ours.predict(x), theirs.predict(x))
+
+
+def test_divergence_without_early_stopping_is_an_error_that_says_where() -> None:
+    with pytest.raises(ValueError, match=r"non-finite parameter weights.*diverged in epoch \d+, step 1"):
+        trained(solver="sgd", learning_rate_init=1e30, max_iter=5)

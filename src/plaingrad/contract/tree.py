@@ -57,12 +57,23 @@ class Tree:
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, Any]]:
         yield prefix, self
-        for name, child in self.named_children():
-            yield from child._walk(f"{prefix}.{name}" if prefix else name)
+        if not self._is_leaf():
+            for name, child in self.named_children():
+                yield from child._walk(f"{prefix}.{name}" if prefix else name)
 
     def modules(self) -> Iterator[Any]:
         """This module and all below it, each once."""
-        yield from {id(module): module for _, module in self.named_modules()}.values()
+        self._examine()  # of the whole tree
+        found: dict[int, Any] = {}
+        self._gather(found)
+        return iter(found.values())
+
+    def _gather(self, found: dict[int, Any]) -> None:
+        if id(self) not in found:
+            found[id(self)] = self
+            if not self._is_leaf():
+                for _, child in self.named_children():
+                    child._gather(found)
 
     def get_submodule(self, target: str) -> Any:
         """The module at a dotted path.
@@ -285,6 +296,10 @@ class Tree:
 
     def _examine(self) -> None:
         """Examine the tree before its first use; implemented by `Module`."""
+
+    def _is_leaf(self) -> bool:
+        """True if no module is inside, as far as that is known; implemented by `Module`."""
+        return False
 
     def _look_again(self) -> None:
         """Schedule an examination before the next use; implemented by `Module`."""

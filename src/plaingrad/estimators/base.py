@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from plaingrad.errors import InputError
 from plaingrad.estimators import version
+from plaingrad.estimators.attributes import FittedAttributes, assign, examples_of
 from plaingrad.estimators.codes import NO_CODES, Codes
 from plaingrad.estimators.convergence import SklearnCallbacks
 from plaingrad.estimators.levels import Levels, expect_numbers
@@ -28,36 +28,19 @@ from plaingrad.estimators.parameters import (
     shape,
     warn_ignored,
 )
-from plaingrad.estimators.perceptron import linear_layers
-from plaingrad.estimators.prediction import Predictor, SharedArrays
+from plaingrad.estimators.prediction import Predictor, predictor_for
 from plaingrad.estimators.private import fit_context
 from plaingrad.estimators.saved import SaveMixin
-from plaingrad.estimators.state import FittedState, Record, all_or_nothing, fitted, state_from_attributes
+from plaingrad.estimators.state import FittedState, Record, all_or_nothing, state_from_attributes
 from plaingrad.estimators.targets import NumberTargets, Part, Targets, expect_as_before
 from plaingrad.estimators.training import Training, checked_weights, split
-from plaingrad.module import Module
 
 
-class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin):
+class BaseMultilayerPerceptron(SaveMixin, FittedAttributes, CallbackSupportMixin):
     """The base of `MLPClassifier` and `MLPRegressor`; use one of them."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
     _numeric_targets: bool
-
-    loss_ = fitted("loss")
-    best_loss_ = fitted("curves.best_loss")
-    loss_curve_ = fitted("curves.loss_curve")
-    validation_loss_curve_ = fitted("curves.validation_loss_curve")
-    validation_scores_ = fitted("curves.validation_scores")
-    best_validation_score_ = fitted("curves.best_validation_score")
-    histories_ = fitted("histories")
-    t_ = fitted("t")
-    n_iter_ = fitted("n_iter")
-    n_layers_ = fitted("n_layers")
-    n_outputs_ = fitted("targets.n_outputs")
-    out_activation_ = fitted("targets.link")
-    module_ = fitted("module")
-    modules_ = fitted("modules")
 
     @all_or_nothing
     @with_callbacks
@@ -110,7 +93,8 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin):
         if self.solver == "lbfgs":
             expect_lbfgs_heeds(self, validated=validation is not None)
         expect_own_callbacks(self)
-        before = getattr(self, "state_", None) if self.warm_start or incremental else None
+        continues = self.warm_start or incremental
+        before = vars(self).get("state_") if continues else None
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if before is None:
@@ -138,7 +122,7 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin):
         targets, weights = self._class_weighted(targets, checked_weights(sample_weight, X), y, incremental)
         random_state = check_random_state(self.random_state)
         if before is None:
-            state = self._new_state(X, levels, codes, targets, random_state)
+            state = self._first_state(X, levels, codes, targets, random_state, continues)
         else:
             state = dataclasses.replace(before, targets=targets)
         self.state_ = state
@@ -168,20 +152,51 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin):
         """The targets with the weights of their classes, and those of the samples."""
         return targets, weights
 
-    def _new_state(
-        self, X: Any, levels: Levels, codes: Codes, targets: Targets, random_state: np.random.RandomState
+    def _first_state(
+        self,
+        X: Any,
+        levels: Levels,
+        codes: Codes,
+        targets: Targets,
+        random_state: np.random.RandomState,
+        continues: bool,
     ) -> FittedState:
+        """The state before any training: with attributes that were assigned, if it goes on from them."""
+        values = self.__dict__.pop("_assigned", {})
+        keeps = continues and "coefs_" in values
+        source = np.random.RandomState(0) if keeps else random_state  # of numbers that are replaced
         dtype = torch.float32 if X.dtype == np.float32 else torch.float64
-        return FittedState(
+        state = FittedState(
             n_features=X.shape[1],
             feature_names=getattr(self, "feature_names_in_", None),
             levels=levels,
             codes=codes,
             targets=targets,
             shape=shape(self),
-            modules=new_networks(self, X.shape[1], targets.n_outputs, codes, random_state, dtype),
+            modules=new_networks(self, X.shape[1], targets.n_outputs, codes, source, dtype),
             records=[Record() for _ in range(self.n_models)],
         )
+        if keeps:
+            assign(values, state, epochs=self.solver != "lbfgs")
+        return state
+
+    def _fitted_state(self) -> FittedState:
+        """The state; made of the attributes that were assigned, if there is none yet."""
+        check_is_fitted(self)
+        if "state_" not in vars(self):
+            self._make_state()
+        state: FittedState = self.state_
+        return state
+
+    @all_or_nothing
+    def _make_state(self) -> None:
+        if self._embedded() is not None:
+            raise InputError("coefs_ were assigned: with embedding, data to train on is needed too")
+        X, y, classes = examples_of(self)
+        targets = self._new_targets(y, classes)
+        state = self._first_state(X, Levels.of((), X), NO_CODES, targets, np.random.RandomState(0), True)
+        state.predictor = predictor_for(self, state.modules, targets.link, NO_CODES)
+        self.state_, self.n_features_in_ = state, state.n_features
 
     def _embedded(self) -> Any:
         """The columns to embed; a network of the caller's own sees to its columns itself."""
@@ -240,11 +255,11 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin):
 
     def _outputs(self, X: Any) -> np.ndarray:
         """The predictions of all networks, averaged, shape ``(n_samples, n_outputs)``."""
-        check_is_fitted(self)
+        state = self._fitted_state()
         if not self._is_clean_array(X):
-            X = self._validated(X, levels=self.state_.levels, reset=False)
-        assert self.state_.predictor is not None
-        return self.state_.predictor(X)
+            X = self._validated(X, levels=state.levels, reset=False)
+        assert state.predictor is not None
+        return state.predictor(X)
 
     def _is_clean_array(self, X: Any) -> bool:
         """True for an array with nothing to convert or to complain of, which is soon seen."""
@@ -257,34 +272,6 @@ class BaseMultilayerPerceptron(SaveMixin, CallbackSupportMixin):
             and not hasattr(self, "feature_names_in_")
             and bool(np.isfinite(X).all())
         )
-
-    @property
-    def coefs_(self) -> list[np.ndarray]:
-        """The weights of the linear layers, each ``(n_inputs, n_outputs)``; they can be written to."""
-        return self._shared("coefs_", [layer.weight.value.T for layer in self._layers()])
-
-    @coefs_.setter
-    def coefs_(self, values: Sequence[np.ndarray]) -> None:
-        self.coefs_[:] = values
-
-    @property
-    def intercepts_(self) -> list[np.ndarray]:
-        """The biases of the linear layers, each ``(n_outputs,)``; they can be written to."""
-        biased = [layer.bias.value for layer in self._layers() if layer.bias is not None]
-        return self._shared("intercepts_", biased)
-
-    @intercepts_.setter
-    def intercepts_(self, values: Sequence[np.ndarray]) -> None:
-        self.intercepts_[:] = values
-
-    def _shared(self, name: str, values: Sequence[torch.Tensor]) -> SharedArrays:
-        if self.state_.predictor is not None:
-            self.state_.predictor.exposed = True
-        return SharedArrays(name, [value.numpy() for value in values])
-
-    def _layers(self) -> list[Any]:
-        module: Module = self.module_
-        return linear_layers(module.modules())
 
     def _check_solver(self) -> bool:
         if self.solver == "lbfgs":

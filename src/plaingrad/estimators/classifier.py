@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import unique_labels
 
 from plaingrad.errors import InputError
 from plaingrad.estimators.base import BaseMultilayerPerceptron
@@ -146,8 +147,9 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
             The estimator itself.
         """
         known = SimpleNamespace(classes_=getattr(self, "classes_", None))
-        first = check_partial_fit_first_call(known, classes)
-        labels = known.classes_ if first else None
+        if known.classes_ is None or not np.array_equal(known.classes_, classes):
+            check_partial_fit_first_call(known, classes)
+        labels = None if "state_" in vars(self) else unique_labels(known.classes_)
         return self._fit(X, y, sample_weight, None, incremental=True, classes=labels)
 
     def _new_targets(self, y: np.ndarray, classes: np.ndarray | None) -> ClassTargets:

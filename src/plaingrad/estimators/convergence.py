@@ -88,6 +88,15 @@ class Convergence(Callback):
             self.out_of_time = True
             self.run.stop(f"the {self.seconds:g} seconds of max_time have passed")
 
+    def on_divergence(self) -> None:
+        """Note an epoch that met NaN or infinity, after which there is nothing to improve."""
+        record = self.record
+        record.n_iter += 1
+        record.t += self.samples
+        for curve in (record.loss_curve, record.validation_loss_curve, record.validation_scores):
+            if curve is not None:
+                curve.append(math.nan)
+
     def count(self) -> None:
         """Note if this epoch has brought no improvement."""
         record, tol = self.record, self.parameters.tol

@@ -16,7 +16,7 @@ from plaingrad.contract.modes import mode
 from plaingrad.estimators.networks import weights_and_others
 from plaingrad.estimators.objectives import Objective
 from plaingrad.estimators.parameters import Parameters
-from plaingrad.estimators.private import check_optimize_result
+from plaingrad.estimators.private import check_optimize_result, get_threadpool_controller
 from plaingrad.module import Module, flatten_parameters
 from plaingrad.train.threads import threads_for
 from plaingrad.train.weighting import Weighted
@@ -66,14 +66,23 @@ def minimize(
 
     def value_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:
         flat.value.copy_(torch.from_numpy(point))
-        module.zero_grad()
+        flat.zero_grad()
         value = float(loss.forward(module.forward(inputs), expected))
         module.backward(loss.backward())
-        penalty = float(0.5 * (decay * flat.value).dot(flat.value))
-        gradient = flat.grad * objective.scale + decay * flat.value
+        shrinkage = decay * flat.value
+        penalty = 0.5 * shrinkage.dot(flat.value).item()
+        gradient = shrinkage.add_(flat.grad, alpha=objective.scale)
         return value * objective.scale + penalty, gradient.double().numpy()
 
-    with torch.no_grad(), mode(True, module, objective.loss), threads_for(module, inputs):
+    # scipy's linear algebra is of 20 x 20 matrices, for which waking its threads takes most of the time.
+    blas = get_threadpool_controller().select(internal_api="openblas")
+    module.zero_grad()
+    with (
+        torch.no_grad(),
+        mode(True, module, objective.loss),
+        threads_for(module, inputs),
+        blas.limit(limits=1),
+    ):
         start_point = flat.value.double().numpy().copy()
         result = scipy.optimize.minimize(
             value_and_gradient,

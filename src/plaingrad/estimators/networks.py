@@ -134,9 +134,9 @@ def weights_and_others(module: Module) -> tuple[list[Any], list[Any]]:
 
     Those have more than one axis; biases, and the scales of a normalisation, have one.
     """
-    weights = [parameter for parameter in module.parameters() if parameter.value.ndim > 1]
-    others = [parameter for parameter in module.parameters() if parameter.value.ndim <= 1]
-    return weights, others
+    parameters = module.parameters()
+    weights = [parameter for parameter in parameters if parameter.value.ndim > 1]
+    return weights, [parameter for parameter in parameters if parameter.value.ndim <= 1]
 
 
 def expect_outputs(members: Sequence[Module], features: int, width: int, owner: str = "") -> None:

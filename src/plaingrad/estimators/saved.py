@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from plaingrad import interop, nn
 from plaingrad.errors import InputError
@@ -58,6 +57,10 @@ class SaveMixin(Parameters, BaseEstimator):
     state_: FittedState
     n_features_in_: int
     feature_names_in_: np.ndarray
+
+    def _fitted_state(self) -> FittedState:
+        """The state, also of attributes that were assigned."""
+        raise NotImplementedError
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the trained estimator to one safetensors file, for `load`.
@@ -112,8 +115,8 @@ class SaveMixin(Parameters, BaseEstimator):
         return estimator
 
     def _contents(self) -> tuple[Module, dict[str, Any]]:
-        check_is_fitted(self)
-        expect_same_shape(self, self.state_.shape)
+        state = self._fitted_state()
+        expect_same_shape(self, state.shape)
         parameters, lost = _parameters_to_json(self.get_params(deep=False))
         if getattr(self, "_skl_callbacks", None):
             lost.insert(0, "set_callbacks")
@@ -128,15 +131,15 @@ class SaveMixin(Parameters, BaseEstimator):
             "parameters": parameters,
             "not_kept": lost,
             "own_network": self.module is not None,
-            **state_to_metadata(self.state_),
+            **state_to_metadata(state),
         }
-        modules = self.state_.modules
+        modules = state.modules
         return modules[0] if len(modules) == 1 else nn.Parallel(*modules), metadata
 
     def _graph(self) -> interop.Graph:
         """The graph from the columns to predictions, with codes as the networks look them up."""
-        check_is_fitted(self)
-        state, targets = self.state_, self.state_.targets
+        state = self._fitted_state()
+        targets = state.targets
         network, output = averaged(state.modules, targets.link, targets.n_outputs)
         names = state.feature_names
         if names is None:
@@ -152,13 +155,13 @@ class SaveMixin(Parameters, BaseEstimator):
         return interop.Graph(network, output, (state.n_features,), notes)
 
     def _single(self) -> Module:
-        check_is_fitted(self)
-        count = len(self.state_.modules)
+        modules = self._fitted_state().modules
+        count = len(modules)
         if count > 1:
             raise InputError(
                 f"expected an estimator of one network, got {count}; take them from its modules_"
             )
-        return self.state_.modules[0]
+        return modules[0]
 
 
 def _parameters_to_json(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

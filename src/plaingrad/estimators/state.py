@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from operator import attrgetter
@@ -14,9 +14,10 @@ from torch import Tensor
 from plaingrad.estimators.codes import Codes
 from plaingrad.estimators.levels import Levels
 from plaingrad.estimators.perceptron import linear_layers
-from plaingrad.estimators.prediction import Predictor
+from plaingrad.estimators.prediction import Predictor, SharedArrays
 from plaingrad.estimators.targets import ClassTargets, NumberTargets, Targets
 from plaingrad.module import Module
+from plaingrad.nn import Linear
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import History
 
@@ -32,7 +33,7 @@ class Record:
         validation_scores: the score on them, NaN for an epoch before early stopping; None without.
         best_loss: the smallest of the losses; None with early stopping.
         best_validation_score: the largest of the scores; None without early stopping.
-        best_weights: the parameters and buffers at that score.
+        best_weights: the parameters and buffers at that score; before there is one, the first ones.
         n_iter: epochs of the last call of ``fit``.
         t: samples visited.
         no_improvement: epochs in a row without one.
@@ -55,7 +56,7 @@ class Record:
             self.validation_loss_curve = list(missing)
         if early_stopping and self.validation_scores is None:
             self.validation_scores, self.best_validation_score = missing, -math.inf
-            self.best_loss, self.no_improvement = None, 0
+            self.best_loss, self.no_improvement, self.best_weights = None, 0, {}
         if not early_stopping and self.best_loss is None:
             self.best_loss, self.no_improvement = min(self.loss_curve, default=math.inf), 0
             self.validation_scores = self.best_validation_score = None
@@ -108,7 +109,26 @@ class FittedState:
     @property
     def n_layers(self) -> int:
         """Layers of a network, inputs and outputs included."""
-        return len(linear_layers(self.module.modules())) + 1
+        return len(self._layers()) + 1
+
+    @property
+    def coefs(self) -> SharedArrays:
+        """The weights of the first network's linear layers, each ``(n_inputs, n_outputs)``."""
+        return self._shared("coefs_", [layer.weight.value.T for layer in self._layers()])
+
+    @property
+    def intercepts(self) -> SharedArrays:
+        """The biases of the first network's linear layers, each ``(n_outputs,)``."""
+        biases = [layer.bias.value for layer in self._layers() if layer.bias is not None]
+        return self._shared("intercepts_", biases)
+
+    def _shared(self, name: str, values: Sequence[Tensor]) -> SharedArrays:
+        if self.predictor is not None:
+            self.predictor.exposed = True
+        return SharedArrays(name, [value.numpy() for value in values])
+
+    def _layers(self) -> list[Linear]:
+        return linear_layers(self.module.modules())
 
     @property
     def curves(self) -> Record:
@@ -118,16 +138,48 @@ class FittedState:
         return self.records[0]
 
 
-def fitted(path: str) -> Any:
-    """A public attribute of an estimator that stands at this path of its state."""
-    read = attrgetter(path)
+class fitted:
+    """A public attribute of an estimator that stands at this path of its state.
 
-    def get(estimator: Any) -> Any:
-        if not hasattr(estimator, "state_"):
-            raise AttributeError(f"this {type(estimator).__name__} has not been fitted")
-        return read(estimator.state_)
+    Before there is a state, what is assigned to it is kept, and can be read and changed; see `assigned`.
+    """
 
-    return property(get)
+    def __init__(self, path: str) -> None:
+        self.read = attrgetter(path)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, estimator: Any, owner: type | None = None) -> Any:
+        if estimator is None:
+            return self
+        if "state_" in vars(estimator):
+            return self.read(estimator.state_)
+        try:
+            return assigned(estimator)[self.name]
+        except KeyError:
+            raise AttributeError(f"this {type(estimator).__name__} has not been fitted") from None
+
+    def __set__(self, estimator: Any, value: Any) -> None:
+        if "state_" in vars(estimator):
+            raise AttributeError(f"{self.name} cannot be assigned to a fitted {type(estimator).__name__}")
+        vars(estimator)["_assigned"] = {**assigned(estimator), self.name: value}
+
+
+class fitted_arrays(fitted):
+    """Arrays in the memory of a network, which an assignment writes into."""
+
+    def __set__(self, estimator: Any, values: Any) -> None:
+        if "state_" in vars(estimator):
+            self.read(estimator.state_)[:] = values
+        else:
+            super().__set__(estimator, list(values))
+
+
+def assigned(estimator: Any) -> dict[str, Any]:
+    """The attributes that were assigned to an estimator without a state, by name."""
+    values: dict[str, Any] = vars(estimator).get("_assigned", {})
+    return values
 
 
 def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -123,8 +123,7 @@ class ClassTargets:
         """
         binarizer = LabelBinarizer()
         if classes is None:
-            sortable = y.ndim == 1 and y.dtype.kind in "biuU"
-            classes = binarizer.fit(np.unique(y) if sortable else y).classes_
+            classes = binarizer.fit(np.unique(y) if _sortable(y) else y).classes_
         else:
             binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
         return cls(y.shape[1:], classes, binarizer, label_smoothing)
@@ -146,7 +145,7 @@ class ClassTargets:
 
     def expect_labels(self, y: np.ndarray, exactly: bool) -> None:
         """Refuse labels that are not among the classes; and fewer than all of them, if ``exactly``."""
-        labels = unique_labels(y)
+        labels = np.unique(y) if _sortable(y) else unique_labels(y)
         if exactly and set(labels) != set(self.classes):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
@@ -221,6 +220,11 @@ class ClassTargets:
 
 
 Targets = NumberTargets | ClassTargets
+
+
+def _sortable(y: np.ndarray) -> bool:
+    """True for one column of integers or words, which are labels whatever their values."""
+    return y.ndim == 1 and y.dtype.kind in "biuU"
 
 
 def expect_as_before(targets: Targets, y: np.ndarray, exactly: bool = False) -> None:

@@ -88,15 +88,16 @@ class Training:
         for record in state.records:
             record.go_on(parameters.early_stopping, self.held_out is not None)
         own = next(state.module.named_parameters())[1].value.dtype
+        converts = self._dtype(own) != own
         try:
-            for module in state.modules:
+            for module in state.modules if converts else ():
                 module.to(self._dtype(own))
             if parameters.solver == "lbfgs":
                 self._by_lbfgs()
             else:
                 self._by_batches()
         finally:
-            for module in state.modules:
+            for module in state.modules if converts else ():
                 module.to(own)
         if not all(all_finite(p.value) for module in state.modules for _, p in module.named_parameters()):
             raise ValueError(NOT_FINITE)
@@ -152,6 +153,8 @@ class Training:
             score = None if scored is None else scorer(state, module, scored, self._inputs(scored))
             runs.append(Convergence(parameters, record, samples, objective, report, score, continued))
             record.n_iter = 0
+            if scored is not None and not record.best_weights:
+                record.best_weights = {name: value.clone() for name, value in module.state_dict().items()}
         options = {
             "loss": objective.loss,
             "epochs": 1 if self.incremental else parameters.max_iter,
@@ -167,10 +170,20 @@ class Training:
         try:
             state.histories = self._run((inputs, targets), runs, options)
         except TrainingDiverged as error:
-            raise ValueError(f"{NOT_FINITE} {error}") from error
+            if not parameters.early_stopping:
+                raise ValueError(f"{NOT_FINITE} {error}") from error
+            state.histories = [error.history]
+            warnings.warn(
+                f"Stochastic Optimizer: {error}. The weights of the best epoch before are kept.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        for run, history in zip(runs, state.histories):
+            if history.stopped.startswith("diverged"):
+                run.on_divergence()
         if parameters.early_stopping:
             for module, record in zip(state.modules, state.records):
-                module.load_state_dict(record.best_weights or module.state_dict())
+                module.load_state_dict(record.best_weights)
         first = state.records[0]
         state.loss, state.n_iter, state.t = first.loss_curve[-1], first.n_iter, first.t
         _warn_unfinished(parameters, state.histories, runs, self.incremental)

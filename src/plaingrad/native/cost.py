@@ -59,7 +59,7 @@ def work(task: Task) -> Work:
     """The work of a step of this task."""
     inputs = task.data.inputs
     calls, products, activations = _forward(task.model, math.prod(inputs.shape[1:]), inputs.element_size())
-    rows, parameters = task.batch_size, task.model.num_parameters()
+    rows, parameters = task.batch_size, sum(p.value.numel() for _, p in task.model.named_parameters())
     values = parameters * (1 + remembered(task)) * inputs.element_size() / VECTOR_BYTES
     return Work(calls + 1, 3 * rows * products, rows * activations, values)
 

@@ -26,6 +26,7 @@ from plaingrad.tables.model.splits import Split, rows_without
 from plaingrad.tables.model.transform import scaled
 from plaingrad.tables.report import terminal
 from plaingrad.tables.report.files import Report, write, write_page
+from plaingrad.tables.report.gradients import gradients_of_columns
 from plaingrad.tables.report.grids import columns_grid
 from plaingrad.tables.report.importance import importance
 from plaingrad.tables.report.judging import Judgement
@@ -109,6 +110,7 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
             "rows": {**encoded.counts(), "without_target": lost},
             "test": judgement.to_dict(),
             "importance": important,
+            "gradient_importance": _gradient_importance(model, encoded, settings),
             "class_weights": model.class_weights,
             "decision": None if model.decision is None else msgspec.to_builtins(model.decision),
             **_training_report(result, settings),
@@ -207,6 +209,13 @@ def _importance(model: TableModel, encoded: Encoded, settings: Settings, reporte
         return {"measure": "", "rows": 0, "of_rows": 0, "repeats": 0, "columns": []}
     with counted(reporter.stderr, "shuffling columns to see which matter") as progress:
         return importance(model, unseen, settings.seed, quantile_of(vars(settings)), progress).to_dict()
+
+
+def _gradient_importance(model: TableModel, encoded: Encoded, settings: Settings) -> Report | None:
+    unseen = encoded.test or encoded.validation
+    if unseen is None or not settings.gradient_importance:
+        return None
+    return gradients_of_columns(model, unseen, settings.seed).to_dict()
 
 
 def _training_report(result: Fitted, settings: Settings) -> Report:

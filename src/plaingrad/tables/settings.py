@@ -208,6 +208,10 @@ class Settings:
         bool,
         _option(PARTS, "Write report.html; without it there is no importance and no boosting either."),
     ] = True
+    gradient_importance: Annotated[
+        bool,
+        _option(PARTS, "Report besides how predictions depend on each column, by gradients on these rows."),
+    ] = False
 
     hidden: Annotated[
         tuple,
@@ -336,6 +340,9 @@ class Settings:
         if self.patience == 0 and self.metric is not None:
             problem = "expected none with --patience 0, which leaves no validation rows to measure it on"
             raise InputError(problem, argument="metric")
+        if self.gradient_importance and self.embedding:
+            problem = "expected no --embedding with it: a vector's category has no gradient"
+            raise InputError(problem, argument="gradient_importance")
         if self.patience == 0 and (self.validation is not None or self.tune is not None):
             option = "--validation" if self.validation is not None else "--tune"
             raise InputError(f"expected at least 1 with {option}, got 0", argument="patience")

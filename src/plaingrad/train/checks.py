@@ -44,6 +44,7 @@ def expect_loss(loss: Any) -> None:
         raise InputError(f"loss: expected a Loss such as nn.MSELoss(), got {one_line(loss)}")
     if loss.reduction == "none":
         raise InputError(f"loss: expected reduction 'mean' or 'sum', got {loss!r}")
+    loss.parameters()  # refuses fields that training would not reach
 
 
 def expect_weight_decay_per(what: Any) -> None:

@@ -81,11 +81,11 @@ def seeded(seed: int | None, device: torch.device, *roots: Module) -> Iterator[t
     state = torch.get_rng_state() if own and foreign else None
     try:
         for module, theirs in before:
-            module._generator = generator if own or theirs is None else theirs
+            vars(module)["_generator"] = generator if own or theirs is None else theirs
         yield torch.Generator().manual_seed(seed), seed
     finally:
         for module, theirs in before:
-            module._generator = theirs
+            vars(module)["_generator"] = theirs
     if state is not None and not torch.equal(state, torch.get_rng_state()):
         names = " or ".join(dict.fromkeys(foreign))
         text = f"{names} drew from torch's global generator, which a seed does not govern; draw with "

@@ -12,6 +12,7 @@ import pandas as pd
 from plaingrad.errors import InputError
 from plaingrad.tables import Target
 from plaingrad.tables.columns.column import Column, MisfitError
+from plaingrad.tables.columns.deciding import schema_of
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.model.splits import Pair, Split, counted_parts
 from plaingrad.tables.reading.missing import without_words
@@ -49,7 +50,7 @@ class TimeSplit(Split):
         raw = Column.of(cells)
         if raw.missing().all() or (raw.form == "text" and not without_words(raw.levels).drop_null()):
             raise InputError("expected dates or numbers, got missing values alone")
-        schema = schema or ColumnSchema.of(raw)
+        schema = schema or schema_of(raw)
         if schema.kind == "identifier" and raw.form == "number":
             schema = msgspec.structs.replace(schema, kind="number")
         if schema.kind not in ("date", "number"):

@@ -70,11 +70,12 @@ def columns_grid(columns: Sequence[Data], most: int = MOST_COLUMNS) -> Grid:
         ["column", "kind", "what is done", "features", "missing in training"],
         rows,
         (3, 4),
-        _more(columns, most),
+        more(columns, most),
     )
 
 
-def _more(things: Sequence[object], shown: int) -> str:
+def more(things: Sequence[object], shown: int) -> str:
+    """How many are left out, in words; nothing if none are."""
     return f"{len(things) - shown:,} more are not shown." if len(things) > shown else ""
 
 
@@ -123,7 +124,7 @@ def classes_grid(test: Data) -> Grid:
         ["class", "precision", "recall", "F1", "rows"],
         rows,
         range(1, 5),
-        _more(items, MOST_CLASSES),
+        more(items, MOST_CLASSES),
     )
 
 
@@ -142,13 +143,13 @@ def importance_grid(importance: Data, most: int = 15) -> Grid:
     where = f"on {sample} that the network was not trained on"
     often = "once" if repeats == 1 else f"{repeats} times"
     note = f"The {importance['measure']} when a column is shuffled, {often}, {where}."
-    more = _more(columns, most)
+    rest = more(columns, most)
     return Grid(
         "Most important columns",
         ["column", importance["measure"]],
         rows,
         (1,),
-        f"{note} {more}".strip(),
+        f"{note} {rest}".strip(),
         {1: lengths},
     )
 

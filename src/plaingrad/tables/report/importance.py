@@ -79,7 +79,7 @@ def importance(
     each = 2 * rows * network.work / len(model.columns)
     with threads(max(1, min(torch.get_num_threads(), int(each / FLOPS_PER_THREAD)))):
         best = score(network.shuffled(slice(0, 0), orders[0]))
-        for done, (name, block) in enumerate(zip(model.columns, _blocks(model)), 1):
+        for done, (name, block) in enumerate(zip(model.columns, blocks(model)), 1):
             drops = [best - score(network.shuffled(block, order)) for order in orders]
             measured.append((name, (float(np.mean(drops)), float(np.std(drops)))))
             progress(done, len(model.columns))
@@ -105,7 +105,7 @@ def affordable(rows: int, columns: int, work: int) -> tuple[int, int]:
     return some, repeats
 
 
-def _blocks(model: TableModel) -> list[slice]:
+def blocks(model: TableModel) -> list[slice]:
     """The features of each column."""
     widths = [choice.features for choice in model.encoder.choices() if choice.features]
     ends = np.cumsum(widths)

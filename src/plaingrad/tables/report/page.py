@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from plaingrad.tables.report.gradient_grid import gradient_importance_grid
 from plaingrad.tables.report.grids import (
     MOST_CLASSES,
     Grid,
@@ -47,8 +48,10 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         pictures: SVG elements by name: "loss", "calibration", "predicted", "residuals", "search".
     """
     important, search = report["importance"], report.get("search")
+    gradients = report.get("gradient_importance")
     grids = {
         "importance": importance_grid(important, 30) if important["columns"] else None,
+        "gradients": gradient_importance_grid(gradients, 30) if gradients else None,
         "search": search_grid(search) if search else None,
         "columns": columns_grid(report["columns"]),
         "training": training_grid(report),
@@ -65,7 +68,7 @@ def _rendered(
     report: Mapping[str, Any], pictures: Mapping[str, str], summary: str, grids: Mapping[str, Grid | None]
 ) -> str:
     test = report["test"]
-    drawn = dict.fromkeys(("importance", "search", "columns", "training")) | dict(grids)
+    drawn = dict.fromkeys(("importance", "gradients", "search", "columns", "training")) | dict(grids)
     drawn["scores"] = scores_grid(test)
     if "classes" in test:
         drawn["classes"] = classes_grid(test)

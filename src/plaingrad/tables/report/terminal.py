@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from plaingrad.tables.report.gradient_grid import gradient_importance_grid
 from plaingrad.tables.report.grids import (
     Grid,
     classes_grid,
@@ -75,4 +76,6 @@ def report(data: Mapping[str, Any]) -> Iterator[Group]:
     yield from judgement(data["test"])
     if data["importance"]["columns"]:
         yield drawn(importance_grid(data["importance"]))
+    if data.get("gradient_importance"):
+        yield drawn(gradient_importance_grid(data["gradient_importance"]))
     yield drawn(training_grid(data))
