@@ -7,22 +7,25 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import sklearn.neural_network
 from rich.progress import track
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from threadpoolctl import threadpool_limits
 
+import plaingrad.estimators
 from benchmarks.markdown import judged, table
 from benchmarks.measure import Timing, in_turn, ratio
 from plaingrad.estimators import MLPClassifier
 
-FIT_BAR, SMALL_BATCH_BAR, SEARCH_BAR, PREDICT_BAR = 5.0, 20.0, 5.0, 1.0
+FIT_BAR, SMALL_BATCH_BAR, SEARCH_BAR, PREDICT_BAR, STREAM_BAR = 5.0, 20.0, 5.0, 1.0, 1.0
 REPETITIONS = 7
 SMALL_BATCHES = {1: 10, 8: 200, 32: 200}  # with so many epochs at most, for scikit-learn takes its time
 ROWS = (1, 10, 100, 1000, 100_000)
@@ -47,6 +50,7 @@ def report() -> str:
         with threadpool_limits(1):
             fits = [_fit(x, y, size, epochs) for size, epochs in [("auto", 200), *SMALL_BATCHES.items()]]
             predictions = [_predict(x, y, rows) for rows in track(ROWS, "predictions", transient=True)]
+            streams = [_stream(name, work) for name, work in STREAMS.items()]
     return "\n".join(
         [
             "## Estimators",
@@ -79,8 +83,54 @@ def report() -> str:
             table(
                 ["rows", "compiled", "eager", "scikit-learn", "compiled / bar", "eager / bar"], predictions
             ),
+            "Streams of small calls, 20 hidden values: seconds of processor time.",
+            table(["calls", "plaingrad", "scikit-learn", "faster / bar"], streams),
         ]
     )
+
+
+def _partial_fits(package: Any) -> None:
+    x, y = load_digits(return_X_y=True)
+    model = package.MLPClassifier((20,), random_state=0)
+    for start in range(0, 1600, 8):
+        model.partial_fit(x[start : start + 50], y[start : start + 50], classes=np.arange(10))
+
+
+def _warm_starts(package: Any) -> None:
+    x, y = load_digits(return_X_y=True)
+    model = package.MLPClassifier((20,), random_state=0, max_iter=1, warm_start=True)
+    for _ in range(60):
+        model.fit(x[:500], y[:500])
+
+
+def _lbfgs(package: Any) -> None:
+    x, y = load_iris(return_X_y=True)
+    for seed in range(5):
+        package.MLPClassifier((20,), solver="lbfgs", random_state=seed, max_iter=100).fit(x, y)
+
+
+def _early_stopping(package: Any) -> None:
+    x, y = load_diabetes(return_X_y=True)
+    options = {"hidden_layer_sizes": (20,), "early_stopping": True, "max_iter": 100}
+    for seed in range(3):
+        package.MLPRegressor(**options, random_state=seed).fit(x, y)
+
+
+STREAMS: dict[str, Callable[[Any], None]] = {
+    "200 x `partial_fit` of 50 rows of `digits`": _partial_fits,
+    "60 warm starts for an epoch of 500 rows": _warm_starts,
+    '5 fits of `iris` by "lbfgs"': _lbfgs,
+    "3 fits of `diabetes` with early stopping": _early_stopping,
+}
+
+
+def _stream(name: str, work: Callable[[Any], None]) -> list[str]:
+    contenders = {
+        "ours": partial(work, plaingrad.estimators),
+        "theirs": partial(work, sklearn.neural_network),
+    }
+    timings = in_turn(contenders, 1, REPETITIONS, time.process_time)
+    return [name, *_compared(timings, Timing.in_seconds, STREAM_BAR)]
 
 
 def _fit(x: np.ndarray, y: np.ndarray, batch_size: Any, epochs: int) -> list[str]:

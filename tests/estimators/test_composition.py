@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -25,6 +26,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from plaingrad.estimators import MLPClassifier, MLPRegressor
+from plaingrad.interop import to_torch
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -135,3 +137,23 @@ def test_labels_come_back_as_they_were() -> None:
         predicted = model.predict(x)
         assert set(predicted) == set(labels)
         assert predicted.dtype == np.asarray(labels).dtype or predicted.dtype.kind in "OU"
+
+
+@pytest.mark.parametrize("options", [{}, {"normalization": "batch"}, {"embedding": [0]}, {"dropout": 0.1}])
+def test_a_network_in_torch_converts_to_single_precision_without_a_rest(options: dict[str, Any]) -> None:
+    """As SHAP's explainers need it, whose backgrounds are single precision."""
+    x, y = load_iris(return_X_y=True)
+    x[:, 0] = x[:, 0].round() - 4
+    model = MLPClassifier((8,), max_iter=5, random_state=0, **options).fit(x, y)
+    assert model.module_.parameters()[0].value.dtype == torch.float64
+    network = to_torch(model).float()
+    state = {name: value.dtype for name, value in network.state_dict().items() if value.is_floating_point()}
+    assert set(state.values()) == {torch.float32}
+    rows = torch.from_numpy(x).float()
+    rows[:, 0] += "embedding" in options  # whose codes count from 1 in a network
+    rows.requires_grad_()
+    outputs = network(rows)
+    assert outputs.dtype == torch.float32
+    outputs.sum().backward()
+    assert rows.grad is not None
+    assert rows.grad.dtype == torch.float32
