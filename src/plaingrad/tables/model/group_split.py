@@ -44,6 +44,11 @@ class GroupSplit(Split):
         codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
         return cls(column, codes, int(alone.sum()))
 
+    @property
+    def units(self) -> np.ndarray:
+        """The group of each row."""
+        return self.groups
+
     def take(self, indices: np.ndarray) -> GroupSplit:
         """The same for some of the rows, in this order."""
         return replace(self, groups=self.groups[indices])

@@ -39,11 +39,13 @@ class Samples:
         X: their features, float32 ``(rows, features)``.
         y: their target, as in `Rows`.
         weights: how much each counts in training, as in `Rows`.
+        groups: a number that rows share which belong together; None if each is alone.
     """
 
     X: np.ndarray
     y: np.ndarray
     weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -53,7 +55,8 @@ class Samples:
         if len(self) <= most:
             return self
         drawn = np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))
-        return Samples(self.X[drawn], self.y[drawn], None if self.weights is None else self.weights[drawn])
+        others = (None if each is None else each[drawn] for each in (self.weights, self.groups))
+        return Samples(self.X[drawn], self.y[drawn], *others)
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ class Rows:
             InputError: a number is infinite; told with the file and its row.
         """
         with self.located():
-            return Samples(encoder.transform(self.frame, strange=strange), self.codes, self.weights)
+            X = encoder.transform(self.frame, strange=strange)
+        return Samples(X, self.codes, self.weights, self.split.units)
 
     @contextmanager
     def located(self) -> Iterator[None]:

@@ -31,6 +31,11 @@ class Split(ABC):
     column: str | None
     missing: int
 
+    @property
+    def units(self) -> np.ndarray | None:
+        """A number that rows share which belong together, ``(rows,)``; None if each is alone."""
+        return None
+
     @abstractmethod
     def take(self, indices: np.ndarray) -> Split:
         """The same for some of the rows, in this order."""

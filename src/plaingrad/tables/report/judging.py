@@ -47,9 +47,7 @@ class Judgement:
     groups: np.ndarray | None = None
 
     @classmethod
-    def of(
-        cls, model: TableModel, encoded: Encoded, settings: Settings, groups: np.ndarray | None = None
-    ) -> Judgement:
+    def of(cls, model: TableModel, encoded: Encoded, settings: Settings) -> Judgement:
         """Judge by the test rows of a split."""
         train, test, target = encoded.train, encoded.test, model.target
         assert test is not None
@@ -58,7 +56,7 @@ class Judgement:
         baselines = Baselines(train, list(model.encoder.cardinalities_), target, scoring.quantile, settings)
         predictions |= baselines.predictions(test.X)
         decisive = compared_by(scoring, train.y, settings)
-        return cls(scoring, test.y, predictions, [], baselines.rows, len(train), decisive, groups)
+        return cls(scoring, test.y, predictions, [], baselines.rows, len(train), decisive, test.groups)
 
     @classmethod
     def joined(cls, folds: list[Judgement]) -> Judgement:
