@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn.neural_network
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import r2_score
 
 from estimators.data import numbers
 from plaingrad.estimators import MLPClassifier, MLPRegressor
+from plaingrad.estimators.targets import r2
 
 
 def trained(**options: Any) -> MLPRegressor:
@@ -80,3 +84,19 @@ def test_divergence_under_early_stopping_ends_training_at_the_best_epoch(
 def test_divergence_without_early_stopping_is_an_error_that_says_where() -> None:
     with pytest.raises(ValueError, match=r"non-finite parameter weights.*diverged in epoch \d+, step 1"):
         trained(solver="sgd", learning_rate_init=1e30, max_iter=5)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 3), st.booleans(), st.booleans())
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_the_score_of_numbers_is_scikit_learns(
+    seed: int, rows: int, outputs: int, weighted: bool, constant: bool
+) -> None:
+    random = np.random.default_rng(seed)
+    expected = random.integers(0, 3, (rows, outputs)).astype(float)
+    predicted = (expected + random.integers(0, 2, expected.shape)).astype(np.float32)
+    if constant:
+        expected[:, 0] = 1.0
+    weights = random.uniform(0.1, 1, rows) if weighted else None
+    ours, theirs = r2(expected, predicted, weights), r2_score(expected, predicted, sample_weight=weights)
+    np.testing.assert_allclose(ours, theirs, atol=1e-12)
