@@ -158,7 +158,7 @@ def test_the_table_leaves_memory_before_the_training(tmp_path: Path, monkeypatch
         assert all(each() is None for each in frames)
         return fitted(*arguments)
 
-    monkeypatch.setattr("plaingrad.tables.run.divided", remembered)
+    monkeypatch.setattr("plaingrad.tables.preparation.divided", remembered)
     monkeypatch.setattr("plaingrad.tables.run.fitted", gone)
     table = iris(tmp_path / "t.csv")
     succeed("train", table, "--target", "species", "--epochs", 1, "-o", tmp_path / "out")
