@@ -64,16 +64,16 @@ class Tree:
     def modules(self) -> Iterator[Any]:
         """This module and all below it, each once."""
         self._examine()  # of the whole tree
-        found: dict[int, Any] = {}
-        self._gather(found)
-        return iter(found.values())
+        modules: dict[int, Any] = {}
+        self._gather(modules)
+        return iter(modules.values())
 
-    def _gather(self, found: dict[int, Any]) -> None:
-        if id(self) not in found:
-            found[id(self)] = self
+    def _gather(self, modules: dict[int, Any]) -> None:
+        if id(self) not in modules:
+            modules[id(self)] = self
             if not self._is_leaf():
                 for _, child in self.named_children():
-                    child._gather(found)
+                    child._gather(modules)
 
     def get_submodule(self, target: str) -> Any:
         """The module at a dotted path.

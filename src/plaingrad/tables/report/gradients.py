@@ -60,14 +60,14 @@ def gradients_of_columns(model: TableModel, unseen: Samples, seed: int) -> Gradi
     """
     sample = unseen.sample(MOST_ROWS, seed)
     network, measure = explained(model)
-    found = gradient_importance(network, sample.X, steps=STEPS)
-    parts, slopes = found.attributions.numpy(), found.sensitivity.numpy()
+    measured = gradient_importance(network, sample.X, steps=STEPS)
+    parts, slopes = measured.attributions.numpy(), measured.sensitivity.numpy()
     columns = {
         name: (float(np.abs(parts[:, block].sum(1)).mean()), float(slopes[block].sum()))
         for name, block in zip(model.columns, blocks(model))
     }
     ordered = dict(sorted(columns.items(), key=lambda each: (-each[1][0], each[0])))
-    return GradientsOfColumns(measure, len(sample), len(unseen), found.gap, ordered)
+    return GradientsOfColumns(measure, len(sample), len(unseen), measured.gap, ordered)
 
 
 def explained(model: TableModel) -> tuple[Module, str]:

@@ -75,7 +75,7 @@ def columns_grid(columns: Sequence[Data], most: int = MOST_COLUMNS) -> Grid:
 
 
 def more(things: Sequence[object], shown: int) -> str:
-    """How many are left out, in words; nothing if none are."""
+    """The number of things left out, in words; nothing if none are."""
     return f"{len(things) - shown:,} more are not shown." if len(things) > shown else ""
 
 
