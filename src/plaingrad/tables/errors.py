@@ -19,10 +19,33 @@ DAMAGE = (
     *(MemoryError, OverflowError),  # of absurd sizes
 )
 LONGEST_MESSAGE = 1000
+MOST_SHOWN = 40  # characters of a value
 
 
 class FormatError(InputError):
     """A file whose name does not tell its format."""
+
+
+class MisfitError(InputError):
+    """A value that is not what its column holds.
+
+    Args:
+        row: the value's row, from 0.
+        expected: what the column holds.
+        got: the value.
+    """
+
+    row: int
+
+    def __init__(self, row: int, expected: str, got: object) -> None:
+        shown = repr(got)
+        shown = shown if len(shown) <= MOST_SHOWN else shown[:MOST_SHOWN] + "..."
+        super().__init__(f"expected {expected}, got {shown}", row=row)
+        self.args = (row, expected, got)
+
+
+class InfiniteNumberError(MisfitError):
+    """A number that is infinite."""
 
 
 class EncodingError(InputError):

@@ -13,37 +13,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plaingrad.errors import InputError
+from plaingrad.tables.errors import MisfitError
 
 Form = Literal["number", "boolean", "date", "text"]
 
-MOST_SHOWN = 40
 EXACT = 2**53  # up to which a float64 holds every integer; larger ones stay text
 NUMBERS = (numbers.Real, decimal.Decimal, datetime.timedelta)
 DATES = (datetime.date, np.datetime64)
 SCALARS = (str, bool, np.bool_, *NUMBERS, *DATES, datetime.time, pd.Interval)
-
-
-class MisfitError(InputError):
-    """A value that is not what its column holds.
-
-    Args:
-        row: the value's row, from 0.
-        expected: what the column holds.
-        got: the value.
-    """
-
-    row: int
-
-    def __init__(self, row: int, expected: str, got: object) -> None:
-        shown = repr(got)
-        shown = shown if len(shown) <= MOST_SHOWN else shown[:MOST_SHOWN] + "..."
-        super().__init__(f"expected {expected}, got {shown}", row=row)
-        self.args = (row, expected, got)
-
-
-class InfiniteNumberError(MisfitError):
-    """A number that is infinite."""
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from plaingrad.errors import InputError
 from plaingrad.saving.schema import Count, Strict, decode
 from plaingrad.strict_json import strict_json
 from plaingrad.tables.columns.choosing import ENCODERS, ColumnEncoder, DroppedColumn, chosen
-from plaingrad.tables.columns.column import Column, MisfitError
+from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.deciding import schema_of
 from plaingrad.tables.columns.schema import ColumnSchema, Kind
 from plaingrad.tables.columns.strange import StrangeCounts
-from plaingrad.tables.errors import expect_names, listed
+from plaingrad.tables.errors import MisfitError, expect_names, listed
 
 FORMAT = 2
 CHUNK = 1 << 16

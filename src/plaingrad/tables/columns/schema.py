@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from plaingrad.errors import InputError
 from plaingrad.saving.schema import Strict
-from plaingrad.tables.columns.column import Column, Form, InfiniteNumberError, MisfitError, text_of
+from plaingrad.tables.columns.column import Column, Form, text_of
 from plaingrad.tables.columns.dateformat import FORMATS, ISO, parsed
 from plaingrad.tables.columns.duration import (
     DURATIONS,
@@ -24,7 +24,7 @@ from plaingrad.tables.columns.items import BRACKETS, is_list
 from plaingrad.tables.columns.location import LATITUDE_FIRST, ORDERS, coordinates
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat
 from plaingrad.tables.columns.timestamp import TIMESTAMPS, UNITS, moments
-from plaingrad.tables.errors import listed
+from plaingrad.tables.errors import InfiniteNumberError, MisfitError, listed
 from plaingrad.tables.reading.missing import MISSING, without, without_words
 
 Kind = Literal["number", "boolean", "date", "duration", "list", "location", "text", "identifier"]

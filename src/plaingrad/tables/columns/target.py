@@ -13,12 +13,13 @@ import pandas as pd
 from plaingrad.errors import InputError, error_fields
 from plaingrad.saving.schema import Count, Number, Positive, Strict, decode
 from plaingrad.tables.columns.classes import Label, labels_of
-from plaingrad.tables.columns.column import Column, Form, MisfitError, text_of
+from plaingrad.tables.columns.column import Column, Form, text_of
 from plaingrad.tables.columns.deciding import simple_schema
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat
 from plaingrad.tables.columns.numeric import Standard
 from plaingrad.tables.columns.order import declared_order, in_order
 from plaingrad.tables.columns.schema import ColumnSchema, as_texts
+from plaingrad.tables.errors import MisfitError
 
 Task = Literal["classification", "ordinal", "regression"]
 

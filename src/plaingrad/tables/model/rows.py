@@ -13,13 +13,13 @@ import pandas as pd
 
 from plaingrad.errors import InputError, error_fields
 from plaingrad.tables import TableEncoder, Target, read_frame
-from plaingrad.tables.columns.column import Column, MisfitError
+from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.deciding import simple_schema
 from plaingrad.tables.columns.meaning import Meaning
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.schema_file import load_schema
 from plaingrad.tables.columns.strange import StrangeCounts
-from plaingrad.tables.errors import expect_column, expect_columns
+from plaingrad.tables.errors import MisfitError, expect_column, expect_columns
 from plaingrad.tables.model.group_split import GroupSplit
 from plaingrad.tables.model.splits import RandomSplit, Split
 from plaingrad.tables.model.time_split import TimeSplit

@@ -11,9 +11,10 @@ import pandas as pd
 
 from plaingrad.errors import InputError
 from plaingrad.tables import Target
-from plaingrad.tables.columns.column import Column, MisfitError
+from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.deciding import schema_of
 from plaingrad.tables.columns.schema import ColumnSchema
+from plaingrad.tables.errors import MisfitError
 from plaingrad.tables.model.splits import Pair, Split, counted_parts
 from plaingrad.tables.reading.missing import without_words
 

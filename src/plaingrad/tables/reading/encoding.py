@@ -14,20 +14,10 @@ import pyarrow as pa
 from plaingrad.errors import InputError
 from plaingrad.tables.errors import BinaryFileError, EncodingError
 from plaingrad.tables.reading.compression import opened
+from plaingrad.tables.reading.signatures import BINARIES
 
 UTF_8 = "utf-8"
 BLOCK = 1 << 20
-DECOMPRESS = "decompress it first, or name it by a file with that suffix"
-# The first bytes of files that are no text, their kinds, and what helps.
-BINARIES = {
-    b"PAR1": ("Parquet", "--format parquet"),
-    b"ARROW1": ("Arrow", "--format arrow"),
-    b"PK\x03\x04": ("an .npz archive or a zip file", "--format npz, or unpack it first"),
-    b"\x1f\x8b": ("gzip (.gz)", DECOMPRESS),
-    b"BZh": ("bzip2 (.bz2)", DECOMPRESS),
-    b"\xfd7zXZ": ("xz (.xz)", DECOMPRESS),
-    b"\x28\xb5\x2f\xfd": ("zstandard (.zst)", DECOMPRESS),
-}
 CONTROLS = {*range(1, 32)} - set(b"\t\n\v\f\r\x1b")  # which no text has
 
 

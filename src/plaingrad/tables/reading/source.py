@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from plaingrad.errors import InputError, error_fields
-from plaingrad.tables.columns.column import InfiniteNumberError
-from plaingrad.tables.errors import BinaryFileError, EncodingError, FormatError
-from plaingrad.tables.reading.encoding import BINARIES
+from plaingrad.tables.errors import BinaryFileError, EncodingError, FormatError, InfiniteNumberError
+from plaingrad.tables.reading.signatures import BINARIES
 
 STANDARD = Path("-")
 INPUT = "standard input"
