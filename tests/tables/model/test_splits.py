@@ -172,6 +172,8 @@ def test_a_split_by_patient_is_chance_where_one_at_random_is_perfect(tmp_path: P
         "validation": {"groups": 32},
         "test": {"groups": 40},
     }
+    low, high = report["test"]["intervals"]["accuracy"]
+    assert high - low > 0.15  # of 40 groups; of 800 rows it would be half as wide
     assert "no other part has a row of their 40 groups of 'patient'" in report["judged_by"]
     folded = told(*common, *options, "--group", "patient", "--cv", 2)
     assert 0.3 < folded["test"]["scores"]["accuracy"] < 0.7

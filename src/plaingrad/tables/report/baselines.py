@@ -72,7 +72,7 @@ class Baselines:
             with warnings.catch_warnings(), threadpool_limits(small):
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 model.fit(own, self._learned(sample.y), sample_weight=sample.weights)
-            predictions[name] = self._predicted(model, other)
+                predictions[name] = self._predicted(model, other)
         return predictions
 
     @cached_property
