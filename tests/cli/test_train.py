@@ -290,7 +290,7 @@ def test_one_is_not_told_as_many_and_no_time_as_none(tmp_path: Path) -> None:
     table.write_text("a,y\n" + "".join(f"{i},{'no' if i % 2 else 'yes'}\n" for i in range(20)) + "3,\n")
     said = succeed("train", table, "--target", "y", "-o", tmp_path / "out", "--epochs", 1)
     assert "\n1 row without 'y' left out\n" in said
-    assert re.search(r"\n1 epoch in [1-9]\d* ms \(", said)
+    assert re.search(r"\n1 epoch for the first of 4 networks in [1-9]\d* ms \(", said)
     assert duration(0.0421) == "42 ms"
     assert (duration(0.9996), duration(61.26)) == ("1.0 s", "61.3 s")
 
@@ -398,7 +398,7 @@ def test_options_come_from_a_file_and_the_command_line_wins(
 def test_interruption_keeps_the_best_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("plaingrad.native.interrupt.Interrupt.requested", True, raising=False)
     monkeypatch.setattr("plaingrad.native.interrupt.Interrupt.__init__", lambda self: None)
-    options = ("--target", "species", "-o", tmp_path / "out")
+    options = ("--target", "species", "-o", tmp_path / "out", "--models", 1)
     said = run("train", iris(tmp_path / "iris.csv"), *options)
     assert said.exit_code == 0, said.output
     assert "interrupted in epoch 1" in said.stdout

@@ -16,6 +16,7 @@ from sklearn.metrics import r2_score
 from estimators.data import numbers
 from plaingrad.estimators import MLPClassifier, MLPRegressor
 from plaingrad.estimators.targets import r2
+from plaingrad.train.callbacks import Callback
 
 
 def trained(**options: Any) -> MLPRegressor:
@@ -100,3 +101,27 @@ def test_the_score_of_numbers_is_scikit_learns(
     weights = random.uniform(0.1, 1, rows) if weighted else None
     ours, theirs = r2(expected, predicted, weights), r2_score(expected, predicted, sample_weight=weights)
     np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+def test_an_interrupted_ensemble_keeps_the_networks_that_have_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupting(Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+            monkeypatch.setattr("plaingrad.native.interrupt.Interrupt.requested", True, raising=False)
+
+    monkeypatch.setattr("plaingrad.native.interrupt.Interrupt.requested", False, raising=False)
+    monkeypatch.setattr("plaingrad.native.interrupt.Interrupt.__init__", lambda self, **_: None)
+    x, y = load_iris(return_X_y=True)
+    estimator = MLPClassifier((4,), n_models=64, callbacks=[Interrupting()], engine="eager", random_state=0)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        estimator.fit(x, y)
+    assert all(len(history) for history in estimator.histories_)
+    assert len(estimator.modules_) == len(estimator.histories_) < 64
+    assert estimator.predict_proba(x).shape == (150, 3)
+
+
+def test_an_ensemble_that_diverges_says_so_as_one_network_does() -> None:
+    x, y = load_iris(return_X_y=True)
+    options = {"solver": "sgd", "learning_rate_init": 1e30, "random_state": 0}
+    for count in (1, 3):
+        with pytest.raises(ValueError, match=r"training diverged in epoch \d+, step"):
+            MLPClassifier((4,), n_models=count, **options).fit(x, y)

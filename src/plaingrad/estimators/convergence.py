@@ -34,6 +34,7 @@ class Convergence(Callback):
     Attributes:
         converged: true if training was ended for lack of improvement.
         out_of_time: true if it was ended for lack of time.
+        error: what ended it if it met NaN or infinity.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Convergence(Callback):
         self.score, self.continued = score, continued
         self.begun, self.seconds = time.perf_counter(), parameters.max_time or math.inf
         self.converged = self.out_of_time = False
+        self.error: Exception | None = None
 
     @property
     def rates(self) -> str:
@@ -88,7 +90,10 @@ class Convergence(Callback):
             self.out_of_time = True
             self.run.stop(f"the {self.seconds:g} seconds of max_time have passed")
 
-    def on_divergence(self) -> None:
+    def on_diverged(self, error: Exception) -> None:
+        self.error = error
+
+    def close_curves(self) -> None:
         """Note an epoch that met NaN or infinity, after which there is nothing to improve."""
         record = self.record
         record.n_iter += 1

@@ -38,7 +38,7 @@ def new_networks(
                 first = codes.module(features, random_state, dtype) if codes.tables else None
                 network = perceptron_for(parameters, features, n_outputs, first, dtype)
                 initialize(network, parameters.activation, random_state)
-            networks.append(network.eval())
+            networks.append(network.to(dtype).eval())
     return networks
 
 

@@ -101,6 +101,17 @@ class FittedState:
     t: int = 0
     predictor: Predictor | None = None
 
+    def keep(self, begun: Sequence[bool]) -> None:
+        """Leave out the networks that an interrupted training has not begun with.
+
+        Raises:
+            KeyboardInterrupt: it has begun with none.
+        """
+        if not any(begun):
+            raise KeyboardInterrupt
+        for name in ("modules", "records", "optimizers", "schedules", "histories"):
+            setattr(self, name, [each for each, kept in zip(getattr(self, name), begun) if kept])
+
     @property
     def module(self) -> Module:
         """The first network."""

@@ -170,17 +170,20 @@ class Training:
         try:
             state.histories = self._run((inputs, targets), runs, options)
         except TrainingDiverged as error:
-            if not parameters.early_stopping:
-                raise ValueError(f"{NOT_FINITE} {error}") from error
             state.histories = [error.history]
+        diverged = [run for run in runs if run.error is not None]
+        if diverged:
+            cause = diverged[0].error
+            if not parameters.early_stopping:
+                raise ValueError(f"{NOT_FINITE} {cause}") from cause
             warnings.warn(
-                f"Stochastic Optimizer: {error}. The weights of the best epoch before are kept.",
+                f"Stochastic Optimizer: {cause}. The weights of the best epoch before are kept.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        for run, history in zip(runs, state.histories):
-            if history.stopped.startswith("diverged"):
-                run.on_divergence()
+        for run in diverged:
+            run.close_curves()
+        state.keep([run.error is not None or len(h) > 0 for run, h in zip(runs, state.histories)])
         if parameters.early_stopping:
             for module, record in zip(state.modules, state.records):
                 module.load_state_dict(record.best_weights)
@@ -209,7 +212,12 @@ class Training:
             shuffle = orders(samples, random_state) if parameters.shuffle else False
             return [fit(state.module, data, shuffle=shuffle, **options)]
         states = [np.random.RandomState(random_state.randint(2**31)) for _ in runs]
-        with self.watching.whole_task() if self.watching else nullcontext(), _alike():
+        with (
+            self.watching.whole_task() if self.watching else nullcontext(),
+            _alike(),
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", r"\d+ of \d+ networks diverged")  # which is told below
             return fit_many(
                 state.modules,
                 data,

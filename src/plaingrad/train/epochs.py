@@ -91,4 +91,8 @@ class Epochs:
             before.restore()
             self.engine.run_epochs(None if orders is None else orders[:good], good)
             before = Snapshot(self.task)
-        raise diverged(self.task, before, None if orders is None else orders[good], epoch, self.run.history)
+        order = None if orders is None else orders[good]
+        error = diverged(self.task, before, order, epoch, self.run.history)
+        for callback in self.callbacks:
+            callback.on_diverged(error)
+        raise error

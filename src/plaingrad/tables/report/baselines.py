@@ -76,19 +76,19 @@ class Baselines:
         return predictions
 
     @cached_property
-    def _plain(self) -> Target | None:
+    def _own_scale(self) -> Target | None:
         """The target on its own scale, if the network learned another: a user would not take logarithms."""
         target = self.target
         return None if target.log_scale is None else target.on_own_scale(target.undo(self.train.y))
 
     def _learned(self, y: np.ndarray) -> np.ndarray:
-        return y if self._plain is None else self._plain.standardised(self.target.undo(y))
+        return y if self._own_scale is None else self._own_scale.standardised(self.target.undo(y))
 
     def _predicted(self, model: Any, X: np.ndarray) -> Predictions:
         if not self.target.labels:
             values = model.predict(X)
             return Predictions(
-                values if self._plain is None else self.target.standardised(self._plain.undo(values))
+                values if self._own_scale is None else self.target.standardised(self._own_scale.undo(values))
             )
         every = np.zeros((X.shape[0], len(self.target.labels)))
         every[:, model.classes_] = model.predict_proba(X)

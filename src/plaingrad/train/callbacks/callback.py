@@ -66,6 +66,9 @@ class Callback:
     def on_train_begin(self, logs: Logs) -> None:
         """Called once before the first epoch; ``logs`` is empty."""
 
+    def on_diverged(self, error: Exception) -> None:
+        """Called with the `TrainingDiverged` that then ends training, before ``on_train_end``."""
+
     def on_train_end(self, logs: Logs) -> None:
         """Called once at the end; ``logs`` are the last epoch's."""
 
