@@ -31,13 +31,14 @@ from benchmarks.extent import FOLDER
 from benchmarks.markdown import table
 from benchmarks.real_tables import JUDGE, TUNE, Table
 from plaingrad.tables import Target
+from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.model import TableModel
-from plaingrad.tables.model.network import Encoded, fitted
-from plaingrad.tables.model.parts import Parts, divided
+from plaingrad.tables.model.network import fitted
 from plaingrad.tables.model.rows import Rows, read_rows
 from plaingrad.tables.report.judging import Judgement
 from plaingrad.tables.report.scores import Predictions, Scoring
 from plaingrad.tables.settings import Settings
+from plaingrad.tables.splits.parts import Parts, divided
 
 RESULTS = FOLDER / "results" / "tables.json"
 OURS, TREES, REALMLP = "plaingrad", "boosted trees", "RealMLP"

@@ -52,9 +52,9 @@ def test_the_scores_are_those_of_the_saved_model_on_the_rows_that_were_held_out(
     assert rows == {"train": 840, "validation": 210, "test": 263, "without_target": 0}
     # which rows are tested is found from what the saved model says of all
     probabilities = TableModel.load(out / "model.safetensors").predict(frame).filter(like="probability_")
-    from plaingrad.tables.model.parts import divided
     from plaingrad.tables.model.rows import read_rows
     from plaingrad.tables.settings import Settings
+    from plaingrad.tables.splits.parts import divided
 
     settings = Settings(target="survived")
     tested = divided(*read_rows(table, settings), settings).test
@@ -138,10 +138,10 @@ def test_cross_validation_judges_by_all_rows_and_trains_on_those_that_do_not_val
 
 
 def test_the_baselines_are_scikit_learns_on_the_same_split(tmp_path: Path) -> None:
-    from plaingrad.tables.model.network import Encoded
-    from plaingrad.tables.model.parts import divided
+    from plaingrad.tables.model.encoded import Encoded
     from plaingrad.tables.model.rows import read_rows
     from plaingrad.tables.settings import Settings
+    from plaingrad.tables.splits.parts import divided
 
     table = diabetes(tmp_path / "diabetes.csv")
     report = told("train", table, "--target", "progression", "-o", tmp_path / "out", "--epochs", 1)

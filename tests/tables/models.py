@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from plaingrad.tables import TableModel
-from plaingrad.tables.model.network import Encoded, fitted
-from plaingrad.tables.model.parts import Parts, divided
+from plaingrad.tables.model.encoded import Encoded
+from plaingrad.tables.model.network import fitted
 from plaingrad.tables.model.rows import read_rows
 from plaingrad.tables.settings import Settings
+from plaingrad.tables.splits.parts import Parts, divided
 
 
 def learned(path: Path, target: str, **options: object) -> tuple[TableModel, Parts, Encoded]:

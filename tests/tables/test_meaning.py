@@ -22,7 +22,7 @@ from plaingrad.tables import TableEncoder, read_frame
 from plaingrad.tables.columns.schema_file import KINDS
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.errors import MisfitError
-from plaingrad.tables.model.network import fitted_encoder
+from plaingrad.tables.model.encoded import fitted_encoder
 from plaingrad.tables.model.rows import read_rows
 from plaingrad.tables.settings import Settings
 

@@ -12,14 +12,15 @@ import pyarrow as pa
 
 from plaingrad.console.output import Reporter, plural
 from plaingrad.tables import Target
-from plaingrad.tables.model.network import Encoded, expect_fitting
-from plaingrad.tables.model.parts import Parts, divided, folds, whole
+from plaingrad.tables.model.encoded import Encoded
+from plaingrad.tables.model.options import expect_fitting
 from plaingrad.tables.model.rows import Rows, read_more, read_rows
-from plaingrad.tables.model.splits import Split, rows_without
 from plaingrad.tables.report import terminal
 from plaingrad.tables.report.grids import columns_grid
 from plaingrad.tables.report.suspicions import Clues
 from plaingrad.tables.settings import Settings
+from plaingrad.tables.splits.parts import Parts, divided, folds, whole
+from plaingrad.tables.splits.split import Split, rows_without
 
 
 @dataclass(frozen=True)

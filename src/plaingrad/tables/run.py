@@ -11,8 +11,9 @@ from plaingrad.console.output import Reporter, duration, plural
 from plaingrad.files import filling
 from plaingrad.tables import Target
 from plaingrad.tables.model.deciding import decided, threshold_text
+from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.model import TableModel
-from plaingrad.tables.model.network import Encoded, Fitted, fitted
+from plaingrad.tables.model.network import Fitted, fitted
 from plaingrad.tables.model.progress import EpochProgress
 from plaingrad.tables.model.transform import scaled
 from plaingrad.tables.preparation import Prepared

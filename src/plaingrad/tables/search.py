@@ -15,8 +15,9 @@ from plaingrad.console.output import Reporter, plural
 from plaingrad.errors import InputError
 from plaingrad.extras import needed_by
 from plaingrad.tables import Target
+from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.monitoring import column_of, smaller_is_better
-from plaingrad.tables.model.network import Encoded, fitted
+from plaingrad.tables.model.network import fitted
 from plaingrad.tables.model.progress import EpochProgress
 from plaingrad.tables.model.watcher import Watcher
 from plaingrad.tables.settings import STUDY, Settings

@@ -136,14 +136,15 @@ class Settings:
         ),
     ] = None
     bins: Annotated[
-        int,
+        Any,
         _option(
             TABLE,
-            "Intervals of a number that get a feature of their own, at most; 0: none.",
-            integer(0, 1000),
-            "INTEGER",
+            "Intervals of a number that get a feature each, at most; by the size of the table if auto.",
+            integer(0, 1000, word="auto"),
+            "INTEGER|auto",
+            show_default="auto",
         ),
-    ] = 16
+    ] = None
 
     test_size: Annotated[
         float,

@@ -14,8 +14,8 @@ from cli.shell import iris, refused, succeed, told, warned
 from plaingrad import interop
 from plaingrad.tables import read_frame
 from plaingrad.tables.columns.strange import StrangeCellsWarning, StrangeCounts
+from plaingrad.tables.model.automatic import automatic_bins, automatic_max_levels, automatic_models
 from plaingrad.tables.model.model import TableModel
-from plaingrad.tables.model.network import automatic_max_levels, automatic_models
 
 
 @pytest.fixture
@@ -138,3 +138,7 @@ def test_towns_that_repeat_are_levels_and_words_that_do_not_are_text(
     assert [column["kind"] for column in report["columns"]] == kinds
     assert report["columns"][0]["features"] == features
     assert report["network"]["models"] == models
+
+
+def test_intervals_fit_into_memory() -> None:
+    assert [automatic_bins(rows, 10) for rows in (1, 100_000, 400_000, 10**6, 10**7)] == [16, 16, 8, 3, 0]

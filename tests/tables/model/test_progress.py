@@ -12,12 +12,13 @@ from rich.console import Console
 
 from cli.shell import diabetes, iris
 from plaingrad.tables import TableModel, Target
-from plaingrad.tables.model.network import Encoded, Fitted, fitted
-from plaingrad.tables.model.parts import divided
+from plaingrad.tables.model.encoded import Encoded
+from plaingrad.tables.model.network import Fitted, fitted
 from plaingrad.tables.model.progress import EpochProgress
 from plaingrad.tables.model.rows import read_rows
 from plaingrad.tables.report.scores import Predictions, Scoring
 from plaingrad.tables.settings import Settings
+from plaingrad.tables.splits.parts import divided
 
 
 def test_a_terminal_sees_the_epochs_with_their_scores(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from cli.shell import diabetes, iris, refused, succeed, told, warned
 from plaingrad.tables import TableEncoder, read_frame
 from plaingrad.tables.model.model import TableModel
 from plaingrad.tables.model.network import Fitted, fitted
-from plaingrad.tables.model.parts import Parts, divided
 from plaingrad.tables.model.rows import Rows, read_rows
 from plaingrad.tables.settings import Settings
+from plaingrad.tables.splits.parts import Parts, divided
 
 
 def test_rows_of_no_weight_teach_nothing(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from bokeh_sampledata.titanic import data as TITANIC
 from sklearn import datasets
 
 from cli.shell import run
-from plaingrad.tables.model.network import Encoded
-from plaingrad.tables.model.parts import divided
+from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.rows import read_rows
 from plaingrad.tables.report.suspicions import Clues, Suspicion, repeated_rows
 from plaingrad.tables.settings import Settings
+from plaingrad.tables.splits.parts import divided
 
 RANDOM = np.random.default_rng(0)
 

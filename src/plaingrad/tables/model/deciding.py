@@ -7,8 +7,9 @@ from dataclasses import replace
 from plaingrad.tables import Target
 from plaingrad.tables.metric import OF_DECISIONS, costs, name_of_metric
 from plaingrad.tables.model.decision import Decision, best_decision
+from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.model import TableModel
-from plaingrad.tables.model.network import Encoded, Fitted
+from plaingrad.tables.model.network import Fitted
 from plaingrad.tables.report.scores import rarer
 from plaingrad.tables.settings import Settings
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,13 +12,11 @@ from scipy.optimize import brentq
 from sklearn.exceptions import ConvergenceWarning
 
 from plaingrad.console.options import expect_size
-from plaingrad.console.output import plural
-from plaingrad.errors import InputError
 from plaingrad.estimators.perceptron import linear_layers
 from plaingrad.estimators.training import batch_size
 from plaingrad.tables import TableEncoder, Target
-from plaingrad.tables.columns.strange import StrangeCounts
-from plaingrad.tables.metric import BY_TASK, name_of_metric
+from plaingrad.tables.model.automatic import automatic_batch_size, automatic_models
+from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.monitoring import (
     MetricStopping,
     class_weight_of,
@@ -28,10 +24,9 @@ from plaingrad.tables.model.monitoring import (
     measuring,
     smaller_is_better,
 )
-from plaingrad.tables.model.parts import Parts
-from plaingrad.tables.model.rows import Rows, Samples
+from plaingrad.tables.model.options import class_weights
+from plaingrad.tables.model.rows import Samples
 from plaingrad.tables.model.watcher import Watcher
-from plaingrad.tables.reading.source import IGNORE, mendable
 from plaingrad.tables.report.scores import rarer
 from plaingrad.tables.settings import Settings
 from plaingrad.train import TrainingDiverged
@@ -42,10 +37,6 @@ if TYPE_CHECKING:
     from plaingrad.train import History
 
 MOST_SHIFT = 1.0  # of a logarithm: a factor of e
-CLASS_LOSSES = ("log_loss",)
-FEWEST_LEVELS, MOST_LEVELS, ROWS_PER_LEVEL = 40, 1000, 10
-MODELS = 4
-MOST_CELLS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -72,162 +63,6 @@ class Fitted:
     def history(self) -> History:
         """Of the first network."""
         return self.estimator.histories_[0]
-
-
-def expect_fitting(settings: Settings, target: Target) -> None:
-    """Refuse options that do not go with the task.
-
-    Raises:
-        InputError: one line that names the option.
-    """
-    classes = target.task != "regression"
-    if settings.loss != "auto" and classes != (settings.loss in CLASS_LOSSES):
-        raise InputError(f"expected a loss for {target.task}, got {settings.loss}", argument="loss")
-    if not classes and (settings.class_weight or settings.label_smoothing):
-        option = "class_weight" if settings.class_weight else "label_smoothing"
-        raise InputError("expected a target of classes with it, and this one has numbers", argument=option)
-    if target.task == "ordinal" and settings.class_weight:
-        problem = "expected --task classification with it, got ordinal"
-        raise InputError(
-            problem, argument="class_weight", hint="a column of weights is for any task: --weight"
-        )
-    if settings.target_transform == "log" and (classes or settings.loss == "poisson"):
-        got = target.task if classes else "the loss poisson, which has a logarithm of its own"
-        raise InputError(f"expected regression with log, got {got}", argument="target_transform")
-    class_weights(settings, target)
-    _expect_metric(settings, target)
-
-
-def _expect_metric(settings: Settings, target: Target) -> None:
-    if settings.metric is None:
-        return
-    name = name_of_metric(settings.metric)
-    if name not in BY_TASK[target.task]:
-        raise InputError(f"expected a metric for {target.task}, got {name}", argument="metric")
-    if name == "cost" and len(target.labels) != 2:
-        raise InputError(f"expected two classes with cost, got {len(target.labels)}", argument="metric")
-    if settings.loss == "quantile":
-        raise InputError("expected none with --loss quantile, whose own loss tells", argument="metric")
-
-
-def class_weights(settings: Settings, target: Target) -> Any:
-    """The estimator's ``class_weight``, by the indices of the classes."""
-    if not settings.class_weight:
-        return None
-    if list(settings.class_weight) == ["balanced"]:
-        return "balanced"
-    codes = {name: code for code, name in enumerate(target.class_names)}
-    weights = {}
-    for text in settings.class_weight:
-        name, equals, number = text.rpartition("=")
-        try:
-            value = float(number)
-        except ValueError:
-            value = np.nan
-        if not equals or not 0 < value < np.inf:
-            expected = "expected balanced, or a class and a number above 0 such as yes=2.5"
-            raise InputError(f"{expected}, got {text!r}", argument="class_weight")
-        if name not in codes:
-            known = ", ".join(map(repr, list(codes)[:20]))
-            raise InputError(f"there is no class {name!r}; classes: {known}", argument="class_weight")
-        weights[codes[name]] = value
-    return weights
-
-
-def automatic_batch_size(rows: int) -> int:
-    """A power of two, about a hundredth of the rows: 32 for small tables, 1024 for large ones."""
-    size = 32
-    while size < min(1024, rows / 100):
-        size *= 2
-    return min(size, rows)
-
-
-def automatic_max_levels(rows: int) -> int:
-    """As many as have ten rows each, but at least 40, and no more than fit into memory for so many rows."""
-    return max(FEWEST_LEVELS, min(rows // ROWS_PER_LEVEL, MOST_LEVELS, MOST_CELLS // max(1, rows)))
-
-
-def automatic_models(rows: int, features: int) -> int:
-    """Several for tables of which one is trained soon, or else one."""
-    return MODELS if rows * features <= MOST_CELLS // 4 else 1
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """The parts of a table as a network gets them.
-
-    Attributes:
-        encoder: fitted to the training rows.
-        train: what the network is trained on.
-        validation: what tells when to stop; None if nothing does.
-        test: what the network is judged by; None if it has been judged before.
-        strange: the strange cells of tables other than the one of the training rows.
-    """
-
-    encoder: TableEncoder
-    train: Samples
-    validation: Samples | None
-    test: Samples | None
-    strange: Mapping[Path, StrangeCounts] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, parts: Parts, settings: Settings) -> Encoded:
-        """Encode the columns as the training rows ask for.
-
-        Raises:
-            InputError: a column, the batch size or the embedding cannot be used.
-        """
-        rows = len(parts.train)
-        if settings.batch_size is not None and settings.batch_size > rows:
-            raise InputError(
-                f"expected at most the {rows} training rows, got {settings.batch_size}", argument="batch_size"
-            )
-        with mendable(IGNORE):
-            levels = settings.max_levels or automatic_max_levels(rows)
-            encoder = fitted_encoder(parts.train, levels, settings.embedding, settings.bins)
-            if settings.embedding and not encoder.cardinalities_:
-                raise InputError("expected a column with categories, and there is none", argument="embedding")
-            # What is tested is encoded now as well: a value that cannot be used shall cost no training.
-            strange = defaultdict[Path, StrangeCounts](StrangeCounts)
-            train, validation, test = (
-                None if part is None else part.encoded(encoder, strange[part.source])
-                for part in (parts.train, parts.validation, parts.test)
-            )
-        assert train is not None
-        del strange[parts.train.source]  # rare levels, which a part need not have
-        return cls(encoder, train, validation, test, strange)
-
-    def retargeted(self, target: Target, other: Target) -> Encoded:
-        """The same with the values of a target as another one has them."""
-        parts = {
-            name: replace(part, y=other.standardised(target.undo(part.y)))
-            for name in ("train", "validation", "test")
-            if (part := getattr(self, name)) is not None
-        }
-        return replace(self, **parts)
-
-    def description(self) -> str:
-        """The numbers of rows of the parts, in words."""
-        counts = [f"{plural(len(self.train), 'row')} to train"]
-        counts += [f"{len(self.validation):,} to validate"] if self.validation else []
-        counts += [f"{len(self.test):,} to test"] if self.test else []
-        return ", ".join(counts)
-
-    def counts(self) -> dict[str, int]:
-        """The same for a program."""
-        named = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: len(rows) for name, rows in named.items() if rows is not None}
-
-
-def fitted_encoder(rows: Rows, max_levels: int, embedding: bool = False, bins: int = 0) -> TableEncoder:
-    """An encoder fitted to the columns of some rows; arguments as for `TableEncoder`.
-
-    Raises:
-        InputError: a column cannot be used, or none can.
-    """
-    with rows.located():
-        encoder = TableEncoder(max_levels=max_levels, embedding=embedding, bins=bins)
-        return encoder.fit(rows.frame, schema=rows.meaning.schema)
 
 
 def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequence[Watcher] = ()) -> Fitted:

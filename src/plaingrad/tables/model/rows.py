@@ -20,12 +20,12 @@ from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.schema_file import load_schema
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.errors import MisfitError, expect_column, expect_columns
-from plaingrad.tables.model.group_split import GroupSplit
-from plaingrad.tables.model.splits import RandomSplit, Split
-from plaingrad.tables.model.time_split import TimeSplit
 from plaingrad.tables.reading.options import ReadOptions
 from plaingrad.tables.reading.source import IGNORE, located, mendable, named, repeated
 from plaingrad.tables.settings import Settings
+from plaingrad.tables.splits.group import GroupSplit
+from plaingrad.tables.splits.split import RandomSplit, Split
+from plaingrad.tables.splits.time import TimeSplit
 
 FEWEST_ROWS = 10
 DEFAULT = ReadOptions()

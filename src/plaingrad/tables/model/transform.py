@@ -12,7 +12,8 @@ from sklearn import metrics
 
 from plaingrad.console.output import Reporter
 from plaingrad.tables import Target
-from plaingrad.tables.model.network import Encoded, Fitted, fitted
+from plaingrad.tables.model.encoded import Encoded
+from plaingrad.tables.model.network import Fitted, fitted
 from plaingrad.tables.model.watcher import Watcher
 from plaingrad.tables.settings import Settings
 

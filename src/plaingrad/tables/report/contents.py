@@ -11,8 +11,9 @@ import torch
 
 from plaingrad._version import __version__
 from plaingrad.console.output import Reporter, plural
+from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.model import TableModel
-from plaingrad.tables.model.network import Encoded, Fitted
+from plaingrad.tables.model.network import Fitted
 from plaingrad.tables.model.progress import counted
 from plaingrad.tables.preparation import Prepared
 from plaingrad.tables.report.files import Report

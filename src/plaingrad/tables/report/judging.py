@@ -10,8 +10,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from plaingrad.tables.metric import costs
+from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.model import TableModel
-from plaingrad.tables.model.network import Encoded
 from plaingrad.tables.report.baselines import Baselines
 from plaingrad.tables.report.comparison import compared, compared_by
 from plaingrad.tables.report.intervals import interval, replicated

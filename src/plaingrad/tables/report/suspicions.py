@@ -11,9 +11,9 @@ import pandas as pd
 from plaingrad.console.output import plural
 from plaingrad.tables import Target
 from plaingrad.tables.columns.column import Column
-from plaingrad.tables.model.parts import Parts
 from plaingrad.tables.model.rows import Rows, Samples
 from plaingrad.tables.settings import Settings
+from plaingrad.tables.splits.parts import Parts
 
 MOST_ROWS = 4000  # that are looked at
 FEWEST_ROWS = 50  # of fewer, a column may foretell all by chance

@@ -15,8 +15,8 @@ from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.deciding import schema_of
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.errors import MisfitError
-from plaingrad.tables.model.splits import Pair, Split, counted_parts
 from plaingrad.tables.reading.missing import without_words
+from plaingrad.tables.splits.split import Pair, Split, counted_parts
 
 DATES = 'kind = "date" in the file that --columns names says how dates are written'
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from cli.shell import told
 from plaingrad.errors import InputError
 from plaingrad.tables import Target
-from plaingrad.tables.model.group_split import GroupSplit
-from plaingrad.tables.model.parts import Parts, divided, folds, whole
 from plaingrad.tables.model.rows import Rows, read_rows
-from plaingrad.tables.model.splits import Split
-from plaingrad.tables.model.time_split import TimeSplit
 from plaingrad.tables.settings import Settings
+from plaingrad.tables.splits.group import GroupSplit
+from plaingrad.tables.splits.parts import Parts, divided, folds, whole
+from plaingrad.tables.splits.split import Split
+from plaingrad.tables.splits.time import TimeSplit
 
 NUMBERS = Target("y", "regression", "", [], 0.0, 1.0, 0)
 CLASSES = Target("y", "classification", "", ["no", "yes"], 0.0, 1.0, 0)

@@ -14,8 +14,8 @@ from plaingrad.console.output import plural
 from plaingrad.errors import InputError
 from plaingrad.tables import Target
 from plaingrad.tables.columns.column import Column
-from plaingrad.tables.model.splits import Pair, Split, counted_parts
 from plaingrad.tables.reading.missing import without_words
+from plaingrad.tables.splits.split import Pair, Split, counted_parts
 
 CANDIDATES = 20  # draws, of which the one with the most even shares is taken
 MOST_STRATIFIED = 5000  # groups: StratifiedGroupKFold takes seconds for more, whose shares even out anyway

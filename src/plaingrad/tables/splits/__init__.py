@@ -1,0 +1,1 @@
+"""Rows held out at random, by group or by time."""
