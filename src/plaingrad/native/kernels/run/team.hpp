@@ -26,8 +26,8 @@ template <int Pieces> struct Phases {
         for (int i = 0; i < Pieces; ++i) {
             const int own = (thread + i) % Pieces;
             long before = phase;
-            if (!__atomic_compare_exchange_n(
-                    &taken[own], &before, phase + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            if (!__atomic_compare_exchange_n(&taken[own], &before, phase + 1, false, __ATOMIC_ACQ_REL,
+                                             __ATOMIC_RELAXED))
                 continue;
             piece(own);
             if (__atomic_add_fetch(&done, 1, __ATOMIC_ACQ_REL) == (phase + 1) * Pieces) wake();
@@ -159,7 +159,8 @@ template <class Setting, class Network, class Loss, TeamSizes Sizes> struct Team
                 });
                 learner.end();
             } else
-                phases.run(phase++, thread, [&](int t) { slices[t].forward_only(call, whole.slice(t * Setting::rows)); });
+                phases.run(phase++, thread,
+                           [&](int t) { slices[t].forward_only(call, whole.slice(t * Setting::rows)); });
             finite = left > Sizes.rows || call.losses[cursor.epoch] - call.losses[cursor.epoch] == 0;
         }
         if (thread == 0) done = cursor.step, this->call->updates = updates;
@@ -209,7 +210,7 @@ template <class Setting, class Network, class Loss, TeamSizes Sizes> struct Team
         });
         return double(ReduceSum(squares));
     }
-    double sum(double SliceResult::*field) const {
+    double sum(double SliceResult::* field) const {
         double sum = 0;
         for (const SliceResult& each : results) sum += each.*field;
         return sum;
