@@ -13,6 +13,7 @@ EXTRAS = {
     "pyarrow": ("pyarrow", "tables"),
     "scipy": ("scipy", "tables"),
     "sklearn": ("scikit-learn", "tables"),
+    "threadpoolctl": ("threadpoolctl", "tables"),
     "onnx": ("onnx", "onnx"),
     "tensorboard": ("tensorboard", "tensorboard"),
     "optuna": ("Optuna", "tune"),

@@ -229,7 +229,7 @@ TABLES: dict[str, BadTable] = {
     "an object in an object": BadTable(
         "t.jsonl",
         content('{"a": 1}\n{"a": {"b": 2}}\n'),
-        "line 2: expected a number, text or truth value in 'a'",
+        "line 2: expected a number, text, truth value or a list of such in 'a', got an object",
     ),
     "a nested list": BadTable("t.jsonl", content('{"a": [[1]]}\n'), "in 'a', got a nested list"),
     "deep nesting": BadTable("t.jsonl", content('{"a":' * 100_000), "line 1: expected a JSON object"),

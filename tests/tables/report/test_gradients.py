@@ -33,7 +33,13 @@ from tables.models import learned
         (iris, "species", {}, "probability of the predicted class"),
         (iris, "species", {"models": 2, "normalization": "batch"}, "probability of the predicted class"),
         (diabetes, "progression", {}, "prediction"),
-        (diabetes, "progression", {"loss": "poisson"}, "logarithm of the prediction"),
+        (diabetes, "progression", {"loss": "poisson", "models": 1}, "logarithm of the prediction"),
+        (
+            diabetes,
+            "progression",
+            {"loss": "poisson", "models": 2},
+            "mean logarithm of the predictions",
+        ),
     ],
 )
 def test_what_is_explained_is_what_is_predicted(
@@ -44,12 +50,18 @@ def test_what_is_explained_is_what_is_predicted(
     assert test is not None
     network, words = explained(model)
     assert words == measure
-    with torch.no_grad():
-        values = network.eval().forward(torch.from_numpy(test.X).double()).numpy()
-    outputs = model.outputs(test.X)
+
+    def forward(network: Module) -> np.ndarray:
+        with torch.no_grad():
+            return (
+                deepcopy(network).to(torch.float64).eval().forward(torch.from_numpy(test.X).double()).numpy()
+            )
+
+    values, outputs = forward(network), model.outputs(test.X)
     expected = {
         "prediction": lambda: model.target.undo(outputs),
         "logarithm of the prediction": lambda: np.log(outputs) if model.link == "exp" else outputs,
+        "mean logarithm of the predictions": lambda: np.mean([forward(each) for each in model.members], 0),
         "probability of the predicted class": lambda: outputs,
     }.get(measure, lambda: outputs[:, 1:])()
     np.testing.assert_allclose(values, expected, rtol=1e-6)
@@ -85,7 +97,7 @@ def test_ordered_classes_are_explained_by_their_expected_rank(tmp_path: Path) ->
 
 
 def test_the_parts_of_a_linear_network_are_its_weights_times_the_features(tmp_path: Path) -> None:
-    model, _, encoded = learned(diabetes(tmp_path / "d.csv"), "progression", hidden=())
+    model, _, encoded = learned(diabetes(tmp_path / "d.csv"), "progression", hidden=(), models=1)
     test = encoded.test
     assert test is not None
     found = gradients_of_columns(model, test, 0)

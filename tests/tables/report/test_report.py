@@ -18,12 +18,12 @@ from cli.shell import iris
 from plaingrad.console.output import Reporter, json_text
 from plaingrad.tables import Target
 from plaingrad.tables.report import pictures, terminal
-from plaingrad.tables.report.comparison import verdict
 from plaingrad.tables.report.grids import search_grid
 from plaingrad.tables.report.judging import Judgement
 from plaingrad.tables.report.measures import of_classes, of_numbers, of_quantiles
 from plaingrad.tables.report.names import number
 from plaingrad.tables.report.scores import Predictions, Scoring, judged
+from plaingrad.tables.report.verdict import verdict
 from plaingrad.tables.settings import Settings
 from plaingrad.train import History
 from tables.models import learned

@@ -26,6 +26,7 @@ CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 def moments(numbers: np.ndarray, format: str) -> np.ndarray:
     """Numbers as datetime64[us] in UTC, NaT for what is no date in this format, or one too far away."""
     never = np.datetime64("NaT", "us")
+    numbers = np.clip(numbers, -LARGEST, LARGEST)  # which no sum or product makes infinite
     scaled = numbers * (1_000_000 // UNITS.get(format, 1_000_000))
     usable = np.abs(scaled) < LARGEST
     safe = np.where(usable, scaled, 0)
@@ -76,7 +77,7 @@ def timestamp_format(numbers: np.ndarray, name: str) -> str | None:
 
 def possible_format(numbers: np.ndarray, most_odd: float = 0.0) -> str | None:
     """The format in which all present numbers, or but a fraction of them, are dates of usual years."""
-    present = numbers[~np.isnan(numbers)]
+    present = np.clip(numbers[~np.isnan(numbers)], -LARGEST, LARGEST)
     if not len(present) or np.median(present[:FIRST_LOOK]) < FEWEST_DIGITS:
         return None
     for format in TIMESTAMPS:

@@ -87,7 +87,11 @@ def explained(model: TableModel) -> tuple[Module, str]:
         weighted = "" if model.weights is None else ", class weights included"
         return network, f"probability of {of}{weighted}"
     if model.link == "exp" or target.log_scale is not None:
-        return network, "logarithm of the prediction"
+        several = model.link == "exp" and len(members) > 1  # whose prediction is a mean of powers
+        return (
+            network,
+            "mean logarithm of the predictions" if several else "logarithm of the prediction",
+        )
     return Sequential(network, _linear(1, target.deviation, target.mean)), "prediction"
 
 

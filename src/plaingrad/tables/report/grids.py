@@ -8,10 +8,10 @@ from typing import Any
 
 from plaingrad.console.output import duration, plural
 from plaingrad.tables.metric import name_of_metric
-from plaingrad.tables.report.comparison import verdict
 from plaingrad.tables.report.intervals import REPLICATES
 from plaingrad.tables.report.names import HEADS, NAMES, ends, number, sign_of
 from plaingrad.tables.report.scale import scale_rows
+from plaingrad.tables.report.verdict import verdict
 
 FEW_ROWS = 50  # of which an interval by drawing again is too narrow
 MOST_COLUMNS = 40
