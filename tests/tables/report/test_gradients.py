@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from cli.shell import diabetes, iris, titanic, told
+from plaingrad.module import Module
 from plaingrad.tables.report.gradient_grid import gradient_importance_grid
 from plaingrad.tables.report.gradients import explained, gradients_of_columns
 from plaingrad.tables.report.importance import blocks
