@@ -53,6 +53,10 @@ def _option(
     return Option(*names, help=help, parser=parser, metavar=metavar, rich_help_panel=panel, **more)
 
 
+def _automatic(panel: str, help: str, *bounds: int) -> Any:
+    return _option(panel, help, integer(*bounds, word="auto"), "INTEGER|auto", show_default="auto")
+
+
 def _choice(panel: str, help: str, names: tuple[str, ...]) -> Any:
     # Few names are shown in the help, longer ones where they can be broken; the shell completes all of them.
     metavar = "|".join(names)
@@ -127,22 +131,20 @@ class Settings:
     ] = False
     max_levels: Annotated[
         Any,
-        _option(
+        _automatic(
             TABLE,
             "Levels of a category that get a feature of their own; by the number of rows if auto.",
-            integer(1, 10_000, word="auto"),
-            "INTEGER|auto",
-            show_default="auto",
+            1,
+            10_000,
         ),
     ] = None
     bins: Annotated[
         Any,
-        _option(
+        _automatic(
             TABLE,
             "Intervals of a number that get a feature each, at most; by the size of the table if auto.",
-            integer(0, 1000, word="auto"),
-            "INTEGER|auto",
-            show_default="auto",
+            0,
+            1000,
         ),
     ] = None
 
@@ -233,12 +235,8 @@ class Settings:
     )
     models: Annotated[
         Any,
-        _option(
-            NETWORK,
-            "Networks to train side by side and average; by the size of the table if auto.",
-            integer(1, 1000, word="auto"),
-            "INTEGER|auto",
-            show_default="auto",
+        _automatic(
+            NETWORK, "Networks to train side by side and average; by the size of the table if auto.", 1, 1000
         ),
     ] = None
 
@@ -261,13 +259,7 @@ class Settings:
     ] = 200
     batch_size: Annotated[
         Any,
-        _option(
-            TRAINING,
-            "Samples per step; by the number of rows if auto.",
-            integer(1, word="auto"),
-            "INTEGER|auto",
-            show_default="auto",
-        ),
+        _automatic(TRAINING, "Samples per step; by the number of rows if auto.", 1),
     ] = None
     loss: Annotated[
         str, _choice(TRAINING, "auto: log_loss for classes, squared_error for numbers.", LOSSES)

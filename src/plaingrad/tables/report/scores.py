@@ -62,6 +62,7 @@ class Scoring:
         quantile: which of the target's quantiles was learned; None for its mean, or for classes.
         positive: the index in ``target.labels`` of the class whose F1 and average precision are meant, if
             there are two; by default the rarer one of the rows.
+        costs: of a false positive and of a false negative, if there is a score "cost" too.
     """
 
     target: Target

@@ -21,11 +21,7 @@ FEWEST_VALUES = 10  # of groups or dates
 NEAR_PERFECT = 0.98
 CONSTANT = 0.95  # share of the target that groups explain, if it hardly differs within them
 STRONG = 0.5  # the same, if the score is near perfect besides
-DEPTH = {
-    "classification": 3,
-    "ordinal": 3,
-    "regression": 6,
-}  # of a tree: 64 steps follow a curve
+DEPTH, DEPTH_OF_NUMBERS = 3, 6  # of a tree: 64 steps follow a curve
 FEWEST_LEAF = 5  # rows
 MANY_LEVELS = 20  # of a category, which then is one of groups
 
@@ -239,8 +235,9 @@ def _foretold(values: np.ndarray, levels: bool, y: np.ndarray, truth: np.ndarray
     middle = len(y) // 2
     halves = np.arange(middle), np.arange(middle, len(y))
     for train, tested in (halves, halves[::-1]):
-        guess = _by_level if levels else _by_tree
-        guesses[tested] = guess(values[train], truth[train], values[tested], DEPTH[target.task])
+        known = values[train], truth[train], values[tested]
+        depth = DEPTH if target.labels else DEPTH_OF_NUMBERS
+        guesses[tested] = _by_level(*known) if levels else _by_tree(*known, depth)
     if not target.labels:
         spread = ((truth - truth.mean()) ** 2).sum()
         return float(1 - ((truth - guesses) ** 2).sum() / spread) if spread else 0.0
@@ -248,7 +245,7 @@ def _foretold(values: np.ndarray, levels: bool, y: np.ndarray, truth: np.ndarray
     return float(1 - wrong / guessed_wrong) if guessed_wrong * len(y) >= FEWEST_VALUES else 0.0
 
 
-def _by_level(values: np.ndarray, truth: np.ndarray, others: np.ndarray, depth: int) -> np.ndarray:
+def _by_level(values: np.ndarray, truth: np.ndarray, others: np.ndarray) -> np.ndarray:
     """The mean of the target of the same level, or of all for one that is not there."""
     count = 2 + max(values.max(), others.max())  # the last is of missing values
     rows = np.bincount(values % count, minlength=count)
@@ -262,7 +259,6 @@ def _by_tree(values: np.ndarray, truth: np.ndarray, others: np.ndarray, depth: i
     from sklearn.tree import DecisionTreeRegressor
 
     train, other = np.split(pd.Series([*values, *others]).rank(method="dense").to_numpy(), [len(values)])
-
     tree = DecisionTreeRegressor(max_depth=depth, min_samples_leaf=FEWEST_LEAF)
     return tree.fit(train[:, None], truth).predict(other[:, None]).reshape(len(others), -1)
 
