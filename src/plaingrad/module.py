@@ -45,6 +45,9 @@ class MARK:
     """The state of a composite that saves nothing itself; a class, so that copies keep its identity."""
 
 
+NEW = object()  # in the place of a field's value before it was first assigned
+
+
 class Module(Constructed):
     """A differentiable function with a hand-written derivative.
 
@@ -111,15 +114,20 @@ class Module(Constructed):
             "_is_composite": False,
             "_returns_nest": False,
         }
-        running = {"_watchers": (), "_generator": None, "_root": None, "_begun": 0, "_call_shape": ONE}
-        vars(module).update(_arguments=arguments, _saved=[], **modes, **notes, **running)
+        tree = {"_watchers": (), "_generator": None, "_root": None, "_index": None}
+        running = {"_begun": 0, "_call_shape": ONE}
+        vars(module).update(_arguments=arguments, _saved=[], **modes, **notes, **tree, **running)
         return module
 
     def __setattr__(self, name: str, value: Any) -> None:
-        is_new = name not in vars(self)
+        before = vars(self).get(name, NEW)
         super().__setattr__(name, value)
-        if is_new or type(value) not in NOTES:
+        if type(value) not in NOTES or type(before) not in NOTES:
             self._take_in(value)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._changed()
 
     def __init__(self) -> None:
         """Accept no arguments, unless a subclass does."""
@@ -223,9 +231,8 @@ class Module(Constructed):
         """Set all gradients to zero and discard saved state."""
         for module in self.modules():
             module._saved.clear()
-            for _, field in module.named_fields():
-                if isinstance(field, Parameter):
-                    field.zero_grad()
+        for _, parameter in self.named_parameters():
+            parameter.zero_grad()
 
     @contextmanager
     def watched(self, watcher: Watcher) -> Iterator[None]:
@@ -266,17 +273,15 @@ class Module(Constructed):
                 flags = {"_is_examined": True, "_is_composite": composite, "_has_fast_path": fast}
                 vars(module).update(flags, _root=weakref.ref(root))
 
-    def _is_leaf(self) -> bool:
-        return self._is_examined and not self._is_composite
-
     def _look_again(self) -> None:
         """Schedule an examination before the next use, since this module has changed."""
         vars(self).update(_is_examined=False, _has_fast_path=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields of a copy: without watchers, and with PyTorch's global generator."""
-        fresh = {"_watchers": (), "_generator": None, "_root": None, "needs_input_grad": True, "_begun": 0}
-        return {**vars(self), **fresh, "_is_examined": False, "_has_fast_path": False}
+        tree = {"_watchers": (), "_generator": None, "_root": None, "_index": None}
+        fresh = {"needs_input_grad": True, "_begun": 0, "_is_examined": False, "_has_fast_path": False}
+        return {**vars(self), **tree, **fresh}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

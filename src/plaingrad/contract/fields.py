@@ -36,7 +36,7 @@ def expect_reachable(root: Tree) -> list[Tree]:
     walked = list(_walk(root, "", (), reached))
     for path, module in walked:
         for name, field in module.held().items():
-            if type(field) in ATOMIC:  # most of them
+            if type(field) in ATOMIC or isinstance(field, (Tree, Parameter)):  # most of them
                 continue
             for value in _within(field):
                 problem = _problem(value, value is field, reached)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,7 +13,23 @@ from plaingrad.parameter import Buffer, Parameter, shape
 
 T = TypeVar("T", bound="Tree")
 
-CONTRACT = {"_arguments", "_saved", "_watchers", "_generator", "_root"}  # fields of the contract itself
+CONTRACT = {"_arguments", "_saved", "_watchers", "_generator", "_root", "_index"}  # the contract's own fields
+
+
+class Index(NamedTuple):
+    """The contents of a tree with dotted paths, at each position: walked once, kept until some tree changes.
+
+    The root is not in it, for it holds the index.
+
+    Attributes:
+        version: `Tree._version` when it was made.
+        modules: below the root.
+        fields: the parameters and buffers of the root and of all modules below.
+    """
+
+    version: object
+    modules: list[tuple[str, Any]]
+    fields: list[tuple[str, Parameter | Buffer]]
 
 
 class Tree:
@@ -31,6 +47,8 @@ class Tree:
     saving: bool
     needs_input_grad: bool
     _generator: torch.Generator | None
+    _index: Index | None = None
+    _version: object = object()  # another one whenever the modules or fields of any tree have changed
 
     # Walking
 
@@ -52,28 +70,31 @@ class Tree:
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """This module and all below it, with dotted paths; a shared module appears at each position."""
-        self._examine()  # of the whole tree
-        yield from self._walk(prefix)
-
-    def _walk(self, prefix: str) -> Iterator[tuple[str, Any]]:
+        below = self._indexed().modules
         yield prefix, self
-        if not self._is_leaf():
-            for name, child in self.named_children():
-                yield from child._walk(f"{prefix}.{name}" if prefix else name)
+        yield from ((f"{prefix}.{path}", module) for path, module in below) if prefix else below
 
     def modules(self) -> Iterator[Any]:
         """This module and all below it, each once."""
-        self._examine()  # of the whole tree
-        modules: dict[int, Any] = {}
-        self._gather(modules)
-        return iter(modules.values())
+        below = self._indexed().modules
+        return iter({id(module): module for module in (self, *(module for _, module in below))}.values())
 
-    def _gather(self, modules: dict[int, Any]) -> None:
-        if id(self) not in modules:
-            modules[id(self)] = self
-            if not self._is_leaf():
-                for _, child in self.named_children():
-                    child._gather(modules)
+    def _indexed(self) -> Index:
+        """The index of this tree as it is now."""
+        self._examine()
+        version, index = Tree._version, self._index
+        if index is None or index.version is not version:
+            (_, root), *below = self._walk("")
+            fields = list(root.named_fields())
+            for path, module in below:
+                fields += [(f"{path}.{name}", field) for name, field in module.named_fields()]
+            vars(self)["_index"] = index = Index(version, below, fields)
+        return index
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Any]]:
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child._walk(f"{prefix}.{name}" if prefix else name)
 
     def get_submodule(self, target: str) -> Any:
         """The module at a dotted path.
@@ -91,10 +112,9 @@ class Tree:
             module = children[name]
         return module
 
-    def _named_state(self) -> Iterator[tuple[str, Parameter | Buffer]]:
-        for path, module in self.named_modules():
-            for name, field in module.named_fields():
-                yield f"{path}.{name}" if path else name, field
+    def _named_state(self) -> list[tuple[str, Parameter | Buffer]]:
+        """Every parameter and buffer at each position, with its dotted path."""
+        return self._indexed().fields
 
     def _named(self, kind: type) -> Iterator[tuple[str, Any]]:
         """Every field of this kind once."""
@@ -297,16 +317,17 @@ class Tree:
     def _examine(self) -> None:
         """Examine the tree before its first use; implemented by `Module`."""
 
-    def _is_leaf(self) -> bool:
-        """True if no module is inside, as far as that is known; implemented by `Module`."""
-        return False
-
     def _look_again(self) -> None:
         """Schedule an examination before the next use; implemented by `Module`."""
 
-    def _take_in(self, field: Any) -> None:
-        """Schedule an examination of a new field, and pass this module's generator to modules in it."""
+    def _changed(self) -> None:
+        """Schedule an examination, and a new walk of whatever trees this module is in."""
+        Tree._version = object()
         self._look_again()
+
+    def _take_in(self, field: Any) -> None:
+        """Heed the change by a new field, and pass this module's generator to modules in it."""
+        self._changed()
         if isinstance(field, Tree) and self._generator is not None:
             for module in field.modules():
                 if module._generator is None:

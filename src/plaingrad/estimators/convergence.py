@@ -114,8 +114,7 @@ class Convergence(Callback):
             waited = score < best + tol
             if score > best:
                 record.best_validation_score = score
-                state = self.run.model.state_dict()
-                record.best_weights = {name: value.clone() for name, value in state.items()}
+                record.keep_weights(self.run.model)
         else:
             loss, best = record.loss_curve[-1], record.best_loss
             assert best is not None

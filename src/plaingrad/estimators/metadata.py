@@ -205,7 +205,7 @@ def _records(metadata: EstimatorMetadata, modules: Sequence[Module]) -> list[Rec
     records = [_record(each) for each in _one_each(metadata.records, "records", modules)]
     for record, module in zip(records, modules):
         if record.validation_scores is not None:
-            record.best_weights = {name: value.clone() for name, value in module.state_dict().items()}
+            record.keep_weights(module)
     return records
 
 

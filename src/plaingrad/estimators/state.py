@@ -19,6 +19,7 @@ from plaingrad.estimators.targets import ClassTargets, NumberTargets, Targets
 from plaingrad.module import Module
 from plaingrad.nn import Linear
 from plaingrad.optim import Optimizer, Schedule
+from plaingrad.saving.describe import fields
 from plaingrad.train import History
 
 
@@ -60,6 +61,10 @@ class Record:
         if not early_stopping and self.best_loss is None:
             self.best_loss, self.no_improvement = min(self.loss_curve, default=math.inf), 0
             self.validation_scores = self.best_validation_score = None
+
+    def keep_weights(self, module: Module) -> None:
+        """Keep the parameters and buffers of a network as they are now."""
+        self.best_weights = {name: field.value.clone() for name, field in fields(module).items()}
 
 
 @dataclass(eq=False, repr=False)

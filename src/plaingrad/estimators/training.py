@@ -28,7 +28,7 @@ from plaingrad.estimators.private import check_sample_weight
 from plaingrad.estimators.state import FittedState
 from plaingrad.estimators.targets import ClassTargets, Part
 from plaingrad.module import Module, ModuleError
-from plaingrad.train import History, TrainingDiverged, fit, fit_many
+from plaingrad.train import History, TrainingDiverged, fit_many, loop
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
@@ -154,7 +154,7 @@ class Training:
             runs.append(Convergence(parameters, record, samples, objective, report, score, continued))
             record.n_iter = 0
             if scored is not None and not record.best_weights:
-                record.best_weights = {name: value.clone() for name, value in module.state_dict().items()}
+                record.keep_weights(module)
         options = {
             "loss": objective.loss,
             "epochs": 1 if self.incremental else parameters.max_iter,
@@ -163,6 +163,7 @@ class Training:
             "weight_decay_per": "sample" if rules.penalises(parameters) else "batch",
             "engine": parameters.engine,
             "progress": False,
+            "validation": None,
         }
         if held_out is not None:
             measured = state.targets.tensor(held_out.encoded, inputs.dtype)
@@ -194,7 +195,7 @@ class Training:
     def _run(
         self, data: tuple[Tensor, Tensor], runs: list[Convergence], options: dict[str, Any]
     ) -> list[History]:
-        """Train the networks in epochs: one by `plaingrad.fit`, several by `plaingrad.fit_many`."""
+        """Train the networks in epochs: one as `plaingrad.fit` does, several by `plaingrad.fit_many`."""
         parameters, state, random_state, samples = (
             self.parameters,
             self.state,
@@ -210,7 +211,8 @@ class Training:
             optimizer, schedule = state.optimizers[0], state.schedules[0]
             options |= {"optimizer": optimizer, "schedule": schedule, "seed": seed, "callbacks": callbacks}
             shuffle = orders(samples, random_state) if parameters.shuffle else False
-            return [fit(state.module, data, shuffle=shuffle, **options)]
+            options |= {"shuffle": shuffle, "epochs_per_compile": options["epochs"], "metrics": ()}
+            return [loop.run(loop.prepare(state.module, data, **options), tried=bool(state.histories))]
         states = [np.random.RandomState(random_state.randint(2**31)) for _ in runs]
         with (
             self.watching.whole_task() if self.watching else nullcontext(),

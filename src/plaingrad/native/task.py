@@ -78,11 +78,8 @@ class Task:
     def loose(self) -> list[Parameter | Buffer]:
         """Every buffer, and every parameter that the optimizer does not hold."""
         held = {id(parameter) for group in self.optimizer.param_groups for parameter in group["params"]}
-        fields = [field for module in self.model.modules() for field in vars(module).values()]
-        loose = [
-            field for field in fields if isinstance(field, (Parameter, Buffer)) and id(field) not in held
-        ]
-        return list({id(field): field for field in loose}.values())
+        fields = {id(field): field for _, field in self.model._named_state()}
+        return [field for number, field in fields.items() if number not in held]
 
 
 class Engine(Protocol):

@@ -216,13 +216,19 @@ def prepare(
     )
 
 
-def run(training: Training) -> History:
-    """Train the network; everything else is left as it was."""
+def run(training: Training, tried: bool = False) -> History:
+    """Train the network; everything else is left as it was.
+
+    Args:
+        training: the checked arguments.
+        tried: whether the network is known to fit such data, which then need no `sanity_check`.
+    """
     begun = time.perf_counter()
     history, callbacks = training.run.history, training.callbacks
     with ExitStack() as around:
         task, draw = enter(training, around)
-        sanity_check(task, training.validation, training.metrics)
+        if not tried:
+            sanity_check(task, training.validation, training.metrics)
         verbose = any(callback.verbose for callback in callbacks)
         engine = choose(training.engine, task, training.epochs_per_compile, verbose)
         history.engine, history.engine_reason = engine.name, engine.reason

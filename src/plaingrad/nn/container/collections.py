@@ -57,6 +57,7 @@ class _List(_Collection[T]):
 
     def _renew(self, entries: list[T]) -> None:
         before, self._entries = self._entries, {}
+        self._changed()
         try:
             for position, entry in enumerate(entries):
                 self._put(str(position), entry)
@@ -122,13 +123,13 @@ class _Dict(_Collection[T]):
 
     def pop(self, name: str) -> T:
         """Take out the entry of this name and return it."""
-        self._look_again()
+        self._changed()
         return self._entries.pop(name)
 
     def clear(self) -> None:
         """Take out all entries."""
         self._entries.clear()
-        self._look_again()
+        self._changed()
 
     def keys(self) -> Any:
         """The names."""
