@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from plaingrad.native.cost import (
     estimate,
     estimate_predictions,
     remembered,
+    threads_for,
     work,
 )
 from plaingrad.native.masks import Masks
@@ -73,3 +75,21 @@ def test_an_estimate_of_predictions_grows_with_the_rows_alone() -> None:
 def test_compiling_is_worth_half_its_time() -> None:
     assert Estimate(eager=1.01, compile=2.0).worth_compiling
     assert not Estimate(eager=1.0, compile=2.0).worth_compiling
+
+
+@pytest.mark.parametrize(
+    ("sizes", "batch_size", "threads"),
+    [
+        ([54, 128, 64, 7], 256, 2),
+        ([784, 512, 512, 10], 128, 2),
+        ([784, 128, 10], 100, 1),  # most of a picture's pixels may be 0, and the parameters go to both cores
+        ([30, 64, 64, 2], 32, 1),
+        ([2, 2000, 2000, 2], 8, 1),  # eight rows are one thread's
+    ],
+)
+def test_a_batch_is_split_where_that_saves_more_than_it_costs(
+    sizes: list[int], batch_size: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    layers = [nn.Linear(inputs, outputs) for inputs, outputs in itertools.pairwise(sizes)]
+    assert threads_for(task(nn.Sequential(*layers), batch_size=batch_size)) == threads
