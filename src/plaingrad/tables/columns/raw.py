@@ -21,7 +21,7 @@ from plaingrad.tables.columns.text import TextEncoder
 
 Kind = Literal["number", "phase", "category", "weight"]
 
-FEW_LEVELS = 255  # of text that a code tells all about, for a tree can tell them apart
+FEW_LEVELS = 255  # of text that a code stands for alone, for a tree can tell them apart
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class _RawColumn:
         if isinstance(encoder, TextEncoder):
             levels = _levels(column)
             repeats = len(levels) * ROWS_PER_CODE <= len(column.values)
-            is_told = repeats and len(levels) <= FEW_LEVELS
-            return cls(levels, repeats, None if is_told else encoder)
+            is_category = repeats and len(levels) <= FEW_LEVELS
+            return cls(levels, repeats, None if is_category else encoder)
         if isinstance(encoder, ListEncoder):
             return cls([], False, encoder)
         changes: dict[str, Any] = {"indicator": False}
