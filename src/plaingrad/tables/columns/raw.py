@@ -49,7 +49,7 @@ class RawTable:
         columns: dict[str, Any] = {}
         for name, each in encoder.used_.items():
             column, _ = encoder.schema_[name].read(Column.of(frame[name]))
-            columns[name] = _RawColumn.of(each, column)
+            columns[name] = RawColumn.of(each, column)
         kinds = tuple(kind for column in columns.values() for kind in column.kinds)
         coded = [len(column.levels) for column in columns.values() if column.is_coded]
         levels = dict(zip((i for i, kind in enumerate(kinds) if kind == "category"), coded))
@@ -65,7 +65,7 @@ class RawTable:
 
 
 @dataclass(frozen=True)
-class _RawColumn:
+class RawColumn:
     """A column's features, with the methods that a `TableEncoder` calls.
 
     Attributes:
@@ -79,7 +79,7 @@ class _RawColumn:
     encoder: ColumnEncoder | None
 
     @classmethod
-    def of(cls, encoder: ColumnEncoder, column: Column) -> _RawColumn:
+    def of(cls, encoder: ColumnEncoder, column: Column) -> RawColumn:
         """Find the features of a column that a network gets by this encoder."""
         if isinstance(encoder, CategoryEncoder | CodeEncoder):
             return cls(_levels(column), True, None)
