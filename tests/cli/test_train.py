@@ -149,8 +149,10 @@ def test_the_baselines_are_scikit_learns_on_the_same_split(tmp_path: Path) -> No
     rows, target = read_rows(table, settings)
     encoded = Encoded.of(divided(rows, target, settings), settings)
     assert encoded.test is not None
+    assert encoded.raw is not None
     for name, model in (("dummy", DummyRegressor()), ("linear", Ridge())):
-        values = target.undo(model.fit(encoded.train.X, encoded.train.y).predict(encoded.test.X))
+        model.fit(encoded.raw.train, encoded.train.y)
+        values = target.undo(model.predict(encoded.raw.test))
         rmse = np.sqrt(np.mean((values - target.undo(encoded.test.y)) ** 2))
         assert report["test"]["baselines"][name]["rmse"] == pytest.approx(rmse, rel=1e-5)
 

@@ -12,6 +12,7 @@ from plaingrad._version import __version__
 from plaingrad.cli import cache, check, columns, demo, evaluate, export, info, predict, train
 from plaingrad.cli.errors import OneLineErrors
 from plaingrad.cli.help import Command
+from plaingrad.cli.leaving import leave
 
 app = typer.Typer(
     name="plaingrad",
@@ -58,4 +59,7 @@ def main() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda number, _: sys.exit(128 + number))
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        leave(end.code if isinstance(end.code, int) else 0)

@@ -27,6 +27,13 @@ def columns(
             help="TOML file with the same, to be corrected and passed to plaingrad train as --columns.",
         ),
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column to predict: the others are encoded as plaingrad train encodes its training rows.",
+        ),
+    ] = None,
     overrides: Annotated[
         Path | None,
         typer.Option("--columns", metavar="FILE", help="TOML file with the meaning of some columns."),
@@ -45,28 +52,46 @@ def columns(
 
     It is decided from all rows: numbers and how they are written, truth
     values, dates, categories and text, what only names its row, and which
-    marks stand for missing values.
+    marks stand for missing values. How many features a column becomes
+    depends on the rows to train on, which --target draws as plaingrad
+    train does; without it, all rows are taken for such.
     """
     expect_writable_file(output, "--output", {"DATA": data, "--columns": overrides})
     reporter = Reporter(quiet, json)
     with reporter.status(f"reading {data}"):
         import msgspec
+        import numpy as np
 
-        from plaingrad.tables import TableEncoder
         from plaingrad.tables.columns.meaning import Meaning
         from plaingrad.tables.columns.schema_file import load_schema, save_schema
-        from plaingrad.tables.model.rows import read_cells
+        from plaingrad.tables.model.encoded import encoder_of
+        from plaingrad.tables.model.rows import Rows, read_cells, read_rows
         from plaingrad.tables.reading.options import ReadOptions
         from plaingrad.tables.reading.source import located
         from plaingrad.tables.report import terminal
         from plaingrad.tables.report.grids import columns_grid
+        from plaingrad.tables.settings import Settings
+        from plaingrad.tables.splits.parts import divided
 
         known = {} if overrides is None else load_schema(overrides)
         with located(data, format) as file:
             options = ReadOptions(format, separator, encoding, header)
             cells = read_cells(file, known, options)
             meaning = Meaning.of(cells, known, infinite_as_missing)
-            encoder = TableEncoder().fit(meaning.frame, schema=meaning.schema)
+            settings = Settings(
+                target=target or "",
+                columns=overrides,
+                format=format,
+                separator=separator,
+                encoding=encoding,
+                header=header,
+                infinite_as_missing=infinite_as_missing,
+            )
+            if target is None:
+                training = Rows(meaning.frame, np.zeros(len(meaning.frame)), file, meaning=meaning)
+            else:
+                training = divided(*read_rows(file, settings), settings).train
+            encoder = encoder_of(training, settings)
     choices = msgspec.to_builtins(encoder.choices())
     for problem in (*meaning.strange, *meaning.doubts):
         reporter.warn(str(problem))

@@ -14,6 +14,7 @@ import pytest
 
 from cli.shell import diabetes, iris, refused, succeed, told, warned
 from plaingrad.tables import TableEncoder, read_frame
+from plaingrad.tables.columns.raw import RawColumn
 from plaingrad.tables.model.model import TableModel
 from plaingrad.tables.model.network import Fitted, fitted
 from plaingrad.tables.model.rows import Rows, read_rows
@@ -130,16 +131,18 @@ def test_each_row_is_encoded_once_for_a_training(
     town = random.integers(0, 5, 200)
     frame = pd.DataFrame({"size": random.normal(size=200), "town": [f"town {k}" for k in town]})
     frame.assign(y=town + frame["size"]).to_csv(tmp_path / "t.csv", index=False)
-    counts = np.zeros(200, int)
+    counts, raw_counts = np.zeros(200, int), np.zeros(200, int)
     transform = TableEncoder.transform
 
     def counting(encoder: TableEncoder, frame: pd.DataFrame, **options: Any) -> np.ndarray:
-        counts[frame.index] += 1
+        is_raw = isinstance(next(iter(encoder.used_.values())), RawColumn)  # for the baselines
+        (raw_counts if is_raw else counts)[frame.index] += 1
         return transform(encoder, frame, **options)
 
     monkeypatch.setattr(TableEncoder, "transform", counting)
     told("train", tmp_path / "t.csv", "--target", "y", "--epochs", 1, *options, "-o", tmp_path / "out")
     assert set(counts) == {4 if "--cv" in options else 1}  # each fold has an encoder of its own
+    assert raw_counts.max() == (3 if "--cv" in options else 1)
 
 
 def test_the_table_leaves_memory_before_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

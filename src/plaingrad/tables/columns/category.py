@@ -33,7 +33,7 @@ def _known(levels: list[str], rare: list[str] | None) -> frozenset[str] | None:
     return None if rare is None else frozenset((*levels, *rare))
 
 
-def _positions(levels: list[str], texts: Column) -> np.ndarray:
+def positions_of(levels: list[str], texts: Column) -> np.ndarray:
     """The index of each row's text among the levels; -1 for another one, -2 for a missing one."""
     codes = pd.Index(levels, dtype=object).get_indexer(pd.Index(texts.levels.to_pylist(), dtype=object))
     return np.append(codes, -2)[texts.values]
@@ -85,7 +85,7 @@ class CategoryEncoder(Strict, frozen=True):
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the features of a column into ``out`` of shape ``(rows, features)``."""
-        positions = _positions(self.levels, column)
+        positions = positions_of(self.levels, column)
         out[:] = 0
         known = np.flatnonzero(positions >= 0)
         out[known, positions[known]] = 1
@@ -136,4 +136,4 @@ class CodeEncoder(Strict, frozen=True):
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the features of a column into ``out`` of shape ``(rows, features)``."""
-        out[:, 0] = _positions(self.levels, column).clip(min=-1) + 1
+        out[:, 0] = positions_of(self.levels, column).clip(min=-1) + 1

@@ -213,6 +213,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         prefix = f"{written}, " if written and not isinstance(encoder, DroppedColumn) else ""
         return prefix + encoder.description
 
+    def with_encoders(self, encoders: Mapping[str, Any]) -> TableEncoder:
+        """Read the same columns by the same schema, but encode some of them, and no others, by these."""
+        other = TableEncoder(max_levels=self.max_levels, embedding=self.embedding, bins=self.bins)
+        other._set(self.schema_, dict(encoders), self.missing_)
+        return other
+
     def to_bytes(self) -> bytes:
         """The fitted encoder as JSON in UTF-8."""
         check_is_fitted(self)

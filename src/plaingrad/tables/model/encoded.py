@@ -12,6 +12,7 @@ from plaingrad.errors import InputError
 from plaingrad.tables import TableEncoder, Target
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.model.automatic import automatic_bins, automatic_max_levels
+from plaingrad.tables.model.raw import RawRows
 from plaingrad.tables.model.rows import Rows, Samples
 from plaingrad.tables.reading.source import IGNORE, mendable
 from plaingrad.tables.settings import Settings
@@ -28,6 +29,7 @@ class Encoded:
         validation: what tells when to stop; None if nothing does.
         test: what the network is judged by; None if it has been judged before.
         strange: the strange cells of tables other than the one of the training rows.
+        raw: training and test rows with the columns as they stand; None without test rows.
     """
 
     encoder: TableEncoder
@@ -35,6 +37,7 @@ class Encoded:
     validation: Samples | None
     test: Samples | None
     strange: Mapping[Path, StrangeCounts] = field(default_factory=dict)
+    raw: RawRows | None = None
 
     @classmethod
     def of(cls, parts: Parts, settings: Settings) -> Encoded:
@@ -49,11 +52,7 @@ class Encoded:
                 f"expected at most the {rows} training rows, got {settings.batch_size}", argument="batch_size"
             )
         with mendable(IGNORE):
-            levels = settings.max_levels or automatic_max_levels(rows)
-            bins = settings.bins
-            if bins is None:
-                bins = automatic_bins(rows, parts.train.frame.shape[1])
-            encoder = fitted_encoder(parts.train, levels, settings.embedding, bins)
+            encoder = encoder_of(parts.train, settings)
             if settings.embedding and not encoder.cardinalities_:
                 raise InputError("expected a column with categories, and there is none", argument="embedding")
             # What is tested is encoded now as well: a value that cannot be used shall cost no training.
@@ -62,9 +61,12 @@ class Encoded:
                 None if part is None else part.encoded(encoder, strange[part.source])
                 for part in (parts.train, parts.validation, parts.test)
             )
+            raw = None
+            if parts.test is not None:
+                raw = RawRows.of(encoder, parts.train, parts.test, settings.seed)
         assert train is not None
         del strange[parts.train.source]  # rare levels, which a part need not have
-        return cls(encoder, train, validation, test, strange)
+        return cls(encoder, train, validation, test, strange, raw)
 
     def retargeted(self, target: Target, other: Target) -> Encoded:
         """The same with the values of a target as another one has them."""
@@ -86,6 +88,19 @@ class Encoded:
         """The same for a program."""
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: len(rows) for name, rows in named.items() if rows is not None}
+
+
+def encoder_of(rows: Rows, settings: Settings) -> TableEncoder:
+    """An encoder fitted to training rows, with as many features as they can bear unless the settings say it.
+
+    Raises:
+        InputError: a column cannot be used, or none can.
+    """
+    levels = settings.max_levels or automatic_max_levels(len(rows))
+    bins = settings.bins
+    if bins is None:
+        bins = automatic_bins(len(rows), rows.frame.shape[1])
+    return fitted_encoder(rows, levels, settings.embedding, bins)
 
 
 def fitted_encoder(rows: Rows, max_levels: int, embedding: bool = False, bins: int = 0) -> TableEncoder:

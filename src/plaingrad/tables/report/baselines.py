@@ -1,4 +1,4 @@
-"""Baselines of the network: guessing, a linear model, and boosted trees."""
+"""Baselines of the network: guessing, a linear model, and boosted trees, each with features that suit it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ import numpy as np
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.model_selection import KFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, TargetEncoder
 from threadpoolctl import threadpool_limits
 
 from plaingrad.tables import Target
 from plaingrad.tables.columns.order import median_class
+from plaingrad.tables.columns.raw import RawTable
+from plaingrad.tables.model.raw import FEWEST_ROWS, MOST_NUMBERS, RawRows
 from plaingrad.tables.model.rows import Samples
 from plaingrad.tables.report.scores import Predictions
 from plaingrad.tables.settings import Settings
 
-MOST_NUMBERS = 5_000_000  # in the matrix that they are trained on: more change little and take long
-FEWEST_ROWS = 1000  # which is also enough for a linear program
 MOST_TREES = 30  # that boosting grows at a time, one for each class
 ONE_THREAD = 500_000  # numbers, of which threads wait for each other more than they gain
 MOST_CATEGORIES = 255  # that a tree can tell apart
@@ -33,15 +36,15 @@ class Baselines:
     """The predictions of scikit-learn's models, trained on the network's rows.
 
     Attributes:
-        train: the training rows.
-        coded: the features that are codes for an embedding.
+        raw: the rows as they stand.
+        train: all training rows as the network gets them.
         target: what is predicted.
         quantile: which of the target's quantiles; None for its mean, or for classes.
         settings: of the training; say whether boosting is trained too.
     """
 
+    raw: RawRows
     train: Samples
-    coded: list[int]
     target: Target
     quantile: float | None
     settings: Settings
@@ -49,30 +52,27 @@ class Baselines:
     @property
     def rows(self) -> dict[str, int]:
         """The number of rows that each is trained on."""
-        sizes = {name: sample_size(self._width, self.quantile) for name in ("dummy", "linear")}
+        most = len(self.raw.indices)
+        # Of a quantile the linear model is a linear program, for which few rows are enough.
+        sizes = dict.fromkeys(("dummy", "linear"), most if self.quantile is None else FEWEST_ROWS)
         if self.settings.baselines and self.settings.report and len(self.target.labels) <= MOST_TREES:
             trees = len(self.target.labels) if len(self.target.labels) > 2 else 1
-            sizes["boosting"] = max(FEWEST_ROWS, MOST_NUMBERS // (self._width * trees))
-        return {name: min(size, len(self.train)) for name, size in sizes.items()}
+            sizes["boosting"] = max(FEWEST_ROWS, MOST_NUMBERS // (len(self.raw.table.kinds) * trees))
+        return {name: min(size, most) for name, size in sizes.items()}
 
-    @property
-    def _width(self) -> int:
-        return self.train.X.shape[1]
-
-    def predictions(self, X: np.ndarray) -> dict[str, Predictions]:
-        """Train them, and predict rows ``(rows, features)``."""
+    def predictions(self) -> dict[str, Predictions]:
+        """Train them, and predict the test rows."""
         predictions = {}
         makers = {"dummy": self._dummy, "linear": self._linear, "boosting": self._boosting}
+        samples = self.raw.samples(self.train)
         for name, size in self.rows.items():
-            sample = self.train.sample(size, self.settings.seed)
+            sample = samples.sample(size, self.settings.seed)
             model = makers[name]()
-            # Codes are no quantities that a linear model could use.
-            own, other = self._one_hot(sample.X, X) if name == "linear" and self.coded else (sample.X, X)
             small = 1 if name == "boosting" and sample.X.size < ONE_THREAD else None
             with warnings.catch_warnings(), threadpool_limits(small):
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                model.fit(own, self._learned(sample.y), sample_weight=sample.weights)
-                predictions[name] = self._predicted(model, other)
+                model.fit(sample.X, self._learned(sample.y), model__sample_weight=sample.weights)
+                predictions[name] = self._predicted(model, self.raw.test)
         return predictions
 
     @cached_property
@@ -95,37 +95,73 @@ class Baselines:
         codes = median_class(every) if self.target.task == "ordinal" else every.argmax(1)
         return Predictions(codes, every)
 
-    def _one_hot(self, train: np.ndarray, other: np.ndarray) -> tuple[Any, Any]:
-        levels = OneHotEncoder(handle_unknown="ignore", dtype=np.float32)
-        features = make_column_transformer((levels, self.coded), remainder="passthrough")
-        return features.fit_transform(train), features.transform(other)
-
-    def _dummy(self) -> Any:
+    def _dummy(self) -> Pipeline:
         if self.target.labels:
-            return DummyClassifier()
+            return _pipeline("passthrough", DummyClassifier())
         if self.quantile is None:
-            return DummyRegressor()
-        return DummyRegressor(strategy="quantile", quantile=self.quantile)
+            return _pipeline("passthrough", DummyRegressor())
+        return _pipeline("passthrough", DummyRegressor(strategy="quantile", quantile=self.quantile))
 
-    def _linear(self) -> Any:
+    def _linear(self) -> Pipeline:
+        features = linear_features(self.raw.table)
         if self.target.labels:
-            return LogisticRegression(max_iter=200)
-        return Ridge() if self.quantile is None else QuantileRegressor(quantile=self.quantile, alpha=1e-4)
+            return _pipeline(features, LogisticRegression(max_iter=200))
+        if self.quantile is None:
+            return _pipeline(features, Ridge())
+        return _pipeline(features, QuantileRegressor(quantile=self.quantile, alpha=1e-4))
 
-    def _boosting(self) -> Any:
+    def _boosting(self) -> Pipeline:
         # Imported late, for it takes most of a second.
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-        largest = self.train.X[:, self.coded].max(0, initial=0)
-        categories = [code for code, most in zip(self.coded, largest) if most < MOST_CATEGORIES]
-        options = {"categorical_features": categories or None, "random_state": self.settings.seed}
+        levels = self.raw.table.levels
+        few = [feature for feature, count in levels.items() if count <= MOST_CATEGORIES]
+        features = tree_features(self.raw.table, few, bool(self.target.labels), self.settings.seed)
+        options: dict[str, Any] = {
+            "categorical_features": list(range(len(few))) or None,  # where they stand now
+            "random_state": self.settings.seed,
+        }
         if self.target.labels:
-            return HistGradientBoostingClassifier(**options)
+            return _pipeline(features, HistGradientBoostingClassifier(**options))
         if self.quantile is None:
-            return HistGradientBoostingRegressor(**options)
-        return HistGradientBoostingRegressor(loss="quantile", quantile=self.quantile, **options)
+            return _pipeline(features, HistGradientBoostingRegressor(**options))
+        quantile = {"loss": "quantile", "quantile": self.quantile}
+        return _pipeline(features, HistGradientBoostingRegressor(**quantile, **options))
 
 
-def sample_size(features: int, quantile: float | None) -> int:
-    """The most rows, of so many features, that baselines are trained on."""
-    return FEWEST_ROWS if quantile is not None else max(FEWEST_ROWS, MOST_NUMBERS // features)
+def _pipeline(features: Any, model: Any) -> Pipeline:
+    return Pipeline([("features", features), ("model", model)])
+
+
+def linear_features(table: RawTable) -> Any:
+    """Numbers with the median where they are missing, which one more tells; a feature for each level."""
+    return make_column_transformer(
+        (
+            SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
+            table.features("number"),
+        ),
+        (make_pipeline(FunctionTransformer(_on_circle), SimpleImputer()), table.features("phase")),
+        (OneHotEncoder(handle_unknown="ignore", dtype=np.float32), table.features("category")),
+        remainder="passthrough",
+    )
+
+
+def tree_features(table: RawTable, few: list[int], classes: bool, seed: int) -> Any:
+    """Codes of few levels first, for trees that can tell them apart; the target's means for those of many.
+
+    Args:
+        table: the features.
+        few: the indices of features that are codes of few levels.
+        classes: whether the target is one of classes.
+        seed: of the folds within which the means are taken.
+    """
+    many = [feature for feature in table.levels if feature not in few]
+    folds = KFold(5, shuffle=True, random_state=seed)
+    means = TargetEncoder(target_type="auto" if classes else "continuous", cv=folds)
+    return make_column_transformer(("passthrough", few), (means, many), remainder="passthrough")
+
+
+def _on_circle(phases: np.ndarray) -> np.ndarray:
+    """Sine and cosine of phases ``(rows, features)`` of cycles."""
+    angles = 2 * np.pi * phases
+    return np.hstack([np.sin(angles), np.cos(angles)])

@@ -50,11 +50,11 @@ class Judgement:
     def of(cls, model: TableModel, encoded: Encoded, settings: Settings) -> Judgement:
         """Judge by the test rows of a split."""
         train, test, target = encoded.train, encoded.test, model.target
-        assert test is not None
+        assert test is not None and encoded.raw is not None  # noqa: PT018, both are there or none
         scoring = scoring_of(model, vars(settings))
         predictions = {NETWORK: predicted(model, test.X)}
-        baselines = Baselines(train, list(model.encoder.cardinalities_), target, scoring.quantile, settings)
-        predictions |= baselines.predictions(test.X)
+        baselines = Baselines(encoded.raw, train, target, scoring.quantile, settings)
+        predictions |= baselines.predictions()
         decisive = compared_by(scoring, train.y, settings)
         return cls(scoring, test.y, predictions, [], baselines.rows, len(train), decisive, test.groups)
 
