@@ -39,7 +39,16 @@ from plaingrad.nn.container import (
     Residual,
     Sequential,
 )
-from plaingrad.nn.convolution import Conv2d
+from plaingrad.nn.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+    Fold,
+    Unfold,
+)
 from plaingrad.nn.dropout import Dropout
 from plaingrad.nn.embedding import ColumnEmbedding, Embedding
 from plaingrad.nn.linear import Identity, Linear
@@ -70,11 +79,17 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "ColumnEmbedding",
+    "Conv1d",
     "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
     "Flatten",
+    "Fold",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
@@ -117,4 +132,5 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Unfold",
 ]

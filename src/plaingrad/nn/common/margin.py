@@ -44,13 +44,19 @@ class Margin:
 
     def forward(self, x: Tensor) -> Tensor:
         size = x.shape[self.axis]
-        elements, positions = self.copies(size, x.device)
         padded = list(x.shape)
         padded[self.axis] = size + self.before + self.after
-        return x.new_zeros(padded).index_copy_(self.axis, positions, x.index_select(self.axis, elements))
+        y = x.new_zeros(padded)
+        if self.mode == "zeros":
+            y.narrow(self.axis, self.before, size).copy_(x)
+            return y
+        elements, positions = self.copies(size, x.device)
+        return y.index_copy_(self.axis, positions, x.index_select(self.axis, elements))
 
     def backward(self, dy: Tensor) -> Tensor:
         size = dy.shape[self.axis] - self.before - self.after
+        if self.mode == "zeros":
+            return dy.narrow(self.axis, self.before, size)
         elements, positions = self.copies(size, dy.device)
         bare = list(dy.shape)
         bare[self.axis] = size

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import narrow, widen
-from plaingrad.nn.common.window import pair
+from plaingrad.nn.common.window import sizes
 from plaingrad.parameter import shape
 
 
@@ -50,10 +50,10 @@ class MaxPool2d(Module):
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
-        self.kernel_size = pair(self, "kernel_size", kernel_size)
-        self.stride = self.kernel_size if stride is None else pair(self, "stride", stride)
-        self.padding = pair(self, "padding", padding, least=0)
-        self.dilation = pair(self, "dilation", dilation)
+        self.kernel_size = sizes(self, "kernel_size", kernel_size, 2)
+        self.stride = self.kernel_size if stride is None else sizes(self, "stride", stride, 2)
+        self.padding = sizes(self, "padding", padding, 2, least=0)
+        self.dilation = sizes(self, "dilation", dilation, 2)
         self.return_indices = return_indices
         self.ceil_mode = ceil_mode
         if any(2 * p > k for p, k in zip(self.padding, self.kernel_size)):
