@@ -61,7 +61,7 @@ def kinds(encoder: TableEncoder) -> dict[str, str]:
     return {choice.name: choice.kind for choice in encoder.choices()}
 
 
-@settings(max_examples=70, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     frame=frames(),
     embedding=st.booleans(),
@@ -83,7 +83,7 @@ def test_a_table_is_encoded_or_refused_in_one_line(
 
 
 @pytest.mark.filterwarnings("ignore::plaingrad.tables.columns.strange.StrangeCellsWarning")
-@settings(max_examples=70, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(fitted=frames(), other=frames())
 def test_other_rows_are_encoded_or_refused_in_one_line(fitted: pd.DataFrame, other: pd.DataFrame) -> None:
     try:
