@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import jaxtyping
@@ -13,6 +14,12 @@ from hypothesis.internal.conjecture import providers
 # The tests run side by side, one process for each core; threads of their own would only be in the way.
 torch.set_num_threads(1)
 matplotlib.use("Agg")
+TESTS = Path(__file__).parent
+# The folders whose tests train networks of layers that other folders test. Checking the annotations of every
+# call would take longer there than all the rest.
+WHOLE_TRAININGS = {"bad", "cli", "estimators", "native", "tables"}
+# Less optimisation takes half of the time.
+QUICK_COMPILER = """sh -c 'exec c++ "$@" -O1' c++"""
 # A test fails because of a change, never because the machine is busy or the examples are new.
 hypothesis.settings.register_profile("plaingrad", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("plaingrad")
@@ -28,18 +35,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Let each test draw the same numbers, whichever ran before it."""
+    """Let each test draw the same numbers, whichever ran before it, and check annotations where it should."""
     torch.manual_seed(0)
+    trains = WHOLE_TRAININGS & set(item.path.relative_to(TESTS).parts)
+    jaxtyping.config.update("jaxtyping_disable", bool(trains))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep compiled networks in one place for all processes of the session, and none for the next."""
+    """Keep compiled networks in one place for all processes of the session, and none for the next.
+
+    They are optimised less than usual; a test that wants the real flags removes the variable CXX.
+    """
     place = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         place = place.parent
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLAINGRAD_CACHE", str(place / "compiled"))
+        patch.setenv("CXX", QUICK_COMPILER)
         yield
 
 

@@ -1,7 +1,6 @@
 """Compiles elementwise functions of vectors and calls them on arrays."""
 
 import ctypes
-import os
 import subprocess
 from pathlib import Path
 
@@ -44,8 +43,7 @@ class Functions:
         source.write_text(
             f'#include "{header}"\nusing namespace plaingrad;\n{definitions}\n{"".join(loops)}\n'
         )
-        compiler = os.environ.get("CXX", "c++")
-        command = [compiler, *FLAGS.split(), "-Wextra", "-Werror", f"-I{KERNELS}", source, "-o", library]
+        command = ["c++", *FLAGS.split(), "-Wextra", "-Werror", f"-I{KERNELS}", source, "-o", library]
         subprocess.run(command, check=True)
         self.library = ctypes.CDLL(str(library))
 

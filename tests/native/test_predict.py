@@ -20,7 +20,9 @@ BY_ROUNDING = {torch.float32: {"rtol": 1e-5, "atol": 1e-6}, torch.float64: {"rto
 
 
 @pytest.fixture(autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _as_outside_of_tests(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled with the real flags."""
+    monkeypatch.delenv("CXX")
     monkeypatch.setenv("PLAINGRAD_CACHE", str(tmp_path_factory.getbasetemp() / "networks"))
 
 

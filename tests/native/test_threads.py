@@ -20,14 +20,6 @@ from plaingrad.train.diagnose import TrainingDiverged
 from plaingrad.train.threads import threads
 from train.small import run
 
-
-@pytest.fixture(autouse=True)
-def quick_compiler(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The compiler as it is, but for less optimisation."""
-    path = script(tmp_path_factory.mktemp("bin") / "cxx", f'exec {shutil.which("c++")} "$@" -O1')
-    monkeypatch.setenv("CXX", str(path))
-
-
 WEIGHTS = torch.tensor([0.5, 2.0, 1.0])
 DEEP = (
     partial(nn.Linear, 5, 17),

@@ -25,6 +25,12 @@ BOUNDS = {1: (1480, 190), 32: (2760, 180)}
 
 COPIES = r"_ZZ?NK?9plaingrad9Parameter"  # the parameters from Python and back, once a call
 
+
+@pytest.fixture(autouse=True)
+def _real_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CXX")
+
+
 needs_x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="the counts are those of AVX-512")
 
 
