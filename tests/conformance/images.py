@@ -1,4 +1,4 @@
-"""Rows of the conformance table: convolution and pooling along one, two and three axes."""
+"""Rows of the conformance table: convolution along one, two and three axes."""
 
 from collections.abc import Callable
 
@@ -74,20 +74,6 @@ def folds(draw: st.DrawFn) -> Arguments:
     return {"output_size": tuple(size + draw(st.integers(0, 3)) for size in least), **arguments}
 
 
-@st.composite
-def poolings(draw: st.DrawFn) -> Arguments:
-    kernel = draw(one_or_all(few, 2))
-    most = [size // 2 for size in each(kernel, 2)]
-    return {
-        "kernel_size": kernel,
-        "stride": draw(st.none() | one_or_all(few, 2)),
-        "padding": draw(st.integers(0, min(most)) | st.tuples(*[st.integers(0, m) for m in most])),
-        "dilation": draw(one_or_all(st.integers(1, 2), 2)),
-        "return_indices": draw(st.booleans()),
-        "ceil_mode": draw(st.booleans()),
-    }
-
-
 def uncovered(arguments: Arguments, axes: int) -> list[int]:
     """How far a window reaches along each axis, without the padding at both ends."""
     names = ("kernel_size", "dilation", "padding")
@@ -136,12 +122,6 @@ def folded(draw: st.DrawFn, arguments: Arguments) -> Inputs:
     return (draw(normal(*batch, channels * kernel[0] * kernel[1], rows * columns)),)
 
 
-def pooled(arguments: Arguments) -> st.SearchStrategy[Inputs]:
-    least = [max(d, size) for d, size in zip(each(arguments["dilation"], 2), uncovered(arguments, 2))]
-    drawn = st.integers(1, 2).flatmap(lambda channels: images(channels, least))
-    return drawn | drawn.map(lambda inputs: (inputs[0].round(),))  # rounded ones have ties
-
-
 CASES = [
     Case(nn.Conv1d, theirs=torch.nn.Conv1d, arguments=convolutions(1), inputs=convolved(1)),
     Case(nn.Conv2d, theirs=torch.nn.Conv2d, arguments=convolutions(2), inputs=convolved(2)),
@@ -151,5 +131,4 @@ CASES = [
     Case(nn.ConvTranspose3d, theirs=torch.nn.ConvTranspose3d, arguments=transposed(3), inputs=spread(3)),
     Case(nn.Unfold, theirs=torch.nn.Unfold, arguments=windows(), inputs=unfolded),
     Case(nn.Fold, theirs=torch.nn.Fold, arguments=folds(), inputs=folded),
-    Case(nn.MaxPool2d, theirs=torch.nn.MaxPool2d, arguments=poolings(), inputs=pooled),
 ]

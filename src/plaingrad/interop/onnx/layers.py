@@ -12,6 +12,9 @@ from plaingrad import nn
 from plaingrad.interop.onnx.activations import Operators
 from plaingrad.interop.onnx.graph import Graph
 from plaingrad.module import ModuleError
+from plaingrad.nn.convolution.conv import Convolution
+from plaingrad.nn.convolution.transposed import TransposedConvolution
+from plaingrad.nn.pooling.maximum import MaxPool
 
 # ONNX' names of the padding modes.
 PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -86,14 +89,15 @@ def layer_norm(graph: Graph, module: nn.LayerNorm, x: str, example: Tensor) -> s
     return graph.op("LayerNormalization", x, weight, *bias, axis=axis, epsilon=module.eps)
 
 
-def conv(graph: Graph, module: nn.Conv2d, x: str, example: Tensor) -> str:
-    expect_images(module, example)
-    pads = [0, 0, 0, 0]  # before and after, for rows and columns
+def conv(graph: Graph, module: Convolution, x: str, example: Tensor) -> str:
+    expect_batch(module, example)
+    axes = len(module.axes)
+    pads = [0] * (2 * axes)  # before along each axis, then after
     for margin in module.margins:
-        pads[margin.axis + 2], pads[margin.axis + 4] = margin.before, margin.after
+        pads[margin.axis + axes], pads[margin.axis + 2 * axes] = margin.before, margin.after
     if module.padding_mode != "zeros" and any(pads):
-        margins = graph.integers([0, 0, *pads[:2], 0, 0, *pads[2:]])
-        x, pads = graph.op("Pad", x, margins, mode=PAD_MODES[module.padding_mode]), [0, 0, 0, 0]
+        margins = graph.integers([0, 0, *pads[:axes], 0, 0, *pads[axes:]])
+        x, pads = graph.op("Pad", x, margins, mode=PAD_MODES[module.padding_mode]), [0] * (2 * axes)
     bias = [] if module.bias is None else [graph.field(module.bias)]
     return graph.op(
         "Conv",
@@ -108,11 +112,28 @@ def conv(graph: Graph, module: nn.Conv2d, x: str, example: Tensor) -> str:
     )
 
 
-def max_pool(graph: Graph, module: nn.MaxPool2d, x: str, example: Tensor) -> str:
+def conv_transpose(graph: Graph, module: TransposedConvolution, x: str, example: Tensor) -> str:
+    expect_batch(module, example)
+    bias = [] if module.bias is None else [graph.field(module.bias)]
+    return graph.op(
+        "ConvTranspose",
+        x,
+        graph.field(module.weight),
+        *bias,
+        pads=[*module.padding, *module.padding],
+        kernel_shape=module.kernel_size,
+        strides=module.stride,
+        dilations=module.dilation,
+        output_padding=module.output_padding,
+        group=module.groups,
+    )
+
+
+def max_pool(graph: Graph, module: MaxPool, x: str, example: Tensor) -> str:
     """Pad first by the rows that ``ceil_mode`` covers beyond the edge; programs differ in its meaning."""
     if module.return_indices:
         raise ModuleError(module, "expected one output, got return_indices=True")
-    expect_images(module, example)
+    expect_batch(module, example)
     ends, extent = [], [d * (k - 1) + 1 for k, d in zip(module.kernel_size, module.dilation)]
     y = cast(Tensor, module.forward(example))
     for axis, count in enumerate(y.shape[2:]):
@@ -121,7 +142,7 @@ def max_pool(graph: Graph, module: nn.MaxPool2d, x: str, example: Tensor) -> str
     pads = [*module.padding, *module.padding]
     if any(end > padding for end, padding in zip(ends, module.padding)):
         margins = graph.integers([0, 0, *module.padding, 0, 0, *[max(end, 0) for end in ends]])
-        x, pads = graph.op("Pad", x, margins, graph.number(-math.inf)), [0, 0, 0, 0]
+        x, pads = graph.op("Pad", x, margins, graph.number(-math.inf)), [0] * len(pads)
     return graph.op(
         "MaxPool",
         x,
@@ -132,10 +153,10 @@ def max_pool(graph: Graph, module: nn.MaxPool2d, x: str, example: Tensor) -> str
     )
 
 
-def expect_images(module: nn.Conv2d | nn.MaxPool2d, example: Tensor) -> None:
-    if example.ndim != 4:
+def expect_batch(module: Convolution | TransposedConvolution | MaxPool, example: Tensor) -> None:
+    if example.ndim != len(module.axes) + 2:
         size = tuple(example.shape[1:])
-        raise ModuleError(module, f"expected samples (channels, rows, columns), got {size}")
+        raise ModuleError(module, f"expected samples (channels, {', '.join(module.axes)}), got {size}")
 
 
 OPERATORS: dict[type, Operators] = {
@@ -147,6 +168,13 @@ OPERATORS: dict[type, Operators] = {
     nn.ColumnEmbedding: column_embedding,
     nn.BatchNorm1d: batch_norm,
     nn.LayerNorm: layer_norm,
+    nn.Conv1d: conv,
     nn.Conv2d: conv,
+    nn.Conv3d: conv,
+    nn.ConvTranspose1d: conv_transpose,
+    nn.ConvTranspose2d: conv_transpose,
+    nn.ConvTranspose3d: conv_transpose,
+    nn.MaxPool1d: max_pool,
     nn.MaxPool2d: max_pool,
+    nn.MaxPool3d: max_pool,
 }

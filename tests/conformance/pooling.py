@@ -1,0 +1,121 @@
+"""Rows of the conformance table: pooling along one, two and three axes."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from hypothesis import strategies as st
+
+from conformance.case import Arguments, Case, Inputs, normal
+from conformance.images import each, few, images, one_or_all, uncovered
+from plaingrad import nn
+
+Row = Callable[[Arguments], st.SearchStrategy[Inputs]]
+
+
+@st.composite
+def windows(draw: st.DrawFn, axes: int) -> Arguments:
+    return {"kernel_size": draw(one_or_all(few, axes)), "stride": draw(st.none() | one_or_all(few, axes))}
+
+
+@st.composite
+def padded(draw: st.DrawFn, axes: int) -> Arguments:
+    arguments = draw(windows(axes))
+    most = [size // 2 for size in each(arguments["kernel_size"], axes)]
+    padding = draw(st.integers(0, min(most)) | st.tuples(*[st.integers(0, m) for m in most]))
+    return {**arguments, "padding": padding, "ceil_mode": draw(st.booleans())}
+
+
+@st.composite
+def maxima(draw: st.DrawFn, axes: int) -> Arguments:
+    dilation = draw(one_or_all(st.integers(1, 2), axes))
+    return {**draw(padded(axes)), "dilation": dilation, "return_indices": draw(st.booleans())}
+
+
+@st.composite
+def averages(draw: st.DrawFn, axes: int) -> Arguments:
+    arguments = {**draw(padded(axes)), "count_include_pad": draw(st.booleans())}
+    return arguments if axes == 1 else {**arguments, "divisor_override": draw(st.sampled_from([None, 3, -2]))}
+
+
+@st.composite
+def norms(draw: st.DrawFn, axes: int) -> Arguments:
+    numbers = one_or_all(few, axes) if axes > 1 else few  # torch takes no tuple for one axis
+    return {
+        "norm_type": draw(st.sampled_from([1, 2, 3, 4.0])),
+        "kernel_size": draw(numbers),
+        "stride": draw(st.none() | numbers),
+        "ceil_mode": draw(st.booleans()),
+    }
+
+
+def adaptive(axes: int) -> st.SearchStrategy[Arguments]:
+    numbers = st.integers(1, 4)
+    some = st.none() | numbers
+    sizes = numbers if axes == 1 else numbers | st.tuples(*[some] * axes)  # torch takes no None alone
+    return st.fixed_dictionaries({"output_size": sizes})
+
+
+def adaptive_maxima(axes: int) -> st.SearchStrategy[Arguments]:
+    both = st.tuples(adaptive(axes), st.booleans())
+    return both.map(lambda drawn: {**drawn[0], "return_indices": drawn[1]})
+
+
+def pooled(axes: int) -> Row:
+    def inputs(arguments: Arguments) -> st.SearchStrategy[Inputs]:
+        full = {"padding": 0, "dilation": 1, **arguments}
+        least = [max(d, n) for d, n in zip(each(full["dilation"], axes), uncovered(full, axes))]
+        drawn = st.integers(1, 2).flatmap(lambda channels: images(channels, least))
+        return drawn | drawn.map(lambda inputs: (inputs[0].round(),))  # rounded ones have ties
+
+    return inputs
+
+
+def whole(axes: int) -> Row:
+    """Inputs of at least a window, without which torch refuses volumes however they are padded."""
+    return lambda arguments: pooled(axes)({**arguments, "padding": 0})
+
+
+def positive(axes: int) -> Row:
+    """Inputs of at least 1/10, for the root of a sum of odd powers."""
+    return lambda arguments: pooled(axes)(arguments).map(lambda inputs: (inputs[0].abs() + 0.1,))
+
+
+def brought(axes: int) -> Row:
+    return lambda arguments: images(2, [1] * axes)
+
+
+def unpooled(axes: int) -> Row:
+    """Elements, and where the maximum of windows of random numbers was."""
+
+    @st.composite
+    def inputs(draw: st.DrawFn, arguments: Arguments) -> Inputs:
+        (x,) = draw(images(2, [3 * max(each(arguments["kernel_size"], axes))] * axes))
+        pool = getattr(torch.nn, f"MaxPool{axes}d")(**arguments, return_indices=True)
+        y, indices = pool(x)
+        kernels = each(arguments["kernel_size"], axes)
+        strides = kernels if arguments["stride"] is None else each(arguments["stride"], axes)
+        numbers = zip(y.shape[-axes:], kernels, strides)
+        elements = math.prod((size - 1) * stride + kernel for size, kernel, stride in numbers)
+        return draw(normal(*y.shape)), indices.clamp(max=elements - 1)
+
+    return inputs
+
+
+def row(name: str, axes: int, arguments: st.SearchStrategy[Arguments], inputs: Row) -> Case:
+    name = f"{name}{axes}d"
+    return Case(getattr(nn, name), theirs=getattr(torch.nn, name), arguments=arguments, inputs=inputs)
+
+
+CASES = [
+    case
+    for axes in (1, 2, 3)
+    for case in (
+        row("MaxPool", axes, maxima(axes), pooled(axes)),
+        row("AvgPool", axes, averages(axes), whole(axes)),
+        row("LPPool", axes, norms(axes), positive(axes)),
+        row("AdaptiveMaxPool", axes, adaptive_maxima(axes), brought(axes)),
+        row("AdaptiveAvgPool", axes, adaptive(axes), brought(axes)),
+        row("MaxUnpool", axes, windows(axes), unpooled(axes)),
+    )
+]
