@@ -10,12 +10,12 @@ batches = st.integers(2, 5)
 eps = st.sampled_from([1e-5, 1e-3, 0.5])
 
 
-def channels(arguments: Arguments) -> st.SearchStrategy[Inputs]:
+def batched(arguments: Arguments, *axes: int) -> st.SearchStrategy[Inputs]:
+    """A batch with so many axes behind the channels, of more than one value per channel."""
     features = arguments["num_features"]
     return st.one_of(
-        st.tuples(normal(batches, features)),
-        st.tuples(normal(batches, features, sizes)),
-        st.tuples(normal(1, features, batches)),
+        *[st.tuples(normal(batches, features, *[sizes] * rest)) for rest in axes],
+        *[st.tuples(normal(1, features, batches, *[sizes] * (rest - 1))) for rest in axes if rest],
     )
 
 
@@ -25,10 +25,10 @@ def trailing(arguments: Arguments) -> st.SearchStrategy[Inputs]:
     return st.one_of(*[st.tuples(normal(*[sizes] * leading, *shape)) for leading in range(4)])
 
 
-CASES = [
-    Case(
-        ours=nn.BatchNorm1d,
-        theirs=torch.nn.BatchNorm1d,
+def batch_norm(name: str, *axes: int) -> Case:
+    return Case(
+        ours=getattr(nn, name),
+        theirs=getattr(torch.nn, name),
         arguments=st.fixed_dictionaries(
             {
                 "num_features": sizes,
@@ -39,8 +39,15 @@ CASES = [
                 "bias": st.booleans(),
             }
         ),
-        inputs=channels,
-    ),
+        inputs=lambda arguments: batched(arguments, *axes),
+    )
+
+
+CASES = [
+    batch_norm("BatchNorm1d", 0, 1),
+    batch_norm("BatchNorm2d", 2),
+    batch_norm("BatchNorm3d", 3),
+    batch_norm("SyncBatchNorm", 0, 1, 2, 3),
     Case(
         ours=nn.LayerNorm,
         theirs=torch.nn.LayerNorm,

@@ -27,9 +27,14 @@ class Difference:
     explains: Callable[[Any], bool]
 
 
-def refused(name: str, words: str = "") -> Callable[[Any], bool]:
-    """Torch alone refuses this class with such words."""
-    return lambda finding: finding.kind == "torch refuses" and named(finding, name) and words in finding.what
+def refused(names: str | tuple[str, ...], *words: str) -> Callable[[Any], bool]:
+    """Torch alone refuses these classes with some of such words."""
+    names = (names,) if isinstance(names, str) else names
+    return lambda finding: (
+        finding.kind == "torch refuses"
+        and named(finding, *names)
+        and any(each in finding.what for each in words)
+    )
 
 
 def named(finding: Any, *names: str) -> bool:
@@ -72,7 +77,7 @@ def overflowing_squares(finding: Any) -> bool:
     return (
         finding.kind == "value"
         and x.dtype in (torch.float32, torch.bfloat16)
-        and named(finding, "LayerNorm", "BatchNorm1d")
+        and named(finding, "LayerNorm", *BATCH_NORMS)
         and squares.sum().item() > torch.finfo(torch.float32).max
     )
 
@@ -85,12 +90,13 @@ def no_classes(finding: Any) -> bool:
     )
 
 
+BATCH_NORMS = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm")
 COMPOSED = (
     "Softsign",
     "Tanhshrink",
     "GELU",
     "LayerNorm",
-    "BatchNorm1d",
+    *BATCH_NORMS,
     "BCEWithLogitsLoss",
     "PoissonNLLLoss",
 )
@@ -111,7 +117,7 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "a number where torch.nn has NaN from its parts",
         "torch.nn composes these of parts, such as infinity less infinity, where the whole is a number.",
-        "BatchNorm1d, LayerNorm, BCEWithLogitsLoss | numbers that overflow in a part",
+        "BatchNorm, LayerNorm, BCEWithLogitsLoss | numbers that overflow in a part",
         lambda finding: named(finding, *COMPOSED) and more_numbers(finding),
     ),
     Difference(
@@ -155,23 +161,23 @@ DELIBERATE: tuple[Difference, ...] = (
         refused("MaxPool2d", "not implemented for 'Bool'"),
     ),
     Difference(
-        "BatchNorm1d with eps=0",
+        "BatchNorm with eps=0",
         "The equation holds for it; torch.nn's kernel refuses it in training.",
-        "BatchNorm1d | `eps=0` | refused in training",
-        refused("BatchNorm1d", "eps must be positive"),
+        "BatchNorm | `eps=0` | refused in training",
+        refused(BATCH_NORMS, "eps must be positive"),
     ),
     Difference(
-        "the weight's gradient in BatchNorm1d with a variance of 0 and eps=0",
+        "the weight's gradient in BatchNorm with a variance of 0 and eps=0",
         "It is a sum of normalised numbers, of which 0 / 0 is NaN; torch.nn divides the sum.",
-        "BatchNorm1d | `eps=0` in evaluation",
-        lambda finding: named(finding, "BatchNorm1d") and finding.configuration.arguments.get("eps") == 0,
+        "BatchNorm | `eps=0` in evaluation",
+        lambda finding: named(finding, *BATCH_NORMS) and finding.configuration.arguments.get("eps") == 0,
     ),
     Difference(
-        "another number of channels in BatchNorm1d",
+        "another number of channels in BatchNorm",
         "It is refused, where torch.nn, without parameters or samples, does not look at it.",
-        "BatchNorm1d | other channels than `num_features`",
+        "BatchNorm | other channels than `num_features`",
         lambda finding: (
-            named(finding, "BatchNorm1d")
+            named(finding, *BATCH_NORMS)
             and finding.kind == "ours refuses"
             and finding.configuration.inputs[0].shape[1] != finding.configuration.arguments["num_features"]
         ),
@@ -179,9 +185,9 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "an input of another dtype than the parameters",
         "It is refused; torch.nn takes single precision with half, or an empty batch of integers, in places.",
-        "BatchNorm1d, LayerNorm, Conv2d | another dtype",
+        "BatchNorm, LayerNorm, Conv2d | another dtype",
         lambda finding: (
-            named(finding, "BatchNorm1d", "LayerNorm", "Conv2d")
+            named(finding, *BATCH_NORMS, "LayerNorm", "Conv2d")
             and finding.kind == "ours refuses"
             and finding.configuration.inputs[0].dtype != torch.float32
         ),
@@ -189,9 +195,9 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "infinite terms in another order",
         "A sum of infinities of both signs, or a product of one with 0, has no value.",
-        "BatchNorm1d, LayerNorm | infinite numbers or upstream gradients",
+        "BatchNorm, LayerNorm | infinite numbers or upstream gradients",
         lambda finding: (
-            named(finding, "LayerNorm", "BatchNorm1d")
+            named(finding, "LayerNorm", *BATCH_NORMS)
             and finding.kind == "value"
             and not any(math.isfinite(number) for number in (*finding.ours, *finding.same))
         ),
@@ -199,14 +205,14 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "variances whose sums overflow in single precision",
         "They are infinite here and in torch.nn on a GPU; on the CPU it sums in double precision.",
-        "BatchNorm1d, LayerNorm in float32 or bfloat16 | numbers whose squares",
+        "BatchNorm, LayerNorm in float32 or bfloat16 | numbers whose squares",
         overflowing_squares,
     ),
     Difference(
-        "BatchNorm1d of no channels",
+        "BatchNorm of no channels",
         "There is nothing to normalise; torch.nn fails at its first channel.",
-        "BatchNorm1d | no channels",
-        refused("BatchNorm1d", "index 0 out of range"),
+        "BatchNorm | no channels",
+        refused(BATCH_NORMS, "index 0 out of range", "number of input channels should be non-zero"),
     ),
     Difference(
         "Embedding of no features with a largest norm of infinite order",

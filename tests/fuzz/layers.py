@@ -80,9 +80,14 @@ def linear(draw: Draw) -> Configuration:
     return configured(draw, "Linear", (*draw.shape(most=3), inputs), **arguments)
 
 
-def batch_norm(draw: Draw) -> Configuration:
-    channels = draw.size()
-    shape = (draw.size(), channels, *([draw.size()] if draw.chance(0.5) else []))
+def batch_norm(draw: Draw, name: str, *axes: int) -> Configuration:
+    """With so many axes behind the channels."""
+    channels, rest = draw.size(), draw.one(*axes)
+    shape = (
+        draw.size(),
+        channels,
+        *[min(draw.size(), 19 // rest**2) if rest > 1 else draw.size() for _ in range(rest)],
+    )
     arguments = optional(
         draw,
         eps=draw.one(1e-5, 1e-3, 0.0, 1.0),
@@ -91,7 +96,7 @@ def batch_norm(draw: Draw) -> Configuration:
         track_running_stats=draw.chance(0.5),
         bias=draw.chance(0.5),
     )
-    return configured(draw, "BatchNorm1d", shape, num_features=channels, **arguments)
+    return configured(draw, name, shape, num_features=channels, **arguments)
 
 
 def layer_norm(draw: Draw) -> Configuration:
@@ -214,7 +219,10 @@ LAYERS: dict[str, Make] = {
     "Softmax2d": lambda draw: configured(draw, "Softmax2d", draw.shape(least=2)),
     "Dropout": dropout,
     "Linear": linear,
-    "BatchNorm1d": batch_norm,
+    "BatchNorm1d": lambda draw: batch_norm(draw, "BatchNorm1d", 0, 1),
+    "BatchNorm2d": lambda draw: batch_norm(draw, "BatchNorm2d", 2),
+    "BatchNorm3d": lambda draw: batch_norm(draw, "BatchNorm3d", 3),
+    "SyncBatchNorm": lambda draw: batch_norm(draw, "SyncBatchNorm", 0, 1, 2),
     "LayerNorm": layer_norm,
     "Conv2d": conv,
     "MaxPool2d": max_pool,

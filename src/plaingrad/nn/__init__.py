@@ -56,7 +56,7 @@ from plaingrad.nn.loss import (
     QuantileLoss,
     SmoothL1Loss,
 )
-from plaingrad.nn.normalization import BatchNorm1d, LayerNorm
+from plaingrad.nn.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm, SyncBatchNorm
 from plaingrad.nn.pooling import MaxPool2d
 from plaingrad.nn.shape import Flatten
 
@@ -69,6 +69,8 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "ColumnEmbedding",
     "Conv2d",
     "CrossEntropyLoss",
@@ -114,6 +116,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",

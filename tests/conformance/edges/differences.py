@@ -19,7 +19,10 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
         nn.CrossEntropyLoss,
         "computed",
     ): "torch cannot take images with no class, even if all targets are ignored",
-    (nn.BatchNorm1d, "refused"): "torch does not look at num_features where it keeps no statistics",
+    **{
+        (kind, "refused"): "torch does not look at num_features where it keeps no statistics"
+        for kind in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+    },
     (
         nn.Embedding,
         "no difference",

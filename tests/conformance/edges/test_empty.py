@@ -73,6 +73,9 @@ EMPTY = [
     *[("BatchNorm1d", (3,), size) for size in [(0, 3), (0, 3, 2), (2, 3, 0), (1, 3, 0)]],
     *[("BatchNorm1d", (3, 1e-5, None, affine, tracks), (0, 3)) for affine in (0, 1) for tracks in (0, 1)],
     ("BatchNorm1d", (0, 1e-5, 0.1, False), (2, 0)),
+    *[("BatchNorm2d", (3,), size) for size in [(0, 3, 2, 2), (2, 3, 0, 2), (1, 3, 2, 0)]],
+    *[("BatchNorm3d", (3,), size) for size in [(0, 3, 1, 2, 2), (2, 3, 1, 0, 2)]],
+    *[("SyncBatchNorm", (3,), size) for size in [(0, 3), (2, 3, 0), (0, 3, 2, 2)]],
     *[("Conv2d", (3, 2, 3), size) for size in [(0, 3, 5, 5), (0, 3, 2, 5), (2, 3, 0, 5), (3, 0, 5)]],
     *[("Conv2d", (3, 2, 3, 1, 2), size) for size in [(0, 3, 0, 5), (2, 3, 0, 5), (3, 5, 0)]],
     *[

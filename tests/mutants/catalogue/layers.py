@@ -39,10 +39,15 @@ FAULTS = [
     *layer(
         "normalization/batch.py",
         "BatchNorm1d",
+        [("dx = (exact - dbias / count).addcmul_(", "dx = exact.clone().addcmul_(")],
+        "tests/nn/normalization/test_batch.py",
+    ),
+    *layer(
+        "normalization/channels.py",
+        "BatchNorm1d",
         [
             ("share * count / (count - 1))", "share)"),
             ("widen(running.value) * (1 - share)", "widen(running.value) * 1"),
-            ("dx = (exact - dbias / count).addcmul_(", "dx = exact.clone().addcmul_("),
         ],
         "tests/nn/normalization/test_batch.py",
     ),

@@ -12,6 +12,7 @@ from plaingrad import nn
 from plaingrad.interop.onnx.activations import Operators
 from plaingrad.interop.onnx.graph import Graph
 from plaingrad.module import ModuleError
+from plaingrad.nn.normalization.channels import ChannelNorm
 
 # ONNX' names of the padding modes.
 PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -61,20 +62,20 @@ def column_embedding(graph: Graph, module: nn.ColumnEmbedding, x: str, example: 
     return graph.op("Concat", *parts, axis=-1)
 
 
-def batch_norm(graph: Graph, module: nn.BatchNorm1d, x: str, example: Tensor) -> str:
+def batch_norm(graph: Graph, module: ChannelNorm, x: str, example: Tensor) -> str:
     ones, zeros = torch.ones(module.num_features), torch.zeros(module.num_features)
     weight = graph.tensor(ones) if module.weight is None else graph.field(module.weight)
     bias = graph.tensor(zeros) if module.bias is None else graph.field(module.bias)
     if module.running_mean is not None and module.running_var is not None:
         statistics = [graph.field(module.running_mean), graph.field(module.running_var)]
         return graph.op("BatchNormalization", x, weight, bias, *statistics, epsilon=module.eps)
-    axes = graph.integers([0, 2][: example.ndim - 1])
+    axes = graph.integers([0, *range(2, example.ndim)])
     centred = graph.op("Sub", x, graph.op("ReduceMean", x, axes))
     variance = graph.op("ReduceMean", graph.op("Mul", centred, centred), axes)
     deviation = graph.op("Sqrt", graph.op("Add", variance, graph.number(module.eps)))
     normal = graph.op("Div", centred, deviation)
-    if example.ndim == 3:
-        weight, bias = (graph.op("Unsqueeze", each, graph.integers([1])) for each in (weight, bias))
+    if behind := [*range(1, example.ndim - 1)]:
+        weight, bias = (graph.op("Unsqueeze", each, graph.integers(behind)) for each in (weight, bias))
     return graph.op("Add", graph.op("Mul", normal, weight), bias)
 
 
@@ -146,6 +147,9 @@ OPERATORS: dict[type, Operators] = {
     nn.Embedding: embedding,
     nn.ColumnEmbedding: column_embedding,
     nn.BatchNorm1d: batch_norm,
+    nn.BatchNorm2d: batch_norm,
+    nn.BatchNorm3d: batch_norm,
+    nn.SyncBatchNorm: batch_norm,
     nn.LayerNorm: layer_norm,
     nn.Conv2d: conv,
     nn.MaxPool2d: max_pool,
