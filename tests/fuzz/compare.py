@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fuzz.configuration import Configuration
-from fuzz.deliberate import BATCH_NORMS, DELIBERATE, Difference
+from fuzz.deliberate import CHANNEL_NORMS, DELIBERATE, Difference
 from fuzz.run import of_ours, of_torch, upstream_of
 from plaingrad.module import ModuleError
 
@@ -132,7 +132,7 @@ def entered(configuration: Configuration, name: str, y: Tensor) -> Tensor:
         size = torch.stack(inputs).amax(0)
         return dy * size.clamp(min=1) if "gradient" in name else size
     size = max([1.0, *map(greatest, inputs)]) * max(1.0, greatest(dy))
-    if configuration.name in (*BATCH_NORMS, "LayerNorm") and may_be_constant(configuration):
+    if configuration.name in (*CHANNEL_NORMS, "LayerNorm") and may_be_constant(configuration):
         # They divide by eps alone, and sum up what was rounded.
         size *= max(configuration.arguments.get("eps", 0.0), 1e-5) ** -0.5
         size *= max(1, configuration.inputs[0].numel()) ** 0.5
