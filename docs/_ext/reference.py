@@ -119,10 +119,16 @@ def show_source(_app: Sphinx, what: str, name: str, obj: Any, _options: object, 
     """Put forward, backward and update of a class of the core beneath its equations."""
     if what != "class" or not name.startswith(("plaingrad.nn.", "plaingrad.optim.", "plaingrad.paper.")):
         return
-    shown = [vars(obj)[method] for method in SHOWN if method in vars(obj)]
+    own = [cls for cls in obj.__mro__ if cls.__module__.partition(".")[2] != "module"]  # all but Module
+    shown = [found for method in SHOWN if (found := defined(own, method))]
     if shown:
         source = "\n".join(textwrap.dedent(inspect.getsource(method)) for method in shown)
         lines += ["", ".. code-block:: python", "", *textwrap.indent(source, "   ").splitlines(), ""]
+
+
+def defined(classes: list[type], name: str) -> Any:
+    """A method as the first of these classes that has it defines it; None if none has."""
+    return next((vars(cls)[name] for cls in classes if name in vars(cls)), None)
 
 
 def show_arguments(_app: Sphinx, what: str, _name: str, obj: Any, *_: object) -> tuple[str, str] | None:

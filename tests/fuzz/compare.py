@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fuzz.configuration import Configuration
-from fuzz.deliberate import DELIBERATE, Difference
+from fuzz.deliberate import CHANNEL_NORMS, DELIBERATE, Difference
 from fuzz.run import of_ours, of_torch, upstream_of
 from plaingrad.module import ModuleError
 
@@ -132,9 +132,16 @@ def entered(configuration: Configuration, name: str, y: Tensor) -> Tensor:
         size = torch.stack(inputs).amax(0)
         return dy * size.clamp(min=1) if "gradient" in name else size
     size = max([1.0, *map(greatest, inputs)]) * max(1.0, greatest(dy))
-    if configuration.kind == "constant" and configuration.name in ("BatchNorm1d", "LayerNorm"):
-        size *= max(configuration.arguments.get("eps", 0.0), 1e-5) ** -0.5  # which alone they divide by
+    if configuration.name in (*CHANNEL_NORMS, "LayerNorm") and may_be_constant(configuration):
+        # They divide by eps alone, and sum up what was rounded.
+        size *= max(configuration.arguments.get("eps", 0.0), 1e-5) ** -0.5
+        size *= max(1, configuration.inputs[0].numel()) ** 0.5
     return torch.tensor(size).double()
+
+
+def may_be_constant(configuration: Configuration) -> bool:
+    """Whether all numbers that are normalised together may be equal."""
+    return configuration.kind == "constant" or 0 in configuration.inputs[0].stride()
 
 
 def finite(x: Tensor) -> Tensor:

@@ -80,9 +80,15 @@ def linear(draw: Draw) -> Configuration:
     return configured(draw, "Linear", (*draw.shape(most=3), inputs), **arguments)
 
 
-def batch_norm(draw: Draw) -> Configuration:
-    channels = draw.size()
-    shape = (draw.size(), channels, *([draw.size()] if draw.chance(0.5) else []))
+def channels_and_more(draw: Draw, axes: int) -> tuple[int, ...]:
+    """A number of channels, and so many axes behind them, shorter ones where there are more."""
+    return draw.size(), *[min(draw.size(), 19 // axes**2) if axes > 1 else draw.size() for _ in range(axes)]
+
+
+def channel_norm(draw: Draw, name: str, *axes: int) -> Configuration:
+    """A norm with so many axes behind the channels."""
+    shape = channels_and_more(draw, draw.one(*axes))
+    batch = (draw.size(),) if name.startswith(("Batch", "Sync")) or draw.chance(0.7) else ()
     arguments = optional(
         draw,
         eps=draw.one(1e-5, 1e-3, 0.0, 1.0),
@@ -91,7 +97,7 @@ def batch_norm(draw: Draw) -> Configuration:
         track_running_stats=draw.chance(0.5),
         bias=draw.chance(0.5),
     )
-    return configured(draw, "BatchNorm1d", shape, num_features=channels, **arguments)
+    return configured(draw, name, (*batch, *shape), num_features=shape[0], **arguments)
 
 
 def layer_norm(draw: Draw) -> Configuration:
@@ -101,6 +107,27 @@ def layer_norm(draw: Draw) -> Configuration:
     )
     given = sizes[0] if len(sizes) == 1 and draw.chance(0.5) else sizes
     return configured(draw, "LayerNorm", (*draw.shape(most=2), *sizes), normalized_shape=given, **arguments)
+
+
+def group_norm(draw: Draw) -> Configuration:
+    groups = draw.one(1, 1, 2, 3, 4)
+    channels, *rest = channels_and_more(draw, draw.one(0, 1, 2))
+    channels = groups * min(channels, 5) if draw.chance(0.97) else channels
+    arguments = optional(draw, eps=draw.one(1e-5, 1e-3, 1.0), affine=draw.chance(0.5), bias=draw.chance(0.5))
+    sizes = {"num_groups": groups, "num_channels": channels}
+    return configured(draw, "GroupNorm", (draw.size(), channels, *rest), **sizes, **arguments)
+
+
+def rms_norm(draw: Draw) -> Configuration:
+    sizes = tuple(draw.size() for _ in range(draw.random.randint(1, 2)))
+    arguments = optional(draw, eps=draw.one(None, 1e-3, 1.0), elementwise_affine=draw.chance(0.5))
+    return configured(draw, "RMSNorm", (*draw.shape(most=2), *sizes), normalized_shape=sizes, **arguments)
+
+
+def response_norm(draw: Draw, name: str, least: int, most: int) -> Configuration:
+    arguments = optional(draw, alpha=draw.one(1e-4, 0.5), beta=draw.one(0.75, 0.5, 2.0), k=draw.one(1.0, 0.1))
+    shape = draw.shape(least=least, most=most)
+    return configured(draw, name, shape, size=draw.one(1, 2, 3, 4, 5), **arguments)
 
 
 def pair(draw: Draw, *values: int) -> int | tuple[int, int]:
@@ -214,8 +241,18 @@ LAYERS: dict[str, Make] = {
     "Softmax2d": lambda draw: configured(draw, "Softmax2d", draw.shape(least=2)),
     "Dropout": dropout,
     "Linear": linear,
-    "BatchNorm1d": batch_norm,
+    "BatchNorm1d": lambda draw: channel_norm(draw, "BatchNorm1d", 0, 1),
+    "BatchNorm2d": lambda draw: channel_norm(draw, "BatchNorm2d", 2),
+    "BatchNorm3d": lambda draw: channel_norm(draw, "BatchNorm3d", 3),
+    "SyncBatchNorm": lambda draw: channel_norm(draw, "SyncBatchNorm", 0, 1, 2),
+    "InstanceNorm1d": lambda draw: channel_norm(draw, "InstanceNorm1d", 1),
+    "InstanceNorm2d": lambda draw: channel_norm(draw, "InstanceNorm2d", 2),
+    "InstanceNorm3d": lambda draw: channel_norm(draw, "InstanceNorm3d", 3),
     "LayerNorm": layer_norm,
+    "GroupNorm": group_norm,
+    "RMSNorm": rms_norm,
+    "LocalResponseNorm": lambda draw: response_norm(draw, "LocalResponseNorm", 3, 5),
+    "CrossMapLRN2d": lambda draw: response_norm(draw, "CrossMapLRN2d", 4, 4),
     "Conv2d": conv,
     "MaxPool2d": max_pool,
     "Embedding": embedding,

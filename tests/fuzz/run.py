@@ -80,6 +80,8 @@ def of_torch(configuration: Configuration, dtype: torch.dtype) -> tuple[Result, 
             outputs = [y for y in outputs if y.requires_grad]
             upstream = upstream_of(configuration)
             dys = [upstream(k, y).to(y.dtype) for k, y in enumerate(outputs)]
+            if "Norm" in configuration.name:  # torch may misread another layout than y's
+                dys = [torch.empty_like(y).copy_(dy) for y, dy in zip(outputs, dys)]
             if outputs:
                 torch.autograd.backward(outputs, dys)
             if leaf.requires_grad:

@@ -49,9 +49,17 @@ from plaingrad.nn.convolution import (
     Fold,
     Unfold,
 )
-from plaingrad.nn.dropout import Dropout
-from plaingrad.nn.embedding import ColumnEmbedding, Embedding
-from plaingrad.nn.linear import Identity, Linear
+from plaingrad.nn.dropout import (
+    Dropout,
+)
+from plaingrad.nn.embedding import (
+    ColumnEmbedding,
+    Embedding,
+)
+from plaingrad.nn.linear import (
+    Identity,
+    Linear,
+)
 from plaingrad.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -65,7 +73,20 @@ from plaingrad.nn.loss import (
     QuantileLoss,
     SmoothL1Loss,
 )
-from plaingrad.nn.normalization import BatchNorm1d, LayerNorm
+from plaingrad.nn.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    CrossMapLRN2d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    LocalResponseNorm,
+    RMSNorm,
+    SyncBatchNorm,
+)
 from plaingrad.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -86,7 +107,9 @@ from plaingrad.nn.pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
-from plaingrad.nn.shape import Flatten
+from plaingrad.nn.shape import (
+    Flatten,
+)
 
 __all__ = [
     "CELU",
@@ -106,6 +129,8 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "ColumnEmbedding",
     "Conv1d",
     "Conv2d",
@@ -114,16 +139,21 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "CrossEntropyLoss",
+    "CrossMapLRN2d",
     "Dropout",
     "Embedding",
     "Flatten",
     "Fold",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "L1Loss",
     "LPPool1d",
     "LPPool2d",
@@ -131,6 +161,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "Loss",
@@ -151,6 +182,7 @@ __all__ = [
     "ParameterList",
     "PoissonNLLLoss",
     "QuantileLoss",
+    "RMSNorm",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -165,6 +197,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",

@@ -15,6 +15,10 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     (nn.ConvTranspose1d, "infinite terms"): "a zero of the margin times infinity is no number",
     (nn.ConvTranspose2d, "infinite terms"): "a zero of the margin times infinity is no number",
     (nn.ConvTranspose3d, "infinite terms"): "a zero of the margin times infinity is no number",
+    (nn.LocalResponseNorm, "infinite terms"): "torch divides by one more power after the other",
+    (nn.GroupNorm, "cancelling parts"): "torch subtracts the mean after it has divided by the deviation",
+    (nn.GroupNorm, "nothing changes"): "torch takes a mean of nothing for the gradient of the weight",
+    (nn.GroupNorm, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",
     (nn.BCEWithLogitsLoss, "number for NaN"): "torch subtracts infinite parts of an infinite logit's loss",
     (nn.CrossEntropyLoss, "number for NaN"): "what is ignored counts for nothing, whatever its logits are",
     (nn.NLLLoss, "computed"): "torch cannot take images with no class, even if all targets are ignored",
@@ -22,7 +26,21 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
         nn.CrossEntropyLoss,
         "computed",
     ): "torch cannot take images with no class, even if all targets are ignored",
-    (nn.BatchNorm1d, "refused"): "torch does not look at num_features where it keeps no statistics",
+    **{
+        (kind, "refused"): "torch does not look at num_features where it keeps no statistics"
+        for kind in (
+            *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
+            *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.GroupNorm),
+        )
+    },
+    **{
+        (kind, difference): reason
+        for kind in (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+        for difference, reason in {
+            "computed": "torch looks for the first of no samples, if there is a weight",
+            "statistics kept": "torch takes the mean over no samples",
+        }.items()
+    },
     (
         nn.Embedding,
         "no difference",

@@ -39,12 +39,48 @@ FAULTS = [
     *layer(
         "normalization/batch.py",
         "BatchNorm1d",
+        [("dx = (exact - dbias / count).addcmul_(", "dx = exact.clone().addcmul_(")],
+        "tests/nn/normalization/test_batch.py",
+    ),
+    *layer(
+        "normalization/channels.py",
+        "BatchNorm1d",
         [
             ("share * count / (count - 1))", "share)"),
             ("widen(running.value) * (1 - share)", "widen(running.value) * 1"),
-            ("dx = (exact - dbias / count).addcmul_(", "dx = exact.clone().addcmul_("),
         ],
         "tests/nn/normalization/test_batch.py",
+    ),
+    *layer(
+        "normalization/instance.py",
+        "InstanceNorm2d",
+        [
+            ("normal, dweight, value=-1 / count)", "normal, dweight, value=-1)"),
+            ("if exact.numel():", "if count:"),
+        ],
+    ),
+    *layer(
+        "normalization/group.py",
+        "GroupNorm",
+        [
+            ("- normal * along)", "+ normal * along)"),
+            ("(exact * normal).sum(axes)", "(exact * normal).mean(axes)"),
+        ],
+    ),
+    *layer("normalization/rms.py", "RMSNorm", [("dx = (g - normal * along)", "dx = (g - normal)")]),
+    *layer(
+        "normalization/response.py",
+        "LocalResponseNorm",
+        [
+            ("neighbours(x, (self.size - 1) // 2, self.size // 2)", "self.gathered(x)"),
+            ("direct = widen(dy) / s**self.beta", "direct = widen(dy) * s**self.beta"),
+        ],
+    ),
+    *layer(
+        "normalization/response.py",
+        "CrossMapLRN2d",
+        [("sums[:, 0] += x[:, radius + 1 :].sum(1)", "sums[:, 0] += x[:, radius:].sum(1)")],
+        "tests/nn/normalization/test_response.py",
     ),
     *layer(
         "dropout/dropout.py",

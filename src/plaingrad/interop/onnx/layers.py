@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -14,6 +15,8 @@ from plaingrad.interop.onnx.graph import Graph
 from plaingrad.module import ModuleError
 from plaingrad.nn.convolution.conv import Convolution
 from plaingrad.nn.convolution.transposed import TransposedConvolution
+from plaingrad.nn.normalization.channels import ChannelNorm
+from plaingrad.nn.normalization.instance import InstanceNorm
 from plaingrad.nn.pooling.maximum import MaxPool
 
 # ONNX' names of the padding modes.
@@ -64,21 +67,32 @@ def column_embedding(graph: Graph, module: nn.ColumnEmbedding, x: str, example: 
     return graph.op("Concat", *parts, axis=-1)
 
 
-def batch_norm(graph: Graph, module: nn.BatchNorm1d, x: str, example: Tensor) -> str:
-    ones, zeros = torch.ones(module.num_features), torch.zeros(module.num_features)
-    weight = graph.tensor(ones) if module.weight is None else graph.field(module.weight)
-    bias = graph.tensor(zeros) if module.bias is None else graph.field(module.bias)
+def batch_norm(graph: Graph, module: ChannelNorm, x: str, example: Tensor) -> str:
     if module.running_mean is not None and module.running_var is not None:
+        ones, zeros = torch.ones(module.num_features), torch.zeros(module.num_features)
+        weight = graph.tensor(ones) if module.weight is None else graph.field(module.weight)
+        bias = graph.tensor(zeros) if module.bias is None else graph.field(module.bias)
         statistics = [graph.field(module.running_mean), graph.field(module.running_var)]
         return graph.op("BatchNormalization", x, weight, bias, *statistics, epsilon=module.eps)
-    axes = graph.integers([0, 2][: example.ndim - 1])
-    centred = graph.op("Sub", x, graph.op("ReduceMean", x, axes))
-    variance = graph.op("ReduceMean", graph.op("Mul", centred, centred), axes)
-    deviation = graph.op("Sqrt", graph.op("Add", variance, graph.number(module.eps)))
-    normal = graph.op("Div", centred, deviation)
-    if example.ndim == 3:
-        weight, bias = (graph.op("Unsqueeze", each, graph.integers([1])) for each in (weight, bias))
-    return graph.op("Add", graph.op("Mul", normal, weight), bias)
+    return scaled(graph, module, normalised(graph, module.eps, x, [0, *range(2, example.ndim)]), example)
+
+
+def normalised(graph: Graph, eps: float, x: str, axes: Sequence[int]) -> str:
+    """A mean of 0 and a variance of 1 over the axes."""
+    centred = graph.op("Sub", x, graph.op("ReduceMean", x, graph.integers(axes)))
+    variance = graph.op("ReduceMean", graph.op("Mul", centred, centred), graph.integers(axes))
+    return graph.op("Div", centred, graph.op("Sqrt", graph.op("Add", variance, graph.number(eps))))
+
+
+def scaled(graph: Graph, module: ChannelNorm | nn.GroupNorm, x: str, example: Tensor) -> str:
+    """A scale and a shift for each channel, if there are such."""
+    for operator, parameter in (("Mul", module.weight), ("Add", module.bias)):
+        if parameter is not None:
+            each = graph.field(parameter)
+            if behind := [*range(1, example.ndim - 1)]:
+                each = graph.op("Unsqueeze", each, graph.integers(behind))
+            x = graph.op(operator, x, each)
+    return x
 
 
 def layer_norm(graph: Graph, module: nn.LayerNorm, x: str, example: Tensor) -> str:
@@ -87,6 +101,41 @@ def layer_norm(graph: Graph, module: nn.LayerNorm, x: str, example: Tensor) -> s
     bias = [] if module.bias is None else [graph.field(module.bias)]
     axis = -len(module.normalized_shape)
     return graph.op("LayerNormalization", x, weight, *bias, axis=axis, epsilon=module.eps)
+
+
+def instance_norm(graph: Graph, module: InstanceNorm, x: str, example: Tensor) -> str:
+    if example.ndim != module.ranks[1]:
+        raise ModuleError(module, f"expected samples with channels, got {tuple(example.shape[1:])}")
+    if module.running_mean is not None:
+        return batch_norm(graph, module, x, example)
+    normal = normalised(graph, module.eps, x, range(2, example.ndim))
+    return scaled(graph, module, normal, example)
+
+
+def group_norm(graph: Graph, module: nn.GroupNorm, x: str, example: Tensor) -> str:
+    """The normalisation of each group, then a scale and a shift for each channel."""
+    groups = graph.op("Reshape", x, graph.integers([0, module.num_groups, -1]))
+    normal = normalised(graph, module.eps, groups, [2])
+    y = graph.op("Reshape", normal, graph.integers([-1, *example.shape[1:]]))
+    return scaled(graph, module, y, example)
+
+
+def rms_norm(graph: Graph, module: nn.RMSNorm, x: str, example: Tensor) -> str:
+    eps = torch.finfo(example.dtype).eps if module.eps is None else module.eps
+    mean = graph.op("ReduceMean", graph.op("Mul", x, x), graph.integers(module.axes))
+    y = graph.op("Div", x, graph.op("Sqrt", graph.op("Add", mean, graph.number(eps))))
+    return y if module.weight is None else graph.op("Mul", y, graph.field(module.weight))
+
+
+def response_norm(graph: Graph, module: nn.LocalResponseNorm, x: str, example: Tensor) -> str:
+    """The sums over neighbours as a product with a matrix of zeros and ones."""
+    squares = graph.op("Reshape", graph.op("Mul", x, x), graph.integers([0, example.shape[1], -1]))
+    share = module.alpha / module.size * module.gathered(torch.eye(example.shape[1])).T
+    sums = graph.op("MatMul", graph.tensor(share.contiguous()), squares)
+    s = graph.op(
+        "Add", graph.op("Reshape", sums, graph.integers([-1, *example.shape[1:]])), graph.number(module.k)
+    )
+    return graph.op("Div", x, graph.op("Pow", s, graph.number(module.beta)))
 
 
 def conv(graph: Graph, module: Convolution, x: str, example: Tensor) -> str:
@@ -167,6 +216,16 @@ OPERATORS: dict[type, Operators] = {
     nn.Embedding: embedding,
     nn.ColumnEmbedding: column_embedding,
     nn.BatchNorm1d: batch_norm,
+    nn.BatchNorm2d: batch_norm,
+    nn.BatchNorm3d: batch_norm,
+    nn.SyncBatchNorm: batch_norm,
+    nn.InstanceNorm1d: instance_norm,
+    nn.InstanceNorm2d: instance_norm,
+    nn.InstanceNorm3d: instance_norm,
+    nn.GroupNorm: group_norm,
+    nn.RMSNorm: rms_norm,
+    nn.LocalResponseNorm: response_norm,
+    nn.CrossMapLRN2d: response_norm,
     nn.LayerNorm: layer_norm,
     nn.Conv1d: conv,
     nn.Conv2d: conv,
