@@ -19,6 +19,17 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
         nn.CrossEntropyLoss,
         "computed",
     ): "torch cannot take images with no class, even if all targets are ignored",
+    (nn.KLDivLoss, "number for NaN"): "an element with no mass counts for nothing, whatever its logarithm is",
+    (nn.GaussianNLLLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",
+    (nn.CosineEmbeddingLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",
+    (nn.HingeEmbeddingLoss, "number for NaN"): "for a target of 0 the gradients of both parts cancel",
+    (nn.SoftMarginLoss, "number for infinity"): "torch overflows in the exponential of a score above 88",
+    (
+        nn.MultiLabelSoftMarginLoss,
+        "number for NaN",
+    ): "torch subtracts infinite parts of an infinite logit's loss",
+    (nn.MultiMarginLoss, "mean of nothing"): "torch returns memory that it has not written to",
+    (nn.MultiLabelMarginLoss, "mean of nothing"): "torch returns memory that it has not written to",
     (nn.BatchNorm1d, "refused"): "torch does not look at num_features where it keeps no statistics",
     (
         nn.Embedding,
