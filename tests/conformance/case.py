@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from plaingrad.module import Module
+from plaingrad.nn.loss.reduction import Reduction
 
 Arguments = dict[str, Any]
 Inputs = tuple[Tensor, ...]
@@ -24,7 +26,7 @@ class Case:
         ours: the class in `plaingrad.nn`.
         arguments: constructor arguments, by keyword, drawn at random.
         inputs: for drawn arguments, inputs drawn at random: float64, or int64 where the class takes integers.
-            For a loss: prediction and target.
+            For a loss: what has gradients comes first.
         theirs: the class in `torch.nn` whose forward, gradients, arguments and state this one equals; None if
             torch.nn has none.
         within: for arguments and inputs of any numbers, inputs of numbers that the class takes.
@@ -40,6 +42,27 @@ class Case:
 
     def __repr__(self) -> str:
         return self.ours.__name__
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether backward returns entries for the arguments with gradients alone."""
+        return issubclass(self.ours, Reduction)
+
+    def has_gradients(self, inputs: Sequence[Any]) -> list[bool]:
+        """For each input, whether backward returns a gradient with respect to it."""
+        return [
+            isinstance(x, Tensor) and x.is_floating_point() and named
+            for x, named in zip(inputs, self.named(len(inputs)))
+        ]
+
+    def named(self, count: int) -> list[bool]:
+        """For each of so many inputs, whether the class names it as differentiable."""
+        declared = self.ours.differentiable
+        if declared is None:
+            return [True] * count
+        return [
+            name in declared for name in list(inspect.signature(self.ours.forward).parameters)[1:][:count]
+        ]
 
 
 sizes = st.integers(1, 5)

@@ -216,6 +216,12 @@ CASES = [
         inputs=classes,
     ),
     Case(
+        ours=nn.NLLLoss2d,
+        theirs=torch.nn.NLLLoss2d,
+        arguments=class_arguments(smoothing=False),
+        inputs=classes,
+    ),
+    Case(
         ours=nn.CrossEntropyLoss,
         theirs=torch.nn.CrossEntropyLoss,
         arguments=class_arguments(smoothing=True),

@@ -1,7 +1,7 @@
 """Rows of the conformance table: pooling along one, two and three axes."""
 
-import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from hypothesis import strategies as st
@@ -78,11 +78,23 @@ def whole(axes: int) -> Row:
 
 def positive(axes: int) -> Row:
     """Inputs of at least 1/10, for the root of a sum of odd powers."""
-    return lambda arguments: pooled(axes)(arguments).map(lambda inputs: (inputs[0].abs() + 0.1,))
+    return lambda arguments: pooled(axes)(arguments).map(lambda inputs: made_positive(arguments, inputs))
+
+
+def made_positive(arguments: Arguments, inputs: Inputs) -> Inputs:
+    return (inputs[0].abs() + 0.1,)
 
 
 def brought(axes: int) -> Row:
     return lambda arguments: images(2, [1] * axes)
+
+
+@st.composite
+def apart(draw: st.DrawFn, axes: int) -> Arguments:
+    """Windows of which no two share an element: else one of several would be lost."""
+    kernel = draw(one_or_all(few, axes))
+    stride = tuple(size + draw(st.integers(0, 1)) for size in each(kernel, axes))
+    return {"kernel_size": kernel, "stride": draw(st.none() | st.just(stride))}
 
 
 def unpooled(axes: int) -> Row:
@@ -90,21 +102,20 @@ def unpooled(axes: int) -> Row:
 
     @st.composite
     def inputs(draw: st.DrawFn, arguments: Arguments) -> Inputs:
-        (x,) = draw(images(2, [3 * max(each(arguments["kernel_size"], axes))] * axes))
-        pool = getattr(torch.nn, f"MaxPool{axes}d")(**arguments, return_indices=True)
-        y, indices = pool(x)
         kernels = each(arguments["kernel_size"], axes)
-        strides = kernels if arguments["stride"] is None else each(arguments["stride"], axes)
-        numbers = zip(y.shape[-axes:], kernels, strides)
-        elements = math.prod((size - 1) * stride + kernel for size, kernel, stride in numbers)
-        return draw(normal(*y.shape)), indices.clamp(max=elements - 1)
+        strides = arguments["stride"] or kernels
+        sizes = [draw(st.integers(0, 2)) * stride + kernel for kernel, stride in zip(kernels, strides)]
+        x = draw(normal(*draw(st.sampled_from([[], [1], [2]])), 2, *sizes))
+        y, indices = getattr(torch.nn, f"MaxPool{axes}d")(**arguments, return_indices=True)(x)
+        return draw(normal(*y.shape)), indices
 
     return inputs
 
 
-def row(name: str, axes: int, arguments: st.SearchStrategy[Arguments], inputs: Row) -> Case:
+def row(name: str, axes: int, arguments: st.SearchStrategy[Arguments], inputs: Row, **options: Any) -> Case:
     name = f"{name}{axes}d"
-    return Case(getattr(nn, name), theirs=getattr(torch.nn, name), arguments=arguments, inputs=inputs)
+    ours, theirs = getattr(nn, name), getattr(torch.nn, name)
+    return Case(ours, theirs=theirs, arguments=arguments, inputs=inputs, **options)
 
 
 CASES = [
@@ -113,9 +124,9 @@ CASES = [
     for case in (
         row("MaxPool", axes, maxima(axes), pooled(axes)),
         row("AvgPool", axes, averages(axes), whole(axes)),
-        row("LPPool", axes, norms(axes), positive(axes)),
+        row("LPPool", axes, norms(axes), positive(axes), within=made_positive),
         row("AdaptiveMaxPool", axes, adaptive_maxima(axes), brought(axes)),
         row("AdaptiveAvgPool", axes, adaptive(axes), brought(axes)),
-        row("MaxUnpool", axes, windows(axes), unpooled(axes)),
+        row("MaxUnpool", axes, apart(axes), unpooled(axes)),
     )
 ]

@@ -15,7 +15,6 @@ from torch import Tensor
 from conformance.case import Case, Inputs, seeds
 from conformance.table import CASES
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn import Loss
 
 every_case = pytest.mark.parametrize("case", CASES, ids=repr)
 examples = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -61,10 +60,14 @@ def upstream(outputs: tuple[Tensor, ...], seed: int) -> tuple[Tensor | None, ...
 
 
 def autograd(
-    function: Callable[..., Any], parameters: list[Tensor], inputs: Inputs, dys: tuple[Tensor | None, ...]
+    function: Callable[..., Any],
+    parameters: list[Tensor],
+    inputs: Inputs,
+    differentiable: list[bool],
+    dys: tuple[Tensor | None, ...],
 ) -> Gradients:
-    """PyTorch's gradients of ``function`` with respect to its inputs (None for integers) and parameters."""
-    leaves = [x.clone().requires_grad_(x.is_floating_point()) for x in inputs]
+    """PyTorch's gradients of ``function`` with respect to its inputs (None for some) and parameters."""
+    leaves = [x.clone().requires_grad_(needed) for x, needed in zip(inputs, differentiable)]
     with torch.enable_grad():
         outputs = as_tuple(function(*leaves))
     wanted = [x for x in leaves if x.requires_grad] + parameters
@@ -75,25 +78,31 @@ def autograd(
 
 
 def reference(
-    module: Module, theirs: torch.nn.Module | None, inputs: Inputs, dys: tuple[Tensor | None, ...], seed: int
+    case: Case,
+    module: Module,
+    theirs: torch.nn.Module | None,
+    inputs: Inputs,
+    dys: tuple[Tensor | None, ...],
+    seed: int,
 ) -> Gradients:
     """Autograd's gradients: through torch.nn's module if there is one, else through our own forward."""
     torch.manual_seed(seed)
+    needed = case.has_gradients(inputs)
     if theirs is not None:
-        return autograd(theirs, [p for p in theirs.parameters()], inputs, dys)
+        return autograd(theirs, [p for p in theirs.parameters()], inputs, needed, dys)
     values = [p.value.requires_grad_(True) for p in module.parameters()]
     try:
-        return autograd(module.forward, values, inputs, dys)
+        return autograd(module.forward, values, inputs, needed, dys)
     finally:
         for value in values:
             value.requires_grad_(False)
         module._saved.clear()
 
 
-def assert_gradients(module: Module, returned: Any, expected: Gradients) -> None:
+def assert_gradients(case: Case, module: Module, returned: Any, expected: Gradients) -> None:
     dinputs, dparameters = expected
-    if isinstance(module, Loss):
-        dinputs = dinputs[:1]
+    if case.is_loss:
+        dinputs = [dx for dx, is_named in zip(dinputs, case.named(len(dinputs))) if is_named]
     assert len(as_tuple(returned)) == len(dinputs)
     for dx, wanted in zip(as_tuple(returned), dinputs):
         if wanted is None:
@@ -147,7 +156,7 @@ def test_backward_equals_autograd(case: Case, training: bool, data: st.DataObjec
     returned = ours.backward(*dys)
     for dy, was in zip(dys, kept):
         assert was is None or torch.equal(dy, was), "backward changed the upstream gradient"
-    assert_gradients(ours, returned, reference(ours, theirs, inputs, dys, seed))
+    assert_gradients(case, ours, returned, reference(case, ours, theirs, inputs, dys, seed))
 
 
 @every_case

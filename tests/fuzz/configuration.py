@@ -16,7 +16,7 @@ class Configuration:
     Attributes:
         name: of the class, in both libraries.
         arguments: of the constructor, by keyword.
-        inputs: of forward; the first is the one with a gradient, if it has floating-point numbers.
+        inputs: of forward; the first has a gradient, if it has floating-point numbers.
         dtype: of floating-point inputs and parameters.
         kind: of the numbers in inputs, parameters and upstream gradient.
         training: whether in training mode.

@@ -6,8 +6,9 @@ from fuzz.configuration import Configuration
 from fuzz.draw import Draw
 from fuzz.layers import LAYERS
 from fuzz.losses import LOSSES
+from fuzz.margins import MARGINS
 
-CLASSES = LAYERS | LOSSES
+CLASSES = LAYERS | LOSSES | MARGINS
 
 
 def configuration(case: int) -> Configuration:

@@ -72,13 +72,12 @@ def shapeless_channels(finding: Any) -> bool:
 
 def overflowing_squares(finding: Any) -> bool:
     """Finite numbers in single precision whose squares, or the sum of these, are not finite."""
-    x = finding.configuration.inputs[0]
-    squares = x.double().square().nan_to_num(0, 0, 0)
+    squares = [x.double().square().nan_to_num(0, 0, 0) for x in finding.configuration.inputs]
     return (
         finding.kind == "value"
-        and x.dtype in (torch.float32, torch.bfloat16)
-        and named(finding, *NORMS)
-        and squares.sum().item() > torch.finfo(torch.float32).max
+        and finding.configuration.dtype in (torch.float32, torch.bfloat16)
+        and named(finding, *NORMS, "CosineEmbeddingLoss")
+        and any(x.sum().item() > torch.finfo(torch.float32).max for x in squares)
     )
 
 
@@ -86,7 +85,8 @@ def no_classes(finding: Any) -> bool:
     configuration = finding.configuration
     prediction = configuration.inputs[0]
     return (
-        named(finding, "NLLLoss", "CrossEntropyLoss") and prediction.shape[min(1, prediction.ndim - 1)] == 0
+        named(finding, "NLLLoss", "NLLLoss2d", "CrossEntropyLoss")
+        and prediction.shape[min(1, prediction.ndim - 1)] == 0
     )
 
 
@@ -102,14 +102,21 @@ COMPOSED = (
     *NORMS,
     "BCEWithLogitsLoss",
     "PoissonNLLLoss",
+    "MultiLabelSoftMarginLoss",
+    "GaussianNLLLoss",
+    "CosineEmbeddingLoss",
+    "HingeEmbeddingLoss",
 )
 
 DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "constants in double precision",
-        "torch.nn's Hardsigmoid, CELU and BCELoss round constants of their derivatives to single precision.",
-        "Hardsigmoid, CELU, BCELoss, float64 | any",
-        lambda finding: named(finding, "Hardsigmoid", "CELU", "BCELoss") and rounded_constant(finding),
+        "torch.nn rounds constants of some classes and their derivatives to single precision.",
+        "Hardsigmoid, CELU, BCELoss, CosineEmbeddingLoss, float64 | any",
+        lambda finding: (
+            named(finding, "Hardsigmoid", "CELU", "BCELoss", "CosineEmbeddingLoss")
+            and rounded_constant(finding)
+        ),
     ),
     Difference(
         "the gradient at NaN",
@@ -120,14 +127,39 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "a number where torch.nn has NaN from its parts",
         "torch.nn composes these of parts, such as infinity less infinity, where the whole is a number.",
-        "norms, BCEWithLogitsLoss | numbers that overflow in a part",
+        "norms, BCEWithLogitsLoss, MultiLabelSoftMarginLoss | numbers that overflow in a part",
         lambda finding: named(finding, *COMPOSED) and more_numbers(finding),
     ),
     Difference(
         "the gradient of what counts for nothing",
         "It is 0 for an ignored sample or weights of 0; torch.nn multiplies NaN by 0, or divides by 0.",
         "CrossEntropyLoss, NLLLoss | an ignored target, or one of weight 0",
-        lambda finding: named(finding, "CrossEntropyLoss", "NLLLoss") and more_numbers(finding),
+        lambda finding: named(finding, "CrossEntropyLoss", "NLLLoss", "NLLLoss2d") and more_numbers(finding),
+    ),
+    Difference(
+        "scores whose exponential overflows",
+        "The logistic loss of a large score is about the score itself; torch.nn takes its exponential.",
+        "SoftMarginLoss | a score beyond 88",
+        lambda finding: (
+            named(finding, "SoftMarginLoss")
+            and finding.kind == "value"
+            and not any(math.isfinite(number) for number in finding.same)
+        ),
+    ),
+    Difference(
+        "the divergence of what has no mass",
+        "0 log 0 is 0 and its derivative infinite; torch.nn multiplies 0 by infinity.",
+        "KLDivLoss | an element without mass",
+        lambda finding: named(finding, "KLDivLoss") and more_numbers(finding),
+    ),
+    Difference(
+        "the mean of margins of no samples",
+        "It is NaN, as every mean of nothing; torch.nn returns memory that it has not written to.",
+        "MultiMarginLoss, MultiLabelMarginLoss | a mean over no samples",
+        lambda finding: (
+            named(finding, "MultiMarginLoss", "MultiLabelMarginLoss")
+            and not finding.configuration.inputs[0].numel()
+        ),
     ),
     Difference(
         "numbers that are not floating-point",
@@ -206,9 +238,9 @@ DELIBERATE: tuple[Difference, ...] = (
         ),
     ),
     Difference(
-        "variances whose sums overflow in single precision",
-        "They are infinite here and in torch.nn on a GPU; on the CPU it sums in double precision.",
-        "norms in float32 or bfloat16 | numbers whose squares",
+        "squares whose sums overflow in single precision",
+        "They are infinite here and in torch.nn on a GPU; on the CPU it sums some in double precision.",
+        "norms, CosineEmbeddingLoss in float32 or bfloat16 | numbers whose squares",
         overflowing_squares,
     ),
     Difference(
@@ -233,6 +265,8 @@ DELIBERATE: tuple[Difference, ...] = (
         "gaps in memory",
         "The layout in memory does not matter; torch.nn refuses some.",
         "LocalResponseNorm, NLLLoss | gaps in memory",
-        refused(("LocalResponseNorm", "NLLLoss"), "must be contiguous", "Use .reshape(...) instead"),
+        refused(
+            ("LocalResponseNorm", "NLLLoss", "NLLLoss2d"), "must be contiguous", "Use .reshape(...) instead"
+        ),
     ),
 )

@@ -30,13 +30,13 @@ def losing(
     draw: Draw,
     name: str,
     arguments: dict[str, Any],
-    pair: tuple[Tensor, Tensor],
+    inputs: tuple[Tensor, ...],
     kind: str,
     of_elements: bool = True,
 ) -> Configuration:
-    arguments = {**arguments, "reduction": draw.one(*REDUCTIONS)}
+    arguments = {"reduction": draw.one(*REDUCTIONS), **arguments}
     is_local = of_elements and arguments["reduction"] == "none"
-    return Configuration(name, arguments, pair, pair[0].dtype, kind, draw.chance(0.5), is_local)
+    return Configuration(name, arguments, inputs, inputs[0].dtype, kind, draw.chance(0.5), is_local)
 
 
 def poisson(draw: Draw) -> Configuration:
@@ -108,5 +108,6 @@ LOSSES: dict[str, Make] = {
     "BCELoss": binary("BCELoss"),
     "BCEWithLogitsLoss": binary("BCEWithLogitsLoss"),
     "NLLLoss": of_classes("NLLLoss"),
+    "NLLLoss2d": of_classes("NLLLoss2d"),
     "CrossEntropyLoss": of_classes("CrossEntropyLoss"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -73,9 +74,9 @@ def of_torch(configuration: Configuration, dtype: torch.dtype) -> tuple[Result, 
             state = state_of(configuration, theirs)
             theirs.load_state_dict(state)
             theirs.train(configuration.training)
-            leaf = inputs[0].detach()
-            leaf = leaf.requires_grad_() if leaf.is_floating_point() else leaf
-            outputs = as_tuple(theirs(leaf, *inputs[1:]))
+            needed = differentiable(configuration)
+            leaves = [x.detach().requires_grad_() if k in needed else x for k, x in enumerate(inputs)]
+            outputs = as_tuple(theirs(*leaves))
             result.tensors |= named_outputs(outputs)
             outputs = [y for y in outputs if y.requires_grad]
             upstream = upstream_of(configuration)
@@ -84,8 +85,8 @@ def of_torch(configuration: Configuration, dtype: torch.dtype) -> tuple[Result, 
                 dys = [torch.empty_like(y).copy_(dy) for y, dy in zip(outputs, dys)]
             if outputs:
                 torch.autograd.backward(outputs, dys)
-            if leaf.requires_grad:
-                result.tensors["input gradient"] = zero_unless(leaf.grad, leaf)
+            for k, name in needed.items():
+                result.tensors[name] = zero_unless(leaves[k].grad, leaves[k])
             for name, parameter in theirs.named_parameters():
                 result.tensors[f"{name} gradient"] = zero_unless(parameter.grad, parameter)
             result.tensors |= {name: buffer for name, buffer in theirs.named_buffers() if name in state}
@@ -108,9 +109,8 @@ def of_ours(configuration: Configuration, state: State) -> Result:
         upstream = upstream_of(configuration)
         dys = [upstream(k, y).to(y.dtype) if y.is_floating_point() else None for k, y in enumerate(outputs)]
         copies = [None if dy is None else dy.clone() for dy in dys]
-        dx = as_tuple(ours.backward(*dys))[0]
-        if configuration.inputs[0].is_floating_point():
-            result.tensors["input gradient"] = dx
+        dxs = as_tuple(ours.backward(*dys))
+        result.tensors |= {name: dxs[k] for k, name in differentiable(configuration).items()}
         for name, parameter in ours.named_parameters():
             result.tensors[f"{name} gradient"] = parameter.grad
         result.tensors |= {name: buffer.value for name, buffer in ours.named_buffers() if name in state}
@@ -120,6 +120,18 @@ def of_ours(configuration: Configuration, state: State) -> Result:
     except Exception as error:
         result.refusal = error
     return result
+
+
+def differentiable(configuration: Configuration) -> dict[int, str]:
+    """The inputs that have gradients, which come first among the arguments, and the names of these."""
+    layer = getattr(nn, configuration.name)
+    names = list(inspect.signature(layer.forward).parameters)[1:]
+    declared = names if layer.differentiable is None else layer.differentiable
+    return {
+        k: f"input {k} gradient" if k else "input gradient"
+        for k, (name, x) in enumerate(zip(names, configuration.inputs))
+        if name in declared and x.is_floating_point()
+    }
 
 
 def made(library: Any, configuration: Configuration, dtype: torch.dtype) -> Any:

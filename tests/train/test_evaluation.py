@@ -81,6 +81,9 @@ LOSSES: list[Callable[[str], nn.Loss]] = [
     lambda reduction: nn.CrossEntropyLoss(W, 1, reduction),
     lambda reduction: nn.CrossEntropyLoss(W, reduction=reduction, label_smoothing=0.2),
     lambda reduction: nn.NLLLoss(W, reduction=reduction),
+    nn.SoftMarginLoss,
+    lambda reduction: nn.KLDivLoss("batchmean" if reduction == "mean" else reduction),
+    lambda reduction: nn.MultiLabelSoftMarginLoss(W, reduction),
 ]
 
 

@@ -14,7 +14,7 @@ from plaingrad import nn, optim
 from plaingrad.module import Module
 from plaingrad.nn import Loss
 from plaingrad.train import History, TrainingDiverged
-from plaingrad.train.weighting import Weighted
+from plaingrad.train.weighting import Weighted, of_prediction
 from train.small import network, plane, run, values
 from train.test_diagnose import Faulty
 
@@ -48,11 +48,15 @@ LOSSES: list[tuple[Any, Any]] = [
     (lambda reduction: nn.NLLLoss(CLASSES, reduction=reduction), indices),
     (lambda reduction: nn.CrossEntropyLoss(CLASSES, reduction=reduction), real),
     (lambda reduction: nn.BCEWithLogitsLoss(CLASSES, reduction), real),
+    (nn.KLDivLoss, real),
+    (lambda reduction: nn.KLDivLoss("batchmean" if reduction == "mean" else reduction), real),
+    (nn.MultiLabelSoftMarginLoss, real),
+    (lambda reduction: nn.MultiMarginLoss(2, weight=CLASSES, reduction=reduction), indices),
 ]
 
 
 def both(loss: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
-    return loss.forward(*inputs), loss.backward()
+    return loss.forward(*inputs), of_prediction(loss.backward())
 
 
 @settings(max_examples=60, deadline=None)
@@ -74,7 +78,7 @@ def test_whole_weights_stand_for_repeated_samples(
     expected, dxs = both(loss, x[rows], t[rows])
     torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-14, equal_nan=True)
     torch.testing.assert_close(dx, torch.zeros_like(x).index_add(0, rows, dxs), rtol=1e-12, atol=1e-14)
-    assert loss.reduction == reduction
+    assert loss.reduction.removeprefix("batch") == reduction
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])

@@ -12,7 +12,7 @@ from plaingrad.data.sparse import batches, take
 from plaingrad.native.task import EpochLoss, Task
 from plaingrad.nn import Loss
 from plaingrad.train.evaluation import BATCH_SIZE, outputs
-from plaingrad.train.weighting import Weighted
+from plaingrad.train.weighting import Weighted, of_prediction
 
 
 class EagerEngine:
@@ -58,13 +58,13 @@ class EagerEngine:
                 value = loss.forward(y, t).item()
                 counts = counts_for_something(loss, value, y, t)
                 if counts:
-                    model.backward(loss.backward())
+                    model.backward(of_prediction(loss.backward()))
                     rows = x.shape[0]
                     if task.decay_per_sample:
                         penalty += optimizer.penalty(samples[i]).item() * rows
                     optimizer.step(samples=samples[i])
                     optimizer.zero_grad()
-                    total += value * (rows if task.loss.reduction == "mean" else 1)
+                    total += value * (rows if task.loss.is_mean else 1)
                     counted += rows
                 else:
                     model.zero_grad()

@@ -100,7 +100,7 @@ def scores(
         with mode(False, loss), torch.no_grad():
             pairs = zip(prediction.split(batch_size), targets.split(batch_size))
             totals, shares = zip(*(total_and_shares(loss, p, t) for p, t in pairs))
-        count = sum(shares) if loss.reduction == "mean" else len(targets)
+        count = sum(shares) if loss.is_mean else len(targets)
         measured["loss"] = sum(totals) / (count or math.nan)
     return measured | {name: float(metric(prediction, targets)) for name, metric in metrics.items()}
 
@@ -123,4 +123,4 @@ def total_and_shares(loss: Loss, prediction: Tensor, target: Tensor) -> tuple[fl
     if losses.shape == shares.shape:
         return losses.sum(dtype=torch.float64).item(), count
     value = loss.forward(prediction, target).item() if count else 0.0  # a loss that has no elements
-    return value * count if loss.reduction == "mean" else value, count
+    return value * count if loss.is_mean else value, count

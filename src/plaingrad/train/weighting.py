@@ -44,14 +44,15 @@ class Weighted(Module):
     def forward(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
         """The loss for a pair of target and weights ``(batch,)``."""
         own, weight = target
+        shares = self.loss.shares(prediction, own)
         with self.loss.unreduced():
-            losses, shares = self.loss.forward(prediction, own), self.loss.shares(prediction, own)
+            losses = self.loss.forward(prediction, own)
         if losses.shape != shares.shape:
             expected = f"losses {shape(shares)} with reduction 'none', for sample weights"
             raise ModuleError(self.loss, f"expected {expected}, got {shape(losses)}")
         spread = widen(along(weight, losses)).expand_as(losses)
         value = weighed(spread, losses).sum()
-        if self.loss.reduction == "mean" and weight.any():
+        if self.loss.is_mean and weight.any():
             count = (shares * spread).sum().item()
             value = value / (count or math.nan)
             spread = spread / count if count else torch.zeros_like(spread)
@@ -63,7 +64,7 @@ class Weighted(Module):
         """The gradient with respect to the prediction."""
         spread, weight, dtype = self.restore(None)
         with self.loss.unreduced():
-            dx = self.loss.backward(spread.to(dtype))
+            dx = of_prediction(self.loss.backward(spread.to(dtype)))
         return dx.masked_fill(along(weight, dx) == 0, 0)
 
     def shares(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
@@ -90,6 +91,11 @@ def expect_weights(weights: Any, data: Dataset, model: Module) -> Tensor:
     if not values.any():
         raise InputError("sample_weight: expected at least one weight above 0, got zeros alone")
     return values
+
+
+def of_prediction(gradients: Any) -> Any:
+    """The gradient of a prediction among those that a loss's backward returns, of which it is the first."""
+    return gradients[0] if isinstance(gradients, tuple) else gradients
 
 
 def along(weight: Tensor, x: Tensor) -> Tensor:

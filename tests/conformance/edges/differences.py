@@ -41,6 +41,21 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
             "statistics kept": "torch takes the mean over no samples",
         }.items()
     },
+    **{
+        (kind, "number for NaN"): "torch composes it, and a part is infinity times 0"
+        for kind in (nn.LPPool1d, nn.LPPool2d, nn.LPPool3d)
+    },
+    (nn.KLDivLoss, "number for NaN"): "an element with no mass counts for nothing, whatever its logarithm is",
+    (nn.GaussianNLLLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",
+    (nn.CosineEmbeddingLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",
+    (nn.HingeEmbeddingLoss, "number for NaN"): "for a target of 0 the gradients of both parts cancel",
+    (nn.SoftMarginLoss, "number for infinity"): "torch overflows in the exponential of a score above 88",
+    (
+        nn.MultiLabelSoftMarginLoss,
+        "number for NaN",
+    ): "torch subtracts infinite parts of an infinite logit's loss",
+    (nn.MultiMarginLoss, "mean of nothing"): "torch returns memory that it has not written to",
+    (nn.MultiLabelMarginLoss, "mean of nothing"): "torch returns memory that it has not written to",
     (
         nn.Embedding,
         "no difference",

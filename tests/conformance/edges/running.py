@@ -102,12 +102,12 @@ def of_ours(ours: Module, inputs: Inputs, make: Callable[[Any], Upstream]) -> di
     return results(outputs, dxs, [p.grad for p in ours.parameters()], ours.state_dict())
 
 
-def of_torch(theirs: torch.nn.Module, inputs: Inputs, make: Callable[[Any], Upstream]) -> dict[str, Tensor]:
-    """As `of_ours`; losses have gradients with respect to their predictions alone."""
-    differentiable = [x.is_floating_point() for x in inputs]
-    if "Loss" in type(theirs).__name__:
-        differentiable[1:] = [False] * (len(inputs) - 1)
-    leaves = [x.detach().clone().requires_grad_(needed) for x, needed in zip(inputs, differentiable)]
+def of_torch(
+    case: Case, theirs: torch.nn.Module, inputs: Inputs, make: Callable[[Any], Upstream]
+) -> dict[str, Tensor]:
+    """As `of_ours`."""
+    needed = case.has_gradients(inputs)
+    leaves = [x.detach().clone().requires_grad_(has) for x, has in zip(inputs, needed)]
     outputs = theirs(*leaves)
     dys = make(outputs)
     wanted = [x for x in leaves if x.requires_grad] + list(theirs.parameters())

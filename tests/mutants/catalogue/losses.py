@@ -35,6 +35,33 @@ FAULTS = [
         ("            dx.masked_fill_(dmass_sum == 0, 0)\n", "            pass\n"),
         ("x - x.amax(axis, keepdim=True) if", "x if"),
     ),
+    *loss(
+        "margin.py",
+        "SoftMarginLoss or HingeEmbeddingLoss or MarginRankingLoss",
+        ("narrow(-t * m.sigmoid()", "narrow(t * m.sigmoid()"),
+        ("far & (short >= 0)", "far & (short >= 1)"),
+        ("return dinput1, -dinput1", "return dinput1, dinput1"),
+    ),
+    *loss("cosine.py", "CosineEmbeddingLoss", ("cosine * x / xx", "cosine * x / yy")),
+    *loss(
+        "kl.py",
+        "KLDivLoss",
+        ("dq = gap + 1", "dq = gap"),
+        ("count = len(x) if", "count = x.numel() if"),
+    ),
+    *loss(
+        "gaussian.py",
+        "GaussianNLLLoss",
+        ("1 / v - slope * slope", "1 / v - slope"),
+        ("return dprediction, -dprediction, dvar", "return dprediction, dprediction, dvar"),
+    ),
+    *loss(
+        "rows.py",
+        "MultiMarginLoss or MultiLabelMarginLoss or MultiLabelSoftMarginLoss",
+        ("else 2 * z)", "else z)"),
+        ("(y >= 0).cumprod(1)", "(y >= 0).long()"),
+        ("(x.sigmoid() - t) / max(x.shape[-1], 1)", "(x.sigmoid() - t)"),
+    ),
     *loss("nll.py", "NLLLoss", ("scatter_(axis, index, -dx_target)", "scatter_(axis, index, dx_target)")),
     *loss("classes.py", "CrossEntropyLoss", ("mask = target != self.ignore_index", "mask = target >= 0")),
     *loss(

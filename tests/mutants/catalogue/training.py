@@ -40,7 +40,7 @@ FAULTS = [
         "train/evaluation.py",
         "tests/train/test_evaluation.py tests/train/test_nothing.py",
         ("with mode(False, model), torch.no_grad():", "with mode(True, model), torch.no_grad():"),
-        ('count = sum(shares) if loss.reduction == "mean" else len(targets)', "count = len(targets)"),
+        ("count = sum(shares) if loss.is_mean else len(targets)", "count = len(targets)"),
     ),
     *planted(
         "train/weighting.py",

@@ -14,7 +14,7 @@ from torch import Tensor
 from plaingrad.contract.nest import filled, invalid_type, mapped, outline, tensors
 from plaingrad.errors import InputError
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn import Loss
+from plaingrad.nn.loss.reduction import Reduction
 from plaingrad.parameter import shape
 from plaingrad.train.threads import threads
 
@@ -71,7 +71,7 @@ class ModuleUnderTest:
         self.name = self.module.signature() + (f" under {self.loss.signature()}" if self.loss else "")
         self._note_state()
         self.takes_upstream = _takes_upstream(self._parts()[-1])
-        self.is_loss = isinstance(self.module, Loss) or not (self.takes_upstream or self.loss)
+        self.is_loss = isinstance(self.module, Reduction) or not (self.takes_upstream or self.loss)
         self._positional = len(arguments)
         self.arguments: dict[str, Any] = dict(zip(self._argument_names(len(arguments)), doubled(arguments)))
         self.arguments |= dict(zip(options, doubled(list(options.values()))))

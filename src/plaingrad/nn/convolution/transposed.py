@@ -146,7 +146,7 @@ class TransposedConvolution(Module):
         return [-end for end in self.padding], [more - end for more, end in zip(beyond, self.padding)]
 
     def _output_padding(self, x: Tensor, output_size: Sequence[int] | None) -> tuple[int, ...]:
-        """How far the output reaches beyond the last kernel, before the padding is cut off."""
+        """The elements of the output beyond the last kernel, before the padding is cut off."""
         axes = len(self.axes)
         bare = [n - 2 * p for n, p in zip(self.window.covered(x.shape[-axes:]), self.padding)]
         beyond = self.output_padding

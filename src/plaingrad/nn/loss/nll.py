@@ -49,3 +49,7 @@ class NLLLoss(ClassLoss):
         ones = widen(prediction.new_ones(index.shape))
         dx_target = narrow(weighed(weight, ones * self.upstream(dloss, count)), prediction.dtype)
         return torch.zeros_like(prediction).scatter_(axis, index, -dx_target)
+
+
+class NLLLoss2d(NLLLoss):
+    """The name that `NLLLoss` had for images; torch.nn warns that it is deprecated."""

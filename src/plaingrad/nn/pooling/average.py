@@ -59,13 +59,14 @@ class Average(Module):
     """
 
     axes: ClassVar[tuple[str, ...]]
+    needs_channels: ClassVar[bool] = True
 
     def means(self, x: Tensor) -> Means:
         """The windows along each axis, and the factors of n."""
         raise NotImplementedError
 
     def forward(self, x: Float[Tensor, "*size"]) -> Float[Tensor, "*count"]:
-        expect_pooled(self, x, self.axes)
+        expect_pooled(self, x, self.axes, self.needs_channels)
         means = self.means(x)
         for reach, _ in means:
             reach.covers(self, x)

@@ -31,6 +31,7 @@ class Maximum(Module):
     """
 
     axes: ClassVar[tuple[str, ...]]
+    needs_channels: ClassVar[bool] = True
     return_indices: bool
 
     def reaches(self, x: Tensor) -> list[Reach]:
@@ -38,7 +39,7 @@ class Maximum(Module):
         raise NotImplementedError
 
     def forward(self, x: Float[Tensor, "*size"]) -> Pooled:
-        expect_pooled(self, x, self.axes)
+        expect_pooled(self, x, self.axes, self.needs_channels)
         y, indices = x, torch.arange(x.shape[-len(self.axes) :].numel(), device=x.device)
         indices = indices.view(x.shape[-len(self.axes) :])
         for axis, reach in reversed(list(zip(range(-len(self.axes), 0), self.reaches(x)))):
@@ -66,13 +67,20 @@ def _largest(reach: Reach, x: Tensor, indices: Tensor, axis: int) -> tuple[Tenso
     return y, chosen
 
 
-def expect_pooled(module: Module, x: Tensor, axes: tuple[str, ...]) -> None:
-    """Refuse an input of another shape, or one without elements except for an empty batch."""
+def expect_pooled(module: Module, x: Tensor, axes: tuple[str, ...], channels: bool = True) -> None:
+    """Refuse an input of another shape, or with an axis of size 0 other than the batch.
+
+    Args:
+        module: the module that pools.
+        x: its input.
+        axes: the names of the axes along which it pools.
+        channels: whether there have to be channels.
+    """
     if x.ndim - len(axes) not in (1, 2):
         names = ", ".join(axes)
         expected = f"input (batch, channels, {names}) or (channels, {names})"
         raise ModuleError(module, f"expected {expected}, got {shape(x)}")
-    if 0 in x.shape[-len(axes) - 1 :]:
+    if 0 in x.shape[-len(axes) - channels :]:
         raise ModuleError(module, f"expected input of at least one window, got {shape(x)}")
 
 

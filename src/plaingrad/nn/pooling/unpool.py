@@ -67,9 +67,11 @@ class MaxUnpool(Module):
                 pooled, where several sizes come to that of ``x``.
         """
         axes = len(self.axes)
-        if x.ndim - axes not in (1, 2) or indices.shape != x.shape:
+        if x.ndim - axes not in (1, 2) or indices.shape != x.shape or 0 in x.shape[-axes - 1 :]:
             names = ", ".join(self.axes)
-            expected = f"input and indices (batch, channels, {names}) or (channels, {names})"
+            expected = (
+                f"input and indices (batch, channels, {names}) or (channels, {names}), none but batch 0"
+            )
             raise ModuleError(self, f"expected {expected}, got {shape(x)} and {shape(indices)}")
         size = self._size(x, output_size)
         elements = x.new_zeros(*x.shape[:-axes], *size).flatten(-axes)
