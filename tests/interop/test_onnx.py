@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,7 +32,7 @@ CONTAINERS = {"Sequential", "Residual", "Parallel", "Words"}
 REFUSED = {
     getattr(nn, name)
     for name in nn.__all__
-    if name.startswith(("AvgPool", "LPPool", "Adaptive", "MaxUnpool")) or name in ("Fold", "Unfold")
+    if re.fullmatch(r"(AvgPool|LPPool|Adaptive|MaxUnpool|.*Pad\d).*|Fold|Unfold", name)
 }
 FEED_FORWARD = [case for case in CASES if not issubclass(case.ours, Reduction) and case.ours not in REFUSED]
 

@@ -32,6 +32,11 @@ ONLY_IN_THE_TABLE = {
         for name in ("ConvTranspose", "AvgPool", "LPPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "MaxUnpool")
         for axes in (1, 2, 3)
     ),
+    *(
+        f"{name}Pad{axes}d"
+        for name in ("Constant", "Zero", "Reflection", "Replication", "Circular")
+        for axes in (1, 2, 3)
+    ),
     *("Fold", "Unfold"),
 }
 

@@ -45,6 +45,14 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
         (kind, "number for NaN"): "torch composes it, and a part is infinity times 0"
         for kind in (nn.LPPool1d, nn.LPPool2d, nn.LPPool3d)
     },
+    **{
+        (
+            getattr(nn, f"{name}{axes}d"),
+            "computed",
+        ): "torch takes some batches without channels, and others not"
+        for name in ("AdaptiveAvgPool", "AdaptiveMaxPool", "MaxUnpool")
+        for axes in (1, 2, 3)
+    },
     (nn.KLDivLoss, "number for NaN"): "an element with no mass counts for nothing, whatever its logarithm is",
     (nn.GaussianNLLLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",
     (nn.CosineEmbeddingLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",

@@ -26,19 +26,21 @@ class Margin:
 
     Args:
         axis: the axis, counted from the end.
-        before: the number of elements added at the start.
-        after: the number added at the end.
+        before: the number of elements added at the start; negative to cut off.
+        after: the number added at the end; negative to cut off.
         mode: a key of `SOURCE`.
+        value: stands for the zeros of that mode.
     """
 
     axis: int
     before: int
     after: int
     mode: str
+    value: int | float = 0.0
 
     def most(self, size: int) -> int:
         """The number of elements that this mode can add to one end of an axis of this size."""
-        any_number = self.before + self.after
+        any_number = max(self.before, self.after)
         limits = {"reflect": max(size - 1, 0), "replicate": any_number if size else 0, "circular": size}
         return limits.get(self.mode, any_number)
 
@@ -46,8 +48,8 @@ class Margin:
         size = x.shape[self.axis]
         padded = list(x.shape)
         padded[self.axis] = size + self.before + self.after
-        y = x.new_zeros(padded)
-        if self.mode == "zeros":
+        y = x.new_full(padded, self.value)
+        if self._adds_zeros:
             y.narrow(self.axis, self.before, size).copy_(x)
             return y
         elements, positions = self.copies(size, x.device)
@@ -55,12 +57,16 @@ class Margin:
 
     def backward(self, dy: Tensor) -> Tensor:
         size = dy.shape[self.axis] - self.before - self.after
-        if self.mode == "zeros":
+        if self._adds_zeros:
             return dy.narrow(self.axis, self.before, size)
         elements, positions = self.copies(size, dy.device)
         bare = list(dy.shape)
         bare[self.axis] = size
         return dy.new_zeros(bare).index_add_(self.axis, elements, dy.index_select(self.axis, positions))
+
+    @property
+    def _adds_zeros(self) -> bool:
+        return self.mode == "zeros" and min(self.before, self.after) >= 0
 
     def copies(self, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """The indices of the copied elements, and the positions that they are copied to."""

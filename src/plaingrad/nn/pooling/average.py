@@ -183,6 +183,8 @@ class AdaptiveAvgPool(Average):
     Source: K. He et al., "Spatial pyramid pooling in deep convolutional networks", 2014.
     """
 
+    needs_channels: ClassVar[bool] = False
+
     def __init__(self, output_size: int | Sequence[int | None] | None) -> None:
         self.output_size = output_sizes(self, output_size, len(self.axes))
 
@@ -219,8 +221,8 @@ class LPPool(Module):
             \quad \text{for each } k \in \text{window}(l)
 
     As in torch.nn there is no absolute value in it, so that y is NaN where an odd p meets a negative sum, and
-    a window that ``ceil_mode`` lets reach over the last edge counts as if it went on alike. Where y is 0, the
-    derivative is taken as 0. Half precision is computed in float32.
+    a window that ``ceil_mode`` lets reach over the last edge counts as if it went on alike. Where the sum is
+    0 or NaN, the derivative is taken as 0. Half precision is computed in float32.
 
     Shapes: ``(*batch, channels, *size)`` to ``(*batch, channels, *new size)`` with
     ``new = (old - kernel_size) / stride + 1``, rounded as ``ceil_mode`` says, and one or no batch axis.
@@ -261,14 +263,15 @@ class LPPool(Module):
         means = [(reach, [float(n) for n in reach.lengths]) for reach in reaches]
         exact, p = widen(x), self.norm_type
         total = averages(exact.pow(p), means) * math.prod(self.kernel_size)
-        y = total.pow(1 / p)
-        self.save((exact, y, means), narrow(y, x.dtype))
-        return narrow(y, x.dtype)
+        y = narrow(total.pow(1 / p), x.dtype)
+        self.save((exact, total, means), y)
+        return y
 
     def backward(self, dy: Float[Tensor, "*count"]) -> Float[Tensor, "*size"]:
-        x, y, means = self.restore(dy)
-        p = self.norm_type
-        slope = torch.where(y == 0, 0, widen(dy) * y.pow(1 - p)) * math.prod(self.kernel_size)
+        x, total, means = self.restore(dy)
+        p, has_slope = self.norm_type, (total != 0) & ~total.isnan()
+        slope = widen(dy) * total.pow(1 / p - 1) * math.prod(self.kernel_size)  # y^(1 - p)
+        slope = torch.where(has_slope, slope, 0)
         return narrow(averages_gradient(slope, x.shape, means) * x.pow(p - 1), dy.dtype)
 
 

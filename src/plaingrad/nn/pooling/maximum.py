@@ -168,6 +168,8 @@ class AdaptiveMaxPool(Maximum):
     Source: K. He et al., "Spatial pyramid pooling in deep convolutional networks", 2014.
     """
 
+    needs_channels: ClassVar[bool] = False
+
     def __init__(self, output_size: int | Sequence[int | None] | None, return_indices: bool = False) -> None:
         self.output_size = output_sizes(self, output_size, len(self.axes))
         self.return_indices = return_indices

@@ -67,7 +67,7 @@ class MaxUnpool(Module):
                 pooled, where several sizes come to that of ``x``.
         """
         axes = len(self.axes)
-        if x.ndim - axes not in (1, 2) or indices.shape != x.shape or 0 in x.shape[-axes - 1 :]:
+        if x.ndim - axes not in (1, 2) or indices.shape != x.shape or 0 in x.shape[-axes:]:
             names = ", ".join(self.axes)
             expected = (
                 f"input and indices (batch, channels, {names}) or (channels, {names}), none but batch 0"
