@@ -40,7 +40,7 @@ from plaingrad.nn.container import (
     Sequential,
 )
 from plaingrad.nn.convolution import Conv2d
-from plaingrad.nn.dropout import Dropout
+from plaingrad.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from plaingrad.nn.embedding import ColumnEmbedding, Embedding
 from plaingrad.nn.linear import Identity, Linear
 from plaingrad.nn.loss import (
@@ -79,6 +79,7 @@ __all__ = [
     "GELU",
     "GLU",
     "SELU",
+    "AlphaDropout",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
@@ -89,7 +90,11 @@ __all__ = [
     "CrossEntropyLoss",
     "CrossMapLRN2d",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Embedding",
+    "FeatureAlphaDropout",
     "Flatten",
     "GroupNorm",
     "Hardshrink",

@@ -12,13 +12,20 @@ from torch import Tensor
 from plaingrad import nn
 from plaingrad.interop.onnx.activations import Operators
 from plaingrad.interop.onnx.graph import Graph
-from plaingrad.module import ModuleError
+from plaingrad.module import Module, ModuleError
 from plaingrad.nn.normalization.channels import ChannelNorm
 from plaingrad.nn.normalization.instance import InstanceNorm
 
 # ONNX' names of the padding modes.
 PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 INT64 = 7  # among ONNX' types
+
+
+# What changes nothing in evaluation.
+WITHOUT_EFFECT: tuple[type[Module], ...] = (
+    *(nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
+    *(nn.AlphaDropout, nn.FeatureAlphaDropout),
+)
 
 
 def unchanged(graph: Graph, module: Any, x: str, example: Tensor) -> str:
@@ -188,8 +195,7 @@ def expect_images(module: nn.Conv2d | nn.MaxPool2d, example: Tensor) -> None:
 
 
 OPERATORS: dict[type, Operators] = {
-    nn.Identity: unchanged,
-    nn.Dropout: unchanged,
+    **dict.fromkeys(WITHOUT_EFFECT, unchanged),
     nn.Linear: linear,
     nn.Flatten: flatten,
     nn.Embedding: embedding,
