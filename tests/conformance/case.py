@@ -31,6 +31,7 @@ class Case:
             torch.nn has none.
         within: for arguments and inputs of any numbers, inputs of numbers that the class takes.
         random: whether the forward draws random numbers in training, so that a comparison needs equal seeds.
+        same_draws: whether, besides, these are the very numbers that torch.nn draws.
     """
 
     ours: type[Module]
@@ -39,6 +40,7 @@ class Case:
     theirs: type[torch.nn.Module] | None = None
     within: Callable[[Arguments, Inputs], Inputs] = lambda arguments, inputs: inputs
     random: bool = False
+    same_draws: bool = False
 
     def __repr__(self) -> str:
         return self.ours.__name__

@@ -256,6 +256,12 @@ DELIBERATE: tuple[Difference, ...] = (
         lambda finding: named(finding, "CrossMapLRN2d") and "output" not in finding.what,
     ),
     Difference(
+        "Dropout2d and Dropout3d of another number of axes",
+        "torch.nn warns that it will refuse it.",
+        "Dropout2d, Dropout3d | fewer or more axes",
+        lambda finding: named(finding, "Dropout2d", "Dropout3d") and "expected input" in finding.what,
+    ),
+    Difference(
         "Embedding of no features with a largest norm of infinite order",
         "The norm of nothing is 0; torch.nn refuses to take it.",
         "Embedding | no features",

@@ -67,11 +67,15 @@ def rrelu(draw: Draw) -> Configuration:
     return configured(draw, "RReLU", draw.shape(), is_local=True, training=False, **arguments)
 
 
-def dropout(draw: Draw) -> Configuration:
-    """Where nothing is random."""
-    training = draw.chance(0.5)
-    p = draw.one(0.0, 1.0) if training else draw.one(0.0, 0.3, 1.0, -0.1, 1.5)
-    return configured(draw, "Dropout", draw.shape(), is_local=True, training=training, p=p)
+def dropout(name: str, least: int = 0, most: int = 4) -> Make:
+    """A class that takes inputs with so many axes, where nothing is random."""
+
+    def make(draw: Draw) -> Configuration:
+        training = draw.chance(0.5)
+        p = draw.one(0.0, 1.0) if training else draw.one(0.0, 0.3, 1.0, -0.1, 1.5)
+        return configured(draw, name, draw.shape(least, most), is_local=True, training=training, p=p)
+
+    return make
 
 
 def linear(draw: Draw) -> Configuration:
@@ -239,7 +243,12 @@ LAYERS: dict[str, Make] = {
     "Softmin": along_an_axis("Softmin"),
     "LogSoftmax": along_an_axis("LogSoftmax"),
     "Softmax2d": lambda draw: configured(draw, "Softmax2d", draw.shape(least=2)),
-    "Dropout": dropout,
+    "Dropout": dropout("Dropout"),
+    "Dropout1d": dropout("Dropout1d", 2, 3),
+    "Dropout2d": dropout("Dropout2d", 3, 4),
+    "Dropout3d": dropout("Dropout3d", 4, 5),
+    "AlphaDropout": dropout("AlphaDropout"),
+    "FeatureAlphaDropout": dropout("FeatureAlphaDropout"),
     "Linear": linear,
     "BatchNorm1d": lambda draw: channel_norm(draw, "BatchNorm1d", 0, 1),
     "BatchNorm2d": lambda draw: channel_norm(draw, "BatchNorm2d", 2),

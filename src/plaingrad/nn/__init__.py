@@ -50,7 +50,12 @@ from plaingrad.nn.convolution import (
     Unfold,
 )
 from plaingrad.nn.dropout import (
+    AlphaDropout,
     Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
 )
 from plaingrad.nn.embedding import (
     ColumnEmbedding,
@@ -150,6 +155,7 @@ __all__ = [
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -175,7 +181,11 @@ __all__ = [
     "CrossEntropyLoss",
     "CrossMapLRN2d",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Embedding",
+    "FeatureAlphaDropout",
     "Flatten",
     "Fold",
     "GaussianNLLLoss",

@@ -88,6 +88,8 @@ FAULTS = [
         [(".div_(keep)", "")],
         "tests/nn/dropout/test_dropout.py",
     ),
+    *layer("dropout/channels.py", "Dropout2d", [("super().draw(x.new_empty(", "super().draw(x.new_ones(")]),
+    *layer("dropout/alpha.py", "AlphaDropout", [("self.save(m * a, y)", "self.save(m, y)")]),
     *layer(
         "embedding/embedding.py",
         "Embedding",

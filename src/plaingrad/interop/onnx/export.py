@@ -32,7 +32,6 @@ DTYPES: dict[torch.dtype, np.dtype[Any]] = {
     torch.float64: np.dtype(np.float64),
 }
 CONTAINERS = (nn.Sequential, nn.Residual, nn.Parallel)
-LAYERS_WITHOUT_EFFECT = (nn.Identity, nn.Dropout)
 OPERATORS = {**layers.OPERATORS, **activations.OPERATORS}
 
 # Functions of the scores, in which classes lie along axis 1, as losses have it.
@@ -106,7 +105,7 @@ def export_onnx(
     sample = _sample_shape(network) if sample_shape is None else tuple(sample_shape)
     if any(size < 1 for size in sample):
         raise InputError(f"export_onnx: expected a sample_shape of sizes from 1, got {sample}")
-    takes_indices = isinstance(_first(network, [*LAYERS_WITHOUT_EFFECT, nn.Flatten]), nn.Embedding)
+    takes_indices = isinstance(_first(network, [*layers.WITHOUT_EFFECT, nn.Flatten]), nn.Embedding)
     two, three = (
         torch.zeros(batch, *sample, dtype=torch.int64 if takes_indices else dtype) for batch in (2, 3)
     )
@@ -211,7 +210,7 @@ def _first(module: Module, skipped: Collection[type[Module]]) -> Module:
 
 
 def _sample_shape(module: Module) -> tuple[int, ...]:
-    first = _first(module, LAYERS_WITHOUT_EFFECT)
+    first = _first(module, layers.WITHOUT_EFFECT)
     if isinstance(first, nn.Linear):
         return (first.in_features,)
     if isinstance(first, nn.BatchNorm1d):

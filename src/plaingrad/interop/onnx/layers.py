@@ -12,7 +12,7 @@ from torch import Tensor
 from plaingrad import nn
 from plaingrad.interop.onnx.activations import Operators
 from plaingrad.interop.onnx.graph import Graph
-from plaingrad.module import ModuleError
+from plaingrad.module import Module, ModuleError
 from plaingrad.nn.convolution.conv import Convolution
 from plaingrad.nn.convolution.transposed import TransposedConvolution
 from plaingrad.nn.normalization.channels import ChannelNorm
@@ -22,6 +22,13 @@ from plaingrad.nn.pooling.maximum import MaxPool
 # ONNX' names of the padding modes.
 PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 INT64 = 7  # among ONNX' types
+
+
+# What changes nothing in evaluation.
+WITHOUT_EFFECT: tuple[type[Module], ...] = (
+    *(nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
+    *(nn.AlphaDropout, nn.FeatureAlphaDropout),
+)
 
 
 def unchanged(graph: Graph, module: Any, x: str, example: Tensor) -> str:
@@ -209,8 +216,7 @@ def expect_batch(module: Convolution | TransposedConvolution | MaxPool, example:
 
 
 OPERATORS: dict[type, Operators] = {
-    nn.Identity: unchanged,
-    nn.Dropout: unchanged,
+    **dict.fromkeys(WITHOUT_EFFECT, unchanged),
     nn.Linear: linear,
     nn.Flatten: flatten,
     nn.Embedding: embedding,
