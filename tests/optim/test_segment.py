@@ -10,13 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optim.rules import NAMES, SHAPES, Pair, options
+from optim.rules import COUNT, NAMES, Pair, options, without_unknown
 from plaingrad import Parameter, optim
 from plaingrad.optim.optimizer import Optimizer
 from plaingrad.optim.options import NON_NEGATIVE, option
 from plaingrad.optim.segment import accumulator
 
-some = st.lists(st.integers(0, len(SHAPES) - 1), max_size=len(SHAPES), unique=True)
+some = st.lists(st.integers(0, COUNT - 1), max_size=COUNT, unique=True)
 every_rule = pytest.mark.parametrize("name", NAMES)
 examples = settings(max_examples=30, deadline=None)
 
@@ -42,7 +42,7 @@ def test_freezing_and_missing_gradients_equal_torch(
 
 @every_rule
 def test_a_state_dict_has_the_counts_of_each(name: str) -> None:
-    pair = Pair(name, {"lr": 0.05, "weight_decay": 0.1})
+    pair = Pair(name, without_unknown(name, {"lr": 0.05, "weight_decay": 0.1}))
     pair.step(frozen=[0, 3])
     pair.step(missing=[5])
     state = pair.ours.state_dict()

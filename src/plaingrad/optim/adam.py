@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 
-from plaingrad.optim.optimizer import Optimizer, Vector
+from plaingrad.optim.decoupled import Decoupled
+from plaingrad.optim.optimizer import Vector
 from plaingrad.optim.options import FLAG, FRACTIONS, NON_NEGATIVE, option
 from plaingrad.optim.segment import Group, State, accumulator
 
 
-class Adam(Optimizer):
+class Adam(Decoupled):
     r"""Divides the mean of the gradient by the root of its mean square.
 
     .. math::
@@ -46,15 +45,6 @@ class Adam(Optimizer):
     epsilon_hat: bool = option(
         "whether ``eps`` is the paper's ε̂, added before v is corrected", FLAG, default=False, kw_only=True
     )
-
-    def penalty_factor(self, group: Mapping[str, Any]) -> float:
-        return 0.0 if group["decoupled_weight_decay"] else super().penalty_factor(group)
-
-    def decay(self, value: Vector, grad: Vector, group: Group) -> Vector:
-        if not group["decoupled_weight_decay"]:
-            return super().decay(value, grad, group)
-        value.mul_(1 - group["lr"] * group["weight_decay"])
-        return grad
 
     def update(self, value: Vector, grad: Vector, state: State, group: Group) -> None:
         beta1, beta2 = group["betas"]

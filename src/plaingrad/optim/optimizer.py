@@ -61,6 +61,7 @@ class Optimizer(Declared):
         options: the names of a group's options, and their allowed values.
         defaults: the options of a group that does not name them.
         needs_shapes: whether `update` gets each parameter alone and in its own shape rather than one vector.
+        needs_closure: whether `step` needs a closure.
     """
 
     params: Parameters = option(
@@ -73,6 +74,7 @@ class Optimizer(Declared):
     )
 
     needs_shapes: ClassVar[bool] = False
+    needs_closure: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         name, params = type(self).__name__, list(vars(self).pop("params"))
@@ -171,13 +173,14 @@ class Optimizer(Declared):
             clip_to_norm([segment.grad for segments in selected for segment in segments], self.clip_norm)
         for segments, group in zip(selected, self.param_groups):
             for segment in segments:
-                value, grad = segment.value, segment.grad
+                value, grad, options = segment.value, segment.grad, group
                 if group["maximize"]:
                     grad = -grad
                 try:
                     if decay := group.get("weight_decay"):
-                        grad = self.decay(value, grad, {**group, "weight_decay": decay / samples})
-                    self.update(value, grad, segment.state, group)
+                        options = {**group, "weight_decay": decay / samples}
+                        grad = self.decay(value, grad, options)
+                    self.update(value, grad, segment.state, options)
                 except RuntimeError as error:
                     self._expect_representable(value.dtype, group, error)
                     raise

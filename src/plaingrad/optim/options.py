@@ -47,10 +47,11 @@ COUNT_OR_BEFORE = Expected(
     f"-1 or {COUNT_OR_ZERO.words}", lambda value: value == -1 or COUNT_OR_ZERO.fits(value)
 )
 FLAG = Expected("True or False", lambda value: isinstance(value, bool))
+NEVER = Expected("False", lambda value: value is False)
 
 
-def one_of(*names: str) -> Expected:
-    """One of several names."""
+def one_of(*names: str | None) -> Expected:
+    """One of several names, or None if it is among them."""
     return Expected(" or ".join(map(repr, names)), lambda value: value in names)
 
 

@@ -20,7 +20,8 @@ class Segment:
 
     Args:
         parameters: the parameters; a single one for a rule that needs shapes.
-        state: the rule's state of them. Tensors in it have the length of the vector.
+        state: the rule's state of them. Tensors in it, alone or in lists, have the length of the vector; for
+            a rule that needs shapes, the parameter's shape or 1 in place of some of its sizes.
         shaped: whether the tensors have the parameter's shape rather than one axis.
 
     Attributes:
@@ -107,11 +108,14 @@ def bind(storage: FlatStorage, segments: list[Segment]) -> list[Segment]:
 
 
 def moved(state: State, like: Tensor, copy: bool = False) -> State:
-    """A state whose tensors have the dtype and the device of another tensor."""
-    return {
-        name: entry.to(like, copy=copy) if isinstance(entry, Tensor) else entry
-        for name, entry in state.items()
-    }
+    """A state whose tensors, alone or in lists, have the dtype and the device of another tensor."""
+
+    def of(entry: Any) -> Any:
+        if isinstance(entry, list):
+            return list(map(of, entry))
+        return entry.to(like, copy=copy) if isinstance(entry, Tensor) else entry
+
+    return {name: of(entry) for name, entry in state.items()}
 
 
 def accumulator(state: State, name: str, like: Tensor, start: float = 0.0) -> Tensor:

@@ -54,6 +54,14 @@ def state_of(segments: list[Segment]) -> list[dict[str, Any]]:
     ]
 
 
+def is_fitting(tensor: Tensor, segment: Segment) -> bool:
+    """True if a tensor of a segment's state has a shape that `Segment` allows."""
+    own, size = shape(tensor), shape(segment.value)
+    if segment.shaped and len(own) == len(size):
+        return all(n in (1, m) for n, m in zip(own, size))
+    return own == size
+
+
 def restored(where: str, memories: list[dict[str, Any]], storage: FlatStorage, shaped: bool) -> list[Segment]:
     """The segments of a group, restored from the result of `state_of`.
 
@@ -69,9 +77,10 @@ def restored(where: str, memories: list[dict[str, Any]], storage: FlatStorage, s
         for memory, count, end in zip(memories, counts, ends)
     ]
     for segment in bind(storage, segments):
-        size = shape(segment.value)
         for key, entry in segment.state.items():
-            if isinstance(entry, Tensor) and shape(entry) != size and not shaped:
-                raise InputError(f"{where}: expected {key!r} of shape {size}, got {shape(entry)}")
+            for tensor in entry if isinstance(entry, list) else [entry]:
+                if isinstance(tensor, Tensor) and not is_fitting(tensor, segment):
+                    expected = f"{key!r} of shape {shape(segment.value)}"
+                    raise InputError(f"{where}: expected {expected}, got {shape(tensor)}")
         segment.state = moved(segment.state, segment.value, copy=True)
     return segments
