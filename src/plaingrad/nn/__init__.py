@@ -71,7 +71,8 @@ from plaingrad.nn.normalization import (
     SyncBatchNorm,
 )
 from plaingrad.nn.pooling import MaxPool2d
-from plaingrad.nn.shape import Flatten
+from plaingrad.nn.resampling import ChannelShuffle, PixelShuffle, PixelUnshuffle
+from plaingrad.nn.shape import Flatten, Unflatten
 
 __all__ = [
     "CELU",
@@ -85,6 +86,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "ChannelShuffle",
     "ColumnEmbedding",
     "Conv2d",
     "CrossEntropyLoss",
@@ -124,6 +126,8 @@ __all__ = [
     "Parallel",
     "ParameterDict",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "QuantileLoss",
     "RMSNorm",
@@ -145,4 +149,5 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Unflatten",
 ]
