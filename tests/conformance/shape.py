@@ -1,5 +1,7 @@
 """Rows of the conformance table: layers that lay their input out anew."""
 
+import math
+
 import torch
 from hypothesis import strategies as st
 
@@ -14,7 +16,24 @@ def deep(arguments: Arguments) -> st.SearchStrategy[Inputs]:
     return st.tuples(normal(*[sizes] * 5))
 
 
+@st.composite
+def splits(draw: st.DrawFn) -> Arguments:
+    parts = draw(st.lists(sizes, min_size=1, max_size=3))
+    if draw(st.booleans()):
+        parts[draw(st.integers(0, len(parts) - 1))] = -1
+    return {"dim": draw(st.integers(-3, 2)), "unflattened_size": draw(st.sampled_from([tuple, list]))(parts)}
+
+
+@st.composite
+def joint(draw: st.DrawFn, arguments: Arguments) -> Inputs:
+    """An input whose axis can be split so."""
+    dim, shape = arguments["dim"], draw(st.lists(sizes, min_size=3, max_size=4))
+    shape[dim] = math.prod(size if size > 0 else draw(sizes) for size in arguments["unflattened_size"])
+    return (draw(normal(*shape)),)
+
+
 CASES = [
+    Case(ours=nn.Unflatten, theirs=torch.nn.Unflatten, arguments=splits(), inputs=joint),
     Case(
         ours=nn.Identity,
         theirs=torch.nn.Identity,

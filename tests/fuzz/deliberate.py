@@ -262,6 +262,16 @@ DELIBERATE: tuple[Difference, ...] = (
         lambda finding: named(finding, "Dropout2d", "Dropout3d") and "expected input" in finding.what,
     ),
     Difference(
+        "shuffles of nothing",
+        "torch.nn fails in the backward.",
+        "ChannelShuffle, PixelShuffle, PixelUnshuffle | no elements",
+        lambda finding: (
+            named(finding, "ChannelShuffle", "PixelShuffle", "PixelUnshuffle")
+            and finding.kind == "torch refuses"
+            and not finding.configuration.inputs[0].numel()
+        ),
+    ),
+    Difference(
         "Embedding of no features with a largest norm of infinite order",
         "The norm of nothing is 0; torch.nn refuses to take it.",
         "Embedding | no features",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -199,6 +200,29 @@ def flatten(draw: Draw) -> Configuration:
     return configured(draw, "Flatten", draw.shape(), **dims)
 
 
+def unflatten(draw: Draw) -> Configuration:
+    shape, parts = list(draw.shape(least=1, most=3)), [draw.size() for _ in range(draw.random.randint(1, 3))]
+    dim = draw.random.randrange(len(shape))
+    shape[dim] = math.prod(min(size, 7) for size in parts)
+    parts = [min(size, 7) for size in parts]
+    if draw.chance(0.3):
+        parts[0] = -1
+    dim -= len(shape) * draw.chance(0.5)
+    return configured(draw, "Unflatten", tuple(shape), dim=dim, unflattened_size=tuple(parts))
+
+
+def pixels(draw: Draw, name: str, argument: str, channels: int, size: int) -> Configuration:
+    """An input of which a power of the factor divides the channels, another the rows and columns."""
+    r, batch = draw.one(1, 2, 3), [draw.one(0, 1, 2, 3) for _ in range(draw.random.randint(0, 2))]
+    image = [draw.one(0, 1, 2, 3) * r**power for power in (channels, size, size)]
+    return configured(draw, name, (*batch, *image), **{argument: r})
+
+
+def channel_shuffle(draw: Draw) -> Configuration:
+    groups, (channels, *rest) = draw.one(1, 2, 3, 5), channels_and_more(draw, draw.one(1, 2, 3))
+    return configured(draw, "ChannelShuffle", (draw.size(), groups * channels, *rest), groups=groups)
+
+
 def slope(low: float, high: float, name: str) -> Callable[[Draw], dict[str, Any]]:
     return lambda draw: optional(draw, **{name: draw.number(low, high)})
 
@@ -266,4 +290,8 @@ LAYERS: dict[str, Make] = {
     "MaxPool2d": max_pool,
     "Embedding": embedding,
     "Flatten": flatten,
+    "Unflatten": unflatten,
+    "PixelShuffle": lambda draw: pixels(draw, "PixelShuffle", "upscale_factor", 2, 0),
+    "PixelUnshuffle": lambda draw: pixels(draw, "PixelUnshuffle", "downscale_factor", 0, 1),
+    "ChannelShuffle": channel_shuffle,
 }

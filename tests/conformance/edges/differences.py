@@ -16,6 +16,10 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     (nn.ConvTranspose2d, "infinite terms"): "a zero of the margin times infinity is no number",
     (nn.ConvTranspose3d, "infinite terms"): "a zero of the margin times infinity is no number",
     (nn.LocalResponseNorm, "infinite terms"): "torch divides by one more power after the other",
+    **{
+        (kind, "computed"): "torch has no gradient of nothing"
+        for kind in (nn.PixelShuffle, nn.PixelUnshuffle, nn.ChannelShuffle)
+    },
     (nn.GroupNorm, "cancelling parts"): "torch subtracts the mean after it has divided by the deviation",
     (nn.GroupNorm, "nothing changes"): "torch takes a mean of nothing for the gradient of the weight",
     (nn.GroupNorm, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",

@@ -100,6 +100,16 @@ FAULTS = [
         "tests/nn/embedding/test_embedding.py",
     ),
     *layer(
+        "resampling/shuffle.py",
+        "Shuffle",
+        [
+            ("squares.permute(0, 3, 1, 4, 2)", "squares.permute(0, 3, 2, 4, 1)"),
+            ("squares.permute(0, 2, 4, 1, 3)", "squares.permute(0, 4, 2, 1, 3)"),
+            ("dealt(dy, dy.shape[1] // self.groups)", "dealt(dy, self.groups)"),
+        ],
+        "tests/nn/resampling/test_shuffle.py",
+    ),
+    *layer(
         "pooling/maxpool.py",
         "MaxPool2d",
         [("torch.where(y.isnan(), last, first)", "first")],

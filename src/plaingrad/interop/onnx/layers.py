@@ -57,6 +57,36 @@ def flatten(graph: Graph, module: nn.Flatten, x: str, example: Tensor) -> str:
     return graph.op("Reshape", x, graph.op("Concat", *parts, axis=0))
 
 
+def unflatten(graph: Graph, module: nn.Unflatten, x: str, example: Tensor) -> str:
+    if module.dim % example.ndim == 0:
+        return graph.op("Reshape", x, graph.integers([*module.unflattened_size, *example.shape[1:]]))
+    return reshaped(graph, x, module.forward(example))
+
+
+def reshaped(graph: Graph, x: str, example: Tensor) -> str:
+    """The shape of the example, with a batch of any size."""
+    return graph.op("Reshape", x, graph.integers([-1, *example.shape[1:]]))
+
+
+def pixel_shuffle(graph: Graph, module: nn.PixelShuffle, x: str, example: Tensor) -> str:
+    r = module.upscale_factor
+    squares = graph.op("Reshape", x, graph.integers([-1, r, r, *example.shape[-2:]]))
+    return reshaped(graph, graph.op("Transpose", squares, perm=[0, 3, 1, 4, 2]), module.forward(example))
+
+
+def pixel_unshuffle(graph: Graph, module: nn.PixelUnshuffle, x: str, example: Tensor) -> str:
+    r, (rows, columns) = module.downscale_factor, example.shape[-2:]
+    squares = graph.op("Reshape", x, graph.integers([-1, rows // r, r, columns // r, r]))
+    return reshaped(graph, graph.op("Transpose", squares, perm=[0, 2, 4, 1, 3]), module.forward(example))
+
+
+def channel_shuffle(graph: Graph, module: nn.ChannelShuffle, x: str, example: Tensor) -> str:
+    channels, *rest = example.shape[1:]
+    sizes = [-1, module.groups, channels // module.groups, math.prod(rest)]
+    groups = graph.op("Reshape", x, graph.integers(sizes))
+    return reshaped(graph, graph.op("Transpose", groups, perm=[0, 2, 1, 3]), example)
+
+
 def embedding(graph: Graph, module: nn.Embedding, x: str, example: Tensor) -> str:
     """The table after the renormalization that a look-up of every row would do."""
     if module.max_norm is not None:
@@ -219,6 +249,10 @@ OPERATORS: dict[type, Operators] = {
     **dict.fromkeys(WITHOUT_EFFECT, unchanged),
     nn.Linear: linear,
     nn.Flatten: flatten,
+    nn.Unflatten: unflatten,
+    nn.PixelShuffle: pixel_shuffle,
+    nn.PixelUnshuffle: pixel_unshuffle,
+    nn.ChannelShuffle: channel_shuffle,
     nn.Embedding: embedding,
     nn.ColumnEmbedding: column_embedding,
     nn.BatchNorm1d: batch_norm,
