@@ -97,6 +97,8 @@ COMPOSED = (
     "GaussianNLLLoss",
     "CosineEmbeddingLoss",
     "HingeEmbeddingLoss",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
 )
 
 DELIBERATE: tuple[Difference, ...] = (

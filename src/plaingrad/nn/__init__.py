@@ -65,6 +65,8 @@ from plaingrad.nn.loss import (
     QuantileLoss,
     SmoothL1Loss,
     SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
 )
 from plaingrad.nn.normalization import BatchNorm1d, LayerNorm
 from plaingrad.nn.pooling import MaxPool2d
@@ -137,4 +139,6 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
 ]
