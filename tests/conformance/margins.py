@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
@@ -92,6 +94,22 @@ def soft(draw: st.DrawFn, arguments: Arguments) -> Inputs:
     return draw(normal(*shape)), draw(st.sampled_from([target, target.round().long()]))
 
 
+@st.composite
+def triplets(draw: st.DrawFn, _: object) -> Inputs:
+    """An anchor, a positive and a negative example; of some triplets two are equal."""
+    shape = [*draw(st.sampled_from([[], [1], [4], [2, 2]])), draw(sizes)]
+    anchor, positive, negative = (draw(normal(*shape, scale=0.7)) for _ in range(3))
+    return anchor, positive, torch.where(draw(normal(*shape[:-1], 1)) > 1, positive, negative)
+
+
+def triplet(**others: st.SearchStrategy[object]) -> st.SearchStrategy[Arguments]:
+    return st.fixed_dictionaries(
+        {"margin": st.floats(0.1, 2), "swap": st.booleans(), "reduction": reductions, **others}
+    )
+
+
+orders = st.sampled_from([0.5, 1.0, 1.5, 2.0, 3.0, math.inf])
+
 CASES = [
     Case(
         ours=nn.SoftMarginLoss,
@@ -120,6 +138,18 @@ CASES = [
         arguments=st.fixed_dictionaries({"margin": margins, "reduction": reductions}),
         inputs=vectors,
         within=as_labels,
+    ),
+    Case(
+        ours=nn.TripletMarginLoss,
+        theirs=torch.nn.TripletMarginLoss,
+        arguments=triplet(p=orders, eps=st.sampled_from([1e-6, 0.1])),
+        inputs=triplets,
+    ),
+    Case(
+        ours=nn.TripletMarginWithDistanceLoss,
+        theirs=torch.nn.TripletMarginWithDistanceLoss,
+        arguments=triplet(),
+        inputs=triplets,
     ),
     Case(ours=nn.MultiMarginLoss, theirs=torch.nn.MultiMarginLoss, arguments=multi_margin(), inputs=indexed),
     Case(

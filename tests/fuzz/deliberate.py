@@ -106,6 +106,8 @@ COMPOSED = (
     "GaussianNLLLoss",
     "CosineEmbeddingLoss",
     "HingeEmbeddingLoss",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
 )
 
 DELIBERATE: tuple[Difference, ...] = (

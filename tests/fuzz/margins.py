@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -82,11 +84,27 @@ def multi_label_soft_margin(draw: Draw) -> Configuration:
     return losing(draw, "MultiLabelSoftMarginLoss", arguments, inputs, kind, of_elements=False)
 
 
+def triplet(name: str) -> Make:
+    def make(draw: Draw) -> Configuration:
+        dtype, kind, shape = draw.one(*DTYPES), draw.one(*KINDS), draw.shape(most=3)
+        inputs = tuple(draw.tensor(shape, dtype, kind) for _ in range(3))
+        arguments = optional(draw, margin=draw.number(0.1, 2), swap=draw.chance(0.5))
+        if name == "TripletMarginLoss":
+            arguments |= optional(
+                draw, p=draw.one(0.0, 0.5, 1.0, 1.5, 2.0, 3.0, math.inf), eps=draw.number(0, 0.1)
+            )
+        return losing(draw, name, arguments, inputs, kind, of_elements=False)
+
+    return make
+
+
 MARGINS: dict[str, Make] = {
     "SoftMarginLoss": of_labels("SoftMarginLoss", has_margin=False),
     "HingeEmbeddingLoss": of_labels("HingeEmbeddingLoss"),
     "MarginRankingLoss": of_labels("MarginRankingLoss", inputs=2),
     "CosineEmbeddingLoss": cosine,
+    "TripletMarginLoss": triplet("TripletMarginLoss"),
+    "TripletMarginWithDistanceLoss": triplet("TripletMarginWithDistanceLoss"),
     "KLDivLoss": divergence,
     "GaussianNLLLoss": gaussian,
     "MultiMarginLoss": multi_margin,

@@ -87,6 +87,8 @@ from plaingrad.nn.loss import (
     QuantileLoss,
     SmoothL1Loss,
     SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
 )
 from plaingrad.nn.normalization import (
     BatchNorm1d,
@@ -269,6 +271,8 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
     "ZeroPad1d",

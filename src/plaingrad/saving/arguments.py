@@ -30,8 +30,12 @@ MOST_NUMBERS = 1000  # in a list of them
 
 DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float32", "float64")}
 
-# They say where or how and not what is computed, or are other spellings of what is there.
-LEFT_OUT = {"device", "inplace", "sparse", "min_value", "max_value", "_weight", "_freeze"}
+# They say where or how and not what is computed, are other spellings of what is there, or modules, of which
+# the default alone can be described.
+LEFT_OUT = {
+    *("device", "inplace", "sparse", "min_value", "max_value", "_weight", "_freeze"),
+    "distance_function",
+}
 
 
 Integer = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]

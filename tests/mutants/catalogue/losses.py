@@ -42,6 +42,20 @@ FAULTS = [
         ("far & (short >= 0)", "far & (short >= 1)"),
         ("return dinput1, -dinput1", "return dinput1, dinput1"),
     ),
+    *loss(
+        "triplet.py",
+        "TripletMarginLoss or TripletMarginWithDistanceLoss",
+        ("-d_an - d_pn[0])", "-d_an)"),
+        (".clamp(min=1)\n", "\n"),
+        ("dn2 + dn3, dtype", "dn2, dtype"),
+    ),
+    *planted(
+        "nn/common/pnorm.py",
+        [TABLE, "tests/nn/loss/test_triplet.py", "-k", "Triplet or norms"],
+        ("pow(p - 1)", "pow(p)"),
+        ("masked_fill_(x == 0, 0)", "clone()"),
+        ("return dx1, -dx1", "return dx1, dx1"),
+    ),
     *loss("cosine.py", "CosineEmbeddingLoss", ("cosine * x / xx", "cosine * x / yy")),
     *loss(
         "kl.py",

@@ -13,6 +13,7 @@ from plaingrad.nn.loss.quantile import QuantileLoss
 from plaingrad.nn.loss.reduction import Loss
 from plaingrad.nn.loss.regression import L1Loss, MSELoss
 from plaingrad.nn.loss.rows import MultiLabelMarginLoss, MultiLabelSoftMarginLoss, MultiMarginLoss
+from plaingrad.nn.loss.triplet import TripletMarginLoss, TripletMarginWithDistanceLoss
 
 __all__ = [
     "BCELoss",
@@ -36,4 +37,6 @@ __all__ = [
     "QuantileLoss",
     "SmoothL1Loss",
     "SoftMarginLoss",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
 ]
