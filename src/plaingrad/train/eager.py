@@ -62,7 +62,8 @@ class EagerEngine:
                     rows = x.shape[0]
                     if task.decay_per_sample:
                         penalty += optimizer.penalty(samples[i]).item() * rows
-                    optimizer.step(samples=samples[i])
+                    closure = Closure(task, loss, x, t, value) if optimizer.needs_closure else None
+                    optimizer.step(closure, samples=samples[i])
                     optimizer.zero_grad()
                     total += value * (rows if task.loss.is_mean else 1)
                     counted += rows
@@ -79,6 +80,31 @@ class EagerEngine:
     def outputs(self, inputs: Tensor) -> Tensor:
         """The network's outputs, as `Engine.outputs` describes."""
         return outputs(self.task.model, inputs, BATCH_SIZE)
+
+
+class Closure:
+    """The loss of a batch with its gradients: known at the first call, computed anew at each later one.
+
+    Args:
+        task: what is being trained.
+        loss: the loss, with weights if there are any.
+        x: the inputs of the batch.
+        t: its targets, and weights.
+        value: the loss, whose gradients have been added.
+    """
+
+    def __init__(self, task: Task, loss: Loss | Weighted, x: Tensor, t: Any, value: float) -> None:
+        self.task, self.loss, self.x, self.t = task, loss, x, t
+        self.known: float | None = value
+
+    def __call__(self) -> float:
+        if self.known is not None:
+            value, self.known = self.known, None
+            return value
+        self.task.optimizer.zero_grad()
+        value = self.loss.forward(self.task.model.forward(self.x), self.t).item()
+        self.task.model.backward(self.loss.backward())
+        return value
 
 
 def counts_for_something(loss: Loss | Weighted, value: float, prediction: Tensor, target: Any) -> bool:

@@ -77,7 +77,8 @@ def fit(
             values are brought to the model's dtype and device; integers stay integers, as targets int64.
         loss: for instance ``nn.CrossEntropyLoss()``; with reduction "mean" or "sum".
         optimizer: for instance ``optim.SGD(model.parameters(), lr=0.1)``. Parameters that it does not hold
-            stay as they are.
+            stay as they are. ``optim.LBFGS`` makes its iterations on each batch, for which the batch goes
+            through the network anew, and is best given all the data as one batch.
         epochs: how often to visit all the data, at least 1.
         batch_size: samples per step, from 1 to all; the last batch of an epoch is smaller if it must be.
         schedule: a schedule of the optimizer's learning rate, such as ``optim.StepLR(optimizer, 10)``. It is
