@@ -29,12 +29,14 @@ from plaingrad.nn.loss.reduction import Reduction
 from plaingrad.nn.pooling.maximum import MaxPool
 
 CONTAINERS = {"Sequential", "Residual", "Parallel", "Words"}
-REFUSED = {
+NOT_WRITTEN = {
     getattr(nn, name)
     for name in nn.__all__
     if re.fullmatch(r"(AvgPool|LPPool|Adaptive|MaxUnpool|.*Pad\d).*|Fold|Unfold", name)
 }
-FEED_FORWARD = [case for case in CASES if not issubclass(case.ours, Reduction) and case.ours not in REFUSED]
+FEED_FORWARD = [
+    case for case in CASES if not issubclass(case.ours, Reduction) and case.ours not in NOT_WRITTEN
+]
 
 # onnxruntime has no double precision for these.
 SINGLE = {"Erf", "Conv", "ConvTranspose"}
@@ -63,6 +65,8 @@ def test_graphs_compute_what_networks_do(
     assume(x.ndim > 0 and not getattr(module, "return_indices", False))
     if isinstance(module, (Convolution, TransposedConvolution, MaxPool)):
         assume(x.ndim == len(module.axes) + 2)
+    if isinstance(module, TransposedConvolution):  # beyond which onnxruntime refuses it
+        assume(all(more < stride for more, stride in zip(module.output_padding, module.stride)))
     sample = x.shape[1:]
     x = x.to(dtype) if x.is_floating_point() else x.long()
     module = module.to(dtype).eval()
@@ -86,7 +90,7 @@ def test_every_layer_but_losses_can_go() -> None:
     expected = {
         each for each in layers if not issubclass(each, Reduction) and each.forward is not Module.forward
     }
-    assert set(OPERATORS) | {nn.Sequential, nn.Residual, nn.Parallel} == expected - REFUSED
+    assert set(OPERATORS) | {nn.Sequential, nn.Residual, nn.Parallel} == expected - NOT_WRITTEN
 
 
 def image_network() -> nn.Sequential:

@@ -139,6 +139,11 @@ def _make(
         raise InputError("expected a class that torch.nn has too")
     maker = THEIRS[layer.__name__]
     if children is None:
+        if len(getattr(layer, "axes", ())) == 1:  # some of torch.nn's classes take no tuple of one
+            arguments = {
+                name: value[0] if type(value) is tuple and len(value) == 1 else value
+                for name, value in arguments.items()
+            }
         return construct(layer, maker, arguments, device)
     container = maker(**arguments)
     for name, child in children.items():
@@ -146,6 +151,10 @@ def _make(
             raise InputError(f"expected names of children that are free in torch.nn, got {name!r}")
         container.add_module(name, child)
     return container
+
+
+def _is_single(value: Any) -> bool:
+    return type(value) is tuple and len(value) == 1
 
 
 def _refusal(module: torch.nn.Module) -> str | None:

@@ -26,6 +26,7 @@ from plaingrad.saving.schema import Strict
 LARGEST = 2**31 - 1  # of any integer
 LARGEST_WINDOW = 4096  # of the sizes of kernels, strides and paddings, which nothing else would limit
 MOST_AXES = 8
+MOST_ENDS = 6  # of the axes of a window, two for each
 MOST_NUMBERS = 1000  # in a list of them
 
 DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float32", "float64")}
@@ -83,7 +84,14 @@ KINDS: dict[Any, Kind] = {
     float: Kind("a number", Float, lambda value, device: float(value)),
     str: Kind("a short string", Annotated[str, Meta(max_length=40)]),
     torch.dtype: Kind(f"one of {', '.join(DTYPES)}", DtypeName, lambda value, device: DTYPES[value]),
-    tuple[int, int]: Kind(f"two integers up to {LARGEST_WINDOW:,}", tuple[Window, Window]),
+    tuple[int, ...]: Kind(
+        f"a list of 1 to {MOST_ENDS} integers up to {LARGEST_WINDOW:,}",
+        Annotated[tuple[Window, ...], Meta(min_length=1, max_length=MOST_ENDS)],
+    ),
+    tuple[int | None, ...]: Kind(
+        f"a list of 1 to {MOST_ENDS} integers up to {LARGEST_WINDOW:,} or null",
+        Annotated[tuple[Window | None, ...], Meta(min_length=1, max_length=MOST_ENDS)],
+    ),
     Sequence[int]: Kind(
         f"a list of 1 to {MOST_AXES} integers up to {LARGEST:,}",
         Annotated[tuple[Integer, ...], Meta(min_length=1, max_length=MOST_AXES)],
@@ -104,6 +112,9 @@ KINDS: dict[Any, Kind] = {
         lambda layout, device: torch.ones(layout.shape, dtype=DTYPES[layout.dtype], device=device),
     ),
 }
+
+
+SIZES = (tuple[int, ...], tuple[int | None, ...])
 
 
 @dataclass(frozen=True)
@@ -131,9 +142,14 @@ class Argument:
 
     def is_default(self, value: Any) -> bool:
         """True if a constructor makes the same of this value as of none."""
-        pairs = KINDS[tuple[int, int]] in self.kinds
-        same = (self.default, (self.default, self.default)) if pairs else (self.default,)
-        return not isinstance(value, Tensor) and value in same
+        if self.has_sizes and type(value) is tuple:
+            return value == (self.default,) * len(value)
+        return not isinstance(value, Tensor) and value == self.default
+
+    @property
+    def has_sizes(self) -> bool:
+        """True if a number for each axis is one number if they are alike."""
+        return any(KINDS[each] in self.kinds for each in SIZES)
 
 
 @cache
@@ -146,7 +162,7 @@ def arguments(layer: type) -> dict[str, Argument]:
         types = get_args(hints[name]) or (hints[name],)
         if hints[name] in KINDS:
             types = (hints[name],)
-        elif any(each in types for each in (tuple[int, int], Sequence[int])):
+        elif any(each in types for each in (*SIZES, Sequence[int])):
             types = tuple(each for each in types if each is not int)  # one number for all is kept as several
         described[name] = Argument(tuple(KINDS[each] for each in types), parameter.default)
     return described
@@ -159,8 +175,9 @@ def read(layer: type, module: Any) -> dict[str, Any]:
         value = to_builtins(_current(module, name, argument))
         if value is None and KINDS[torch.dtype] in argument.kinds:  # it has no numbers
             continue
-        one_for_both = type(value) is int and KINDS[tuple[int, int]] in argument.kinds
-        described[name] = [value, value] if one_for_both else value
+        if type(value) is int and argument.has_sizes:  # of torch.nn, where one stands for all axes
+            value = [value] * len(getattr(layer, "axes", ("rows", "columns")))
+        described[name] = value
     return described
 
 

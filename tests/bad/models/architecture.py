@@ -88,7 +88,7 @@ BAD: Table = {
     ),
     "a kernel of 2^40 pixels": (
         lambda: architecture(layer("MaxPool2d", kernel_size=[2**20, 2**20])),
-        "expected kernel_size to be two integers up to 4,096, got [1048576, 1048576]",
+        "expected kernel_size to be a list of 1 to 6 integers up to 4,096, got [1048576, 1048576]",
     ),
     "a norm over 2^217 numbers": (
         lambda: architecture(layer("LayerNorm", normalized_shape=[HUGE] * 7)),

@@ -74,11 +74,8 @@ FAULTS = [
         "nn/convolution/conv.py",
         CONV,
         ("((extent - 1) // 2, extent // 2)", "(extent // 2, (extent - 1) // 2)"),
-        ("weights = self.weight.value.shape[1:].numel()", "weights = self.weight.value.shape.numel()"),
-        (
-            "weights = self.weight.value.shape[1:].numel()",
-            "weights = self.weight.value.shape[1:].numel() * self.groups",
-        ),
+        ("weights = weight.value.shape[1:].numel()", "weights = weight.value.shape.numel()"),
+        ("weights = weight.value.shape[1:].numel()", "weights = weight.value.shape[2:].numel()"),
     ),
     *planted(
         "nn/linear/linear.py",

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 
+Sizes = int | tuple[int, ...]
+"""A number for each axis, or one for all."""
 
-def sizes(
-    module: Module, name: str, value: int | Sequence[int], axes: int, least: int = 1
-) -> tuple[int, ...]:
+
+def sizes(module: Module, name: str, value: Sizes | list[int], axes: int, least: int = 1) -> tuple[int, ...]:
     """A number for each axis, from so many or one for all; at least ``least``.
 
     Raises:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from jaxtyping import Float
 from torch import Tensor
 
@@ -38,10 +36,10 @@ class Unfold(Module):
 
     def __init__(
         self,
-        kernel_size: int | Sequence[int],
-        dilation: int | Sequence[int] = 1,
-        padding: int | Sequence[int] = 0,
-        stride: int | Sequence[int] = 1,
+        kernel_size: int | tuple[int, ...],
+        dilation: int | tuple[int, ...] = 1,
+        padding: int | tuple[int, ...] = 0,
+        stride: int | tuple[int, ...] = 1,
     ) -> None:
         self.kernel_size = sizes(self, "kernel_size", kernel_size, 2)
         self.dilation = sizes(self, "dilation", dilation, 2)
@@ -95,11 +93,11 @@ class Fold(Module):
 
     def __init__(
         self,
-        output_size: int | Sequence[int],
-        kernel_size: int | Sequence[int],
-        dilation: int | Sequence[int] = 1,
-        padding: int | Sequence[int] = 0,
-        stride: int | Sequence[int] = 1,
+        output_size: int | tuple[int, ...],
+        kernel_size: int | tuple[int, ...],
+        dilation: int | tuple[int, ...] = 1,
+        padding: int | tuple[int, ...] = 0,
+        stride: int | tuple[int, ...] = 1,
     ) -> None:
         self.output_size = sizes(self, "output_size", output_size, 2)
         self.kernel_size = sizes(self, "kernel_size", kernel_size, 2)

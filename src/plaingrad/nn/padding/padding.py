@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from jaxtyping import Shaped
@@ -40,7 +39,7 @@ class Padding(Module):
     mode: ClassVar[str]
     value: int | float = 0.0
 
-    def __init__(self, padding: int | Sequence[int]) -> None:
+    def __init__(self, padding: int | tuple[int, ...]) -> None:
         count = 2 * len(self.axes)
         ends = (padding,) * count if isinstance(padding, int) else tuple(padding)
         if len(ends) != count:
@@ -105,7 +104,7 @@ class ConstantPadding(Padding):
 
     mode: ClassVar[str] = "zeros"
 
-    def __init__(self, padding: int | Sequence[int], value: int | float) -> None:
+    def __init__(self, padding: int | tuple[int, ...], value: int | float) -> None:
         super().__init__(padding)
         self.value = value
 

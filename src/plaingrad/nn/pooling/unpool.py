@@ -43,9 +43,9 @@ class MaxUnpool(Module):
 
     def __init__(
         self,
-        kernel_size: int | Sequence[int],
-        stride: int | Sequence[int] | None = None,
-        padding: int | Sequence[int] = 0,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] | None = None,
+        padding: int | tuple[int, ...] = 0,
     ) -> None:
         axes = len(self.axes)
         self.kernel_size = sizes(self, "kernel_size", kernel_size, axes)
