@@ -16,12 +16,13 @@ class Configuration:
     Attributes:
         name: of the class, in both libraries.
         arguments: of the constructor, by keyword.
-        inputs: of forward; the first is the one with a gradient, if it has floating-point numbers.
+        inputs: of forward; those with a gradient first.
         dtype: of floating-point inputs and parameters.
         kind: of the numbers in inputs, parameters and upstream gradient.
         training: whether in training mode.
         is_local: whether an element of an output depends on one element of each input alone.
         case: the number it was drawn from.
+        differentiable: how many inputs have a gradient, where they have floating-point numbers.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Configuration:
     training: bool = True
     is_local: bool = False
     case: int = 0
+    differentiable: int = 1
 
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}={_brief(value)}" for name, value in self.arguments.items())

@@ -73,9 +73,9 @@ def of_torch(configuration: Configuration, dtype: torch.dtype) -> tuple[Result, 
             state = state_of(configuration, theirs)
             theirs.load_state_dict(state)
             theirs.train(configuration.training)
-            leaf = inputs[0].detach()
-            leaf = leaf.requires_grad_() if leaf.is_floating_point() else leaf
-            outputs = as_tuple(theirs(leaf, *inputs[1:]))
+            leaves = [x.detach() for x in inputs[: configuration.differentiable]]
+            leaves = [x.requires_grad_() if x.is_floating_point() else x for x in leaves]
+            outputs = as_tuple(theirs(*leaves, *inputs[len(leaves) :]))
             result.tensors |= named_outputs(outputs)
             outputs = [y for y in outputs if y.requires_grad]
             upstream = upstream_of(configuration)
@@ -84,8 +84,9 @@ def of_torch(configuration: Configuration, dtype: torch.dtype) -> tuple[Result, 
                 dys = [torch.empty_like(y).copy_(dy) for y, dy in zip(outputs, dys)]
             if outputs:
                 torch.autograd.backward(outputs, dys)
-            if leaf.requires_grad:
-                result.tensors["input gradient"] = zero_unless(leaf.grad, leaf)
+            for k, leaf in enumerate(leaves):
+                if leaf.requires_grad:
+                    result.tensors[named_gradient(k)] = zero_unless(leaf.grad, leaf)
             for name, parameter in theirs.named_parameters():
                 result.tensors[f"{name} gradient"] = zero_unless(parameter.grad, parameter)
             result.tensors |= {name: buffer for name, buffer in theirs.named_buffers() if name in state}
@@ -108,9 +109,10 @@ def of_ours(configuration: Configuration, state: State) -> Result:
         upstream = upstream_of(configuration)
         dys = [upstream(k, y).to(y.dtype) if y.is_floating_point() else None for k, y in enumerate(outputs)]
         copies = [None if dy is None else dy.clone() for dy in dys]
-        dx = as_tuple(ours.backward(*dys))[0]
-        if configuration.inputs[0].is_floating_point():
-            result.tensors["input gradient"] = dx
+        dxs = as_tuple(ours.backward(*dys))
+        for k, x in enumerate(configuration.inputs[: configuration.differentiable]):
+            if x.is_floating_point():
+                result.tensors[named_gradient(k)] = dxs[k]
         for name, parameter in ours.named_parameters():
             result.tensors[f"{name} gradient"] = parameter.grad
         result.tensors |= {name: buffer.value for name, buffer in ours.named_buffers() if name in state}
@@ -130,6 +132,10 @@ def made(library: Any, configuration: Configuration, dtype: torch.dtype) -> Any:
 
 def named_outputs(outputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
     return {f"output {k}" if k else "output": y.detach() for k, y in enumerate(outputs)}
+
+
+def named_gradient(k: int) -> str:
+    return f"input {k} gradient" if k else "input gradient"
 
 
 def zero_unless(grad: Tensor | None, x: Tensor) -> Tensor:

@@ -40,9 +40,10 @@ from plaingrad.nn.container import (
     Sequential,
 )
 from plaingrad.nn.convolution import Conv2d
+from plaingrad.nn.distance import CosineSimilarity, PairwiseDistance
 from plaingrad.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from plaingrad.nn.embedding import ColumnEmbedding, Embedding
-from plaingrad.nn.linear import Identity, Linear
+from plaingrad.nn.linear import Bilinear, Identity, Linear
 from plaingrad.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -86,9 +87,11 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "ChannelShuffle",
     "ColumnEmbedding",
     "Conv2d",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "CrossMapLRN2d",
     "Dropout",
@@ -123,6 +126,7 @@ __all__ = [
     "ModuleList",
     "NLLLoss",
     "PReLU",
+    "PairwiseDistance",
     "Parallel",
     "ParameterDict",
     "ParameterList",

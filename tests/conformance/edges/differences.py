@@ -19,6 +19,8 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     },
     (nn.GroupNorm, "cancelling parts"): "torch subtracts the mean after it has divided by the deviation",
     (nn.GroupNorm, "nothing changes"): "torch takes a mean of nothing for the gradient of the weight",
+    (nn.Bilinear, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",
+    (nn.CosineSimilarity, "infinite terms"): "torch subtracts infinite parts of both signs",
     (nn.GroupNorm, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",
     (nn.BCEWithLogitsLoss, "number for NaN"): "torch subtracts infinite parts of an infinite logit's loss",
     (nn.CrossEntropyLoss, "number for NaN"): "what is ignored counts for nothing, whatever its logits are",

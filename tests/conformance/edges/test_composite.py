@@ -33,8 +33,11 @@ class Composite(Module):
         return self.inner.forward(x if self.before is None else self.before.forward(x), *others)
 
     def backward(self, *dys: Any) -> Any:
-        dx = self.inner.backward(*dys)
-        return dx if self.before is None or dx is None else self.before.backward(dx)
+        dxs = self.inner.backward(*dys)
+        if self.before is None or dxs is None:
+            return dxs
+        dx, *others = as_tuple(dxs)
+        return (self.before.backward(dx), *others) if others else self.before.backward(dx)
 
 
 class LossComposite(Composite):
@@ -69,7 +72,7 @@ def test_it_computes_what_its_parts_compute(case: Case, data: st.DataObject, see
     dys = upstream(outputs, seed)
     hidden = x if parts.before is None else parts.before.forward(x)
     torch.testing.assert_close(outputs, parts.inner.forward(hidden, *others), **same)
-    dx, expected = as_tuple(composite.backward(*dys))[0], parts.inner.backward(*dys)
+    dx, expected = (as_tuple(part.backward(*dys))[0] for part in (composite, parts.inner))
     if parts.before is None:
         assert dx is expected is None
     else:
