@@ -37,8 +37,8 @@ TORCH = set(
     is_grad_enabled no_grad finfo
     arange cat empty empty_like eye full full_like linspace ones ones_like rand randn stack tensor
     zeros zeros_like randperm var_mean linalg linalg.qr linalg.vector_norm linalg.LinAlgError
-    abs addcmul amax amin bincount einsum erf exp expm1 isnan log log1p logaddexp logsumexp matmul
-    maximum minimum sigmoid sign sqrt tanh where
+    abs addcmul amax amin bincount broadcast_tensors einsum erf exp expm1 isnan log log1p logaddexp logsumexp
+    matmul maximum minimum sigmoid sign sqrt tanh where
     """.split()
 )
 

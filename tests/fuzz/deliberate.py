@@ -81,6 +81,13 @@ def overflowing_squares(finding: Any) -> bool:
     )
 
 
+def has_short_vectors(finding: Any) -> bool:
+    """A vector of CosineSimilarity is shorter than eps, but not 0."""
+    arguments = finding.configuration.arguments
+    norms = [x.double().norm(dim=arguments.get("dim", 1)) for x in finding.configuration.inputs]
+    return any(bool(((norm > 0) & (norm < arguments.get("eps", 1e-8))).any()) for norm in norms)
+
+
 def no_classes(finding: Any) -> bool:
     configuration = finding.configuration
     prediction = configuration.inputs[0]
@@ -100,6 +107,7 @@ COMPOSED = (
     "Tanhshrink",
     "GELU",
     *NORMS,
+    "CosineSimilarity",
     "BCEWithLogitsLoss",
     "PoissonNLLLoss",
     "MultiLabelSoftMarginLoss",
@@ -129,7 +137,7 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "a number where torch.nn has NaN from its parts",
         "torch.nn composes these of parts, such as infinity less infinity, where the whole is a number.",
-        "norms, BCEWithLogitsLoss, MultiLabelSoftMarginLoss | numbers that overflow in a part",
+        "norms, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, CosineSimilarity | numbers that overflow",
         lambda finding: named(finding, *COMPOSED) and more_numbers(finding),
     ),
     Difference(
@@ -232,9 +240,9 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "infinite terms in another order",
         "A sum of infinities of both signs, or a product of one with 0, has no value.",
-        "norms | infinite numbers or upstream gradients",
+        "norms, Bilinear, CosineSimilarity | infinite numbers or upstream gradients",
         lambda finding: (
-            named(finding, *NORMS)
+            named(finding, *NORMS, "CosineSimilarity")
             and finding.kind == "value"
             and not any(math.isfinite(number) for number in (*finding.ours, *finding.same))
         ),
@@ -269,8 +277,40 @@ DELIBERATE: tuple[Difference, ...] = (
         "ChannelShuffle, PixelShuffle, PixelUnshuffle | no elements",
         lambda finding: (
             named(finding, "ChannelShuffle", "PixelShuffle", "PixelUnshuffle")
-            and finding.kind == "torch refuses"
+            and finding.kind in ("torch refuses", "form")
             and not finding.configuration.inputs[0].numel()
+        ),
+    ),
+    Difference(
+        "Bilinear without features of the second input",
+        "Every output is the bias; torch.nn does not get so far.",
+        "Bilinear | `in2_features=0`",
+        refused("Bilinear", "is ambiguous"),
+    ),
+    Difference(
+        "products of three factors in another order",
+        "What two of them make may be infinite.",
+        "norms, Bilinear, CosineSimilarity | infinite numbers",
+        lambda finding: (
+            named(finding, "Bilinear")
+            and finding.kind == "value"
+            and not any(math.isfinite(number) for number in finding.ours)
+        ),
+    ),
+    Difference(
+        "two inputs of different dtypes",
+        "They are refused; torch.nn converts one of them.",
+        "CosineSimilarity, PairwiseDistance | two dtypes",
+        lambda finding: (
+            named(finding, "CosineSimilarity", "PairwiseDistance") and "a second input of" in finding.what
+        ),
+    ),
+    Difference(
+        "the gradient of vectors shorter than eps in CosineSimilarity",
+        "It is the derivative of the output; torch.nn takes the length for one that counts.",
+        "CosineSimilarity | a vector shorter than `eps`",
+        lambda finding: (
+            named(finding, "CosineSimilarity") and "gradient" in finding.what and has_short_vectors(finding)
         ),
     ),
     Difference(

@@ -178,6 +178,40 @@ def max_pool(draw: Draw) -> Configuration:
     return chosen
 
 
+def with_second(draw: Draw, first: Configuration, shape: tuple[int, ...]) -> Configuration:
+    """The configuration with another differentiable input."""
+    second = draw.tensor(shape, first.inputs[0].dtype if draw.chance(0.99) else torch.float64, first.kind)
+    first.inputs = (*first.inputs, second)
+    return first
+
+
+def bilinear(draw: Draw) -> Configuration:
+    features, batch = (draw.size(least=draw.one(0, 1, 1)), draw.size()), draw.shape(most=2)
+    arguments = {"in1_features": features[0], "in2_features": features[1], "out_features": draw.size()}
+    arguments |= optional(draw, bias=draw.chance(0.5))
+    return with_second(
+        draw, configured(draw, "Bilinear", (*batch, features[0]), **arguments), (*batch, features[1])
+    )
+
+
+def pair_of_vectors(draw: Draw, name: str, least: int, **arguments: Any) -> Configuration:
+    shape = draw.shape(least=least, most=3)
+    sizes = [tuple(1 if draw.chance(0.2) else size for size in shape) for _ in range(2)]
+    return with_second(draw, configured(draw, name, sizes[0], **arguments), sizes[1])
+
+
+def cosine(draw: Draw) -> Configuration:
+    dim = draw.random.randint(-2, 1)
+    arguments = optional(draw, dim=dim, eps=draw.one(1e-8, 1e-3))
+    return pair_of_vectors(draw, "CosineSimilarity", draw.one(2, 2, 1), **arguments)
+
+
+def distance(draw: Draw) -> Configuration:
+    p = draw.one(0.0, 0.5, 1.0, 1.5, 2.0, 2.0, 3.0, math.inf, -math.inf)
+    arguments = optional(draw, p=p, eps=draw.one(0.0, 1e-6, 0.1), keepdim=draw.chance(0.5))
+    return pair_of_vectors(draw, "PairwiseDistance", 0, **arguments)
+
+
 def embedding(draw: Draw) -> Configuration:
     words = draw.size(least=draw.one(0, 1, 1, 1))
     arguments = optional(
@@ -274,6 +308,9 @@ LAYERS: dict[str, Make] = {
     "AlphaDropout": dropout("AlphaDropout"),
     "FeatureAlphaDropout": dropout("FeatureAlphaDropout"),
     "Linear": linear,
+    "Bilinear": bilinear,
+    "CosineSimilarity": cosine,
+    "PairwiseDistance": distance,
     "BatchNorm1d": lambda draw: channel_norm(draw, "BatchNorm1d", 0, 1),
     "BatchNorm2d": lambda draw: channel_norm(draw, "BatchNorm2d", 2),
     "BatchNorm3d": lambda draw: channel_norm(draw, "BatchNorm3d", 3),

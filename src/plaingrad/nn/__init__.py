@@ -49,6 +49,10 @@ from plaingrad.nn.convolution import (
     Fold,
     Unfold,
 )
+from plaingrad.nn.distance import (
+    CosineSimilarity,
+    PairwiseDistance,
+)
 from plaingrad.nn.dropout import (
     AlphaDropout,
     Dropout,
@@ -62,6 +66,7 @@ from plaingrad.nn.embedding import (
     Embedding,
 )
 from plaingrad.nn.linear import (
+    Bilinear,
     Identity,
     Linear,
 )
@@ -172,6 +177,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
@@ -187,6 +193,7 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "CrossMapLRN2d",
     "Dropout",
@@ -238,6 +245,7 @@ __all__ = [
     "NLLLoss",
     "NLLLoss2d",
     "PReLU",
+    "PairwiseDistance",
     "Parallel",
     "ParameterDict",
     "ParameterList",

@@ -47,6 +47,9 @@ Float = (
 DtypeName = Literal[tuple(DTYPES)]  # type: ignore[valid-type]
 Several = Meta(min_length=1, max_length=MOST_NUMBERS)
 
+# Attributes that have another name than the argument.
+RENAMED = {"p": "norm"}
+
 
 class Layout(Strict, frozen=True):
     """The shape and dtype of a tensor."""
@@ -185,7 +188,7 @@ def _current(module: Any, name: str, argument: Argument) -> Any:
     """The attribute of the argument's name, as it is now; without one, what the constructor was given."""
     if KINDS[torch.dtype] in argument.kinds:
         return next((x.dtype for x in module.state_dict().values() if x.is_floating_point()), None)
-    value = getattr(module, name, ...)
+    value = getattr(module, name, getattr(module, RENAMED.get(name, name), ...))
     is_converted = callable(value) or (isinstance(value, Mapping) and holds_state(value))
     if value is ... or is_converted:
         return module.arguments()[name]

@@ -22,6 +22,8 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     },
     (nn.GroupNorm, "cancelling parts"): "torch subtracts the mean after it has divided by the deviation",
     (nn.GroupNorm, "nothing changes"): "torch takes a mean of nothing for the gradient of the weight",
+    (nn.Bilinear, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",
+    (nn.CosineSimilarity, "infinite terms"): "torch subtracts infinite parts of both signs",
     (nn.GroupNorm, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",
     (nn.BCEWithLogitsLoss, "number for NaN"): "torch subtracts infinite parts of an infinite logit's loss",
     (nn.CrossEntropyLoss, "number for NaN"): "what is ignored counts for nothing, whatever its logits are",
@@ -57,6 +59,7 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
         for name in ("AdaptiveAvgPool", "AdaptiveMaxPool", "MaxUnpool")
         for axes in (1, 2, 3)
     },
+    (nn.PairwiseDistance, "number for NaN"): "torch multiplies an infinite gradient by a slope of 0",
     (nn.KLDivLoss, "number for NaN"): "an element with no mass counts for nothing, whatever its logarithm is",
     (nn.GaussianNLLLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",
     (nn.CosineEmbeddingLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",

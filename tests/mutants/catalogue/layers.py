@@ -26,6 +26,24 @@ FAULTS = [
         [("self.bias.grad.add_(drows.sum(0))", "self.bias.grad.copy_(drows.sum(0))")],
     ),
     *layer(
+        "linear/bilinear.py",
+        "Bilinear",
+        [
+            ('"noi,nj->oij", dproducts, rows2', '"noi,nj->oij", products, rows2'),
+            ('"no,ni->noi", drows, rows1', '"no,ni->noi", drows.abs(), rows1'),
+        ],
+    ),
+    *layer(
+        "distance.py",
+        "CosineSimilarity or PairwiseDistance",
+        [
+            ("(u2 - (y * u1).masked_fill(is_short[0], 0))", "(u2 - y * u1)"),
+            (".sum_to_size(sizes[0]), (-slope)", ".sum_to_size(sizes[0]), slope"),
+            ("masked_fill(size == 0, 0)", "masked_fill(size == 1, 0)"),
+        ],
+        "tests/nn/test_distance.py",
+    ),
+    *layer(
         "normalization/layer.py",
         "LayerNorm",
         [
