@@ -99,6 +99,7 @@ COMPOSED = (
     "HingeEmbeddingLoss",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
+    "CTCLoss",
 )
 
 DELIBERATE: tuple[Difference, ...] = (

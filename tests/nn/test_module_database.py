@@ -88,9 +88,10 @@ def test_forward_and_gradients_equal_those_of_torch(
         if name in TARGET_WITHOUT_GRADIENT and k == 1:
             assert not own
             continue
-        dx = sum(own[1:], own[0])
-        if name in BEHIND_LOG_SOFTMAX:
+        dx, close = sum(own[1:], own[0]), CLOSE[dtype]
+        if name in BEHIND_LOG_SOFTMAX:  # through logarithms of about 100
             dx, right = (d - leaf.detach().exp() * d.sum(-1, keepdim=True) for d in (dx, right))
-        torch.testing.assert_close(dx, right, **CLOSE[dtype])
+            close = {**close, "atol": 10 * close["atol"]}
+        torch.testing.assert_close(dx, right, **close)
     for (key, parameter), right in zip(ours.named_parameters(), gradients[len(leaves) :], strict=True):
         torch.testing.assert_close(parameter.grad, right, **CLOSE[dtype], msg=key)
