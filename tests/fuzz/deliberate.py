@@ -116,6 +116,7 @@ COMPOSED = (
     "HingeEmbeddingLoss",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
+    "CTCLoss",
 )
 
 DELIBERATE: tuple[Difference, ...] = (

@@ -98,6 +98,21 @@ def triplet(name: str) -> Make:
     return make
 
 
+def ctc(draw: Draw) -> Configuration:
+    """Targets without blanks, all of one length where they stand one after another."""
+    dtype, kind = draw.one(*DTYPES), draw.one(*KINDS)
+    batch, steps, classes = draw.one((), (1,), (3,)), draw.size(least=1), draw.one(2, 3, 5)
+    blank, longest, count = draw.random.randrange(classes), draw.random.randint(0, 4), math.prod(batch)
+    targets = (draw.whole(1, classes - 1, (count, longest)) + blank) % classes
+    sizes = draw.whole(0, longest, (count,))
+    if not batch or draw.chance(0.3):
+        targets, sizes = targets.view(-1), torch.full((count,), longest)
+    ends = draw.whole(0, steps, (count,)).view(batch)
+    inputs = draw.tensor((steps, *batch, classes), dtype, kind), targets, ends, sizes.view(batch)
+    arguments = {"blank": blank, "zero_infinity": draw.chance(0.9)}
+    return losing(draw, "CTCLoss", arguments, inputs, kind, of_elements=False)
+
+
 MARGINS: dict[str, Make] = {
     "SoftMarginLoss": of_labels("SoftMarginLoss", has_margin=False),
     "HingeEmbeddingLoss": of_labels("HingeEmbeddingLoss"),
@@ -105,6 +120,7 @@ MARGINS: dict[str, Make] = {
     "CosineEmbeddingLoss": cosine,
     "TripletMarginLoss": triplet("TripletMarginLoss"),
     "TripletMarginWithDistanceLoss": triplet("TripletMarginWithDistanceLoss"),
+    "CTCLoss": ctc,
     "KLDivLoss": divergence,
     "GaussianNLLLoss": gaussian,
     "MultiMarginLoss": multi_margin,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fuzz.configuration import Configuration
 from fuzz.draw import Draw
-from plaingrad import nn
+from plaingrad import Module, nn
 
 State = dict[str, Tensor]
 Upstream = Callable[[int, Tensor], Tensor]
@@ -134,10 +134,38 @@ def differentiable(configuration: Configuration) -> dict[int, str]:
     }
 
 
+# The classes whose gradient in torch is folded with that of a log-softmax before, so that both get one.
+BEHIND_LOG_SOFTMAX = {"CTCLoss"}
+
+
+class TheirsBehind(torch.nn.Module):
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor, *others: Tensor) -> Any:
+        return self.inner(x.log_softmax(-1), *others)
+
+
+class OursBehind(nn.LogSoftmax):
+    def __init__(self, inner: Module) -> None:
+        super().__init__(-1)
+        self.inner = inner
+
+    def forward(self, x: Tensor, *others: Tensor) -> Any:
+        return self.inner.forward(super().forward(x), *others)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return super().backward(self.inner.backward(dy))
+
+
 def made(library: Any, configuration: Configuration, dtype: torch.dtype) -> Any:
     """The module in a dtype."""
     arguments = {name: cast(value, dtype) for name, value in configuration.arguments.items()}
-    return getattr(library, configuration.name)(**arguments).to(dtype)
+    module = getattr(library, configuration.name)(**arguments).to(dtype)
+    if configuration.name in BEHIND_LOG_SOFTMAX:
+        return OursBehind(module) if library is nn else TheirsBehind(module)
+    return module
 
 
 def named_outputs(outputs: tuple[Tensor, ...]) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import pytest
@@ -213,6 +214,20 @@ def test_a_forward_that_autograd_cannot_follow_is_checked_by_differences() -> No
 
 def test_an_autograd_that_is_cut_off_does_not_outvote_the_differences() -> None:
     report = check_gradients(Elementwise(lambda x: x * x.detach(), lambda x: 2 * x), normal(3))
+    assert report.ok, str(report)
+    assert "does the forward detach something?" in report.notes[0]
+
+
+def test_an_autograd_that_is_lost_in_infinities_does_not_outvote_the_differences() -> None:
+    def off(x: Tensor) -> Tensor:
+        never = x[..., :2] * 0 - math.inf
+        return torch.cat([x.logsumexp(-1, keepdim=True), never.logsumexp(-1, keepdim=True).exp()], -1).sum(-1)
+
+    class Chosen(Elementwise):
+        def backward(self, dy: Tensor) -> Tensor:
+            return dy.unsqueeze(-1) * self.restore(dy).softmax(-1)
+
+    report = check_gradients(Chosen(off, None), normal(3, 4))
     assert report.ok, str(report)
     assert "does the forward detach something?" in report.notes[0]
 

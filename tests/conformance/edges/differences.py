@@ -69,6 +69,8 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
         nn.MultiLabelSoftMarginLoss,
         "number for NaN",
     ): "torch subtracts infinite parts of an infinite logit's loss",
+    (nn.CTCLoss, "number for NaN"): "torch adds the derivative of a log-softmax, which is infinite too",
+    (nn.CTCLoss, "infinite terms"): "torch adds the derivative of a log-softmax, which is infinite too",
     (nn.MultiMarginLoss, "mean of nothing"): "torch returns memory that it has not written to",
     (nn.MultiLabelMarginLoss, "mean of nothing"): "torch returns memory that it has not written to",
     (

@@ -67,7 +67,8 @@ def emptied(inputs: Inputs, axis: int) -> Inputs:
     def matching(x: Tensor) -> Tensor:
         if x.ndim == first.ndim:
             return x.narrow(axis, 0, 0)
-        return x if axis == classes else x.narrow(axis - (axis > classes), 0, 0)
+        own = axis - (axis > classes)
+        return x if axis == classes or own >= x.ndim else x.narrow(own, 0, 0)
 
     return first.narrow(axis, 0, 0), *map(matching, others)
 

@@ -56,6 +56,14 @@ FAULTS = [
         ("masked_fill_(x == 0, 0)", "clone()"),
         ("return dx1, -dx1", "return dx1, dx1"),
     ),
+    *loss(
+        "ctc.py",
+        "CTCLoss",
+        ("may_skip = labels[:, 2:] != labels[:, :-2]", "may_skip = labels[:, 2:] != self.blank"),
+        ("clamp(min=1).to(x.dtype) if self.is_mean", "clamp(min=2).to(x.dtype) if self.is_mean"),
+        ("dx.scatter_add_(2,", "dx.scatter_(2,"),
+        ("(state == last) | (state == last - 1)", "state == last"),
+    ),
     *loss("cosine.py", "CosineEmbeddingLoss", ("cosine * x / xx", "cosine * x / yy")),
     *loss(
         "kl.py",

@@ -174,9 +174,9 @@ class Comparison:
         return abs(ours - right) / max(abs(ours), abs(right), floor)
 
     def _misleads(self, i: int) -> bool:
-        """True if autograd differs too much from central differences to be a reference."""
+        """True if autograd differs too much from central differences to be a reference, or is NaN."""
         assert self.traced is not None
-        return self._error(float(self.traced[i]), self.central[i]) > 10 * self.limits.differences
+        return not self._error(float(self.traced[i]), self.central[i]) <= 10 * self.limits.differences
 
     def _badness(self, i: int) -> tuple[float, float]:
         """A sort key: the relative error of an element, then the absolute one."""

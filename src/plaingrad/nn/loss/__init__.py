@@ -3,6 +3,7 @@
 from plaingrad.nn.loss.bce import BCELoss, BCEWithLogitsLoss
 from plaingrad.nn.loss.cosine import CosineEmbeddingLoss
 from plaingrad.nn.loss.cross_entropy import CrossEntropyLoss
+from plaingrad.nn.loss.ctc import CTCLoss
 from plaingrad.nn.loss.gaussian import GaussianNLLLoss
 from plaingrad.nn.loss.huber import HuberLoss, SmoothL1Loss
 from plaingrad.nn.loss.kl import KLDivLoss
@@ -18,6 +19,7 @@ from plaingrad.nn.loss.triplet import TripletMarginLoss, TripletMarginWithDistan
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CTCLoss",
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "GaussianNLLLoss",
