@@ -42,7 +42,7 @@ from plaingrad.nn.container import (
 from plaingrad.nn.convolution import Conv2d
 from plaingrad.nn.distance import CosineSimilarity, PairwiseDistance
 from plaingrad.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
-from plaingrad.nn.embedding import ColumnEmbedding, Embedding
+from plaingrad.nn.embedding import ColumnEmbedding, Embedding, EmbeddingBag
 from plaingrad.nn.linear import Bilinear, Identity, Linear
 from plaingrad.nn.loss import (
     BCELoss,
@@ -99,6 +99,7 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "GroupNorm",
