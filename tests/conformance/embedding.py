@@ -2,6 +2,7 @@
 
 import torch
 from hypothesis import strategies as st
+from torch import Tensor
 
 from conformance.case import Arguments, Case, Inputs, normal, seeds, sizes
 from plaingrad import nn
@@ -66,7 +67,62 @@ def codes(arguments: Arguments, inputs: Inputs) -> Inputs:
     return (x,)
 
 
+class ExactEmbeddingBag(torch.nn.EmbeddingBag):
+    """torch.nn's, whose own gradients with scale_grad_by_freq divide by counts of other rows."""
+
+    def forward(
+        self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None
+    ) -> Tensor:
+        if not self.scale_grad_by_freq:
+            return super().forward(input, offsets, per_sample_weights)
+        with torch.no_grad():  # the vectors are shortened
+            super().forward(input, offsets, per_sample_weights)
+        counts = input.flatten().bincount(minlength=self.num_embeddings).clamp(min=1).unsqueeze(1)
+        share = 1 / counts.to(self.weight.dtype)
+        weight = self.weight * share + (self.weight * (1 - share)).detach()
+        return torch.nn.functional.embedding_bag(
+            input,
+            weight,
+            offsets,
+            mode=self.mode,
+            per_sample_weights=per_sample_weights,
+            include_last_offset=self.include_last_offset,
+            padding_idx=self.padding_idx,
+        )
+
+
+@st.composite
+def bag_arguments(draw: st.DrawFn) -> Arguments:
+    words, mode = draw(sizes), draw(st.sampled_from(["sum", "sum", "mean", "max"]))
+    optional = {
+        "padding_idx": st.integers(-words, words - 1),
+        "max_norm": st.floats(0.1, 3),
+        "norm_type": st.sampled_from([1.0, 2.0, 3.5, float("inf")]),
+        "scale_grad_by_freq": st.booleans() if mode != "max" else st.just(False),
+        "include_last_offset": st.booleans(),
+    }
+    given = draw(st.fixed_dictionaries({}, optional=optional))
+    return {"num_embeddings": words, "embedding_dim": draw(sizes), "mode": mode, **given}
+
+
+@st.composite
+def bags(draw: st.DrawFn, arguments: Arguments) -> Inputs:
+    """Bags of one size, or of any sizes, some empty, with offsets and perhaps weights."""
+    generator = torch.Generator().manual_seed(draw(seeds))
+    if draw(st.booleans()):
+        return (torch.randint(arguments["num_embeddings"], (draw(sizes), draw(sizes)), generator=generator),)
+    counts = torch.tensor(draw(st.lists(st.integers(0, 4), min_size=1, max_size=4)))
+    x = torch.randint(arguments["num_embeddings"], (int(counts.sum()),), generator=generator)
+    ends = counts.cumsum(0)
+    offsets = torch.cat([ends.new_zeros(1), ends])
+    offsets = offsets if arguments.get("include_last_offset") else offsets[:-1]
+    if arguments["mode"] != "sum" or draw(st.booleans()):
+        return x, offsets
+    return x, offsets, draw(normal(len(x)))
+
+
 CASES = [
+    Case(ours=nn.EmbeddingBag, theirs=ExactEmbeddingBag, arguments=bag_arguments(), inputs=bags),
     Case(
         ours=nn.Embedding,
         theirs=torch.nn.Embedding,

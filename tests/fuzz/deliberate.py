@@ -283,6 +283,16 @@ DELIBERATE: tuple[Difference, ...] = (
         ),
     ),
     Difference(
+        "NaN in a bag of EmbeddingBag",
+        "Its maximum is NaN; in torch.nn it is so if the first vector has it.",
+        "EmbeddingBag | maxima of NaN",
+        lambda finding: (
+            named(finding, "EmbeddingBag")
+            and finding.configuration.arguments["mode"] == "max"
+            and finding.configuration.kind == "special"
+        ),
+    ),
+    Difference(
         "Bilinear without features of the second input",
         "Every output is the bias; torch.nn does not get so far.",
         "Bilinear | `in2_features=0`",
@@ -315,10 +325,10 @@ DELIBERATE: tuple[Difference, ...] = (
         ),
     ),
     Difference(
-        "Embedding of no features with a largest norm of infinite order",
+        "embeddings of no features with a largest norm of infinite order",
         "The norm of nothing is 0; torch.nn refuses to take it.",
-        "Embedding | no features",
-        refused("Embedding", "cannot compute the inf norm on an empty tensor"),
+        "Embedding, EmbeddingBag | no features",
+        refused(("Embedding", "EmbeddingBag"), "cannot compute the inf norm on an empty tensor"),
     ),
     Difference(
         "gaps in memory",

@@ -229,6 +229,29 @@ def embedding(draw: Draw) -> Configuration:
     return Configuration("Embedding", arguments, (x,), draw.one(*DTYPES), draw.one(*KINDS), draw.chance(0.5))
 
 
+def embedding_bag(draw: Draw) -> Configuration:
+    words, mode = draw.size(least=1), draw.one("sum", "mean", "max")
+    arguments = optional(
+        draw,
+        padding_idx=draw.one(None, draw.random.randint(-words, words - 1)),
+        max_norm=draw.one(None, None, 0.5, 2.0),
+        norm_type=draw.one(1.0, 2.0, 3.5, float("inf")),
+        include_last_offset=draw.chance(0.5),
+    )
+    if draw.chance(0.4):
+        inputs = (draw.whole(0, words - 1, (draw.size(), draw.size(least=1))),)
+    else:
+        sizes = torch.tensor([min(draw.size(), 7) for _ in range(draw.random.randint(1, 5))])
+        x = draw.whole(0, words - 1, (int(sizes.sum()),))
+        ends = sizes.cumsum(0)
+        inputs = (x, ends if arguments.get("include_last_offset") else ends[:-1])
+        inputs = (x, torch.cat([ends.new_zeros(1), inputs[1]]))
+    arguments = {"num_embeddings": words, "embedding_dim": draw.size(), "mode": mode, **arguments}
+    return Configuration(
+        "EmbeddingBag", arguments, inputs, draw.one(*DTYPES), draw.one(*KINDS), draw.chance(0.5)
+    )
+
+
 def flatten(draw: Draw) -> Configuration:
     dims = optional(draw, start_dim=draw.random.randint(-4, 3), end_dim=draw.random.randint(-4, 3))
     return configured(draw, "Flatten", draw.shape(), **dims)
@@ -326,6 +349,7 @@ LAYERS: dict[str, Make] = {
     "Conv2d": conv,
     "MaxPool2d": max_pool,
     "Embedding": embedding,
+    "EmbeddingBag": embedding_bag,
     "Flatten": flatten,
     "Unflatten": unflatten,
     "PixelShuffle": lambda draw: pixels(draw, "PixelShuffle", "upscale_factor", 2, 0),

@@ -64,6 +64,7 @@ from plaingrad.nn.dropout import (
 from plaingrad.nn.embedding import (
     ColumnEmbedding,
     Embedding,
+    EmbeddingBag,
 )
 from plaingrad.nn.linear import (
     Bilinear,
@@ -203,6 +204,7 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",

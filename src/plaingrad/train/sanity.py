@@ -6,7 +6,7 @@ from plaingrad.data import Dataset
 from plaingrad.data.sparse import take
 from plaingrad.module import Module, ModuleError
 from plaingrad.native.task import Snapshot, Task
-from plaingrad.nn import Embedding, Loss
+from plaingrad.nn import Embedding, EmbeddingBag, Loss
 from plaingrad.train.evaluation import BATCH_SIZE, outputs, scores
 from plaingrad.train.metrics import Metric
 from plaingrad.train.weighting import Weighted
@@ -30,7 +30,7 @@ def sanity_check(task: Task, validation: Dataset | None, metrics: dict[str, Metr
 
 
 def _try_samples(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
-    looks_up = any(isinstance(module, Embedding) for module in model.modules())
+    looks_up = any(isinstance(module, (Embedding, EmbeddingBag)) for module in model.modules())
     inputs = data.inputs if looks_up else take(data.inputs, slice(SAMPLES_TRIED))
     prediction = outputs(model, inputs, BATCH_SIZE)
     if len(inputs) < len(data):

@@ -17,7 +17,7 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     (nn.ConvTranspose3d, "infinite terms"): "a zero of the margin times infinity is no number",
     (nn.LocalResponseNorm, "infinite terms"): "torch divides by one more power after the other",
     **{
-        (kind, "computed"): "torch has no gradient of nothing"
+        (kind, "computed without elements"): "torch has no gradient of nothing"
         for kind in (nn.PixelShuffle, nn.PixelUnshuffle, nn.ChannelShuffle)
     },
     (nn.GroupNorm, "cancelling parts"): "torch subtracts the mean after it has divided by the deviation",
@@ -43,7 +43,7 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
         (kind, difference): reason
         for kind in (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
         for difference, reason in {
-            "computed": "torch looks for the first of no samples, if there is a weight",
+            "computed without elements": "torch looks for the first of no samples, if there is a weight",
             "statistics kept": "torch takes the mean over no samples",
         }.items()
     },
@@ -77,5 +77,8 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
         nn.Embedding,
         "no difference",
     ): "padding_idx, max_norm and scale_grad_by_freq make it none of the derivative",
+    (nn.EmbeddingBag, "computed without elements"): "torch takes no steps of size 0",
+    (nn.EmbeddingBag, "no difference"): "as for Embedding",
+    (nn.EmbeddingBag, "half sums"): "vectors that are shortened are rounded to half precision",
     (nn.Embedding, "half sums"): "the gradients of a row that is repeated are added up in half precision",
 }

@@ -109,7 +109,7 @@ FAULTS = [
     *layer("dropout/channels.py", "Dropout2d", [("super().draw(x.new_empty(", "super().draw(x.new_ones(")]),
     *layer("dropout/alpha.py", "AlphaDropout", [("self.save(m * a, y)", "self.save(m, y)")]),
     *layer(
-        "embedding/embedding.py",
+        "embedding/table.py",
         "Embedding",
         [
             ("drows.masked_fill((rows == self.padding_idx).unsqueeze(-1), 0)", "drows"),
@@ -126,6 +126,18 @@ FAULTS = [
             ("dealt(dy, dy.shape[1] // self.groups)", "dealt(dy, self.groups)"),
         ],
         "tests/nn/resampling/test_shuffle.py",
+    ),
+    *layer(
+        "embedding/bag.py",
+        "EmbeddingBag",
+        [
+            ("each / sizes if self.mode", "each if self.mode"),
+            ("drows if s is None else s * drows)", "drows)"),
+            ("ds = (vectors * drows).sum(1)", "ds = (vectors * drows).mean(1)"),
+            ('(0, bag, positions, "amin")', '(0, bag, positions, "amax")'),
+            ("s = s[: len(rows)] if kept is None else s[kept]", "s = s[: len(rows)]"),
+        ],
+        "tests/nn/embedding/test_bag.py",
     ),
     *layer(
         "pooling/maximum.py",

@@ -105,7 +105,8 @@ def export_onnx(
     sample = _sample_shape(network) if sample_shape is None else tuple(sample_shape)
     if any(size < 1 for size in sample):
         raise InputError(f"export_onnx: expected a sample_shape of sizes from 1, got {sample}")
-    takes_indices = isinstance(_first(network, [*layers.WITHOUT_EFFECT, nn.Flatten]), nn.Embedding)
+    first = _first(network, [*layers.WITHOUT_EFFECT, nn.Flatten])
+    takes_indices = isinstance(first, (nn.Embedding, nn.EmbeddingBag))
     two, three = (
         torch.zeros(batch, *sample, dtype=torch.int64 if takes_indices else dtype) for batch in (2, 3)
     )

@@ -94,6 +94,30 @@ def embedding(graph: Graph, module: nn.Embedding, x: str, example: Tensor) -> st
     return graph.op("Gather", graph.field(module.weight), x, axis=0)
 
 
+def embedding_bag(graph: Graph, module: nn.EmbeddingBag, x: str, example: Tensor) -> str:
+    """The vectors of a bag of a fixed size, those of the padding replaced by what does not count."""
+    if example.ndim != 2:
+        raise ModuleError(module, f"expected samples (size,) of indices, got {tuple(example.shape[1:])}")
+    if module.max_norm is not None:
+        module.look_up(torch.arange(module.num_embeddings))
+    vectors = graph.op("Gather", graph.field(module.weight), x, axis=0)
+    axis, operator = graph.integers([1]), {"sum": "ReduceSum", "mean": "ReduceMean", "max": "ReduceMax"}
+    if module.padding_idx is None:
+        return graph.op(operator[module.mode], vectors, axis, keepdims=0)
+    is_padding = graph.op(
+        "Unsqueeze", graph.op("Equal", x, graph.integers([module.padding_idx])), graph.integers([2])
+    )
+    counts = graph.op("Where", is_padding, graph.number(0.0), graph.number(1.0))
+    count = graph.op("ReduceSum", counts, axis, keepdims=0)
+    if module.mode == "max":
+        kept = graph.op("Where", is_padding, graph.number(-math.inf), vectors)
+        is_empty = graph.op("Equal", count, graph.number(0.0))
+        return graph.op("Where", is_empty, graph.number(0.0), graph.op("ReduceMax", kept, axis, keepdims=0))
+    kept = graph.op("Where", is_padding, graph.number(0.0), vectors)
+    y = graph.op("ReduceSum", kept, axis, keepdims=0)
+    return y if module.mode == "sum" else graph.op("Div", y, graph.op("Max", count, graph.number(1.0)))
+
+
 def column_embedding(graph: Graph, module: nn.ColumnEmbedding, x: str, example: Tensor) -> str:
     parts = [graph.op("Gather", x, graph.integers(module.passed), axis=-1)] if module.passed else []
     for column, table in module.columns.items():
@@ -254,6 +278,7 @@ OPERATORS: dict[type, Operators] = {
     nn.PixelUnshuffle: pixel_unshuffle,
     nn.ChannelShuffle: channel_shuffle,
     nn.Embedding: embedding,
+    nn.EmbeddingBag: embedding_bag,
     nn.ColumnEmbedding: column_embedding,
     nn.BatchNorm1d: batch_norm,
     nn.BatchNorm2d: batch_norm,
