@@ -314,6 +314,46 @@ def test_a_schedule_of_steps_may_change_every_option(
     both(fit)
 
 
+def chained(rule: optim.Optimizer) -> optim.Schedule:
+    return optim.ChainedScheduler(
+        [optim.ConstantLR(rule, 0.5, 4), optim.ExponentialLR(rule, 0.9)], interval="step"
+    )
+
+
+def in_sequence(rule: optim.Optimizer) -> optim.Schedule:
+    parts = [
+        optim.LinearLR(rule, 0.1, total_iters=4),
+        optim.SWALR(rule, 0.002),
+        optim.CyclicLR(rule, 0.001, 0.01, 3),
+    ]
+    return optim.SequentialLR(rule, parts, [5, 8], interval="step")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        chained,
+        in_sequence,
+        lambda rule: optim.CyclicLR(rule, 0.001, 0.02, step_size_up=4, mode="triangular2"),
+        lambda rule: optim.CosineAnnealingWarmRestarts(rule, 5, 2, interval="step"),
+        lambda rule: optim.MultiplicativeLR(rule, lambda t: 1 / t, interval="step"),
+        lambda rule: optim.LambdaLR(rule, lambda t: 1 / (1 + t), interval="step"),
+    ],
+)
+def test_schedules_of_steps_go_on_in_the_next_run(make: Callable[[optim.Optimizer], optim.Schedule]) -> None:
+    def fit(engine: str) -> list[Tensor]:
+        model = network(*SIZES)
+        optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+        schedule = make(optimizer)
+        rates = []
+        for seed in range(2):
+            run(model, plane(22), optimizer=optimizer, schedule=schedule, seed=seed, engine=engine)
+            rates += schedule.get_last_lr()
+        return [*values(model), *memory(optimizer), torch.tensor(rates)]
+
+    both(fit)
+
+
 def test_options_may_be_whole_numbers() -> None:
     def fit(engine: str) -> list[Tensor]:
         model = network(*SIZES)

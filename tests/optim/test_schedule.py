@@ -13,11 +13,27 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optim.rules import NAMES, Pair
+from optim.rules import NAMES, WITHOUT_MOMENTUM, Pair
 from plaingrad import Parameter, optim
 
 STEPS = 60
-SCHEDULES = ["StepLR", "ExponentialLR", "LinearLR", "CosineAnnealingLR", "ReduceLROnPlateau", "OneCycleLR"]
+SCHEDULES = [
+    "StepLR",
+    "MultiStepLR",
+    "ConstantLR",
+    "ExponentialLR",
+    "LinearLR",
+    "PolynomialLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "LambdaLR",
+    "MultiplicativeLR",
+    "ReduceLROnPlateau",
+    "OneCycleLR",
+    "CyclicLR",
+    "SWALR",
+]
+CYCLES = ["OneCycleLR", "CyclicLR"]
 every_schedule = pytest.mark.parametrize("name", SCHEDULES)
 examples = settings(max_examples=40, deadline=None)
 seeds = st.integers(0, 2**32 - 1)
@@ -39,6 +55,23 @@ cycle_options = {
 max_lr = st.floats(0.01, 10) | each_group
 
 
+class Power:
+    """A function of the number of steps, whose drawn number shows."""
+
+    def __init__(self, base: float, every: int) -> None:
+        self.base, self.every = base, every
+
+    def __call__(self, t: float) -> float:
+        return self.base ** (t % self.every)
+
+    def __repr__(self) -> str:
+        return f"Power({self.base}, {self.every})"
+
+
+functions = st.builds(Power, st.floats(0.5, 1.2), st.integers(1, 70))
+some_or_each = functions | st.tuples(functions, functions).map(list)
+
+
 def phases_have_length(cycle: dict[str, Any]) -> bool:
     """Whether torch, which divides by the lengths, can compute this cycle."""
     steps = cycle.get("total_steps") or cycle["epochs"] * cycle["steps_per_epoch"]
@@ -47,6 +80,36 @@ def phases_have_length(cycle: dict[str, Any]) -> bool:
 
 arguments: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "StepLR": st.fixed_dictionaries({"step_size": counts}, optional={"gamma": factors}),
+    "MultiStepLR": st.fixed_dictionaries(
+        {"milestones": st.lists(st.integers(0, STEPS), max_size=5)}, optional={"gamma": factors}
+    ),
+    "ConstantLR": st.fixed_dictionaries({}, optional={"factor": st.floats(0.01, 1), "total_iters": counts}),
+    "PolynomialLR": st.fixed_dictionaries(
+        {}, optional={"total_iters": counts, "power": st.floats(0, 3) | st.sampled_from([0.0, 1.0, 2.0])}
+    ),
+    "CosineAnnealingWarmRestarts": st.fixed_dictionaries(
+        {"T_0": st.integers(1, 30)}, optional={"T_mult": st.integers(1, 3), "eta_min": st.floats(0, 0.2)}
+    ),
+    "LambdaLR": st.fixed_dictionaries({"lr_lambda": some_or_each}),
+    "MultiplicativeLR": st.fixed_dictionaries({"lr_lambda": some_or_each}),
+    "SWALR": st.fixed_dictionaries(
+        {"swa_lr": st.floats(0, 0.2) | each_group},
+        optional={"anneal_epochs": st.integers(0, 70), "anneal_strategy": st.sampled_from(["cos", "linear"])},
+    ),
+    "CyclicLR": st.fixed_dictionaries(
+        {"base_lr": st.floats(1e-3, 0.1) | each_group, "max_lr": st.floats(1e-3, 1) | each_group},
+        optional={
+            "step_size_up": st.integers(1, 40),
+            "step_size_down": st.none() | st.integers(0, 40),
+            "mode": st.sampled_from(["triangular", "triangular2", "exp_range"]),
+            "gamma": factors,
+            "scale_fn": st.none() | functions,
+            "scale_mode": st.sampled_from(["cycle", "iterations"]),
+            "cycle_momentum": st.booleans(),
+            "base_momentum": fractions | each_group,
+            "max_momentum": fractions | each_group,
+        },
+    ),
     "ExponentialLR": st.fixed_dictionaries({"gamma": factors}),
     "LinearLR": st.fixed_dictionaries(
         {},
@@ -78,6 +141,11 @@ arguments: dict[str, st.SearchStrategy[dict[str, Any]]] = {
 GROUPS = [{"lr": 0.1}, {"lr": 0.03}]
 
 
+def of_torch(name: str) -> Any:
+    """The class of this name in torch."""
+    return torch.optim.swa_utils.SWALR if name == "SWALR" else getattr(torch.optim.lr_scheduler, name)
+
+
 class Scheduled:
     """An optimizer with a schedule beside its counterpart in torch."""
 
@@ -86,7 +154,7 @@ class Scheduled:
         self.generator = torch.Generator().manual_seed(seed)
         self.plateau = name == "ReduceLROnPlateau"
         self.ours = getattr(optim, name)(self.pair.ours, **given)
-        self.theirs = getattr(torch.optim.lr_scheduler, name)(self.pair.theirs, **given)
+        self.theirs = of_torch(name)(self.pair.theirs, **given)
         self.steps = min(STEPS, self.ours.total_steps) if name == "OneCycleLR" else STEPS
 
     def step(self) -> None:
@@ -107,6 +175,8 @@ class Scheduled:
         for ours, theirs, start in zip(self.pair.ours.param_groups, self.pair.theirs.param_groups, GROUPS):
             # Where torch's recursion ends at 0, it leaves the rounding errors of where it began.
             scale = theirs.get("max_lr", start["lr"])
+            if isinstance(self.ours, optim.CyclicLR):  # whose position is a difference in torch
+                scale = 1e3 * (max(self.ours.max_lrs) + max(self.ours.base_lrs))
             assert math.isclose(ours["lr"], theirs["lr"], rel_tol=1e-12, abs_tol=1e-15 * scale)
             for name in ("momentum", "betas"):
                 found, wanted = ours.get(name, 0), theirs.get(name, 0)
@@ -116,9 +186,9 @@ class Scheduled:
 @every_schedule
 def test_arguments_and_defaults_are_those_of_torch(name: str) -> None:
     found = list(inspect.signature(getattr(optim, name)).parameters.values())
-    wanted = inspect.signature(getattr(torch.optim.lr_scheduler, name)).parameters.values()
+    wanted = inspect.signature(of_torch(name)).parameters.values()
     assert [(p.name, p.default, p.kind) for p in found[:-1]] == [(p.name, p.default, p.kind) for p in wanted]
-    default = "step" if name == "OneCycleLR" else "epoch"
+    default = "step" if name in CYCLES else "epoch"
     assert (found[-1].name, found[-1].default) == ("interval", default)
     assert found[-1].kind is inspect.Parameter.KEYWORD_ONLY
 
@@ -140,7 +210,7 @@ def test_sixty_steps_equal_torch(name: str, data: st.DataObject, rule: str, seed
 @given(data=st.data(), name=st.sampled_from(SCHEDULES), seed=seeds)
 def test_fifty_scheduled_updates_equal_torch(rule: str, data: st.DataObject, name: str, seed: int) -> None:
     given = data.draw(arguments[name], label="arguments")
-    if rule == "Adagrad" and name == "OneCycleLR":
+    if rule in WITHOUT_MOMENTUM and name in CYCLES:
         given["cycle_momentum"] = False
     both = Scheduled(rule, name, given, seed)
     for _ in range(min(50, both.steps)):
@@ -184,10 +254,16 @@ def test_the_interval_is_for_the_training_loop_to_read(name: str) -> None:
         "ExponentialLR": {"gamma": 0.5},
         "CosineAnnealingLR": {"T_max": 3},
         "OneCycleLR": {"max_lr": 1.0, "total_steps": 3},
+        "CyclicLR": {"base_lr": 0.1, "max_lr": 1.0},
+        "MultiStepLR": {"milestones": [2]},
+        "CosineAnnealingWarmRestarts": {"T_0": 3},
+        "LambdaLR": {"lr_lambda": lambda t: 1 / (t + 1)},
+        "MultiplicativeLR": {"lr_lambda": lambda t: 0.5},
+        "SWALR": {"swa_lr": 0.1},
     }.get(name, {})
     make = getattr(optim, name)
     assert make.needs_metric == (name == "ReduceLROnPlateau")
-    assert make(optimizer(), **given).interval == ("step" if name == "OneCycleLR" else "epoch")
+    assert make(optimizer(), **given).interval == ("step" if name in CYCLES else "epoch")
     assert make(optimizer(), **given, interval="step").interval == "step"
     with pytest.raises(ValueError, match=f"^{name}: expected interval to be 'epoch' or 'step', got 'batch'$"):
         make(optimizer(), **given, interval="batch")
@@ -273,6 +349,9 @@ def test_a_state_that_does_not_fit_changes_nothing(state: dict[str, Any], messag
 
 COUNT = "a whole number of at least 1"
 OR = "or given as epochs and steps_per_epoch"
+COUNT_OR_0 = "a whole number of at least 0"
+EACH = f"{COUNT_OR_0} each"
+FUNCTION = "a function of the number of steps"
 
 
 @pytest.mark.parametrize(
@@ -291,6 +370,31 @@ OR = "or given as epochs and steps_per_epoch"
             {"T_max": 1, "eta_min": -1},
             "eta_min to be a finite number of at least 0, got -1",
         ),
+        ("MultiStepLR", {"milestones": [3, -1]}, f"milestones to be {EACH}, got [3, -1]"),
+        ("ConstantLR", {"factor": 2}, "factor to be a number in [0, 1], got 2"),
+        ("ConstantLR", {"total_iters": 0}, f"total_iters to be {COUNT}, got 0"),
+        ("PolynomialLR", {"power": -1}, "power to be a finite number of at least 0, got -1"),
+        ("CosineAnnealingWarmRestarts", {"T_0": 0}, f"T_0 to be {COUNT}, got 0"),
+        ("CosineAnnealingWarmRestarts", {"T_0": 1, "T_mult": 0.5}, f"T_mult to be {COUNT}, got 0.5"),
+        ("LambdaLR", {"lr_lambda": 3}, "lr_lambda to be a function of the number of steps, got 3"),
+        ("LambdaLR", {"lr_lambda": [abs]}, "lr_lambda for 2 parameter groups, got [<built-in function abs>]"),
+        ("MultiplicativeLR", {"lr_lambda": None}, f"lr_lambda to be {FUNCTION}, got None"),
+        ("SWALR", {"swa_lr": -1}, "swa_lr to be a finite number of at least 0, got -1"),
+        ("SWALR", {"swa_lr": 1, "anneal_epochs": -1}, f"anneal_epochs to be {COUNT_OR_0}, got -1"),
+        ("SWALR", {"swa_lr": 1, "anneal_strategy": "x"}, "anneal_strategy to be 'cos' or 'linear', got 'x'"),
+        ("CyclicLR", {"base_lr": [1], "max_lr": 1}, "base_lr for 2 parameter groups, got [1]"),
+        ("CyclicLR", {"base_lr": 1, "max_lr": -1}, "max_lr to be a finite number of at least 0, got -1"),
+        (
+            "CyclicLR",
+            {"base_lr": 1, "max_lr": 1, "step_size_up": 0},
+            "step_size_up to be a finite number above 0, got 0",
+        ),
+        (
+            "CyclicLR",
+            {"base_lr": 1, "max_lr": 1, "mode": "square"},
+            "mode to be 'triangular' or 'triangular2' or 'exp_range', got 'square'",
+        ),
+        ("CyclicLR", {"base_lr": 1, "max_lr": 1, "scale_fn": 1}, "scale_fn to be a function or None, got 1"),
         ("ReduceLROnPlateau", {"mode": "up"}, "mode to be 'min' or 'max', got 'up'"),
         ("ReduceLROnPlateau", {"factor": 1.0}, "factor to be a number in [0, 1), got 1.0"),
         ("ReduceLROnPlateau", {"patience": -1}, "patience to be a whole number of at least 0, got -1"),
@@ -341,6 +445,8 @@ def test_optimizers_that_cannot_be_steered_are_refused() -> None:
     )
     with pytest.raises(ValueError, match=message):
         optim.OneCycleLR(optim.Adagrad([Parameter(torch.ones(1))]), max_lr=1.0, total_steps=2)
+    with pytest.raises(ValueError, match=r"^CyclicLR: expected an optimizer with momentum or betas"):
+        optim.CyclicLR(optim.ASGD([Parameter(torch.ones(1))]), base_lr=0.1, max_lr=1.0)
 
 
 @pytest.mark.parametrize("name", [name for name in SCHEDULES if name != "ReduceLROnPlateau"])
@@ -350,7 +456,7 @@ def test_a_schedule_goes_on_from_the_initial_rates_of_the_groups(
     name: str, data: st.DataObject, before: int
 ) -> None:
     options = data.draw(arguments[name], label="arguments")
-    if name == "OneCycleLR":
+    if name in CYCLES:
         options["cycle_momentum"] = False
     whole = Scheduled("SGD", name, options)
     before = min(before, whole.steps)
@@ -412,6 +518,13 @@ def test_a_negative_metric_is_better_by_a_share_of_its_size(mode: str, metric: f
         ("ExponentialLR", {"gamma": 0.9}),
         ("CosineAnnealingLR", {"T_max": 10}),
         ("LinearLR", {"start_factor": 0.5, "total_iters": 4}),
+        ("MultiStepLR", {"milestones": [1, 3]}),
+        ("ConstantLR", {"total_iters": 2}),
+        ("PolynomialLR", {"total_iters": 9, "power": 2.0}),
+        ("LambdaLR", {"lr_lambda": lambda t: 1 / (t + 2)}),
+        ("MultiplicativeLR", {"lr_lambda": lambda t: 1 / (t + 2)}),
+        ("CosineAnnealingWarmRestarts", {"T_0": 3}),
+        ("SWALR", {"swa_lr": 0.01, "anneal_epochs": 3}),
     ],
 )
 def test_a_second_schedule_begins_with_the_rate_as_it_is_now_as_in_torch(
@@ -426,7 +539,7 @@ def test_a_second_schedule_begins_with_the_rate_as_it_is_now_as_in_torch(
             optimizer.step()
             first.step()
         optimizer.param_groups[0]["lr"] = 0.3
-        second = getattr(schedules, name)(optimizer, **arguments)
+        second = (getattr(optim, name) if library is optim else of_torch(name))(optimizer, **arguments)
         rates.append([])
         for _ in range(5):
             rates[-1].append(optimizer.param_groups[0]["lr"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from traceback import walk_tb
 from typing import Any
 
@@ -105,7 +105,7 @@ class Clamped(ClosedForm):
         self.schedule, self.steps = schedule, steps
         super().__init__(schedule.optimizer, schedule.interval)
 
-    def start(self) -> list[float]:
+    def start(self, rates: Sequence[float]) -> list[float]:
         return self.schedule.base_lrs
 
     def rate(self, base: float, t: int) -> float:

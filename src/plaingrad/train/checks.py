@@ -11,7 +11,7 @@ from plaingrad.data.checks import expect_model, expect_positive, one_line
 from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.nn import Loss
-from plaingrad.optim import OneCycleLR, Optimizer, Schedule
+from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train.callbacks import Callback
 
 
@@ -77,12 +77,11 @@ def expect_schedule(schedule: Any, optimizer: Optimizer, epochs: int, steps_per_
         )
     if schedule.optimizer is not optimizer:
         raise InputError("schedule: expected one for the same optimizer, got one for another")
-    if isinstance(schedule, OneCycleLR):
-        steps = epochs * (steps_per_epoch if schedule.interval == "step" else 1)
-        left = schedule.total_steps - schedule.last_epoch
-        if steps > left:
-            name, needed = type(schedule).__name__, f"the {steps} steps of {epochs} epochs"
-            raise InputError(f"schedule: expected {name} to have {needed} before it, got {left}")
+    steps = epochs * (steps_per_epoch if schedule.interval == "step" else 1)
+    left = schedule.steps_left
+    if steps > left:
+        name, needed = type(schedule).__name__, f"the {steps} steps of {epochs} epochs"
+        raise InputError(f"schedule: expected {name} to have {needed} before it, got {left}")
 
 
 def expect_callbacks(callbacks: Any) -> None:

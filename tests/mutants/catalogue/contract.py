@@ -21,8 +21,8 @@ FAULTS = [
             "                module._watchers = (*others, *watchers)\n",
             "                module._watchers = watchers\n",
         ),
-        ('fresh = {"_watchers": (), ', "fresh = {"),
-        ("        if is_new or type(value) not in NOTES:\n", "        if is_new:\n"),
+        ("return {**vars(self), **tree, **fresh}", "return {**vars(self), **fresh}"),
+        ("if type(value) not in NOTES or type(before) not in NOTES:", "if type(value) not in NOTES:"),
     ),
     *planted(
         "contract/guard.py",

@@ -3,7 +3,7 @@
 from mutants.fault import planted
 
 RULES = "tests/optim/test_rules.py tests/optim/test_optimizer.py"
-SCHEDULES = "tests/optim/test_schedule.py"
+SCHEDULES = "tests/optim/test_schedule.py tests/optim/test_combined.py"
 
 FAULTS = [
     *planted(
@@ -68,9 +68,57 @@ FAULTS = [
         "tests/optim/test_clip.py",
         ("grad.clamp_(-clip_value, clip_value)", "grad.clamp_(max=clip_value)"),
     ),
-    *planted("optim/schedule/decay.py", SCHEDULES, ("(t // self.step_size)", "((t + 1) // self.step_size)")),
     *planted(
-        "optim/schedule/annealing.py", SCHEDULES, ("min(t / self.total_iters, 1.0)", "t / self.total_iters")
+        "optim/schedule/decay.py",
+        SCHEDULES,
+        ("(t // self.step_size)", "((t + 1) // self.step_size)"),
+        ("sum(milestone <= t", "sum(milestone < t"),
+        ("if t < self.total_iters", "if t <= self.total_iters"),
+    ),
+    *planted(
+        "optim/schedule/annealing.py",
+        SCHEDULES,
+        ("min(t / self.total_iters, 1.0)", "t / self.total_iters"),
+        ("(self.initial_lrs[i] - self.eta_min) * climb", "(self.base_lrs[i] - self.eta_min) * climb"),
+        (") ** self.power", ")"),
+    ),
+    *planted(
+        "optim/schedule/schedule.py",
+        SCHEDULES,
+        ("        if now == before:\n            return lr\n", ""),
+        ("self.start(rates if self.follows else self.initial_lrs)", "self.start(rates)"),
+    ),
+    *planted(
+        "optim/schedule/cyclic.py",
+        SCHEDULES,
+        ("position / up if position <= up", "position / down if position <= up"),
+        ("t // (up + down) + 1", "t // (up + down)"),
+        ("return 1 - self.wave(t)", "return self.wave(t)"),
+    ),
+    *planted(
+        "optim/schedule/restarts.py",
+        SCHEDULES,
+        ("self.T_i *= self.T_mult\n        else:", "pass\n        else:"),
+    ),
+    *planted(
+        "optim/schedule/swa.py",
+        SCHEDULES,
+        ("self.share(max(0, t - 1)), self.share(max(1, t))", "self.share(max(0, t - 1)), self.share(t)"),
+        ("(lr - before * last) / (1 - before)", "lr"),
+    ),
+    *planted(
+        "optim/schedule/functions.py",
+        SCHEDULES,
+        ("    def first(self, lr: float, i: int) -> float:\n        return lr\n", ""),
+    ),
+    *planted(
+        "optim/schedule/combined.py",
+        SCHEDULES,
+        ("            one.chain()\n        self.last_lrs", "            one.step()\n        self.last_lrs"),
+        ("            one.take_over()", "            one.step()"),
+        ("milestone <= t for", "milestone < t for"),
+        ("for one in self.schedulers)\n", "for one in self.schedulers[:1])\n"),
+        ("if t + one.steps_left < end - 1:", "if t + one.steps_left < end:"),
     ),
     *planted(
         "optim/schedule/plateau.py",

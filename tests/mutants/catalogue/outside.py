@@ -53,8 +53,8 @@ FAULTS = [
         "interop/onnx/layers.py",
         "tests/interop/test_onnx.py",
         (
-            "pads[margin.axis + 2], pads[margin.axis + 4] = margin.before, margin.after",
-            "pads[margin.axis + 2], pads[margin.axis + 4] = margin.after, margin.before",
+            "pads[margin.axis + axes], pads[margin.axis + 2 * axes] = margin.before, margin.after",
+            "pads[margin.axis + axes], pads[margin.axis + 2 * axes] = margin.after, margin.before",
         ),
         ('"replicate": "edge"', '"replicate": "reflect"'),
     ),

@@ -1,4 +1,4 @@
-"""Learning rates that move smoothly from one value to another: `LinearLR` and `CosineAnnealingLR`."""
+"""Learning rates that move smoothly from one value to another: a line, a polynomial, a cosine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from plaingrad.optim.optimizer import Optimizer
 from plaingrad.optim.options import COUNT, NON_NEGATIVE, POSITIVE_SHARE, SHARE, Expected
-from plaingrad.optim.schedule.schedule import ClosedForm, Interval
+from plaingrad.optim.schedule.schedule import ClosedForm, Interval, Scaled
 
 
 def linear(start: float, end: float, share: float) -> float:
@@ -20,7 +20,7 @@ def cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
 
 
-class LinearLR(ClosedForm):
+class LinearLR(Scaled):
     r"""Scales the learning rate by a factor that goes from one value to another on a line, and stays there.
 
     .. math::
@@ -60,8 +60,45 @@ class LinearLR(ClosedForm):
         self.total_iters = total_iters
         super().__init__(optimizer, interval, last_epoch)
 
-    def rate(self, base: float, t: int) -> float:
-        return base * linear(self.start_factor, self.end_factor, min(t / self.total_iters, 1.0))
+    def factor_at(self, t: int) -> float:
+        return linear(self.start_factor, self.end_factor, min(t / self.total_iters, 1.0))
+
+
+class PolynomialLR(Scaled):
+    r"""Lets the learning rate fall to 0 on a power of the remaining time.
+
+    .. math::
+        \gamma_t = \gamma_0 \Big(1 - \frac{\min(t, n)}{n}\Big)^p
+
+    Args:
+        optimizer: the optimizer whose learning rates γ are changed.
+        total_iters: the number of steps to 0, n.
+        power: the power p.
+        last_epoch: the number of the last step that was done, counted from 0, to go on from the parameter
+            groups' ``"initial_lr"``; -1 to begin.
+        interval: whether a training loop is to call ``step()`` after every epoch or step.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    expected: ClassVar[dict[str, Expected]] = {"total_iters": COUNT, "power": NON_NEGATIVE}
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        total_iters: int = 5,
+        power: float = 1.0,
+        last_epoch: int = -1,
+        *,
+        interval: Interval = "epoch",
+    ) -> None:
+        self.total_iters = total_iters
+        self.power = power
+        super().__init__(optimizer, interval, last_epoch)
+
+    def factor_at(self, t: int) -> float:
+        return (1.0 - min(t, self.total_iters) / self.total_iters) ** self.power
 
 
 class CosineAnnealingLR(ClosedForm):
@@ -85,6 +122,7 @@ class CosineAnnealingLR(ClosedForm):
     """
 
     expected: ClassVar[dict[str, Expected]] = {"T_max": COUNT, "eta_min": NON_NEGATIVE}
+    follows: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -101,3 +139,13 @@ class CosineAnnealingLR(ClosedForm):
 
     def rate(self, base: float, t: int) -> float:
         return cosine(base, self.eta_min, t / self.T_max)
+
+    def following(self, lr: float, i: int, t: int) -> float:
+        if (t - 1) % (2 * self.T_max) == self.T_max:  # it was at the minimum, where no ratio leads on
+            climb = (1 - math.cos(math.pi / self.T_max)) / 2
+            return lr + (self.initial_lrs[i] - self.eta_min) * climb
+        return self.eta_min + (lr - self.eta_min) * self.height(t) / self.height(t - 1)
+
+    def height(self, t: int) -> float:
+        """The share of the way from the minimum after t steps."""
+        return cosine(1.0, 0.0, t / self.T_max)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 from plaingrad.errors import InputError
 from plaingrad.optim.optimizer import Optimizer
-from plaingrad.optim.options import COUNT, FLAG, FRACTION, POSITIVE, SHARE, Expected, one_of
+from plaingrad.optim.options import COUNT, FLAG, POSITIVE, SHARE, Expected, one_of
 from plaingrad.optim.schedule.annealing import cosine, linear
-from plaingrad.optim.schedule.schedule import ClosedForm, Interval
+from plaingrad.optim.schedule.momentum import Cycled
+from plaingrad.optim.schedule.schedule import Interval
 
 
 class Phase(NamedTuple):
@@ -25,7 +27,7 @@ class Phase(NamedTuple):
     momentum: tuple[float, float]
 
 
-class OneCycleLR(ClosedForm):
+class OneCycleLR(Cycled):
     r"""Raises the learning rate to a maximum and lowers it to almost 0; the momentum moves inversely.
 
     .. math::
@@ -105,7 +107,17 @@ class OneCycleLR(ClosedForm):
         self.three_phase = three_phase
         super().__init__(optimizer, interval, last_epoch)
 
-    def start(self) -> list[float]:
+    def record(self, last_epoch: int) -> None:
+        super().record(last_epoch)
+        if last_epoch == -1:
+            for group, highest in zip(self.optimizer.param_groups, self.highest()):
+                group["initial_lr"] = highest / self.div_factor
+
+    def highest(self) -> list[float]:
+        """The greatest learning rate of each parameter group."""
+        return self.per_group("max_lr", self.max_lr, POSITIVE)
+
+    def start(self, rates: Sequence[float]) -> list[float]:
         climb, end = self.pct_start * self.total_steps, self.total_steps - 1
         first = 1 / self.div_factor
         last = first / self.final_div_factor
@@ -117,35 +129,25 @@ class OneCycleLR(ClosedForm):
             ]
         else:
             self.phases = [Phase(climb - 1, (first, 1), (1, 0)), Phase(end, (1, last), (0, 1))]
-        if self.cycle_momentum:
-            for group in self.optimizer.param_groups:
-                if "betas" not in group and "momentum" not in group:
-                    expected = "an optimizer with momentum or betas, or cycle_momentum=False"
-                    raise InputError(f"OneCycleLR: expected {expected}, got {type(self.optimizer).__name__}")
-            self.base_momenta = self.per_group("base_momentum", self.base_momentum, FRACTION)
-            self.max_momenta = self.per_group("max_momentum", self.max_momentum, FRACTION)
-        return self.per_group("max_lr", self.max_lr, POSITIVE)
+        super().start(rates)
+        return self.highest()
 
     def rate(self, base: float, t: int) -> float:
         phase, share = self.position(t)
         return base * self.between(phase.lr, share)
 
-    def apply(self) -> None:
-        super().apply()
-        if self.cycle_momentum:
-            phase, share = self.position(self.last_epoch)
-            height = self.between(phase.momentum, share)
-            for group, low, high in zip(self.optimizer.param_groups, self.base_momenta, self.max_momenta):
-                momentum = linear(low, high, height)
-                if "betas" in group:
-                    group["betas"] = (momentum, group["betas"][1])
-                else:
-                    group["momentum"] = momentum
+    def height(self, t: int) -> float:
+        phase, share = self.position(t)
+        return self.between(phase.momentum, share)
 
     def step(self) -> None:
         if self.last_epoch == self.total_steps:
             raise InputError(f"OneCycleLR: expected at most {self.total_steps} steps, got another one")
         super().step()
+
+    @property
+    def steps_left(self) -> float:
+        return self.total_steps - self.last_epoch
 
     def position(self, t: int) -> tuple[Phase, float]:
         """The phase of step t, and the share of it that has passed."""
