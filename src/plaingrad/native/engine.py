@@ -282,7 +282,10 @@ def description(task: Task) -> list[dict[str, Any]]:
     A module or tensor is meant by its identity; of the loss's buffers, the numbers count.
     """
     modules = [*task.model.modules(), *task.loss.modules()]
-    fields = [{name: described(value) for name, value in vars(module).items()} for module in modules]
+    fields = [
+        {name: described(value) for name, value in vars(module).items() if name != "_index"}
+        for module in modules
+    ]
     buffers = [field for field in vars(task.loss).values() if isinstance(field, Buffer)]
     return [*fields, {"numbers": [buffer.value.tolist() for buffer in buffers]}]
 

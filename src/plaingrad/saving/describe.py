@@ -137,9 +137,18 @@ def _expect_same(library: Library, module: Any, skeleton: Any) -> None:
             if not hasattr(other, field) or holds_state(getattr(other, field)):
                 continue  # it is a note of one's own, or has been seen above
             now, before = to_builtins(getattr(each, field, None)), to_builtins(getattr(other, field))
-            if now != before and [now, now] != before and now != [before, before]:  # one stands for both axes
+            if not _is_same(now, before):
                 field = f"{path}.{field}" if path else field
                 raise InputError(f"{kind}: expected {field!r} to be {brief(before)}, got {brief(now)}")
+
+
+def _is_same(now: Any, before: Any) -> bool:
+    """True for equal data; one number stands for as many as there are axes."""
+    one_for_all = [
+        type(several) is list and bool(several) and several == [one] * len(several)
+        for one, several in ((now, before), (before, now))
+    ]
+    return now == before or any(one_for_all)
 
 
 def _parts(library: Library, module: Any) -> dict[str, str]:

@@ -11,6 +11,8 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     ): "torch loses a slope that nearly vanishes, and infinity times 0 is no number",
     (nn.PoissonNLLLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",
     (nn.BCELoss, "float32 constant"): "torch keeps 1e-12 in single precision, also for double precision",
+    (nn.RMSNorm, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",
+    (nn.BCEWithLogitsLoss, "infinite terms"): "torch adds the parts of an infinite gradient in another order",
     (nn.LayerNorm, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",
     (nn.ConvTranspose1d, "infinite terms"): "a zero of the margin times infinity is no number",
     (nn.ConvTranspose2d, "infinite terms"): "a zero of the margin times infinity is no number",
@@ -60,6 +62,8 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
         for axes in (1, 2, 3)
     },
     (nn.PairwiseDistance, "number for NaN"): "torch multiplies an infinite gradient by a slope of 0",
+    (nn.TripletMarginLoss, "number for NaN"): "torch multiplies the slopes of distances that are no number",
+    (nn.TripletMarginWithDistanceLoss, "number for NaN"): "torch multiplies slopes that are no number",
     (nn.KLDivLoss, "number for NaN"): "an element with no mass counts for nothing, whatever its logarithm is",
     (nn.GaussianNLLLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",
     (nn.CosineEmbeddingLoss, "number for NaN"): "torch adds infinite parts of both signs of the gradient",

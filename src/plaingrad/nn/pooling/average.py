@@ -185,7 +185,7 @@ class AdaptiveAvgPool(Average):
 
     needs_channels: ClassVar[bool] = False
 
-    def __init__(self, output_size: int | Sequence[int | None] | None) -> None:
+    def __init__(self, output_size: int | tuple[int | None, ...] | None) -> None:
         self.output_size = output_sizes(self, output_size, len(self.axes))
 
     def means(self, x: Tensor) -> Means:
@@ -222,7 +222,7 @@ class LPPool(Module):
 
     As in torch.nn there is no absolute value in it, so that y is NaN where an odd p meets a negative sum, and
     a window that ``ceil_mode`` lets reach over the last edge counts as if it went on alike. Where the sum is
-    0 or NaN, the derivative is taken as 0. Half precision is computed in float32.
+    0, the derivative is taken as 0. Half precision is computed in float32.
 
     Shapes: ``(*batch, channels, *size)`` to ``(*batch, channels, *new size)`` with
     ``new = (old - kernel_size) / stride + 1``, rounded as ``ceil_mode`` says, and one or no batch axis.
@@ -269,9 +269,9 @@ class LPPool(Module):
 
     def backward(self, dy: Float[Tensor, "*count"]) -> Float[Tensor, "*size"]:
         x, total, means = self.restore(dy)
-        p, has_slope = self.norm_type, (total != 0) & ~total.isnan()
+        p = self.norm_type
         slope = widen(dy) * total.pow(1 / p - 1) * math.prod(self.kernel_size)  # y^(1 - p)
-        slope = torch.where(has_slope, slope, 0)
+        slope = torch.where(total == 0, 0, slope * ~total.isnan())
         return narrow(averages_gradient(slope, x.shape, means) * x.pow(p - 1), dy.dtype)
 
 

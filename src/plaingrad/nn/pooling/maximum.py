@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -170,7 +169,9 @@ class AdaptiveMaxPool(Maximum):
 
     needs_channels: ClassVar[bool] = False
 
-    def __init__(self, output_size: int | Sequence[int | None] | None, return_indices: bool = False) -> None:
+    def __init__(
+        self, output_size: int | tuple[int | None, ...] | None, return_indices: bool = False
+    ) -> None:
         self.output_size = output_sizes(self, output_size, len(self.axes))
         self.return_indices = return_indices
 
@@ -197,7 +198,7 @@ class AdaptiveMaxPool3d(AdaptiveMaxPool):
 
 
 def output_sizes(
-    module: Module, value: int | Sequence[int | None] | None, axes: int
+    module: Module, value: int | tuple[int | None, ...] | None, axes: int
 ) -> tuple[int | None, ...]:
     """The output's size along each axis, None for the input's.
 
