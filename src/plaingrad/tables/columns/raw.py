@@ -21,7 +21,7 @@ from plaingrad.tables.columns.text import TextEncoder
 
 Kind = Literal["number", "phase", "category", "weight"]
 
-FEW_LEVELS = 255  # of text that a code stands for alone, for a tree can tell them apart
+FEW_LEVELS = 255  # that a tree can tell apart: text with no more of them is a code alone
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from plaingrad.tables import Target
 from plaingrad.tables.columns.order import median_class
-from plaingrad.tables.columns.raw import RawTable
+from plaingrad.tables.columns.raw import FEW_LEVELS, RawTable
 from plaingrad.tables.model.raw import FEWEST_ROWS, MOST_NUMBERS, RawRows
 from plaingrad.tables.model.rows import Samples
 from plaingrad.tables.report.scores import Predictions
@@ -28,7 +28,6 @@ from plaingrad.tables.settings import Settings
 
 MOST_TREES = 30  # that boosting grows at a time, one for each class
 ONE_THREAD = 500_000  # numbers, of which threads wait for each other more than they gain
-MOST_CATEGORIES = 255  # that a tree can tell apart
 
 
 @dataclass
@@ -115,7 +114,7 @@ class Baselines:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         levels = self.raw.table.levels
-        few = [feature for feature, count in levels.items() if count <= MOST_CATEGORIES]
+        few = [feature for feature, count in levels.items() if count <= FEW_LEVELS]
         features = tree_features(self.raw.table, few, bool(self.target.labels), self.settings.seed)
         options: dict[str, Any] = {
             "categorical_features": list(range(len(few))) or None,  # where they stand now
