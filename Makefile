@@ -36,7 +36,7 @@ sanitize: $(VENV)/.test   ## train networks whose compiled code is watched for e
 fuzz: $(VENV)/.test   ## hold random configurations against torch.nn (SECONDS=600 SEED=0, COUNT=12000, CASE=7, ONLY=Conv2d)
 	@PYTHONPATH=tests $(BIN)/python -m fuzz $(foreach option,SECONDS COUNT SEED CASE ONLY,$(call asked,$(option)))
 
-mutants: $(VENV)/.test   ## plant faults, one at a time, and print those that no test catches (JOBS=2 REPEAT=10 ONLY=optim)
+mutants: $(VENV)/.test   ## plant faults, one at a time, and print those that no test catches (JOBS=2 REPEAT=10 ONLY=missed)
 	@PYTHONPATH=tests $(BIN)/python -m mutants $(foreach option,JOBS REPEAT ONLY,$(call asked,$(option)))
 
 lint: $(VENV)/.lint   ## style, import contracts, types

@@ -81,6 +81,24 @@ def overflowing_squares(finding: Any) -> bool:
     )
 
 
+def has_least_mass(finding: Any) -> bool:
+    """An element of KLDivLoss's target is 0, or so small that a product of torch.nn's with it is."""
+    target = finding.configuration.inputs[1]
+    return finding.what == "input 1 gradient" and bool((target.abs() < 1e-300).any())
+
+
+def has_triplets_at_the_margin(finding: Any) -> bool:
+    """The loss of a triplet is 0 but for rounding, on one side of the kink or on the other."""
+    arguments = finding.configuration.arguments
+    a, p, n = (x.double() + 0.0 for x in finding.configuration.inputs)
+    order, eps = arguments.get("p", 2.0), arguments.get("eps", 1e-6)
+    near, far, swapped = ((x - y + eps).norm(order, -1) for x, y in ((a, p), (a, n), (p, n)))
+    if arguments.get("swap"):
+        far = torch.minimum(far, swapped)
+    excess = arguments.get("margin", 1.0) + near - far
+    return bool((excess.abs() < 1e-6 * near).any())
+
+
 def has_short_vectors(finding: Any) -> bool:
     """A vector of CosineSimilarity is shorter than eps, but not 0."""
     arguments = finding.configuration.arguments
@@ -161,7 +179,19 @@ DELIBERATE: tuple[Difference, ...] = (
         "the divergence of what has no mass",
         "0 log 0 is 0 and its derivative infinite; torch.nn multiplies 0 by infinity.",
         "KLDivLoss | an element without mass",
-        lambda finding: named(finding, "KLDivLoss") and more_numbers(finding),
+        lambda finding: (
+            named(finding, "KLDivLoss") and (more_numbers(finding) or has_least_mass(finding))
+        ),
+    ),
+    Difference(
+        "a triplet at the margin",
+        "Sums that are equal but for rounding lie on one side of the kink here and on the other there.",
+        "TripletMarginLoss | a triplet at the margin",
+        lambda finding: (
+            named(finding, "TripletMarginLoss")
+            and "gradient" in finding.what
+            and has_triplets_at_the_margin(finding)
+        ),
     ),
     Difference(
         "the mean of margins of no samples",

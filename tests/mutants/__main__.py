@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from queue import SimpleQueue
 
-from mutants.catalogue import FAULTS
+from mutants.catalogue import WINGS
 from mutants.fault import Fault
 from mutants.workshop import ROOT, Workshop
 
@@ -20,9 +20,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
     parser.add_argument("--repeat", type=int, default=1, help="how often each must be caught")
-    parser.add_argument("--only", default="", help="those whose file or text has this in it")
+    parser.add_argument("--only", default="", help="those whose wing, file or text has this in it")
     options = parser.parse_args()
-    faults = [fault for fault in FAULTS if options.only in str(fault)]
+    faults = [
+        fault for wing, planted in WINGS.items() for fault in planted if options.only in f"{wing} {fault}"
+    ]
     expect_fitting(faults)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         workshops: SimpleQueue[Workshop] = SimpleQueue()

@@ -13,14 +13,16 @@ from mutants.catalogue import (
 )
 from mutants.fault import Fault
 
-FAULTS: list[Fault] = [
-    *missed.FAULTS,
-    *contract.FAULTS,
-    *layers.FAULTS,
-    *losses.FAULTS,
-    *optimizers.FAULTS,
-    *training.FAULTS,
-    *inspection.FAULTS,
-    *outside.FAULTS,
-    *native.FAULTS,
-]
+WINGS: dict[str, list[Fault]] = {
+    "missed": missed.FAULTS,
+    "contract": contract.FAULTS,
+    "layers": layers.FAULTS,
+    "losses": losses.FAULTS,
+    "optimizers": optimizers.FAULTS,
+    "training": training.FAULTS,
+    "inspection": inspection.FAULTS,
+    "outside": outside.FAULTS,
+    "native": native.FAULTS,
+}
+
+FAULTS: list[Fault] = [fault for faults in WINGS.values() for fault in faults]

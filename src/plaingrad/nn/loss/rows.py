@@ -100,8 +100,8 @@ class MultiMarginLoss(RowLoss):
         z = self.margin - x.gather(1, y) + x
         z = torch.where(z > 0, z, torch.zeros_like(z)).scatter_(1, y, 0)
         factor = self.factor(prediction, y, x.shape[1])
-        losses = (z.pow(self.p).sum(1, keepdim=True) * factor).view(target.shape)
         slope = (z.sign() if self.p == 1 else 2 * z) * factor
+        losses = (slope * (z / self.p)).sum(1, keepdim=True).view(target.shape)  # z squared might overflow
         slope.scatter_(1, y, -slope.sum(1, keepdim=True))
         loss = self.rounded(self.reduce(losses), prediction.dtype)
         self.save((slope, prediction.shape, prediction.dtype), loss)
