@@ -24,7 +24,7 @@ CORE = sorted(PACKAGE / name for name in ("module.py", "parameter.py", "init.py"
 
 MODULES = re.compile(
     r"torch|math|jaxtyping|__future__|types|typing|collections(\.abc)?|contextlib|contextvars|dataclasses|enum"
-    r"|functools|inspect|itertools|numbers|warnings|weakref"
+    r"|functools|inspect|itertools|numbers|operator|string|warnings|weakref"
     r"|plaingrad\.(module|parameter|init|errors)|plaingrad\.(contract|nn|optim)(\..*)?|plaingrad"
 )
 FROM_TORCH = {"Tensor"}
@@ -33,12 +33,13 @@ FROM_PLAINGRAD = {"init", "parameter"}
 # Types, constants, constructors, and mathematics that was there before neural networks.
 TORCH = set(
     """
-    Size Tensor Generator device dtype float16 bfloat16 float32 float64 int16 int32 int64 inf nan
+    Size Tensor Generator device dtype float16 bfloat16 float32 float64 int16 int32 int64 bool inf nan
     is_grad_enabled no_grad finfo
-    arange cat empty empty_like eye full full_like linspace ones ones_like rand randn stack tensor
+    arange as_tensor cat chunk empty empty_like eye full full_like linspace ones ones_like rand randn stack
+    tensor
     zeros zeros_like randperm var_mean linalg linalg.qr linalg.vector_norm linalg.LinAlgError
-    abs addcmul amax amin bincount broadcast_tensors einsum erf exp expm1 isnan log log1p logaddexp logsumexp
-    matmul maximum minimum sigmoid sign sqrt tanh where
+    abs addcmul amax amin bincount broadcast_tensors div einsum erf exp expm1 isnan log log1p logaddexp logsumexp
+    matmul maximum minimum sigmoid sign split sqrt tanh where
     """.split()
 )
 

@@ -179,9 +179,7 @@ DELIBERATE: tuple[Difference, ...] = (
         "the divergence of what has no mass",
         "0 log 0 is 0 and its derivative infinite; torch.nn multiplies 0 by infinity.",
         "KLDivLoss | an element without mass",
-        lambda finding: (
-            named(finding, "KLDivLoss") and (more_numbers(finding) or has_least_mass(finding))
-        ),
+        lambda finding: named(finding, "KLDivLoss") and (more_numbers(finding) or has_least_mass(finding)),
     ),
     Difference(
         "a triplet at the margin",

@@ -102,15 +102,14 @@ class Tree:
         Raises:
             ModuleError: there is none; the message names those that there are.
         """
-        module: Any = self
-        for name in target.split(".") if target else ():
-            children = dict(module.named_children())
-            if name not in children:
-                raise ModuleError(
-                    module, f"expected a child from {list(children)}, got {name!r} of {target!r}"
-                )
-            module = children[name]
-        return module
+        modules = dict(self.named_modules())
+        if target not in modules:
+            owner, _, name = target.rpartition(".")
+            while owner not in modules:
+                owner, _, name = owner.rpartition(".")
+            children = [child for child, _ in modules[owner].named_children()]
+            raise ModuleError(modules[owner], f"expected a child from {children}, got {name!r} of {target!r}")
+        return modules[target]
 
     def _named_state(self) -> list[tuple[str, Parameter | Buffer]]:
         """Every parameter and buffer at each position, with its dotted path."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.errors import InputError
+from plaingrad.interop.tracing import traced
 from plaingrad.module import Module
 from plaingrad.saving.arguments import LEFT_OUT, construct
 from plaingrad.saving.build import CLASSES, Builder, build
@@ -87,20 +88,30 @@ THEIRS: dict[str, type[torch.nn.Module]] = {
 
 
 def from_torch(module: torch.nn.Module) -> Module:
-    """The network of `plaingrad.nn` that computes what one of `torch.nn` does.
+    """The network of `plaingrad.nn` that computes what one of PyTorch does.
 
     Parameters, buffers, dtypes, names and the mode of each module, training or evaluation, are as they were;
     the numbers are copies, on the CPU. Parameters that do not require grad are frozen. ``inplace`` is left
     out, since it changes no result.
 
+    Classes of torch.nn become those of the same name. A forward of one's own is traced by ``torch.fx`` and
+    becomes a `plaingrad.nn.Graph`: the functions of torch.nn.functional that have a class become modules,
+    operators, functions and methods of tensors the modules of `plaingrad.nn` for them. What such a forward
+    does not use is left out.
+
     Args:
-        module: made of classes of torch.nn that `plaingrad.nn` has too, nested in `torch.nn.Sequential`, or
-            returned by `to_torch`.
+        module: made of classes of torch.nn that `plaingrad.nn` has too, returned by `to_torch`, or with a
+            forward that can be traced: without branches or loops that depend on values.
 
     Raises:
-        ValueError: there is a module of another class, one with hooks or with shared parameters, or one with
-            arguments that plaingrad does not know; the message names its path.
+        ValueError: there is a module of another class, one with hooks, or one with arguments that plaingrad
+            does not know, and the message names its path; or an operation that plaingrad does not know, and
+            the message names its place in the source.
     """
+    if not _is_known(module):
+        graph = traced(module, _is_known, from_torch)
+        graph.training = graph.saving = module.training
+        return graph
     network = build(describe_in(TORCH, module))
     network.load_state_dict(module.state_dict())
     for (_, theirs), (_, ours) in zip(TORCH.modules(module), OURS.modules(network)):
@@ -151,6 +162,13 @@ def _make(
             raise InputError(f"expected names of children that are free in torch.nn, got {name!r}")
         container.add_module(name, child)
     return container
+
+
+def _is_known(module: torch.nn.Module) -> bool:
+    """True if a module, with all that is in it, is of classes of plaingrad or at least of PyTorch."""
+    return all(
+        type(each) in TORCH.classes or type(each).__module__.startswith("torch.") for each in module.modules()
+    )
 
 
 def _is_single(value: Any) -> bool:

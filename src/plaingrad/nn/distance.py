@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.pnorm import pnorm_backward
 from plaingrad.nn.common.refusals import expect_float
 from plaingrad.parameter import shape
 
@@ -104,18 +103,10 @@ class PairwiseDistance(Module):
 
     def backward(self, dy: Float[Tensor, ...]) -> tuple[Float[Tensor, ...], Float[Tensor, ...]]:
         d, norm, *sizes = self.restore(dy)
-        slope = torch.zeros_like(d)
-        if self.norm != 0:
-            slope = widen(dy).reshape(norm.shape) * self._slope(d.abs(), norm) * d.sign()
-        dx1, dx2 = slope.sum_to_size(sizes[0]), (-slope).sum_to_size(sizes[1])
+        axes = (-1,) if d.ndim else ()
+        dd = pnorm_backward(d, norm, self.norm, axes, widen(dy).reshape(norm.shape))
+        dx1, dx2 = dd.sum_to_size(sizes[0]), (-dd).sum_to_size(sizes[1])
         return narrow(dx1, dy.dtype), narrow(dx2, dy.dtype)
-
-    def _slope(self, size: Tensor, norm: Tensor) -> Tensor:
-        """The derivative of the norm with respect to the size of each difference."""
-        if math.isinf(self.norm):
-            is_greatest = ((size == norm) | size.isnan()).to(size.dtype)
-            return is_greatest / is_greatest.sum(-1, keepdim=True)
-        return (size / norm).pow(self.norm - 1).masked_fill(size == 0, 0)
 
 
 def expect_pair(module: Module, x1: Tensor, x2: Tensor) -> None:

@@ -21,6 +21,7 @@ from torch import Tensor
 from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.parameter import Buffer, Parameter
+from plaingrad.saving.index import from_data, to_data
 from plaingrad.saving.schema import Strict
 
 LARGEST = 2**31 - 1  # of any integer
@@ -51,10 +52,13 @@ Several = Meta(min_length=1, max_length=MOST_NUMBERS)
 RENAMED = {"p": "norm"}
 
 
+Shape = Annotated[tuple[Integer, ...], Meta(max_length=MOST_AXES)]
+
+
 class Layout(Strict, frozen=True):
     """The shape and dtype of a tensor."""
 
-    shape: Annotated[tuple[Integer, ...], Meta(max_length=MOST_AXES)]
+    shape: Shape
     dtype: DtypeName
 
 
@@ -99,6 +103,11 @@ KINDS: dict[Any, Kind] = {
         f"a list of 1 to {MOST_AXES} integers up to {LARGEST:,}",
         Annotated[tuple[Integer, ...], Meta(min_length=1, max_length=MOST_AXES)],
     ),
+    list[int]: Kind(
+        f"a list of 1 to {MOST_NUMBERS:,} integers up to {LARGEST:,}",
+        Annotated[list[Integer], Several],
+    ),
+    Any: Kind("an index", Any, lambda value, device: from_data(value)),
     Iterable[float]: Kind(
         f"a list of 1 to {MOST_NUMBERS:,} numbers",
         Annotated[tuple[Float, ...], Several],
@@ -269,6 +278,8 @@ def to_builtins(value: Any) -> Any:
         ]
     if isinstance(value, torch.dtype):
         return str(value).removeprefix("torch.")
+    if isinstance(value, slice) or value is ...:
+        return to_data(value)
     if isinstance(value, Tensor):
         return {"shape": list(value.shape), "dtype": to_builtins(value.dtype)}
     return repr(value)

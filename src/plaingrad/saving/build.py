@@ -6,11 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from plaingrad import nn
 from plaingrad.errors import InputError
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.container.base import Container
+from plaingrad.nn.container.graph import Graph
 from plaingrad.saving.arguments import brief, check, construct
+from plaingrad.saving.graphs import build_graph
 
 DEEPEST = 64
 LONGEST_NAME = 100
@@ -104,10 +108,13 @@ class Builder:
     def network(self, description: Any) -> Any:
         """The network of a description."""
         frozen: Any = []
+        tied: Any = {}
         if type(description) is dict:
             description = dict(description)
             frozen = description.pop("frozen", [])
+            tied = description.pop("tied", {})
         module = self._module(description, Path()).module
+        _tie(module, tied)
         parameters = dict(module.named_parameters())
         if type(frozen) is not list or not all(type(name) is str and name in parameters for name in frozen):
             raise InputError(f"architecture: expected frozen to be names of parameters, got {brief(frozen)}")
@@ -131,7 +138,11 @@ class Builder:
         arguments, is_frozen = _frozen_table(name, description.get("arguments", {}))
         inside = {key: child.module for key, child in children.items()} if is_container else None
         try:
-            module = self.make(layer, inside, check(layer, arguments, self.device), self.device)
+            module: Any
+            if layer is Graph:
+                module = build_graph(inside or {}, arguments, self.device)
+            else:
+                module = self.make(layer, inside, check(layer, arguments, self.device), self.device)
         except ModuleError as error:
             raise path.refuse(name, error.problem) from None
         except (ValueError, TypeError) as error:
@@ -141,7 +152,9 @@ class Builder:
             raise path.refuse(name, f"expected {expected}") from None
         if is_frozen:
             module.weight.requires_grad = False
-        if not is_container:
+        if isinstance(module, Graph):
+            self._numbers += sum(field.value.numel() for _, field in module.own_values())
+        elif not is_container:
             self._numbers += sum(value.numel() for value in module.state_dict().values())
         if self._numbers > MOST_NUMBERS:
             raise path.refuse(name, f"expected at most {MOST_NUMBERS:,} parameters up to here, got more")
@@ -167,6 +180,27 @@ class Builder:
             raise InputError(f"architecture: expected at most {MOST_MODULES:,} modules, got more")
         if levels > DEEPEST:
             raise InputError(f"architecture: expected at most {DEEPEST} levels, got more")
+
+
+def _tie(module: Any, tied: Any) -> None:
+    """Make parameters one with others, by the names of both."""
+    own = dict(module.named_parameters())
+    names = [*tied, *tied.values()] if type(tied) is dict else [None]
+    if not all(type(name) is str and name in own for name in names):
+        raise InputError(f"architecture: expected tied to be names of parameters, got {brief(tied)}")
+    for name, first in tied.items():
+        kinds = [(tensor.shape, tensor.dtype) for tensor in (_tensor(own[name]), _tensor(own[first]))]
+        if kinds[0] != kinds[1]:
+            raise InputError(
+                f"architecture: expected {name!r} to be as {first!r}, got another shape or dtype"
+            )
+        path, _, field = name.rpartition(".")
+        setattr(module.get_submodule(path), field, own[first])
+
+
+def _tensor(parameter: Any) -> Tensor:
+    """The value of a parameter, ours or torch's."""
+    return parameter if isinstance(parameter, Tensor) else parameter.value
 
 
 def _class(description: dict[str, Any], path: Path) -> tuple[str, type[Module]]:

@@ -9,9 +9,11 @@ from typing import Any
 from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.nn.container.base import Container
+from plaingrad.nn.container.graph import Graph
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.saving.arguments import LEFT_OUT, brief, holds_state, read, to_builtins
 from plaingrad.saving.build import CLASSES, Builder, Make, Path, make
+from plaingrad.saving.graphs import read_graph
 
 
 def describe(module: Module) -> dict[str, Any]:
@@ -19,7 +21,8 @@ def describe(module: Module) -> dict[str, Any]:
 
     A module is ``{"class": ..., "arguments": {...}}``. A container has a list of ``"children"`` as well, each
     with its ``"name"``. Where a module is used again stands ``{"shared": path}``, the dotted path of its
-    first position. If parameters are frozen, the outermost module has a list of their names, ``"frozen"``.
+    first position. If parameters are frozen, the outermost module has a list of their names, ``"frozen"``;
+    if some are one with another in another module, the name of that one for each of theirs, ``"tied"``.
 
     Args:
         module: made of the classes of `plaingrad.nn`, losses included; no subclasses of them.
@@ -68,6 +71,9 @@ def describe_in(library: Library, module: Any) -> dict[str, Any]:
     frozen = [name for name, parameter in module.named_parameters() if not parameter.requires_grad]
     if frozen:
         description["frozen"] = frozen
+    tied = _ties(library, module, description)
+    if tied:
+        description["tied"] = tied
     _expect_same(library, module, Builder(library.make, "meta").network(description))
     return description
 
@@ -81,7 +87,8 @@ def _described(library: Library, module: Any, path: Path, seen: dict[int, str]) 
         raise path.refuse(type(module).__name__, problem)
     name = library.classes[type(module)]
     layer = CLASSES[name]
-    description: dict[str, Any] = {"class": name, "arguments": read(layer, module)}
+    arguments = read_graph(module) if layer is Graph else read(layer, module)
+    description: dict[str, Any] = {"class": name, "arguments": arguments}
     if issubclass(layer, Container):
         children = dict(library.children(module))
         if len(children) != len(module):
@@ -91,6 +98,14 @@ def _described(library: Library, module: Any, path: Path, seen: dict[int, str]) 
             for key, child in children.items()
         ]
     return description
+
+
+def _ties(library: Library, module: Any, description: dict[str, Any]) -> dict[str, str]:
+    """The names of parameters that are one with another one without their modules being one, and its name."""
+    skeleton = Builder(library.make, "meta").network(description)
+    by_module = first_names(library.state(skeleton))
+    first = first_names(library.state(module))
+    return {name: first[name] for name in first if first[name] != by_module.get(name, first[name])}
 
 
 def fields(module: Module) -> dict[str, Parameter | Buffer]:
@@ -127,11 +142,6 @@ def _expect_same(library: Library, module: Any, skeleton: Any) -> None:
             raise InputError(f"{kind}: {name!r} {problem}")
         if got[name] != expected[name]:
             raise InputError(f"{kind}: expected {name!r} to be {expected[name]}, got {got[name]}")
-    ties = first_names(library.state(skeleton))
-    for name, first in first_names(library.state(module)).items():
-        if first != ties[name]:
-            problem = f"{name!r} and {first!r} are one parameter; share the module that holds it instead"
-            raise InputError(f"{kind}: {problem}")
     for (path, each), (_, other) in zip(library.modules(module), library.modules(skeleton)):
         for field in sorted({**vars(other), **vars(each)}.keys() - library.common):
             if not hasattr(other, field) or holds_state(getattr(other, field)):

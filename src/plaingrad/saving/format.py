@@ -37,6 +37,7 @@ DTYPES = {
     torch.float32: "F32",
     torch.float64: "F64",
     torch.int64: "I64",
+    torch.bool: "BOOL",
 }
 
 

@@ -3,6 +3,9 @@
 from plaingrad import Module, nn
 
 DIFFERENCES: dict[tuple[type[Module], str], str] = {
+    (nn.Amax, "number for NaN"): "torch shares the gradient of NaN among no elements",
+    (nn.Einsum, "infinite terms"): "torch sums infinite terms in another order",
+    (nn.Multiply, "infinite terms"): "torch multiplies several factors in another order",
     (nn.Softsign, "number for NaN"): "torch composes it, and a part is infinity over infinity",
     (nn.Tanhshrink, "number for NaN"): "torch composes it, and adds infinite parts of both signs",
     (

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import narrow, widen
-from plaingrad.nn.common.pnorm import PNormDistance, pnorm, pnorm_backward
+from plaingrad.nn.common.pnorm import pnorm_backward
+from plaingrad.nn.distance import PairwiseDistance
 from plaingrad.nn.loss.reduction import Reduction, weighed
 
 Triplet = tuple[Tensor, Tensor, Tensor]
@@ -99,18 +100,20 @@ class TripletMarginLoss(TripletLoss):
     ) -> Float[Tensor, ...]:
         pairs = self.pairs(anchor, positive, negative)
         differences = [widen(x) - widen(y) + self.eps for x, y in pairs]
-        distances = [pnorm(difference, self.p) for difference in differences]
-        losses, slopes = self.compare(*distances)
+        norms = [torch.linalg.vector_norm(d, self.p, -1, keepdim=True) for d in differences]
+        losses, slopes = self.compare(*(norm.squeeze(-1) if norm.ndim else norm for norm in norms))
         loss = self.rounded(self.reduce(losses), anchor.dtype)
-        self.save((differences, distances, slopes, anchor.dtype), loss)
+        self.save((differences, norms, slopes, anchor.dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Triplet:
-        differences, distances, slopes, dtype = self.restore(dloss)
+        differences, norms, slopes, dtype = self.restore(dloss)
         dlosses = self.upstream(dloss, slopes[0].numel())
         d_ap, d_an, *d_pn = (
-            pnorm_backward(difference, distance, self.p, weighed(slope, dlosses))
-            for difference, distance, slope in zip(differences, distances, slopes)
+            pnorm_backward(
+                d, norm, self.p, (-1,) if d.ndim else (), weighed(slope, dlosses).reshape(norm.shape)
+            )
+            for d, norm, slope in zip(differences, norms, slopes)
         )
         dpositive, dnegative = (d_pn[0] - d_ap, -d_an - d_pn[0]) if d_pn else (-d_ap, -d_an)
         return narrow(d_ap + d_an, dtype), narrow(dpositive, dtype), narrow(dnegative, dtype)
@@ -157,7 +160,7 @@ class TripletMarginWithDistanceLoss(TripletLoss):
     ) -> None:
         super().__init__(margin, swap, reduction)
         if distance_function is None:
-            distance_function = PNormDistance()
+            distance_function = PairwiseDistance()
         if not isinstance(distance_function, Module):
             got = type(distance_function).__name__
             raise ModuleError(self, f"expected distance_function to be a Module with a backward, got {got}")

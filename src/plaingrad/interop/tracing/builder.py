@@ -1,0 +1,138 @@
+"""The nodes of a graph while they are made of a traced network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plaingrad.errors import InputError
+from plaingrad.module import Module
+from plaingrad.nn.container.graph import substituted
+from plaingrad.parameter import Buffer, Parameter
+
+
+class Name(str):
+    """The name of a node or an input, unlike a string that is a constant."""
+
+
+class Attribute:
+    """A parameter or buffer of the traced network, which becomes a node when it is used.
+
+    Attributes:
+        path: its dotted name.
+        tensor: its value.
+    """
+
+    def __init__(self, path: str, tensor: Tensor) -> None:
+        self.path = path
+        self.tensor = tensor
+
+
+class DeviceOf:
+    """The device of a node's value, which is known when the network runs."""
+
+    def __init__(self, name: Name) -> None:
+        self.name = name
+
+
+class Builder:
+    """Collects the nodes of a `Graph`, with the parameters of the traced network in their places.
+
+    Attributes:
+        nodes: the nodes by name, as `Graph` takes them.
+        inputs: the names of the network's inputs.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, tuple[Any, ...]] = {}
+        self.inputs: list[str] = []
+        self._base = "node"
+        self._modules: dict[str, Module] = {}
+        self._parameters: dict[Tensor, Parameter] = {}
+
+    def begin(self, base: str) -> None:
+        """Name the nodes that follow after this operation of the traced network."""
+        self._base = base
+
+    def add(self, operation: Module | Parameter | Buffer, *uses: Any, **options: Any) -> Name:
+        """Add a node, and return its name."""
+        name, count = self._base, 1
+        while name in self.nodes or name in self.inputs:
+            name, count = f"{self._base}_{count}", count + 1
+        arguments = tuple(self.use(each) for each in uses)
+        named = {key: self.use(each) for key, each in options.items()}
+        self.nodes[name] = (operation, *arguments, named) if named else (operation, *arguments)
+        return Name(name)
+
+    def use(self, value: Any) -> Any:
+        """An argument as a node has it: attributes become nodes, and constants must be such as a graph takes.
+
+        Raises:
+            ValueError: there is a constant that a graph cannot hold.
+        """
+        if isinstance(value, Attribute):
+            return self._value_of(value)
+        if isinstance(value, (tuple, list)):
+            return type(value)(self.use(each) for each in value)
+        if isinstance(value, slice):
+            return slice(*map(self.use, (value.start, value.stop, value.step)))
+        if value is None or value is ... or isinstance(value, (Name, bool, int, float)):
+            return value
+        raise InputError(f"expected numbers and results of operations, got {value!r:.60}")
+
+    def module(self, path: str, make: Callable[[], Module]) -> Module:
+        """The module for a path of the traced network, made when it is used first."""
+        if path not in self._modules:
+            self._modules[path] = make()
+        return self._modules[path]
+
+    def share(self, module: Module, theirs: Iterable[tuple[str, Tensor]]) -> Module:
+        """Replace parameters that stand in another module already by those, and return the module.
+
+        Args:
+            module: whose parameters have the names of theirs.
+            theirs: the parameters of the traced network that it came from.
+        """
+        ours = dict(module.named_parameters())
+        for name, tensor in theirs:
+            if name in ours:
+                own = self._parameters.setdefault(tensor, ours[name])
+                if own is not ours[name]:
+                    path, _, field = name.rpartition(".")
+                    setattr(module.get_submodule(path), field, own)
+        return module
+
+    def _value_of(self, attribute: Attribute) -> Name:
+        path, tensor = attribute.path, attribute.tensor
+        if path not in self.nodes:
+            if isinstance(tensor, torch.nn.Parameter):
+                own = Parameter(tensor.detach().cpu().clone())
+                own.frozen = not tensor.requires_grad
+                self.nodes[path] = (self._parameters.setdefault(tensor, own),)
+            else:
+                self.nodes[path] = (Buffer(tensor.detach().cpu().clone()),)
+        return Name(path)
+
+
+def constant(value: Any, what: str) -> Any:
+    """An argument that must not depend on the input.
+
+    Raises:
+        ValueError: it does.
+    """
+
+    def refuse(name: str) -> Any:
+        if isinstance(name, Name):
+            raise InputError(f"expected {what} to be a constant, got the result of {str(name)!r}")
+        return name
+
+    return substituted(value, refuse)
+
+
+def is_number(value: Any) -> bool:
+    """True for a number that is known while tracing."""
+    return isinstance(value, (int, float)) and not (isinstance(value, float) and math.isnan(value))
