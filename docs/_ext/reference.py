@@ -19,6 +19,8 @@ from sphinx.application import Sphinx
 
 PACKAGES = {
     "nn": "Layers and losses",
+    "nn.recurrent.layer": "Backward through time",
+    "nn.recurrent.packed": "Packed sequences",
     "optim": "Update rules and schedules",
     "init": "Initialisers",
     "train": "Training",

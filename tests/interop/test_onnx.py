@@ -27,18 +27,19 @@ from plaingrad.nn.convolution.conv import Convolution
 from plaingrad.nn.convolution.transposed import TransposedConvolution
 from plaingrad.nn.loss.reduction import Reduction
 from plaingrad.nn.pooling.maximum import MaxPool
+from plaingrad.nn.recurrent.base import Recurrent
 
 CONTAINERS = {"Sequential", "Residual", "Parallel", "Words"}
 TWO_INPUTS = {nn.Bilinear, nn.CosineSimilarity, nn.PairwiseDistance}
 NOT_WRITTEN = {
     getattr(nn, name)
     for name in nn.__all__
-    if re.fullmatch(r"(AvgPool|LPPool|Adaptive|MaxUnpool|.*Pad\d).*|Fold|Unfold", name)
+    if re.fullmatch(r"(AvgPool|LPPool|Adaptive|MaxUnpool|.*Pad\d).*|Fold|Unfold|(RNN|GRU|LSTM)(Cell)?", name)
 }
 FEED_FORWARD = [
     case
     for case in CASES
-    if not issubclass(case.ours, Reduction) and case.ours not in NOT_WRITTEN | TWO_INPUTS
+    if not issubclass(case.ours, (Reduction, Recurrent)) and case.ours not in NOT_WRITTEN | TWO_INPUTS
 ]
 
 # onnxruntime has no double precision for these.

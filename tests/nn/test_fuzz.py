@@ -38,6 +38,7 @@ ONLY_IN_THE_TABLE = {
         for axes in (1, 2, 3)
     ),
     *("Fold", "Unfold"),
+    *(f"{name}{ending}" for name in ("RNN", "GRU", "LSTM") for ending in ("", "Cell")),
 }
 
 

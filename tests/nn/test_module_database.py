@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.testing._internal.common_modules import ModuleInfo, ModuleInput, module_db
 
 from plaingrad import nn
+from plaingrad.contract.nest import mapped
 
 INFOS = [info for info in module_db if info.name.removeprefix("nn.") in nn.__all__]
 CLOSE: dict[torch.dtype, dict[str, Any]] = {
@@ -47,8 +48,13 @@ def differentiable(tensors: list[Any]) -> list[Tensor]:
     return [x for x in tensors if isinstance(x, Tensor) and x.requires_grad]
 
 
-def detached(x: Any) -> Any:
-    return x.detach().clone() if isinstance(x, Tensor) else x
+def detached(inputs: list[Any]) -> list[Any]:
+    return mapped(lambda x: x.detach().clone(), inputs)
+
+
+def flat(nest: Any) -> list[Any]:
+    """The entries of tuples in tuples, in order; None among them."""
+    return [each for entry in nest for each in flat(entry)] if isinstance(nest, tuple) else [nest]
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
@@ -77,20 +83,22 @@ def test_forward_and_gradients_equal_those_of_torch(
     ours = getattr(nn, name)(*arguments, **options).to(dtype)
     ours = ours.train() if training else ours.eval(saving=True)
     ours.load_state_dict(theirs.state_dict())
-    inputs = [*case.forward_input.args, *case.forward_input.kwargs.values()]
+    arguments = [*case.forward_input.args, *case.forward_input.kwargs.values()]
+    inputs = flat(tuple(arguments))
 
-    expected = as_tuple(theirs(*inputs))
-    outputs = as_tuple(ours.forward(*map(detached, inputs)))
-    assert len(outputs) == len(expected)
-    for y, right in zip(outputs, expected):
-        assert_close(y, right)
+    expected = flat(theirs(*arguments))
+    outputs = as_tuple(ours.forward(*detached(arguments)))
+    for y, right in zip(flat(outputs), expected, strict=True):
+        assert y is right is None or assert_close(y, right) is None
     for key, right in theirs.state_dict().items():
         assert_close(ours.state_dict()[key], right, key)
 
-    dys = [torch.randn_like(y) if y.is_floating_point() else None for y in outputs]
+    dys = mapped(lambda y: torch.randn_like(y) if y.is_floating_point() else None, outputs)
     leaves, parameters = differentiable(inputs), list(theirs.parameters())
-    gradients = torch.autograd.grad(expected[0], leaves + parameters, dys[0])
-    returned = as_tuple(ours.backward(*dys))  # those of a loss begin with that of the first input
+    traced = [(y, dy) for y, dy in zip(expected, flat(dys)) if dy is not None]
+    ys, upstream = zip(*traced)
+    gradients = torch.autograd.grad(ys, leaves + parameters, upstream)
+    returned = flat(ours.backward(*dys))  # those of a loss begin with that of the first input
     for k, (leaf, right) in enumerate(zip(leaves, gradients)):
         own = [dx for x, dx in zip(inputs, returned) if x is leaf]  # some tensors are given twice
         if name in TARGET_WITHOUT_GRADIENT and k == 1:

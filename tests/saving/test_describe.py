@@ -263,3 +263,12 @@ def test_limits_are_limits() -> None:
     assert len(build({"class": "Sequential", "children": children[1:]})) == MOST_MODULES - 1
     with pytest.raises(ValueError, match="at most 10,000 modules"):
         build({"class": "Sequential", "children": children})
+
+
+def test_a_recurrent_network_has_so_many_layers() -> None:
+    arguments = {"input_size": 1, "hidden_size": 2, "num_layers": 3}
+    assert len(build({"class": "GRU", "arguments": arguments}).parameters()) == 12
+    with pytest.raises(
+        ValueError, match="GRU: expected num_layers to be an integer up to 1,000, got 2000000000"
+    ):
+        build({"class": "GRU", "arguments": {**arguments, "num_layers": 2 * 10**9}})

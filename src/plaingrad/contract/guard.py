@@ -199,7 +199,7 @@ def watched(module: Any, name: str, function: Method) -> Method:
 def _present(grads: tuple[Any, ...]) -> Any:
     """A flag for each gradient in a nest: it is not None."""
     for grad in grads:
-        if type(grad) is tuple:
+        if isinstance(grad, tuple):
             yield from _present(grad)
         else:
             yield grad is not None

@@ -51,6 +51,8 @@ def added(a: Any, b: Any) -> Any:
         return b if a is None else a
     if isinstance(a, dict):
         return {key: added(a[key], b[key]) for key in a}
+    if isinstance(a, tuple) and hasattr(a, "_make"):  # a named one
+        return a._make(map(added, a, b))
     return type(a)(map(added, a, b)) if type(a) in (tuple, list) else a + b
 
 
@@ -82,7 +84,7 @@ def completed(grads: tuple[Any, ...], expected: Outline) -> tuple[Any, ...]:
     padded = (*grads, *[None] * (len(expected) - len(grads)))
     return tuple(
         completed(grad or (), entry)
-        if type(entry) is list and (grad is None or type(grad) is tuple)
+        if type(entry) is list and (grad is None or isinstance(grad, tuple))
         else grad
         for grad, entry in zip(padded, [*expected, *[None] * (len(grads) - len(expected))])
     )
@@ -100,7 +102,7 @@ def _misfit(grad: Any, expected: Outline) -> str | None:
     if grad is None:
         return None
     if type(expected) is list:
-        if type(grad) is tuple:
+        if isinstance(grad, tuple):
             return mismatch(grad, expected)
         return f"expected {len(expected)} output gradients, got {brief(grad)}"
     if type(expected) is not tuple:

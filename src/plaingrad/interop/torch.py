@@ -183,7 +183,8 @@ def _refusal(module: torch.nn.Module) -> str | None:
 
 
 TORCH = Library(
-    common=vars(torch.nn.Module()).keys() | LEFT_OUT,
+    # the last: weak references of recurrent layers to their parameters
+    common=vars(torch.nn.Module()).keys() | LEFT_OUT | {"_flat_weight_refs"},
     classes={layer: name for name, layer in THEIRS.items()},
     # torch's own walk leaves out modules that it has met before
     children=lambda module: [(name, child) for name, child in module._modules.items() if child is not None],

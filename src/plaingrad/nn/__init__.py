@@ -174,6 +174,14 @@ from plaingrad.nn.pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from plaingrad.nn.recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+    GRUCell,
+    LSTMCell,
+    RNNCell,
+)
 from plaingrad.nn.resampling import (
     ChannelShuffle,
     PixelShuffle,
@@ -202,6 +210,9 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "Abs",
     "AdaptiveAvgPool1d",
@@ -259,6 +270,7 @@ __all__ = [
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "GRUCell",
     "GaussianNLLLoss",
     "Graph",
     "GroupNorm",
@@ -277,6 +289,7 @@ __all__ = [
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -321,6 +334,7 @@ __all__ = [
     "Power",
     "QuantileLoss",
     "RMSNorm",
+    "RNNCell",
     "RReLU",
     "ReLU",
     "ReLU6",

@@ -29,6 +29,7 @@ LARGEST_WINDOW = 4096  # of the sizes of kernels, strides and paddings, which no
 MOST_AXES = 8
 MOST_ENDS = 6  # of the axes of a window, two for each
 MOST_NUMBERS = 1000  # in a list of them
+MOST_LAYERS = 1000  # of a recurrent network
 
 DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float32", "float64")}
 
@@ -127,6 +128,9 @@ KINDS: dict[Any, Kind] = {
 
 
 SIZES = (tuple[int, ...], tuple[int | None, ...])
+LAYERS = Kind(
+    f"an integer up to {MOST_LAYERS:,}", Annotated[int, Meta(le=MOST_LAYERS)]
+)  # each takes time, whatever its size
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,8 @@ def arguments(layer: type) -> dict[str, Argument]:
             types = (hints[name],)
         elif any(each in types for each in (*SIZES, Sequence[int])):
             types = tuple(each for each in types if each is not int)  # one number for all is kept as several
-        described[name] = Argument(tuple(KINDS[each] for each in types), parameter.default)
+        kinds = (LAYERS,) if name == "num_layers" else tuple(KINDS[each] for each in types)
+        described[name] = Argument(kinds, parameter.default)
     return described
 
 

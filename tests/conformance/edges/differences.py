@@ -1,5 +1,6 @@
 """Where a row of the conformance table differs from torch.nn on purpose; docs/differences.md tells users."""
 
+from conformance import recurrent
 from plaingrad import Module, nn
 
 DIFFERENCES: dict[tuple[type[Module], str], str] = {
@@ -20,6 +21,13 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     (nn.ConvTranspose1d, "infinite terms"): "a zero of the margin times infinity is no number",
     (nn.ConvTranspose2d, "infinite terms"): "a zero of the margin times infinity is no number",
     (nn.ConvTranspose3d, "infinite terms"): "a zero of the margin times infinity is no number",
+    **{
+        (
+            kind,
+            "infinite terms",
+        ): "torch multiplies infinite factors in another order, 0 among them"
+        for kind in (nn.RNN, nn.GRU, recurrent.LSTM, nn.RNNCell, nn.GRUCell, recurrent.LSTMCell)
+    },
     (nn.LocalResponseNorm, "infinite terms"): "torch divides by one more power after the other",
     **{
         (kind, "computed without elements"): "torch has no gradient of nothing"

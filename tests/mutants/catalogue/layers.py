@@ -140,6 +140,44 @@ FAULTS = [
         "tests/nn/embedding/test_bag.py",
     ),
     *layer(
+        "recurrent/recurrence.py",
+        "RNN",
+        [
+            ("(da_h.T @ steps.before(trace.states[0]))", "(da_h.T @ trace.states[0][steps.batch :])"),
+            ("dstates[0][steps.batch :] = dy", "dstates[0][steps.batch :] = dy.sign()"),
+            ("[steps.ends] += last", "[steps.ends] = last"),
+        ],
+        "tests/nn/recurrent/test_layer.py",
+    ),
+    *layer(
+        "recurrent/lstm.py",
+        "LSTM",
+        [
+            ("dc[t][:count].addcmul_(dc_t, fs[t])", "dc[t][:count].addcmul_(dc_t, fs[0][:count])"),
+            ("steps.before(c) * f * (1 - f)", "c[steps.batch :] * f * (1 - f)"),
+            ("dc[t + 1].addcmul_(dm, of_dcs[t])", "dc[t + 1].addcmul_(dm, of_dcs[t], value=0.5)"),
+        ],
+        "tests/nn/recurrent/test_layer.py",
+    ),
+    *layer(
+        "recurrent/gru.py",
+        "GRU",
+        [
+            ("dbefore.addcmul_(dh_t, zs[t]).addmm_(", "dbefore.addmm_("),
+            ("of_z, of_n * r, of_n], 1)", "of_z, of_n, of_n], 1)"),
+        ],
+        "tests/nn/recurrent/test_layer.py",
+    ),
+    *layer(
+        "recurrent/steps.py",
+        "RNN",
+        [
+            ("first[lasts[sequence] - step] + sequence", "first[len(sizes) - 1 - step] + sequence"),
+            ("ends = first[lasts] +", "ends = first[lasts * 0] +"),
+        ],
+        "tests/nn/recurrent/test_layer.py",
+    ),
+    *layer(
         "pooling/maximum.py",
         "MaxPool2d",
         [("(element > y) | element.isnan()", "element > y")],

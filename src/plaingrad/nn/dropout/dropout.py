@@ -51,7 +51,12 @@ class Dropout(Module):
 
     def draw(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         """The mask m, with the random numbers that torch.nn would draw from this generator."""
-        if self.p == 1:
-            return torch.zeros_like(x)
-        keep = 1 - self.p
-        return torch.empty_like(x).bernoulli_(keep, generator=self.generator).div_(keep)
+        return keep_mask(x, self.p, self.generator)
+
+
+def keep_mask(x: Float[Tensor, ...], p: float, generator: torch.Generator | None) -> Float[Tensor, ...]:
+    """The mask m of `Dropout` for an input, with the random numbers that torch.nn would draw."""
+    if p == 1:
+        return torch.zeros_like(x)
+    keep = 1 - p
+    return torch.empty_like(x).bernoulli_(keep, generator=generator).div_(keep)
