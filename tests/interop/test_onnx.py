@@ -33,13 +33,11 @@ TWO_INPUTS = {nn.Bilinear, nn.CosineSimilarity, nn.PairwiseDistance}
 NOT_WRITTEN = {
     getattr(nn, name)
     for name in nn.__all__
-    if re.fullmatch(r"(AvgPool|LPPool|Adaptive|MaxUnpool|.*Pad\d).*|Fold|Unfold", name)
+    if re.fullmatch(
+        r"(AvgPool|LPPool|Adaptive|MaxUnpool|.*Pad\d|Transformer).*|Fold|Unfold|MultiheadAttention", name
+    )
 }
-FEED_FORWARD = [
-    case
-    for case in CASES
-    if not issubclass(case.ours, Reduction) and case.ours not in NOT_WRITTEN | TWO_INPUTS
-]
+FEED_FORWARD = [case for case in CASES if not issubclass(case.ours, (Reduction, *NOT_WRITTEN, *TWO_INPUTS))]
 
 # onnxruntime has no double precision for these.
 SINGLE = {"Erf", "Conv", "ConvTranspose"}

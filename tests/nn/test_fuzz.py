@@ -38,6 +38,8 @@ ONLY_IN_THE_TABLE = {
         for axes in (1, 2, 3)
     ),
     *("Fold", "Unfold"),
+    *("MultiheadAttention", "Transformer"),
+    *(f"Transformer{part}" for part in ("Encoder", "EncoderLayer", "Decoder", "DecoderLayer")),
 }
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.testing._internal.common_modules import ModuleInfo, ModuleInput, module_db
 
 from plaingrad import nn
+from plaingrad.interop import from_torch
 
 INFOS = [info for info in module_db if info.name.removeprefix("nn.") in nn.__all__]
 CLOSE: dict[torch.dtype, dict[str, Any]] = {
@@ -41,6 +43,13 @@ def rows() -> Iterator[Any]:
                     name, mode = info.name.removeprefix("nn."), "train" if training else "eval"
                     words = [name, str(index), case.desc, str(dtype).removeprefix("torch."), mode]
                     yield pytest.param(name, case, dtype, training, id="-".join(filter(None, words)))
+
+
+def translated(value: Any) -> Any:
+    """An argument of torch's constructor for ours: a name for a function, a layer for a layer."""
+    if isinstance(value, torch.nn.Module):
+        return from_torch(value)
+    return value.__name__ if value in (F.relu, F.gelu) else value
 
 
 def differentiable(tensors: list[Any]) -> list[Tensor]:
@@ -74,13 +83,16 @@ def test_forward_and_gradients_equal_those_of_torch(
 ) -> None:
     arguments, options = case.constructor_input.args, case.constructor_input.kwargs
     theirs = getattr(torch.nn, name)(*arguments, **options).to(dtype).train(training)
-    ours = getattr(nn, name)(*arguments, **options).to(dtype)
+    own_options = {key: translated(value) for key, value in options.items()}
+    ours = getattr(nn, name)(*map(translated, arguments), **own_options).to(dtype)
     ours = ours.train() if training else ours.eval(saving=True)
     ours.load_state_dict(theirs.state_dict())
-    inputs = [*case.forward_input.args, *case.forward_input.kwargs.values()]
+    given, named = list(case.forward_input.args), case.forward_input.kwargs
+    inputs = [*given, *named.values()]
 
-    expected = as_tuple(theirs(*inputs))
-    outputs = as_tuple(ours.forward(*map(detached, inputs)))
+    expected = as_tuple(theirs(*given, **named))
+    own_named = {key: detached(value) for key, value in named.items()}
+    outputs = as_tuple(ours.forward(*map(detached, given), **own_named))
     assert len(outputs) == len(expected)
     for y, right in zip(outputs, expected):
         assert_close(y, right)
@@ -89,7 +101,9 @@ def test_forward_and_gradients_equal_those_of_torch(
 
     dys = [torch.randn_like(y) if y.is_floating_point() else None for y in outputs]
     leaves, parameters = differentiable(inputs), list(theirs.parameters())
-    gradients = torch.autograd.grad(expected[0], leaves + parameters, dys[0])
+    used = [(y, dy) for y, dy in zip(expected, dys) if dy is not None]
+    ys, dys_of_them = zip(*used)
+    gradients = torch.autograd.grad(ys, leaves + parameters, dys_of_them)
     returned = as_tuple(ours.backward(*dys))  # those of a loss begin with that of the first input
     for k, (leaf, right) in enumerate(zip(leaves, gradients)):
         own = [dx for x, dx in zip(inputs, returned) if x is leaf]  # some tensors are given twice

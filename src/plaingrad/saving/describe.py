@@ -10,7 +10,7 @@ from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.nn.container.base import Container
 from plaingrad.parameter import Buffer, Parameter
-from plaingrad.saving.arguments import LEFT_OUT, brief, holds_state, read, to_builtins
+from plaingrad.saving.arguments import LEFT_OUT, brief, holds_state, parts, read, to_builtins
 from plaingrad.saving.build import CLASSES, Builder, Make, Path, make
 
 
@@ -42,6 +42,7 @@ class Library:
         state: its parameters and buffers by name.
         refusal: why a module cannot be described, as "expected ...", or None if it can.
         make: makes a module from its description.
+        view: the module, or an object with the attributes that its arguments are read from.
     """
 
     common: Set[str]
@@ -50,6 +51,7 @@ class Library:
     state: Callable[[Any], Mapping[str, Any]]
     refusal: Callable[[Any], str | None]
     make: Make
+    view: Callable[[Any], Any] = lambda module: module
 
     def modules(self, module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         """The modules of a network by their paths, those that are used again at each of their positions."""
@@ -81,7 +83,7 @@ def _described(library: Library, module: Any, path: Path, seen: dict[int, str]) 
         raise path.refuse(type(module).__name__, problem)
     name = library.classes[type(module)]
     layer = CLASSES[name]
-    description: dict[str, Any] = {"class": name, "arguments": read(layer, module)}
+    description: dict[str, Any] = {"class": name, "arguments": read(layer, library.view(module))}
     if issubclass(layer, Container):
         children = dict(library.children(module))
         if len(children) != len(module):
@@ -90,7 +92,20 @@ def _described(library: Library, module: Any, path: Path, seen: dict[int, str]) 
             {"name": key, **_described(library, child, path.inside(name, key), seen)}
             for key, child in children.items()
         ]
+    elif inside := _inside(layer, module):
+        description["children"] = [
+            {"name": key, **_described(library, child, path.inside(name, key), seen)}
+            for key, child in inside.items()
+        ]
     return description
+
+
+def _inside(layer: type, module: Any) -> dict[str, Any]:
+    """The modules that a constructor takes, by its arguments; one that it copies is the first of the copies."""
+    inside = {
+        name: module.layers[0] if name.endswith("_layer") else getattr(module, name) for name in parts(layer)
+    }
+    return {name: child for name, child in inside.items() if child is not None}
 
 
 def fields(module: Module) -> dict[str, Parameter | Buffer]:
