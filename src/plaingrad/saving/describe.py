@@ -101,7 +101,7 @@ def _described(library: Library, module: Any, path: Path, seen: dict[int, str]) 
 
 
 def _inside(layer: type, module: Any) -> dict[str, Any]:
-    """The modules that a constructor takes, by its arguments; one that it copies is the first of the copies."""
+    """The modules that a constructor takes, by its arguments; one that it copies is the first copy."""
     inside = {
         name: module.layers[0] if name.endswith("_layer") else getattr(module, name) for name in parts(layer)
     }
