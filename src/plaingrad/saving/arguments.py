@@ -173,7 +173,6 @@ def arguments(layer: type) -> dict[str, Argument]:
     return described
 
 
-@cache
 def parts(layer: type) -> tuple[str, ...]:
     """The arguments of a class of plaingrad.nn that are modules, and are described as its children."""
     hints = get_type_hints(layer.__init__)  # type: ignore[misc]

@@ -47,9 +47,11 @@ class Block(Module):
         hidden = self.activation.forward(self.linear1.forward(x))
         return self.linear2.forward(self.dropout.forward(hidden))
 
-    def _feed_forward_backward(self, dy: Tensor) -> Tensor:
-        dhidden = self.dropout.backward(self.linear2.backward(dy))
-        return self.linear1.backward(self.activation.backward(dhidden))
+    def _feed_forward_backward(self, dy: Tensor) -> Any:
+        dhidden: Any = self.linear2.backward(dy)
+        dhidden = self.activation.backward(self.dropout.backward(dhidden))
+        dx: Any = self.linear1.backward(dhidden)
+        return dx
 
 
 def activation_of(module: Module, activation: str | Module) -> Module:

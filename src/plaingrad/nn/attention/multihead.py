@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -185,10 +187,11 @@ class MultiheadAttention(Module):
     def backward(
         self, dy: Float[Tensor, "*queries"] | None, dweights: Tensor | None = None
     ) -> tuple[Tensor | None, ...]:
-        inputs, masks, (q, k, v), p, drop, averaged = self.restore(dy, dweights)
+        inputs, (attn_mask, padding), (q, k, v), p, drop, averaged = self.restore(dy, dweights)
         query, key, _ = inputs
         dy = torch.zeros_like(query) if dy is None else dy
-        dheads = self._split(widen(self.out_proj.backward(as_matrix(dy))), query)
+        djoined: Any = self.out_proj.backward(as_matrix(dy))
+        dheads = self._split(widen(djoined), query)
         drawn = None if dweights is None else self._unreturned(widen(dweights), p, averaged)
         dq, dk, dv, dscores = attention_backward(q, k, v, p, drop, dheads, drawn)
         _, keys = lengths(key, self.batch_first)
@@ -198,7 +201,7 @@ class MultiheadAttention(Module):
             self._mapped_backward(part, x, self._joined(d, x))
             for part, (x, d) in enumerate(zip(inputs, (dq, dk[:, :keys], dv[:, :keys])))
         )
-        dmask, dpadding = mask_gradients(dscores[..., :keys], *masks, self.num_heads)
+        dmask, dpadding = mask_gradients(dscores[..., :keys], attn_mask, padding, self.num_heads)
         return dquery, dkey, dvalue, dpadding, None, dmask, None, None
 
     # The maps of queries (part 0), keys (1) and values (2)
