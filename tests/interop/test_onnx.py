@@ -34,12 +34,14 @@ TWO_INPUTS = {nn.Bilinear, nn.CosineSimilarity, nn.PairwiseDistance}
 NOT_WRITTEN = {
     getattr(nn, name)
     for name in nn.__all__
-    if re.fullmatch(r"(AvgPool|LPPool|Adaptive|MaxUnpool|.*Pad\d).*|Fold|Unfold|(RNN|GRU|LSTM)(Cell)?", name)
+    if re.fullmatch(
+        r"(AvgPool|LPPool|Adaptive|MaxUnpool|.*Pad\d|Transformer).*|Fold|Unfold|MultiheadAttention"
+        r"|(RNN|GRU|LSTM)(Cell)?",
+        name,
+    )
 }
 FEED_FORWARD = [
-    case
-    for case in CASES
-    if not issubclass(case.ours, (Reduction, Recurrent)) and case.ours not in NOT_WRITTEN | TWO_INPUTS
+    case for case in CASES if not issubclass(case.ours, (Reduction, Recurrent, *NOT_WRITTEN, *TWO_INPUTS))
 ]
 
 # onnxruntime has no double precision for these.

@@ -39,6 +39,8 @@ ONLY_IN_THE_TABLE = {
     ),
     *("Fold", "Unfold"),
     *(f"{name}{ending}" for name in ("RNN", "GRU", "LSTM") for ending in ("", "Cell")),
+    *("MultiheadAttention", "Transformer"),
+    *(f"Transformer{part}" for part in ("Encoder", "EncoderLayer", "Decoder", "DecoderLayer")),
 }
 
 

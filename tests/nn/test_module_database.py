@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.testing._internal.common_modules import ModuleInfo, ModuleInput, module_db
 
 from plaingrad import nn
 from plaingrad.contract.nest import mapped
+from plaingrad.interop import from_torch
 
 INFOS = [info for info in module_db if info.name.removeprefix("nn.") in nn.__all__]
 CLOSE: dict[torch.dtype, dict[str, Any]] = {
@@ -44,11 +46,18 @@ def rows() -> Iterator[Any]:
                     yield pytest.param(name, case, dtype, training, id="-".join(filter(None, words)))
 
 
+def translated(value: Any) -> Any:
+    """An argument of torch's constructor for ours: a name for a function, a layer for a layer."""
+    if isinstance(value, torch.nn.Module):
+        return from_torch(value)
+    return value.__name__ if value in (F.relu, F.gelu) else value
+
+
 def differentiable(tensors: list[Any]) -> list[Tensor]:
     return [x for x in tensors if isinstance(x, Tensor) and x.requires_grad]
 
 
-def detached(inputs: list[Any]) -> list[Any]:
+def detached(inputs: Any) -> Any:
     return mapped(lambda x: x.detach().clone(), inputs)
 
 
@@ -80,14 +89,15 @@ def test_forward_and_gradients_equal_those_of_torch(
 ) -> None:
     arguments, options = case.constructor_input.args, case.constructor_input.kwargs
     theirs = getattr(torch.nn, name)(*arguments, **options).to(dtype).train(training)
-    ours = getattr(nn, name)(*arguments, **options).to(dtype)
+    own_options = {key: translated(value) for key, value in options.items()}
+    ours = getattr(nn, name)(*map(translated, arguments), **own_options).to(dtype)
     ours = ours.train() if training else ours.eval(saving=True)
     ours.load_state_dict(theirs.state_dict())
-    arguments = [*case.forward_input.args, *case.forward_input.kwargs.values()]
-    inputs = flat(tuple(arguments))
+    positional, named = list(case.forward_input.args), case.forward_input.kwargs
+    inputs = flat((*positional, *named.values()))
 
-    expected = flat(theirs(*arguments))
-    outputs = as_tuple(ours.forward(*detached(arguments)))
+    expected = flat(theirs(*positional, **named))
+    outputs = as_tuple(ours.forward(*detached(positional), **detached(named)))
     for y, right in zip(flat(outputs), expected, strict=True):
         assert y is right is None or assert_close(y, right) is None
     for key, right in theirs.state_dict().items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from plaingrad.errors import InputError
 from plaingrad.interop.tracing import traced
 from plaingrad.module import Module
+from plaingrad.nn.container.base import Container
 from plaingrad.saving.arguments import LEFT_OUT, construct
 from plaingrad.saving.build import CLASSES, Builder, build
 from plaingrad.saving.describe import OURS, Library, describe, describe_in
@@ -114,8 +116,11 @@ def from_torch(module: torch.nn.Module) -> Module:
         return graph
     network = build(describe_in(TORCH, module))
     network.load_state_dict(module.state_dict())
-    for (_, theirs), (_, ours) in zip(TORCH.modules(module), OURS.modules(network)):
-        ours.training = ours.saving = theirs.training
+    theirs = dict(TORCH.modules(module))
+    for path, ours in OURS.modules(network):
+        while path not in theirs:  # a module of ours where torch.nn has a function
+            path = path.rpartition(".")[0]
+        ours.training = ours.saving = theirs[path].training
     return network
 
 
@@ -138,8 +143,9 @@ def to_torch(module: Module | Holder) -> torch.nn.Module:
         module = module._single()
     network: torch.nn.Module = Builder(_make, None).network(describe(module))
     network.load_state_dict(module.state_dict())
-    for (_, ours), (_, theirs) in zip(OURS.modules(module), TORCH.modules(network)):
-        theirs.training = ours.training
+    ours = dict(OURS.modules(module))
+    for path, theirs in TORCH.modules(network):
+        theirs.training = ours[path].training
     return network
 
 
@@ -149,13 +155,13 @@ def _make(
     if layer.__name__ not in THEIRS:
         raise InputError("expected a class that torch.nn has too")
     maker = THEIRS[layer.__name__]
-    if children is None:
+    if children is None or not issubclass(layer, Container):
         if len(getattr(layer, "axes", ())) == 1:  # some of torch.nn's classes take no tuple of one
             arguments = {
                 name: value[0] if type(value) is tuple and len(value) == 1 else value
                 for name, value in arguments.items()
             }
-        return construct(layer, maker, arguments, device)
+        return construct(layer, maker, arguments, device, children)
     container = maker(**arguments)
     for name, child in children.items():
         if hasattr(container, name):
@@ -182,6 +188,44 @@ def _refusal(module: torch.nn.Module) -> str | None:
     return "expected no hooks, which plaingrad does not have" if hooked else None
 
 
+def _view(module: torch.nn.Module) -> Any:
+    """An object with the arguments of a module for its attributes, where torch keeps them elsewhere."""
+    known: dict[str, Any] = {}
+    if type(module) is torch.nn.MultiheadAttention:
+        known = {
+            name: getattr(module, name) for name in ("embed_dim", "num_heads", "dropout", "kdim", "vdim")
+        }
+        known |= {name: getattr(module, name) for name in ("add_zero_attn", "batch_first")}
+        known |= {"bias": module.in_proj_bias is not None, "add_bias_kv": module.bias_k is not None}
+    elif type(module) in (torch.nn.TransformerEncoderLayer, torch.nn.TransformerDecoderLayer):
+        known = _of_layer(module)
+    elif type(module) is torch.nn.Transformer:
+        stacks = {"encoder": module.encoder, "decoder": module.decoder}
+        if [type(each) for each in stacks.values()] != [
+            torch.nn.TransformerEncoder,
+            torch.nn.TransformerDecoder,
+        ]:
+            raise InputError("Transformer: expected no custom encoder or decoder")
+        counts = {f"num_{name}_layers": each.num_layers for name, each in stacks.items()}
+        known = _of_layer(module.encoder.layers[0]) | counts
+    return SimpleNamespace(state_dict=module.state_dict, **known) if known else module
+
+
+def _of_layer(layer: Any) -> dict[str, Any]:
+    attention = layer.self_attn
+    return {
+        "d_model": attention.embed_dim,
+        "nhead": attention.num_heads,
+        "dim_feedforward": layer.linear1.out_features,
+        "dropout": layer.dropout.p,
+        "activation": getattr(layer.activation, "__name__", type(layer.activation).__name__),
+        "layer_norm_eps": layer.norm1.eps,
+        "batch_first": attention.batch_first,
+        "norm_first": layer.norm_first,
+        "bias": layer.linear1.bias is not None,
+    }
+
+
 TORCH = Library(
     # the last: weak references of recurrent layers to their parameters
     common=vars(torch.nn.Module()).keys() | LEFT_OUT | {"_flat_weight_refs"},
@@ -191,4 +235,5 @@ TORCH = Library(
     state=lambda module: module.state_dict(keep_vars=True),
     refusal=_refusal,
     make=_make,
+    view=_view,
 )

@@ -55,6 +55,14 @@ from plaingrad.nn.arithmetic import (
     Var,
     Where,
 )
+from plaingrad.nn.attention import (
+    MultiheadAttention,
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from plaingrad.nn.container import (
     Graph,
     ModuleDict,
@@ -180,7 +188,12 @@ from plaingrad.nn.recurrent import (
     RNN,
     GRUCell,
     LSTMCell,
+    PackedSequence,
     RNNCell,
+    pack_padded_sequence,
+    pack_sequence,
+    pad_packed_sequence,
+    pad_sequence,
 )
 from plaingrad.nn.resampling import (
     ChannelShuffle,
@@ -317,12 +330,14 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "Multiply",
     "NLLLoss",
     "NLLLoss2d",
     "Negative",
     "Norm",
     "PReLU",
+    "PackedSequence",
     "PairwiseDistance",
     "Parallel",
     "ParameterDict",
@@ -369,6 +384,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Transpose",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
@@ -380,4 +400,8 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "pack_padded_sequence",
+    "pack_sequence",
+    "pad_packed_sequence",
+    "pad_sequence",
 ]

@@ -37,7 +37,7 @@ DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float3
 # the default alone can be described.
 LEFT_OUT = {
     *("device", "inplace", "sparse", "min_value", "max_value", "_weight", "_freeze"),
-    "distance_function",
+    *("distance_function", "custom_encoder", "custom_decoder"),
 }
 
 
@@ -175,7 +175,9 @@ def arguments(layer: type) -> dict[str, Argument]:
     for name, parameter in list(inspect.signature(layer.__init__).parameters.items())[1:]:  # type: ignore[misc]
         if name in LEFT_OUT or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        types = get_args(hints[name]) or (hints[name],)
+        types = tuple(each for each in get_args(hints[name]) or (hints[name],) if each is not Module)
+        if name in parts(layer):
+            continue
         if hints[name] in KINDS:
             types = (hints[name],)
         elif any(each in types for each in (*SIZES, Sequence[int])):
@@ -183,6 +185,17 @@ def arguments(layer: type) -> dict[str, Argument]:
         kinds = (LAYERS,) if name == "num_layers" else tuple(KINDS[each] for each in types)
         described[name] = Argument(kinds, parameter.default)
     return described
+
+
+def parts(layer: type) -> tuple[str, ...]:
+    """The arguments of a class of plaingrad.nn that are modules, and are described as its children."""
+    hints = get_type_hints(layer.__init__)  # type: ignore[misc]
+    allowed = ({Module}, {Module, NoneType})
+    return tuple(
+        name
+        for name, hint in hints.items()
+        if set(get_args(hint) or (hint,)) in allowed and name not in {*LEFT_OUT, "return", "modules"}
+    )
 
 
 def read(layer: type, module: Any) -> dict[str, Any]:
@@ -235,7 +248,13 @@ def check(layer: type, described: Any, device: str | None) -> dict[str, Any]:
     return parsed
 
 
-def construct(layer: type, maker: Callable[..., Any], parsed: Mapping[str, Any], device: str | None) -> Any:
+def construct(
+    layer: type,
+    maker: Callable[..., Any],
+    parsed: Mapping[str, Any],
+    device: str | None,
+    inside: Mapping[str, Any] | None = None,
+) -> Any:
     """Call a constructor that takes the arguments of this class, as people do: what is default is left out.
 
     Args:
@@ -243,10 +262,11 @@ def construct(layer: type, maker: Callable[..., Any], parsed: Mapping[str, Any],
         maker: the constructor.
         parsed: checked arguments by name.
         device: where its tensors shall live.
+        inside: the modules that it takes, by the names of their arguments.
     """
-    positional, keywords = [], {}
+    positional, keywords = [], dict(inside or {})
     for name, argument in arguments(layer).items():
-        if argument.default is inspect.Parameter.empty:
+        if argument.default is inspect.Parameter.empty and not inside:
             positional.append(parsed[name])
         elif name in parsed and not argument.is_default(parsed[name]):
             keywords[name] = parsed[name]

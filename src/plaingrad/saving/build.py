@@ -13,7 +13,7 @@ from plaingrad.errors import InputError
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.container.base import Container
 from plaingrad.nn.container.graph import Graph
-from plaingrad.saving.arguments import brief, check, construct
+from plaingrad.saving.arguments import brief, check, construct, parts
 from plaingrad.saving.graphs import build_graph
 
 DEEPEST = 64
@@ -136,13 +136,16 @@ class Builder:
             for key, child in _named(name, description.get("children", []), path).items()
         }
         arguments, is_frozen = _frozen_table(name, description.get("arguments", {}))
-        inside = {key: child.module for key, child in children.items()} if is_container else None
+        takes_modules = is_container or bool(parts(layer))
+        inside = {key: child.module for key, child in children.items()} if takes_modules else None
         try:
             module: Any
             if layer is Graph:
                 module = build_graph(inside or {}, arguments, self.device)
             else:
-                module = self.make(layer, inside, check(layer, arguments, self.device), self.device)
+                parsed = check(layer, arguments, self.device)
+                self._count(_layers(parsed) * max([1, *(child.modules for child in children.values())]), 0)
+                module = self.make(layer, inside, parsed, self.device)
         except ModuleError as error:
             raise path.refuse(name, error.problem) from None
         except (ValueError, TypeError) as error:
@@ -203,11 +206,21 @@ def _tensor(parameter: Any) -> Tensor:
     return parameter if isinstance(parameter, Tensor) else parameter.value
 
 
+def _layers(arguments: dict[str, Any]) -> int:
+    """The number of layers that a constructor makes itself."""
+    return sum(
+        max(0, count)
+        for name, count in arguments.items()
+        if name.startswith("num_") and name.endswith("layers")
+    )
+
+
 def _class(description: dict[str, Any], path: Path) -> tuple[str, type[Module]]:
     name = description.get("class")
     if type(name) is not str or name not in CLASSES:
         raise path.refuse("architecture", f"expected a class of plaingrad.nn, got {name!r:.60}")
-    allowed = ["class", "arguments"] + ["children"] * issubclass(CLASSES[name], Container)
+    has_children = issubclass(CLASSES[name], Container) or bool(parts(CLASSES[name]))
+    allowed = ["class", "arguments"] + ["children"] * has_children
     for key in description:
         if key not in allowed:
             raise path.refuse(name, f"expected {', '.join(allowed)}; got {key!r:.60}")
@@ -241,8 +254,8 @@ def make(
     layer: type[Module], children: dict[str, Any] | None, arguments: dict[str, Any], device: str | None
 ) -> Module:
     """A module of plaingrad."""
-    if children is None:
-        return construct(layer, layer, arguments, device)
+    if children is None or not issubclass(layer, Container):
+        return construct(layer, layer, arguments, device, children)
     named_by_position = list(children) == [str(i) for i in range(len(children))]
     inside = children.values() if named_by_position else [children]
     return layer(*inside, **arguments)

@@ -11,7 +11,7 @@ from plaingrad.module import Module
 from plaingrad.nn.container.base import Container
 from plaingrad.nn.container.graph import Graph
 from plaingrad.parameter import Buffer, Parameter
-from plaingrad.saving.arguments import LEFT_OUT, brief, holds_state, read, to_builtins
+from plaingrad.saving.arguments import LEFT_OUT, brief, holds_state, parts, read, to_builtins
 from plaingrad.saving.build import CLASSES, Builder, Make, Path, make
 from plaingrad.saving.graphs import read_graph
 
@@ -45,6 +45,7 @@ class Library:
         state: its parameters and buffers by name.
         refusal: why a module cannot be described, as "expected ...", or None if it can.
         make: makes a module from its description.
+        view: the module, or an object with the attributes that its arguments are read from.
     """
 
     common: Set[str]
@@ -53,6 +54,7 @@ class Library:
     state: Callable[[Any], Mapping[str, Any]]
     refusal: Callable[[Any], str | None]
     make: Make
+    view: Callable[[Any], Any] = lambda module: module
 
     def modules(self, module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         """The modules of a network by their paths, those that are used again at each of their positions."""
@@ -87,7 +89,7 @@ def _described(library: Library, module: Any, path: Path, seen: dict[int, str]) 
         raise path.refuse(type(module).__name__, problem)
     name = library.classes[type(module)]
     layer = CLASSES[name]
-    arguments = read_graph(module) if layer is Graph else read(layer, module)
+    arguments = read_graph(module) if layer is Graph else read(layer, library.view(module))
     description: dict[str, Any] = {"class": name, "arguments": arguments}
     if issubclass(layer, Container):
         children = dict(library.children(module))
@@ -96,6 +98,11 @@ def _described(library: Library, module: Any, path: Path, seen: dict[int, str]) 
         description["children"] = [
             {"name": key, **_described(library, child, path.inside(name, key), seen)}
             for key, child in children.items()
+        ]
+    elif inside := _inside(layer, module):
+        description["children"] = [
+            {"name": key, **_described(library, child, path.inside(name, key), seen)}
+            for key, child in inside.items()
         ]
     return description
 
@@ -106,6 +113,14 @@ def _ties(library: Library, module: Any, description: dict[str, Any]) -> dict[st
     by_module = first_names(library.state(skeleton))
     first = first_names(library.state(module))
     return {name: first[name] for name in first if first[name] != by_module.get(name, first[name])}
+
+
+def _inside(layer: type, module: Any) -> dict[str, Any]:
+    """The modules that a constructor takes, by its arguments; one that it copies is the first copy."""
+    inside = {
+        name: module.layers[0] if name.endswith("_layer") else getattr(module, name) for name in parts(layer)
+    }
+    return {name: child for name, child in inside.items() if child is not None}
 
 
 def fields(module: Module) -> dict[str, Parameter | Buffer]:

@@ -44,6 +44,32 @@ FAULTS = [
         "tests/nn/test_distance.py",
     ),
     *layer(
+        "attention/scaled.py",
+        "MultiheadAttention",
+        [
+            ("dscores = dp.sub_(along).mul_(p)", "dscores = dp.mul_(p)"),
+            ("dp *= drop", "pass"),
+            ("dp += dweights", "pass"),
+        ],
+        "tests/nn/attention/test_multihead.py",
+    ),
+    *layer(
+        "attention/multihead.py",
+        "MultiheadAttention",
+        [("shared = dweights / self.num_heads", "shared = dweights * 1")],
+        "tests/nn/attention/test_multihead.py",
+    ),
+    *layer(
+        "attention/encoder.py",
+        "TransformerEncoderLayer",
+        [("return dx + d, dmask, dpadding, None", "return d, dmask, dpadding, None")],
+    ),
+    *layer(
+        "attention/decoder.py",
+        "TransformerDecoderLayer",
+        [("dx = dx + self.norm2.backward(d)", "dx = self.norm2.backward(d)")],
+    ),
+    *layer(
         "normalization/layer.py",
         "LayerNorm",
         [

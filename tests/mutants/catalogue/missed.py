@@ -46,7 +46,7 @@ FAULTS = [
     *planted(
         "interop/torch.py",
         ["tests/interop/test_torch.py", "-k", "saves or named_with_its"],
-        ("ours.training = ours.saving = theirs.training", "ours.training = theirs.training"),
+        ("ours.training = ours.saving = theirs[path].training", "ours.training = theirs[path].training"),
         ("module._forward_hooks or module._forward_pre_hooks", "module._forward_hooks"),
     ),
     *planted(

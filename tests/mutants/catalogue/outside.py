@@ -46,7 +46,7 @@ FAULTS = [
     *planted(
         "interop/torch.py",
         "tests/interop/test_torch.py",
-        ("theirs.training = ours.training", "theirs.training = True"),
+        ("theirs.training = ours[path].training", "theirs.training = True"),
         ("return x + super().forward(x)", "return super().forward(x)"),
     ),
     *planted(
