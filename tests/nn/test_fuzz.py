@@ -37,7 +37,14 @@ ONLY_IN_THE_TABLE = {
         for name in ("Constant", "Zero", "Reflection", "Replication", "Circular")
         for axes in (1, 2, 3)
     ),
-    *("Fold", "Unfold"),
+    *(
+        "FractionalMaxPool2d",
+        "FractionalMaxPool3d",
+        "AdaptiveLogSoftmaxWithLoss",
+        "LinearCrossEntropyLoss",
+        "LinearCrossEntropyOptions",
+    ),
+    *("Fold", "Unfold", "Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d"),
 }
 
 

@@ -35,7 +35,7 @@ DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float3
 # the default alone can be described.
 LEFT_OUT = {
     *("device", "inplace", "sparse", "min_value", "max_value", "_weight", "_freeze"),
-    "distance_function",
+    *("distance_function", "options"),
 }
 
 
@@ -99,6 +99,10 @@ KINDS: dict[Any, Kind] = {
         f"a list of 1 to {MOST_AXES} integers up to {LARGEST:,}",
         Annotated[tuple[Integer, ...], Meta(min_length=1, max_length=MOST_AXES)],
     ),
+    Iterable[int]: Kind(
+        f"1 to {MOST_ENDS} integers in a list, up to {LARGEST_WINDOW:,}",
+        Annotated[tuple[Window, ...], Meta(min_length=1, max_length=MOST_ENDS)],
+    ),
     Iterable[float]: Kind(
         f"a list of 1 to {MOST_NUMBERS:,} numbers",
         Annotated[tuple[Float, ...], Several],
@@ -115,7 +119,7 @@ KINDS: dict[Any, Kind] = {
         lambda layout, device: torch.ones(layout.shape, dtype=DTYPES[layout.dtype], device=device),
     ),
 }
-
+KINDS[Iterable[int | float]] = KINDS[Iterable[float]]
 
 SIZES = (tuple[int, ...], tuple[int | None, ...])
 
@@ -192,7 +196,8 @@ def _current(module: Any, name: str, argument: Argument) -> Any:
     is_converted = callable(value) or (isinstance(value, Mapping) and holds_state(value))
     if value is ... or is_converted:
         return module.arguments()[name]
-    if KINDS[bool] in argument.kinds and (value is None or holds_state(value)):
+    is_flag = KINDS[bool] in argument.kinds and KINDS[NoneType] not in argument.kinds
+    if is_flag and (value is None or holds_state(value)):
         return value is not None
     return value
 

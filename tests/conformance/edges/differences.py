@@ -75,6 +75,14 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     ): "torch subtracts infinite parts of an infinite logit's loss",
     (nn.CTCLoss, "number for NaN"): "torch adds the derivative of a log-softmax, which is infinite too",
     (nn.CTCLoss, "infinite terms"): "torch adds the derivative of a log-softmax, which is infinite too",
+    **{
+        (kind, difference): reason
+        for kind in (nn.Upsample, nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d)
+        for difference, reason in {
+            "number for NaN": "torch multiplies by a weight of 0 along an axis that stays as it is",
+            "infinite terms": "the order of adding makes NaN or infinity of terms that are infinite",
+        }.items()
+    },
     (nn.MultiMarginLoss, "mean of nothing"): "torch returns memory that it has not written to",
     (nn.MultiLabelMarginLoss, "mean of nothing"): "torch returns memory that it has not written to",
     (
