@@ -29,7 +29,7 @@ from plaingrad.nn.loss.reduction import Reduction
 from plaingrad.nn.pooling.maximum import MaxPool
 
 CONTAINERS = {"Sequential", "Residual", "Parallel", "Words"}
-TWO_INPUTS = {nn.Bilinear, nn.CosineSimilarity, nn.PairwiseDistance}
+TWO_INPUTS = {nn.Bilinear, nn.CosineSimilarity, nn.PairwiseDistance, nn.AdaptiveLogSoftmaxWithLoss}
 NOT_WRITTEN = {
     getattr(nn, name)
     for name in nn.__all__

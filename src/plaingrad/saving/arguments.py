@@ -100,8 +100,8 @@ KINDS: dict[Any, Kind] = {
         Annotated[tuple[Integer, ...], Meta(min_length=1, max_length=MOST_AXES)],
     ),
     Iterable[int]: Kind(
-        f"1 to {MOST_ENDS} integers in a list, up to {LARGEST_WINDOW:,}",
-        Annotated[tuple[Window, ...], Meta(min_length=1, max_length=MOST_ENDS)],
+        f"a list of at most {MOST_ENDS} integers up to {LARGEST_WINDOW:,}",
+        Annotated[tuple[Window, ...], Meta(max_length=MOST_ENDS)],
     ),
     Iterable[float]: Kind(
         f"a list of 1 to {MOST_NUMBERS:,} numbers",
@@ -193,6 +193,10 @@ def _current(module: Any, name: str, argument: Argument) -> Any:
     if KINDS[torch.dtype] in argument.kinds:
         return next((x.dtype for x in module.state_dict().values() if x.is_floating_point()), None)
     value = getattr(module, name, getattr(module, RENAMED.get(name, name), ...))
+    if value is ... and "linear" in dict(module.named_children()):  # of a loss with a linear layer
+        value = getattr(module.linear, name, ...)
+    if name == "cutoffs" and type(value) is list:  # which end with the number of classes
+        value = value[:-1]
     is_converted = callable(value) or (isinstance(value, Mapping) and holds_state(value))
     if value is ... or is_converted:
         return module.arguments()[name]

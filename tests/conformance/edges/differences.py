@@ -29,6 +29,10 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     (nn.GroupNorm, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",
     (nn.BCEWithLogitsLoss, "number for NaN"): "torch subtracts infinite parts of an infinite logit's loss",
     (nn.CrossEntropyLoss, "number for NaN"): "what is ignored counts for nothing, whatever its logits are",
+    (
+        nn.LinearCrossEntropyLoss,
+        "number for NaN",
+    ): "what is ignored counts for nothing, as in CrossEntropyLoss",
     (nn.NLLLoss, "computed"): "torch cannot take images with no class, even if all targets are ignored",
     (
         nn.CrossEntropyLoss,
