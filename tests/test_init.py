@@ -43,6 +43,7 @@ ROWS: dict[str, tuple[st.SearchStrategy[list[int]], st.SearchStrategy[dict[str, 
     "ones_": (anything, st.just({})),
     "zeros_": (anything, st.just({})),
     "eye_": (matrices, st.just({})),
+    "dirac_": (st.lists(sizes, min_size=3, max_size=5), st.just({})),
     "uniform_": (
         anything,
         st.just({}) | st.fixed_dictionaries({"a": st.floats(-3, 0), "b": st.floats(0, 3)}),
@@ -116,6 +117,24 @@ def test_a_buffer_is_filled_too() -> None:
 
 
 @examples
+@given(channels=st.lists(sizes, min_size=2, max_size=4), kernel=sizes, groups=st.integers(1, 3))
+def test_each_group_keeps_its_channels_as_in_torch(channels: list[int], kernel: int, groups: int) -> None:
+    size = [groups * channels[0], *channels[1:], kernel]
+    ours, theirs = (function(torch.empty(size), groups) for function in both("dirac_"))
+    assert torch.equal(ours, theirs)
+
+
+def test_every_function_of_torch_is_here() -> None:
+    theirs = {
+        name
+        for name, value in vars(torch.nn.init).items()
+        if inspect.isfunction(value) and value.__module__ == torch.nn.init.__name__ and name[0] != "_"
+    }
+    deprecated = {name for name in theirs if f"{name}_" in theirs}
+    assert theirs - deprecated - set(init.__all__) == set()
+
+
+@examples
 @given(nonlinearity=nonlinearities, param=st.none() | numbers)
 def test_gains_are_those_of_torch(nonlinearity: str, param: float | None) -> None:
     assert init.calculate_gain(nonlinearity, param) == torch.nn.init.calculate_gain(nonlinearity, param)
@@ -149,6 +168,16 @@ def test_nothing_to_fill_is_no_error(name: str, size: tuple[int, ...]) -> None:
         (
             lambda: init.orthogonal_(Parameter(torch.empty(3))),
             "orthogonal_: expected a weight (out, in, *kernel), got shape (3,)",
+        ),
+        (
+            lambda: init.dirac_(torch.empty(3, 3)),
+            "dirac_: expected a weight (out, in, *kernel) of 1 equal groups along out and a kernel of 1 to 3 "
+            "axes, got shape (3, 3)",
+        ),
+        (
+            lambda: init.dirac_(torch.empty(4, 3, 2), groups=3),
+            "dirac_: expected a weight (out, in, *kernel) of 3 equal groups along out and a kernel of 1 to 3 "
+            "axes, got shape (4, 3, 2)",
         ),
         (
             lambda: init.kaiming_normal_(torch.empty(3, 3), mode="fan"),

@@ -38,8 +38,8 @@ TORCH = set(
     arange as_tensor cat chunk empty empty_like eye full full_like linspace ones ones_like rand randn stack
     tensor
     zeros zeros_like randperm var_mean linalg linalg.qr linalg.vector_norm linalg.LinAlgError
-    abs addcmul amax amin bincount broadcast_tensors div einsum erf exp expm1 isnan log log1p logaddexp logsumexp
-    matmul maximum minimum sigmoid sign split sqrt tanh where
+    abs addcmul amax amin bincount broadcast_tensors div einsum erf exp expm1 isnan log log1p logaddexp
+    logsumexp matmul maximum minimum sigmoid sign split sqrt tanh where
     """.split()
 )
 

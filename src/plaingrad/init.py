@@ -20,6 +20,7 @@ from plaingrad.parameter import Buffer, Parameter, shape
 __all__ = [
     "calculate_gain",
     "constant_",
+    "dirac_",
     "drawing_from",
     "eye_",
     "kaiming_normal_",
@@ -64,6 +65,31 @@ def eye_(tensor: P) -> P:
         InputError: it is no matrix.
     """
     _matrix("eye_", tensor).zero_().diagonal().fill_(1)
+    return tensor
+
+
+def dirac_(tensor: P, groups: int = 1) -> P:
+    """Fill the weight of a convolution so that each channel of the output is one of the input, moved nowhere.
+
+    The first channels of each group of the output, as far as the input has channels, have a 1 in the middle
+    of the kernel; all else is 0.
+
+    Args:
+        tensor: the weight, shape ``(out, in, *kernel)`` with one to three axes of the kernel.
+        groups: the number of groups into which the output's channels are split.
+
+    Raises:
+        InputError: the tensor has more or fewer axes, or the groups do not divide its first.
+    """
+    value = _value(tensor)
+    if value.ndim not in (3, 4, 5) or groups < 1 or len(value) % groups:
+        expected = f"dirac_: expected a weight (out, in, *kernel) of {groups} equal groups along out"
+        raise InputError(f"{expected} and a kernel of 1 to 3 axes, got shape {shape(value)}")
+    value.zero_()
+    for size in value.shape[2:]:
+        value = value.select(2, size // 2) if size else value.narrow(2, 0, 0)  # the middle of the kernel
+    for group in value.chunk(groups) if value.numel() else ():
+        group.fill_diagonal_(1)
     return tensor
 
 

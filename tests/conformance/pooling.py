@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 from hypothesis import strategies as st
+from torch import Tensor
 
-from conformance.case import Arguments, Case, Inputs, normal
+from conformance.case import Arguments, Case, Inputs, normal, seeds
 from conformance.images import each, few, images, one_or_all, uncovered
 from plaingrad import nn
 
@@ -112,6 +113,35 @@ def unpooled(axes: int) -> Row:
     return inputs
 
 
+@st.composite
+def fractional(draw: st.DrawFn, axes: int) -> Arguments:
+    """A size or a ratio, for which inputs of 5 and more have room."""
+    ratios = st.sampled_from([0.3, 0.4, 0.5])
+    name, numbers = draw(st.sampled_from([("output_size", few), ("output_ratio", ratios)]))
+    return {
+        "kernel_size": draw(one_or_all(st.integers(1, 2), axes)),
+        name: draw(numbers | st.tuples(*[numbers] * axes)),
+        "return_indices": draw(st.booleans()),
+        "_random_samples": draw(samples(axes)),
+    }
+
+
+@st.composite
+def samples(draw: st.DrawFn, axes: int) -> Tensor:
+    """Of numbers that give the same windows in every precision."""
+    size = (draw(st.integers(1, 2)), 2, axes)
+    generator = torch.Generator().manual_seed(draw(seeds))
+    numbers = torch.tensor([0.05, 0.3, 0.55, 0.85], dtype=torch.float64)
+    return numbers[torch.randint(4, size, generator=generator)]
+
+
+@st.composite
+def sampled(draw: st.DrawFn, arguments: Arguments) -> Inputs:
+    batch, channels, axes = arguments["_random_samples"].shape
+    sizes = [draw(st.integers(5, 8)) for _ in range(axes)]
+    return (draw(normal(*([] if batch == 1 and draw(st.booleans()) else [batch]), channels, *sizes)),)
+
+
 def row(name: str, axes: int, arguments: st.SearchStrategy[Arguments], inputs: Row, **options: Any) -> Case:
     name = f"{name}{axes}d"
     ours, theirs = getattr(nn, name), getattr(torch.nn, name)
@@ -129,4 +159,4 @@ CASES = [
         row("AdaptiveAvgPool", axes, adaptive(axes), brought(axes)),
         row("MaxUnpool", axes, apart(axes), unpooled(axes)),
     )
-]
+] + [row("FractionalMaxPool", axes, fractional(axes), sampled) for axes in (2, 3)]

@@ -37,10 +37,17 @@ ONLY_IN_THE_TABLE = {
         for name in ("Constant", "Zero", "Reflection", "Replication", "Circular")
         for axes in (1, 2, 3)
     ),
-    *("Fold", "Unfold"),
     *(f"{name}{ending}" for name in ("RNN", "GRU", "LSTM") for ending in ("", "Cell")),
     *("MultiheadAttention", "Transformer"),
     *(f"Transformer{part}" for part in ("Encoder", "EncoderLayer", "Decoder", "DecoderLayer")),
+    *(
+        "FractionalMaxPool2d",
+        "FractionalMaxPool3d",
+        "AdaptiveLogSoftmaxWithLoss",
+        "LinearCrossEntropyLoss",
+        "LinearCrossEntropyOptions",
+    ),
+    *("Fold", "Unfold", "Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d"),
 }
 
 

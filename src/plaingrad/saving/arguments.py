@@ -37,7 +37,7 @@ DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float3
 # the default alone can be described.
 LEFT_OUT = {
     *("device", "inplace", "sparse", "min_value", "max_value", "_weight", "_freeze"),
-    *("distance_function", "custom_encoder", "custom_decoder"),
+    *("distance_function", "custom_encoder", "custom_decoder", "options"),
 }
 
 
@@ -109,6 +109,10 @@ KINDS: dict[Any, Kind] = {
         Annotated[list[Integer], Several],
     ),
     Any: Kind("an index", Any, lambda value, device: from_data(value)),
+    Iterable[int]: Kind(
+        f"a list of at most {MOST_ENDS} integers up to {LARGEST_WINDOW:,}",
+        Annotated[tuple[Window, ...], Meta(max_length=MOST_ENDS)],
+    ),
     Iterable[float]: Kind(
         f"a list of 1 to {MOST_NUMBERS:,} numbers",
         Annotated[tuple[Float, ...], Several],
@@ -125,7 +129,7 @@ KINDS: dict[Any, Kind] = {
         lambda layout, device: torch.ones(layout.shape, dtype=DTYPES[layout.dtype], device=device),
     ),
 }
-
+KINDS[Iterable[int | float]] = KINDS[Iterable[float]]
 
 SIZES = (tuple[int, ...], tuple[int | None, ...])
 LAYERS = Kind(
@@ -216,10 +220,15 @@ def _current(module: Any, name: str, argument: Argument) -> Any:
     if KINDS[torch.dtype] in argument.kinds:
         return next((x.dtype for x in module.state_dict().values() if x.is_floating_point()), None)
     value = getattr(module, name, getattr(module, RENAMED.get(name, name), ...))
+    if value is ... and "linear" in dict(module.named_children()):  # of a loss with a linear layer
+        value = getattr(module.linear, name, ...)
+    if name == "cutoffs" and type(value) is list:  # which end with the number of classes
+        value = value[:-1]
     is_converted = callable(value) or (isinstance(value, Mapping) and holds_state(value))
     if value is ... or is_converted:
         return module.arguments()[name]
-    if KINDS[bool] in argument.kinds and (value is None or holds_state(value)):
+    is_flag = KINDS[bool] in argument.kinds and KINDS[NoneType] not in argument.kinds
+    if is_flag and (value is None or holds_state(value)):
         return value is not None
     return value
 

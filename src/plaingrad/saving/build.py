@@ -25,7 +25,8 @@ MOST_NUMBERS = 10**9  # in all parameters and buffers together
 CLASSES: dict[str, type[Module]] = {
     name: layer
     for name in nn.__all__
-    if (layer := getattr(nn, name)).forward is not Module.forward  # neither Loss nor a mere collection
+    if issubclass(layer := getattr(nn, name), Module)
+    and layer.forward is not Module.forward  # neither Loss nor a mere collection
 }
 
 

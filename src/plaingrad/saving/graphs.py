@@ -96,10 +96,10 @@ def build_graph(children: Mapping[str, Module], arguments: Any, device: str | No
             raise InputError(f"expected the operation of a child or value, got {node.operation!r}")
         options = {key: from_data(each) for key, each in node.options.items()}
         arguments = [from_data(each) for each in node.arguments]
-        nodes[node.name] = (operations[node.operation], *arguments, *([options] if options else []))
+        nodes[node.name] = (node.operation, *arguments, *([options] if options else []))
     if len(nodes) < len(data.nodes):
         raise InputError("expected a name of its own for each node")
-    return Graph(data.inputs, nodes, from_data(data.outputs))
+    return Graph(data.inputs, nodes, from_data(data.outputs), operations)
 
 
 def zeros_of(data: ValueData, device: str | None) -> Parameter | Buffer:

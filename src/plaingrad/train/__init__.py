@@ -2,6 +2,14 @@
 
 from plaingrad.native.predict import CompiledPredictor, compile_predict
 from plaingrad.train import callbacks
+from plaingrad.train.averaging import (
+    AveragedModel,
+    get_ema_avg_fn,
+    get_ema_multi_avg_fn,
+    get_swa_avg_fn,
+    get_swa_multi_avg_fn,
+    update_bn,
+)
 from plaingrad.train.diagnose import TrainingDiverged
 from plaingrad.train.evaluation import evaluate, predict
 from plaingrad.train.history import History
@@ -9,6 +17,7 @@ from plaingrad.train.loop import fit
 from plaingrad.train.many import fit_many
 
 __all__ = [
+    "AveragedModel",
     "CompiledPredictor",
     "History",
     "TrainingDiverged",
@@ -17,5 +26,10 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_many",
+    "get_ema_avg_fn",
+    "get_ema_multi_avg_fn",
+    "get_swa_avg_fn",
+    "get_swa_multi_avg_fn",
     "predict",
+    "update_bn",
 ]

@@ -40,6 +40,10 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     (nn.GroupNorm, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",
     (nn.BCEWithLogitsLoss, "number for NaN"): "torch subtracts infinite parts of an infinite logit's loss",
     (nn.CrossEntropyLoss, "number for NaN"): "what is ignored counts for nothing, whatever its logits are",
+    (
+        nn.LinearCrossEntropyLoss,
+        "number for NaN",
+    ): "what is ignored counts for nothing, as in CrossEntropyLoss",
     (nn.NLLLoss, "computed"): "torch cannot take images with no class, even if all targets are ignored",
     (
         nn.CrossEntropyLoss,
@@ -86,6 +90,14 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     ): "torch subtracts infinite parts of an infinite logit's loss",
     (nn.CTCLoss, "number for NaN"): "torch adds the derivative of a log-softmax, which is infinite too",
     (nn.CTCLoss, "infinite terms"): "torch adds the derivative of a log-softmax, which is infinite too",
+    **{
+        (kind, difference): reason
+        for kind in (nn.Upsample, nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d)
+        for difference, reason in {
+            "number for NaN": "torch multiplies by a weight of 0 along an axis that stays as it is",
+            "infinite terms": "the order of adding makes NaN or infinity of terms that are infinite",
+        }.items()
+    },
     (nn.MultiMarginLoss, "mean of nothing"): "torch returns memory that it has not written to",
     (nn.MultiLabelMarginLoss, "mean of nothing"): "torch returns memory that it has not written to",
     (

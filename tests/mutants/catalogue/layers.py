@@ -154,6 +154,25 @@ FAULTS = [
         "tests/nn/resampling/test_shuffle.py",
     ),
     *layer(
+        "resampling/taps.py",
+        "Upsampl",
+        [
+            ("dx.index_add_(axis, index, _along(weight, dy, axis))", "dx.index_add_(axis, index, dy)"),
+            ("_inner(t), _inner(1 - t)", "_inner(1 - t), _inner(t)"),
+            ("(size - 1) / (count - 1)", "size / count"),
+        ],
+    ),
+    *layer(
+        "pooling/reach.py",
+        "FractionalMaxPool",
+        [("- (s * step).long()", "- s.long()")],
+    ),
+    *layer(
+        "pooling/fractional.py",
+        "FractionalMaxPool",
+        [("= (1, 0)", "= (0, 1)")],
+    ),
+    *layer(
         "embedding/bag.py",
         "EmbeddingBag",
         [

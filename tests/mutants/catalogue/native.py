@@ -30,7 +30,7 @@ FAULTS = [
     *planted(
         "native/lower/losses.py",
         [PARITY, "-k", "losses"],
-        ('"ignored": loss.ignore_index', '"ignored": -100'),
+        ('"ignored": loss.ignored', '"ignored": -100'),
     ),
     *planted(
         "native/cost.py",

@@ -20,7 +20,7 @@ FEATURES = 4
 
 
 def everything() -> nn.Graph:
-    """A module in two nodes, values as nodes, sizes, several outputs of a node, and nodes that nothing uses."""
+    """A module in two nodes, values as nodes, sizes, several outputs of a node, and a node without use."""
     shared = nn.Linear(FEATURES, FEATURES)
     return nn.Graph(
         inputs=["a", "b"],
@@ -111,7 +111,6 @@ def test_outputs_that_nothing_used_leave_no_state() -> None:
 def test_a_copy_is_another_graph(copied: Any) -> None:
     graph = everything()
     other, (a, b) = copied(graph), inputs()
-    other.steps["left"]
     torch.testing.assert_close(other.eval()(a, b), graph.eval()(a, b))
     other.get_submodule("left").weight.value.zero_()
     assert other.get_submodule("left").weight.value is not graph.get_submodule("left").weight.value
@@ -123,7 +122,7 @@ def test_a_model_file_holds_it(tmp_path: Path) -> None:
     plaingrad.save(graph, tmp_path / "graph.safetensors")
     loaded = plaingrad.load(tmp_path / "graph.safetensors").module
     torch.testing.assert_close(loaded(*xs), graph(*xs), rtol=0, atol=0)
-    assert repr(loaded) == repr(graph)
+    assert loaded.steps == graph.steps
     assert [p.frozen for p in loaded.parameters()] == [p.frozen for p in graph.parameters()]
 
 
@@ -155,7 +154,7 @@ def test_what_is_no_graph_is_refused(nodes: Any, outputs: Any, problem: str) -> 
 
 def test_errors_name_the_node() -> None:
     graph = nn.Graph(["x"], {"h.0": (nn.Linear(3, 2), "x"), "y": (nn.Linear(3, 1), "h.0")}, "y")
-    with pytest.raises(ModuleError, match=r"y Linear\(3, 1\): expected input"):
+    with pytest.raises(ModuleError, match=r"Graph\[y\] Linear\(3, 1\): expected input"):
         graph(torch.randn(2, 3))
     with pytest.raises(ModuleError, match="expected inputs x, got 2"):
         graph(torch.randn(2, 3), torch.randn(2, 3))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import Any
 
 import torch
@@ -42,26 +42,33 @@ class DeviceOf:
 class Builder:
     """Collects the nodes of a `Graph`, with the parameters of the traced network in their places.
 
+    Args:
+        paths: the paths of the traced network, which other nodes are not named after.
+
     Attributes:
         nodes: the nodes by name, as `Graph` takes them.
         inputs: the names of the network's inputs.
+        operations: the modules and parameters of the traced network by their paths.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, paths: Set[str]) -> None:
+        self._paths = paths
         self.nodes: dict[str, tuple[Any, ...]] = {}
         self.inputs: list[str] = []
         self._base = "node"
-        self._modules: dict[str, Module] = {}
+        self.operations: dict[str, Module | Parameter | Buffer] = {}
         self._parameters: dict[Tensor, Parameter] = {}
+        self._names: dict[str, Name] = {}  # of the nodes of parameters and buffers
 
     def begin(self, base: str) -> None:
         """Name the nodes that follow after this operation of the traced network."""
         self._base = base
 
-    def add(self, operation: Module | Parameter | Buffer, *uses: Any, **options: Any) -> Name:
-        """Add a node, and return its name."""
+    def add(self, operation: Module | str, *uses: Any, **options: Any) -> Name:
+        """Add a node for a module or the path of one, and return its name."""
+        taken = {*self.nodes, *self.inputs, *(() if isinstance(operation, str) else self._paths)}
         name, count = self._base, 1
-        while name in self.nodes or name in self.inputs:
+        while name in taken:
             name, count = f"{self._base}_{count}", count + 1
         arguments = tuple(self.use(each) for each in uses)
         named = {key: self.use(each) for key, each in options.items()}
@@ -84,13 +91,20 @@ class Builder:
             return value
         raise InputError(f"expected numbers and results of operations, got {value!r:.60}")
 
-    def module(self, path: str, make: Callable[[], Module]) -> Module:
-        """The module for a path of the traced network, made when it is used first."""
-        if path not in self._modules:
-            self._modules[path] = make()
-        return self._modules[path]
+    def module(self, path: str, make: Callable[[], Module], theirs: Iterable[tuple[str, Tensor]]) -> str:
+        """The path of the traced network, under which there is a module now.
 
-    def share(self, module: Module, theirs: Iterable[tuple[str, Tensor]]) -> Module:
+        Args:
+            path: the path.
+            make: makes the module, when it is used first.
+            theirs: the parameters that it has in the traced network, by name.
+        """
+        if path not in self.operations:
+            self.operations[path] = self._sharing(make(), theirs)
+        self.begin(path)
+        return path
+
+    def _sharing(self, module: Module, theirs: Iterable[tuple[str, Tensor]]) -> Module:
         """Replace parameters that stand in another module already by those, and return the module.
 
         Args:
@@ -108,14 +122,18 @@ class Builder:
 
     def _value_of(self, attribute: Attribute) -> Name:
         path, tensor = attribute.path, attribute.tensor
-        if path not in self.nodes:
+        if path not in self.operations:
+            value = tensor.detach().cpu().clone()
             if isinstance(tensor, torch.nn.Parameter):
-                own = Parameter(tensor.detach().cpu().clone())
+                own = self._parameters.setdefault(tensor, Parameter(value))
                 own.frozen = not tensor.requires_grad
-                self.nodes[path] = (self._parameters.setdefault(tensor, own),)
+                self.operations[path] = own
             else:
-                self.nodes[path] = (Buffer(tensor.detach().cpu().clone()),)
-        return Name(path)
+                self.operations[path] = Buffer(value)
+            before, self._base = self._base, path
+            self._names[path] = self.add(path)
+            self._base = before
+        return self._names[path]
 
 
 def constant(value: Any, what: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -55,6 +56,46 @@ WEIGHTS = ("weight", "bias", "running_mean", "running_var")
 IGNORED = {"training", "inplace", "size_average", "reduce", "use_input_stats"}
 
 
+CONVOLUTION = ("input", "weight", "bias", "stride", "padding")
+POOLING = ("input", "kernel_size", "stride", "padding")
+
+# The arguments of functions that do not tell theirs, since they are written in C++ or chosen between two.
+AXES = (1, 2, 3)
+POSITIONAL: dict[str, tuple[str, ...]] = {
+    **{f"conv{axes}d": (*CONVOLUTION, "dilation", "groups") for axes in AXES},
+    **{f"conv_transpose{axes}d": (*CONVOLUTION, "output_padding", "groups", "dilation") for axes in AXES},
+    **{f"max_pool{axes}d": (*POOLING, "dilation", "ceil_mode", "return_indices") for axes in AXES},
+    "avg_pool1d": (*POOLING, "ceil_mode", "count_include_pad"),
+    **{
+        f"avg_pool{axes}d": (*POOLING, "ceil_mode", "count_include_pad", "divisor_override")
+        for axes in (2, 3)
+    },
+    **{f"adaptive_max_pool{axes}d": ("input", "output_size", "return_indices") for axes in AXES},
+    "adaptive_avg_pool1d": ("input", "output_size"),
+    "prelu": ("input", "weight"),
+    "logsigmoid": ("input",),
+    "gelu": ("input", "approximate"),
+    "hardshrink": ("input", "lambd"),
+    "softshrink": ("input", "lambd"),
+    "softplus": ("input", "beta", "threshold"),
+    "linear": ("input", "weight", "bias"),
+    "bilinear": ("input1", "input2", "weight", "bias"),
+    "pixel_shuffle": ("input", "upscale_factor"),
+    "pixel_unshuffle": ("input", "downscale_factor"),
+    "channel_shuffle": ("input", "groups"),
+    "pairwise_distance": ("x1", "x2", "p", "eps", "keepdim"),
+    "cosine_similarity": ("x1", "x2", "dim", "eps"),
+    "threshold_": ("input", "threshold", "value"),
+    "relu_": ("input",),
+    "selu_": ("input",),
+    "hardtanh_": ("input", "min_val", "max_val"),
+    "elu_": ("input", "alpha"),
+    "celu_": ("input", "alpha"),
+    "leaky_relu_": ("input", "negative_slope"),
+    "rrelu_": ("input", "lower", "upper", "training"),
+}
+
+
 def as_module(build: Builder, name: str, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Name:
     """A function that torch.nn has as a class, as a module of `plaingrad.nn`.
 
@@ -83,21 +124,9 @@ def as_module(build: Builder, name: str, args: tuple[Any, ...], keywords: Mappin
 
 def _bound(name: str, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a function by name, those that were left out not among them."""
-    signature = inspect.signature(getattr(functional, name))
-    if "kwargs" in signature.parameters:  # of two functions, one for each kind of result
-        names: tuple[str, ...] = (
-            "input",
-            "kernel_size",
-            "stride",
-            "padding",
-            "dilation",
-            "ceil_mode",
-            "return_indices",
-        )
-        if name.startswith("adaptive"):
-            names = ("input", "output_size", "return_indices")
-        return {**dict(zip(names, args)), **keywords}
-    return dict(signature.bind(*args, **keywords).arguments)
+    if name in POSITIONAL:
+        return {**dict(zip(POSITIONAL[name], args)), **keywords}
+    return dict(inspect.signature(getattr(functional, name)).bind(*args, **keywords).arguments)
 
 
 def _with_weights(
@@ -120,9 +149,8 @@ def _with_weights(
         return _by_parts(build, name, options, uses, weights)
     tensors = {key: value.tensor for key, value in weights.items() if value is not None}
     (prefix,) = prefixes
-    module = build.module(f"{prefix}.{name}", lambda: _holding(layer, options, tensors))
-    build.begin(prefix)
-    return build.add(build.share(module, tensors.items()), *uses)
+    make = functools.partial(_holding, layer, options, tensors)
+    return build.add(build.module(prefix, make, tensors.items()), *uses)
 
 
 def _holding(layer: Any, options: dict[str, Any], tensors: dict[str, Any]) -> Module:

@@ -15,11 +15,15 @@ from plaingrad.interop.tracing.builder import Attribute, Builder, Name
 from plaingrad.interop.tracing.operations import OPERATIONS
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.container.graph import Graph
+from plaingrad.nn.loss.reduction import Loss
 
 Convert = Callable[[torch.nn.Module], Module]
 
 # The functions of PyTorch by their names, which some do not have themselves.
 NAMES = {id(each): name for name, each in vars(torch.nn.functional).items() if callable(each)}
+
+
+UNUSED = {"out", "dtype"}  # arguments of functions that are mostly None
 
 
 class Tracer(fx.Tracer):
@@ -72,7 +76,8 @@ class _Conversion:
 
     def __init__(self, network: torch.nn.Module, convert: Convert) -> None:
         self.network, self.convert = network, convert
-        self.build = Builder()
+        fields = dict([*network.named_modules(), *network.named_parameters(), *network.named_buffers()])
+        self.build = Builder(fields.keys())
         self.values: dict[fx.Node, Any] = {}
 
     def run(self, graph: fx.Graph) -> Graph:
@@ -89,7 +94,7 @@ class _Conversion:
             except (ValueError, TypeError, ModuleError) as error:
                 problem = error.problem if isinstance(error, (InputError, ModuleError)) else error
                 raise InputError(f"{_location(node)}: {problem}") from None
-        return Graph(self.build.inputs, self.build.nodes, outputs)
+        return Graph(self.build.inputs, self.build.nodes, outputs, self.build.operations)
 
     def placeholder(self, node: fx.Node, *default: Any) -> Name:
         self.build.inputs.append(str(node.target))
@@ -103,12 +108,11 @@ class _Conversion:
     def call_module(self, node: fx.Node, *args: Any, **keywords: Any) -> Name:
         target = str(node.target)
         theirs = self.network.get_submodule(target)
-        module = self.build.module(target, lambda: self._converted(theirs))
-        self.build.begin(target)
-        return self.build.add(module, *args, **keywords)
-
-    def _converted(self, theirs: torch.nn.Module) -> Module:
-        return self.build.share(self.convert(theirs), theirs.named_parameters(remove_duplicate=False))
+        parameters = theirs.named_parameters(remove_duplicate=False)
+        path = self.build.module(target, lambda: self.convert(theirs), parameters)
+        module = self.build.operations[path]
+        _expect_target(node, type(module))
+        return self.build.add(path, *args, **keywords)
 
     def call_function(self, node: fx.Node, *args: Any, **keywords: Any) -> Any:
         if node.target is getattr:
@@ -120,13 +124,28 @@ class _Conversion:
         return self._operation(node, str(node.target), args, keywords)
 
     def _operation(self, node: fx.Node, name: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        if keywords.get("out", ...) is None:
-            del keywords["out"]
+        keywords = {key: value for key, value in keywords.items() if key not in UNUSED or value is not None}
         if name in OPERATIONS:
             return OPERATIONS[name](self.build, *args, **keywords)
         if name in functional.CLASSES:
+            _expect_target(node, functional.CLASSES[name])
             return functional.as_module(self.build, name, args, keywords)
         raise InputError(f"expected an operation that plaingrad knows, got {name!r}")
+
+
+def _expect_target(node: fx.Node, layer: type) -> None:
+    """Refuse a loss whose target may have a gradient, which ours do not give.
+
+    Raises:
+        ValueError: the target is computed by the network, or something else uses it too.
+    """
+    if not issubclass(layer, Loss):
+        return
+    target = node.args[1] if len(node.args) > 1 else node.kwargs.get("target")
+    while isinstance(target, fx.Node) and target.op.startswith("call") and len(target.users) == 1:
+        target = target.all_input_nodes[0] if len(target.all_input_nodes) == 1 else None
+    if not isinstance(target, fx.Node) or target.op.startswith("call") or len(target.users) > 1:
+        raise InputError("expected a target that nothing else uses, since it has no gradient")
 
 
 def _builtin(value: Any) -> Any:

@@ -45,7 +45,7 @@ def of_classes(loss: Any, data: Dataset, columns: int, mean: str, source: Source
         raise refuse(loss, "targets other than one class index for each sample are not among what it knows")
     source.headers.add("loss/classes.hpp")
     logits = type(loss) is nn.CrossEntropyLoss
-    numbers = {"smoothing": float(loss.label_smoothing) if logits else 0.0, "ignored": loss.ignore_index}
+    numbers = {"smoothing": float(loss.label_smoothing) if logits else 0.0, "ignored": loss.ignored}
     weights = [1.0] * columns if loss.weight is None else loss.weight.value.tolist()
     named = sizes("ClassLossSizes", classes=columns, logits=str(logits).lower(), mean=mean)
     return LoweredLoss(source.instance("ClassLoss", "Setting", named, source.numbers(numbers)), weights)

@@ -16,7 +16,7 @@ class Step(NamedTuple):
     """A node of a `Graph`, as it is run.
 
     Attributes:
-        operation: the name of the node that brought the module, parameter or buffer.
+        operation: the name of the module, parameter or buffer: that of its first node, unless it has its own.
         arguments: the arguments of forward: names of inputs and nodes, and constants.
         options: those by keyword.
     """
@@ -68,6 +68,8 @@ class Graph(Container):
         nodes: the nodes by name, each after those that it uses. Names may have dots, as those of the modules
             of a nested network.
         outputs: the name of what forward returns, or several in tuples.
+        operations: modules, parameters and buffers with names of their own, for which a node may have these
+            names in their stead.
 
     Raises:
         ModuleError: a name is used before it is there, or twice; a node is no such tuple; or a module
@@ -75,7 +77,11 @@ class Graph(Container):
     """
 
     def __init__(
-        self, inputs: Sequence[str], nodes: Mapping[str, tuple[Any, ...]], outputs: str | tuple[Any, ...]
+        self,
+        inputs: Sequence[str],
+        nodes: Mapping[str, tuple[Any, ...]],
+        outputs: str | tuple[Any, ...],
+        operations: Mapping[str, Module | Parameter | Buffer] | None = None,
     ) -> None:
         self._children = {}
         self._values: dict[str, Parameter | Buffer] = {}
@@ -90,7 +96,11 @@ class Graph(Container):
                 raise ModuleError(self, f"expected node {name!r} as (module, argument, ...), got {node!r}")
             if name in known:
                 raise ModuleError(self, f"expected a name of its own for each node, got {name!r} again")
-            self.steps[name] = self._step(name, *node)
+            operation = node[0]
+            if isinstance(operation, str) and operations and operation in operations:
+                self.steps[name] = self._step(operation, operations[operation], *node[1:])
+            else:
+                self.steps[name] = self._step(name, *node)
             self._expect_known(self.steps[name][1:], known, f"node {name!r}")
             known.add(name)
         self._expect_known(outputs, known, "outputs")
@@ -103,7 +113,8 @@ class Graph(Container):
             self._values[name] = operation
         elif isinstance(operation, Module):
             first = next((key for key, child in self._children.items() if child is operation), name)
-            self._children[first] = operation
+            if self._children.setdefault(first, operation) is not operation:
+                raise ModuleError(self, f"expected a name of its own for each module, got {first!r} again")
             name = first
         else:
             raise ModuleError(self, f"expected a module, parameter or buffer at {name!r}, got {operation!r}")

@@ -1,5 +1,6 @@
 """Losses, a file for each family."""
 
+from plaingrad.nn.loss.adaptive import AdaptiveLogSoftmaxWithLoss
 from plaingrad.nn.loss.bce import BCELoss, BCEWithLogitsLoss
 from plaingrad.nn.loss.cosine import CosineEmbeddingLoss
 from plaingrad.nn.loss.cross_entropy import CrossEntropyLoss
@@ -7,6 +8,7 @@ from plaingrad.nn.loss.ctc import CTCLoss
 from plaingrad.nn.loss.gaussian import GaussianNLLLoss
 from plaingrad.nn.loss.huber import HuberLoss, SmoothL1Loss
 from plaingrad.nn.loss.kl import KLDivLoss
+from plaingrad.nn.loss.linear_cross_entropy import LinearCrossEntropyLoss, LinearCrossEntropyOptions
 from plaingrad.nn.loss.margin import HingeEmbeddingLoss, MarginRankingLoss, SoftMarginLoss
 from plaingrad.nn.loss.nll import NLLLoss, NLLLoss2d
 from plaingrad.nn.loss.poisson import PoissonNLLLoss
@@ -17,6 +19,7 @@ from plaingrad.nn.loss.rows import MultiLabelMarginLoss, MultiLabelSoftMarginLos
 from plaingrad.nn.loss.triplet import TripletMarginLoss, TripletMarginWithDistanceLoss
 
 __all__ = [
+    "AdaptiveLogSoftmaxWithLoss",
     "BCELoss",
     "BCEWithLogitsLoss",
     "CTCLoss",
@@ -27,6 +30,8 @@ __all__ = [
     "HuberLoss",
     "KLDivLoss",
     "L1Loss",
+    "LinearCrossEntropyLoss",
+    "LinearCrossEntropyOptions",
     "Loss",
     "MSELoss",
     "MarginRankingLoss",

@@ -23,6 +23,7 @@ class ClassLoss(Loss):
     """
 
     weight: Buffer | None
+    ignore_index: int | None
 
     def __init__(
         self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
@@ -30,6 +31,11 @@ class ClassLoss(Loss):
         super().__init__(reduction)
         self.weight = Buffer(weight) if weight is not None else None
         self.ignore_index = ignore_index
+
+    @property
+    def ignored(self) -> int:
+        """The index that counts for nothing: -100 without an ``ignore_index``."""
+        return -100 if self.ignore_index is None else self.ignore_index
 
     def class_axis(self, prediction: Tensor) -> int:
         """The axis of the classes, after a check of the scores.
@@ -76,8 +82,8 @@ class ClassLoss(Loss):
             )
         last = prediction.shape[axis] - 1
         index, kept = target.unsqueeze(axis), None
-        if 0 <= self.ignore_index <= last or not within(target, 0, last):
-            mask = target != self.ignore_index
+        if 0 <= self.ignored <= last or not within(target, 0, last):
+            mask = target != self.ignored
             if last < 0 and mask.any():
                 raise ModuleError(
                     self, f"expected targets that are all ignored, for no classes, got {shape(target)}"

@@ -12,6 +12,8 @@ from plaingrad.nn.loss.classes import ClassLoss, sum_of
 from plaingrad.nn.loss.reduction import weighed
 from plaingrad.parameter import shape
 
+State = tuple[Tensor, Tensor, Tensor | None, Tensor | None, int]
+
 
 class CrossEntropyLoss(ClassLoss):
     r"""The cross entropy between the softmax of logits x and the target's distribution q.
@@ -60,30 +62,40 @@ class CrossEntropyLoss(ClassLoss):
         self.label_smoothing = label_smoothing
 
     def forward(self, prediction: Float[Tensor, ...], target: Num[Tensor, ...]) -> Float[Tensor, ...]:
-        axis = self.class_axis(prediction)
-        x, index, mass = widen(prediction), None, None  # a mass of None stands for 1
-        z = x - x.amax(axis, keepdim=True) if x.shape[axis] else x
-        exp_z = z.exp()
-        sum_z = exp_z.sum(axis, keepdim=True)
-        if target.is_floating_point() or self.label_smoothing:
-            mass, count = self.mass(prediction, target, axis)
-        else:  # the mass of a sample is on one class alone
-            index, mass = self.indices(prediction, target, axis)
-            count, z = sum_of(mass, index), z.gather(axis, index)
-        losses = weighed(mass, sum_z.log() - z).sum(axis)
+        losses, count, state = self.compare(prediction, target)
         loss = self.rounded(self.reduce(losses, count), prediction.dtype)
-        self.save((exp_z, sum_z, index, mass, count, axis, prediction.dtype), loss)
+        self.save((state, count, prediction.dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        exp_z, sum_z, index, mass, count, axis, dtype = self.restore(dloss)
-        dmass = weighed(mass, torch.ones_like(sum_z) * self.upstream(dloss, count))
+        state, count, dtype = self.restore(dloss)
+        return narrow(self.slopes(state, self.upstream(dloss, count)), dtype)
+
+    def compare(
+        self, prediction: Tensor, target: Tensor, wide: Tensor | None = None
+    ) -> tuple[Tensor, int | float, State]:
+        """The loss of each sample, the n of a mean, and what `slopes` needs; of wider logits if there are."""
+        axis, x, index = self.class_axis(prediction), widen(prediction) if wide is None else wide, None
+        z = x - x.amax(axis, keepdim=True) if x.shape[axis] else x
+        mass: Tensor | None
+        if target.is_floating_point() or self.label_smoothing:
+            z_target, (mass, count) = z, self.mass(prediction, target, axis)
+        else:  # the mass of a sample is on one class alone; a mass of None stands for 1
+            index, mass = self.indices(prediction, target, axis)
+            z_target, count = z.gather(axis, index), sum_of(mass, index)
+        exp_z = z.exp()
+        sum_z = exp_z.sum(axis, keepdim=True)
+        return weighed(mass, sum_z.log() - z_target).sum(axis), count, (exp_z, sum_z, index, mass, axis)
+
+    def slopes(self, state: State, dlosses: Tensor | float) -> Tensor:
+        """The gradient with respect to the logits, from that of each sample's loss; it uses the state up."""
+        exp_z, sum_z, index, mass, axis = state
+        dmass = weighed(mass, torch.zeros_like(sum_z).add_(dlosses))
         dmass_sum = dmass if mass is None else dmass.sum(axis, keepdim=True)
-        dx = exp_z * (dmass_sum / sum_z)
+        dx = exp_z.mul_(dmass_sum / sum_z)
         if mass is not None:
             dx.masked_fill_(dmass_sum == 0, 0)
-        dx = dx.sub_(dmass) if index is None else dx.scatter_add_(axis, index, -dmass)
-        return narrow(dx, dtype)
+        return dx.sub_(dmass) if index is None else dx.scatter_add_(axis, index, dmass.neg_())
 
     def mass(self, prediction: Tensor, target: Tensor, axis: int) -> tuple[Tensor, int | float]:
         """The mass m that the target puts on each class, and the n of a mean."""
@@ -93,7 +105,7 @@ class CrossEntropyLoss(ClassLoss):
             mass, count = (1 - e) * widen(target) + e / classes, prediction.numel() / classes
         else:
             index, weight = self.indices(prediction, target, axis)
-            kept = (target != self.ignore_index).unsqueeze(axis)
+            kept = (target != self.ignored).unsqueeze(axis)
             q = widen(torch.zeros_like(prediction)).scatter_(axis, index, 1.0)
             mass, count = kept * ((1 - e) * q + e / classes), sum_of(weight, index)
         weight = self.class_weight(prediction, axis)
@@ -109,5 +121,5 @@ class CrossEntropyLoss(ClassLoss):
             expected = f"class probabilities {shape(prediction)} of {prediction.dtype}"
             got = f"got {shape(target)} of {target.dtype}"
             raise ModuleError(self, f"expected {expected}, or class indices of torch.int64, {got}")
-        if self.ignore_index >= 0:
+        if self.ignored >= 0:
             raise ModuleError(self, "expected class indices, for ignore_index, got class probabilities")

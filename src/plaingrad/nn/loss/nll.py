@@ -46,9 +46,9 @@ class NLLLoss(ClassLoss):
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
         prediction, index, weight, count, axis = self.restore(dloss)
-        ones = widen(prediction.new_ones(index.shape))
-        dx_target = narrow(weighed(weight, ones * self.upstream(dloss, count)), prediction.dtype)
-        return torch.zeros_like(prediction).scatter_(axis, index, -dx_target)
+        dlosses = widen(prediction.new_zeros(index.shape)).sub_(self.upstream(dloss, count))
+        dx_target = narrow(weighed(weight, dlosses), prediction.dtype)
+        return torch.zeros_like(prediction).scatter_(axis, index, dx_target)
 
 
 class NLLLoss2d(NLLLoss):

@@ -11,6 +11,7 @@ from plaingrad.nn.pooling.average import (
     LPPool2d,
     LPPool3d,
 )
+from plaingrad.nn.pooling.fractional import FractionalMaxPool2d, FractionalMaxPool3d
 from plaingrad.nn.pooling.maximum import (
     AdaptiveMaxPool1d,
     AdaptiveMaxPool2d,
@@ -31,6 +32,8 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",

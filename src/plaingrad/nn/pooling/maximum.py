@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.common.window import sizes
-from plaingrad.nn.pooling.reach import Reach
+from plaingrad.nn.pooling.reach import PlaneReach, Reach
 from plaingrad.parameter import shape
 
 Pooled = Float[Tensor, "*count"] | tuple[Float[Tensor, "*count"], Int[Tensor, "*count"]]
@@ -33,7 +34,7 @@ class Maximum(Module):
     needs_channels: ClassVar[bool] = True
     return_indices: bool
 
-    def reaches(self, x: Tensor) -> list[Reach]:
+    def reaches(self, x: Tensor) -> Sequence[Reach | PlaneReach]:
         """The windows along each axis."""
         raise NotImplementedError
 
@@ -56,7 +57,7 @@ class Maximum(Module):
         return narrow(dx.view(size), dy.dtype)
 
 
-def _largest(reach: Reach, x: Tensor, indices: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+def _largest(reach: Reach | PlaneReach, x: Tensor, indices: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     """The largest element of each window along an axis, and its index."""
     elements = zip(reach.elements(x, axis), reach.elements(indices, axis))
     (y, _), (chosen, _) = next(elements)

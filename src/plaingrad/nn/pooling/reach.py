@@ -100,3 +100,50 @@ class Reach:
             return None
         valid = torch.tensor([p < n for n in self.lengths], device=x.device)
         return valid.view(-1, *[1] * (-(axis % -x.ndim) - 1))
+
+
+@dataclass(frozen=True)
+class PlaneReach:
+    """The windows along one axis, other ones in each plane: in each channel of each sample.
+
+    Attributes:
+        starts: the first element of each window, shape ``(*batch, channels, count)``.
+        kernel: the number of elements of a window.
+        axes: the number of axes behind the channels.
+    """
+
+    starts: Tensor
+    kernel: int
+    axes: int
+
+    @classmethod
+    def drawn(cls, samples: Tensor, size: int, kernel: int, count: int, axes: int) -> PlaneReach:
+        """Windows whose steps are all alike before they are rounded, from the first element to the last.
+
+        Args:
+            samples: for each plane how far the first step is cut off, from 0 to 1.
+            size: the number of elements.
+            kernel: the number of elements of a window.
+            count: the number of windows.
+            axes: the number of axes behind the channels.
+        """
+        step = samples.new_tensor((size - kernel) / (count - 1) if count > 1 else 0)
+        s = samples.unsqueeze(-1)
+        i = torch.arange(count, device=s.device, dtype=s.dtype)
+        starts = ((i + s) * step).long() - (s * step).long()
+        starts[..., -1:] = size - kernel
+        return cls(starts, kernel, axes)
+
+    def covers(self, module: Module, x: Tensor) -> PlaneReach:
+        """The reach itself, in which each window covers something."""
+        return self
+
+    def elements(self, x: Tensor, axis: int) -> Iterator[tuple[Tensor, None]]:
+        """Element p of all windows along an axis of ``x``, for each p."""
+        planes, along = self.starts.shape[:-1], [1] * self.axes
+        x = x.expand(*planes, *x.shape[-self.axes :])
+        size = list(x.shape)
+        size[axis] = along[axis] = self.starts.shape[-1]
+        for p in range(self.kernel):
+            index = (self.starts + p).view(*planes, *along)
+            yield x.gather(axis, index.expand(size)), None
