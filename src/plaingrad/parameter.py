@@ -27,10 +27,11 @@ class Parameter:
             whether ``grad`` was read. Update rules skip a parameter without one, as PyTorch's do.
     """
 
-    __slots__ = ("_grad", "_value", "frozen", "has_grad", "storage")
+    __slots__ = ("_grad", "_value", "frozen", "has_grad", "storage", "template")
 
     _value: Tensor
     _grad: Tensor
+    template: Tensor  # empty, on the device and of the dtype of a value to come
 
     def __init__(self, value: Tensor) -> None:
         self.storage: FlatStorage | None = None
@@ -38,13 +39,20 @@ class Parameter:
         self.shape_as(value)
 
     @classmethod
-    def unshaped(cls) -> Parameter:
+    def unshaped(
+        cls, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Parameter:
         """A parameter without a shape, for a layer that learns its sizes from its first input.
 
         `Module.parameters`, `Module.state_dict` and with them optimizers refuse it by name until `shape_as`
         or a loaded state gives it one.
+
+        Args:
+            device: where its value shall live, kept in ``template``, which `Module.to` moves.
+            dtype: of its value.
         """
         parameter = cls.__new__(cls)
+        parameter.template = torch.empty(0, device=device, dtype=dtype)
         parameter.storage = None
         parameter.frozen = parameter.has_grad = False
         return parameter
@@ -133,7 +141,7 @@ class Parameter:
         """Copy or pickle the parameter's own tensors, not the shared buffer behind their views."""
         fields = {"frozen": self.frozen, "has_grad": self.has_grad}
         if not self.is_shaped:
-            return type(self).unshaped, (), (None, fields)
+            return type(self).unshaped, (self.template.device, self.template.dtype), (None, fields)
         return type(self), (self._value.clone(),), (None, fields | {"_grad": self._grad.clone()})
 
     def __repr__(self) -> str:
@@ -148,13 +156,34 @@ class Buffer:
         value: the initial value, any shape and dtype. Replace it by assigning to ``buffer.value``.
     """
 
-    __slots__ = ("value",)
+    __slots__ = ("is_shaped", "value")
 
     def __init__(self, value: Tensor) -> None:
         self.value = value
+        self.is_shaped = True
+
+    @classmethod
+    def unshaped(cls, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Buffer:
+        """A buffer without a shape, as `Parameter.unshaped`."""
+        buffer = cls(torch.empty(0, device=device, dtype=dtype))
+        buffer.is_shaped = False
+        return buffer
+
+    @property
+    def template(self) -> Tensor:
+        """An empty tensor on the device and of the dtype of a value to come."""
+        return self.value[:0]
+
+    @template.setter
+    def template(self, template: Tensor) -> None:
+        self.value = template
+
+    def shape_as(self, value: Tensor) -> None:
+        """Set the value of a buffer that has no shape yet."""
+        self.value, self.is_shaped = value, True
 
     def __repr__(self) -> str:
-        return f"Buffer{shape(self.value)}"
+        return f"Buffer{shape(self.value)}" if self.is_shaped else "Buffer(without a shape)"
 
 
 class FlatStorage:

@@ -229,7 +229,7 @@ class Tree:
             dtype: a dtype, by keyword.
 
         Raises:
-            ModuleError: a dtype is not one of floating-point numbers, or a parameter has no shape yet.
+            ModuleError: a dtype is not one of floating-point numbers.
         """
         all_targets = [target for target in (*targets, device, dtype) if target is not None]
         dtypes = [target for target in all_targets if isinstance(target, torch.dtype)]
@@ -248,9 +248,10 @@ class Tree:
         for module in self.modules():
             module._saved.clear()
         state = dict(self._named_state())
-        self._expect_shaped(state)
         for field in {id(field): field for field in state.values()}.values():
-            if isinstance(field, Parameter):
+            if not field.is_shaped:
+                field.template = moved(field.template)
+            elif isinstance(field, Parameter):
                 field.bind(moved(field.value), moved(field._grad))
             else:
                 field.value = moved(field.value)
@@ -292,21 +293,21 @@ class Tree:
             value, field = state[name], own[name]
             if not isinstance(value, Tensor):
                 problems.append(f"{name!r}: expected {_size(field)}, got {type(value).__name__}")
-            elif _is_shaped(field) and value.shape != field.value.shape:
+            elif field.is_shaped and value.shape != field.value.shape:
                 problems.append(f"{name!r}: expected {_size(field)}, got {shape(value)}")
-            elif not _is_shaped(field) and not value.is_floating_point():
+            elif not field.is_shaped and not value.is_floating_point():
                 problems.append(f"{name!r}: expected floating-point numbers, got {value.dtype}")
         if problems:
             raise ModuleError(self, "state does not fit: " + "; ".join(problems))
         for name in common:
             value, field = state[name].detach(), own[name]
-            if isinstance(field, Parameter) and not field.is_shaped:
+            if not field.is_shaped:
                 field.shape_as(value.clone())
             else:
                 field.value.copy_(value)
 
     def _expect_shaped(self, fields: dict[str, Any]) -> None:
-        unshaped = [name for name, field in fields.items() if not _is_shaped(field)]
+        unshaped = [name for name, field in fields.items() if not field.is_shaped]
         if unshaped:
             names = ", ".join(map(repr, unshaped))
             raise ModuleError(
@@ -333,9 +334,5 @@ class Tree:
                     vars(module)["_generator"] = self._generator
 
 
-def _is_shaped(field: Parameter | Buffer) -> bool:
-    return isinstance(field, Buffer) or field.is_shaped
-
-
 def _size(field: Parameter | Buffer) -> str:
-    return f"shape {shape(field.value)}" if _is_shaped(field) else "a tensor"
+    return f"shape {shape(field.value)}" if field.is_shaped else "a tensor"
