@@ -19,6 +19,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "reference",
+    "torch_names",
     "sphinx-mathjax-offline",  # the pages need no network
 ]
 exclude_patterns = ["_build"]

@@ -1,5 +1,6 @@
 """Layers and losses, named as torch.nn names them, in folders by the headings of its documentation."""
 
+from plaingrad.nn.absent import ABSENT, missing
 from plaingrad.nn.activation import (
     CELU,
     ELU,
@@ -439,3 +440,7 @@ __all__ = [
     "ZeroPad2d",
     "ZeroPad3d",
 ]
+
+
+def __getattr__(name: str) -> object:
+    raise missing(__name__, name, ABSENT)

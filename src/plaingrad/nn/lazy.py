@@ -64,7 +64,7 @@ class Lazy(Module):
             setattr(self, name, kind.unshaped(device, dtype) if is_there else None)
 
     def forward(self, x: Tensor) -> Any:
-        if x.ndim < 2 and not (self.axis < 0 and x.ndim):
+        if not -x.ndim <= self.axis < x.ndim:
             raise ModuleError(self, f"expected a first input with an axis {self.axis}, got {shape(x)}")
         self.become(x.shape[self.axis])
         return self.forward(x)

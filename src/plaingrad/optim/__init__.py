@@ -1,5 +1,6 @@
 """Update rules and schedules, named as torch.optim names them."""
 
+from plaingrad.nn.absent import missing
 from plaingrad.optim.adadelta import Adadelta
 from plaingrad.optim.adafactor import Adafactor
 from plaingrad.optim.adagrad import Adagrad
@@ -73,3 +74,9 @@ __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
 ]
+
+ABSENT = {"LRScheduler": "it is Schedule", "lr_scheduler": "its schedules are here, beside the rules"}
+
+
+def __getattr__(name: str) -> object:
+    raise missing(__name__, name, ABSENT)

@@ -1,0 +1,28 @@
+"""The public names of torch.nn that are not here, each with where it is or the reason why it is out."""
+
+ABSENT = {
+    "Buffer": "it is plaingrad.Buffer",
+    "Container": "torch.nn keeps it for old code; use Sequential, ModuleList or Graph",
+    "DataParallel": "training on several devices belongs to the training loop, not to a layer",
+    "Module": "it is plaingrad.Module",
+    "Parameter": "it is plaingrad.Parameter",
+    "RNNBase": "it computes nothing itself; use RNN, GRU or LSTM",
+    "RNNCellBase": "it computes nothing itself; use RNNCell, GRUCell or LSTMCell",
+    "UninitializedBuffer": "it is plaingrad.Buffer.unshaped()",
+    "UninitializedParameter": "it is plaingrad.Parameter.unshaped()",
+    "functional": "a function has nowhere to keep what its backward needs; use the class",
+    "grad": "the gradient is the backward of the class",
+    "init": "it is plaingrad.init",
+    "intrinsic": "quantisation is out: its rounding has no derivative",
+    "parallel": "training on several devices belongs to the training loop, not to a layer",
+    "qat": "quantisation is out: its rounding has no derivative",
+    "quantizable": "quantisation is out: its rounding has no derivative",
+    "quantized": "quantisation is out: its rounding has no derivative",
+    "utils": "clipping is in plaingrad.optim, packing of sequences in plaingrad.nn.recurrent",
+}
+
+
+def missing(package: str, name: str, reasons: dict[str, str]) -> AttributeError:
+    """The error for a name that a package does not have, with the reason if it is one of PyTorch's."""
+    why = f": {reasons[name]}" if name in reasons else ""
+    return AttributeError(f"{package} has no {name!r}{why}")
