@@ -38,8 +38,7 @@ FAULTS = [
         "CosineSimilarity or PairwiseDistance",
         [
             ("(u2 - (y * u1).masked_fill(is_short[0], 0))", "(u2 - y * u1)"),
-            (".sum_to_size(sizes[0]), (-slope)", ".sum_to_size(sizes[0]), slope"),
-            ("masked_fill(size == 0, 0)", "masked_fill(size == 1, 0)"),
+            (".sum_to_size(sizes[0]), (-dd)", ".sum_to_size(sizes[0]), dd"),
         ],
         "tests/nn/test_distance.py",
     ),
@@ -279,4 +278,53 @@ FAULTS = [
     *activation("leaky.py", "PReLU", ("(widen(dy) * x).masked_fill(positive, 0)", "(widen(dy) * x)")),
     *activation("sigmoid.py", "Hardsigmoid", ("x.abs() < 3", "x.abs() <= 3")),
     *activation("silu.py", "Hardswish", ("select(~(x <= -3),", "select(~(x < -3),")),
+    *planted(
+        "nn/container/graph.py",
+        "tests/nn/container/test_graph.py tests/interop/test_tracing.py",
+        ("added(gradients.get(use), entry)", "entry"),
+        ("for name in reversed(ran)", "for name in ran"),
+        ("value.grad.add_(dy)", "value.grad.copy_(dy)"),
+        ("dy is not None and not value.frozen", "dy is not None"),
+        ("for name in passed)", "for name in self.inputs)"),
+        (
+            "return [named[name] for name in module.differentiable or () if name in named]",
+            "return list(named.values())",
+        ),
+    ),
+    *layer(
+        "arithmetic/elementwise.py",
+        "Add or Multiply or Divide or Power or MatMul",
+        [
+            ("of_operand(-dy * ((left / right) / right), b)", "of_operand(dy * ((left / right) / right), b)"),
+            ("masked_fill(exponent == 0, 0)", "masked_fill(exponent == 1, 0)"),
+            ("left.mT @ dy", "left.mT @ dy.abs()"),
+            ("exact(gradient).sum_to_size(x.shape)", "exact(gradient).expand(x.shape)"),
+        ],
+    ),
+    *layer(
+        "arithmetic/reduction.py",
+        "Sum or Mean or Var or Norm or Amax or Max",
+        [
+            ("(self.along(dy, axes) / count).expand(size)", "self.along(dy, axes).expand(size)"),
+            ("(2 * factor) * difference", "factor * difference"),
+            ("for axis in sorted(axes)", "for axis in axes"),
+        ],
+    ),
+    *layer(
+        "arithmetic/einsum.py",
+        "Einsum",
+        [("others.append((ones,", "others.append((ones / 2,"), ("if j != i", "if j >= 0")],
+    ),
+    *layer(
+        "shape/select.py",
+        "Select",
+        [("index_add_(0, positions", "index_copy_(0, positions"), ("dx[k] = dy\n", "dx[k] += 2 * dy\n")],
+        "tests/interop/test_tracing.py",
+    ),
+    *planted(
+        "nn/lazy.py",
+        "tests/nn/test_lazy.py",
+        ("if name in fields and not fields[name].is_shaped", "if name in fields"),
+        ("(self.groups if self.weight_axis else 1)", "1"),
+    ),
 ]

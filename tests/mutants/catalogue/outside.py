@@ -64,4 +64,20 @@ FAULTS = [
         ("(1 - label_smoothing) + label_smoothing / 2", "(1 - label_smoothing)"),
         ("scale=outputs / 2, reported=0.5", "scale=outputs, reported=0.5"),
     ),
+    *planted(
+        "interop/tracing/builder.py",
+        "tests/interop/test_tracing.py",
+        ("own.frozen = not tensor.requires_grad", "own.frozen = False"),
+        ("setattr(module.get_submodule(path), field, own)", "pass"),
+    ),
+    *planted(
+        "interop/tracing/network.py",
+        "tests/interop/test_tracing.py",
+        ("or len(target.users) > 1:", "or len(target.users) > 2:"),
+    ),
+    *planted(
+        "saving/index.py",
+        "tests/nn/container/test_graph.py tests/interop/test_tracing.py",
+        ("for each in (nest.start, nest.stop, nest.step)", "for each in (nest.start, nest.stop, None)"),
+    ),
 ]
