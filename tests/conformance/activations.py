@@ -24,7 +24,7 @@ def any_shape(_: Arguments) -> st.SearchStrategy[Inputs]:
 
 
 def elementwise(name: str, theirs: type[torch.nn.Module] | None = None, **arguments: object) -> Case:
-    """A class that takes each element for itself; ``inplace`` is refused, so it is never drawn as True."""
+    """A class that takes each element for itself; ``inplace`` has its own test, so it is always False."""
     ours: type[Module] = getattr(nn, name)
     return Case(
         ours=ours,

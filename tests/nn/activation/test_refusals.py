@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 
 import pytest
@@ -12,16 +11,8 @@ from conformance.activations import CASES
 from plaingrad import nn
 from plaingrad.module import Module, ModuleError
 
-TAKES_INPLACE = [case.ours for case in CASES if "inplace" in inspect.signature(case.ours.__init__).parameters]
 TAKES_ANY_FLOAT = [case.ours for case in CASES if case.ours is not nn.PReLU]  # which asks for its own type
 TAKES_NOTHING = [nn.LogSigmoid, nn.Sigmoid, nn.Softmax2d, nn.Softsign, nn.Tanh, nn.Tanhshrink]
-
-
-@pytest.mark.parametrize("activation", TAKES_INPLACE)
-def test_inplace(activation: type[Module]) -> None:
-    needed = (0.0, 0.0) if activation is nn.Threshold else ()
-    with pytest.raises(ModuleError, match="inplace=True would overwrite"):
-        activation(*needed, inplace=True)
 
 
 @pytest.mark.usefixtures("without_annotations")

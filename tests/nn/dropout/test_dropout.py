@@ -41,8 +41,3 @@ def test_about_p_of_the_elements_are_dropped_and_the_mean_stays() -> None:
 def test_what_is_no_probability(p: float) -> None:
     with pytest.raises(ModuleError, match=f"expected p between 0 and 1, got {p}"):
         nn.Dropout(p)
-
-
-def test_inplace_is_refused() -> None:
-    with pytest.raises(ModuleError, match="inplace=True would overwrite"):
-        nn.Dropout(inplace=True)

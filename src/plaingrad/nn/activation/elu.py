@@ -8,7 +8,8 @@ from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import narrow, widen
-from plaingrad.nn.common.refusals import expect_float, refuse_inplace
+from plaingrad.nn.common.inplace import finish
+from plaingrad.nn.common.refusals import expect_float
 
 
 class ELU(Module):
@@ -23,25 +24,24 @@ class ELU(Module):
 
     Args:
         alpha: how deep the left side sinks.
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``inplace`` is True, or the input is not floating-point.
+        ModuleError: the input is not floating-point.
 
     Source: D.-A. Clevert, T. Unterthiner, S. Hochreiter, "Fast and accurate deep network learning by
     exponential linear units (ELUs)", 2015.
     """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        refuse_inplace(self, inplace)
+        self.inplace = inplace
         self.alpha = alpha
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         xw = widen(x)
         y = narrow(xw.clamp_min(0) + self.alpha * xw.clamp_max(0).expm1(), x.dtype)
-        self.save(x, y)
-        return y
+        return finish(self, x, x, y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         x = self.restore(dy)
@@ -62,10 +62,10 @@ class SELU(Module):
     Shapes: any, kept.
 
     Args:
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``inplace`` is True, or the input is not floating-point.
+        ModuleError: the input is not floating-point.
 
     Source: G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter, "Self-normalizing neural networks", 2017.
     """
@@ -74,14 +74,13 @@ class SELU(Module):
     scale = 1.0507009873554805
 
     def __init__(self, inplace: bool = False) -> None:
-        refuse_inplace(self, inplace)
+        self.inplace = inplace
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         xw = widen(x)
         y = narrow(self.scale * (xw.clamp_min(0) + self.alpha * xw.clamp_max(0).expm1()), x.dtype)
-        self.save(x, y)
-        return y
+        return finish(self, x, x, y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         x = self.restore(dy)
@@ -100,16 +99,16 @@ class CELU(Module):
 
     Args:
         alpha: how deep the left side sinks, and how slowly; anything but 0.
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``alpha`` is 0, ``inplace`` is True, or the input is not floating-point.
+        ModuleError: ``alpha`` is 0, or the input is not floating-point.
 
     Source: J. Barron, "Continuously differentiable exponential linear units", 2017.
     """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        refuse_inplace(self, inplace)
+        self.inplace = inplace
         if alpha == 0:
             raise ModuleError(self, f"expected alpha other than 0, got {alpha}")
         self.alpha = alpha
@@ -119,8 +118,7 @@ class CELU(Module):
         xw = widen(x)
         z = xw.clamp_max(0) / self.alpha
         y = narrow(xw.clamp_min(0) + self.alpha * z.expm1(), x.dtype)
-        self.save(z, y)
-        return y
+        return finish(self, x, z, y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         z = self.restore(dy)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import widen
-from plaingrad.nn.common.refusals import expect_float, refuse_inplace
+from plaingrad.nn.common.inplace import finish
+from plaingrad.nn.common.refusals import expect_float
 from plaingrad.parameter import Parameter, learned, shape
 
 
@@ -24,25 +25,24 @@ class LeakyReLU(Module):
 
     Args:
         negative_slope: the fraction a.
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``inplace`` is True, or the input is not floating-point.
+        ModuleError: the input is not floating-point.
 
     Source: A. Maas, A. Hannun, A. Ng, "Rectifier nonlinearities improve neural network acoustic
     models", 2013.
     """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        refuse_inplace(self, inplace)
+        self.inplace = inplace
         self.negative_slope = negative_slope
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         positive = x > 0
         y = torch.where(positive, x, self.negative_slope * x)
-        self.save(positive, y)
-        return y
+        return finish(self, x, positive, y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         positive = self.restore(dy)
@@ -132,17 +132,17 @@ class RReLU(Module):
     Args:
         lower: the least fraction.
         upper: the greatest fraction.
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``lower`` exceeds ``upper``, ``inplace`` is True, or the input is not floating-point.
+        ModuleError: ``lower`` exceeds ``upper``, the input is not floating-point.
 
     Source: B. Xu, N. Wang, T. Chen, M. Li, "Empirical evaluation of rectified activations in convolutional
     network", 2015.
     """
 
     def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
-        refuse_inplace(self, inplace)
+        self.inplace = inplace
         if not lower <= upper:
             raise ModuleError(self, f"expected lower <= upper, got {lower} and {upper}")
         self.lower = lower
@@ -158,8 +158,7 @@ class RReLU(Module):
         )
         positive = x > 0
         y = torch.where(positive, x, slope * x)
-        self.save((positive, slope), y)
-        return y
+        return finish(self, x, (positive, slope), y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         positive, slope = self.restore(dy)

@@ -8,7 +8,8 @@ from torch import Tensor
 from plaingrad.module import Module
 from plaingrad.nn.activation.tanh import Hardtanh
 from plaingrad.nn.common.half import widen
-from plaingrad.nn.common.refusals import expect_float, refuse_inplace
+from plaingrad.nn.common.inplace import finish
+from plaingrad.nn.common.refusals import expect_float
 from plaingrad.nn.common.select import select
 
 
@@ -22,22 +23,21 @@ class ReLU(Module):
     Shapes: any, kept. At the kink, x = 0, the derivative is taken as 0, as everywhere in the field.
 
     Args:
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``inplace`` is True, or the input is not floating-point.
+        ModuleError: the input is not floating-point.
 
     Source: V. Nair, G. Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
     """
 
     def __init__(self, inplace: bool = False) -> None:
-        refuse_inplace(self, inplace)
+        self.inplace = inplace
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         y = x.clamp_min(0)
-        self.save(y, y)
-        return y
+        return finish(self, x, y, y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         y = self.restore(dy)
@@ -54,10 +54,10 @@ class ReLU6(Hardtanh):
     Shapes: any, kept. At the kinks the derivative is taken as 0.
 
     Args:
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``inplace`` is True, or the input is not floating-point.
+        ModuleError: the input is not floating-point.
 
     Source: A. Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010.
     """
@@ -78,14 +78,14 @@ class Threshold(Module):
     Args:
         threshold: what an input must exceed to pass.
         value: what replaces an input that does not.
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``inplace`` is True, or the input is not floating-point.
+        ModuleError: the input is not floating-point.
     """
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
-        refuse_inplace(self, inplace)
+        self.inplace = inplace
         self.threshold = threshold
         self.value = value
 
@@ -93,8 +93,7 @@ class Threshold(Module):
         expect_float(self, x)
         low = widen(x) <= self.threshold
         y = x.masked_fill(low, self.value)
-        self.save(~low, y)
-        return y
+        return finish(self, x, ~low, y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         high = self.restore(dy)

@@ -8,7 +8,8 @@ from torch import Tensor
 from plaingrad.module import Module
 from plaingrad.nn.activation.softplus import softplus
 from plaingrad.nn.common.half import narrow, widen
-from plaingrad.nn.common.refusals import expect_float, refuse_inplace
+from plaingrad.nn.common.inplace import finish
+from plaingrad.nn.common.refusals import expect_float
 from plaingrad.nn.common.scalars import ONE
 from plaingrad.nn.common.select import select
 
@@ -75,23 +76,22 @@ class Hardsigmoid(Module):
     Shapes: any, kept. At the kinks, x = ±3, the derivative is taken as 0.
 
     Args:
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``inplace`` is True, or the input is not floating-point.
+        ModuleError: the input is not floating-point.
 
     Source: M. Courbariaux, Y. Bengio, J.-P. David, "BinaryConnect: training deep neural networks with binary
     weights during propagations", 2015.
     """
 
     def __init__(self, inplace: bool = False) -> None:
-        refuse_inplace(self, inplace)
+        self.inplace = inplace
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         y = narrow((widen(x) / 6 + 0.5).clamp(0, 1), x.dtype)
-        self.save(x, y)
-        return y
+        return finish(self, x, x, y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         x = self.restore(dy)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from plaingrad.module import Module
 from plaingrad.nn.common.half import narrow, widen
-from plaingrad.nn.common.refusals import expect_float, refuse_inplace
+from plaingrad.nn.common.inplace import finish
+from plaingrad.nn.common.refusals import expect_float
 from plaingrad.nn.common.scalars import ONE
 from plaingrad.nn.common.select import select
 
@@ -24,17 +25,17 @@ class SiLU(Module):
     Shapes: any, kept.
 
     Args:
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``inplace`` is True, or the input is not floating-point.
+        ModuleError: the input is not floating-point.
 
     Source: S. Elfwing, E. Uchibe, K. Doya, "Sigmoid-weighted linear units for neural network function
     approximation in reinforcement learning", 2017.
     """
 
     def __init__(self, inplace: bool = False) -> None:
-        refuse_inplace(self, inplace)
+        self.inplace = inplace
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
@@ -42,8 +43,7 @@ class SiLU(Module):
         gate = xw.sigmoid()
         product = xw * gate
         y = narrow(product, x.dtype)
-        self.save((gate, product), y)
-        return y
+        return finish(self, x, (gate, product), y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         gate, y = self.restore(dy)
@@ -62,23 +62,22 @@ class Hardswish(Module):
     Shapes: any, kept. At the kinks, x = ±3, the derivative is that of the straight piece.
 
     Args:
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``inplace`` is True, or the input is not floating-point.
+        ModuleError: the input is not floating-point.
 
     Source: A. Howard et al., "Searching for MobileNetV3", 2019.
     """
 
     def __init__(self, inplace: bool = False) -> None:
-        refuse_inplace(self, inplace)
+        self.inplace = inplace
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         xw = widen(x)
         y = narrow(xw * (xw / 6 + 0.5).clamp(0, 1), x.dtype)
-        self.save(x, y)
-        return y
+        return finish(self, x, x, y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         x = self.restore(dy)

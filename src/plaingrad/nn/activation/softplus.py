@@ -8,7 +8,8 @@ from torch import Tensor
 
 from plaingrad.module import Module
 from plaingrad.nn.common.half import narrow, widen
-from plaingrad.nn.common.refusals import expect_float, refuse_inplace
+from plaingrad.nn.common.inplace import finish
+from plaingrad.nn.common.refusals import expect_float
 from plaingrad.nn.common.scalars import ONE, ZERO
 
 
@@ -71,24 +72,23 @@ class Mish(Module):
     Shapes: any, kept.
 
     Args:
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``inplace`` is True, or the input is not floating-point.
+        ModuleError: the input is not floating-point.
 
     Source: D. Misra, "Mish: a self regularized non-monotonic activation function", 2019.
     """
 
     def __init__(self, inplace: bool = False) -> None:
-        refuse_inplace(self, inplace)
+        self.inplace = inplace
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         xw = widen(x)
         gate = softplus(xw).tanh()
         y = narrow(xw * gate, x.dtype)
-        self.save((xw, gate), y)
-        return y
+        return finish(self, x, (xw, gate), y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         x, gate = self.restore(dy)

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import narrow, widen
-from plaingrad.nn.common.refusals import expect_float, refuse_inplace
+from plaingrad.nn.common.inplace import finish
+from plaingrad.nn.common.refusals import expect_float
 from plaingrad.nn.common.scalars import ONE
 from plaingrad.nn.common.select import select
 
@@ -52,12 +53,12 @@ class Hardtanh(Module):
     Args:
         min_val: the lower bound.
         max_val: the upper bound.
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
         min_value: an older name of ``min_val``; wins if given.
         max_value: an older name of ``max_val``; wins if given.
 
     Raises:
-        ModuleError: nothing lies between the bounds, ``inplace`` is True, or the input is not floating-point.
+        ModuleError: nothing lies between the bounds, the input is not floating-point.
 
     Source: R. Collobert, "Large scale machine learning", 2004.
     """
@@ -70,7 +71,7 @@ class Hardtanh(Module):
         min_value: float | None = None,
         max_value: float | None = None,
     ) -> None:
-        refuse_inplace(self, inplace)
+        self.inplace = inplace
         self.min_val = min_val if min_value is None else min_value
         self.max_val = max_val if max_value is None else max_value
         if not self.min_val < self.max_val:
@@ -79,8 +80,7 @@ class Hardtanh(Module):
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         y = x.clamp(self.min_val, self.max_val)
-        self.save(x, y)
-        return y
+        return finish(self, x, x, y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         x = widen(self.restore(dy))  # the bounds need not be numbers of half precision

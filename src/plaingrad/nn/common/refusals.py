@@ -8,12 +8,6 @@ from plaingrad.module import Module, ModuleError
 from plaingrad.parameter import shape
 
 
-def refuse_inplace(module: Module, inplace: bool) -> None:
-    """Refuse torch.nn's ``inplace=True``: the input may be the state that an earlier layer has saved."""
-    if inplace:
-        raise ModuleError(module, "inplace=True would overwrite what an earlier backward needs; leave it out")
-
-
 def expect_float(module: Module, x: Tensor) -> None:
     """Refuse integers and booleans, which have no gradient, and complex numbers."""
     if not x.is_floating_point():

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from plaingrad.contract.nest import added, tensors
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.common.inplace import expect_kept, version_of
 from plaingrad.nn.container.base import Container
 from plaingrad.parameter import Buffer, Parameter
 
@@ -137,11 +138,18 @@ class Graph(Container):
     def forward(self, *inputs: Any, **options: Any) -> Any:
         values = self._bound(inputs, options)
         passed, ran = tuple(values), []
+        before = {name: version_of(value) for name, value in values.items()}
+
+        def value_of(name: str) -> Any:
+            expect_kept(self, values[name], before[name])
+            return values[name]
+
         for name, step in self.steps.items():
-            values[name] = self._run(step, values.__getitem__)
+            values[name] = self._run(step, value_of)
+            before[name] = version_of(values[name])
             if any(True for _ in tensors(values[name])):  # else a size, which has no gradient
                 ran.append(name)
-        y = substituted(self.outputs, values.__getitem__)
+        y = substituted(self.outputs, value_of)
         self.save((passed, ran), y)
         return y
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from plaingrad.contract.nest import added
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.inplace import expect_kept, version_of
 from plaingrad.nn.container.base import Container
 from plaingrad.parameter import shape
 
@@ -48,7 +49,9 @@ class Parallel(Container):
         self.dim = dim
 
     def forward(self, x: Tensor, **options: Any) -> Tensor:
+        before = version_of(x)
         parts = [branch.forward(x, **options) for branch in self]
+        expect_kept(self, x, before)
         self._expect_alike(parts)
         if self.combine == "sum":
             y = narrow(sum(map(widen, parts[1:]), widen(parts[0])), parts[0].dtype)

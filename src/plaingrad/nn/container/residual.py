@@ -8,6 +8,7 @@ from torch import Tensor
 
 from plaingrad.contract.nest import added
 from plaingrad.module import ModuleError
+from plaingrad.nn.common.inplace import expect_kept, version_of
 from plaingrad.nn.container.sequential import Sequential
 from plaingrad.parameter import shape
 
@@ -33,7 +34,9 @@ class Residual(Sequential):
     """
 
     def forward(self, x: Tensor, **options: Any) -> Tensor:
+        before = version_of(x)
         change = super().forward(x, **options)
+        expect_kept(self, x, before)
         if not isinstance(change, Tensor):
             raise ModuleError(self, f"expected a tensor from its modules, got a {type(change).__name__}")
         if change.shape != x.shape or change.dtype != x.dtype:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from plaingrad.module import ModuleError
 from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.inplace import finish
 from plaingrad.nn.common.refusals import expect_float
 from plaingrad.nn.dropout.dropout import Dropout
 from plaingrad.parameter import shape
@@ -32,10 +33,10 @@ class AlphaDropout(Dropout):
 
     Args:
         p: the probability of each element to be dropped.
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``p`` is no probability, ``inplace`` is True, or the input is not floating-point.
+        ModuleError: ``p`` is no probability, or the input is not floating-point.
 
     Source: G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter, "Self-normalizing neural networks", 2017.
     """
@@ -49,8 +50,7 @@ class AlphaDropout(Dropout):
         a = 0.0 if self.p == 1 else 1 / math.sqrt((1 - self.p) * (1 + self.p * SATURATION**2))
         y = widen(x) * (m * a) + ((m - 1) * (SATURATION * a) + SATURATION * a * self.p)
         y = narrow(y, x.dtype)
-        self.save(m * a, y)
-        return y
+        return finish(self, x, m * a, y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         slope = self.restore(dy)
@@ -77,10 +77,10 @@ class FeatureAlphaDropout(AlphaDropout):
 
     Args:
         p: the probability of each channel to be dropped.
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``p`` is no probability, ``inplace`` is True, or the input is not floating-point or
+        ModuleError: ``p`` is no probability, or the input is not floating-point or
             has no channels to drop.
 
     Source: G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter, "Self-normalizing neural networks", 2017.

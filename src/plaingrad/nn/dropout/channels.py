@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import ModuleError
+from plaingrad.nn.common.inplace import finish
 from plaingrad.nn.common.refusals import expect_float
 from plaingrad.nn.dropout.dropout import Dropout
 from plaingrad.parameter import shape
@@ -28,8 +29,7 @@ class ChannelDropout(Dropout):
             raise ModuleError(self, f"expected input {' or '.join(self.shapes)}, got {shape(x)}")
         mask = self.draw(x) if self.training and self.p > 0 else None
         y = x if mask is None else x * mask
-        self.save(mask, y)
-        return y
+        return finish(self, x, mask, y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         mask = self.restore(dy)
@@ -58,10 +58,10 @@ class Dropout1d(ChannelDropout):
 
     Args:
         p: the probability of each channel to be dropped.
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``p`` is no probability, ``inplace`` is True, or the input is not floating-point or has
+        ModuleError: ``p`` is no probability, or the input is not floating-point or has
             another number of axes.
 
     Source: J. Tompson et al., "Efficient object localization using convolutional networks", 2015.
@@ -84,10 +84,10 @@ class Dropout2d(ChannelDropout):
 
     Args:
         p: the probability of each channel to be dropped.
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``p`` is no probability, ``inplace`` is True, or the input is not floating-point or has
+        ModuleError: ``p`` is no probability, or the input is not floating-point or has
             another number of axes.
 
     Source: J. Tompson et al., "Efficient object localization using convolutional networks", 2015.
@@ -110,10 +110,10 @@ class Dropout3d(ChannelDropout):
 
     Args:
         p: the probability of each channel to be dropped.
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``p`` is no probability, ``inplace`` is True, or the input is not floating-point or has
+        ModuleError: ``p`` is no probability, or the input is not floating-point or has
             another number of axes.
 
     Source: J. Tompson et al., "Efficient object localization using convolutional networks", 2015.

@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
-from plaingrad.nn.common.refusals import expect_float, refuse_inplace
+from plaingrad.nn.common.inplace import finish
+from plaingrad.nn.common.refusals import expect_float
 
 
 class Dropout(Module):
@@ -24,10 +25,10 @@ class Dropout(Module):
 
     Args:
         p: the probability of each element to be dropped.
-        inplace: only False; saved state must not be overwritten.
+        inplace: whether to write the output over the input.
 
     Raises:
-        ModuleError: ``p`` is no probability, ``inplace`` is True, or the input is not floating-point.
+        ModuleError: ``p`` is no probability, or the input is not floating-point.
 
     Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
     """
@@ -35,15 +36,14 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         if not 0 <= p <= 1:
             raise ModuleError(self, f"expected p between 0 and 1, got {p}")
-        refuse_inplace(self, inplace)
+        self.inplace = inplace
         self.p = p
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         expect_float(self, x)
         mask = self.draw(x) if self.training and self.p > 0 else None
         y = x if mask is None else x * mask
-        self.save(mask, y)
-        return y
+        return finish(self, x, mask, y)
 
     def backward(self, dy: Float[Tensor, ...]) -> Float[Tensor, ...]:
         mask = self.restore(dy)
