@@ -33,6 +33,10 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
         (kind, "computed without elements"): "torch has no gradient of nothing"
         for kind in (nn.PixelShuffle, nn.PixelUnshuffle, nn.ChannelShuffle)
     },
+    **{
+        (kind, "cancelling parts"): "its norms enlarge what the layers before them round"
+        for kind in (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.Transformer)
+    },
     (nn.GroupNorm, "cancelling parts"): "torch subtracts the mean after it has divided by the deviation",
     (nn.GroupNorm, "nothing changes"): "torch takes a mean of nothing for the gradient of the weight",
     (nn.Bilinear, "infinite terms"): "the order of adding makes NaN or infinity of terms that are infinite",

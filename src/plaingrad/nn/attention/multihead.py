@@ -264,7 +264,9 @@ class MultiheadAttention(Module):
         """The gradient of the weights of each head."""
         if averaged:
             shared = dweights / self.num_heads
-            dweights = shared.view(-1, 1, *p.shape[1:]).expand(-1, self.num_heads, -1, -1)
+            dweights = shared.view(len(p) // self.num_heads, 1, *p.shape[1:]).expand(
+                -1, self.num_heads, -1, -1
+            )
         return dweights.reshape(p.shape)
 
     def _expect(self, inputs: tuple[Tensor, ...], masks: tuple[Mask, Mask], is_causal: bool) -> None:
