@@ -28,6 +28,7 @@ PACKAGES = {
     "data": "Data",
     "inspect": "Inspection",
     "inspect.plots": "Plots",
+    "inspect.graphs": "Graphs as pictures",
     "estimators": "Estimators for tables",
     "tables": "Tables of any columns",
     "saving": "Models as files",
