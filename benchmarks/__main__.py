@@ -27,6 +27,7 @@ SECTIONS = [
     "cold",
     "scaling",
     "eager",
+    "layers",
     "contract",
     "threads",
     "fann",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benchmarks import contract, fann
+from benchmarks import contract, fann, layers
 from benchmarks.contenders import CONTENDERS, EAGER, EAGER_ANY, JAX, JAX_EXPERT, OURS, PEERS, forms
 from benchmarks.eager import ROWS, contenders
 from benchmarks.markdown import judged
@@ -184,3 +184,10 @@ def test_sections_run_from_end_to_end(tmp_path: Path) -> None:
         assert f"## {title}" in results
     assert (tmp_path / "ratios.png").stat().st_size
     assert "[5 of 5, after" in done.stderr
+
+
+@pytest.mark.parametrize("row", layers.ROWS, ids=lambda row: row.name)
+def test_layers_do_the_same_work(row: layers.Row) -> None:
+    small = replace(row, size=(2, *row.size[1:]))
+    ours, theirs = (work().clone() for work in layers.contenders(small).values())
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4 * theirs.abs().max().item())
