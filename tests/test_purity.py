@@ -39,7 +39,7 @@ TORCH = set(
     tensor
     zeros zeros_like randperm var_mean linalg linalg.qr linalg.vector_norm linalg.LinAlgError
     abs addcmul amax amin bincount broadcast_tensors div einsum erf exp expm1 isnan log log1p logaddexp
-    logsumexp matmul maximum minimum sigmoid sign split sqrt tanh where
+    logsumexp matmul maximum minimum mul sigmoid sign split sqrt tanh where
     """.split()
 )
 

@@ -59,8 +59,8 @@ def weight_gradient(
     """The gradient with respect to the kernels, from that with respect to y."""
     if _one_by_one(weight, groups):
         dy = dy.unflatten(1, (groups, -1))
-        axes = [0, *range(3, dy.ndim)]
-        sums = [(dy * view.unsqueeze(2)).sum(axes) for view in window.views(x)]
+        axes, product = [0, *range(3, dy.ndim)], torch.empty_like(dy)  # new memory each time would cost more
+        sums = [torch.mul(dy, view.unsqueeze(2), out=product).sum(axes) for view in window.views(x)]
         return torch.stack(sums, -1).view(weight.shape)
     dkernels = torch.zeros_like(_kernels(weight, groups))
     for rows in _chunks(x, window):
@@ -83,7 +83,8 @@ def input_gradient(
     if _one_by_one(weight, groups):
         dy = dy.unflatten(1, (groups, -1))
         for view, element in zip(window.views(dx), _elements(weight, groups, window)):
-            view.add_((dy * element).sum(2))
+            for part, factor in zip(dy.unbind(2), element.unbind(1)):
+                view.addcmul_(part, factor)
         return dx
     kernels = _kernels(weight, groups).mT
     if window.is_point:
