@@ -132,7 +132,7 @@ FAULTS = [
         "tests/nn/dropout/test_dropout.py",
     ),
     *layer("dropout/channels.py", "Dropout2d", [("super().draw(x.new_empty(", "super().draw(x.new_ones(")]),
-    *layer("dropout/alpha.py", "AlphaDropout", [("self.save(m * a, y)", "self.save(m, y)")]),
+    *layer("dropout/alpha.py", "AlphaDropout", [("finish(self, x, m * a, y)", "finish(self, x, m, y)")]),
     *layer(
         "embedding/table.py",
         "Embedding",
