@@ -17,10 +17,10 @@ from torch import Tensor
 from plaingrad import Module, drawing, init, nn, optim
 
 parser = argparse.ArgumentParser(description="a GPT on the standard library's source")
-parser.add_argument("--steps", type=int, default=1500)
+parser.add_argument("--steps", type=int, default=2000)
 parser.add_argument("--quick", action="store_true", help="a few steps of a tiny one")
 arguments = parser.parse_args()
-steps, width, context, n = (4, 16, 16, 4) if arguments.quick else (arguments.steps, 128, 128, 24)
+steps, width, context, n = (4, 16, 16, 4) if arguments.quick else (arguments.steps, 128, 64, 16)
 
 ALPHABET = "\n" + "".join(map(chr, range(32, 127)))  # whatever else is written becomes a "?"
 INDEX = {character: index for index, character in enumerate(ALPHABET)}
@@ -87,10 +87,10 @@ random.Random(0).shuffle(files)
 files = files[:20] if arguments.quick else files
 train, held_out = text([file for i, file in enumerate(files) if i % 20]), text(files[::20])
 print(f"{len(files)} files: {len(train):,} characters to learn from, {len(held_out):,} held out")
-pieces = batch(held_out, 16 if arguments.quick else 256)
+pieces = batch(held_out, 16 if arguments.quick else 400)
 model, loss = GPT(len(ALPHABET), width, context), nn.CrossEntropyLoss()
 print(f"{sum(value.numel() for value, _ in model.parameters()):,} parameters")
-optimizer = optim.AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.99), weight_decay=0.1)
+optimizer = optim.AdamW(model.parameters(), lr=2e-3, betas=(0.9, 0.99), weight_decay=0.1)
 warm = max(1, steps // 15)
 rise = optim.LinearLR(optimizer, 0.02, total_iters=warm)
 fall = optim.CosineAnnealingLR(optimizer, max(1, steps - warm), eta_min=1e-4)
