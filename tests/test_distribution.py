@@ -33,7 +33,8 @@ def test_the_archive_has_every_file_of_the_project(built: Path) -> None:
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     files = ["Makefile", "constraints.txt", "constraints-floors.txt"]
-    tracked = run("git", "ls-files", "src", "tests", "docs", "benchmarks", "tools", *files, cwd=ROOT).split()
+    folders = ["src", "tests", "docs", "benchmarks", "examples", "tools"]
+    tracked = run("git", "ls-files", *folders, *files, cwd=ROOT).split()
     assert tracked
     assert not sorted(set(tracked) - names)
 
