@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad import Module, evaluate, nn, optim, predict
-from plaingrad.nn import pack_padded_sequence, pad_packed_sequence
+from plaingrad.nn.recurrent import pack_padded_sequence, pad_packed_sequence
 from train.small import run
 
 D = torch.float64
@@ -24,13 +24,13 @@ class Reader(Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        out, (h, _) = self.lstm.forward(packed)
+        _, (h, _) = self.lstm.forward(packed)
         y = self.last.forward(h[-1])
-        self.save((packed, lengths, out), y)
+        self.save(packed, y)
         return y
 
     def backward(self, dy: Tensor) -> Any:
-        packed, _, out = self.restore(dy)
+        packed = self.restore(dy)
         dh = self.last.backward(dy).unsqueeze(0)
         dpacked = self.lstm.backward(None, (dh, None))
         data = dpacked.data if hasattr(dpacked, "batch_sizes") else dpacked

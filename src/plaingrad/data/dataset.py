@@ -65,7 +65,7 @@ class Dataset:
             return data
         if not isinstance(data, (tuple, list)) or len(data) != 2:
             raise InputError(
-                f"data: expected a Dataset or a pair (inputs, targets) or batches, got {type(data).__name__}"
+                f"data: expected a Dataset or a pair (inputs, targets), got {type(data).__name__}"
             )
         targets = as_samples("targets", data[1])
         targets = mapped(lambda each: each if each.is_floating_point() else each.long(), targets)

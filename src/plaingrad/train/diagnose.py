@@ -145,7 +145,8 @@ class _NonFiniteError(Exception):
 class _Watch:
     def __init__(self, task: Task) -> None:
         self.task, self.loss = task, task.loss
-        self.losses: list[Any] = [task.loss, *(task.loss.parts if isinstance(task.loss, Losses) else [])]
+        parts: list[Any] = task.loss.parts if isinstance(task.loss, Losses) else []
+        self.losses = {id(loss): loss for loss in (task.loss, *parts)}
         self.paths = [*_walk(task.model, ()), *_walk(task.loss, ())]
         self.chains = {id(module): chain for module, chain in self.paths}
         self.step = self.updates = 0
@@ -193,7 +194,8 @@ class _Watch:
             self.check(module, chain, "input", "its input", arguments)
         self.check_parameters(module, chain)
         y = run(*arguments, **options)
-        if any(loss is module and not loss.shares(*arguments).sum() for loss in self.losses):
+        loss = self.losses.get(id(module))
+        if loss is not None and not loss.shares(*arguments).sum():
             return y  # the mean of a batch without weight is NaN, without consequences
         cause = f" from inputs up to {_size(arguments)}"
         self.check(module, chain, "output", "its output", y, cause)
