@@ -327,7 +327,7 @@ STRANGER = optim.SGD(network(2, 1).parameters())
             {"weight_decay_per": "sampel"},
             "weight_decay_per: expected 'batch' or 'sample', got 'sampel'",
         ),
-        ({"metrics": ["f1"]}, "metrics: expected a callable or one of accuracy, .* got 'f1'"),
+        ({"metrics": ["f2"]}, "metrics: expected a callable or one of accuracy, .* got 'f2'"),
         ({"metrics": "mse"}, "metrics: expected a list of names or callables, got the string 'mse'"),
         ({"loss": nn.MSELoss}, "loss: expected a Loss such as nn.MSELoss"),
         ({"loss": nn.ReLU()}, "loss: expected a Loss such as nn.MSELoss"),

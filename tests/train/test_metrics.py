@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from plaingrad import nn
+from plaingrad.train.class_metrics import f1, precision, recall, roc_auc, top_k_accuracy
 from plaingrad.train.metrics import accuracy, error, mae, mse, named, r2
 
 examples = settings(max_examples=30, deadline=None)
@@ -101,3 +102,71 @@ def test_a_target_halfway_is_the_lower_class() -> None:
 def test_metrics_are_a_list(metrics: object) -> None:
     with pytest.raises(ValueError, match="metrics: expected a list of names or callables, got"):
         named(metrics, None)  # type: ignore[arg-type]
+
+
+@examples
+@given(n=st.integers(2, 30), classes=st.integers(3, 5), seed=seeds, one_hot=st.booleans())
+def test_metrics_of_many_classes_equal_those_of_scikit_learn(
+    n: int, classes: int, seed: int, one_hot: bool
+) -> None:
+    scores = normal(seed, n, classes).double().mul(3).round().softmax(1)  # some of them equal
+    t = torch.randint(classes, (n,), generator=torch.Generator().manual_seed(seed))
+    predicted, target = scores.argmax(1), torch.eye(classes)[t].double() if one_hot else t
+    options = {"average": "macro", "zero_division": 0}
+    for ours, theirs in (
+        (f1, sklearn.metrics.f1_score),
+        (precision, sklearn.metrics.precision_score),
+        (recall, sklearn.metrics.recall_score),
+    ):
+        assert float(ours(scores, target)) == pytest.approx(theirs(t, predicted, **options))
+    top = sklearn.metrics.top_k_accuracy_score(t, scores, labels=range(classes))
+    assert float(top_k_accuracy(scores, target)) == pytest.approx(top)
+    area = float(roc_auc(scores, target))
+    if len(t.unique()) == classes:
+        expected = sklearn.metrics.roc_auc_score(t, scores, multi_class="ovr")
+        assert area == pytest.approx(expected)
+        logits, of_logits = normal(seed, n, classes), named(["roc_auc"], nn.CrossEntropyLoss())["roc_auc"]
+        expected = sklearn.metrics.roc_auc_score(t, logits.double().softmax(1), multi_class="ovr")
+        assert float(of_logits(logits, target)) == pytest.approx(expected)
+    else:
+        assert area != area
+
+
+@examples
+@given(n=st.integers(2, 30), seed=seeds, columns=st.integers(0, 2))
+def test_metrics_of_two_classes_equal_those_of_scikit_learn(n: int, seed: int, columns: int) -> None:
+    p = normal(seed, n).double().mul(2).round().div(2).sigmoid()
+    t = torch.randint(2, (n,), generator=torch.Generator().manual_seed(seed))
+    scores = [p, p[:, None], torch.stack([1 - p, p], 1)][columns]
+    predicted = p > 0.5
+    for ours, theirs in (
+        (f1, sklearn.metrics.f1_score),
+        (precision, sklearn.metrics.precision_score),
+        (recall, sklearn.metrics.recall_score),
+    ):
+        assert float(ours(scores, t)) == pytest.approx(theirs(t, predicted, zero_division=0))
+    assert float(top_k_accuracy(scores, t)) == 1
+    if 0 < t.sum() < n:
+        assert float(roc_auc(scores, t)) == pytest.approx(sklearn.metrics.roc_auc_score(t, p))
+
+
+def test_metrics_of_a_logit_have_their_threshold_at_zero() -> None:
+    logits, t = torch.tensor([[-1.0], [0.3], [4.0], [-0.4], [0.2]]), torch.tensor([0, 1, 1, 1, 0])
+    functions = named(["f1", "precision", "recall", "roc_auc"], nn.BCEWithLogitsLoss())
+    assert float(functions["precision"](logits, t)) == pytest.approx(2 / 3)
+    assert float(functions["recall"](logits, t)) == pytest.approx(2 / 3)
+    assert float(functions["f1"](logits, t)) == pytest.approx(2 / 3)
+    assert float(functions["roc_auc"](logits, t)) == pytest.approx(5 / 6)
+
+
+def test_metrics_of_classes_over_further_axes_and_unknown_names() -> None:
+    scores, t = normal(1, 4, 3, 5), torch.randint(3, (4, 5), generator=torch.Generator().manual_seed(2))
+    flat = scores.movedim(1, -1).reshape(-1, 3)
+    for metric in (accuracy, f1, precision, recall, roc_auc, top_k_accuracy):
+        assert float(metric(scores, t)) == pytest.approx(float(metric(flat, t.reshape(-1))))
+    with pytest.raises(
+        ValueError, match=r"one of accuracy, error, f1, precision, recall, roc_auc, top_k_acc"
+    ):
+        named(["auc"], None)
+    with pytest.raises(ValueError, match=r"f1: expected a class .*, got targets \(2,\)"):
+        f1(scores, t[0, :2])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, SupportsIndex
+from typing import Any
 
 from plaingrad.errors import InputError
 from plaingrad.module import Module
 
 
-def expect_positive(name: str, value: SupportsIndex) -> int:
+def expect_positive(name: str, value: Any) -> int:
     """The value as an integer, if it is at least 1; else a ValueError."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < 1:
         raise InputError(f"{name}: expected a positive integer, got {value!r}")

@@ -10,19 +10,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from plaingrad.contract.nest import mapped
 from plaingrad.data.finite import all_finite
-from plaingrad.data.sparse import from_scipy, is_sparse, take
+from plaingrad.data.samples import first_of, is_several, named_tensors, rows, take
+from plaingrad.data.sparse import from_scipy, is_sparse
 from plaingrad.errors import InputError
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples along the first axis of two tensors.
+    """Samples along the first axis of two tensors, or of more.
 
     Args:
         inputs: shape ``(n, ...)``; or a sparse matrix of the layout `torch.sparse_csr`, for a network
-            whose first layer is linear.
-        targets: shape ``(n, ...)``: int64 class indices ``(n,)``, or real values.
+            whose first layer is linear. Several inputs are a tuple of such tensors, or a dict by the names of
+            the arguments of the network's forward.
+        targets: shape ``(n, ...)``: int64 class indices ``(n,)``, or real values; a tuple or dict of these
+            for several outputs.
         feature_names: a name for each column of the inputs; may be empty.
         class_names: a name for each class index; empty for regression.
 
@@ -30,26 +34,29 @@ class Dataset:
         InputError: there are no samples, the lengths differ, or a value is NaN or infinite.
     """
 
-    inputs: Tensor
-    targets: Tensor
+    inputs: Any
+    targets: Any
     feature_names: Sequence[str] = ()
     class_names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if self.inputs.ndim == 0 or len(self.inputs) == 0:
+        inputs, targets = (
+            list(named_tensors(name, samples))
+            for name, samples in (("inputs", self.inputs), ("targets", self.targets))
+        )
+        if not inputs or not targets:
+            raise InputError(f"data: expected tensors, got no {'targets' if inputs else 'inputs'}")
+        (name, first), *others = inputs
+        if first.ndim == 0 or len(first) == 0:
             raise InputError("data: expected at least one sample, got none")
-        if self.targets.ndim == 0 or len(self.targets) != len(self.inputs):
-            got = len(self.targets) if self.targets.ndim else "a single number"
-            raise InputError(f"data: expected one target for each of {len(self.inputs)} inputs, got {got}")
-        for name, tensor in (("inputs", self.inputs), ("targets", self.targets)):
-            if not all_finite(tensor):
-                tensor = tensor.to_dense() if is_sparse(tensor) else tensor
-                bad = (~torch.isfinite(tensor)).nonzero()
-                index = ", ".join(str(i) for i in bad[0].tolist())
-                value = tensor[tuple(bad[0])].item()
-                raise InputError(
-                    f"data: expected finite {name}, got {value} at [{index}] ({len(bad)} in all)"
-                )
+        count = len(first)
+        for other, tensor in others:
+            _expect_length(f"{count} samples in {other} as in {name}", tensor, count)
+        for other, tensor in targets:
+            which = f" in {other}" if len(targets) > 1 else ""
+            _expect_length(f"one target for each of {count} inputs{which}", tensor, count)
+        for name, tensor in (*inputs, *targets):
+            _expect_finite(name, tensor)
 
     @classmethod
     def of(cls, data: Dataset | tuple[Any, Any]) -> Dataset:
@@ -60,11 +67,12 @@ class Dataset:
             raise InputError(
                 f"data: expected a Dataset or a pair (inputs, targets), got {type(data).__name__}"
             )
-        inputs, targets = as_tensor("inputs", data[0]), as_tensor("targets", data[1])
-        return cls(inputs, targets if targets.is_floating_point() else targets.long())
+        targets = as_samples("targets", data[1])
+        targets = mapped(lambda each: each if each.is_floating_point() else each.long(), targets)
+        return cls(as_samples("inputs", data[0]), targets)
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return rows(self.inputs)
 
     def to(self, *targets: torch.device | torch.dtype | str) -> Dataset:
         """Move to a device, convert floating-point tensors to a dtype, or both."""
@@ -75,19 +83,46 @@ class Dataset:
                     tensor = tensor.to(target)
             return tensor
 
-        x, t = moved(self.inputs), moved(self.targets)
+        x, t = mapped(moved, self.inputs), mapped(moved, self.targets)
         return self if x is self.inputs and t is self.targets else replace(self, inputs=x, targets=t)
 
     def take(self, rows: Tensor | slice) -> Dataset:
         """The samples with these indices."""
-        return replace(self, inputs=take(self.inputs, rows), targets=self.targets[rows])
+        targets = mapped(lambda each: each[rows], self.targets)
+        return replace(self, inputs=take(self.inputs, rows), targets=targets)
 
     def one_hot(self) -> Dataset:
         """The data set with one-hot targets in the dtype of the inputs, for losses such as MSE."""
+        if not isinstance(self.targets, Tensor):
+            raise InputError(f"one_hot: expected int64 class indices (n,), got {len(self.targets)} targets")
         if self.targets.ndim != 1 or self.targets.is_floating_point():
             raise InputError(f"one_hot: expected int64 class indices (n,), got {self.targets.dtype}")
         classes = max(len(self.class_names), int(self.targets.max()) + 1)
-        return replace(self, targets=torch.eye(classes, dtype=self.inputs.dtype)[self.targets])
+        return replace(self, targets=torch.eye(classes, dtype=first_of(self.inputs).dtype)[self.targets])
+
+
+def _expect_length(expected: str, tensor: Tensor, count: int) -> None:
+    if tensor.ndim == 0 or len(tensor) != count:
+        got = len(tensor) if tensor.ndim else "a single number"
+        raise InputError(f"data: expected {expected}, got {got}")
+
+
+def _expect_finite(name: str, tensor: Tensor) -> None:
+    if not all_finite(tensor):
+        tensor = tensor.to_dense() if is_sparse(tensor) else tensor
+        bad = (~torch.isfinite(tensor)).nonzero()
+        index = ", ".join(str(i) for i in bad[0].tolist())
+        value = tensor[tuple(bad[0])].item()
+        raise InputError(f"data: expected finite {name}, got {value} at [{index}] ({len(bad)} in all)")
+
+
+def as_samples(name: str, values: Any) -> Any:
+    """The result of `as_tensor`; of a dict, or of a tuple with an array in it, that of each entry."""
+    if not is_several(values):
+        return as_tensor(name, values)
+    if isinstance(values, dict):
+        return {key: as_tensor(f"{name}[{key!r}]", entry) for key, entry in values.items()}
+    return tuple(as_tensor(f"{name}[{i}]", entry) for i, entry in enumerate(values))
 
 
 def as_tensor(name: str, values: Any) -> Tensor:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
 from plaingrad.data import Dataset
+from plaingrad.data.batches import Batches
 from plaingrad.module import Module
 from plaingrad.native.masks import Masks
 from plaingrad.nn import Loss
@@ -27,11 +29,13 @@ class EpochLoss(NamedTuple):
         loss: of the batches, as they were met; NaN if none counts.
         penalty: what the weight decay added to that; 0 for a task without ``decay_per_sample``.
         samples: in the batches that count.
+        parts: the loss of each of several outputs, by name.
     """
 
     loss: float
     penalty: float
     samples: int
+    parts: Mapping[str, float] = MappingProxyType({})
 
     @classmethod
     def of(cls, loss: float, penalty: float, samples: int) -> EpochLoss:
@@ -43,6 +47,11 @@ class EpochLoss(NamedTuple):
         """True if the loss is finite, or nothing has counted."""
         return math.isfinite(self.loss) or not self.samples
 
+    @property
+    def logs(self) -> dict[str, float]:
+        """The values that a history may record."""
+        return {"loss": self.loss, "penalty": self.penalty, **self.parts}
+
 
 @dataclass(frozen=True)
 class Task:
@@ -52,7 +61,7 @@ class Task:
         model: the network, in training mode, its gradients zero.
         loss: gives one number per batch.
         optimizer: holds parameters of the model.
-        data: has the model's dtype and device.
+        data: has the model's dtype and device; the first batch of a stream.
         batch_size: at most ``len(data)``; the last batch is smaller if it must be.
         masks: what the model's dropout is to draw.
         weights: how much each sample counts, shape ``(n,)``, in the model's dtype; None if all count alike.
@@ -60,6 +69,9 @@ class Task:
         schedule: to be stepped after every update; None if it is stepped after epochs, or if there is none.
         batch_begin: to be called before each batch with its number, counted from 0, and an empty dict.
         batch_end: to be called after each batch with its number and its ``{"loss": number}``.
+        batches_per_update: the number of batches whose gradients are added up for each update.
+        stream: the batches of each epoch where they come from outside; None if they are made of ``data``.
+        met: collects the outputs and targets of the batches of a stream, as they are met; None for none.
     """
 
     model: Module
@@ -73,6 +85,9 @@ class Task:
     schedule: Schedule | None = None
     batch_begin: Sequence[BatchHook] = ()
     batch_end: Sequence[BatchHook] = ()
+    batches_per_update: int = 1
+    stream: Batches | None = None
+    met: list[tuple[Any, Any]] | None = None
 
     @cached_property
     def loose(self) -> list[Parameter | Buffer]:
@@ -105,7 +120,7 @@ class Engine(Protocol):
         """
         ...
 
-    def outputs(self, inputs: Tensor) -> Tensor:
+    def outputs(self, inputs: Any) -> Any:
         """The model's outputs in evaluation mode, as it is now.
 
         Args:

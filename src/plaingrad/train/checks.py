@@ -15,7 +15,7 @@ from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train.callbacks import Callback
 
 
-def expect_batch_size(batch_size: SupportsIndex, data: Dataset) -> int:
+def expect_batch_size(batch_size: SupportsIndex | None, data: Dataset) -> int:
     """The batch size, if the data fill one batch."""
     size = expect_positive("batch_size", batch_size)
     if size > len(data):
@@ -65,6 +65,32 @@ def expect_optimizer(optimizer: Any, model: Module) -> None:
         raise InputError(
             f"optimizer: expected the model's parameters alone, got {foreign} others among {len(optimized)}"
         )
+
+
+def expect_of_batches(batch_size: Any, shuffle: Any, sample_weight: Any) -> None:
+    """Refuse the arguments that say how to make batches of data that come in batches."""
+    if batch_size is not None:
+        raise InputError(f"batch_size: expected None, for train is in batches, got {batch_size!r}")
+    if callable(shuffle):
+        raise InputError(f"shuffle: expected True or False, for train is in batches, got {one_line(shuffle)}")
+    if sample_weight is not None:
+        raise InputError("sample_weight: expected None, for train is in batches, got weights")
+
+
+def expect_accumulation(batches: SupportsIndex, optimizer: Optimizer) -> int:
+    """The number of batches for each update, if the optimizer can wait for them."""
+    count = expect_positive("gradient_accumulation_steps", batches)
+    if count > 1 and optimizer.needs_closure:
+        name = type(optimizer).__name__
+        raise InputError(f"gradient_accumulation_steps: expected 1, for {name} repeats a batch, got {count}")
+    return count
+
+
+def expect_own_columns(columns: Sequence[str]) -> None:
+    """Refuse two values that would be recorded under one name."""
+    for i, name in enumerate(columns):
+        if name in columns[:i]:
+            raise InputError(f"loss, metrics: expected names of their own in the history, got {name!r} twice")
 
 
 def expect_schedule(schedule: Any, optimizer: Optimizer, epochs: int, steps_per_epoch: int) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.contract.nest import tensors
+from plaingrad.data.batches import Batches
 from plaingrad.data.finite import all_finite
 from plaingrad.data.sparse import stored
 from plaingrad.module import Module, ModuleError
@@ -19,6 +20,7 @@ from plaingrad.nn import Loss
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.train.eager import EagerEngine
 from plaingrad.train.history import History
+from plaingrad.train.several import Losses
 
 Chain = tuple[tuple[Module, str], ...]
 
@@ -90,9 +92,10 @@ def diverged(
         epoch: its number, counted from 1.
         history: the epochs before.
     """
-    before.restore()
+    if task.stream is None:
+        before.restore()
     try:
-        finding = find(task, order)
+        finding = find(task, order) if task.stream is None else find_in_latest(task, task.stream)
     finally:
         before.restore()
     has_inner = any(isinstance(module, Loss) for _, module in task.loss.named_children())
@@ -124,6 +127,16 @@ def find(task: Task, order: Tensor | None) -> Finding | None:
     return None
 
 
+def find_in_latest(task: Task, stream: Batches) -> Finding | None:
+    """Run the latest batch of a stream, which cannot be drawn again, in the state that it has left."""
+    for module in (task.model, task.loss):
+        module.zero_grad()
+    latest = stream.latest
+    alone = replace(task, data=latest, batch_size=len(latest), stream=None, met=None)
+    finding = find(alone, None)
+    return finding and replace(finding, step=stream.count, updates=stream.count - 1)
+
+
 class _NonFiniteError(Exception):
     def __init__(self, finding: Finding) -> None:
         self.finding = finding
@@ -132,6 +145,8 @@ class _NonFiniteError(Exception):
 class _Watch:
     def __init__(self, task: Task) -> None:
         self.task, self.loss = task, task.loss
+        parts: list[Any] = task.loss.parts if isinstance(task.loss, Losses) else []
+        self.losses = {id(loss): loss for loss in (task.loss, *parts)}
         self.paths = [*_walk(task.model, ()), *_walk(task.loss, ())]
         self.chains = {id(module): chain for module, chain in self.paths}
         self.step = self.updates = 0
@@ -179,7 +194,8 @@ class _Watch:
             self.check(module, chain, "input", "its input", arguments)
         self.check_parameters(module, chain)
         y = run(*arguments, **options)
-        if module is self.loss and not self.loss.shares(*arguments).sum():
+        loss = self.losses.get(id(module))
+        if loss is not None and not loss.shares(*arguments).sum():
             return y  # the mean of a batch without weight is NaN, without consequences
         cause = f" from inputs up to {_size(arguments)}"
         self.check(module, chain, "output", "its output", y, cause)

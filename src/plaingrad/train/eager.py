@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from torch import Tensor
 
-from plaingrad.data.sparse import batches, take
+from plaingrad.data.samples import batches, rows, take
 from plaingrad.native.task import EpochLoss, Task
 from plaingrad.nn import Loss
+from plaingrad.train.calling import called
 from plaingrad.train.evaluation import BATCH_SIZE, outputs
-from plaingrad.train.weighting import Weighted, of_prediction
+from plaingrad.train.gathering import EpochSums, Gathered
+from plaingrad.train.several import Losses
+from plaingrad.train.weighting import Weighted, counts_for_something, of_prediction
+
+Batch = tuple[Any, Any]
+"""The inputs and the targets of a batch; the targets are pairs with weights where there are weights."""
 
 
 class EagerEngine:
@@ -36,50 +43,67 @@ class EagerEngine:
         Args:
             order: a permutation of the samples, shape ``(n,)``; None for the data's own order.
         """
-        task, size = self.task, self.task.batch_size
+        task = self.task
         model, optimizer, schedule = task.model, task.optimizer, task.schedule
-        loss: Loss | Weighted = task.loss
+        loss, i, sums = self.loss(), 0, EpochSums(task.loss)
+        with task.masks.drawn():
+            for group in grouped(self.batches(order), task.batches_per_update):
+                gathered = Gathered(task, loss)
+                for j, (x, t) in enumerate(group):
+                    for begin in task.batch_begin:
+                        begin(i, {})
+                    y = called(model, x)
+                    value = loss.forward(y, t).item()
+                    if task.met is not None:
+                        task.met.append((y, t))
+                    if counts_for_something(loss, value, y, t):
+                        sums.add(value, rows(x), loss.values if isinstance(loss, Losses) else None)
+                        if task.stream is not None and not math.isfinite(value):
+                            return sums.mean()  # while the batch is still at hand
+                        dy = gathered.add(of_prediction(loss.backward()), value, x, y, t)
+                        model.backward(*dy if isinstance(dy, tuple) else (dy,))
+                    else:
+                        gathered.skip()
+                        value = 0.0
+                    if j == len(group) - 1 and gathered.values:
+                        sums.penalty += gathered.finish()
+                        closure = Closure(task, loss, x, t, value) if optimizer.needs_closure else None
+                        optimizer.step(closure, samples=gathered.samples)
+                        optimizer.zero_grad()
+                    if j == len(group) - 1 and schedule is not None:
+                        gathered.step(schedule)
+                    for end in task.batch_end:
+                        end(i, {"loss": value})
+                    i += 1
+        return sums.mean()
+
+    def loss(self) -> Loss | Weighted:
+        """The loss, with weights if there are any."""
+        loss = self.task.loss
+        if self.task.weights is None:
+            return loss
+        return loss.weighted() if isinstance(loss, Losses) else Weighted(loss)
+
+    def batches(self, order: Tensor | None) -> Iterator[Batch]:
+        """The batches of an epoch."""
+        task, size = self.task, self.task.batch_size
+        if task.stream is not None:
+            yield from ((batch.inputs, batch.targets) for batch in task.stream)
+            return
         data = [task.data.inputs, task.data.targets, *([] if task.weights is None else [task.weights])]
         if order is not None:
             data = [take(each, order) for each in data]
         inputs, targets, *weights = (batches(each, size) for each in data)
-        goals: Iterable[Any] = targets
-        if weights:
-            loss, goals = Weighted(task.loss), zip(targets, weights[0])
-        samples = [1.0] * len(inputs)
-        if task.decay_per_sample:
-            samples = [w.sum().item() for w in weights[0]] if weights else list(map(len, inputs))
-        total, penalty, counted = 0.0, 0.0, 0
-        with task.masks.drawn():
-            for i, (x, t) in enumerate(zip(inputs, goals)):
-                for begin in task.batch_begin:
-                    begin(i, {})
-                y = model.forward(x)
-                value = loss.forward(y, t).item()
-                counts = counts_for_something(loss, value, y, t)
-                if counts:
-                    model.backward(of_prediction(loss.backward()))
-                    rows = x.shape[0]
-                    if task.decay_per_sample:
-                        penalty += optimizer.penalty(samples[i]).item() * rows
-                    closure = Closure(task, loss, x, t, value) if optimizer.needs_closure else None
-                    optimizer.step(closure, samples=samples[i])
-                    optimizer.zero_grad()
-                    total += value * (rows if task.loss.is_mean else 1)
-                    counted += rows
-                else:
-                    model.zero_grad()
-                    loss.zero_grad()
-                    value = 0.0
-                if schedule is not None and (counts or not schedule.needs_metric):
-                    schedule.step(*(value,) if schedule.needs_metric else ())
-                for end in task.batch_end:
-                    end(i, {"loss": value})
-        return EpochLoss.of(total, penalty, counted)
+        if not weights:
+            yield from zip(inputs, targets)
+            return
+        for x, t, weight in zip(inputs, targets, weights[0]):
+            yield x, (tuple((each, weight) for each in t) if isinstance(t, tuple) else (t, weight))
 
-    def outputs(self, inputs: Tensor) -> Tensor:
+    def outputs(self, inputs: Any) -> Any:
         """The network's outputs, as `Engine.outputs` describes."""
-        return outputs(self.task.model, inputs, BATCH_SIZE)
+        is_single = isinstance(self.task.data.targets, Tensor)
+        return outputs(self.task.model, inputs, BATCH_SIZE, is_single)
 
 
 class Closure:
@@ -93,7 +117,7 @@ class Closure:
         value: the loss, whose gradients have been added.
     """
 
-    def __init__(self, task: Task, loss: Loss | Weighted, x: Tensor, t: Any, value: float) -> None:
+    def __init__(self, task: Task, loss: Loss | Weighted, x: Any, t: Any, value: float) -> None:
         self.task, self.loss, self.x, self.t = task, loss, x, t
         self.known: float | None = value
 
@@ -102,13 +126,13 @@ class Closure:
             value, self.known = self.known, None
             return value
         self.task.optimizer.zero_grad()
-        value = self.loss.forward(self.task.model.forward(self.x), self.t).item()
-        self.task.model.backward(self.loss.backward())
+        value = self.loss.forward(called(self.task.model, self.x), self.t).item()
+        dy = of_prediction(self.loss.backward())
+        self.task.model.backward(*dy if isinstance(dy, tuple) else (dy,))
         return value
 
 
-def counts_for_something(loss: Loss | Weighted, value: float, prediction: Tensor, target: Any) -> bool:
-    """True if any element of a batch has weight in its loss."""
-    if value and not math.isnan(value):  # no weight makes a sum 0 and a mean NaN
-        return True
-    return bool(loss.shares(prediction, target).sum())
+def grouped(each: Iterator[Batch], size: int) -> Iterator[Sequence[Batch]]:
+    """So many batches at once, fewer at the end if it must be."""
+    while group := list(islice(each, size)):
+        yield group

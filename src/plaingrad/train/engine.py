@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from rich.console import Console
+from torch import Tensor
 
 from plaingrad.errors import InputError
 from plaingrad.native import cost
@@ -13,6 +14,7 @@ from plaingrad.native.engine import NativeEngine
 from plaingrad.native.lower import NotLoweredError, lower_training
 from plaingrad.native.task import Engine, Task
 from plaingrad.train.eager import EagerEngine
+from plaingrad.train.several import Losses
 
 
 def choose(name: str, task: Task, epochs: int, verbose: bool = False) -> Engine:
@@ -34,6 +36,12 @@ def choose(name: str, task: Task, epochs: int, verbose: bool = False) -> Engine:
     eager = EagerEngine(task, "asked for")
     if name == "eager":
         return eager
+    if reason := not_compiled(task):
+        if name == "native":
+            raise InputError(f"engine 'native' cannot run this: {reason}")
+        if verbose:
+            _print_once(f"training eagerly, not compiled: {reason}")
+        return EagerEngine(task, f"eager: {reason}")
     threads = cost.threads_for(task)
     split = f", on {threads} threads" if threads > 1 else ""
     if name == "native":
@@ -50,6 +58,17 @@ def choose(name: str, task: Task, epochs: int, verbose: bool = False) -> Engine:
         if verbose:
             _print_once(f"training eagerly, not compiled: {error}")
         return EagerEngine(task, f"eager: {error}")
+
+
+def not_compiled(task: Task) -> str:
+    """The reason why the native engine cannot run a task whatever its network is; empty if there is none."""
+    if task.stream is not None:
+        return "batches that come from outside"
+    if not isinstance(task.data.inputs, Tensor):
+        return "several inputs"
+    if isinstance(task.loss, Losses):
+        return "several losses"
+    return "gradients of several batches for one update" if task.batches_per_update > 1 else ""
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from plaingrad.data.samples import first_of
 from plaingrad.native.task import Snapshot, Task
 from plaingrad.train.callbacks.callback import Callback, Logs, Run
 from plaingrad.train.diagnose import diverged, finite
@@ -53,6 +54,9 @@ class Epochs:
         """
         done, count = 0, 1
         while done < self.run.epochs and not self.run.history.stopped:
+            if self.task.stream is not None and not self.task.stream.ready():
+                self.run.history.stopped = f"the batches ran out after epoch {done}"
+                break
             count = min(count, self.run.epochs - done)
             for epoch in range(done, done + count):
                 for callback in self.callbacks:
@@ -65,7 +69,7 @@ class Epochs:
             seconds = (time.perf_counter() - start) / len(passed)
             healthy = finite(self.task, before, passed[-1])
             for epoch_loss in passed if healthy else passed[:-1]:
-                yield done, {**epoch_loss._asdict(), "lr": rate, "seconds": seconds}
+                yield done, {**epoch_loss.logs, "lr": rate, "seconds": seconds}
                 done += 1
             if not healthy:
                 self.run.history.stopped = f"diverged in epoch {done + 1}"
@@ -83,7 +87,7 @@ class Epochs:
         orders = torch.empty(count, len(self.task.data), dtype=torch.int64)
         for order in orders:
             self.draw(order)
-        return orders.to(self.task.data.inputs.device)
+        return orders.to(first_of(self.task.data.inputs).device)
 
     def explain(self, orders: Tensor | None, before: Snapshot, good: int, epoch: int) -> None:
         """Restore the state after the last good epoch, and raise the diagnosis of the next one."""

@@ -25,10 +25,10 @@ class History:
 
     Attributes:
         epochs: a list per column: ``loss`` (the mean over the samples of the losses of their batches, as
-            they were met during the epoch), the metrics by name, ``val_loss`` and ``val_<metric>`` if there
-            was validation data, ``penalty`` (what the weight decay added to the losses of the batches) where
-            that is meant for one sample, ``lr`` (of the first parameter group, as the epoch began) and
-            ``seconds`` (training alone).
+            they were met during the epoch), ``<name>_loss`` for each of several losses, the metrics by name,
+            ``val_loss`` and ``val_<metric>`` if there was validation data, ``penalty`` (what the weight decay
+            added to the losses of the batches) where that is meant for one sample, ``lr`` (of the first
+            parameter group, as the epoch began) and ``seconds`` (training alone).
         steps: the number of updates.
         seconds: the time of the whole call.
         engine: ``"eager"``, ``"native"``, or ``"native and eager"`` where a callback or a schedule made a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,8 +13,10 @@ from torch import Tensor
 
 from plaingrad.contract.modes import mode, no_input_grad
 from plaingrad.data import Dataset
+from plaingrad.data.batches import Batches, are_batches, expect_repeatable
 from plaingrad.data.checks import expect_model, expect_positive
-from plaingrad.data.sparse import take
+from plaingrad.data.samples import first_of, take
+from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.native.interrupt import Interrupt
 from plaingrad.native.masks import Masks
@@ -24,30 +26,35 @@ from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
 from plaingrad.train.callbacks.callback import Logs
+from plaingrad.train.callbacks.progress_bar import BatchProgressBar
 from plaingrad.train.engine import choose
 from plaingrad.train.epochs import Epochs
-from plaingrad.train.evaluation import scores
+from plaingrad.train.evaluation import measure_all, measure_batches, scores
 from plaingrad.train.history import History
-from plaingrad.train.metrics import Metric, named
+from plaingrad.train.metrics import Metric, Metrics, named
 from plaingrad.train.randomness import Draw, Shuffle, drawing, seeded
 from plaingrad.train.sanity import sanity_check
+from plaingrad.train.several import Losses, aligned, as_loss
 from plaingrad.train.threads import threads_for
 from plaingrad.train.weighting import expect_weights
 
 
 def fit(
     model: Module,
-    train: Dataset | tuple[Any, Any],
+    train: Any,
     *,
-    loss: Loss,
+    loss: Loss | Sequence[Loss] | Mapping[str, Loss],
     optimizer: Optimizer,
     epochs: int,
-    batch_size: int,
+    batch_size: int | None = None,
+    loss_weights: Sequence[float] | Mapping[str, float] | None = None,
+    steps_per_epoch: int | None = None,
+    gradient_accumulation_steps: int = 1,
     schedule: Schedule | None = None,
     sample_weight: Any = None,
     weight_decay_per: Literal["batch", "sample"] = "batch",
-    validation: Dataset | tuple[Any, Any] | None = None,
-    metrics: Sequence[str | Metric] = (),
+    validation: Any = None,
+    metrics: Metrics = (),
     shuffle: Shuffle = True,
     seed: int | None = None,
     engine: Literal["auto", "eager", "native"] = "auto",
@@ -75,12 +82,27 @@ def fit(
         model: the network, changed in place.
         train: a `Dataset`, or a pair of tensors, arrays or tables ``(inputs, targets)``. Floating-point
             values are brought to the model's dtype and device; integers stay integers, as targets int64.
-        loss: for instance ``nn.CrossEntropyLoss()``; with reduction "mean" or "sum".
+            Several inputs are a tuple in the order of the arguments of the model's forward, or a dict by
+            their names; several targets a tuple or dict as the losses are. Or batches, each a pair like that:
+            a list of pairs, a PyTorch ``DataLoader`` or anything else that can be iterated; a function that
+            returns an iterator, as a generator function does, called anew in each epoch; or an iterator.
+            Batches come as they are: their order is theirs, whatever the seed.
+        loss: for instance ``nn.CrossEntropyLoss()``; with reduction "mean" or "sum". For a network with
+            several outputs a tuple with one for each, or a dict by their names (those of a `Graph`'s outputs;
+            for any other network names of your own, in the order of its outputs). What is trained is their
+            weighted sum; the history has a column ``<name>_loss`` for each.
         optimizer: for instance ``optim.SGD(model.parameters(), lr=0.1)``. Parameters that it does not hold
             stay as they are. ``optim.LBFGS`` makes its iterations on each batch, for which the batch goes
             through the network anew, and is best given all the data as one batch.
         epochs: how often to visit all the data, at least 1.
         batch_size: samples per step, from 1 to all; the last batch of an epoch is smaller if it must be.
+            None where ``train`` comes in batches.
+        loss_weights: the weights of several losses in their sum, in a sequence or dict; 1 each if None.
+        steps_per_epoch: for ``train`` in batches, the number of them in an epoch; None for all. The next
+            epoch goes on where the one before has ended.
+        gradient_accumulation_steps: the number of batches for each update. The gradient is that of one batch
+            as large as all of them, also where their sizes or the numbers of targets that count differ; of
+            several losses each batch counts by its samples. The last update of an epoch has fewer if it must.
         schedule: a schedule of the optimizer's learning rate, such as ``optim.StepLR(optimizer, 10)``. It is
             stepped after each epoch or each update, whichever it is made for; one that watches a metric
             gets the validation loss, or without validation data the training loss; after an update, the
@@ -93,9 +115,12 @@ def fit(
             each step, as PyTorch does. "sample" divides it by the number of samples in the batch, or their
             summed weights, as the loss is: it is then the ``alpha`` of scikit-learn's networks, and the
             history has a column ``penalty`` with what it added to the loss.
-        validation: data as in ``train`` to measure after each epoch.
-        metrics: what to measure besides the loss: "accuracy" and "error" (fractions), "mse", "mae", "r2", or
-            callables ``(prediction, target) -> number`` over all the data.
+        validation: data or batches as in ``train`` to measure after each epoch.
+        metrics: what to measure besides the loss: "accuracy" and "error" (fractions), "f1", "precision",
+            "recall", "roc_auc", "top_k_accuracy" as scikit-learn defines them, "mse", "mae", "r2", or
+            callables ``(prediction, target) -> number`` over all the data. For several outputs a dict with a
+            list of them for each, or callables that get all outputs and targets in tuples. Where ``train``
+            comes in batches, those of the training data are of the batches as they were met, as the loss is.
         shuffle: whether each epoch has a new random order; or a callable that gives the order of the next
             epoch: an array or tensor with the index of each sample once. It is called once for each epoch,
             in their order, but for several epochs at once where several go into one call of the engine.
@@ -128,7 +153,9 @@ class Training:
     """The checked arguments of a call of `fit`. Those that are not listed here are as they were passed.
 
     Attributes:
-        data: the training data, in the model's dtype and on its device; ``validation`` likewise.
+        data: the training data, in the model's dtype and on its device; ``validation`` likewise. Of batches
+            that come from outside, the first.
+        stream: these batches; None if there are none.
         weights: the weight of each sample; None if all are equal.
         decay_per_sample: whether the weight decay is per sample.
         metrics: the metrics by the names under which they are recorded.
@@ -138,13 +165,15 @@ class Training:
 
     model: Module
     data: Dataset
+    stream: Batches | None
     loss: Loss
     optimizer: Optimizer
     batch_size: int
+    batches_per_update: int
     schedule: Schedule | None
     weights: Tensor | None
     decay_per_sample: bool
-    validation: Dataset | None
+    validation: Dataset | Batches | None
     metrics: dict[str, Metric]
     shuffle: Shuffle
     seed: int | None
@@ -156,65 +185,95 @@ class Training:
     @property
     def is_watched(self) -> bool:
         """True if something besides the callbacks reads the network between epochs."""
-        return bool(self.metrics) or self.validation is not None or self.schedule is not None
+        return any([self.metrics, self.validation is not None, self.schedule is not None, self.stream])
+
+    def steps(self) -> int | None:
+        """The number of updates in an epoch: the latest one of a stream, or of the next if that is known."""
+        batches: int | None = -(-len(self.data) // self.batch_size)
+        if self.stream is not None:
+            batches = self.stream.count or self.stream.length
+        return None if batches is None else -(-batches // self.batches_per_update)
 
 
 def prepare(
     model: Module,
-    train: Dataset | tuple[Any, Any],
+    train: Any,
     *,
-    loss: Loss,
+    loss: Any,
     optimizer: Optimizer,
     epochs: int,
-    batch_size: int,
+    batch_size: int | None,
     schedule: Schedule | None,
     sample_weight: Any,
     weight_decay_per: Literal["batch", "sample"],
-    validation: Dataset | tuple[Any, Any] | None,
-    metrics: Sequence[str | Metric],
+    validation: Any,
+    metrics: Metrics,
     shuffle: Shuffle,
     seed: int | None,
     engine: Literal["auto", "eager", "native"],
     callbacks: Sequence[Callback],
     progress: bool,
     epochs_per_compile: int,
+    loss_weights: Any = None,
+    steps_per_epoch: int | None = None,
+    gradient_accumulation_steps: int = 1,
 ) -> Training:
     """Check the arguments of `fit` for one network."""
     expect_model(model)
-    data = checks.as_trained(model, Dataset.of(train))
-    validation_data = None if validation is None else checks.as_trained(model, Dataset.of(validation))
+    whole = as_loss(loss, loss_weights, model)
+
+    def prepared(part: Dataset) -> Dataset:
+        return aligned(checks.as_trained(model, part), whole)
+
+    source = as_source("train", train, prepared, steps_per_epoch)
+    data = source.first() if isinstance(source, Batches) else source
+    stream = source if isinstance(source, Batches) else None
+    held_out = None if validation is None else as_source("validation", validation, prepared)
     epochs = expect_positive("epochs", epochs)
-    batch_size = checks.expect_batch_size(batch_size, data)
+    if stream is None:
+        batch_size = checks.expect_batch_size(batch_size, data)
+    else:
+        checks.expect_of_batches(batch_size, shuffle, sample_weight)
+        batch_size = len(data)
+    for each in (source, held_out):
+        if isinstance(each, Batches):
+            expect_repeatable(each, epochs)
     seed = checks.expect_seed(seed)
     checks.expect_shuffle(shuffle)
-    checks.expect_loss(loss)
     checks.expect_optimizer(optimizer, model)
+    group = checks.expect_accumulation(gradient_accumulation_steps, optimizer)
     weights = None if sample_weight is None else expect_weights(sample_weight, data, model)
     checks.expect_weight_decay_per(weight_decay_per)
-    checks.expect_schedule(schedule, optimizer, epochs, steps_per_epoch(data, batch_size))
     checks.expect_callbacks(callbacks)
-    measured = named(metrics, loss)
-    columns = ["loss", *measured]
-    columns += [f"val_{name}" for name in columns] if validation_data is not None else []
+    measured = named(metrics, whole)
+    columns = ["loss", *(whole.columns if isinstance(whole, Losses) else ()), *measured]
+    columns += [f"val_{name}" for name in columns] if held_out is not None else []
     columns += ["penalty"] if weight_decay_per == "sample" else []
-    return Training(
+    columns += ["lr", "seconds"]
+    checks.expect_own_columns(columns)
+    bar = [] if not progress else [ProgressBar() if stream is None else BatchProgressBar(stream)]
+    training = Training(
         model=model,
         data=data,
-        loss=loss,
+        stream=stream,
+        loss=whole,
         optimizer=optimizer,
         batch_size=batch_size,
+        batches_per_update=group,
         schedule=schedule,
         weights=weights,
         decay_per_sample=weight_decay_per == "sample",
-        validation=validation_data,
+        validation=held_out,
         metrics=measured,
         shuffle=shuffle,
         seed=seed,
         engine=engine,
-        callbacks=[*callbacks, ProgressBar()] if progress else callbacks,
+        callbacks=[*callbacks, *bar],
         epochs_per_compile=epochs_per_compile,
-        run=Run(model, optimizer, History(), epochs, [*columns, "lr", "seconds"]),
+        run=Run(model, optimizer, History(), epochs, columns),
     )
+    checks.expect_schedule(schedule, optimizer, epochs, training.steps() or 1)
+    return training
 
 
 def run(training: Training, tried: bool = False) -> History:
@@ -239,10 +298,10 @@ def run(training: Training, tried: bool = False) -> History:
             around.callback(_end_of_training, callback)
             callback.on_train_begin({})
         for epoch, logs in Epochs(task, engine, training.run, draw, callbacks, training.is_watched):
-            finish_epoch(training, engine, logs)
+            finish_epoch(training, task, engine, logs)
             logs = {name: logs[name] for name in training.run.columns}
             history.append(logs)
-            history.steps += steps_per_epoch(training.data, training.batch_size)
+            history.steps += training.steps() or 0
             history.seconds = time.perf_counter() - begun
             for callback in callbacks:
                 callback.on_epoch_end(epoch, logs)
@@ -256,10 +315,11 @@ def enter(training: Training, around: ExitStack) -> tuple[Task, Draw | None]:
     """Enter the state of training until the stack is closed; return the task and the source of orders."""
     model, loss, data, callbacks = training.model, training.loss, training.data, training.callbacks
     around.enter_context(torch.no_grad())
+    device = first_of(data.inputs).device
     around.enter_context(threads_for(model, take(data.inputs, slice(training.batch_size))))
     around.enter_context(mode(True, model, loss))
     around.enter_context(no_input_grad(model))
-    generator, mask_seed = around.enter_context(seeded(training.seed, data.inputs.device, model, loss))
+    generator, mask_seed = around.enter_context(seeded(training.seed, device, model, loss))
     for module in (model, loss):
         module.zero_grad()
         around.callback(module.zero_grad)
@@ -276,16 +336,26 @@ def enter(training: Training, around: ExitStack) -> tuple[Task, Draw | None]:
         schedule=schedule if schedule is not None and schedule.interval == "step" else None,
         batch_begin=[c.on_train_batch_begin for c in callbacks if c.overrides("on_train_batch_begin")],
         batch_end=[c.on_train_batch_end for c in callbacks if c.overrides("on_train_batch_end")],
+        batches_per_update=training.batches_per_update,
+        stream=training.stream,
+        met=[] if training.stream is not None and training.metrics else None,
     )
-    return task, drawing(training.shuffle, len(data), generator)
+    draw = drawing(training.shuffle, len(data), generator) if training.stream is None else None
+    return task, draw
 
 
-def finish_epoch(training: Training, engine: Engine, logs: Logs) -> None:
+def finish_epoch(training: Training, task: Task, engine: Engine, logs: Logs) -> None:
     """Measure metrics and validation after an epoch, and step a schedule of epochs."""
     data, validation, metrics = training.data, training.validation, training.metrics
-    if metrics:
+    if task.met is not None:
+        logs |= measure_all(task.met, metrics)
+        task.met.clear()
+    elif metrics:
         logs |= scores(engine.outputs(data.inputs), data.targets, None, metrics)
-    if validation is not None:
+    if isinstance(validation, Batches):
+        measured = measure_batches(training.model, validation, training.loss, metrics)
+        logs |= {f"val_{name}": value for name, value in measured.items()}
+    elif validation is not None:
         measured = scores(engine.outputs(validation.inputs), validation.targets, training.loss, metrics)
         logs |= {f"val_{name}": value for name, value in measured.items()}
     schedule = training.schedule
@@ -294,9 +364,15 @@ def finish_epoch(training: Training, engine: Engine, logs: Logs) -> None:
         schedule.step(*score if schedule.needs_metric else ())
 
 
-def steps_per_epoch(data: Dataset, batch_size: int) -> int:
-    """The number of batches in an epoch."""
-    return -(-len(data) // batch_size)
+def as_source(
+    name: str, data: Any, prepared: Callable[[Dataset], Dataset], steps: int | None = None
+) -> Dataset | Batches:
+    """The data set, or the batches that come from outside, prepared for the network."""
+    if are_batches(data):
+        return Batches(name, data, prepared, steps)
+    if steps is not None:
+        raise InputError(f"steps_per_epoch: expected None, for {name} is not in batches, got {steps!r}")
+    return prepared(Dataset.of(data))
 
 
 def _end_of_training(callback: Callback) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,43 +11,14 @@ from torch import Tensor
 from plaingrad.errors import InputError
 from plaingrad.nn import Loss
 from plaingrad.parameter import shape
+from plaingrad.train.class_metrics import accuracy, error, f1, precision, recall, roc_auc, top_k_accuracy
+from plaingrad.train.several import Losses
 
-Metric = Callable[[Tensor, Tensor], "Tensor | float"]
+Metric = Callable[[Any, Any], "Tensor | float"]
+Metrics = Sequence[str | Metric] | Mapping[str, Sequence[str | Metric]]
 
 # These losses treat a single column of predictions as log-odds, positive for the second class.
 LOSSES_OF_LOGITS = ("BCEWithLogitsLoss", "MultiLabelSoftMarginLoss", "SoftMarginLoss")
-
-
-def accuracy(prediction: Tensor, target: Tensor, threshold: float = 0.5) -> Tensor:
-    """The fraction of samples whose class is predicted.
-
-    Args:
-        prediction: a column of scores per class, ``(n, classes, ...)``; or a single column, ``(n,)`` or
-            ``(n, 1)``.
-        target: class indices ``(n, ...)``, or one row of scores per sample as in ``prediction`` (one-hot, for
-            instance). For a single column of predictions: labels 0 and 1, or -1 and 1.
-        threshold: for a single column, the value above which it means the second class: 0.5 for a
-            probability, 0 for a logit.
-    """
-    return _hits(prediction, target, threshold).double().mean()
-
-
-def error(prediction: Tensor, target: Tensor, threshold: float = 0.5) -> Tensor:
-    """The fraction of samples whose class is not predicted; arguments as for `accuracy`."""
-    return (~_hits(prediction, target, threshold)).double().mean()
-
-
-def _hits(prediction: Tensor, target: Tensor, threshold: float) -> Tensor:
-    if prediction.ndim > 1 and prediction.shape[1] > 1:
-        predicted = prediction.argmax(1)
-        expected_classes = target.argmax(1) if target.shape == prediction.shape else target
-    else:
-        predicted = prediction.reshape(-1) > threshold
-        expected_classes = target.reshape(-1) > 0.5
-    if predicted.shape != expected_classes.shape:
-        expected = f"a class or a row of scores for each prediction of {shape(prediction)}"
-        raise InputError(f"accuracy: expected {expected}, got targets {shape(target)}")
-    return predicted == expected_classes
 
 
 def mse(prediction: Tensor, target: Tensor) -> Tensor:
@@ -77,16 +49,47 @@ def _difference(prediction: Tensor, target: Tensor) -> Tensor:
     return prediction.double() - target.double()
 
 
-METRICS: dict[str, Metric] = {"accuracy": accuracy, "error": error, "mse": mse, "mae": mae, "r2": r2}
+METRICS: dict[str, Metric] = {
+    "accuracy": accuracy,
+    "error": error,
+    "f1": f1,
+    "precision": precision,
+    "recall": recall,
+    "roc_auc": roc_auc,
+    "top_k_accuracy": top_k_accuracy,
+    "mse": mse,
+    "mae": mae,
+    "r2": r2,
+}
 
 
-def named(metrics: Sequence[str | Metric], loss: Loss | None) -> dict[str, Metric]:
+def named(metrics: Any, loss: Loss | None) -> dict[str, Metric]:
     """The functions of these metrics by name; a callable's name is its own.
 
     Args:
-        metrics: names from `METRICS`, or callables ``(prediction, target) -> number``.
+        metrics: names from `METRICS`, or callables ``(prediction, target) -> number``; for several outputs a
+            dict with these for each, by the names of the losses.
         loss: decides whether a single column of predictions means a logit or a probability.
     """
+    if not isinstance(loss, Losses):
+        if isinstance(metrics, Mapping):
+            raise InputError("metrics: expected a list of names or callables, for a single loss, got a dict")
+        return _named(metrics, loss)
+    if not isinstance(metrics, Mapping):
+        functions = _named(metrics, None)
+        if strings := [metric for metric in metrics if isinstance(metric, str)]:
+            raise InputError(f"metrics: expected a dict with a list for each output, got {strings[0]!r}")
+        return functions
+    if unknown := [name for name in metrics if name not in loss.names]:
+        raise InputError(f"metrics: expected names of losses, {', '.join(loss.names)}, got {unknown[0]!r}")
+    return {
+        f"{output}_{name}": _of_output(loss, loss.names.index(output), metric)
+        for output, own in metrics.items()
+        for name, metric in _named(own, loss.parts[loss.names.index(output)]).items()
+    }
+
+
+def _named(metrics: Any, loss: Any) -> dict[str, Metric]:
     if isinstance(metrics, str):
         raise InputError(f"metrics: expected a list of names or callables, got the string {metrics!r}")
     if not isinstance(metrics, Iterable):
@@ -99,11 +102,17 @@ def named(metrics: Sequence[str | Metric], loss: Loss | None) -> dict[str, Metri
         if not callable(metric):
             known = ", ".join(METRICS)
             raise InputError(f"metrics: expected a callable or one of {known}, got {metric!r}")
-        functions[name] = _of_logits(metric) if type(loss).__name__ in LOSSES_OF_LOGITS else metric
+        functions[name] = _of_logits(metric, type(loss).__name__)
     return functions
 
 
-def _of_logits(metric: Metric) -> Metric:
-    if metric not in (accuracy, error):
+def _of_logits(metric: Metric, loss: str) -> Metric:
+    if metric is roc_auc and loss == "CrossEntropyLoss":
+        return lambda prediction, target: roc_auc(prediction.double().softmax(1), target)
+    if metric not in (accuracy, error, f1, precision, recall) or loss not in LOSSES_OF_LOGITS:
         return metric
     return lambda prediction, target: metric(prediction, target, 0.0)  # type: ignore[call-arg]
+
+
+def _of_output(loss: Losses, i: int, metric: Metric) -> Metric:
+    return lambda prediction, target: metric(loss.chosen(prediction)[i], target[i])

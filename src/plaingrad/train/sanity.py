@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
+from plaingrad.contract.nest import mapped
 from plaingrad.data import Dataset
-from plaingrad.data.sparse import take
+from plaingrad.data.batches import Batches
+from plaingrad.data.samples import rows, take
 from plaingrad.module import Module, ModuleError
 from plaingrad.native.task import Snapshot, Task
 from plaingrad.nn import Embedding, EmbeddingBag, Loss
+from plaingrad.train.calling import called
 from plaingrad.train.evaluation import BATCH_SIZE, outputs, scores
 from plaingrad.train.metrics import Metric
+from plaingrad.train.several import Losses
 from plaingrad.train.weighting import Weighted
 
 SAMPLES_TRIED = 32  # enough to know the output
 TARGETS_AT_ONCE = 65_536  # few calls, little memory
 
 
-def sanity_check(task: Task, validation: Dataset | None, metrics: dict[str, Metric]) -> None:
+def sanity_check(task: Task, validation: Dataset | Batches | None, metrics: dict[str, Metric]) -> None:
     """Run the network and the loss on the first samples, all indices, all targets and the last batch.
+
+    Of batches that come from outside, the first stands for all.
 
     Raises:
         ModuleError: they do not fit; the network and the generators are as before.
     """
-    for data in (task.data, validation):
+    for data in (task.data, validation.first() if isinstance(validation, Batches) else validation):
         if data is not None:
             _try_samples(task.model, data, task.loss, metrics)
     is_even = len(task.data) % task.batch_size == 0
@@ -32,9 +40,9 @@ def sanity_check(task: Task, validation: Dataset | None, metrics: dict[str, Metr
 def _try_samples(model: Module, data: Dataset, loss: Loss, metrics: dict[str, Metric]) -> None:
     looks_up = any(isinstance(module, (Embedding, EmbeddingBag)) for module in model.modules())
     inputs = data.inputs if looks_up else take(data.inputs, slice(SAMPLES_TRIED))
-    prediction = outputs(model, inputs, BATCH_SIZE)
-    if len(inputs) < len(data):
-        prediction = prediction[:1].expand(len(data), *prediction.shape[1:])
+    prediction = outputs(model, inputs, BATCH_SIZE, isinstance(data.targets, Tensor))
+    if rows(inputs) < len(data):
+        prediction = mapped(lambda y: y[:1].expand(len(data), *y.shape[1:]), prediction)
     scores(prediction, data.targets, loss, metrics, TARGETS_AT_ONCE)
 
 
@@ -43,8 +51,8 @@ def _try_last_batch(task: Task) -> None:
     before, size = Snapshot(task), len(task.data) % task.batch_size or task.batch_size
     try:
         with task.masks.drawn():
-            prediction = task.model.forward(take(task.data.inputs, slice(-size, None)))
-        if task.weights is not None:
+            prediction = called(task.model, take(task.data.inputs, slice(-size, None)))
+        if task.weights is not None and not isinstance(task.loss, Losses):
             Weighted(task.loss).forward(prediction, (task.data.targets[-size:], task.weights[-size:]))
     except ModuleError as error:
         error.problem += f", the last batch of the epoch ({size} of {len(task.data)} samples)"

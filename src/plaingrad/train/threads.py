@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from plaingrad.contract.nest import tensors
 from plaingrad.module import Module
 
 FLOPS_PER_THREAD = (
@@ -16,20 +18,21 @@ FLOPS_PER_THREAD = (
 )
 
 
-def flops(model: Module, batch: Tensor) -> float:
+def flops(model: Module, batch: Any) -> float:
     """An estimate of a step's floating-point operations on this batch, forward and backward.
 
     Each parameter is assumed to be used once at each position of a sample (every row along its last axis; one
     for a vector), with a multiplication and an addition in each of the three products: the output,
-    the gradient of the input, the gradient of the weight.
+    the gradient of the input, the gradient of the weight. Of several inputs the largest counts.
     """
     parameters = sum(parameter.value.numel() for _, parameter in model.named_parameters())
+    batch = max(tensors(batch), key=Tensor.numel)
     positions = batch.numel() // batch.shape[-1] if batch.ndim > 1 and batch.shape[-1] else len(batch)
     return 6.0 * parameters * positions
 
 
 @contextmanager
-def threads_for(model: Module, batch: Tensor) -> Iterator[None]:
+def threads_for(model: Module, batch: Any) -> Iterator[None]:
     """Set one of torch's threads for every `FLOPS_PER_THREAD` of a step, then restore the number.
 
     At least one, and at most as many as before: a network of width 25 is many times slower on 16 threads than

@@ -101,3 +101,10 @@ def of_prediction(gradients: Any) -> Any:
 def along(weight: Tensor, x: Tensor) -> Tensor:
     """A weight for each sample, spread along the first axis of ``x``."""
     return weight.view(-1, *[1] * (x.ndim - 1))
+
+
+def counts_for_something(loss: Loss | Weighted, value: float, prediction: Any, target: Any) -> bool:
+    """True if any element of a batch has weight in its loss."""
+    if value and not math.isnan(value):  # no weight makes a sum 0 and a mean NaN
+        return True
+    return bool(loss.shares(prediction, target).sum())

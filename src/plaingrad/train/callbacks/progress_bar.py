@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from plaingrad.console.progress import INTERVAL, progress_line
+from plaingrad.data.batches import Batches
 from plaingrad.train.callbacks.callback import Callback, Logs
 
 
@@ -53,6 +54,26 @@ class ProgressBar(Callback):
         assert self._bar is not None
         losses = {name: value for name, value in logs.items() if name in ("loss", "val_loss")}
         self._bar.update(self._task, completed=len(self.run.history), description=format_logs(losses))
+
+
+class BatchProgressBar(ProgressBar):
+    """A progress bar that counts the batches within an epoch, too.
+
+    Args:
+        stream: the batches.
+    """
+
+    def __init__(self, stream: Batches) -> None:
+        super().__init__()
+        self.stream = stream
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        assert self._bar is not None
+        if time.monotonic() >= self._due:
+            length = self.stream.length
+            count = f"batch {batch + 1}/{length}" if length else f"batch {batch + 1}"
+            self._bar.update(self._task, description=f"{count}  {format_logs(logs)}")
+            self._due = time.monotonic() + INTERVAL
 
 
 def format_logs(logs: Logs) -> str:
