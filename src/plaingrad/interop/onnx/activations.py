@@ -14,6 +14,7 @@ from torch import Tensor
 
 from plaingrad import nn
 from plaingrad.interop.onnx.graph import Graph
+from plaingrad.interop.onnx.registry import of_one_input
 
 # Takes a module, the name of its input and an example of the input; returns the name of its output.
 Operators = Callable[[Graph, Any, str, Tensor], str]
@@ -127,7 +128,7 @@ def softmax(graph: Graph, module: nn.Softmax | nn.LogSoftmax, x: str, example: T
     return graph.op("LogSoftmax" if isinstance(module, nn.LogSoftmax) else "Softmax", x, axis=axis)
 
 
-OPERATORS: dict[type, Operators] = {
+TABLE: dict[type, Operators] = {
     nn.ReLU: single("Relu"),
     nn.Sigmoid: single("Sigmoid"),
     nn.Tanh: single("Tanh"),
@@ -163,3 +164,5 @@ OPERATORS: dict[type, Operators] = {
     nn.Softmax2d: softmax,
     nn.LogSoftmax: softmax,
 }
+
+of_one_input(TABLE)

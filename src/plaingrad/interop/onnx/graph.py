@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from plaingrad.module import Module
@@ -51,11 +52,23 @@ class Graph:
 
     def field(self, field: Parameter | Buffer) -> str:
         """The name of a parameter or buffer of the network."""
-        return self._store(self._names[id(field)], field.value.numpy().astype(self.dtype))
+        value = field.value.numpy()
+        return self._store(
+            self._names[id(field)], value.astype(self.dtype) if field.value.is_floating_point() else value
+        )
 
     def tensor(self, tensor: Tensor) -> str:
         """A constant tensor."""
         return self._constant(tensor.numpy().astype(self.dtype))
+
+    def constant(self, tensor: Tensor) -> str:
+        """A constant tensor of its own type."""
+        return self._constant(tensor.numpy())
+
+    def cast(self, value: str, dtype: torch.dtype) -> str:
+        """A value in another type."""
+        to = self._helper.np_dtype_to_tensor_dtype(torch.empty(0, dtype=dtype).numpy().dtype)
+        return self.op("Cast", value, to=to)
 
     def number(self, value: float) -> str:
         """A single number."""
@@ -69,6 +82,11 @@ class Graph:
         """Give the last operator's output another name; one operator is added if there is no such output."""
         if not self.nodes or list(self.nodes[-1].output) != [value]:
             self.op("Identity", value)
+        self.nodes[-1].output[0] = name
+
+    def output(self, value: str, name: str) -> None:
+        """Give a value, which other operators may use, another name besides."""
+        self.op("Identity", value)
         self.nodes[-1].output[0] = name
 
     def _constant(self, value: np.ndarray) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,15 +12,15 @@ from torch import Tensor
 from plaingrad import nn
 from plaingrad.interop.onnx.activations import Operators
 from plaingrad.interop.onnx.graph import Graph
+from plaingrad.interop.onnx.padding import PAD_MODES
+from plaingrad.interop.onnx.registry import of_one_input
+from plaingrad.interop.onnx.shape import expect_batch
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.convolution.conv import Convolution
 from plaingrad.nn.convolution.transposed import TransposedConvolution
 from plaingrad.nn.normalization.channels import ChannelNorm
 from plaingrad.nn.normalization.instance import InstanceNorm
-from plaingrad.nn.pooling.maximum import MaxPool
 
-# ONNX' names of the padding modes.
-PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 INT64 = 7  # among ONNX' types
 
 
@@ -66,25 +66,6 @@ def unflatten(graph: Graph, module: nn.Unflatten, x: str, example: Tensor) -> st
 def reshaped(graph: Graph, x: str, example: Tensor) -> str:
     """The shape of the example, with a batch of any size."""
     return graph.op("Reshape", x, graph.integers([-1, *example.shape[1:]]))
-
-
-def pixel_shuffle(graph: Graph, module: nn.PixelShuffle, x: str, example: Tensor) -> str:
-    r = module.upscale_factor
-    squares = graph.op("Reshape", x, graph.integers([-1, r, r, *example.shape[-2:]]))
-    return reshaped(graph, graph.op("Transpose", squares, perm=[0, 3, 1, 4, 2]), module.forward(example))
-
-
-def pixel_unshuffle(graph: Graph, module: nn.PixelUnshuffle, x: str, example: Tensor) -> str:
-    r, (rows, columns) = module.downscale_factor, example.shape[-2:]
-    squares = graph.op("Reshape", x, graph.integers([-1, rows // r, r, columns // r, r]))
-    return reshaped(graph, graph.op("Transpose", squares, perm=[0, 2, 4, 1, 3]), module.forward(example))
-
-
-def channel_shuffle(graph: Graph, module: nn.ChannelShuffle, x: str, example: Tensor) -> str:
-    channels, *rest = example.shape[1:]
-    sizes = [-1, module.groups, channels // module.groups, math.prod(rest)]
-    groups = graph.op("Reshape", x, graph.integers(sizes))
-    return reshaped(graph, graph.op("Transpose", groups, perm=[0, 2, 1, 3]), example)
 
 
 def embedding(graph: Graph, module: nn.Embedding, x: str, example: Tensor) -> str:
@@ -239,44 +220,11 @@ def conv_transpose(graph: Graph, module: TransposedConvolution, x: str, example:
     )
 
 
-def max_pool(graph: Graph, module: MaxPool, x: str, example: Tensor) -> str:
-    """Pad first by the rows that ``ceil_mode`` covers beyond the edge; programs differ in its meaning."""
-    if module.return_indices:
-        raise ModuleError(module, "expected one output, got return_indices=True")
-    expect_batch(module, example)
-    ends, extent = [], [d * (k - 1) + 1 for k, d in zip(module.kernel_size, module.dilation)]
-    y = cast(Tensor, module.forward(example))
-    for axis, count in enumerate(y.shape[2:]):
-        covered = (count - 1) * module.stride[axis] + extent[axis]
-        ends.append(covered - module.padding[axis] - example.shape[2 + axis])
-    pads = [*module.padding, *module.padding]
-    if any(end > padding for end, padding in zip(ends, module.padding)):
-        margins = graph.integers([0, 0, *module.padding, 0, 0, *[max(end, 0) for end in ends]])
-        x, pads = graph.op("Pad", x, margins, graph.number(-math.inf)), [0] * len(pads)
-    return graph.op(
-        "MaxPool",
-        x,
-        pads=pads,
-        kernel_shape=module.kernel_size,
-        strides=module.stride,
-        dilations=module.dilation,
-    )
-
-
-def expect_batch(module: Convolution | TransposedConvolution | MaxPool, example: Tensor) -> None:
-    if example.ndim != len(module.axes) + 2:
-        size = tuple(example.shape[1:])
-        raise ModuleError(module, f"expected samples (channels, {', '.join(module.axes)}), got {size}")
-
-
-OPERATORS: dict[type, Operators] = {
+TABLE: dict[type, Operators] = {
     **dict.fromkeys(WITHOUT_EFFECT, unchanged),
     nn.Linear: linear,
     nn.Flatten: flatten,
     nn.Unflatten: unflatten,
-    nn.PixelShuffle: pixel_shuffle,
-    nn.PixelUnshuffle: pixel_unshuffle,
-    nn.ChannelShuffle: channel_shuffle,
     nn.Embedding: embedding,
     nn.EmbeddingBag: embedding_bag,
     nn.ColumnEmbedding: column_embedding,
@@ -298,7 +246,6 @@ OPERATORS: dict[type, Operators] = {
     nn.ConvTranspose1d: conv_transpose,
     nn.ConvTranspose2d: conv_transpose,
     nn.ConvTranspose3d: conv_transpose,
-    nn.MaxPool1d: max_pool,
-    nn.MaxPool2d: max_pool,
-    nn.MaxPool3d: max_pool,
 }
+
+of_one_input(TABLE)
