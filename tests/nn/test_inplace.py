@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from plaingrad import Module, ModuleError, nn
+from plaingrad import Module, ModuleError, evaluate, fit, nn, predict
+from plaingrad.optim import SGD
 
 NEEDED = {"Threshold": (0.1, -0.5)}
 SHAPES = {"Dropout1d": (3, 4, 5), "Dropout2d": (3, 4, 5, 2), "Dropout3d": (3, 4, 5, 2, 2)}
@@ -77,3 +78,24 @@ def test_an_input_that_is_used_again_is_not_overwritten_in_silence(around: Any) 
     with pytest.raises(ModuleError, match="expected modules inside that keep an input which is used again"):
         around(nn.ReLU(inplace=True)).forward(torch.randn(3, 4))
     around(nn.Dropout(0.0, inplace=True)).forward(torch.randn(3, 4))
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager", "native"])
+def test_data_are_not_overwritten_by_training_or_evaluation(engine: Any) -> None:
+    network = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 2))
+    data, refused = (torch.randn(6, 4), torch.randint(2, (6,))), "expected a first layer that keeps the data"
+    options = {"loss": nn.CrossEntropyLoss()}
+    with pytest.raises(ValueError, match=refused):
+        fit(
+            network,
+            data,
+            optimizer=SGD(network.parameters(), 0.1),
+            epochs=1,
+            batch_size=6,
+            engine=engine,
+            **options,
+        )
+    with pytest.raises(ValueError, match=refused):
+        evaluate(network, data, **options)
+    with pytest.raises(ValueError, match=refused):
+        predict(network, data[0])

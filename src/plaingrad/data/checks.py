@@ -17,9 +17,12 @@ def expect_positive(name: str, value: Any) -> int:
 
 
 def expect_model(model: Any) -> None:
-    """Refuse anything but a plaingrad Module, such as one of torch.nn."""
+    """Refuse anything but a plaingrad Module, such as one of torch.nn, and one that overwrites the data."""
     if not isinstance(model, Module):
         raise InputError(f"model: expected a plaingrad Module such as nn.Linear(2, 1), got {one_line(model)}")
+    for layer in model.input_layers():
+        if vars(layer).get("inplace"):
+            raise InputError(f"model: expected a first layer that keeps the data, got {one_line(layer)}")
 
 
 def one_line(value: Any) -> str:
