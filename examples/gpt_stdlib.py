@@ -1,11 +1,15 @@
 """A small GPT writes Python, character by character: four layers, 128 wide, trained on the source of the
 standard library (A. Radford et al., "Language models are unsupervised multitask learners", 2019).
 
-Every twentieth file is held out; the loss on those is the mean of -ln p(next character), in nats. A sample
-and a picture of the losses, out/gpt_stdlib.png, come at the end.
+Every tenth file is held out; the loss on those is the mean of -ln p(next character), in nats. A sample
+and a picture of the losses, out/gpt_stdlib.png, come at the end. After 1,200 steps the loss is 1.601 on
+held-out files (1.739 after 750), in 325 s, 157 s of CPU time:
+
+    OMP_NUM_THREADS=1 python examples/gpt_stdlib.py --steps 1200    # one of two busy cores, Intel Xeon server
 """
 
 import argparse
+import math
 import random
 import sysconfig
 import time
@@ -82,19 +86,18 @@ def sample(start: str, characters: int, temperature: float = 0.7) -> str:
 
 
 torch.manual_seed(0)
-files = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
+files = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("[!_]*.py"))
 random.Random(0).shuffle(files)
-files = files[:20] if arguments.quick else files
-train, held_out = text([file for i, file in enumerate(files) if i % 20]), text(files[::20])
+files = files[:30] if arguments.quick else files
+train, held_out = text([file for i, file in enumerate(files) if i % 10]), text(files[::10])
 print(f"{len(files)} files: {len(train):,} characters to learn from, {len(held_out):,} held out")
 pieces = batch(held_out, 16 if arguments.quick else 400)
 model, loss = GPT(len(ALPHABET), width, context), nn.CrossEntropyLoss()
 print(f"{sum(value.numel() for value, _ in model.parameters()):,} parameters")
-optimizer = optim.AdamW(model.parameters(), lr=2e-3, betas=(0.9, 0.99), weight_decay=0.1)
-warm = max(1, steps // 15)
-rise = optim.LinearLR(optimizer, 0.02, total_iters=warm)
-fall = optim.CosineAnnealingLR(optimizer, max(1, steps - warm), eta_min=1e-4)
-schedule = optim.SequentialLR(optimizer, [rise, fall], [warm])
+optimizer = optim.AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.99), weight_decay=0.1)
+schedule = optim.LambdaLR(
+    optimizer, lambda step: min((step + 1) / 80, 0.5 + 0.5 * math.cos(math.pi * step / steps))
+)
 
 start, curve, losses = time.perf_counter(), [], []
 for step in range(1, steps + 1):
@@ -106,7 +109,7 @@ for step in range(1, steps + 1):
     optimizer.step()
     model.zero_grad()
     schedule.step()
-    if step % max(1, steps // 12) == 0:
+    if step % max(1, steps // 8) == 0:
         curve.append((step, held_out_loss()))
         recent = sum(losses[-50:]) / len(losses[-50:])
         seconds = f"{time.perf_counter() - start:4.0f} s, {time.process_time():4.0f} s of CPU"
