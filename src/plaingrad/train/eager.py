@@ -63,7 +63,7 @@ class EagerEngine:
                         dy = gathered.add(of_prediction(loss.backward()), value, x, y, t)
                         model.backward(*dy if isinstance(dy, tuple) else (dy,))
                     else:
-                        gathered.skip()
+                        gathered.skip(x, t)
                         value = 0.0
                     if j == len(group) - 1 and gathered.values:
                         sums.penalty += gathered.finish()

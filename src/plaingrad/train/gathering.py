@@ -69,8 +69,10 @@ class Gathered:
         self._ratios += ratio
         return dy if ratio == 1 else mapped(lambda each: each * ratio, dy)
 
-    def skip(self) -> None:
-        """Forget the forward of a batch that counts for nothing."""
+    def skip(self, x: Any, t: Any) -> None:
+        """Forget the forward of a batch that counts for nothing, but for its part in the weight decay."""
+        if self.task.decay_per_sample:
+            self.samples += self._weight(x, t)
         for module in (self.task.model, self.loss):
             module._forget_since(0)
         if not self.values:

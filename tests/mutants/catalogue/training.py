@@ -34,7 +34,7 @@ FAULTS = [
     *planted(
         "data/batches.py",
         "tests/train/test_batches.py",
-        ("((self.steps or not self.count) and self._draw_anew())", "self._draw_anew()"),
+        ("((self.steps or not self.count) and self._draw_anew())", "(not self.count and self._draw_anew())"),
         ("if self.once and self._iterator is not None:", "if False:"),
     ),
     *planted(
