@@ -79,7 +79,7 @@ def differences(configuration: Configuration) -> list[Finding]:
             found += finding("form", f"{name}: {form} instead of {right}")
             continue
         reference = exact.tensors.get(name, expected)
-        bad = ~agree(configuration, name, y, expected, reference)
+        bad = ~agree(configuration, name, y, expected, reference, ours.tensors["output"])
         if bad.any():
             x = configuration.inputs[0]
             tensors = [y, expected, reference, *([x] if x.shape == y.shape else [])]
@@ -93,19 +93,23 @@ def form_of(y: Tensor, expected: Tensor, configuration: Configuration) -> tuple[
     return tuple(y.shape), dtype
 
 
-def agree(configuration: Configuration, name: str, y: Tensor, same: Tensor, exact: Tensor) -> Tensor:
+def agree(
+    configuration: Configuration, name: str, y: Tensor, same: Tensor, exact: Tensor, output: Tensor
+) -> Tensor:
     """Where our numbers are torch's, in one of its dtypes."""
     if not y.is_floating_point():
         return (y == same) | ((y != y) & (same != same))  # complex numbers may be NaN
     dtype = y.dtype
-    allowed = tolerance(configuration, name, y, same, exact)
+    allowed = tolerance(configuration, name, y, same, exact, output)
     y, right = y.double(), torch.zeros(y.shape, dtype=torch.bool)
     for expected in (same.to(dtype).double(), exact.to(dtype).double()):
         right |= (y == expected) | (y.isnan() & expected.isnan()) | ((y - expected).abs() <= allowed)
     return right
 
 
-def tolerance(configuration: Configuration, name: str, y: Tensor, same: Tensor, exact: Tensor) -> Tensor:
+def tolerance(
+    configuration: Configuration, name: str, y: Tensor, same: Tensor, exact: Tensor, output: Tensor
+) -> Tensor:
     """How far a number may be off.
 
     It is so many units in the last place of what enters, and twice what torch's own dtype is off: element by
@@ -113,7 +117,7 @@ def tolerance(configuration: Configuration, name: str, y: Tensor, same: Tensor, 
     """
     info = torch.finfo(y.dtype)
     unit = UNITS[y.dtype] * info.eps
-    entering = entered(configuration, name, y)
+    entering = entered(configuration, name, y, output)
     size = torch.maximum(y.double().abs().nan_to_num(0, 0, 0), exact.double().abs().nan_to_num(0, 0, 0))
     off = (same.double() - exact.double()).abs().nan_to_num(0, 0, 0)
     if configuration.is_local and entering.shape == y.shape:
@@ -124,14 +128,15 @@ def tolerance(configuration: Configuration, name: str, y: Tensor, same: Tensor, 
     return torch.full_like(size, min(largest, info.max))
 
 
-def entered(configuration: Configuration, name: str, y: Tensor) -> Tensor:
+def entered(configuration: Configuration, name: str, y: Tensor, output: Tensor) -> Tensor:
     """The size of the finite numbers that a result is made from."""
     inputs = [finite(x) for x in configuration.inputs if x.is_floating_point()]
     dy = finite(upstream_of(configuration)(0, y)) if "gradient" in name else torch.ones(())
     if configuration.is_local and all(x.shape == y.shape for x in inputs):
         size = torch.stack(inputs).amax(0)
         return dy * size.clamp(min=1) if "gradient" in name else size
-    size = max([1.0, *map(greatest, inputs)]) * max(1.0, greatest(dy))
+    upstream = greatest(finite(upstream_of(configuration)(0, output))) if "gradient" in name else 1.0
+    size = max([1.0, *map(greatest, inputs)]) * max(1.0, greatest(dy), upstream)
     if configuration.name in (*CHANNEL_NORMS, "LayerNorm") and may_be_constant(configuration):
         # They divide by eps alone, and sum up what was rounded.
         size *= max(configuration.arguments.get("eps", 0.0), 1e-5) ** -0.5
@@ -153,4 +158,4 @@ def greatest(x: Tensor) -> float:
 
 
 def brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]
+    return " ".join(str(error).split())[:400]

@@ -7,8 +7,9 @@ from fuzz.draw import Draw
 from fuzz.layers import LAYERS
 from fuzz.losses import LOSSES
 from fuzz.margins import MARGINS
+from fuzz.windows import WINDOWS
 
-CLASSES = LAYERS | LOSSES | MARGINS
+CLASSES = LAYERS | LOSSES | MARGINS | WINDOWS
 
 
 def configuration(case: int) -> Configuration:

@@ -137,6 +137,17 @@ COMPOSED = (
     "CTCLoss",
 )
 
+AXES = (1, 2, 3)
+TRANSPOSED = tuple(f"ConvTranspose{axes}d" for axes in AXES)
+AVERAGED = tuple(f"AdaptiveAvgPool{axes}d" for axes in AXES)
+POOLS = (
+    *(f"{name}{axes}d" for name in ("MaxPool", "AvgPool", "AdaptiveMaxPool") for axes in AXES),
+    *AVERAGED,
+)
+UPSAMPLING = ("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d")
+NORMED = tuple(f"LPPool{axes}d" for axes in AXES)
+PADS = tuple(f"{kind}Pad{axes}d" for kind in ("Reflection", "Replication", "Circular") for axes in AXES)
+
 DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "constants in double precision",
@@ -229,10 +240,111 @@ DELIBERATE: tuple[Difference, ...] = (
         lambda finding: no_classes(finding) and finding.kind == "torch refuses",
     ),
     Difference(
-        "MaxPool2d of truth values",
-        "The largest of them is theirs as of any numbers; torch.nn has no kernel for it.",
-        "MaxPool2d | truth values",
-        refused("MaxPool2d", "not implemented for 'Bool'"),
+        "pooling and padding of other numbers",
+        "They have an order and a sum, and can be copied; torch.nn has no kernel for some.",
+        "pooling, padding, Fold, Unfold | integers, truth values, complex numbers",
+        refused(
+            (*POOLS, *PADS, *NORMED, "Fold", "Unfold"), "not implemented for", "could not infer output dtype"
+        ),
+    ),
+    Difference(
+        "adaptive pooling without channels",
+        "There is nothing to compute; torch.nn refuses it in places.",
+        "adaptive pooling, MaxUnpool | a batch without channels",
+        refused((*AVERAGED, *POOLS), "non-zero size"),
+    ),
+    Difference(
+        "infinite terms of interpolation",
+        "A sum of infinities of both signs has no value, and an element of weight 0 counts for nothing.",
+        "Upsample | infinite numbers or upstream gradients",
+        lambda finding: (
+            named(finding, *UPSAMPLING)
+            and finding.kind == "value"
+            and not any(
+                math.isfinite(ours) and math.isfinite(same) for ours, same in zip(finding.ours, finding.same)
+            )
+        ),
+    ),
+    Difference(
+        "interpolation of nothing",
+        "It is refused in every mode; torch.nn returns nothing for area.",
+        "Upsample | no channels or nothing along an axis",
+        lambda finding: (
+            named(finding, *UPSAMPLING)
+            and finding.kind == "ours refuses"
+            and "none but batch 0" in finding.what
+        ),
+    ),
+    Difference(
+        "transposed convolution of nothing, or to nothing",
+        "It is refused; torch.nn computes what is empty in places, and refuses it in others.",
+        "transposed convolution | an output or a batch without elements",
+        lambda finding: (
+            named(finding, *TRANSPOSED)
+            and finding.kind == "ours refuses"
+            and (not finding.configuration.inputs[0].numel() or "of at least one element" in finding.what)
+        ),
+    ),
+    Difference(
+        "margins of transposed convolution in the products",
+        "A zero of the margin times infinity is no number.",
+        "transposed convolution | infinite numbers or upstream gradients",
+        lambda finding: (
+            named(finding, *TRANSPOSED)
+            and finding.kind == "value"
+            and not any(math.isfinite(number) for number in (*finding.ours, *finding.same))
+        ),
+    ),
+    Difference(
+        "windows of zeros, and infinite gradients, of pooling by a norm",
+        "Where the sum is 0 the derivative is 0; torch.nn composes it of infinite parts.",
+        "LPPool | an infinite upstream gradient, or a window of zeros",
+        lambda finding: named(finding, *NORMED) and more_numbers(finding),
+    ),
+    Difference(
+        "powers that overflow in pooling by a norm",
+        "They are in single precision, and so is their sum; torch.nn sums volumes in half precision nowhere.",
+        "LPPool | numbers whose powers overflow in single precision",
+        lambda finding: (
+            named(finding, *NORMED)
+            and finding.kind == "value"
+            and any(
+                x.dtype == torch.float16 or bool(x.double().abs().nan_to_num(0, 0, 0).gt(1e9).any())
+                for x in finding.configuration.inputs
+            )
+        ),
+    ),
+    Difference(
+        "padding that cuts off everything",
+        "It is refused, as torch.nn does for some classes; the others return nothing.",
+        "ReflectionPad, ReplicationPad, CircularPad | negative padding of all elements",
+        lambda finding: (
+            named(finding, *PADS)
+            and finding.kind == "ours refuses"
+            and "padding that leaves something" in finding.what
+        ),
+    ),
+    Difference(
+        "circular padding of more than is left",
+        "It goes round again; torch.nn reads memory that it has not written to.",
+        "CircularPad | padding beyond what negative padding leaves",
+        lambda finding: (
+            named(finding, *PADS)
+            and finding.configuration.name.startswith("Circular")
+            and min(finding.configuration.arguments["padding"]) < 0
+        ),
+    ),
+    Difference(
+        "adaptive means of nothing",
+        "A window of nothing is refused for every size; torch.nn takes the mean for a size of 1.",
+        "AdaptiveAvgPool | to a size of 1, of other axes or none",
+        lambda finding: named(finding, *AVERAGED) and finding.kind == "ours refuses",
+    ),
+    Difference(
+        "volumes smaller than a window",
+        "Padding or ceil_mode lets the window reach beyond; torch.nn refuses it for volumes alone.",
+        "AvgPool3d, LPPool3d | a volume smaller than the kernel",
+        refused(("AvgPool3d", "LPPool3d"), "smaller than kernel size"),
     ),
     Difference(
         "BatchNorm, InstanceNorm with eps=0",
@@ -361,9 +473,10 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "gaps in memory",
         "The layout in memory does not matter; torch.nn refuses some.",
-        "LocalResponseNorm, NLLLoss | gaps in memory",
+        "LocalResponseNorm, NLLLoss, MaxPool3d | gaps in memory",
         refused(
-            ("LocalResponseNorm", "NLLLoss", "NLLLoss2d"), "must be contiguous", "Use .reshape(...) instead"
+            ("LocalResponseNorm", "NLLLoss", "NLLLoss2d", "MaxPool3d"),
+            *("must be contiguous", "Use .reshape(...) instead", "Unsupported memory format"),
         ),
     ),
 )

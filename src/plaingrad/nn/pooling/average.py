@@ -12,6 +12,7 @@ from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import narrow, widen
+from plaingrad.nn.common.refusals import expect_float
 from plaingrad.nn.common.window import sizes
 from plaingrad.nn.pooling.maximum import adaptive_reaches, expect_pooled, output_sizes
 from plaingrad.nn.pooling.reach import Reach
@@ -257,6 +258,7 @@ class LPPool(Module):
         self.ceil_mode = ceil_mode
 
     def forward(self, x: Float[Tensor, "*size"]) -> Float[Tensor, "*count"]:
+        expect_float(self, x)
         expect_pooled(self, x, self.axes)
         numbers = zip(x.shape[-len(self.axes) :], self.kernel_size, self.stride)
         reaches = [Reach.sliding(*each, ceil_mode=self.ceil_mode).covers(self, x) for each in numbers]

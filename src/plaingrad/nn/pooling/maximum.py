@@ -68,7 +68,7 @@ def _largest(reach: Reach | PlaneReach, x: Tensor, indices: Tensor, axis: int) -
 
 
 def expect_pooled(module: Module, x: Tensor, axes: tuple[str, ...], channels: bool = True) -> None:
-    """Refuse an input of another shape, or with an axis of size 0 other than the batch.
+    """Refuse an input of another shape, of complex numbers, or with an axis of size 0 other than the batch.
 
     Args:
         module: the module that pools.
@@ -80,6 +80,8 @@ def expect_pooled(module: Module, x: Tensor, axes: tuple[str, ...], channels: bo
         names = ", ".join(axes)
         expected = f"input (batch, channels, {names}) or (channels, {names})"
         raise ModuleError(module, f"expected {expected}, got {shape(x)}")
+    if x.is_complex():
+        raise ModuleError(module, f"expected input of real numbers, got {shape(x)} of {x.dtype}")
     if 0 in x.shape[-len(axes) - channels :]:
         raise ModuleError(module, f"expected input of at least one window, got {shape(x)}")
 
