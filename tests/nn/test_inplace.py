@@ -55,7 +55,7 @@ def test_a_module_that_had_saved_it_refuses_in_its_backward(before: Module) -> N
 def test_a_module_that_had_not_saved_it_does_not_mind() -> None:
     torch.manual_seed(0)
     networks = [
-        nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace), nn.Dropout(0.5, inplace))
+        nn.Sequential(nn.Linear(4, 3), nn.SiLU(inplace), nn.Dropout(0.5, inplace))
         for inplace in (False, True)
     ]
     networks[1].load_state_dict(networks[0].state_dict())
