@@ -13,7 +13,7 @@ from plaingrad import init, nn, optim
 from plaingrad.nn.absent import ABSENT
 
 OUT_OF_INIT = {
-    name: f"torch keeps it for old code; use {name}_"
+    name: f"torch keeps it for old code; use ``{name}_``"
     for name in (
         *("constant", "dirac", "eye", "kaiming_normal", "kaiming_uniform", "normal", "orthogonal", "sparse"),
         *("uniform", "xavier_normal", "xavier_uniform"),

@@ -177,12 +177,6 @@ def changed_inside(module: nn.ColumnEmbedding) -> Module:
     return module
 
 
-def tied() -> Module:
-    first, second = nn.Linear(2, 2), nn.Linear(2, 2)
-    second.weight = first.weight
-    return nn.Sequential(first, nn.ReLU(), second)
-
-
 def own_container() -> Module:
     return swapped(nn.Sequential(nn.ReLU()), "extra", nn.ReLU())
 
@@ -192,7 +186,6 @@ REFUSED: dict[str, tuple[Callable[[], Module], str]] = {
         lambda: nn.Sequential(nn.ReLU(), nn.Residual({"mine": Own(3, 3)})),
         r"^Sequential\[1\]\.Residual\[mine\] Own: expected a class of plaingrad.nn, got",
     ),
-    "tied parameters": (tied, r"'2\.weight' and '0\.weight' are one parameter"),
     "a size that was changed": (
         lambda: swapped(nn.Linear(2, 3), "in_features", 4),
         r"expected 'weight' to be a Parameter \(3, 4\) of torch.float32, got a Parameter \(3, 2\)",

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from plaingrad.errors import InputError
 from plaingrad.interop.tracing import traced
@@ -182,6 +183,8 @@ def _is_single(value: Any) -> bool:
 
 
 def _refusal(module: torch.nn.Module) -> str | None:
+    if isinstance(module, LazyModuleMixin):
+        return "expected parameters with shapes, which a first forward gives"
     if type(module) not in TORCH.classes:
         return "expected a class of torch.nn that plaingrad.nn has too"
     hooked = module._forward_hooks or module._forward_pre_hooks

@@ -26,8 +26,8 @@ def doubling(times: int) -> dict[str, Any]:
 BAD: Table = {
     "an architecture that is null": (lambda: architecture(None), "class and arguments, got a NoneType"),
     "an unknown layer": (
-        lambda: architecture(layer("Transformer")),
-        "a class of plaingrad.nn, got 'Transformer'",
+        lambda: architecture(layer("Perceiver")),
+        "a class of plaingrad.nn, got 'Perceiver'",
     ),
     "a function as layer": (lambda: architecture(layer("os.system", command="true")), "got 'os.system'"),
     "the base of losses": (lambda: architecture(layer("Loss")), "a class of plaingrad.nn, got 'Loss'"),
@@ -38,6 +38,30 @@ BAD: Table = {
             sequential(layer("ReLU"), {"class": "Residual", "children": [{"name": "x", "class": "?"}]})
         ),
         "Sequential[1].Residual[x] architecture: expected a class of plaingrad.nn, got '?'",
+    ),
+    "parameters that are one with none": (
+        lambda: architecture({**linear(), "tied": {"weight": "other"}}),
+        "expected tied to be names of parameters",
+    ),
+    "parameters that are one with another shape": (
+        lambda: architecture({**linear(), "tied": {"bias": "weight"}}),
+        "expected 'bias' to be as 'weight', got another shape or dtype",
+    ),
+    "a graph of unknown operations": (
+        lambda: architecture(
+            layer(
+                "Graph",
+                inputs=["x"],
+                outputs="y",
+                nodes=[{"name": "y", "operation": "z", "arguments": ["x"], "options": {}}],
+                values={},
+            )
+        ),
+        "expected the operation of a child or value, got 'z'",
+    ),
+    "a graph without nodes": (
+        lambda: architecture(layer("Graph", inputs=["x"], outputs="x")),
+        "expected the nodes of a graph",
     ),
     "an unknown argument": (
         lambda: architecture(linear(device="cuda")),

@@ -28,6 +28,8 @@ class AlongAxes(Module):
         ModuleError: the input has no such axis.
     """
 
+    dim: Axes
+
     def __init__(self, dim: Axes = None, keepdim: bool = False) -> None:
         self.dim = (dim,) if isinstance(dim, int) else None if dim is None else tuple(dim)
         self.keepdim = keepdim
@@ -39,7 +41,8 @@ class AlongAxes(Module):
             ModuleError: the input has no such axis, or is not floating-point.
         """
         expect_float(self, x)
-        chosen = range(x.ndim) if self.dim is None else self.dim
+        chosen = (self.dim,) if isinstance(self.dim, int) else self.dim
+        chosen = range(x.ndim) if chosen is None else chosen
         for axis in chosen if x.ndim else ():
             if not -x.ndim <= axis < x.ndim:
                 raise ModuleError(self, f"expected input with an axis {axis}, got {shape(x)}")
@@ -244,7 +247,8 @@ class Max(AlongAxes):
     """
 
     def __init__(self, dim: int, keepdim: bool = False) -> None:
-        super().__init__(dim, keepdim)
+        self.dim = dim
+        self.keepdim = keepdim
 
     def forward(self, x: Float[Tensor, ...]) -> tuple[Tensor, Tensor]:
         axes = self.axes(x)

@@ -88,11 +88,11 @@ class CrossEntropyLoss(ClassLoss):
         return weighed(mass, sum_z.log() - z_target).sum(axis), count, (exp_z, sum_z, index, mass, axis)
 
     def slopes(self, state: State, dlosses: Tensor | float) -> Tensor:
-        """The gradient with respect to the logits, from that of each sample's loss; it uses the state up."""
+        """The gradient with respect to the logits, from that of each sample's loss."""
         exp_z, sum_z, index, mass, axis = state
         dmass = weighed(mass, torch.zeros_like(sum_z).add_(dlosses))
         dmass_sum = dmass if mass is None else dmass.sum(axis, keepdim=True)
-        dx = exp_z.mul_(dmass_sum / sum_z)
+        dx = exp_z * (dmass_sum / sum_z)
         if mass is not None:
             dx.masked_fill_(dmass_sum == 0, 0)
         return dx.sub_(dmass) if index is None else dx.scatter_add_(axis, index, dmass.neg_())
