@@ -93,7 +93,7 @@ def test_descriptions_and_torch_s_networks_give_the_same_network(name: str) -> N
 def test_more_layers_than_a_file_may_ask_for_are_refused() -> None:
     description = describe(NETWORKS["stack"]())
     description["arguments"]["num_layers"] = 10**9
-    with pytest.raises(ValueError, match="at most 10,000 modules"):
+    with pytest.raises(ValueError, match="expected num_layers to be an integer up to 1,000"):
         build(description)
 
 
