@@ -11,7 +11,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from conformance.case import Arguments, Case, Inputs, normal, seeds, sizes
+from conformance.case import Arguments, Case, Inputs, normal, sizes
 from plaingrad import Module, nn
 
 Draw = Callable[[Arguments], st.SearchStrategy[Inputs]]
@@ -110,14 +110,6 @@ def deep(_: Arguments) -> st.SearchStrategy[Inputs]:
 
 
 @st.composite
-def tied(draw: st.DrawFn, _: Arguments) -> Inputs:
-    """Numbers of which several are equal."""
-    size = [draw(sizes) for _ in range(3)]
-    generator = torch.Generator().manual_seed(draw(seeds))
-    return (torch.randint(-2, 3, size, generator=generator).double(),)
-
-
-@st.composite
 def alike(draw: st.DrawFn, arguments: Arguments, free: bool) -> Inputs:
     """Tensors of one shape; with another size each along the axis, if that is free."""
     size, count = [draw(sizes) for _ in range(3)], draw(st.integers(1, 3))
@@ -208,7 +200,7 @@ CASES = [
     row(
         nn.Amax,
         along(torch.amax),
-        tied,
+        deep,
         reductions,
     ),
     row(

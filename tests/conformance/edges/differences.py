@@ -1,9 +1,23 @@
 """Where a row of the conformance table differs from torch.nn on purpose; docs/differences.md tells users."""
 
 from conformance import recurrent
+from conformance.attention import Decoder, Encoder
 from plaingrad import Module, nn
 
 DIFFERENCES: dict[tuple[type[Module], str], str] = {
+    (nn.Norm, "number for NaN"): "torch multiplies an infinite gradient by a slope of 0",
+    (nn.LocalResponseNorm, "number for NaN"): "torch divides infinite parts by each other",
+    **{
+        (kind, "cancelling parts"): "torch subtracts the mean after it has divided by the deviation"
+        for kind in (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+    },
+    **{
+        (kind, "infinite terms"): "its layers add infinite terms of both signs in another order"
+        for kind in (
+            *(nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.Transformer),
+            *(Encoder, Decoder),
+        )
+    },
     (nn.Amax, "number for NaN"): "torch shares the gradient of NaN among no elements",
     (nn.Einsum, "infinite terms"): "torch sums infinite terms in another order",
     (nn.Multiply, "infinite terms"): "torch multiplies several factors in another order",
@@ -35,7 +49,10 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     },
     **{
         (kind, "cancelling parts"): "its norms enlarge what the layers before them round"
-        for kind in (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.Transformer)
+        for kind in (
+            *(nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.Transformer),
+            *(Encoder, Decoder),
+        )
     },
     (nn.GroupNorm, "cancelling parts"): "torch subtracts the mean after it has divided by the deviation",
     (nn.GroupNorm, "nothing changes"): "torch takes a mean of nothing for the gradient of the weight",

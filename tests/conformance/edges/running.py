@@ -29,11 +29,6 @@ few = settings(
 Upstream = tuple[Tensor | None, ...]
 
 
-def amplification(arguments: Arguments) -> float:
-    """The factor by which a normalisation with these arguments may enlarge the rounding before it."""
-    return arguments.get("layer_norm_eps", arguments.get("eps", 1e-5)) ** -0.5
-
-
 def as_tuple(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
