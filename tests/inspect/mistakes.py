@@ -117,7 +117,7 @@ def mutates_input(module: Module, backward: Backward, dys: tuple[Any, ...]) -> A
     dxs = mapped(torch.clone, backward(*dys))
     for x in module.latest_inputs:
         if isinstance(x, Tensor) and x.numel():
-            x += 1
+            x.copy_(~x if x.dtype == torch.bool else x + 1)
     return dxs
 
 
