@@ -178,10 +178,6 @@ def _is_known(module: torch.nn.Module) -> bool:
     )
 
 
-def _is_single(value: Any) -> bool:
-    return type(value) is tuple and len(value) == 1
-
-
 def _refusal(module: torch.nn.Module) -> str | None:
     if isinstance(module, LazyModuleMixin):
         return "expected parameters with shapes, which a first forward gives"

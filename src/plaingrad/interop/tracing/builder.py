@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Set
 from typing import Any
 
@@ -149,8 +148,3 @@ def constant(value: Any, what: str) -> Any:
         return name
 
     return substituted(value, refuse)
-
-
-def is_number(value: Any) -> bool:
-    """True for a number that is known while tracing."""
-    return isinstance(value, (int, float)) and not (isinstance(value, float) and math.isnan(value))

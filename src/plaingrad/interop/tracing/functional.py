@@ -17,9 +17,6 @@ from plaingrad.interop.tracing.operations import operation
 from plaingrad.module import Module
 from plaingrad.nn.loss.reduction import Reduction
 
-# The functions whose arguments have another form than those of the class, or that have weights.
-SPECIAL = {"pad", "interpolate", "one_hot", "normalize", "scaled_dot_product_attention"}
-
 # By the names of the functions; those of one word differ from the class in case alone.
 CLASSES: dict[str, type[Module]] = {}
 
@@ -33,14 +30,9 @@ def _find_classes() -> None:
     others = {
         "binary_cross_entropy": nn.BCELoss,
         "binary_cross_entropy_with_logits": nn.BCEWithLogitsLoss,
-        "kl_div": nn.KLDivLoss,
-        "multilabel_margin_loss": nn.MultiLabelMarginLoss,
-        "multilabel_soft_margin_loss": nn.MultiLabelSoftMarginLoss,
-        "cross_entropy": nn.CrossEntropyLoss,
-        "local_response_norm": nn.LocalResponseNorm,
     }
     for name, function in vars(functional).items():
-        if callable(function) and not name.startswith("_") and name not in SPECIAL:
+        if callable(function) and not name.startswith("_"):
             words = _words(name)
             layer = others.get(name) or by_words.get(words) or by_words.get(words + "loss")
             if layer is not None:
