@@ -15,9 +15,9 @@ from hypothesis.internal.conjecture import providers
 torch.set_num_threads(1)
 matplotlib.use("Agg")
 TESTS = Path(__file__).parent
-# The folders whose tests train networks of layers that other folders test. Checking the annotations of every
-# call would take longer there than all the rest.
-WHOLE_TRAININGS = {"bad", "cli", "estimators", "native", "tables"}
+# The folders whose tests use layers that others test. Checking the annotations of every call would take
+# longer there than all the rest.
+UNANNOTATED = {"bad", "cli", "estimators", "inspect", "interop", "native", "saving", "tables"}
 # Less optimisation takes half of the time.
 QUICK_COMPILER = """sh -c 'exec c++ "$@" -O1' c++"""
 # A test fails because of a change, never because the machine is busy or the examples are new.
@@ -37,8 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let each test draw the same numbers, whichever ran before it, and check annotations where it should."""
     torch.manual_seed(0)
-    trains = WHOLE_TRAININGS & set(item.path.relative_to(TESTS).parts)
-    jaxtyping.config.update("jaxtyping_disable", bool(trains))
+    unannotated = UNANNOTATED & set(item.path.relative_to(TESTS).parts)
+    jaxtyping.config.update("jaxtyping_disable", bool(unannotated))
 
 
 @pytest.fixture(scope="session", autouse=True)

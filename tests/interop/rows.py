@@ -17,7 +17,7 @@ from plaingrad.module import Module
 __all__ = ["assert_same", "every_case", "examples", "outputs", "row"]
 
 examples = settings(
-    max_examples=20,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[
         HealthCheck.filter_too_much,

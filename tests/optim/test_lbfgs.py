@@ -17,7 +17,7 @@ from torch.optim.lbfgs import _strong_wolfe
 
 from optim.rules import double
 from plaingrad import Parameter, nn, optim
-from plaingrad.optim.line_search import Point, lowest, strong_wolfe
+from plaingrad.optim.common.line_search import Point, lowest, strong_wolfe
 
 SHAPES = [(2, 2), (), (3,)]
 examples = settings(max_examples=60, deadline=None)

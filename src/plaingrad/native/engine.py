@@ -17,7 +17,7 @@ from plaingrad.native.compile.cache import library
 from plaingrad.native.lower import NotLoweredError, Program, lower_training
 from plaingrad.native.lower.rules import OPTIONS, lower_rule
 from plaingrad.native.task import Engine, EpochLoss, Task
-from plaingrad.optim.segment import Segment, accumulator
+from plaingrad.optim.common.segment import Segment, accumulator
 from plaingrad.parameter import Buffer, Parameter
 
 SECONDS_PER_CALL = 0.2  # of training, after which Ctrl-C is heard

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from plaingrad.optim.common.options import NON_NEGATIVE, SHARE, option
+from plaingrad.optim.common.segment import Group, State, accumulator
 from plaingrad.optim.optimizer import Optimizer, Vector
-from plaingrad.optim.options import NON_NEGATIVE, SHARE, option
-from plaingrad.optim.segment import Group, State, accumulator
 
 
 class Adadelta(Optimizer):

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from plaingrad.optim.decoupled import Decoupled
+from plaingrad.optim.common.decoupled import Decoupled
+from plaingrad.optim.common.options import NON_NEGATIVE, Expected, is_number, option
+from plaingrad.optim.common.segment import Group, State, accumulator
 from plaingrad.optim.optimizer import Vector
-from plaingrad.optim.options import NON_NEGATIVE, Expected, is_number, option
-from plaingrad.optim.segment import Group, State, accumulator
 
 EPSILONS = Expected(
     "two numbers of at least 0, or None and such a number",

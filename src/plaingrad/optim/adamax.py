@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from plaingrad.optim.common.options import FRACTIONS, NON_NEGATIVE, option
+from plaingrad.optim.common.segment import Group, State, accumulator
 from plaingrad.optim.optimizer import Optimizer, Vector
-from plaingrad.optim.options import FRACTIONS, NON_NEGATIVE, option
-from plaingrad.optim.segment import Group, State, accumulator
 
 
 class Adamax(Optimizer):

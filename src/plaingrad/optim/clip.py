@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from plaingrad.errors import InputError
-from plaingrad.optim.options import Expected, expect
-from plaingrad.optim.segment import learning
+from plaingrad.optim.common.options import Expected, expect
+from plaingrad.optim.common.segment import learning
 from plaingrad.parameter import Parameter
 
 LIMIT = Expected("a number of at least 0", lambda value: isinstance(value, (int, float)) and value >= 0)

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plaingrad.errors import InputError
-from plaingrad.optim.line_search import Point, strong_wolfe
+from plaingrad.optim.common.line_search import Point, strong_wolfe
+from plaingrad.optim.common.options import COUNT, NEVER, NON_NEGATIVE, Expected, one_of, option
+from plaingrad.optim.common.segment import Group, State
 from plaingrad.optim.optimizer import Optimizer, Vector
-from plaingrad.optim.options import COUNT, NEVER, NON_NEGATIVE, Expected, one_of, option
-from plaingrad.optim.segment import Group, State
 from plaingrad.parameter import Parameter
 
 LEAST_CURVATURE = 1e-10

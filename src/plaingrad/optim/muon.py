@@ -11,9 +11,18 @@ from jaxtyping import BFloat16, Float
 from torch import Tensor
 
 from plaingrad.errors import InputError
-from plaingrad.optim.decoupled import Decoupled
-from plaingrad.optim.options import FLAG, NEVER, NON_NEGATIVE, Expected, is_count, is_number, one_of, option
-from plaingrad.optim.segment import Group, State, accumulator
+from plaingrad.optim.common.decoupled import Decoupled
+from plaingrad.optim.common.options import (
+    FLAG,
+    NEVER,
+    NON_NEGATIVE,
+    Expected,
+    is_count,
+    is_number,
+    one_of,
+    option,
+)
+from plaingrad.optim.common.segment import Group, State, accumulator
 
 Matrix = Float[Tensor, "rows columns"]
 

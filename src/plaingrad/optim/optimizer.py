@@ -12,8 +12,8 @@ from torch import Tensor
 
 from plaingrad.errors import InputError
 from plaingrad.optim.clip import clip_to_norm
-from plaingrad.optim.group import completed
-from plaingrad.optim.options import (
+from plaingrad.optim.common.group import completed
+from plaingrad.optim.common.options import (
     FLAG,
     NON_NEGATIVE,
     POSITIVE_OR_NONE,
@@ -22,8 +22,8 @@ from plaingrad.optim.options import (
     expect,
     option,
 )
-from plaingrad.optim.segment import Group, Segment, State, bind, learning, split_by
-from plaingrad.optim.state import described, expect_alike, expect_groups, restored, state_of
+from plaingrad.optim.common.segment import Group, Segment, State, bind, learning, split_by
+from plaingrad.optim.common.state import described, expect_alike, expect_groups, restored, state_of
 from plaingrad.parameter import FlatStorage, Parameter
 
 Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from plaingrad.optim.decoupled import Decoupled
+from plaingrad.optim.common.decoupled import Decoupled
+from plaingrad.optim.common.options import FLAG, FRACTIONS, NON_NEGATIVE, option
+from plaingrad.optim.common.segment import Group, State, accumulator
 from plaingrad.optim.optimizer import Vector
-from plaingrad.optim.options import FLAG, FRACTIONS, NON_NEGATIVE, option
-from plaingrad.optim.segment import Group, State, accumulator
 
 
 class RAdam(Decoupled):

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
+from plaingrad.optim.common.options import NON_NEGATIVE, Expected, is_number, option
+from plaingrad.optim.common.segment import Group, State, accumulator
 from plaingrad.optim.optimizer import Optimizer, Vector
-from plaingrad.optim.options import NON_NEGATIVE, Expected, is_number, option
-from plaingrad.optim.segment import Group, State, accumulator
 
 
 def is_pair(value: Any) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from plaingrad.errors import InputError
+from plaingrad.optim.common.options import FLAG, NON_NEGATIVE, NUMBER, option
+from plaingrad.optim.common.segment import Group, State
 from plaingrad.optim.optimizer import Optimizer, Vector
-from plaingrad.optim.options import FLAG, NON_NEGATIVE, NUMBER, option
-from plaingrad.optim.segment import Group, State
 
 
 class SGD(Optimizer):

@@ -28,8 +28,9 @@ from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
 from plaingrad.train.diagnose import TrainingDiverged
 from plaingrad.train.history import History
-from plaingrad.train.loop import prepare, run
+from plaingrad.train.loop import run
 from plaingrad.train.metrics import Metric
+from plaingrad.train.preparation import prepare
 from plaingrad.train.randomness import Shuffle, draw_seed
 from plaingrad.train.threads import set_threads
 

@@ -23,7 +23,7 @@ FAULTS = [
         ("v = torch.maximum(largest, v, out=largest)", "pass"),
     ),
     *planted(
-        "optim/decoupled.py",
+        "optim/common/decoupled.py",
         RULES,
         ('value.mul_(1 - group["lr"] * group["weight_decay"])', 'value.mul_(1 - group["weight_decay"])'),
     ),
@@ -47,7 +47,7 @@ FAULTS = [
         ("alpha=factor - y.dot(d)", "alpha=factor + y.dot(d)"),
     ),
     *planted(
-        "optim/line_search.py",
+        "optim/common/line_search.py",
         "tests/optim/test_lbfgs.py",
         ("done > 1 and", "done > 0 and"),
         ("0.1 * (right - left)", "0.2 * (right - left)"),

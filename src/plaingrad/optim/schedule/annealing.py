@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+from plaingrad.optim.common.options import COUNT, NON_NEGATIVE, POSITIVE_SHARE, SHARE, Expected
 from plaingrad.optim.optimizer import Optimizer
-from plaingrad.optim.options import COUNT, NON_NEGATIVE, POSITIVE_SHARE, SHARE, Expected
 from plaingrad.optim.schedule.schedule import ClosedForm, Interval, Scaled
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from plaingrad.errors import InputError
+from plaingrad.optim.common.options import COUNT_OR_ZERO, expect
 from plaingrad.optim.optimizer import Optimizer
-from plaingrad.optim.options import COUNT_OR_ZERO, expect
 from plaingrad.optim.schedule.schedule import Interval, Schedule
 
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
+from plaingrad.optim.common.options import FLAG, NON_NEGATIVE, NUMBER, POSITIVE, Expected, expect, one_of
 from plaingrad.optim.optimizer import Optimizer
-from plaingrad.optim.options import FLAG, NON_NEGATIVE, NUMBER, POSITIVE, Expected, expect, one_of
 from plaingrad.optim.schedule.momentum import Cycled
 from plaingrad.optim.schedule.schedule import Interval
 

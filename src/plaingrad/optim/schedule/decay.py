@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from plaingrad.optim.common.options import COUNT, COUNT_OR_ZERO, NON_NEGATIVE, SHARE, Expected
 from plaingrad.optim.optimizer import Optimizer
-from plaingrad.optim.options import COUNT, COUNT_OR_ZERO, NON_NEGATIVE, SHARE, Expected
 from plaingrad.optim.schedule.schedule import Interval, Scaled
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from plaingrad.optim.common.options import Expected
 from plaingrad.optim.optimizer import Optimizer
-from plaingrad.optim.options import Expected
 from plaingrad.optim.schedule.recursive import Recursive
 from plaingrad.optim.schedule.schedule import ClosedForm, Interval
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plaingrad.errors import InputError
-from plaingrad.optim.options import FRACTION
+from plaingrad.optim.common.options import FRACTION
 from plaingrad.optim.schedule.schedule import ClosedForm
 
 

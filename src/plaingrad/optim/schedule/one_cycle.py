@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 from plaingrad.errors import InputError
+from plaingrad.optim.common.options import COUNT, FLAG, POSITIVE, SHARE, Expected, one_of
 from plaingrad.optim.optimizer import Optimizer
-from plaingrad.optim.options import COUNT, FLAG, POSITIVE, SHARE, Expected, one_of
 from plaingrad.optim.schedule.annealing import cosine, linear
 from plaingrad.optim.schedule.momentum import Cycled
 from plaingrad.optim.schedule.schedule import Interval

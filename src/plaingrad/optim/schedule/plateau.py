@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Literal, SupportsFloat
 
+from plaingrad.optim.common.options import COUNT_OR_ZERO, FRACTION, NON_NEGATIVE, Expected, one_of
 from plaingrad.optim.optimizer import Optimizer
-from plaingrad.optim.options import COUNT_OR_ZERO, FRACTION, NON_NEGATIVE, Expected, one_of
 from plaingrad.optim.schedule.schedule import Interval, Schedule
 
 

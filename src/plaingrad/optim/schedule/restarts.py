@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import ClassVar
 
+from plaingrad.optim.common.options import COUNT, NON_NEGATIVE, Expected, expect
 from plaingrad.optim.optimizer import Optimizer
-from plaingrad.optim.options import COUNT, NON_NEGATIVE, Expected, expect
 from plaingrad.optim.schedule.annealing import cosine
 from plaingrad.optim.schedule.schedule import ClosedForm, Interval
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 from plaingrad.errors import InputError
+from plaingrad.optim.common.options import COUNT_OR_BEFORE, Expected, expect, one_of
 from plaingrad.optim.optimizer import Optimizer
-from plaingrad.optim.options import COUNT_OR_BEFORE, Expected, expect, one_of
 
 Interval = Literal["epoch", "step"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from plaingrad.optim.common.options import COUNT_OR_ZERO, NON_NEGATIVE, Expected, one_of
 from plaingrad.optim.optimizer import Optimizer
-from plaingrad.optim.options import COUNT_OR_ZERO, NON_NEGATIVE, Expected, one_of
 from plaingrad.optim.schedule.annealing import cosine, linear
 from plaingrad.optim.schedule.recursive import Recursive
 from plaingrad.optim.schedule.schedule import Interval

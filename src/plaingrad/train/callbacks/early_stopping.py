@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from plaingrad.optim.options import COUNT_OR_ZERO, NUMBER, expect
+from plaingrad.optim.common.options import COUNT_OR_ZERO, NUMBER, expect
 from plaingrad.train.callbacks.callback import Callback, Logs
 from plaingrad.train.callbacks.monitor import Monitor
 

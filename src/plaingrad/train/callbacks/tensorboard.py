@@ -8,7 +8,7 @@ from typing import Any
 
 from plaingrad.errors import InputError
 from plaingrad.extras import needed_by
-from plaingrad.optim.options import COUNT, COUNT_OR_ZERO, Expected, expect
+from plaingrad.optim.common.options import COUNT, COUNT_OR_ZERO, Expected, expect
 from plaingrad.train.callbacks.callback import Callback, Logs
 
 FLUSH = 5  # seconds until logged values are visible

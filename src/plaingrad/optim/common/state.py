@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from plaingrad.errors import InputError
-from plaingrad.optim.segment import Group, Segment, bind, moved
+from plaingrad.optim.common.segment import Group, Segment, bind, moved
 from plaingrad.parameter import FlatStorage, shape
 
 NOTED = {"initial_lr"}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from plaingrad.errors import InputError
-from plaingrad.optim.segment import Group
+from plaingrad.optim.common.segment import Group
 from plaingrad.parameter import Parameter
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from plaingrad.optim.common.segment import Group
 from plaingrad.optim.optimizer import Optimizer, Vector
-from plaingrad.optim.segment import Group
 
 
 class Decoupled(Optimizer):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from optim.rules import COUNT, NAMES, Pair, options, without_unknown
 from plaingrad import Parameter, optim
+from plaingrad.optim.common.options import NON_NEGATIVE, option
+from plaingrad.optim.common.segment import accumulator
 from plaingrad.optim.optimizer import Optimizer
-from plaingrad.optim.options import NON_NEGATIVE, option
-from plaingrad.optim.segment import accumulator
 
 some = st.lists(st.integers(0, COUNT - 1), max_size=COUNT, unique=True)
 every_rule = pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,1 @@
+"""The parts that update rules share: declared options, groups, flat segments, states."""
