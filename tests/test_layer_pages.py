@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 
 import pytest
+from docutils.nodes import make_id
 
 from pages import ROOT
 from plaingrad import nn
@@ -25,6 +26,13 @@ def test_every_class_stands_on_one_page() -> None:
     assert names == dict.fromkeys(documented(), 1)
     classes = {name for name in nn.__all__ if inspect.isclass(getattr(nn, name))}
     assert classes - {"Parameter", "Buffer", "Module"} <= set(names)
+
+
+@pytest.mark.parametrize("page", sorted(TEXTS))
+def test_no_two_sections_have_one_anchor(page: str) -> None:
+    title = TEXTS[page].partition("# ")[2].partition("\n")[0]
+    anchors = Counter(make_id(each) for each in (title, *(section for section, _ in outline(TEXTS[page]))))
+    assert set(anchors.values()) == {1}
 
 
 def test_every_folder_has_a_page_which_the_index_lists() -> None:

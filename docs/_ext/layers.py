@@ -120,12 +120,13 @@ def run(code: str, page: str, namespace: dict[str, Any]) -> str:
 def section(name: str, each: Any, shown: dict[Any, str]) -> str:
     """A class by its docstring, and beside it its forward and backward; or a function."""
     kind, source = ("class", sources(each, name, shown)) if inspect.isclass(each) else ("function", "")
+    beside = "source" if "literalinclude" in source else "reference"
     lines = [
         *(f"## {name}", ""),
         *("::::{container} layer", "```{eval-rst}", f".. auto{kind}:: {documented()[name]}"),
         *(["   :members:"] if kind == "class" else []),
         "```",
-        *([":::{container} source", source, ":::"] if source else []),
+        *([f":::{{container}} {beside}", source, ":::"] if source else []),
         *("::::", ""),
     ]
     return "\n".join(lines)
