@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from docutils.nodes import make_id
@@ -50,17 +51,17 @@ def own(file: str) -> dict[str, Any]:
     }
 
 
-def is_public(name: str, each: Any) -> bool:
-    """True for the names that `nn` or a folder of it gives away."""
+def package(name: str, each: Any) -> ModuleType | None:
+    """The package that gives a name away: `nn`, or the folder of its file; None if neither does."""
     folder = importlib.import_module(each.__module__.rpartition(".")[0])
-    return name in nn.__all__ or name in getattr(folder, "__all__", [])
+    return next((module for module in (nn, folder) if name in getattr(module, "__all__", [])), None)
 
 
 @functools.cache
 def documented() -> dict[str, str]:
     """The full names of what is public in `nn`, and of classes that it refers to or has equations from."""
     everything = {name: each for file in every_file() for name, each in own(file).items()}
-    names = [name for name, each in everything.items() if is_public(name, each)]
+    names = [name for name, each in everything.items() if package(name, each)]
     for name in names:  # which grows on the way
         bases = [
             base for base in getattr(everything[name], "__mro__", ()) if "math::" in (base.__doc__ or "")
@@ -77,7 +78,8 @@ def every_file() -> list[str]:
 
 
 def full_name(name: str, each: Any) -> str:
-    return f"plaingrad.nn.{name}" if name in nn.__all__ else f"{each.__module__}.{name}"
+    public = package(name, each)
+    return f"{public.__name__ if public else each.__module__}.{name}"
 
 
 def members(names: str) -> dict[str, Any]:
@@ -172,9 +174,9 @@ def span(each: Any) -> tuple[int, int]:
 
 
 def included(file: str, first: int, last: int) -> str:
-    package = Path(inspect.getsourcefile(nn)).parent.parent
+    root = Path(inspect.getsourcefile(nn)).parent.parent
     options = f":language: python\n:lines: {first}-{last}\n:dedent:\n:lineno-match:"
-    caption = f":caption: plaingrad/{Path(file).relative_to(package).as_posix()}"
+    caption = f":caption: plaingrad/{Path(file).relative_to(root).as_posix()}"
     return f"```{{literalinclude}} {os.path.relpath(file, PAGES)}\n{options}\n{caption}\n```\n"
 
 
