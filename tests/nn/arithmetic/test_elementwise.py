@@ -14,8 +14,8 @@ EXPONENTS = torch.tensor([-2.0, -1.0, 0.0, 0.5, 1.0, 2.0, 3.0], dtype=torch.floa
 
 
 def test_powers_of_nothing_and_powers_to_nothing_have_the_derivatives_of_torch() -> None:
-    a, b = BASES.unsqueeze(1), EXPONENTS
-    dy = torch.randn(len(a), len(b), dtype=torch.float64)
+    a, b = (x.flatten() for x in torch.meshgrid(BASES, EXPONENTS, indexing="ij"))
+    dy = torch.randn(len(a), dtype=torch.float64)
     left, right = (x.clone().requires_grad_() for x in (a, b))
     y = torch.pow(left, right)
     expected = torch.autograd.grad(y, (left, right), dy)
