@@ -111,7 +111,8 @@ def _train(setting: Setting, seed: int, progress: Reporter | None) -> Outcome:
     if one_hot:
         train, test = train.one_hot(), test.one_hot()
     model = choices.network(setting.sizes, setting.activation)
-    model[0].weight.value.mul_(2)  # two inputs give small sums, on which a smooth activation hardly bends
+    first_weight, _ = model.parameters()[0]
+    first_weight.mul_(2)  # two inputs give small sums, on which a smooth activation hardly bends
     optimizer = SGD(model.parameters(), lr=setting.lr)
     steps = setting.epochs * -(-SAMPLES // setting.batch_size)
     history = fit(

@@ -67,9 +67,11 @@ def weight_gradient(
 ) -> Float[Tensor, "out_channels group_channels *kernel"]:
     """The gradient with respect to the kernels, from that with respect to y."""
     if _rows_are_short(x.shape, window):
-        pairs = ((_samples_last(dy[rows]), _samples_last(x[rows])) for rows in _chunks(x.shape, window))
-        longer = weight.unsqueeze(-1), window.with_point(), groups
-        return sum((weight_gradient(*pair, *longer) for pair in pairs), torch.zeros(())).squeeze(-1)
+        dweight, longer = torch.zeros_like(weight.unsqueeze(-1)), window.with_point()
+        for rows in _chunks(x.shape, window):
+            parts = _samples_last(dy[rows]), _samples_last(x[rows])
+            dweight.add_(weight_gradient(*parts, weight.unsqueeze(-1), longer, groups))
+        return dweight.squeeze(-1)
     dkernels = torch.zeros_like(_kernels(weight, groups))
     for rows in _chunks(x.shape, window):
         dpart = dy[rows].unflatten(1, (groups, -1))
