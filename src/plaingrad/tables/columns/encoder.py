@@ -23,6 +23,7 @@ from plaingrad.strict_json import strict_json
 from plaingrad.tables.columns.choosing import ENCODERS, ColumnEncoder, DroppedColumn, chosen
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.deciding import schema_of
+from plaingrad.tables.columns.numberformat import EITHER
 from plaingrad.tables.columns.schema import ColumnSchema, Kind
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.errors import MisfitError, expect_names, listed
@@ -291,8 +292,13 @@ def _kind(encoder: Any) -> str:
 
 
 def _with_schema(item: dict[str, Any]) -> dict[str, Any]:
-    """An entry of format 1, in which encoders held how their column is written, as one of format 2."""
-    schema = {"kind": _kind(item.get("encoder"))}
+    """An entry of format 1, in which encoders held how their column is written, as one of format 2.
+
+    Decimal commas of a whole file were no matter of its columns then: columns of numbers have either mark.
+    """
+    schema: dict[str, Any] = {"kind": _kind(item.get("encoder"))}
+    if schema["kind"] == "number":
+        schema["numbers"] = {"decimal": EITHER}
     state = item.get("state")
     if isinstance(state, dict) and "format" in state:
         state = dict(state)
