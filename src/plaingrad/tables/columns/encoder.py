@@ -26,7 +26,7 @@ from plaingrad.tables.columns.deciding import schema_of
 from plaingrad.tables.columns.numberformat import EITHER
 from plaingrad.tables.columns.schema import ColumnSchema, Kind
 from plaingrad.tables.columns.strange import StrangeCounts
-from plaingrad.tables.errors import MisfitError, expect_names, listed
+from plaingrad.tables.errors import MisfitError, NoColumnError, expect_names, listed
 
 FORMAT = 2
 CHUNK = 1 << 16
@@ -130,7 +130,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         used = {name: encoder for name, encoder in encoders.items() if not isinstance(encoder, DroppedColumn)}
         if not used:
             reasons = [f"{name!r} ({encoder.description})" for name, encoder in list(encoders.items())[:5]]
-            raise InputError(f"no column can be used: {', '.join(reasons)}")
+            error = NoColumnError(f"no column can be used: {', '.join(reasons)}")
+            error.choices = [
+                Choice(name, encoder.kind, encoder.description, 0, missing[name])
+                for name, encoder in encoders.items()
+            ]
+            raise error
         self.schema_, self.encoders_, self.missing_, self.used_ = schema, encoders, missing, used
         self.feature_names_in_ = np.array(list(encoders), dtype=object)
         self.n_features_in_ = len(encoders)
