@@ -27,9 +27,9 @@ def test_random_configurations_equal_those_of_torch(series: int) -> None:
 
 @pytest.mark.usefixtures("without_annotations")
 def test_convolution_refuses_an_empty_batch_of_integers_along_any_axes() -> None:
-    arguments = {"in_channels": 2, "out_channels": 3, "kernel_size": 1}
-    empty = torch.empty(0, 2, 5, dtype=torch.int64)
-    configured = Configuration("Conv1d", arguments, (empty,), torch.float32, kind="normal")
+    arguments = {"in_channels": 1, "out_channels": 3, "kernel_size": 3, "padding": "same"}
+    empty = torch.empty(0, 1, 5, dtype=torch.int64)
+    configured = Configuration("Conv1d", arguments, (empty,), torch.float32, kind="constant")
     (finding,) = differences(configured)
     assert finding.kind == "ours refuses"
     entry = finding.deliberate()
