@@ -12,7 +12,7 @@ from queue import SimpleQueue
 
 from mutants.catalogue import WINGS
 from mutants.fault import Fault
-from mutants.workshop import ROOT, Workshop
+from mutants.workshop import PROFILES, ROOT, Workshop
 
 
 def main() -> int:
@@ -20,16 +20,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
     parser.add_argument("--repeat", type=int, default=1, help="how often each must be caught")
-    parser.add_argument("--only", default="", help="those whose wing, file or text has this in it")
+    parser.add_argument(
+        "--only", default="", help="those with one of these words in their wing, file or text"
+    )
+    parser.add_argument("--draws", choices=PROFILES, default="same", help="the examples of each run")
     options = parser.parse_args()
+    words = options.only.split() or [""]
     faults = [
-        fault for wing, planted in WINGS.items() for fault in planted if options.only in f"{wing} {fault}"
+        fault
+        for wing, planted in WINGS.items()
+        for fault in planted
+        if any(word in f"{wing} {fault}" for word in words)
     ]
     expect_fitting(faults)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         workshops: SimpleQueue[Workshop] = SimpleQueue()
         for job in range(options.jobs):
-            workshops.put(Workshop(Path(folder) / str(job)))
+            workshops.put(Workshop(Path(folder) / str(job), options.draws))
         return report(faults, options.jobs, options.repeat, workshops)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import shutil
@@ -16,13 +17,19 @@ COPIED = ("src", "tests", "benchmarks", "pyproject.toml", "README.md", "CONTRIBU
 # Exit codes: two of pytest's, the second too of a module that cannot be imported; then
 # of a run that never began.
 FAILED, INTERRUPTED, BROKEN = 1, 2, 99
-OPTIONS = ("--numprocesses=0", "--hypothesis-profile=planted", "-p", "no:cacheprovider")
+# Nobody reads what an assertion compared.
+OPTIONS = ("-x", "-q", "--numprocesses=0", "--assert=plain", "-p", "no:cacheprovider")
+# Profiles of hypothesis, from the tests' conftest.py: with the examples of every run of the suite, or others.
+PROFILES = {"same": "planted", "new": "planted_new"}
 SECONDS = 600.0  # a run that takes longer hangs
 
 # Every run is a fork of one process that has imported what takes long and is not under test.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["torch", "numpy", "pandas", "pyarrow", "sklearn.linear_model", "sklearn.pipeline", "matplotlib.pyplot"]
+    [
+        *("torch", "numpy", "pandas", "pyarrow", "sklearn.linear_model", "sklearn.pipeline"),
+        *("matplotlib.pyplot", "pytest", "hypothesis", "beartype", "jaxtyping", "jax"),
+    ]
 )
 
 
@@ -31,10 +38,12 @@ class Workshop:
 
     Args:
         folder: where to make the copy.
+        draws: the examples that the tests draw, ``"same"`` in every run or ``"new"``.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, draws: str) -> None:
         self.folder = folder
+        self.options = (*OPTIONS, f"--hypothesis-profile={PROFILES[draws]}")
         for name in COPIED:
             source = ROOT / name
             if source.is_dir():
@@ -61,7 +70,7 @@ class Workshop:
 
     def _run(self, tests: tuple[str, ...]) -> int:
         shutil.rmtree(self.folder / ".hypothesis", ignore_errors=True)  # no examples from earlier runs
-        run = FORKS.Process(target=run_tests, args=(self.folder, tests))
+        run = FORKS.Process(target=run_tests, args=(self.folder, [*self.options, *tests]))
         run.start()
         run.join(SECONDS)
         if run.exitcode is None:
@@ -73,8 +82,9 @@ class Workshop:
         return run.exitcode
 
 
-def run_tests(folder: Path, tests: tuple[str, ...]) -> None:
+def run_tests(folder: Path, arguments: list[str]) -> None:
     """Run pytest on a copy of the tree, in a process of its own, and exit with its code."""
+    gc.freeze()  # what was imported before the fork stays
     os.chdir(folder)
     for stream in (sys.stdout, sys.stderr):
         with (folder / "output").open("a") as file:
@@ -95,7 +105,7 @@ def run_tests(folder: Path, tests: tuple[str, ...]) -> None:
     try:
         import pytest
 
-        code = int(pytest.main(["-x", "-q", *OPTIONS, *tests]))
+        code = int(pytest.main(arguments))
     except BaseException:
         traceback.print_exc()
     sys.exit(code)
