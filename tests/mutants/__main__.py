@@ -6,6 +6,7 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from queue import SimpleQueue
@@ -51,30 +52,34 @@ def expect_fitting(faults: list[Fault]) -> None:
 def report(faults: list[Fault], jobs: int, repeat: int, workshops: SimpleQueue[Workshop]) -> int:
     """Run the tests without faults and then with each, and say as it goes what came of it."""
 
-    def in_workshop(fault: Fault | None, tests: tuple[str, ...]) -> bool:
+    def in_workshop(work: Callable[[Workshop], int]) -> int:
         workshop = workshops.get()
         try:
-            return workshop.is_green(tests) if fault is None else workshop.catches(fault)
+            return work(workshop)
         finally:
             workshops.put(workshop)
+
+    def is_green(tests: tuple[str, ...]) -> int:
+        return in_workshop(lambda workshop: workshop.is_green(tests))
+
+    def caught(fault: Fault) -> int:
+        return in_workshop(lambda workshop: workshop.caught(fault, repeat))
 
     begun = time.perf_counter()
     survivors: dict[Fault, int] = {}
     with ThreadPoolExecutor(jobs) as pool:
         selections = list(dict.fromkeys(fault.tests for fault in faults))
-        for tests, is_green in zip(selections, pool.map(lambda tests: in_workshop(None, tests), selections)):
-            if not is_green:
+        for tests, passed in zip(selections, pool.map(is_green, selections)):
+            if not passed:
                 raise SystemExit(f"these tests fail without any fault: {' '.join(tests)}")
         print(f"{len(selections)} selections of tests pass without a fault", flush=True)
-        runs = {
-            pool.submit(in_workshop, fault, fault.tests): fault for fault in faults for _ in range(repeat)
-        }
+        runs = {pool.submit(caught, fault): fault for fault in faults}
         for done, run in enumerate(as_completed(runs), 1):
-            fault, caught = runs[run], run.result()
-            if not caught:
-                survivors[fault] = survivors.get(fault, 0) + 1
+            fault, times = runs[run], run.result()
+            if times < repeat:
+                survivors[fault] = repeat - times
             seconds = time.perf_counter() - begun
-            said = "caught" if caught else "SURVIVES"
+            said = "caught" if times == repeat else "SURVIVES"
             print(f"{done}/{len(runs)} {seconds:.0f} s {said} {fault}", flush=True)
     for fault, count in survivors.items():
         print(f"survives {count} of {repeat}: {fault} ({' '.join(fault.tests)})")
