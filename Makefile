@@ -36,8 +36,8 @@ sanitize: $(VENV)/.test   ## train networks whose compiled code is watched for e
 fuzz: $(VENV)/.test   ## hold random configurations against torch.nn (SECONDS=600 SEED=0, COUNT=12000, CASE=7, ONLY=Conv2d)
 	@PYTHONPATH=tests $(BIN)/python -m fuzz $(foreach option,SECONDS COUNT SEED CASE ONLY,$(call asked,$(option)))
 
-mutants: $(VENV)/.test   ## plant faults, one at a time, and print those that no test catches (JOBS=2 REPEAT=10 ONLY=missed)
-	@PYTHONPATH=tests $(BIN)/python -m mutants $(foreach option,JOBS REPEAT ONLY,$(call asked,$(option)))
+mutants: $(VENV)/.test   ## plant faults, one at a time, and print those that no test catches (JOBS=2, REPEAT=10 DRAWS=new, ONLY="missed bag.py")
+	@PYTHONPATH=tests $(BIN)/python -m mutants $(foreach option,JOBS REPEAT ONLY DRAWS,$(call asked,$(option)))
 
 lint: $(VENV)/.lint   ## style, import contracts, types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/clang-format --dry-run --Werror $(KERNELS) && $(BIN)/lint-imports && $(BIN)/mypy
@@ -55,7 +55,7 @@ clean:   ## remove the environment and everything that was generated
 	rm -rf $(VENV) $(VENV)-floors out docs/_build
 
 # The option of a command, in small letters, for a variable that is set: SEED=3 becomes --seed=3.
-asked = $(if $($1),--$(shell echo $1 | tr A-Z a-z)=$($1))
+asked = $(if $($1),--$(shell echo $1 | tr A-Z a-z)='$($1)')
 
 # One stamp per set of dependencies, renewed when the pins or the package's metadata change.
 $(VENV)/.%: pyproject.toml constraints.txt

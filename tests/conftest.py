@@ -26,11 +26,11 @@ hypothesis.settings.load_profile("plaingrad")
 # Nor because of which modules other tests have imported, whose constants hypothesis would draw too.
 providers._get_local_constants = providers.Constants
 # "pytest --hypothesis-profile=random" draws new ones.
-hypothesis.settings.register_profile("random", deadline=None)
+hypothesis.settings.register_profile("random", deadline=None, derandomize=False)
 # Planted faults need to be noticed only: what fails is not made smaller.
-hypothesis.settings.register_profile(
-    "planted", deadline=None, phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate)
-)
+noticing = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+hypothesis.settings.register_profile("planted", deadline=None, phases=noticing)
+hypothesis.settings.register_profile("planted_new", deadline=None, phases=noticing, derandomize=False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,13 +6,14 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from queue import SimpleQueue
 
 from mutants.catalogue import WINGS
 from mutants.fault import Fault
-from mutants.workshop import ROOT, Workshop
+from mutants.workshop import PROFILES, ROOT, Workshop
 
 
 def main() -> int:
@@ -20,16 +21,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
     parser.add_argument("--repeat", type=int, default=1, help="how often each must be caught")
-    parser.add_argument("--only", default="", help="those whose wing, file or text has this in it")
+    parser.add_argument(
+        "--only", default="", help="those with one of these words in their wing, file or text"
+    )
+    parser.add_argument("--draws", choices=PROFILES, default="same", help="the examples of each run")
     options = parser.parse_args()
+    words = options.only.split() or [""]
     faults = [
-        fault for wing, planted in WINGS.items() for fault in planted if options.only in f"{wing} {fault}"
+        fault
+        for wing, planted in WINGS.items()
+        for fault in planted
+        if any(word in f"{wing} {fault}" for word in words)
     ]
     expect_fitting(faults)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         workshops: SimpleQueue[Workshop] = SimpleQueue()
         for job in range(options.jobs):
-            workshops.put(Workshop(Path(folder) / str(job)))
+            workshops.put(Workshop(Path(folder) / str(job), options.draws))
         return report(faults, options.jobs, options.repeat, workshops)
 
 
@@ -44,30 +52,34 @@ def expect_fitting(faults: list[Fault]) -> None:
 def report(faults: list[Fault], jobs: int, repeat: int, workshops: SimpleQueue[Workshop]) -> int:
     """Run the tests without faults and then with each, and say as it goes what came of it."""
 
-    def in_workshop(fault: Fault | None, tests: tuple[str, ...]) -> bool:
+    def in_workshop(work: Callable[[Workshop], int]) -> int:
         workshop = workshops.get()
         try:
-            return workshop.is_green(tests) if fault is None else workshop.catches(fault)
+            return work(workshop)
         finally:
             workshops.put(workshop)
+
+    def is_green(tests: tuple[str, ...]) -> int:
+        return in_workshop(lambda workshop: workshop.is_green(tests))
+
+    def caught(fault: Fault) -> int:
+        return in_workshop(lambda workshop: workshop.caught(fault, repeat))
 
     begun = time.perf_counter()
     survivors: dict[Fault, int] = {}
     with ThreadPoolExecutor(jobs) as pool:
         selections = list(dict.fromkeys(fault.tests for fault in faults))
-        for tests, is_green in zip(selections, pool.map(lambda tests: in_workshop(None, tests), selections)):
-            if not is_green:
+        for tests, passed in zip(selections, pool.map(is_green, selections)):
+            if not passed:
                 raise SystemExit(f"these tests fail without any fault: {' '.join(tests)}")
         print(f"{len(selections)} selections of tests pass without a fault", flush=True)
-        runs = {
-            pool.submit(in_workshop, fault, fault.tests): fault for fault in faults for _ in range(repeat)
-        }
+        runs = {pool.submit(caught, fault): fault for fault in faults}
         for done, run in enumerate(as_completed(runs), 1):
-            fault, caught = runs[run], run.result()
-            if not caught:
-                survivors[fault] = survivors.get(fault, 0) + 1
+            fault, times = runs[run], run.result()
+            if times < repeat:
+                survivors[fault] = repeat - times
             seconds = time.perf_counter() - begun
-            said = "caught" if caught else "SURVIVES"
+            said = "caught" if times == repeat else "SURVIVES"
             print(f"{done}/{len(runs)} {seconds:.0f} s {said} {fault}", flush=True)
     for fault, count in survivors.items():
         print(f"survives {count} of {repeat}: {fault} ({' '.join(fault.tests)})")

@@ -72,6 +72,23 @@ def test_an_iterator_gives_one_epoch_or_steps_of_it() -> None:
     assert history.stopped == "the batches ran out after epoch 2"
 
 
+class Rewinding:
+    """An iterator that returns to its beginning when it is asked for itself."""
+
+    def __iter__(self) -> Rewinding:
+        self.rest = iter(LIST)
+        return self
+
+    def __next__(self) -> Any:
+        return next(self.rest)
+
+
+def test_an_iterator_that_can_rewind_is_not_begun_anew_either() -> None:
+    _, history = fitted(Rewinding(), epochs=9, steps_per_epoch=4)
+    assert (len(history), history.steps) == (2, 6)
+    assert history.stopped == "the batches ran out after epoch 2"
+
+
 def test_steps_of_a_list_go_on_where_the_epoch_before_has_ended() -> None:
     expected, _ = fitted(LIST, epochs=2)
     found, history = fitted(LIST, epochs=3, steps_per_epoch=4)

@@ -12,6 +12,8 @@ from plaingrad.data.samples import is_array, is_several
 from plaingrad.errors import InputError, error_fields
 from plaingrad.module import Module
 
+ENDED = object()
+
 
 class Batches:
     """The batches of each epoch, from a list, a loader, a function that returns an iterator, or an iterator.
@@ -84,9 +86,9 @@ class Batches:
     def _draw(self) -> bool:
         """Draw a batch unless one waits; False if there is none."""
         if self._next is None and self._iterator is not None:
-            for batch in self._iterator:
+            batch = next(self._iterator, ENDED)  # "for" would ask for the iterator again, which may rewind
+            if batch is not ENDED:
                 self._next = self._prepared(batch)
-                break
         return self._next is not None
 
     def _draw_anew(self) -> bool:

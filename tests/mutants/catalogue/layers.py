@@ -326,7 +326,7 @@ FAULTS = [
         "shape/select.py",
         "Select",
         [("index_add_(0, positions", "index_copy_(0, positions"), ("dx[k] = dy\n", "dx[k] += 2 * dy\n")],
-        "tests/interop/test_tracing.py",
+        "tests/nn/shape/test_select.py",
     ),
     *planted(
         "nn/lazy.py",

@@ -1,5 +1,7 @@
 """Faults in losses."""
 
+from pathlib import Path
+
 from mutants.fault import Fault, planted
 
 TABLE = "tests/conformance/test_conformance.py"
@@ -7,8 +9,9 @@ EDGES = "tests/conformance/edges"
 
 
 def loss(file: str, name: str, *changes: tuple[str, str]) -> list[Fault]:
-    """Faults of one loss, near its row of the conformance table and the tests of all losses."""
-    return planted(f"nn/loss/{file}", [TABLE, EDGES, "tests/nn/loss", "-k", f"{name} or nn/loss"], *changes)
+    """Faults of one loss, near its row of the conformance table and its own tests."""
+    names = f"{name} or test_{Path(file).stem}"
+    return planted(f"nn/loss/{file}", [TABLE, EDGES, "tests/nn/loss", "-k", names], *changes)
 
 
 FAULTS = [

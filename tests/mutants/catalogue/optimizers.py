@@ -4,6 +4,7 @@ from mutants.fault import planted
 
 RULES = "tests/optim/test_rules.py tests/optim/test_optimizer.py"
 SCHEDULES = "tests/optim/test_schedule.py tests/optim/test_combined.py"
+COMBINED = "tests/optim/test_combined.py tests/optim/test_schedule.py"
 
 FAULTS = [
     *planted(
@@ -102,7 +103,7 @@ FAULTS = [
     ),
     *planted(
         "optim/schedule/swa.py",
-        SCHEDULES,
+        COMBINED,
         ("self.share(max(0, t - 1)), self.share(max(1, t))", "self.share(max(0, t - 1)), self.share(t)"),
         ("(lr - before * last) / (1 - before)", "lr"),
     ),
@@ -113,7 +114,7 @@ FAULTS = [
     ),
     *planted(
         "optim/schedule/combined.py",
-        SCHEDULES,
+        COMBINED,
         ("            one.chain()\n        self.last_lrs", "            one.step()\n        self.last_lrs"),
         ("            one.take_over()", "            one.step()"),
         ("milestone <= t for", "milestone < t for"),
