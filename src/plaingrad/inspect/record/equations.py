@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import re
 import textwrap
@@ -10,7 +9,6 @@ import textwrap
 MATH = re.compile(r"^\.\. math::[ ]*(.*)\n((?:[ ]+.*\n|\n)*)", re.MULTILINE)
 
 
-@functools.cache
 def equations(kind: type) -> tuple[str, ...]:
     """The blocks of equations in a class's docstring, in LaTeX; empty if it has none.
 
