@@ -1,0 +1,262 @@
+r"""Formulas that carry their numbers: one tree gives the symbols, the same with numbers in them, and the result.
+
+They are built as they are written: with ``w = Symbol("w_{31}", 0.21)`` and ``x = Symbol("x_1", 0.5)``, ``w * x`` reads
+:math:`w_{31} x_1` in symbols, :math:`0.21 \cdot 0.5` in numbers, and has the value 0.105.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+MOST_TERMS = 8  # of a sum that is written out
+ENDS = 3  # terms at both ends of a longer one
+DIGITS = 4
+
+ATOM, POWER, PRODUCT, SUM = range(4)  # from what binds tightest to what binds loosest
+
+
+class Expression:
+    """A formula.
+
+    Attributes:
+        value: its result.
+        binding: how tightly its outermost operation binds, one of the constants above.
+    """
+
+    value: float
+    binding: int = ATOM
+
+    def latex(self, numbers: bool) -> str:
+        """The formula in LaTeX.
+
+        Args:
+            numbers: whether symbols are replaced by their numbers.
+        """
+        raise NotImplementedError
+
+    def within(self, binding: int, numbers: bool) -> str:
+        """The formula as a part of another, in parentheses where it binds more loosely."""
+        text = self.latex(numbers)
+        is_negative = numbers and text.startswith("-")
+        return rf"\left({text}\right)" if self.binding > binding or is_negative else text
+
+    def __add__(self, other: Expression | float) -> Expression:
+        return Sum([self, as_expression(other)])
+
+    def __radd__(self, other: float) -> Expression:
+        return Sum([as_expression(other), self])
+
+    def __sub__(self, other: Expression | float) -> Expression:
+        return Difference(self, as_expression(other))
+
+    def __rsub__(self, other: float) -> Expression:
+        return Difference(as_expression(other), self)
+
+    def __mul__(self, other: Expression | float) -> Expression:
+        return Product([self, as_expression(other)])
+
+    def __rmul__(self, other: float) -> Expression:
+        return Product([as_expression(other), self])
+
+    def __truediv__(self, other: Expression | float) -> Expression:
+        return Fraction(self, as_expression(other))
+
+    def __rtruediv__(self, other: float) -> Expression:
+        return Fraction(as_expression(other), self)
+
+    def __pow__(self, exponent: int) -> Expression:
+        return Power(self, exponent)
+
+    def __neg__(self) -> Expression:
+        return Negative(self)
+
+
+@dataclass(eq=False)
+class Symbol(Expression):
+    """A letter, perhaps with indices, and the number that it stands for."""
+
+    name: str
+    value: float
+
+    def latex(self, numbers: bool) -> str:
+        return number(self.value) if numbers else self.name
+
+
+@dataclass(eq=False)
+class Constant(Expression):
+    """A number that stands in the formula itself."""
+
+    value: float
+
+    def latex(self, numbers: bool) -> str:
+        return number(self.value)
+
+
+class Sum(Expression):
+    """Terms that are added; of more than eight only the first and the last are written."""
+
+    binding = SUM
+
+    def __init__(self, terms: Iterable[Expression]) -> None:
+        self.terms = [part for term in terms for part in (term.terms if isinstance(term, Sum) else [term])]
+        self.value = math.fsum(term.value for term in self.terms) if self.is_finite() else self.naive()
+
+    def is_finite(self) -> bool:
+        """True if every term is a finite number."""
+        return all(math.isfinite(term.value) for term in self.terms)
+
+    def naive(self) -> float:
+        """The terms added one after the other, as infinities and NaN need."""
+        return sum(term.value for term in self.terms)
+
+    def latex(self, numbers: bool) -> str:
+        if not self.terms:
+            return "0"
+        if len(self.terms) == 1:
+            return self.terms[0].latex(numbers)
+        texts = [term.within(PRODUCT, numbers) for term in self.terms]
+        if len(texts) > MOST_TERMS:
+            texts = [*texts[:ENDS], r"\dots", *texts[-ENDS:]]
+        return " + ".join(texts)
+
+
+@dataclass(eq=False)
+class Difference(Expression):
+    """One formula less another."""
+
+    left: Expression
+    right: Expression
+    binding = SUM
+
+    def __post_init__(self) -> None:
+        self.value = self.left.value - self.right.value
+
+    def latex(self, numbers: bool) -> str:
+        return f"{self.left.latex(numbers)} - {self.right.within(PRODUCT, numbers)}"
+
+
+@dataclass(eq=False)
+class Negative(Expression):
+    """A formula with its sign turned."""
+
+    part: Expression
+    binding = SUM
+
+    def __post_init__(self) -> None:
+        self.value = -self.part.value
+
+    def latex(self, numbers: bool) -> str:
+        return f"-{self.part.within(PRODUCT, numbers)}"
+
+
+class Product(Expression):
+    """Factors that are multiplied."""
+
+    binding = PRODUCT
+
+    def __init__(self, factors: Iterable[Expression]) -> None:
+        self.factors = [
+            part for each in factors for part in (each.factors if isinstance(each, Product) else [each])
+        ]
+        self.value = math.prod(factor.value for factor in self.factors)
+
+    def latex(self, numbers: bool) -> str:
+        return (r" \cdot " if numbers else r"\, ").join(each.within(POWER, numbers) for each in self.factors)
+
+
+@dataclass(eq=False)
+class Fraction(Expression):
+    """One formula over another."""
+
+    above: Expression
+    below: Expression
+    binding = POWER
+
+    def __post_init__(self) -> None:
+        above, below = self.above.value, self.below.value
+        self.value = (
+            above / below if below else math.nan if not above or math.isnan(above) else above * math.inf
+        )
+
+    def latex(self, numbers: bool) -> str:
+        return rf"\frac{{{self.above.latex(numbers)}}}{{{self.below.latex(numbers)}}}"
+
+
+@dataclass(eq=False)
+class Power(Expression):
+    """A formula to a constant power."""
+
+    base: Expression
+    exponent: float
+    binding = POWER
+
+    def __post_init__(self) -> None:
+        self.value = self.base.value**self.exponent
+
+    def latex(self, numbers: bool) -> str:
+        return f"{self.base.within(ATOM, numbers)}^{{{number(self.exponent)}}}"
+
+
+@dataclass(eq=False)
+class Call(Expression):
+    r"""A function of a formula.
+
+    Args:
+        name: in LaTeX, such as ``\tanh``.
+        part: its argument.
+        function: computes it.
+        form: how name and argument are written, with ``{name}`` and ``{part}``.
+    """
+
+    name: str
+    part: Expression
+    function: Callable[[float], float]
+    form: str = r"{name}\left({part}\right)"
+
+    def __post_init__(self) -> None:
+        self.value = self.function(self.part.value)
+
+    def latex(self, numbers: bool) -> str:
+        return self.form.replace("{name}", self.name).replace("{part}", self.part.latex(numbers))
+
+
+def as_expression(value: Expression | float) -> Expression:
+    """A number as a constant; a formula as it is."""
+    return value if isinstance(value, Expression) else Constant(float(value))
+
+
+def exp(part: Expression) -> Expression:
+    """The exponential, written as a power of e."""
+    return Call("e", part, exponential, "{name}^{{part}}")
+
+
+def log(part: Expression) -> Expression:
+    """The natural logarithm."""
+    return Call(r"\ln", part, lambda x: math.log(x) if x > 0 else -math.inf if x == 0 else math.nan)
+
+
+def sqrt(part: Expression) -> Expression:
+    """The square root."""
+    return Call(r"\sqrt", part, lambda x: math.sqrt(x) if x >= 0 else math.nan, "{name}{{part}}")
+
+
+def exponential(x: float) -> float:
+    """The exponential of any number; infinity where it is too large."""
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
+
+
+def number(value: float) -> str:
+    """A number in LaTeX, rounded to four significant digits."""
+    if math.isnan(value):
+        return r"\mathrm{NaN}"
+    if math.isinf(value):
+        return r"\infty" if value > 0 else r"-\infty"
+    if value == int(value) and abs(value) < 10**DIGITS:
+        return str(int(value))
+    mantissa, _, exponent = f"{value:.{DIGITS}g}".partition("e")
+    return mantissa + (rf" \cdot 10^{{{int(exponent)}}}" if exponent else "")
