@@ -5,6 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
+from layers import LAYERS
+
 from plaingrad import __version__
 
 project = "plaingrad"
@@ -18,6 +20,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "layers",
     "reference",
     "torch_names",
     "sphinx-mathjax-offline",  # the pages need no network
@@ -26,6 +29,7 @@ exclude_patterns = ["_build"]
 default_role = "py:obj"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 2
 nb_execution_mode = "force"  # a cache would not notice that the source has changed
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
@@ -42,6 +46,7 @@ napoleon_use_ivar = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = "plaingrad"
+templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["plaingrad.css"]
 html_show_sourcelink = False
@@ -65,7 +70,7 @@ html_sidebars = {
         "glossary",
         "differences",
     )
-}
+} | {page: ["layers.html"] for page in LAYERS}
 html_theme_options = {
     "logo": {"text": "plaingrad"},
     "navbar_end": [],
@@ -76,6 +81,6 @@ html_theme_options = {
     "pygments_light_style": "friendly",
     "pygments_dark_style": "friendly",
     "show_toc_level": 2,
-    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], **{page: [] for page in LAYERS}},
 }
 copyright = "the plaingrad contributors, MIT licence"

@@ -27,6 +27,10 @@ hypothesis.settings.load_profile("plaingrad")
 providers._get_local_constants = providers.Constants
 # "pytest --hypothesis-profile=random" draws new ones.
 hypothesis.settings.register_profile("random", deadline=None)
+# Planted faults need to be noticed only: what fails is not made smaller.
+hypothesis.settings.register_profile(
+    "planted", deadline=None, phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate)
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

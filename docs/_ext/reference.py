@@ -18,9 +18,6 @@ from typing import Any
 from sphinx.application import Sphinx
 
 PACKAGES = {
-    "nn": "Layers and losses",
-    "nn.recurrent.layer": "Backward through time",
-    "nn.recurrent.packed": "Packed sequences",
     "optim": "Update rules and schedules",
     "init": "Initialisers",
     "train": "Training",
@@ -120,7 +117,7 @@ def generate(app: Sphinx, _config: object) -> None:
 
 def show_source(_app: Sphinx, what: str, name: str, obj: Any, _options: object, lines: list[str]) -> None:
     """Put forward, backward and update of a class of the core beneath its equations."""
-    if what != "class" or not name.startswith(("plaingrad.nn.", "plaingrad.optim.", "plaingrad.paper.")):
+    if what != "class" or not name.startswith(("plaingrad.optim.", "plaingrad.paper.")):
         return
     own = [cls for cls in obj.__mro__ if cls.__module__.partition(".")[2] != "module"]  # all but Module
     shown = [found for method in SHOWN if (found := defined(own, method))]

@@ -139,6 +139,7 @@ COMPOSED = (
 
 AXES = (1, 2, 3)
 TRANSPOSED = tuple(f"ConvTranspose{axes}d" for axes in AXES)
+CONVOLUTIONS = (*(f"Conv{axes}d" for axes in AXES), *TRANSPOSED)
 AVERAGED = tuple(f"AdaptiveAvgPool{axes}d" for axes in AXES)
 POOLS = (
     *(f"{name}{axes}d" for name in ("MaxPool", "AvgPool", "AdaptiveMaxPool") for axes in AXES),
@@ -371,9 +372,9 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "an input of another dtype than the parameters",
         "It is refused; torch.nn takes single precision with half, or an empty batch of integers, in places.",
-        "norms, Conv2d | another dtype",
+        "norms, convolution | another dtype",
         lambda finding: (
-            named(finding, *NORMS, "Conv2d")
+            named(finding, *NORMS, *CONVOLUTIONS)
             and finding.kind == "ours refuses"
             and finding.configuration.inputs[0].dtype != torch.float32
         ),

@@ -16,7 +16,7 @@ COPIED = ("src", "tests", "benchmarks", "pyproject.toml", "README.md", "CONTRIBU
 # Exit codes: two of pytest's, the second too of a module that cannot be imported; then
 # of a run that never began.
 FAILED, INTERRUPTED, BROKEN = 1, 2, 99
-OPTIONS = ("--numprocesses=0", "--hypothesis-profile=random", "-p", "no:cacheprovider")
+OPTIONS = ("--numprocesses=0", "--hypothesis-profile=planted", "-p", "no:cacheprovider")
 SECONDS = 600.0  # a run that takes longer hangs
 
 # Every run is a fork of one process that has imported what takes long and is not under test.

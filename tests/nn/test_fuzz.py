@@ -24,6 +24,15 @@ def test_random_configurations_equal_those_of_torch(series: int) -> None:
         assert not unexplained, f"{unexplained[0]}\n    make fuzz CASE={case}"
 
 
+@pytest.mark.usefixtures("without_annotations")
+def test_convolution_refuses_an_empty_batch_of_integers_along_any_axes() -> None:
+    (finding,) = differences(configuration(10_011_556))  # of Conv1d
+    assert finding.kind == "ours refuses"
+    entry = finding.deliberate()
+    assert entry is not None
+    assert entry.key == "an input of another dtype than the parameters"
+
+
 # Whose conformance rows draw all that they take; what is odd is not drawn yet.
 ONLY_IN_THE_TABLE = {
     *(f"MaxUnpool{axes}d" for axes in (1, 2, 3)),

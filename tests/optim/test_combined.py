@@ -115,6 +115,15 @@ def test_a_chain_of_fifty_steps_equals_torch(parts: list[tuple[str, dict[str, An
         both.assert_equal()
 
 
+@pytest.mark.parametrize("period", [1, 2, 5])
+def test_a_cosine_in_a_chain_climbs_to_the_initial_rate_of_the_group(period: int) -> None:
+    parts = [("ConstantLR", {"factor": 0.5, "total_iters": 70}), ("CosineAnnealingLR", {"T_max": period})]
+    both = Combined("ChainedScheduler", parts)
+    for _ in range(4 * period):
+        both.step()
+        both.assert_equal()
+
+
 @examples
 @given(data=st.data(), parts=sequences, half=st.integers(0, STEPS))
 def test_a_sequence_of_fifty_steps_equals_torch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -108,6 +109,22 @@ def test_names_and_order_give_the_same_bits() -> None:
     torch.testing.assert_close(values(one), values(other), rtol=1e-12, atol=1e-14)
 
 
+def test_targets_go_to_the_losses_by_name_in_any_order() -> None:
+    x, y = samples()
+    by_name = {"score": y[0], "class": y[1]}
+    backwards = dict(reversed(by_name.items()))
+    first, second = two_towers(), two_towers()
+    histories = [
+        run(model, (x, targets), loss=losses(dict), loss_weights={"class": 3, "score": 1})
+        for model, targets in ((first, by_name), (second, backwards))
+    ]
+    for name in ("loss", "class_loss", "score_loss"):
+        assert histories[0][name] == histories[1][name]
+    assert all(torch.equal(a, b) for a, b in zip(values(first), values(second)))
+    results = [evaluate(first, (x, targets), loss=losses(dict)) for targets in (by_name, backwards)]
+    assert results[0] == results[1]
+
+
 def test_several_inputs_with_one_output_train_and_predict() -> None:
     x, (t, _) = samples()
     torch.manual_seed(0)
@@ -195,6 +212,20 @@ def test_a_loss_of_which_nothing_counts_in_a_batch_is_left_out() -> None:
     assert history["output_1_loss"] == pytest.approx([sum(last)], rel=1e-12)
     assert history.loss == pytest.approx([history["output_0_loss"][0] + sum(last)], rel=1e-12)
     torch.testing.assert_close(values(model)[:4], [v.detach() for v in peer.parameters()][:4])
+
+
+def test_a_loss_of_which_nothing_counts_in_all_the_data_is_left_out_of_the_sum() -> None:
+    model, (x, y) = two_towers(), samples()
+    y[1][:] = -100
+    score, _ = predict(model, x)
+    result = evaluate(model, (x, y), loss=losses(tuple), loss_weights=[2, 3])
+    assert result["loss"] == pytest.approx(2 * MSE(score, y[0]).item(), rel=1e-12)
+    assert math.isnan(result["output_1_loss"])
+    history = run(model, (x, y), loss=losses(tuple), loss_weights=[2, 3], epochs=1)
+    assert history.loss == pytest.approx([2 * history["output_0_loss"][0]], rel=1e-12)
+    assert math.isnan(history["output_1_loss"][0])
+    of_nothing = evaluate(model, (x, {"class": y[1]}), loss={"class": nn.CrossEntropyLoss()})
+    assert all(math.isnan(value) for value in of_nothing.values())
 
 
 def test_sample_weights_count_for_each_loss() -> None:

@@ -81,7 +81,7 @@ FAULTS = [
     ),
     *planted(
         "saving/index.py",
-        "tests/nn/container/test_graph.py tests/interop/test_tracing.py",
+        "tests/saving/test_index.py tests/nn/container/test_graph.py tests/interop/test_tracing.py",
         ("for each in (nest.start, nest.stop, nest.step)", "for each in (nest.start, nest.stop, None)"),
     ),
 ]

@@ -99,6 +99,14 @@ def test_arguments_by_keyword() -> None:
     assert report.ok, report
 
 
+def test_a_parameter_that_nothing_uses_gets_no_gradient() -> None:
+    spare = Parameter(torch.ones(2))
+    graph = nn.Graph(["x"], {"spare": (spare,), "y": (nn.ReLU(), "x")}, "y")
+    y = graph(torch.randn(2, 3))
+    graph.backward(torch.ones_like(y))
+    assert not spare.has_grad
+
+
 def test_outputs_that_nothing_used_leave_no_state() -> None:
     graph = everything()
     for _ in range(3):

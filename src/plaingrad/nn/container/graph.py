@@ -173,7 +173,7 @@ class Graph(Container):
         """Propagate the gradient with respect to a node to those that it uses."""
         if step.operation in self._values:
             value = self._values[step.operation]
-            if isinstance(value, Parameter) and dy is not None and not value.frozen:
+            if isinstance(value, Parameter) and dy is not None:
                 value.grad.add_(dy)
             return
         module = self._children[step.operation]
