@@ -116,4 +116,5 @@ class Explanation:
 def latex_words(words: str) -> str:
     """Words with the characters that LaTeX reserves escaped."""
     reserved = {character: f"\\{character}" for character in "#$%&_{}"}
-    return words.translate(str.maketrans(reserved | {"\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"}))
+    reserved |= {"\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"}
+    return "".join(reserved.get(character, character) for character in words)

@@ -1,7 +1,7 @@
-r"""Formulas that carry their numbers: one tree gives the symbols, the same with numbers in them, and the result.
+r"""Formulas that carry their numbers: one tree has the symbols, the same with numbers, and the result.
 
-They are built as they are written: with ``w = Symbol("w_{31}", 0.21)`` and ``x = Symbol("x_1", 0.5)``, ``w * x`` reads
-:math:`w_{31} x_1` in symbols, :math:`0.21 \cdot 0.5` in numbers, and has the value 0.105.
+They are built as they are written: with ``w = Symbol("w_{31}", 0.21)`` and ``x = Symbol("x_1", 0.5)``,
+``w * x`` reads :math:`w_{31} x_1` in symbols, :math:`0.21 \cdot 0.5` in numbers, and has the value 0.105.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ class Sum(Expression):
     """Terms that are added; of more than eight only the first and the last are written."""
 
     binding = SUM
+    terms: list[Expression]
 
     def __init__(self, terms: Iterable[Expression]) -> None:
         self.terms = [part for term in terms for part in (term.terms if isinstance(term, Sum) else [term])]
@@ -155,6 +156,7 @@ class Product(Expression):
     """Factors that are multiplied."""
 
     binding = PRODUCT
+    factors: list[Expression]
 
     def __init__(self, factors: Iterable[Expression]) -> None:
         self.factors = [
