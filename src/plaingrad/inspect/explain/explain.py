@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from plaingrad.inspect.explain.explanation import Explanation, Section
 from plaingrad.inspect.explain.registry import explainer
+from plaingrad.inspect.explain.rules import updates
 from plaingrad.inspect.explain.selection import Selection, select
 from plaingrad.inspect.record import Trace
 
@@ -21,7 +22,8 @@ def explain(
         trace: what `record` returned.
         path: where the module stands in the network, as in the record; "loss" for the loss.
         sample: which sample of the batch, from 0.
-        unit: the index of an element of that sample's output, from 0; the first if None.
+        unit: the index of an element of that sample's output, of a loss of its prediction, from 0; the first
+            if None.
         use: which call, if the module was called several times.
 
     Returns:
@@ -31,9 +33,9 @@ def explain(
         InputError: there is no such path, sample or unit.
     """
     call = trace.find(path, use)
-    selected = select(call, sample, unit)
-    function = explainer(type(call.module))
-    sections = list(function(selected)) if function else list(unexplained(selected))
+    selected = select(trace, call, sample, unit)
+    function = explainer(type(call.module)) or unexplained
+    sections = [*function(selected), *updates(selected)]
     return Explanation(f"{call.name}, sample {sample}", call.equations, sections)
 
 

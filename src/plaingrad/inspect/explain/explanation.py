@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from latex2mathml.converter import convert
 
-from plaingrad.inspect.explain.expression import Expression, number
+from plaingrad.inspect.explain.expression import Expression, Symbol, number
 from plaingrad.inspect.explain.text import text
 from plaingrad.inspect.record.equations import lines as equation_lines
 
@@ -27,16 +27,22 @@ class Line:
     Attributes:
         name: of the result, in LaTeX.
         formula: gives the symbols, the numbers and the value.
-        ran: what the module computed when it ran.
+        ran: what the module computed when it ran; None for a number on the way that it keeps to itself.
     """
 
     name: str
     formula: Expression
-    ran: float
+    ran: float | None = None
+
+    @property
+    def symbol(self) -> Symbol:
+        """The name for use in the formulas that follow."""
+        return Symbol(self.name, self.formula.value)
 
     def latex(self) -> str:
         """The result, its formula in symbols, that with numbers, and the value."""
-        symbols, numbers, value = self.formula.latex(False), self.formula.latex(True), number(self.ran)
+        symbols, numbers = self.formula.latex(False), self.formula.latex(True)
+        value = number(self.formula.value if self.ran is None else self.ran)
         steps = [self.name, symbols, numbers, value]
         return " = ".join(step for step, before in zip(steps, ["", *steps]) if step != before)
 
@@ -102,15 +108,20 @@ class Explanation:
         """The explanation as HTML with formulas in MathML, which browsers draw without a library."""
         parts = [f"<h3>{html.escape(self.title)}</h3>"]
         for block in self.equations:
-            parts += [f'<p class="equation">{convert(line)}</p>' for line in equation_lines(block)]
+            parts += [f'<p class="equation">{mathml(line)}</p>' for line in equation_lines(block)]
         for section in self.sections:
             parts.append(f"<h4>{html.escape(section.title)}</h4>")
-            parts += [f"<p>{convert(line.latex())}</p>" for line in section.lines]
+            parts += [f"<p>{mathml(line.latex())}</p>" for line in section.lines]
             parts += [f"<p>{html.escape(section.note)}</p>"] if section.note else []
         return f'{STYLE}<div class="plaingrad-explanation">{"".join(parts)}</div>'
 
     def _repr_html_(self) -> str:
         return self.to_html()
+
+
+def mathml(latex: str) -> str:
+    """A formula as MathML."""
+    return convert(latex.replace(r"\_", "_"))  # the library keeps the backslash in text
 
 
 def latex_words(words: str) -> str:

@@ -7,7 +7,8 @@ They are built as they are written: with ``w = Symbol("w_{31}", 0.21)`` and ``x 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 MOST_TERMS = 8  # of a sum that is written out
@@ -224,9 +225,117 @@ class Call(Expression):
         return self.form.replace("{name}", self.name).replace("{part}", self.part.latex(numbers))
 
 
+@dataclass(eq=False)
+class Several(Expression):
+    """A function of several formulas, such as the larger one of two.
+
+    Args:
+        name: in LaTeX.
+        parts: the arguments.
+        function: computes it.
+    """
+
+    name: str
+    parts: Sequence[Expression]
+    function: Callable[..., float]
+
+    def __post_init__(self) -> None:
+        self.value = self.function(*(part.value for part in self.parts))
+
+    def latex(self, numbers: bool) -> str:
+        inside = r",\, ".join(part.latex(numbers) for part in self.parts)
+        return rf"{self.name}\left({inside}\right)"
+
+
+@dataclass(eq=False)
+class Indicator(Expression):
+    """1 if a comparison holds, else 0, in brackets.
+
+    Args:
+        left: what is compared.
+        sign: in LaTeX, one of ``COMPARISONS``.
+        right: with what.
+    """
+
+    left: Expression
+    sign: str
+    right: Expression
+
+    def __post_init__(self) -> None:
+        self.value = float(COMPARISONS[self.sign](self.left.value, self.right.value))
+
+    def latex(self, numbers: bool) -> str:
+        return rf"\left[{self.left.latex(numbers)} {self.sign} {self.right.latex(numbers)}\right]"
+
+
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    "<": operator.lt,
+    r"\le": operator.le,
+    r"\ge": operator.ge,
+    "=": operator.eq,
+    r"\neq": operator.ne,
+}
+
+
 def as_expression(value: Expression | float) -> Expression:
     """A number as a constant; a formula as it is."""
     return value if isinstance(value, Expression) else Constant(float(value))
+
+
+def largest(*parts: Expression | float) -> Expression:
+    """The largest of several formulas."""
+    return Several(r"\max", [as_expression(part) for part in parts], max)
+
+
+def smallest(*parts: Expression | float) -> Expression:
+    """The smallest of several formulas."""
+    return Several(r"\min", [as_expression(part) for part in parts], min)
+
+
+def holds(left: Expression | float, sign: str, right: Expression | float) -> Expression:
+    """1 if a comparison holds, else 0."""
+    return Indicator(as_expression(left), sign, as_expression(right))
+
+
+def absolute(part: Expression) -> Expression:
+    """The absolute value."""
+    return Call("", part, abs, r"\left|{part}\right|")
+
+
+def sign(part: Expression) -> Expression:
+    """1, 0 or -1."""
+    return Call(r"\operatorname{sign}", part, lambda x: float((x > 0) - (x < 0)))
+
+
+def tanh(part: Expression) -> Expression:
+    """The hyperbolic tangent."""
+    return Call(r"\tanh", part, math.tanh)
+
+
+def sigmoid(part: Expression) -> Expression:
+    """The logistic function."""
+    return Call(r"\sigma", part, logistic)
+
+
+def erf(part: Expression) -> Expression:
+    """The error function."""
+    return Call(r"\operatorname{erf}", part, math.erf)
+
+
+def softplus(part: Expression) -> Expression:
+    """The logarithm of 1 more than the exponential."""
+    return Call(r"\operatorname{softplus}", part, lambda x: max(x, 0) + math.log1p(math.exp(-abs(x))))
+
+
+def mean(terms: Sequence[Expression]) -> Expression:
+    """The sum of some formulas over their number."""
+    return over(len(terms)) * Sum(terms)
+
+
+def over(count: float) -> Expression:
+    """The fraction 1 / n."""
+    return Fraction(Constant(1), Symbol("n", count))
 
 
 def exp(part: Expression) -> Expression:
@@ -236,7 +345,7 @@ def exp(part: Expression) -> Expression:
 
 def log(part: Expression) -> Expression:
     """The natural logarithm."""
-    return Call(r"\ln", part, lambda x: math.log(x) if x > 0 else -math.inf if x == 0 else math.nan)
+    return Call(r"\log", part, lambda x: math.log(x) if x > 0 else -math.inf if x == 0 else math.nan)
 
 
 def sqrt(part: Expression) -> Expression:
@@ -250,6 +359,11 @@ def exponential(x: float) -> float:
         return math.exp(x)
     except OverflowError:
         return math.inf
+
+
+def logistic(x: float) -> float:
+    """1 / (1 + e^-x) without overflow."""
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
 def number(value: float) -> str:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import Tensor
-
 from plaingrad import nn
 from plaingrad.inspect.explain.explanation import Line, Section
-from plaingrad.inspect.explain.expression import Sum, Symbol
+from plaingrad.inspect.explain.expression import Sum
 from plaingrad.inspect.explain.registry import explains
-from plaingrad.inspect.explain.selection import Selection, derivative, gradient, indexed, symbol
+from plaingrad.inspect.explain.selection import (
+    Selection,
+    derivative,
+    gradient,
+    gradient_of_sample,
+    indexed,
+    of_sample,
+    symbol,
+)
 
 MOST_SHOWN = 3  # inputs whose gradients are written out
 
@@ -45,16 +51,10 @@ def parameters(selected: Selection, k: int) -> Iterator[Section]:
     if "weight" in gradients:
         for i in range(min(xs.shape[1], MOST_SHOWN)):
             by_sample = Sum(
-                of_sample("y", dys, n, k, True) * of_sample("x", xs, n, i) for n in range(len(xs))
+                gradient_of_sample("y", dys, n, k) * of_sample("x", xs, n, i) for n in range(len(xs))
             )
             lines.append(Line(derivative(indexed("w", k, i)), by_sample, gradients["weight"][k, i].item()))
     if "bias" in gradients:
-        sums = Sum(of_sample("y", dys, n, k, True) for n in range(len(xs)))
+        sums = Sum(gradient_of_sample("y", dys, n, k) for n in range(len(xs)))
         lines.append(Line(derivative(indexed("b", k)), sums, gradients["bias"][k].item()))
     yield Section("backward: the parameters, summed over the batch", lines)
-
-
-def of_sample(letter: str, values: Tensor, n: int, i: int, is_gradient: bool = False) -> Symbol:
-    """An element with the number of its sample in parentheses above."""
-    name = f"{indexed(letter, i)}^{{({n + 1})}}"
-    return Symbol(derivative(name) if is_gradient else name, values[n, i].item())

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from plaingrad.errors import InputError
 from plaingrad.inspect.explain.expression import Symbol
-from plaingrad.inspect.record import Call
+from plaingrad.inspect.record import Call, Trace
 from plaingrad.parameter import shape
 
 Unit = tuple[int, ...]
@@ -22,56 +22,79 @@ class Selection:
 
     Attributes:
         call: the call.
-        sample: the index in the first axis of input and output.
-        unit: the index of an element of that sample's output.
+        sample: the index in the axis of the batch of input and output.
+        unit: the index of an element of that sample's output; of a loss, of that sample's prediction.
+        axis: the axis of the batch.
     """
 
+    trace: Trace
     call: Call
     sample: int
     unit: Unit
+    axis: int = 0
+
+    @property
+    def module(self) -> Any:
+        """The module that was called."""
+        return self.call.module
 
     @property
     def x(self) -> Tensor:
         """The sample of the first input."""
         x: Tensor = self.call.inputs[0]
-        return x[self.sample]
+        return x.select(self.axis, self.sample)
 
     @property
     def y(self) -> Tensor:
-        """The sample of the output."""
-        y: Tensor = self.call.outputs
-        return y[self.sample]
+        """The sample of the output, or of the first one."""
+        return first(self.call.outputs).select(self.axis, self.sample)
 
     @property
     def dy(self) -> Tensor | None:
         """The sample of the upstream gradient; None where backward was not called."""
-        grads = self.call.grad_outputs
-        return grads[0][self.sample] if grads and isinstance(grads[0], Tensor) else None
+        dy = first(self.call.grad_outputs)
+        return dy.select(self.axis, self.sample) if isinstance(dy, Tensor) else None
 
     @property
     def dx(self) -> Tensor | None:
         """The sample of the gradient of the first input; None where there is none."""
         dx = self.call.input_gradients()[0]
-        return dx[self.sample] if isinstance(dx, Tensor) else None
+        return dx.select(self.axis, self.sample) if isinstance(dx, Tensor) else None
+
+    @property
+    def full(self) -> Unit:
+        """The index of the unit in the whole batch, whose axis is the first."""
+        return (self.sample, *self.unit)
 
 
-def select(call: Call, sample: int, unit: int | Sequence[int] | None) -> Selection:
+def first(nest: Any) -> Any:
+    """The first one of several outputs or gradients; None of none."""
+    while isinstance(nest, tuple):
+        nest = nest[0] if nest else None
+    return nest
+
+
+def select(trace: Trace, call: Call, sample: int, unit: int | Sequence[int] | None) -> Selection:
     """The selection, with its indices checked.
 
     Raises:
         InputError: the call has no such sample or unit.
     """
-    y: Any = call.outputs
+    y: Any = first(call.outputs)
+    if isinstance(y, Tensor) and y.ndim == 0:
+        y = first(call.inputs)
     if not isinstance(y, Tensor) or y.ndim == 0:
-        return Selection(call, sample, ())
-    if not -len(y) <= sample < len(y):
-        raise InputError(f"sample: expected 0 to {len(y) - 1}, got {sample}")
-    sizes = y.shape[1:]
+        return Selection(trace, call, sample, ())
+    axis = 1 if y.ndim == 3 and getattr(call.module, "batch_first", True) is False else 0
+    count = y.shape[axis]
+    if not 0 <= sample < count:
+        raise InputError(f"sample: expected 0 to {count - 1}, got {sample}")
+    sizes = (*y.shape[:axis], *y.shape[axis + 1 :])
     index = (0,) * len(sizes) if unit is None else (unit,) if isinstance(unit, int) else tuple(unit)
     if len(index) != len(sizes) or not all(0 <= i < size for i, size in zip(index, sizes)):
-        expected = f"an index into the output {shape(y)} without its first axis"
+        expected = f"an index into {shape(y)} without the axis of the batch"
         raise InputError(f"unit: expected {expected}, got {unit!r}")
-    return Selection(call, sample % len(y), index)
+    return Selection(trace, call, sample, index, axis)
 
 
 def symbol(letter: str, values: Tensor, *index: int) -> Symbol:
@@ -82,6 +105,21 @@ def symbol(letter: str, values: Tensor, *index: int) -> Symbol:
 def gradient(letter: str, values: Tensor, *index: int) -> Symbol:
     """An element of a gradient, as the derivative of the loss by that letter."""
     return Symbol(derivative(indexed(letter, *index)), values[index].item())
+
+
+def of_sample(letter: str, values: Tensor, n: int, *index: int) -> Symbol:
+    """An element of a batch with the number of its sample in parentheses above."""
+    return Symbol(numbered(indexed(letter, *index), n), values[(n, *index)].item())
+
+
+def gradient_of_sample(letter: str, values: Tensor, n: int, *index: int) -> Symbol:
+    """An element of the gradient of a batch, likewise."""
+    return Symbol(derivative(numbered(indexed(letter, *index), n)), values[(n, *index)].item())
+
+
+def numbered(name: str, n: int) -> str:
+    """A name with the number of a sample."""
+    return f"{name}^{{({n + 1})}}"
 
 
 def derivative(name: str) -> str:

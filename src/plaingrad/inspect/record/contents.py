@@ -40,6 +40,7 @@ def call_contents(call: Call) -> dict[str, Any]:
         "parameters": as_data(call.parameters),
         "gradients": as_data(call.gradients),
         "updated": as_data(call.updated),
+        "training": call.training,
     }
 
 

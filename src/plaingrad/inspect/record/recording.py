@@ -80,12 +80,14 @@ class Recorder:
             value = loss.forward(called(model, data.inputs), data.targets).item()
             dy = of_prediction(loss.backward())
             model.backward(*dy if isinstance(dy, tuple) else (dy,))
+        states = {}
         if optimizer is not None:
+            states = {parameter: copied(dict(state)) for parameter, state in optimizer.state.items()}
             closure = Closure(model, optimizer, loss, data.inputs, data.targets, value)
             optimizer.step(closure if optimizer.needs_closure else None)
             for call in self.calls:
                 call.updated = own_values(call.module)
-        return Trace(self.calls, self.backward_calls, value, data.targets, optimizer)
+        return Trace(self.calls, self.backward_calls, value, data.targets, optimizer, states)
 
     def __call__(self, module: Module, name: str, run: Any, *arguments: Any, **options: Any) -> Any:
         if name == "forward":
@@ -102,6 +104,7 @@ class Recorder:
             inputs=copied(inputs),
             options=copied(options),
             parameters=own_values(module),
+            training=module.training,
         )
         self.uses[id(module)] += 1
         self.calls.append(call)

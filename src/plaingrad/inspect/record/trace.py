@@ -18,6 +18,7 @@ from plaingrad.inspect.record.equations import equations
 from plaingrad.inspect.record.table import html_table, table
 from plaingrad.module import Module
 from plaingrad.optim import Optimizer
+from plaingrad.parameter import Parameter
 
 WIDTH = 160  # of the printed table, which does not wrap
 
@@ -44,6 +45,7 @@ class Call:
         parameters: the values of the module's own parameters at the time of the forward, by name.
         gradients: what this call of backward added to their gradients.
         updated: their values after the update; empty if there was no optimizer.
+        training: whether the module was in training mode.
     """
 
     path: str
@@ -58,6 +60,7 @@ class Call:
     grad_inputs: Any = None
     gradients: dict[str, Tensor] = field(default_factory=dict)
     updated: dict[str, Tensor] = field(default_factory=dict)
+    training: bool = True
 
     @property
     def name(self) -> str:
@@ -93,6 +96,7 @@ class Trace:
         loss: the value of the loss.
         target: what the outputs were compared with.
         optimizer: a copy of the optimizer after its step, or None.
+        states: the optimizer's state before its step, by parameter of the modules of the calls.
     """
 
     calls: list[Call]
@@ -100,6 +104,7 @@ class Trace:
     loss: float
     target: Any
     optimizer: Optimizer | None = None
+    states: dict[Parameter, dict[str, Any]] = field(default_factory=dict)
 
     def find(self, path: str, use: int = 0) -> Call:
         """The call of the module at a path.
