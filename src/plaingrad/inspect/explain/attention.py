@@ -149,7 +149,7 @@ def projections(selected: Selection, size: int, h: int, t: int) -> Iterator[Sect
 
 
 def score(parts: Heads, h: int, t: int, j: int) -> Line:
-    """How well a key fits the query."""
+    """The score of a key: its fit to the query."""
     q, k = parts.q[h], parts.k[h]
     size = q.shape[-1]
     products = Sum(symbol("q", q, t, d) * symbol("k", k, j, d) for d in range(size))
@@ -260,7 +260,7 @@ def backward(selected: Selection, parts: Heads, h: int, t: int) -> Iterator[Sect
 
 
 def extra_gradient(selected: Selection, h: int, t: int, keys: int) -> Tensor | None:
-    """What the gradient of the returned weights adds to those of a head."""
+    """The part of the gradient of the returned weights that belongs to a head, or None."""
     grads = selected.call.grad_outputs or ()
     if len(grads) < 2 or grads[1] is None:
         return None

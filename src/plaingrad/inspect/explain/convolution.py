@@ -57,7 +57,7 @@ def convolution(selected: Selection) -> Iterator[Section]:
 
 
 def reached(module: Convolution, window: list[int], tap: Index) -> Index:
-    """Where a window's tap lies in the padded input."""
+    """The position of a window's tap in the padded input."""
     return tuple(l * s + k * d for l, s, k, d in zip(window, module.stride, tap, module.dilation))  # noqa: E741
 
 

@@ -104,6 +104,7 @@ class Sum(Expression):
     def __init__(self, terms: Iterable[Expression]) -> None:
         self.terms = [part for term in terms for part in (term.terms if isinstance(term, Sum) else [term])]
         self.value = math.fsum(term.value for term in self.terms) if self.is_finite() else self.naive()
+        self.binding = self.terms[0].binding if len(self.terms) == 1 else SUM
 
     def is_finite(self) -> bool:
         """True if every term is a finite number."""

@@ -129,7 +129,7 @@ def parameter(selected: Selection, name: str, letter: str, index: Index) -> Symb
 
 
 def scaled(normalised: Expression, weight: Symbol | None, bias: Symbol | None) -> Expression:
-    """What was normalised, scaled and shifted."""
+    """The normalised element, scaled and shifted."""
     y = normalised if weight is None else normalised * weight
     return y if bias is None else y + bias
 

@@ -15,7 +15,9 @@ HIGH = dict(zip("0123456789+-()inᵀ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾�
 MARKS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304"}
 WORDS = {",": " ", "!": "", "mathrel": "", "odot": "⊙ ", "cdot": "· ", "dots": "… ", "top": "ᵀ"}
 NARROW = {"pmod": "{", "mathrel": "{"}  # macros with an argument that the library does not know
-ATOM = re.compile(r"[\w\u0300-\u036f.∂…₀-₉ₐ-ₜ⁰-⁹⁻]*|\d+(\.\d+)?( ?· ?10[⁻⁰-⁹]+)?")
+ATOM = re.compile(r"[\w\u0300-\u036f.'∂…₀-₉ₐ-ₜ⁰-⁹⁻⁽⁾₍₎]*|\d+(\.\d+)?( ?· ?10[⁻⁰-⁹]+)?")
+OPERATOR = re.compile(r"(\\[a-zA-Z]+) (?=[-+=<>])")  # the space behind a macro is part of it
+WORD = re.compile(r"(\\(?:log|tanh|erf|max|min|approx|circ|in|cup|sum)) (?=[\w\\])")
 SCRIPT = re.compile(r"([\^_])\s*(\\[a-zA-Z]+|[^\s{\\])")
 
 
@@ -23,9 +25,10 @@ def text(latex: str) -> str:
     """A formula in LaTeX as one line of unicode: fractions with a slash, indices below, powers above."""
     bare = latex.replace(r"\left", "").replace(r"\right", "").replace(r"\big", "").replace(r"\Big", "")
     braced = SCRIPT.sub(r"\1{\2}", bare).replace("^{", r"\power{").replace("_{", r"\indexed{")
+    spaced = WORD.sub(r"\1{}\ ", OPERATOR.sub(r"\1{} ", braced))
     parser, writer = contexts()
     written = LatexNodes2Text(latex_context=writer, math_mode="text").latex_to_text(
-        braced, latex_context=parser
+        spaced, latex_context=parser
     )
     return re.sub(r" +", " ", written.replace("\n", " ")).strip()
 
