@@ -8,11 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from plaingrad import nn
+from plaingrad import nn, optim
 from plaingrad.errors import InputError
 from plaingrad.inspect import Trace, explain, record
 from plaingrad.inspect.explain.expression import Power, Sum, Symbol, number
 from plaingrad.inspect.explain.text import text
+
+from ..record.networks import NETWORKS
 
 
 def trace(model: nn.Sequential, *sizes: int) -> Trace:
@@ -116,3 +118,14 @@ def test_equations_as_text() -> None:
     )
     assert text(r"\frac{\partial \ell}{\partial x} \mathrel{+}= \theta - \hat x") == "∂ℓ/∂x += θ - x̂"
     assert text(r"k = \operatorname*{arg\,max}_{k} x_k^2") == "k = arg maxₖ xₖ²"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_call_of_every_network_is_explained_or_has_a_word(name: str) -> None:
+    model, x, target, loss = NETWORKS[name]()
+    step = record(model, x, target, loss=loss, optimizer=optim.Adam(model.parameters()))
+    for path in {call.path for call in step}:
+        for use in range(sum(call.path == path for call in step)):
+            explanation = explain(step, path, use=use)
+            assert all(section.lines or section.note for section in explanation.sections)
+            assert explanation.to_html()
