@@ -13,6 +13,7 @@ from torch import Tensor
 
 from plaingrad.data import Dataset
 from plaingrad.drawing import BLUE, COLOURS, INK, PALE, new_figure
+from plaingrad.inspect.layers import network as network
 from plaingrad.train import History
 
 

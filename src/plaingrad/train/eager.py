@@ -10,8 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from plaingrad.data.samples import batches, rows, take
+from plaingrad.module import Module
 from plaingrad.native.task import EpochLoss, Task
 from plaingrad.nn import Loss
+from plaingrad.optim import Optimizer
 from plaingrad.train.calling import called
 from plaingrad.train.evaluation import BATCH_SIZE, outputs
 from plaingrad.train.gathering import EpochSums, Gathered
@@ -67,8 +69,8 @@ class EagerEngine:
                         value = 0.0
                     if j == len(group) - 1 and gathered.values:
                         sums.penalty += gathered.finish()
-                        closure = Closure(task, loss, x, t, value) if optimizer.needs_closure else None
-                        optimizer.step(closure, samples=gathered.samples)
+                        again = Closure(model, optimizer, loss, x, t, value)
+                        optimizer.step(again if optimizer.needs_closure else None, samples=gathered.samples)
                         optimizer.zero_grad()
                     if j == len(group) - 1 and schedule is not None:
                         gathered.step(schedule)
@@ -110,25 +112,28 @@ class Closure:
     """The loss of a batch with its gradients: known at the first call, computed anew at each later one.
 
     Args:
-        task: what is being trained.
+        model: the network.
+        optimizer: sets its gradients to zero before they are computed anew.
         loss: the loss, with weights if there are any.
         x: the inputs of the batch.
         t: its targets, and weights.
         value: the loss, whose gradients have been added.
     """
 
-    def __init__(self, task: Task, loss: Loss | Weighted, x: Any, t: Any, value: float) -> None:
-        self.task, self.loss, self.x, self.t = task, loss, x, t
+    def __init__(
+        self, model: Module, optimizer: Optimizer, loss: Loss | Weighted, x: Any, t: Any, value: float
+    ) -> None:
+        self.model, self.optimizer, self.loss, self.x, self.t = model, optimizer, loss, x, t
         self.known: float | None = value
 
     def __call__(self) -> float:
         if self.known is not None:
             value, self.known = self.known, None
             return value
-        self.task.optimizer.zero_grad()
-        value = self.loss.forward(called(self.task.model, self.x), self.t).item()
+        self.optimizer.zero_grad()
+        value = self.loss.forward(called(self.model, self.x), self.t).item()
         dy = of_prediction(self.loss.backward())
-        self.task.model.backward(*dy if isinstance(dy, tuple) else (dy,))
+        self.model.backward(*dy if isinstance(dy, tuple) else (dy,))
         return value
 
 

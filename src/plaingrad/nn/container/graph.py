@@ -65,10 +65,10 @@ class Graph(Container):
     Shapes: as the nodes take and give them.
 
     Args:
-        inputs: the names of forward's arguments.
+        inputs: the names of forward's arguments, or the one name.
         nodes: the nodes by name, each after those that it uses. Names may have dots, as those of the modules
             of a nested network.
-        outputs: the name of what forward returns, or several in tuples.
+        outputs: the name of what forward returns, or several in tuples or lists.
         operations: modules, parameters and buffers with names of their own, for which a node may have these
             names in their stead.
 
@@ -79,16 +79,16 @@ class Graph(Container):
 
     def __init__(
         self,
-        inputs: Sequence[str],
+        inputs: str | Sequence[str],
         nodes: Mapping[str, tuple[Any, ...]],
-        outputs: str | tuple[Any, ...],
+        outputs: str | Sequence[Any],
         operations: Mapping[str, Module | Parameter | Buffer] | None = None,
     ) -> None:
         self._children = {}
         self._values: dict[str, Parameter | Buffer] = {}
-        self.inputs = tuple(inputs)
+        self.inputs = (inputs,) if isinstance(inputs, str) else tuple(inputs)
         self.steps: dict[str, Step] = {}
-        self.outputs = outputs
+        self.outputs = in_tuples(outputs)
         known = set(self.inputs)
         if len(known) < len(self.inputs):
             raise ModuleError(self, f"expected a name of its own for each input, got {self.inputs}")
@@ -104,7 +104,7 @@ class Graph(Container):
                 self.steps[name] = self._step(name, *node)
             self._expect_known(self.steps[name][1:], known, f"node {name!r}")
             known.add(name)
-        self._expect_known(outputs, known, "outputs")
+        self._expect_known(self.outputs, known, "outputs")
 
     def _step(self, name: str, operation: Any, *arguments: Any) -> Step:
         *positional, last = arguments or (None,)
@@ -241,6 +241,11 @@ def names(nest: Any) -> Iterator[str]:
         yield from names(tuple(nest.values()))
     elif isinstance(nest, slice):
         yield from names((nest.start, nest.stop, nest.step))
+
+
+def in_tuples(nest: Any) -> Any:
+    """The names of outputs, lists of them as tuples, as forward returns them."""
+    return tuple(map(in_tuples, nest)) if isinstance(nest, (tuple, list)) else nest
 
 
 def substituted(nest: Any, value_of: Callable[[str], Any]) -> Any:

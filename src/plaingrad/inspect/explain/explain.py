@@ -1,0 +1,52 @@
+"""Explanations of what a module computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from plaingrad.inspect.explain.explanation import Explanation, Section
+from plaingrad.inspect.explain.registry import explainer
+from plaingrad.inspect.explain.rules import updates
+from plaingrad.inspect.explain.selection import Selection, select
+from plaingrad.inspect.record import Trace
+
+
+def explain(
+    trace: Trace, path: str, sample: int = 0, unit: int | Sequence[int] | None = None, use: int = 0
+) -> Explanation:
+    """Write out what a module computed in a recorded step: its equations, and the numbers in them.
+
+    In the formulas indices count from 1, and sums of more than eight terms are shortened in the middle.
+
+    Args:
+        trace: what `record` returned.
+        path: where the module stands in the network, as in the record; "loss" for the loss.
+        sample: which sample of the batch, from 0.
+        unit: the index of an element of that sample's output, of a loss of its prediction, from 0; the first
+            if None.
+        use: which call, if the module was called several times.
+
+    Returns:
+        The `Explanation`: print it, or let a notebook show it.
+
+    Raises:
+        InputError: there is no such path, sample or unit.
+    """
+    call = trace.find(path, use)
+    selected = select(trace, call, sample, unit)
+    function = explainer(type(call.module)) or unexplained
+    sections = [*function(selected), *updates(selected)]
+    return Explanation(f"{call.name}, sample {sample}", call.equations, sections)
+
+
+def unexplained(selected: Selection) -> Iterator[Section]:
+    """A word on modules without formulas for their numbers."""
+    module = selected.call.module
+    inside = [name for name, _ in module.named_children()]
+    if inside:
+        around = f"{selected.call.path}." if selected.call.path else ""
+        paths = ", ".join(repr(around + name) for name in inside)
+        yield Section("inside", note=f"It hands its numbers to the modules inside it: explain {paths}.")
+    else:
+        note = "Its numbers are not written out term by term; the record has all of them."
+        yield Section("numbers", note=note)

@@ -1,0 +1,87 @@
+"""LaTeX as text for a terminal."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+from pylatexenc import latex2text, latexwalker
+from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec
+from pylatexenc.macrospec import LatexContextDb, MacroSpec
+
+LOW = dict(zip("0123456789+-()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"))
+HIGH = dict(zip("0123456789+-()inᵀ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁱⁿᵀ"))
+MARKS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304"}
+WORDS = {",": " ", "!": "", "odot": "⊙ ", "cdot": "· ", "dots": "… ", "top": "ᵀ"}
+NARROW = {"pmod": "{", "mathrel": "{"}  # macros with an argument that the library does not know
+ATOM = re.compile(r"[\w\u0300-\u036f.'∂…₀-₉ₐ-ₜ⁰-⁹⁻⁽⁾₍₎]*|\d+(\.\d+)?( ?· ?10[⁻⁰-⁹]+)?")
+ROW = re.compile(r"\s*\\\\(\[[^]]*\])?\s*")
+OPERATOR = re.compile(
+    r"(\\(?!log|max|min|tanh|exp)[a-zA-Z]+) (?=[-+=<>(])"
+)  # the space behind a macro is part of it
+WORD = re.compile(r"(\\(?:log|tanh|erf|max|min|approx|circ|in|cup|sum|le|ge|neq)) (?=[\w\\])")
+SCRIPT = re.compile(r"([\^_])\s*(\\[a-zA-Z]+|[^\s{\\])")
+
+
+def text(latex: str) -> str:
+    """A formula in LaTeX as one line of unicode: fractions with a slash, indices below, powers above."""
+    bare = latex.replace(r"\left", "").replace(r"\right", "").replace(r"\big", "").replace(r"\Big", "")
+    bare = ROW.sub("; ", bare.replace(r"\operatorname*", r"\operatorname").replace("&", " "))
+    bare = re.sub(r"\s*\\end\{cases\}", r"\\}", re.sub(r"\\begin\{cases\}\s*", r"\\{", bare))
+    braced = SCRIPT.sub(r"\1{\2}", bare).replace("^{", r"\power{").replace("_{", r"\indexed{")
+    spaced = WORD.sub(r"\1{}\ ", OPERATOR.sub(r"\1{} ", braced))
+    parser, writer = contexts()
+    written = LatexNodes2Text(latex_context=writer, math_mode="text").latex_to_text(
+        spaced, latex_context=parser
+    )
+    return re.sub(r" +", " ", written.replace("\n", " ")).strip()
+
+
+@functools.cache
+def contexts() -> tuple[LatexContextDb, LatexContextDb]:
+    """The library's tables of macros, for reading and for writing, with our own scripts and fractions."""
+    parser, writer = latexwalker.get_default_latex_context_db(), latex2text.get_default_latex_context_db()
+    macros = [MacroSpec(name, "{") for name in ("power", "indexed", "overline", *NARROW)]
+    macros += [MacroSpec(name, "{{") for name in ("tfrac", "dfrac")]
+    parser.add_context_category("plaingrad", macros=macros, prepend=True)
+    functions = {
+        "power": lambda x: script(x, HIGH, "^"),
+        "indexed": lambda x: script(x, LOW, "_"),
+        "overline": lambda x: x + MARKS["bar"] if len(x) == 1 else f"mean({x})",
+        "mathrel": lambda x: x,
+        "sqrt": lambda *x: f"√({x[-1]})",
+        **dict.fromkeys(("frac", "tfrac", "dfrac"), fraction),
+        **{name: lambda x, mark=mark: x + mark for name, mark in MARKS.items()},
+    }
+    specs = [MacroTextSpec(name, simplify_repl=applied(function)) for name, function in functions.items()]
+    specs += [MacroTextSpec(name, simplify_repl=word) for name, word in WORDS.items()]
+    writer.add_context_category("plaingrad", macros=specs, prepend=True)
+    return parser, writer
+
+
+def applied(function: Any) -> Any:
+    """A rule of the library that calls the function with the texts of a macro's arguments."""
+
+    def rule(node: Any, l2tobj: LatexNodes2Text) -> str:
+        arguments = [each for each in node.nodeargd.argnlist if each is not None]
+        result: str = function(*(l2tobj.nodelist_to_text([each]).strip() for each in arguments))
+        return result
+
+    return rule
+
+
+def script(content: str, table: dict[str, str], sign: str) -> str:
+    """An index or a power in small letters if there are such, else behind its sign."""
+    if all(character in table for character in content):
+        return "".join(table[character] for character in content)
+    return (
+        f"{sign}{content}"
+        if len(content) == 1 or (sign == "_" and content.isalnum())
+        else f"{sign}({content})"
+    )
+
+
+def fraction(above: str, below: str) -> str:
+    """A fraction on one line, with parentheses around what is not one number or letter."""
+    return "/".join(part if ATOM.fullmatch(part) else f"({part})" for part in (above, below))

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from plaingrad import nn, optim
+from plaingrad.errors import InputError
+from plaingrad.inspect import record
+from plaingrad.module import ModuleError
+from plaingrad.train.calling import called
+from plaingrad.train.weighting import of_prediction
+
+from .networks import NETWORKS
+
+RULES: dict[str, Any] = {
+    "SGD": lambda parameters: optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=0.1),
+    "AdamW": lambda parameters: optim.AdamW(parameters, lr=0.01),
+    "LBFGS": lambda parameters: optim.LBFGS(parameters, max_iter=1),
+}
+same: dict[str, Any] = {"rtol": 0, "atol": 0}
+
+
+def everything(*parts: Any) -> list[Any]:
+    """Whatever a step could change: values, gradients, buffers, states, random numbers."""
+    model, optimizer = parts
+    fields = [(p.value.clone(), p._grad.clone(), p.has_grad) for _, p in model.named_parameters()]
+    buffers = [buffer.value.clone() for _, buffer in model.named_buffers()]
+    modes = [(m.training, m.saving, len(m._saved), m._watchers, m.needs_input_grad) for m in model.modules()]
+    return [fields, buffers, modes, copy.deepcopy(optimizer.state_dict()), torch.get_rng_state().clone()]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_it_has_the_numbers_of_a_step_and_changes_nothing(network: str, rule: str) -> None:
+    model, x, target, loss = NETWORKS[network]()
+    optimizer = RULES[rule](model.parameters())
+    before = everything(model.eval(), optimizer)
+    trace = record(model, x, target, loss=loss, optimizer=optimizer)
+    torch.testing.assert_close(everything(model, optimizer), before, **same)
+
+    values = {path: parameter.value.clone() for path, parameter in model.named_parameters()}
+    y = called(model.train(), x)
+    value = loss.forward(y, target)
+    dx = model.backward(of_prediction(loss.backward()))
+    assert trace.loss == value.item()
+    torch.testing.assert_close(trace[""].outputs, y, **same)
+    torch.testing.assert_close(trace[""].grad_inputs, dx, **same)
+    sums = {path: torch.zeros_like(value) for path, value in values.items()}
+    first = {id(module): path for path, module in reversed(list(model.named_modules()))}
+    paths = dict(model.named_modules())
+    optimizer_of_model = [parameter for _, parameter in model.named_parameters()]
+    gradients = [parameter._grad.clone() for parameter in optimizer_of_model]
+    optimizer.step((lambda: value.item()) if optimizer.needs_closure else None)
+    updated = {path: parameter.value for path, parameter in model.named_parameters()}
+    for call in trace.calls[:-1]:
+        for name in call.parameters:
+            home = first[id(paths[call.path])]
+            path = f"{home}.{name}" if home else name
+            torch.testing.assert_close(call.parameters[name], values[path], **same)
+            torch.testing.assert_close(call.updated[name], updated[path], **same)
+            if name in call.gradients:
+                sums[path] += call.gradients[name]
+    for (path, total), gradient in zip(sums.items(), gradients, strict=True):
+        torch.testing.assert_close(total, gradient, rtol=1e-5, atol=1e-6, msg=path)
+
+
+def test_calls_are_in_order_with_paths_and_uses() -> None:
+    model, x, target, loss = NETWORKS["mlp"]()
+    trace = record(model, x, target, loss=loss)
+    assert [(call.path, call.depth, call.use) for call in trace] == [
+        ("", 0, 0),
+        ("0", 1, 0),
+        ("1", 1, 0),
+        ("2", 1, 0),
+        ("3", 1, 0),
+        ("4", 1, 0),
+        ("4.0", 2, 1),
+        ("5", 1, 0),
+        ("6", 1, 0),
+        ("loss", 0, 0),
+    ]
+    assert [call.path for call in trace.backward_calls] == [
+        "loss",
+        "",
+        "6",
+        "5",
+        "4",
+        "4.0",
+        "3",
+        "2",
+        "1",
+        "0",
+    ]
+    assert trace["loss"].grad_outputs == ()
+    assert all(not call.updated for call in trace)
+
+
+def test_a_shared_layer_in_a_chain_has_the_path_of_each_place() -> None:
+    shared = nn.Linear(2, 2)
+    trace = record(
+        nn.Sequential(shared, nn.ReLU(), shared), torch.ones(1, 2), torch.ones(1, 2), loss=nn.MSELoss()
+    )
+    assert [(call.path, call.use) for call in trace][1:-1] == [("0", 0), ("1", 0), ("2", 1)]
+
+
+def test_what_a_layer_overwrites_later_is_kept_as_it_was() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(inplace=True))
+    trace = record(model, torch.randn(4, 2), torch.ones(4, 3), loss=nn.MSELoss())
+    assert (trace["0"].outputs < 0).any()
+    torch.testing.assert_close(trace["1"].inputs[0], trace["0"].outputs, **same)
+    torch.testing.assert_close(trace["1"].outputs, trace["0"].outputs.relu(), **same)
+
+
+def test_a_generator_of_the_network_gives_what_it_would_give_next() -> None:
+    model, x = nn.Dropout(0.5), torch.ones(1, 50)
+    model.generator = torch.Generator().manual_seed(3)
+    masks = record(nn.Sequential(model), x, x, loss=nn.MSELoss())["0"].outputs
+    torch.testing.assert_close(masks, model(x), **same)
+
+
+def test_frozen_parameters_have_no_gradient_and_stay() -> None:
+    model = nn.Sequential(nn.Linear(2, 2).freeze(), nn.Linear(2, 2))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    trace = record(model, torch.ones(1, 2), torch.ones(1, 2), loss=nn.MSELoss(), optimizer=optimizer)
+    assert trace["0"].gradients == {}
+    torch.testing.assert_close(trace["0"].updated, trace["0"].parameters, **same)
+    assert set(trace["1"].gradients) == {"weight", "bias"}
+
+
+def test_several_losses() -> None:
+    model = nn.Graph(
+        inputs="x", nodes={"a": (nn.Linear(2, 1), "x"), "b": (nn.Linear(2, 3), "x")}, outputs=["a", "b"]
+    )
+    losses = {"a": nn.MSELoss(), "b": nn.CrossEntropyLoss()}
+    targets = {"a": torch.ones(4, 1), "b": torch.arange(4) % 3}
+    trace = record(model, torch.randn(4, 2), targets, loss=losses)
+    parts = [call.outputs.item() for call in trace if call.path.startswith("loss.")]
+    assert trace.loss == pytest.approx(sum(parts))
+    assert len(parts) == 2
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_table_and_the_data_have_every_number(network: str) -> None:
+    model, x, target, loss = NETWORKS[network]()
+    trace = record(model, x, target, loss=loss, optimizer=optim.SGD(model.parameters(), lr=0.1))
+    text, page, data = str(trace), trace._repr_html_(), json.loads(trace.to_json())
+    for call, plain in zip(trace, data["calls"], strict=True):
+        assert call.name in text
+        assert plain["path"] == call.path
+        for name, value in call.parameters.items():
+            torch.testing.assert_close(torch.tensor(plain["parameters"][name]), value, **same)
+        assert plain["equations"] == list(call.equations)
+    assert page.count("<tr") == len(text.splitlines()) - 1  # the title is the caption
+    assert data["loss"] == trace.loss
+
+
+def test_numbers_that_are_not_finite_are_texts() -> None:
+    class Extreme(nn.Identity):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x / torch.tensor([0.0, 0.0, 1.0]))
+
+    x = torch.tensor([[1.0, 0.0, 2.0]])
+    data = json.loads(record(Extreme(), x, x, loss=nn.L1Loss()).to_json(), parse_constant=pytest.fail)
+    assert data["calls"][0]["outputs"] == [["Infinity", "NaN", 2.0]]
+    assert data["loss"] == "NaN"
+
+
+def test_what_is_not_there_is_refused_by_name() -> None:
+    model, x, target, loss = NETWORKS["mlp"]()
+    trace = record(model, x, target, loss=loss)
+    with pytest.raises(InputError, match=r"^path: expected one of '', '0', .*'loss', got '7'$"):
+        trace.find("7")
+    with pytest.raises(InputError, match=r"^use: expected 0 to 0 for '1', got 1$"):
+        trace.find("1", use=1)
+    with pytest.raises(InputError, match=r"^optimizer: expected the model's parameters alone"):
+        record(model, x, target, loss=loss, optimizer=optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1))
+    with pytest.raises(ModuleError, match=r"Sequential\[0\] Linear\(2, 5\): expected"):
+        record(model, torch.ones(6, 3), target, loss=loss)
