@@ -1,16 +1,21 @@
-"""Inspection of networks: the gradient checker, the record of a step, the importance of inputs, plots."""
+"""Inspection of networks: the gradient checker, the record of a step, health, importance of inputs, plots."""
 
 from plaingrad.inspect.attribution import GradientImportance, gradient_importance
 from plaingrad.inspect.gradients import Report, Row, check_gradients
+from plaingrad.inspect.health import Diagnosis, Finding, Health, health
 from plaingrad.inspect.record import Call, Trace, record
 
 __all__ = [
     "Call",
+    "Diagnosis",
+    "Finding",
     "GradientImportance",
+    "Health",
     "Report",
     "Row",
     "Trace",
     "check_gradients",
     "gradient_importance",
+    "health",
     "record",
 ]
