@@ -4,6 +4,7 @@ from plaingrad.inspect.attribution import GradientImportance, gradient_importanc
 from plaingrad.inspect.gradients import Report, Row, check_gradients
 from plaingrad.inspect.health import Diagnosis, Finding, Health, health
 from plaingrad.inspect.record import Call, Trace, record
+from plaingrad.inspect.report import report
 
 __all__ = [
     "Call",
@@ -18,4 +19,5 @@ __all__ = [
     "gradient_importance",
     "health",
     "record",
+    "report",
 ]

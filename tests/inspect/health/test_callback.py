@@ -33,7 +33,7 @@ def test_a_learning_rate_of_3_diverges_and_the_updates_say_why() -> None:
     health = run(network(), 3.0)
     diverged, update = health.diagnosis
     assert (diverged.kind, diverged.value) == ("diverged", 1.0)
-    assert diverged.words.startswith("training diverged in epoch 1, step ")
+    assert diverged.words.startswith("Training diverged in epoch 1, step ")
     assert update.kind == "update-too-large"
     assert update.value > 1
 

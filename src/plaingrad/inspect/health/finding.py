@@ -57,8 +57,8 @@ class Problem(NamedTuple):
 
     def lasting(self, epoch: int | None, until: int | None = None) -> Finding:
         """The finding that it is, from one epoch until another."""
-        name = f"{self.name}: " if self.name else ""
-        words = f"{name}{self.what}{period(epoch, until)}{self.more}"
+        what = f"{self.name}: {self.what}" if self.name else self.what[:1].upper() + self.what[1:]
+        words = f"{what}{period(epoch, until)}{self.more}"
         return Finding(self.kind, self.path, epoch, self.value, words, until)
 
 
