@@ -1,5 +1,6 @@
 """Inspection of networks: the gradient checker, the record of a step, health, importance of inputs, plots."""
 
+from plaingrad.inspect.animation import BoundaryFrames, boundary_animation
 from plaingrad.inspect.attribution import GradientImportance, gradient_importance
 from plaingrad.inspect.gradients import Report, Row, check_gradients
 from plaingrad.inspect.health import Diagnosis, Finding, Health, health
@@ -7,6 +8,7 @@ from plaingrad.inspect.record import Call, Trace, record
 from plaingrad.inspect.report import report
 
 __all__ = [
+    "BoundaryFrames",
     "Call",
     "Diagnosis",
     "Finding",
@@ -15,6 +17,7 @@ __all__ = [
     "Report",
     "Row",
     "Trace",
+    "boundary_animation",
     "check_gradients",
     "gradient_importance",
     "health",

@@ -45,12 +45,12 @@ class Sample(NamedTuple):
     """A sample as an image.
 
     Attributes:
-        index: its index in the data.
+        number: its index in the data.
         png: the image, in base64.
         caption: the true and the predicted class.
     """
 
-    index: int
+    number: int
     png: str
     caption: str
 
@@ -163,7 +163,7 @@ def samples(inputs: Tensor, truth: Tensor, predicted: Tensor, names: Sequence[st
         image = ((pixels[index] - low) / (high - low or 1.0)).expand(3, -1, -1).movedim(0, -1)
         stream = io.BytesIO()
         imsave(stream, image.float().numpy(force=True), format="png")
-        caption = f"{names[truth[index]]}, predicted {names[predicted[index]]}"
+        caption = f"{names[int(truth[index])]}, predicted {names[int(predicted[index])]}"
         yield Sample(index, base64.b64encode(stream.getvalue()).decode(), caption)
 
 

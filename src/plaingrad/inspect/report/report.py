@@ -16,6 +16,7 @@ from plaingrad._version import __version__
 from plaingrad.data import Dataset
 from plaingrad.extras import needed_by
 from plaingrad.files import replacing
+from plaingrad.inspect.classes import class_indices
 from plaingrad.inspect.health import Diagnosis, EpochHealth, Health
 from plaingrad.inspect.health.measures import measured
 from plaingrad.inspect.health.table import HEADINGS, caption, rows
@@ -139,7 +140,7 @@ def prediction_parts(model: Module | None, data: Dataset | None) -> dict[str, An
     from plaingrad.inspect.report import pictures
 
     parts: dict[str, Any] = {"boundary": None, "confusion": None, "samples": []}
-    truth = None if data is None else classes(data.targets)
+    truth = None if data is None else class_indices(data.targets)
     if model is None or data is None or truth is None or not isinstance(data.inputs, Tensor):
         return parts
     outputs = predict(model, data.inputs)
@@ -157,18 +158,6 @@ def prediction_parts(model: Module | None, data: Dataset | None) -> dict[str, An
     if pictures.are_images(data.inputs):
         parts["samples"] = list(pictures.samples(data.inputs, truth, predicted, names))
     return parts
-
-
-def classes(targets: Any) -> Tensor | None:
-    """Class indices ``(n,)`` of indices or of one-hot targets; None of other targets."""
-    if not isinstance(targets, Tensor):
-        return None
-    if targets.ndim == 1 and not targets.is_floating_point() and int(targets.min()) >= 0:
-        return targets
-    one_hot = targets.ndim == 2 and bool(((targets == 0) | (targets == 1)).all())
-    if one_hot and targets.shape[1] > 1 and bool((targets.sum(1) == 1).all()):
-        return targets.argmax(1)
-    return None
 
 
 def listed_settings(
