@@ -82,6 +82,14 @@ def test_saturated_units() -> None:
     assert not diagnosis.of("dead-units")
 
 
+def test_units_that_are_partly_saturated_are_no_finding() -> None:
+    model = network(nn.Tanh)
+    model[0].weight.value.mul_(3)
+    diagnosis = step(model)
+    assert 0.2 < diagnosis.epochs[0]["1"].saturated < 0.5
+    assert not diagnosis.of("saturated-units")
+
+
 @pytest.mark.parametrize(
     ("activation", "flat"),
     [(nn.Tanh, 3.0), (nn.Sigmoid, 6.0), (nn.Softsign, 9.0), (nn.Hardtanh, 1.5), (nn.Hardsigmoid, 4.0)],
@@ -118,6 +126,14 @@ def test_the_size_of_updates() -> None:
     assert large.path == small.path == "6"
     for lr in (3e-3, 0.1):
         assert not [finding for finding in diagnosis(lr) if finding.kind.startswith("update")]
+
+
+def test_a_search_for_the_minimum_may_go_far() -> None:
+    model, x, t = network(), points(64).inputs, points(64).one_hot().targets
+    optimizer = optim.LBFGS(model.parameters(), lr=1.0)
+    diagnosis = health(record(model, x, t, loss=nn.MSELoss(), optimizer=optimizer))
+    assert diagnosis.epochs[0]["6"].update > 0.1
+    assert not diagnosis.of("update-too-large")
 
 
 def test_the_size_of_an_update_is_a_share_of_the_weight() -> None:

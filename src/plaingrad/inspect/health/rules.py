@@ -127,9 +127,12 @@ def gradient_sizes(layers: Sequence[LayerHealth]) -> list[float]:
 
 
 def updates(trace: Trace, health: EpochHealth) -> Iterator[Problem]:
-    """The layer with the largest update, if it is too large; the same where all are too small."""
+    """The layer with the largest update, if it is too large; the same where all are too small.
+
+    A rule that makes several iterations in one update is no matter of a learning rate.
+    """
     layers = [layer for layer in health.layers if layer.update is not None]
-    if not layers:
+    if not layers or (trace.optimizer is not None and trace.optimizer.needs_closure):
         return
     largest = max(layers, key=lambda layer: layer.update or 0.0)
     ratio = largest.update or 0.0
