@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 import plaingrad
 from plaingrad import nn, optim
@@ -140,6 +142,43 @@ def test_batches_from_outside() -> None:
     )
     assert torch.equal(health._data.inputs, data.inputs[:20])
     assert len(health.epochs) == 3
+
+
+def two_outputs() -> tuple[Any, Any, Any]:
+    nodes = {"h": (nn.Linear(2, 3), "a"), "y": (nn.Linear(3, 1), "h"), "z": (nn.Linear(3, 2), "h")}
+    model = nn.Graph(inputs=["a"], nodes=nodes, outputs=["y", "z"])
+    targets = {"y": torch.randn(40, 1), "z": torch.arange(40) % 2}
+    return model, ({"a": torch.randn(40, 2)}, targets), {"y": nn.MSELoss(), "z": nn.CrossEntropyLoss()}
+
+
+def sparse_inputs() -> tuple[Any, Any, Any]:
+    model = nn.Sequential(nn.Linear(6, 3), nn.ReLU(), nn.Linear(3, 2))
+    inputs = csr_matrix(np.tile(np.eye(6, dtype=np.float32), (7, 1)))
+    return model, (inputs, torch.arange(42) % 2), nn.CrossEntropyLoss()
+
+
+def half_precision() -> tuple[Any, Any, Any]:
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)).to(torch.bfloat16)
+    return model, (torch.randn(40, 2), torch.randn(40, 1)), nn.MSELoss()
+
+
+def tokens() -> tuple[Any, Any, Any]:
+    encoder = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+    model = nn.Sequential(nn.Embedding(9, 4), encoder, nn.Flatten(), nn.Linear(20, 2))
+    return model, (torch.arange(200).view(40, 5) % 9, torch.arange(40) % 2), nn.CrossEntropyLoss()
+
+
+@pytest.mark.parametrize("setting", [two_outputs, sparse_inputs, half_precision, tokens])
+def test_networks_of_any_kind_have_a_health(setting: Any) -> None:
+    torch.manual_seed(0)
+    model, train, loss = setting()
+    health, optimizer = Health(samples=20), optim.SGD(model.parameters(), lr=1e-3)
+    options: Any = {"epochs": 2, "batch_size": 10, "callbacks": [health], "progress": False}
+    plaingrad.fit(model, train, loss=loss, optimizer=optimizer, **options)
+    assert len(health.epochs) == 3
+    assert kinds(health) == set()
+    weights = [layer for layer in health.epochs[-1].layers if layer.has_parameters]
+    assert all(layer.gradient_out for layer in weights)
 
 
 def test_it_prints_as_text_and_html() -> None:

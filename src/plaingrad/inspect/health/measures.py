@@ -210,8 +210,8 @@ def histogram(values: Tensor) -> Histogram | None:
     low, high = values.min().item(), values.max().item()
     if not math.isfinite(high - low):
         return None
-    counts = torch.histc(values.cpu(), BINS, low, high) if high > low else [values.numel()]
-    return Histogram(low, high, tuple(int(count) for count in counts))
+    counts = torch.histc(values.cpu(), BINS, low, high).tolist() if high > low else [values.numel()]
+    return Histogram(low, high, tuple(map(int, counts)))
 
 
 def numeric(nest: Any) -> Tensor | None:
