@@ -53,6 +53,15 @@ def test_epochs_are_chosen(chosen: Any, kept: list[int], engine: str) -> None:
     assert [frame.epoch for frame in frames.frames] == kept
 
 
+@pytest.mark.parametrize("engine", ["eager", "native"])
+def test_a_frame_is_of_its_own_epoch(engine: str) -> None:
+    longer, shorter = BoundaryFrames(3, resolution=20), BoundaryFrames(3, resolution=20)
+    fitted(longer, engine=engine, epochs=8)
+    fitted(shorter, engine=engine, epochs=3)
+    assert torch.equal(longer.frames[1].region, shorter.frames[1].region)
+    assert not torch.equal(longer.frames[1].region, longer.frames[3].region)
+
+
 class Stop(Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         if epoch == 1:

@@ -114,6 +114,14 @@ def test_it_records_every_few_epochs_and_the_last() -> None:
     assert [each.epoch for each in health.epochs] == [0, 3]
 
 
+@pytest.mark.parametrize("engine", ["eager", "native"])
+def test_a_record_is_of_its_own_epoch(engine: str) -> None:
+    longer, shorter = Health(every=3), Health(every=3)
+    fitted([longer], engine, epochs=8)
+    fitted([shorter], engine, epochs=3)
+    assert longer.epochs[1].loss == shorter.epochs[1].loss != longer.epochs[3].loss
+
+
 class Stop(Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         if epoch == 1:

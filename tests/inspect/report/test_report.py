@@ -135,7 +135,8 @@ def test_a_page_that_cannot_be_finished_leaves_the_old_one(
     path = tmp_path / "run.html"
     path.write_text("old")
 
-    def fail(*_: Any, **__: Any) -> None:
+    def fail(file: Path, *_: Any, **__: Any) -> None:
+        file.write_bytes(b"half")
         raise OSError("full")
 
     monkeypatch.setattr(Path, "write_text", fail)
