@@ -1,9 +1,12 @@
-"""The common style of pictures: colours, figures and axes."""
+"""The common style of pictures: colours, figures and axes, and figures within a page."""
 
 from __future__ import annotations
 
+import io
+import re
 import textwrap
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -12,6 +15,14 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW = "#0072B2", "#D55E00", "#009E73", "#CC
 COLOURS = [BLUE, YELLOW, GREEN, PURPLE, SKY, ORANGE]
 INK, PALE = "#222222", "#8A8A8A"
 DPI = 150
+# Colours of a picture that the page replaces by its own, of which it has one for light and one for dark.
+PAGE = {
+    INK: "currentColor",
+    PALE: "var(--pale)",
+    "#E6E6E6": "var(--line)",
+    BLUE: "var(--blue)",
+    ORANGE: "var(--orange)",
+}
 
 
 def new_figure(title: str, size: tuple[float, float]) -> tuple[Figure, Axes]:
@@ -33,3 +44,39 @@ def dress(ax: Axes, title: str) -> None:
     ax.tick_params(colors=INK, labelsize=10)
     ax.xaxis.label.set(color=INK, size=11)
     ax.yaxis.label.set(color=INK, size=11)
+
+
+def svg(figure: Figure, name: str) -> str:
+    """A figure as an SVG element that takes the colours of text and lines from the page around it.
+
+    Args:
+        figure: the figure.
+        name: of its own on the page, so that what is named within it is too.
+    """
+    figure.patch.set_visible(False)
+    for ax in figure.axes:
+        ax.patch.set_visible(False)
+    stream = io.StringIO()
+    # Text stays text, and the same figure gives the same bytes.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    text = stream.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(
+        r"(<svg [^>]*?)width=\"[^\"]*\" height=\"[^\"]*\"|(<svg [^>]*?)height=\"[^\"]*\" width=\"[^\"]*\"",
+        r"\1\2",
+        text,
+        count=1,
+    )
+    text = re.sub(r" (height|width)=\"[\d.]+pt\"", "", text, count=2)
+    text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 inherit", text)
+    text = _own_names(text)
+    for colour, own in PAGE.items():
+        text = text.replace(colour.lower(), own)
+    return text
+
+
+def _own_names(text: str) -> str:
+    """Drop the names that nothing refers to; those of several pictures would be the same."""
+    used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", text))
+    return re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", text)

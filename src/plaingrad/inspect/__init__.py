@@ -1,19 +1,29 @@
-"""Inspection of networks: the gradient checker, the record of a step in numbers and equations, plots."""
+"""Inspection of networks: gradient checks, the record of a step, explanations, health, reports, plots."""
 
+from plaingrad.inspect.animation import BoundaryFrames, boundary_animation
 from plaingrad.inspect.attribution import GradientImportance, gradient_importance
 from plaingrad.inspect.explain import Explanation, explain
 from plaingrad.inspect.gradients import Report, Row, check_gradients
+from plaingrad.inspect.health import Diagnosis, Finding, Health, health
 from plaingrad.inspect.record import Call, Trace, record
+from plaingrad.inspect.report import report
 
 __all__ = [
+    "BoundaryFrames",
     "Call",
+    "Diagnosis",
     "Explanation",
+    "Finding",
     "GradientImportance",
+    "Health",
     "Report",
     "Row",
     "Trace",
+    "boundary_animation",
     "check_gradients",
     "explain",
     "gradient_importance",
+    "health",
     "record",
+    "report",
 ]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor
@@ -14,6 +13,7 @@ from torch import Tensor
 from plaingrad.data import Dataset
 from plaingrad.drawing import BLUE, COLOURS, INK, PALE, new_figure
 from plaingrad.inspect.layers import network as network
+from plaingrad.inspect.plane import Plane
 from plaingrad.train import History
 
 
@@ -36,52 +36,11 @@ def decision_boundary(
         data: points of the plane, and their true classes.
         title: the title.
     """
-    names = data.class_names or [str(k) for k in range(int(data.targets.max()) + 1)]
-    colours = [COLOURS[k % len(COLOURS)] for k in range(len(names))]
-    low, high = data.inputs.amin(0), data.inputs.amax(0)
-    margin = 0.04 * (high - low).clamp(min=1e-6)
-    (left, bottom), (right, top) = (low - margin).tolist(), (high + margin).tolist()
-    height = 5.2 * min(1.5, max(0.4, (top - bottom) / (right - left)))
-    figure, ax = new_figure(title, (6, height + 1.3))
-    y, x = torch.meshgrid(torch.linspace(bottom, top, 500), torch.linspace(left, right, 500), indexing="ij")
-    grid = torch.stack([x.reshape(-1), y.reshape(-1)], 1).to(data.inputs.dtype)
-    region = classify(grid).view(500, 500).numpy()
-    ax.imshow(
-        region,
-        extent=(left, right, bottom, top),
-        origin="lower",
-        cmap=ListedColormap(colours),
-        vmin=-0.5,
-        vmax=len(names) - 0.5,
-        alpha=0.16,
-        interpolation="nearest",
-        aspect="auto",
-    )
-    for k in range(len(names)):
-        if (region == k).any() and (region != k).any():
-            ax.contour(x.numpy(), y.numpy(), region == k, levels=[0.5], colors=INK, linewidths=1.1)
-    wrong = classify(data.inputs) != data.targets
-    for k, name in enumerate(names):
-        px, py = data.inputs[data.targets == k].T.numpy()
-        ax.scatter(px, py, s=11, color=colours[k], linewidths=0, label=name)
-    px, py = data.inputs[wrong].T.numpy()
-    ax.scatter(px, py, s=75, facecolors="none", edgecolors=INK, linewidths=1.3, label="misclassified")
-    for k in range(len(names)):  # a misclassified point is drawn again, above its neighbours
-        px, py = data.inputs[wrong & (data.targets == k)].T.numpy()
-        ax.scatter(px, py, s=20, color=colours[k], linewidths=0)
-    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
-    ax.set_xlabel(data.feature_names[0] if data.feature_names else "x1", parse_math=False)
-    ax.set_ylabel(data.feature_names[1] if data.feature_names else "x2", parse_math=False)
-    legend = figure.legend(
-        *ax.get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=min(4, len(names) + 1),
-        frameon=False,
-        handletextpad=0.2,
-        columnspacing=1.6,
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    plane = Plane(data, 500)
+    figure, ax = plane.figure(title)
+    plane.draw_region(ax, classify(plane.grid))
+    plane.draw_points(ax, classify(data.inputs) != data.targets)
+    plane.draw_legend(figure, ax)
     return figure
 
 

@@ -147,7 +147,7 @@ def prepare(
         engine=engine,
         callbacks=[*callbacks, *bar],
         epochs_per_compile=epochs_per_compile,
-        run=Run(model, optimizer, History(), epochs, columns),
+        run=Run(model, optimizer, History(), epochs, columns, data, whole),
     )
     checks.expect_schedule(schedule, optimizer, epochs, training.steps() or 1)
     return training

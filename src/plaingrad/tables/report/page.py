@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from plaingrad.tables.report.gradient_grid import gradient_importance_grid
 from plaingrad.tables.report.grids import (
@@ -32,7 +32,9 @@ CAPTIONS = {
     "search": "Each point is a setting that was tried; the line is the best so far.",
 }
 TEMPLATES = Environment(
-    loader=PackageLoader("plaingrad.tables.report", ""),
+    loader=ChoiceLoader(
+        [PackageLoader("plaingrad.tables.report", ""), PackageLoader("plaingrad.inspect.report", "")]
+    ),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 
-from plaingrad.drawing import BLUE, INK, ORANGE, PALE, new_figure
+from plaingrad.drawing import BLUE, INK, ORANGE, PALE, new_figure, svg
 from plaingrad.inspect import plots
 from plaingrad.tables import Target
 from plaingrad.train import History
 
 SIZE, SQUARE = (4.6, 3.1), (4.2, 4.0)  # inches; letters stay legible on a phone that is about as wide
 MOST_POINTS = 1500
-# Colours of a picture that the page replaces by its own, of which it has one for light and one for dark.
-PAGE = {
-    INK: "currentColor",
-    PALE: "var(--pale)",
-    "#E6E6E6": "var(--line)",
-    BLUE: "var(--blue)",
-    ORANGE: "var(--orange)",
-}
 
 
 def loss_curve(history: History, best: int | None, loss: str) -> str:
@@ -101,39 +89,3 @@ def search(values: Sequence[float | None], measure: str = "loss", larger: bool =
     ax.set_xlabel("setting")
     ax.set_ylabel(f"validation {measure}; best so far")
     return svg(figure, "search")
-
-
-def svg(figure: Figure, name: str) -> str:
-    """A figure as an SVG element that takes the colours of text and lines from the page around it.
-
-    Args:
-        figure: the figure.
-        name: of its own on the page, so that what is named within it is too.
-    """
-    figure.patch.set_visible(False)
-    for ax in figure.axes:
-        ax.patch.set_visible(False)
-    stream = io.StringIO()
-    # Text stays text, and the same figure gives the same bytes.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif"}):
-        figure.savefig(stream, format="svg", metadata={"Date": None})
-    text = stream.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(
-        r"(<svg [^>]*?)width=\"[^\"]*\" height=\"[^\"]*\"|(<svg [^>]*?)height=\"[^\"]*\" width=\"[^\"]*\"",
-        r"\1\2",
-        text,
-        count=1,
-    )
-    text = re.sub(r" (height|width)=\"[\d.]+pt\"", "", text, count=2)
-    text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 inherit", text)
-    text = _own_names(text)
-    for colour, own in PAGE.items():
-        text = text.replace(colour.lower(), own)
-    return text
-
-
-def _own_names(text: str) -> str:
-    """Drop the names that nothing refers to; those of several pictures would be the same."""
-    used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", text))
-    return re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", text)

@@ -7,7 +7,9 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from plaingrad.data.dataset import Dataset
 from plaingrad.module import Module
+from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer
 from plaingrad.train.history import History
 
@@ -24,6 +26,8 @@ class Run:
         history: the epochs so far.
         epochs: the number of epochs requested.
         columns: the names of the values that each epoch records.
+        data: the training data; of batches that come from outside, the first. None outside `plaingrad.fit`.
+        loss: what is minimised, for all outputs together. None outside `plaingrad.fit`.
     """
 
     model: Module
@@ -31,6 +35,8 @@ class Run:
     history: History
     epochs: int
     columns: list[str]
+    data: Dataset | None = None
+    loss: Loss | None = None
 
     def stop(self, reason: str) -> None:
         """End training after this epoch; the reason goes to ``history.stopped``."""
