@@ -8,11 +8,11 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 
 KERNELS := $(wildcard src/plaingrad/native/kernels/*/*.hpp)
 
-QUICK := $(addprefix tests/,contract conformance nn optim data saving tables/columns test_module.py test_parameter.py \
-         test_init.py test_purity.py test_house.py inspect/test_gradients.py)
+QUICK := $(addprefix tests/,contract conformance/test_conformance.py optim data test_module.py test_parameter.py \
+         test_init.py test_purity.py test_house.py test_words.py) $(wildcard tests/nn/*/)
 
 # What stands nearest to the libraries whose lowest versions are tried.
-FLOORS := $(addprefix tests/,tables estimators/test_classifier.py estimators/test_regressor.py interop cli/test_app.py \
+FLOORS := $(addprefix tests/,saving tables estimators/test_classifier.py estimators/test_regressor.py interop cli/test_app.py \
           cli/test_predict.py train/test_curve.py)
 
 help:   ## show this list

@@ -17,7 +17,7 @@ matplotlib.use("Agg")
 TESTS = Path(__file__).parent
 # The folders whose tests use layers that others test. Checking the annotations of every call would take
 # longer there than all the rest.
-UNANNOTATED = {"bad", "cli", "estimators", "inspect", "interop", "native", "saving", "tables"}
+UNANNOTATED = {"bad", "cli", "edges", "estimators", "inspect", "interop", "native", "saving", "tables"}
 # Less optimisation takes half of the time.
 QUICK_COMPILER = """sh -c 'exec c++ "$@" -O1' c++"""
 # A test fails because of a change, never because the machine is busy or the examples are new.

@@ -32,3 +32,19 @@ def test_columns_become_as_many_features_as_in_a_training(
 
 def test_a_target_that_is_no_column_is_refused(tmp_path: Path) -> None:
     assert "'specie'" in refused("columns", diabetes(tmp_path / "t.csv"), "--target", "specie")
+
+
+@pytest.mark.parametrize("options", [(), ("--target", "y")])
+def test_a_table_of_which_no_column_can_be_used_is_shown_all_the_same(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,x,y\n" + "".join(f"{i},7,{i // 20 if options else 1}\n" for i in range(40)))
+    done = run("columns", path, *options)
+    assert "identifier   left out" in done.stdout
+    assert "no column can be used" in done.stderr
+    shown = loads(run("columns", path, *options, "--json").stdout)
+    assert [(each["kind"], each["features"]) for each in shown["columns"]][:2] == [
+        ("identifier", 0),
+        ("number", 0),
+    ]

@@ -129,3 +129,12 @@ def test_programs_get_json_and_quiet_says_nothing(tmp_path: Path) -> None:
         k: v for k, v in rounds.items() if k != "output"
     }
     assert succeed("demo", "--epochs", 1, "--quiet", "-o", tmp_path) == ""
+
+
+def test_a_hundredth_of_the_test_points_is_wrong_at_the_paper_s_setting(tmp_path: Path) -> None:
+    found = told("demo", "--rounds", 5, "-o", tmp_path)
+    assert found["setting"]["sizes"] == [2, 25, 25, 25, 2]
+    assert (found["setting"]["epochs"], found["setting"]["batch_size"]) == (25, 1)
+    errors = found["test error in percent"]
+    assert errors["median"] <= 1
+    assert errors["worst"] <= 1.7

@@ -17,7 +17,7 @@ from conformance.table import CASES
 from plaingrad.module import Module, ModuleError
 
 every_case = pytest.mark.parametrize("case", CASES, ids=repr)
-examples = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 close: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-11, "equal_nan": True}
 
 # With respect to each input (None for integers), and to each parameter.

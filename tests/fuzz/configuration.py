@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ class Configuration:
         training: whether in training mode.
         is_local: whether an element of an output depends on one element of each input alone.
         case: the number it was drawn from.
+        options: further arguments of forward, by keyword, which have no gradient.
     """
 
     name: str
@@ -32,10 +33,12 @@ class Configuration:
     training: bool = True
     is_local: bool = False
     case: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}={_brief(value)}" for name, value in self.arguments.items())
         inputs = ", ".join(f"{tuple(x.shape)}/{x.stride()} {str(x.dtype)[6:]}" for x in self.inputs)
+        inputs += "".join(f", {name}={_brief(value)}" for name, value in self.options.items())
         mode = "train" if self.training else "eval"
         return f"{self.name}({arguments}) of {inputs}, {self.kind}, {mode}"
 

@@ -7,9 +7,11 @@ from fuzz.draw import Draw
 from fuzz.layers import LAYERS
 from fuzz.losses import LOSSES
 from fuzz.margins import MARGINS
+from fuzz.sequences import SEQUENCES
+from fuzz.vocabulary import VOCABULARY
 from fuzz.windows import WINDOWS
 
-CLASSES = LAYERS | LOSSES | MARGINS | WINDOWS
+CLASSES = LAYERS | LOSSES | MARGINS | WINDOWS | SEQUENCES | VOCABULARY
 
 
 def configuration(case: int) -> Configuration:

@@ -145,6 +145,7 @@ POOLS = (
     *(f"{name}{axes}d" for name in ("MaxPool", "AvgPool", "AdaptiveMaxPool") for axes in AXES),
     *AVERAGED,
 )
+UNPOOLS = tuple(f"MaxUnpool{axes}d" for axes in AXES)
 UPSAMPLING = ("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d")
 NORMED = tuple(f"LPPool{axes}d" for axes in AXES)
 PADS = tuple(f"{kind}Pad{axes}d" for kind in ("Reflection", "Replication", "Circular") for axes in AXES)
@@ -176,6 +177,12 @@ DELIBERATE: tuple[Difference, ...] = (
         "It is 0 for an ignored sample or weights of 0; torch.nn multiplies NaN by 0, or divides by 0.",
         "CrossEntropyLoss, NLLLoss | an ignored target, or one of weight 0",
         lambda finding: named(finding, "CrossEntropyLoss", "NLLLoss", "NLLLoss2d") and more_numbers(finding),
+    ),
+    Difference(
+        "the gradient of what counts for nothing in LinearCrossEntropyLoss",
+        "It is 0 for an ignored sample, whatever its numbers are; torch.nn multiplies NaN by 0.",
+        "LinearCrossEntropyLoss | an ignored target",
+        lambda finding: named(finding, "LinearCrossEntropyLoss") and more_numbers(finding),
     ),
     Difference(
         "scores whose exponential overflows",
@@ -245,14 +252,16 @@ DELIBERATE: tuple[Difference, ...] = (
         "They have an order and a sum, and can be copied; torch.nn has no kernel for some.",
         "pooling, padding, Fold, Unfold | integers, truth values, complex numbers",
         refused(
-            (*POOLS, *PADS, *NORMED, "Fold", "Unfold"), "not implemented for", "could not infer output dtype"
+            (*POOLS, *UNPOOLS, *PADS, *NORMED, "Fold", "Unfold"),
+            "not implemented for",
+            "could not infer output dtype",
         ),
     ),
     Difference(
         "adaptive pooling without channels",
         "There is nothing to compute; torch.nn refuses it in places.",
         "adaptive pooling, MaxUnpool | a batch without channels",
-        refused((*AVERAGED, *POOLS), "non-zero size"),
+        refused((*AVERAGED, *POOLS, *UNPOOLS), "non-zero size"),
     ),
     Difference(
         "infinite terms of interpolation",

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conformance import attention, recurrent
 from fuzz.configuration import Configuration
 from fuzz.draw import Draw
 from plaingrad import Module, nn
@@ -76,9 +77,9 @@ def of_torch(configuration: Configuration, dtype: torch.dtype) -> tuple[Result, 
             theirs.train(configuration.training)
             needed = differentiable(configuration)
             leaves = [x.detach().requires_grad_() if k in needed else x for k, x in enumerate(inputs)]
-            outputs = as_tuple(theirs(*leaves))
+            outputs = as_tuple(theirs(*leaves, **options_in(configuration, dtype)))
             result.tensors |= named_outputs(outputs)
-            outputs = [y for y in outputs if y.requires_grad]
+            outputs = [y for y in outputs if y is not None and y.requires_grad]
             upstream = upstream_of(configuration)
             dys = [upstream(k, y).to(y.dtype) for k, y in enumerate(outputs)]
             if "Norm" in configuration.name:  # torch may misread another layout than y's
@@ -104,10 +105,13 @@ def of_ours(configuration: Configuration, state: State) -> Result:
         ours.load_state_dict(state)
         ours = ours.train() if configuration.training else ours.eval(saving=True)
         before = [x.clone() for x in configuration.inputs]
-        outputs = as_tuple(ours.forward(*configuration.inputs))
+        outputs = as_tuple(ours.forward(*configuration.inputs, **configuration.options))
         result.tensors |= named_outputs(outputs)
         upstream = upstream_of(configuration)
-        dys = [upstream(k, y).to(y.dtype) if y.is_floating_point() else None for k, y in enumerate(outputs)]
+        dys = [
+            upstream(k, y).to(y.dtype) if y is not None and y.is_floating_point() else None
+            for k, y in enumerate(outputs)
+        ]
         copies = [None if dy is None else dy.clone() for dy in dys]
         dxs = as_tuple(ours.backward(*dys))
         result.tensors |= {name: dxs[k] for k, name in differentiable(configuration).items()}
@@ -124,7 +128,7 @@ def of_ours(configuration: Configuration, state: State) -> Result:
 
 def differentiable(configuration: Configuration) -> dict[int, str]:
     """The inputs that have gradients, which come first among the arguments, and the names of these."""
-    layer = getattr(nn, configuration.name)
+    layer = class_of(nn, configuration.name)
     names = list(inspect.signature(layer.forward).parameters)[1:]
     declared = names if layer.differentiable is None else layer.differentiable
     return {
@@ -159,17 +163,36 @@ class OursBehind(nn.LogSoftmax):
         return super().backward(self.inner.backward(dy))
 
 
+# The classes whose rows of the conformance table have states, outputs or layers one after another.
+FLAT = {
+    "LSTM": (recurrent.LSTM, recurrent.TorchLSTM),
+    "LSTMCell": (recurrent.LSTMCell, recurrent.TorchLSTMCell),
+    "TransformerEncoder": (attention.Encoder, attention.TorchEncoder),
+    "TransformerDecoder": (attention.Decoder, attention.TorchDecoder),
+}
+
+
+def class_of(library: Any, name: str) -> Any:
+    if name in FLAT:
+        return FLAT[name][library is not nn]
+    return getattr(library, name)
+
+
 def made(library: Any, configuration: Configuration, dtype: torch.dtype) -> Any:
     """The module in a dtype."""
     arguments = {name: cast(value, dtype) for name, value in configuration.arguments.items()}
-    module = getattr(library, configuration.name)(**arguments).to(dtype)
+    module = class_of(library, configuration.name)(**arguments).to(dtype)
     if configuration.name in BEHIND_LOG_SOFTMAX:
         return OursBehind(module) if library is nn else TheirsBehind(module)
     return module
 
 
 def named_outputs(outputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
-    return {f"output {k}" if k else "output": y.detach() for k, y in enumerate(outputs)}
+    return {f"output {k}" if k else "output": y.detach() for k, y in enumerate(outputs) if y is not None}
+
+
+def options_in(configuration: Configuration, dtype: torch.dtype) -> dict[str, Any]:
+    return {name: cast(value, dtype) for name, value in configuration.options.items()}
 
 
 def zero_unless(grad: Tensor | None, x: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
+
 from fuzz.configuration import Configuration
 from fuzz.draw import Draw
 from fuzz.layers import Make, configured, optional
@@ -186,6 +188,55 @@ def upsampling(name: str) -> Make:
     return make
 
 
+def unpool(axes: int) -> Make:
+    """Elements that go to places of their own: of two at one, either would stay."""
+
+    def make(draw: Draw) -> Configuration:
+        stride, kernel = each(draw, axes, 1, 2, 3), each(draw, axes, 1, 2, 3)
+        arguments = optional(draw, stride=stride, padding=each(draw, axes, 0, 0, 0, 1))
+        made = configured(draw, f"MaxUnpool{axes}d", signals(draw, axes, draw.one(0, 1, 2)), **arguments)
+        made.arguments["kernel_size"] = kernel
+        shape = made.inputs[0].shape
+        numbers = [
+            (value,) * axes if isinstance(value, int) else value
+            for value in (arguments.get("stride", kernel), arguments.get("padding", 0), kernel)
+        ]
+        sizes = shape[-axes:]
+        usual = [(n - 1) * s - 2 * p + k for n, s, p, k in zip(sizes, *numbers)]
+        size = [new + draw.one(0, 0, -1, 1) for new in usual]
+        if draw.chance(0.5):
+            made.options["output_size"] = tuple(size)
+        room, count = math.prod(size if made.options else usual), math.prod(sizes)
+        order = torch.rand(*shape[:-axes], max(room, count), generator=draw.generator).argsort(-1)
+        made.inputs = made.inputs[0], order[..., :count].reshape(shape)
+        return made
+
+    return make
+
+
+def fractional(axes: int) -> Make:
+    """Of samples that give the same windows in every precision, for inputs that have room for them."""
+
+    def make(draw: Draw) -> Configuration:
+        size = draw.one(
+            {"output_size": each(draw, axes, 1, 2, 3)}, {"output_ratio": each(draw, axes, 0.3, 0.4, 0.5)}
+        )
+        batch, channels = draw.one((), (1,), (2,)), draw.one(1, 2)
+        samples = torch.tensor([0.05, 0.3, 0.55, 0.85], dtype=torch.float64)
+        samples = samples[draw.whole(0, 3, (*(batch or (1,)), channels, axes))]
+        shape = (*batch, channels, *(draw.one(5, 6, 8) for _ in range(axes)))
+        arguments = {
+            "kernel_size": each(draw, axes, 1, 2),
+            **size,
+            **optional(draw, return_indices=draw.chance(0.5)),
+        }
+        made = configured(draw, f"FractionalMaxPool{axes}d", shape, **arguments)
+        made.arguments["_random_samples"] = samples.to(made.dtype)
+        return made
+
+    return make
+
+
 WINDOWS: dict[str, Make] = {
     **{f"Conv{axes}d": conv(axes) for axes in (1, 3)},
     **{f"ConvTranspose{axes}d": conv_transpose(axes) for axes in (1, 2, 3)},
@@ -197,6 +248,8 @@ WINDOWS: dict[str, Make] = {
         for name in ("AdaptiveAvgPool", "AdaptiveMaxPool")
         for axes in (1, 2, 3)
     },
+    **{f"MaxUnpool{axes}d": unpool(axes) for axes in (1, 2, 3)},
+    **{f"FractionalMaxPool{axes}d": fractional(axes) for axes in (2, 3)},
     **{f"{kind}Pad{axes}d": pad(kind, axes) for kind in PADDING for axes in (1, 2, 3)},
     "Fold": fold,
     "Unfold": unfold,

@@ -80,9 +80,24 @@ def test_an_input_that_is_used_again_is_not_overwritten_in_silence(around: Any) 
     around(nn.Dropout(0.0, inplace=True)).forward(torch.randn(3, 4))
 
 
+def chain(first: Module) -> Module:
+    return nn.Sequential(first, nn.Linear(4, 2))
+
+
+def graph(first: Module) -> Module:
+    nodes = {"first": (first, "x"), "y": (nn.Linear(4, 2), "first")}
+    return nn.Sequential(nn.Graph(["x"], nodes, "y"))
+
+
+def graph_that_uses_it_twice(first: Module) -> Module:
+    nodes = {"first": (first, "x"), "hidden": (nn.Linear(4, 2), "first"), "y": (first, "hidden")}
+    return nn.Graph(["x"], nodes, "y")
+
+
+@pytest.mark.parametrize("around", [chain, graph, graph_that_uses_it_twice])
 @pytest.mark.parametrize("engine", ["auto", "eager", "native"])
-def test_data_are_not_overwritten_by_training_or_evaluation(engine: Any) -> None:
-    network = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 2))
+def test_data_are_not_overwritten_by_training_or_evaluation(engine: Any, around: Any) -> None:
+    network = around(nn.ReLU(inplace=True))
     data, refused = (torch.randn(6, 4), torch.randint(2, (6,))), "expected a first layer that keeps the data"
     options = {"loss": nn.CrossEntropyLoss()}
     with pytest.raises(ValueError, match=refused):

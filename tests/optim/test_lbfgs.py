@@ -20,7 +20,7 @@ from plaingrad import Parameter, nn, optim
 from plaingrad.optim.common.line_search import Point, lowest, strong_wolfe
 
 SHAPES = [(2, 2), (), (3,)]
-examples = settings(max_examples=60, deadline=None)
+examples = settings(max_examples=25, deadline=None)
 arguments = st.fixed_dictionaries(
     {"lr": st.floats(0.05, 1.5)},
     optional={

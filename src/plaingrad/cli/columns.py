@@ -64,6 +64,7 @@ def columns(
 
         from plaingrad.tables.columns.meaning import Meaning
         from plaingrad.tables.columns.schema_file import load_schema, save_schema
+        from plaingrad.tables.errors import NoColumnError
         from plaingrad.tables.model.encoded import encoder_of
         from plaingrad.tables.model.rows import Rows, read_cells, read_rows
         from plaingrad.tables.reading.options import ReadOptions
@@ -91,9 +92,12 @@ def columns(
                 training = Rows(meaning.frame, np.zeros(len(meaning.frame)), file, meaning=meaning)
             else:
                 training = divided(*read_rows(file, settings), settings).train
-            encoder = encoder_of(training, settings)
-    choices = msgspec.to_builtins(encoder.choices())
-    for problem in (*meaning.strange, *meaning.doubts):
+            unusable: list[str] = []
+            try:
+                choices = msgspec.to_builtins(encoder_of(training, settings).choices())
+            except NoColumnError as error:
+                choices, unusable = msgspec.to_builtins(error.choices), ["no column can be used"]
+    for problem in (*meaning.strange, *meaning.doubts, *unusable):
         reporter.warn(str(problem))
     reporter.text(terminal.drawn(columns_grid(choices, most=len(choices))))
     if output is not None:

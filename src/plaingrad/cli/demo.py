@@ -28,12 +28,12 @@ Option = typer.Option
 
 def demo(
     architecture: Annotated[str, Option(help="Layer sizes, from 2 inputs to 2 classes.")] = "2,25,25,25,2",
-    activation: Annotated[str, Option(help="Any of plaingrad.nn without parameters: relu, gelu...")] = "tanh",
+    activation: Annotated[str, Option(help="Any of plaingrad.nn without parameters: relu, gelu...")] = "silu",
     loss: Annotated[str, Option(help="mse (on one-hot targets), cross_entropy, huber...")] = "mse",
     lr: Annotated[
         float, Option(parser=number(0, above=True), metavar="NUMBER", help="Learning rate at the start.")
     ] = 0.15,
-    schedule: Annotated[str, Option(help="How it falls to 0: linear, cosine, or constant.")] = "linear",
+    schedule: Annotated[str, Option(help="How it falls to 0: linear, cosine, or constant.")] = "cosine",
     epochs: Annotated[int, Option(min=1, help="How often to visit all the data.")] = 25,
     batch_size: Annotated[int, Option(min=1, max=SAMPLES, help="Samples per step.")] = 1,
     seed: Annotated[int, Option(min=0, help="Of data, weights and order.")] = 0,
@@ -111,6 +111,8 @@ def _train(setting: Setting, seed: int, progress: Reporter | None) -> Outcome:
     if one_hot:
         train, test = train.one_hot(), test.one_hot()
     model = choices.network(setting.sizes, setting.activation)
+    first_weight, _ = model.parameters()[0]
+    first_weight.mul_(2)  # two inputs give small sums, on which a smooth activation hardly bends
     optimizer = SGD(model.parameters(), lr=setting.lr)
     steps = setting.epochs * -(-SAMPLES // setting.batch_size)
     history = fit(

@@ -6,10 +6,11 @@ import csv
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from plaingrad.errors import InputError
 
@@ -24,6 +25,16 @@ MOST_SHOWN = 40  # characters of a value
 
 class FormatError(InputError):
     """A file whose name does not tell its format."""
+
+
+class NoColumnError(InputError):
+    """A table of which every column is left out.
+
+    Attributes:
+        choices: why each is, as `TableEncoder.choices` has it.
+    """
+
+    choices: Sequence[Any] = ()
 
 
 class MisfitError(InputError):

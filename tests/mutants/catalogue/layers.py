@@ -77,7 +77,7 @@ FAULTS = [
         "normalization/layer.py",
         "LayerNorm",
         [
-            ("dx = (g - g.mean(self.axes, keepdim=True) - normal * along)", "dx = (g - normal * along)"),
+            ("dx = (g - g.mean(self.axes, keepdim=True)).addcmul_(", "dx = g.addcmul("),
             (
                 "self.weight.grad.add_(self._sum_over_batch(exact * normal))",
                 "self.weight.grad.add_(self._sum_over_batch(exact))",

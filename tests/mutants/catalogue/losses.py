@@ -97,7 +97,7 @@ FAULTS = [
         ("bias.grad.add_(dz.sum(0))", "bias.grad.add_(dz.mean(0))"),
         ("count += n", "count = n"),
     ),
-    *loss("nll.py", "NLLLoss", (".sub_(self.upstream(dloss, count))", ".add_(self.upstream(dloss, count))")),
+    *loss("nll.py", "NLLLoss", ("= -self.upstream(dloss, count)", "= self.upstream(dloss, count)")),
     *loss("classes.py", "CrossEntropyLoss", ("mask = target != self.ignored", "mask = target >= 0")),
     *loss(
         "reduction.py",

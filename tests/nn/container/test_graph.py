@@ -12,6 +12,7 @@ import torch
 
 import plaingrad
 from plaingrad import Buffer, ModuleError, Parameter, nn
+from plaingrad.contract.modes import no_input_grad
 from plaingrad.inspect import check_gradients
 from plaingrad.interop import describe
 from plaingrad.saving.build import build
@@ -177,3 +178,31 @@ def test_it_prints_as_it_runs() -> None:
     assert "  (factor): Parameter(4,)" in lines
     assert "  (all): Select() <- first, (:batch, 0, ...)" in lines
     assert lines[-2] == "  outputs: (block.norm, (mean, a))"
+
+
+def test_layers_of_the_input_are_those_of_nodes_that_use_nothing_else() -> None:
+    first, both, later = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3)
+    graph = nn.Graph(
+        inputs=["x", "z"],
+        nodes={
+            "first": (nn.Sequential(first, nn.ReLU()), "x"),
+            "both": (both, "z"),
+            "again": (both, "first"),
+            "sum": (nn.Add(), "first", "both", "again", "z"),
+            "y": (later, "sum"),
+        },
+        outputs="y",
+    ).to(torch.float64)
+    layers = graph.input_layers()
+    assert first in layers
+    assert not {both, later} & set(layers)
+    x, z, dy = (torch.randn(2, 3, dtype=torch.float64) for _ in range(3))
+    graph.forward(x, z)
+    graph.backward(dy)
+    expected = [parameter.grad.clone() for parameter in graph.parameters()]
+    graph.zero_grad()
+    with no_input_grad(graph):
+        graph.forward(x, z)
+        dx, _ = graph.backward(dy)
+    assert dx is None
+    torch.testing.assert_close([parameter.grad for parameter in graph.parameters()], expected)

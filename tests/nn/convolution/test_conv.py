@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from plaingrad import ModuleError, nn
+from plaingrad.nn.convolution import products
 
 
 @pytest.mark.parametrize(
@@ -124,3 +125,23 @@ def test_half_precision_is_rounded_once(dtype: torch.dtype) -> None:
     torch.testing.assert_close(conv.backward(dy).double(), exact.backward(dy.double()), **close)
     for parameter, right in zip(conv.parameters(), exact.parameters()):
         torch.testing.assert_close(parameter.grad.double(), right.grad, **close)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("width", [products.SHORT_ROW + 1, products.SHORT_ROW + 2])
+@pytest.mark.parametrize("at_once", [1, 3000, 10**6])
+def test_rows_short_and_long_some_samples_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, groups: int, width: int, at_once: int
+) -> None:
+    monkeypatch.setattr(products, "COLUMN_ELEMENTS", at_once)
+    theirs = torch.nn.Conv2d(4, 8, 3, (2, 1), (1, 0), groups=groups, dtype=torch.float64)
+    ours = nn.Conv2d(4, 8, 3, (2, 1), (1, 0), groups=groups, dtype=torch.float64)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(5, 4, 6, width, dtype=torch.float64, requires_grad=True)
+    y = theirs(x)
+    dy = torch.randn_like(y)
+    y.backward(dy)
+    torch.testing.assert_close(ours(x.detach()), y.detach())
+    torch.testing.assert_close(ours.backward(dy), x.grad)
+    for parameter, right in zip(ours.parameters(), theirs.parameters()):
+        torch.testing.assert_close(parameter.grad, right.grad)

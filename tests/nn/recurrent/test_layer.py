@@ -162,7 +162,31 @@ def test_arguments_out_of_range(kind: str, options: dict[str, Any], message: str
         getattr(nn, kind)(3, 4, **options)
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "RNNCell", "GRUCell", "LSTMCell"])
+@pytest.mark.parametrize("kind", ["RNNCell", "GRUCell", "LSTMCell"])
+def test_cells_without_input_compute_what_those_of_torch_do(kind: str) -> None:
+    theirs, ours = getattr(torch.nn, kind)(0, 4), getattr(nn, kind)(0, 4)
+    ours.load_state_dict(theirs.state_dict())
+    x, dh = torch.empty(2, 0), torch.randn(2, 4)
+    found, expected = ours.forward(x), theirs(x)
+    torch.testing.assert_close(found, expected)
+    is_pair = isinstance(found, tuple)
+    (expected[0] if is_pair else expected).backward(dh)
+    dx = ours.backward(dh, None) if is_pair else ours.backward(dh)
+    assert dx.shape == x.shape
+    for parameter, torch_parameter in zip(ours.parameters(), theirs.parameters()):
+        torch.testing.assert_close(parameter.grad, torch_parameter.grad)
+
+
+@pytest.mark.parametrize("kind", ["RNNCell", "GRUCell", "LSTMCell"])
+@pytest.mark.parametrize(
+    ("sizes", "expected"), [((-1, 4), "input_size from 0"), ((3, 0), "hidden_size from 1")]
+)
+def test_sizes_of_cells_that_are_refused(kind: str, sizes: tuple[int, int], expected: str) -> None:
+    with pytest.raises(ModuleError, match=f"expected {expected}"):
+        getattr(nn, kind)(*sizes)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("sizes", [(0, 4), (3, 0)])
 def test_sizes_below_1(kind: str, sizes: tuple[int, int]) -> None:
     name = "input_size" if not sizes[0] else "hidden_size"

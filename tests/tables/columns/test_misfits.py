@@ -84,3 +84,38 @@ def test_large_integers_keep_their_digits(tmp_path: Path, others: list[object]) 
 def test_identifiers_beyond_the_digits_of_a_float_are_seen() -> None:
     column = Column.of(pd.Series(LARGE))
     assert schema_of(column, "id").kind == "identifier"
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([*(f"2023-03-{i + 1:02}" for i in range(9)), "2023-02-30"], "x: 2023-02-30 does not exist"),
+        ([f"{4 + i // 30}:{i * 7 % 60:02}" for i in range(60)], "x: such as 4:07 are taken for times of day"),
+        (
+            [str(10**17 + i) for i in (5, 9, 5, 7) * 9],
+            "x: integers such as 100000000000000005 have more digits",
+        ),
+        ([str(7 + i * 7 % 50) for i in range(50)], "x: each integer from 7 to 56 stands in one row"),
+    ],
+)
+def test_what_may_be_meant_otherwise_is_told(cells: list[str], said: str) -> None:
+    (doubt,) = meaning(cells).doubts
+    assert doubt.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("cells", "name"),
+    [
+        ([f"2023-03-{i + 1:02}" for i in range(10)], "x"),
+        ([f"{8 + i // 10}:{i * 7 % 60:02}" for i in range(60)], "x"),  # until 13 o'clock
+        ([f"{4 + i // 30:02}:{i * 7 % 60:02}" for i in range(60)], "x"),
+        ([f"{6 + i // 30}:{i * 15 % 60:02}" for i in range(60)], "x"),
+        ([str(10**17 + 1024 * i) for i in (5, 9, 5, 7) * 9], "x"),
+        ([str(1950 + i) for i in range(50)], "Year"),
+        ([str(7 + i) for i in range(10)], "x"),
+        ([str(7 + i) for i in range(50) if i != 9], "x"),
+        ([str(7 + i - i // 49) for i in range(50)], "x"),
+    ],
+)
+def test_what_is_as_it_seems_is_not_doubted(cells: list[str], name: str) -> None:
+    assert Meaning.of(pd.DataFrame({name: pd.Series(cells, dtype="str")})).doubts == []

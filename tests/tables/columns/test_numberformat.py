@@ -154,8 +154,20 @@ def test_a_column_of_a_table_is_found_told_kept_and_read_again() -> None:
 
 def test_groups_are_read_where_none_were_seen() -> None:
     encoder = TableEncoder().fit(pd.DataFrame({"x": ["12,5", "3", "999,25"]}))
-    wanted = encoder.transform(pd.DataFrame({"x": [1234.5, 1.234]}))
-    np.testing.assert_array_equal(encoder.transform(pd.DataFrame({"x": ["1.234,5", "1.234"]})), wanted)
+    wanted = encoder.transform(pd.DataFrame({"x": [1234.5, 1234567, 12.5, 0.125, 1234.25]}))
+    cells = ["1.234,5", "1.234.567", "12.5", "0.125", "1234.25"]
+    np.testing.assert_array_equal(encoder.transform(pd.DataFrame({"x": cells})), wanted)
+
+
+@pytest.mark.parametrize("cells", [["12,5", "3", "999,25"], ["12,5 €", "3 €", "999,25 €"]])
+def test_what_is_another_number_for_a_program_is_none(cells: list[str]) -> None:
+    encoder = TableEncoder().fit(pd.DataFrame({"x": cells}))
+    with pytest.warns(
+        StrangeCellsWarning, match=r"x: 2 of 3 values were not a number .*\('1\.234', '-56\.789'\)"
+    ):
+        encoded = encoder.transform(pd.DataFrame({"x": ["1.234", "-56.789", "3"]}))
+    assert len(np.unique(encoded[:2])) == 1
+    assert (encoded[0] != encoded[2]).all()
 
 
 def test_declared_categories_stay_categories() -> None:

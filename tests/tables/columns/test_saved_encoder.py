@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from plaingrad.tables import TableEncoder
+from plaingrad.tables.columns.strange import StrangeCellsWarning
 
 ROWS = 120
 FRAME = pd.DataFrame(
@@ -45,6 +46,40 @@ def test_an_encoder_saved_before_there_were_intervals_gives_the_same_bits() -> N
     del column(state, "number")["state"]["edges"]
     old = TableEncoder.from_bytes(json.dumps(state).encode())
     assert old.transform(FRAME).tobytes() == TableEncoder.from_bytes(SAVED[False]).transform(FRAME).tobytes()
+
+
+def of_format_1(encoder: TableEncoder) -> TableEncoder:
+    """The encoder as the first format kept it, which knew of no schema."""
+    state = json.loads(encoder.to_bytes())
+    state["format"] = 1
+    for entry in state["columns"]:
+        numbers = entry.pop("schema").get("numbers")
+        if numbers and "state" in entry:
+            entry["state"]["format"] = numbers
+    return TableEncoder.from_bytes(json.dumps(state).encode())
+
+
+def test_an_encoder_of_the_first_format_reads_numbers_of_files_with_decimal_commas() -> None:
+    numbers = pd.DataFrame({"x": np.arange(40) / 8 - 2})
+    encoder = of_format_1(TableEncoder().fit(numbers))
+    assert encoder.choices()[0].done == "standardised"
+    expected = TableEncoder().fit(numbers).transform(numbers)
+    for mark in ",.":
+        cells = numbers["x"].map(lambda x: f"{x:.3f}".replace(".", mark))  # noqa: B023
+        assert encoder.transform(pd.DataFrame({"x": cells})).tobytes() == expected.tobytes()
+    odd = pd.DataFrame({"x": ["007", "-1,5e1", "1.", "1e3", "1.234,5", "1,234,5", "a"]})
+    with pytest.warns(StrangeCellsWarning, match=r"3 of 7 values were not a number and counted as missing"):
+        encoded = encoder.transform(odd)
+    same = encoder.transform(pd.DataFrame({"x": [7, -15, 1, 1000, np.nan, np.nan, np.nan]}))
+    assert encoded.tobytes() == same.tobytes()
+    again = TableEncoder.from_bytes(encoder.to_bytes())
+    assert again.schema_ == encoder.schema_
+
+
+def test_an_encoder_of_the_first_format_keeps_what_it_knew_of_its_numbers() -> None:
+    frame = pd.DataFrame({"x": [f"${1000 + 77 * i:,}" for i in range(40)]})
+    encoder = TableEncoder().fit(frame)
+    assert of_format_1(encoder).schema_ == encoder.schema_
 
 
 class Hostile(StandardScaler):

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import subprocess
+import sys
+import weakref
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from plaingrad.errors import InputError
 from plaingrad.tables import read_frame
+from plaingrad.tables.reading import separated
 from plaingrad.tables.reading.header import looks_like_data
 
 CELLS = st.text(st.sampled_from('abä,;\t|"\n '), min_size=1, max_size=5).map(lambda text: f"x{text}x")
@@ -116,3 +124,49 @@ def test_utf_16_is_recognised(tmp_path: Path, suffix: str, encoding: str, name: 
     with pytest.raises(ValueError, match=f"expected text in utf-8, got {name}"):
         read_frame(tmp_path / f"t.{suffix}")
     assert read_frame(tmp_path / f"t.{suffix}", encoding=encoding)["a"].tolist() == [1]
+
+
+EXITS = """
+import contextlib, os, sys
+from plaingrad.tables import read_frame
+for path in sys.argv[1:] * 10:
+    child = os.fork()
+    if not child:
+        with contextlib.suppress(ValueError):
+            read_frame(path)
+        break
+    if status := os.waitpid(child, 0)[1]:
+        sys.exit(f"{path}: {status}")
+"""
+
+
+@pytest.mark.parametrize("fault", [False, True])
+def test_nobody_holds_a_stream_that_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: bool
+) -> None:
+    """A thread of Arrow's that lets go of one while the interpreter is taken down would abort the process."""
+    held = []
+
+    class Watched(separated._Watched):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            held.append(weakref.ref(self))
+
+    monkeypatch.setattr(separated, "_Watched", Watched)
+    monkeypatch.setattr(separated, "BLOCK", 4096)
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "1,2,3\n" * fault + "1,2\n" * 20_000)
+    for _ in range(100):
+        with pytest.raises(InputError, match="line 2") if fault else nullcontext():
+            read_frame(path)
+        assert held.pop()() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="exits of processes that have imported before")
+def test_a_process_that_has_read_tables_ends_well(tmp_path: Path) -> None:
+    rows = "1,2\n" * 100_000
+    for name, text in {"whole.csv": f"a,b\n{rows}", "wrong.csv": f"a,b\n1,2,3\n{rows}"}.items():
+        (tmp_path / name).write_text(text)
+    paths = [str(path) for path in tmp_path.iterdir()]
+    done = subprocess.run([sys.executable, "-c", EXITS, *paths], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -40,6 +40,9 @@ class Einsum(Module):
         for term in self._terms():
             if len(set(term.replace("...", ""))) < len(term.replace("...", "")):
                 raise ModuleError(self, f"expected each letter once in a tensor, got {term!r}")
+        letters = self.equation.replace(" ", "").partition("->")[2].replace("...", "")
+        if len(set(letters)) < len(letters) or not set(letters) <= set("".join(self._terms())):
+            raise ModuleError(self, f"expected output letters of the inputs, each once, got {letters!r}")
 
     def forward(self, *operands: Tensor) -> Tensor:
         inputs, output = self._letters(operands)
@@ -90,6 +93,7 @@ class Einsum(Module):
         for term, x in zip(terms, operands):
             left = x.ndim - len(term.replace("...", ""))
             inputs.append(term.replace("...", all_further[further - left :]))
+        self._expect_sizes(inputs, operands)
         _, arrow, output = self.equation.replace(" ", "").partition("->")
         if not arrow:
             joined = "".join(terms).replace("...", "")
@@ -97,3 +101,15 @@ class Einsum(Module):
                 sorted(letter for letter in set(joined) if joined.count(letter) == 1)
             )
         return inputs, output.replace("...", all_further)
+
+    def _expect_sizes(self, inputs: list[str], operands: tuple[Tensor, ...]) -> None:
+        """Refuse tensors that differ in the size of a letter, unless the smaller is 1 and spreads."""
+        sizes: dict[str, int] = {}
+        for letters, x in zip(inputs, operands):
+            for letter, size in zip(letters, x.shape):
+                known = sizes.setdefault(letter, size)
+                if 1 not in (known, size) and known != size:
+                    axis = "of ..." if letter.isupper() and letter not in self.equation else letter
+                    got = " and ".join(str(shape(each)) for each in operands)
+                    raise ModuleError(self, f"expected axes {axis} of one size, got {got}")
+                sizes[letter] = size if known == 1 else known

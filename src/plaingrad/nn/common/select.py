@@ -19,4 +19,5 @@ def select(mask: Tensor, x: Tensor) -> Tensor:
     """``x`` where the mask holds, and 0 elsewhere."""
     if x.numel() <= SMALL:
         return torch.where(mask, x, ZEROS[x.dtype])
-    return (x.view(BITS[x.dtype]) * mask).view(x.dtype)  # integers have no infinity
+    bits = BITS[x.dtype]  # integers, which have no infinity
+    return mask.to(bits).mul_(x.view(bits)).view(x.dtype)

@@ -67,15 +67,14 @@ class Window:
 
     def views(self, x: Float[Tensor, "*leading_and_size"]) -> Iterator[Float[Tensor, "*leading_and_count"]]:
         """For each element of a window, the view of ``x`` that has this element of all windows."""
-        count = self.count(x.shape[-self.axes :])
+        first = x.ndim - self.axes
+        shape = (*x.shape[:first], *self.count(x.shape[first:]))
+        along = x.stride()[first:]
+        strides = (*x.stride()[:first], *(step * s for step, s in zip(along, self.stride)))
+        neighbours = [step * d for step, d in zip(along, self.dilation)]
         for position in itertools.product(*map(range, self.kernel)):
-            view = x
-            for axis, (p, d, s, c) in enumerate(
-                zip(position, self.dilation, self.stride, count), x.ndim - self.axes
-            ):
-                view = view.narrow(axis, p * d, s * (c - 1) + 1 if c else 0)
-                view = view[(slice(None),) * axis + (slice(None, None, s),)]
-            yield view
+            offset = x.storage_offset() + sum(p * step for p, step in zip(position, neighbours))
+            yield x.as_strided(shape, strides, offset)
 
     def columns(
         self, x: Float[Tensor, "batch channels *size"]
@@ -97,6 +96,10 @@ class Window:
         parts = columns.view(len(x), x.shape[1], self.elements, *self.count(x.shape[2:]))
         for view, part in zip(self.views(x), parts.unbind(2)):
             view.add_(part)
+
+    def with_point(self) -> Window:
+        """The window with one more axis, the last, along which each of its elements stands alone."""
+        return Window((*self.kernel, 1), (*self.stride, 1), (*self.dilation, 1))
 
     @property
     def is_point(self) -> bool:

@@ -162,6 +162,23 @@ class Graph(Container):
         dxs = tuple(gradients.get(name) for name in passed)
         return dxs[0] if len(dxs) == 1 else dxs
 
+    def input_layers(self) -> list[Any]:
+        """The first modules of the nodes that use inputs.
+
+        Of a module that has other arguments, too, here or in another node, they are those that may not skip
+        a gradient, which these need.
+        """
+        if type(self).backward is not Graph.backward:
+            return [self]
+        outer = set(self.inputs)
+        layers = []
+        for key, module in self._children.items():
+            used = [set(names(step[1:])) for step in self.steps.values() if step.operation == key]
+            if any(each & outer for each in used):
+                can_skip = all(each <= outer for each in used)
+                layers += [each for each in module.input_layers() if can_skip or not each.may_skip_input_grad]
+        return layers
+
     def _run(self, step: Step, value_of: Callable[[str], Any]) -> Any:
         if step.operation in self._values:
             return self._values[step.operation].value

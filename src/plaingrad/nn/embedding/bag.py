@@ -10,7 +10,7 @@ from torch import Tensor
 
 from plaingrad.module import ModuleError
 from plaingrad.nn.common.half import narrow, widen
-from plaingrad.nn.embedding.table import Table, expect_table
+from plaingrad.nn.embedding.table import Table, counts, expect_table
 from plaingrad.parameter import learned, shape
 
 
@@ -151,7 +151,7 @@ class EmbeddingBag(Table):
             s = widen(per_sample_weights).reshape(-1, 1)
             s = s[: len(rows)] if kept is None else s[kept]
         y = vectors.new_zeros(count, self.embedding_dim)
-        sizes = bag.bincount(minlength=count).clamp_(min=1).unsqueeze(1)
+        sizes = counts(bag, count).clamp_(min=1).unsqueeze(1)
         if self.mode == "max":
             spread = bag.unsqueeze(1).expand(vectors.shape)
             y = y.scatter_reduce(0, spread, vectors, "amax", include_self=False)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plaingrad.module import ModuleError
 from plaingrad.nn.common.half import narrow, widen
-from plaingrad.nn.loss.classes import ClassLoss, sum_of
+from plaingrad.nn.loss.classes import ClassLoss, sum_along, sum_of
 from plaingrad.nn.loss.reduction import weighed
 from plaingrad.parameter import shape
 
@@ -85,7 +85,8 @@ class CrossEntropyLoss(ClassLoss):
             z_target, count = z.gather(axis, index), sum_of(mass, index)
         exp_z = z.exp()
         sum_z = exp_z.sum(axis, keepdim=True)
-        return weighed(mass, sum_z.log() - z_target).sum(axis), count, (exp_z, sum_z, index, mass, axis)
+        losses = sum_along(axis, weighed(mass, sum_z.log() - z_target))
+        return losses, count, (exp_z, sum_z, index, mass, axis)
 
     def slopes(self, state: State, dlosses: Tensor | float) -> Tensor:
         """The gradient with respect to the logits, from that of each sample's loss."""

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from plaingrad.nn.common.half import narrow, widen
-from plaingrad.nn.loss.classes import ClassLoss, sum_of
+from plaingrad.nn.loss.classes import ClassLoss, sum_along, sum_of
 from plaingrad.nn.loss.reduction import weighed
 
 
@@ -39,14 +39,17 @@ class NLLLoss(ClassLoss):
         axis = self.class_axis(prediction)
         index, weight = self.indices(prediction, target, axis)
         count = sum_of(weight, index)
-        losses = -weighed(weight, widen(prediction.gather(axis, index))).sum(axis)
+        losses = -sum_along(axis, weighed(weight, widen(prediction.gather(axis, index))))
         loss = self.rounded(self.reduce(losses, count), prediction.dtype)
         self.save((prediction, index, weight, count, axis), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
         prediction, index, weight, count, axis = self.restore(dloss)
-        dlosses = widen(prediction.new_zeros(index.shape)).sub_(self.upstream(dloss, count))
+        dlosses = -self.upstream(dloss, count)
+        if weight is None and isinstance(dlosses, float):  # the same for all, of which no tensor is needed
+            return torch.zeros_like(prediction).scatter_(axis, index, dlosses)
+        dlosses = widen(prediction.new_zeros(index.shape)).add_(dlosses)
         dx_target = narrow(weighed(weight, dlosses), prediction.dtype)
         return torch.zeros_like(prediction).scatter_(axis, index, dx_target)
 

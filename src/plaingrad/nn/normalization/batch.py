@@ -58,7 +58,7 @@ class BatchNorm(ChannelNorm):
             return
         seen = self.num_batches_tracked.value.add_(1)
         if count:
-            share = 1 / seen.item() if self.momentum is None else self.momentum
+            share = seen.to(mean.dtype).reciprocal() if self.momentum is None else self.momentum
             self._move(mean, variance, share, count)
 
 

@@ -100,14 +100,17 @@ class ChannelNorm(Module):
             sizes = self.sizes.format(*[self.num_features] * 2)
             raise ModuleError(self, f"expected input {sizes} of {dtype}, got {shape(x)} of {x.dtype}")
 
-    def _move(self, mean: Tensor, variance: Tensor, share: float, count: int) -> None:
+    def _move(self, mean: Tensor, variance: Tensor, share: float | Tensor, count: int) -> None:
         """Move the running statistics towards those of ``count`` values in each channel."""
         if self.running_mean is None or self.running_var is None:
             return
         newest = (self.running_mean, mean, share), (self.running_var, variance, share * count / (count - 1))
         for running, statistic, factor in newest:  # as sums, for a difference of infinities is NaN
             kept = widen(running.value) * (1 - share)
-            running.value.copy_(kept.add_(statistic.detach(), alpha=factor))
+            if isinstance(factor, Tensor):
+                running.value.copy_(kept.add_(statistic.detach() * factor))
+            else:
+                running.value.copy_(kept.add_(statistic.detach(), alpha=factor))
 
 
 def centred(

@@ -105,7 +105,7 @@ class LayerNorm(Module):
         if learned(self.bias):
             self.bias.grad.add_(self._sum_over_batch(exact))
         along = (g * normal).mean(self.axes, keepdim=True)
-        dx = (g - g.mean(self.axes, keepdim=True) - normal * along) * inverse
+        dx = (g - g.mean(self.axes, keepdim=True)).addcmul_(normal, along, value=-1).mul_(inverse)
         return dx.to(dy.dtype)
 
     def _sum_over_batch(self, x: Float[Tensor, "*batch_and_features"]) -> Float[Tensor, "*features"]:

@@ -63,10 +63,11 @@ class Recurrent(Module):
         rest = (fields.get(name + suffix) for name in ("bias_ih", "bias_hh", "weight_hr"))
         return Weights(fields["weight_ih" + suffix], fields["weight_hh" + suffix], *rest)
 
-    def _expect_sizes(self, input_size: int, hidden_size: int) -> None:
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
-            if size < 1:
-                raise ModuleError(self, f"expected {name} from 1, got {size}")
+    def _expect_sizes(self, input_size: int, hidden_size: int, least_input: int) -> None:
+        sizes = ("input_size", input_size, least_input), ("hidden_size", hidden_size, 1)
+        for name, size, least in sizes:
+            if size < least:
+                raise ModuleError(self, f"expected {name} from {least}, got {size}")
 
     def _start(self, hx: Any, before: tuple[int, ...], x: Tensor) -> States:
         """The states in hx, of the shapes ``(*before, size)``, or of zeros without it.

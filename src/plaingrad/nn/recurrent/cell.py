@@ -30,7 +30,7 @@ class Cell(Recurrent):
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:
-        self._expect_sizes(input_size, hidden_size)
+        self._expect_sizes(input_size, hidden_size, 0)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         self._add_weights(input_size, bias, "", device, dtype)
         self.reset_parameters()

@@ -75,7 +75,7 @@ class RNNBase(Recurrent):
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:
-        self._expect_sizes(input_size, hidden_size)
+        self._expect_sizes(input_size, hidden_size, 1)
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
             raise ModuleError(self, f"expected dropout between 0 and 1, got {dropout}")
         if num_layers < 1:

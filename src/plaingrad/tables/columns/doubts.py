@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,14 +10,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plaingrad.tables.columns.column import Column, text_of
-from plaingrad.tables.columns.dateformat import candidates
+from plaingrad.tables.columns.dateformat import CLOCK, ISO, candidates, parsed
 from plaingrad.tables.columns.duration import HOURS, MINUTES, NEITHER
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.timestamp import possible_format
+from plaingrad.tables.reading.inference import ISO_DATE
 from plaingrad.tables.reading.missing import MARKS, without_words
 
 STAND_INS = [sign * (10.0**digits - 1) for digits in range(2, 7) for sign in (-1, 1)]  # 99, -99, 999, ...
 FEWEST_ROWS = 2
+FEWEST_COUNTED = 20  # rows, below which integers follow each other by chance
+TIMES = re.compile(
+    r"(?i:(.*[_ .-])?(t|time|date|years?|months?|weeks?|days?|hours?|quarter|period|step|age))"
+)
+INTEGER = r"^[+-]?\d{16,}$"  # of which a float64 holds few
 LATE = np.datetime64("2040-01-01")  # in which no year of two digits is expected
 
 
@@ -30,6 +37,8 @@ def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iter
         read: the same, as the schema reads them.
     """
     decided = "in the file that --columns names"
+    if cells.form == "text":
+        yield from _of_texts(name, schema, cells.levels)
     if schema.kind == "text" and cells.form == "text":
         marked = pc.is_in(pc.utf8_lower(cells.levels), pa.array(MARKS, cells.levels.type))
         texts = without_words(cells.levels.filter(pc.invert(marked))).drop_null()
@@ -58,6 +67,13 @@ def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iter
             f"{name}: integers such as {shown} may be dates, and are taken for numbers; "
             f'kind = "date", dates = "{format}" {decided} says so'
         )
+    is_time = bool(TIMES.fullmatch(name.strip()))
+    if schema.kind == "number" and not schema.numbers.unit and not is_time and _are_counted(read.values):
+        first, last = (text_of(value) for value in (read.values.min(), read.values.max()))
+        yield (
+            f"{name}: each integer from {first} to {last} stands in one row, as numbers of rows do; if they "
+            f'only name the rows, kind = "identifier" {decided} leaves them out'
+        )
     if schema.kind == "number":
         for value, count in _stand_ins(read.values):
             text = text_of(value)
@@ -65,6 +81,47 @@ def doubts(name: str, schema: ColumnSchema, cells: Column, read: Column) -> Iter
                 f"{name}: {text} stands in {count:,} of {len(read.values):,} rows, far from all others; "
                 f'if a missing one is meant, missing = ["{text}"] {decided} says so'
             )
+
+
+def _of_texts(name: str, schema: ColumnSchema, levels: pa.Array) -> Iterator[str]:
+    """Sentences about how distinct cells are written."""
+    decided = "in the file that --columns names"
+    if schema.kind == "text":
+        texts = without_words(levels).drop_null()
+        if len(texts) and pc.all(pc.match_substring_regex(texts, ISO_DATE)).as_py():
+            wrong = np.isnat(parsed(texts, ISO))
+            if wrong.any() and not wrong.all():
+                yield (
+                    f"{name}: {texts[int(wrong.argmax())].as_py()} does not exist, and dates are taken for "
+                    f'text; mend it, or kind = "date" {decided} takes such for missing ones'
+                )
+    if schema.kind == "date" and schema.dates in CLOCK and (shown := _like_minutes(levels)):
+        yield (
+            f"{name}: such as {shown} are taken for times of day; if they are minutes and seconds, "
+            f'kind = "duration", durations = "m:ss" {decided} says so'
+        )
+    if schema.kind == "number" and schema.numbers.is_usual:
+        long = levels.filter(pc.match_substring_regex(levels, INTEGER)).to_pylist()
+        if inexact := next((text for text in long if int(text) != float(text)), None):
+            yield (
+                f"{name}: integers such as {inexact} have more digits than a number holds; if names, "
+                f'kind = "text" {decided} keeps them apart, and --ignore leaves them out'
+            )
+
+
+def _like_minutes(levels: pa.Array) -> str | None:
+    """One of several texts such as 4:35, none of which has a zero before or is after noon."""
+    texts = levels.filter(pc.match_substring(levels, ":"))
+    morning = pc.all(pc.match_substring_regex(texts, r"^(\d|1[0-2]):\d\d$")).as_py()
+    odd = texts.filter(pc.match_substring_regex(texts, "[1-46-9]$"))  # of a clock, five minutes are usual
+    return odd[0].as_py() if morning and 2 * len(odd) > len(texts) else None
+
+
+def _are_counted(values: np.ndarray) -> bool:
+    """True for integers of which each between the least and the largest occurs once."""
+    if len(values) < FEWEST_COUNTED or np.isnan(values).any() or np.ptp(values) != len(values) - 1:
+        return False
+    return bool((np.diff(np.sort(values)) == 1).all())
 
 
 def _two_parts(name: str, durations: str, levels: pa.Array) -> Iterator[str]:

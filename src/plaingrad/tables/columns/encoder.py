@@ -23,9 +23,10 @@ from plaingrad.strict_json import strict_json
 from plaingrad.tables.columns.choosing import ENCODERS, ColumnEncoder, DroppedColumn, chosen
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.deciding import schema_of
+from plaingrad.tables.columns.numberformat import EITHER
 from plaingrad.tables.columns.schema import ColumnSchema, Kind
 from plaingrad.tables.columns.strange import StrangeCounts
-from plaingrad.tables.errors import MisfitError, expect_names, listed
+from plaingrad.tables.errors import MisfitError, NoColumnError, expect_names, listed
 
 FORMAT = 2
 CHUNK = 1 << 16
@@ -129,7 +130,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         used = {name: encoder for name, encoder in encoders.items() if not isinstance(encoder, DroppedColumn)}
         if not used:
             reasons = [f"{name!r} ({encoder.description})" for name, encoder in list(encoders.items())[:5]]
-            raise InputError(f"no column can be used: {', '.join(reasons)}")
+            error = NoColumnError(f"no column can be used: {', '.join(reasons)}")
+            error.choices = [
+                Choice(name, encoder.kind, encoder.description, 0, missing[name])
+                for name, encoder in encoders.items()
+            ]
+            raise error
         self.schema_, self.encoders_, self.missing_, self.used_ = schema, encoders, missing, used
         self.feature_names_in_ = np.array(list(encoders), dtype=object)
         self.n_features_in_ = len(encoders)
@@ -291,8 +297,13 @@ def _kind(encoder: Any) -> str:
 
 
 def _with_schema(item: dict[str, Any]) -> dict[str, Any]:
-    """An entry of format 1, in which encoders held how their column is written, as one of format 2."""
-    schema = {"kind": _kind(item.get("encoder"))}
+    """An entry of format 1, in which encoders held how their column is written, as one of format 2.
+
+    Decimal commas of a whole file were no matter of its columns then: columns of numbers have either mark.
+    """
+    schema: dict[str, Any] = {"kind": _kind(item.get("encoder"))}
+    if schema["kind"] == "number":
+        schema["numbers"] = {"decimal": EITHER}
     state = item.get("state")
     if isinstance(state, dict) and "format" in state:
         state = dict(state)

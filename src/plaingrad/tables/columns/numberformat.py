@@ -14,6 +14,7 @@ from plaingrad.tables.reading.missing import without_words
 
 GROUPS = {"": "", ",": ",", ".": ".", " ": " \u00a0\u2009\u202f", "'": "'’"}
 DECIMALS = (".", ",")
+EITHER = ".,"  # decimal marks of columns that were learned before the one of a column was kept
 UNITS = r"[%\p{Sc}]"
 SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "B": 1e9}
 WORD = r"\d[ \x{a0}\x{2009}\x{202f}]?(?P<word>[\p{L}°µ²³/]{1,10})\)?$"  # after a number
@@ -27,7 +28,7 @@ class NumberFormat(Strict, frozen=True, omit_defaults=True):
     Attributes:
         group: what stands between groups of three digits: "", ",", ".", " " (or another blank of Unicode's)
             or "'" (or a typographic one).
-        decimal: the decimal mark, "." or ",".
+        decimal: the decimal mark, "." or ","; ".," for either, in models of the first format.
         unit: a percent sign or a sign of a currency, which may stand before or after a number; a word such
             as "kg" after every number; or "".
         scales: whether K, M or B after a number stand for thousands, millions and billions.
@@ -47,12 +48,17 @@ class NumberFormat(Strict, frozen=True, omit_defaults=True):
         known = self.unit in ("", "%") or is_sign or self.has_word
         if (
             self.group not in GROUPS
-            or self.decimal not in DECIMALS
-            or self.group == self.decimal
+            or self.decimal not in (*DECIMALS, EITHER)
+            or (self.group and self.group in self.decimal)
             or not known
         ):
             got = f"group {self.group!r:.9}, decimal {self.decimal!r:.9}, unit {self.unit!r:.9}"
             raise InputError(f"unknown format of numbers: {got}")
+
+    @property
+    def is_usual(self) -> bool:
+        """True for numbers as programs write them."""
+        return self == NumberFormat(decimal=self.decimal) and self.decimal != ","
 
     @property
     def is_unusual(self) -> bool:
@@ -89,7 +95,7 @@ class NumberFormat(Strict, frozen=True, omit_defaults=True):
         return f"(?:[+-]?(?:{unit}{blank})?{number}|{unit}{blank}[+-]{number}|[+-]?{number}{blank}{unit})"
 
     def __str__(self) -> str:
-        number = f"1{self.group}234{self.decimal}50" + "K" * self.scales
+        number = f"1{self.group}234{self.decimal[0]}50" + "K" * self.scales
         if self.unit == "%":
             number = f"{number}%"
         elif self.has_word or (self.unit and self.decimal == ","):
@@ -106,7 +112,7 @@ class NumberFormat(Strict, frozen=True, omit_defaults=True):
         )
         values = pc.replace_substring(fitting, self.unit, "") if self.has_word else fitting
         bare = pc.replace_substring_regex(values, f"[^0-9eE+{self.decimal}-]", "")
-        bare = pc.replace_substring(bare, self.decimal, ".")
+        bare = pc.replace_substring(bare, self.decimal[-1], ".")
         numbers = pc.cast(bare, pa.float64()).to_numpy(zero_copy_only=False)
         if self.scales:
             for letter, factor in SCALES.items():
@@ -116,19 +122,28 @@ class NumberFormat(Strict, frozen=True, omit_defaults=True):
     def numbers(self, texts: pa.Array) -> np.ndarray:
         """Texts as float64, also such as programs write numbers; nan for what is no number.
 
-        Where no groups were seen, the usual ones are understood, unless that would be another number for a
-        program.
+        Where no groups were seen, the usual ones are understood. What would be another number for a program,
+        as 1.234 is beside 12,5, is none.
         """
         if self == DEFAULT_FORMAT:
             return _as_programs_write(texts)
-        values = self.strictly(texts)
-        others = [DEFAULT_FORMAT]
+        values = _as_programs_write(texts) if self.decimal == EITHER else self.strictly(texts)
+        left = np.isnan(values)
+        if not left.any():
+            return values
+        rest = texts.filter(pa.array(left))
+        if self.decimal == EITHER:
+            values[left] = self.strictly(rest)
+            return values
+        read = DEFAULT_FORMAT.strictly(rest)
         if not self.group:
-            others.append(NumberFormat("," if self.decimal == "." else ".", self.decimal, self.unit))
-        for other in others:
-            left = np.isnan(values)
-            if left.any():
-                values[left] = other.strictly(texts.filter(pa.array(left)))
+            grouped = NumberFormat("," if self.decimal == "." else ".", self.decimal, self.unit).strictly(
+                rest
+            )
+            read = np.where(
+                np.isnan(read) | (read == grouped), grouped, np.where(np.isnan(grouped), read, np.nan)
+            )
+        values[left] = read
         return values
 
 

@@ -99,7 +99,7 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
     def description(self) -> str:
         """The way of writing, in words; empty for the one that programs use."""
         parts = []
-        if self.kind == "number" and self.numbers != DEFAULT_FORMAT:
+        if self.kind == "number" and not self.numbers.is_usual:
             parts.append(f"numbers written as {self.numbers}")
         if self._is_timestamp:
             parts.append(
@@ -118,7 +118,7 @@ class ColumnSchema(Strict, frozen=True, omit_defaults=True):
     @property
     def expected(self) -> str:
         """The content of a cell, in words."""
-        if self.kind == "number" and self.numbers != DEFAULT_FORMAT:
+        if self.kind == "number" and not self.numbers.is_usual:
             return f"a number (such as {self.numbers})"
         if self.kind == "date":
             return f"a date ({self.dates.replace(ISO, 'YYYY-MM-DD')})"

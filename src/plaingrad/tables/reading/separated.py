@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
+import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +18,7 @@ from plaingrad.tables.reading.dialect import Dialect
 from plaingrad.tables.reading.header import column_names
 
 BLOCK = 1 << 23
+LONGEST_WAIT = 60  # seconds for Arrow's thread to read a block
 
 
 def read_separated(
@@ -53,10 +57,10 @@ def _read(
     stream: BinaryIO, dialect: Dialect, names: list[str], columns: list[str] | None, empty: bool, above: int
 ) -> pa.Table:
     """The rows from here on, before which stand so many records."""
-    watched = _Watched(stream)
+    seen, released = _Seen(), threading.Event()
     try:
         text = pyarrow.csv.read_csv(
-            watched,
+            _Watched(stream, seen, released),
             pyarrow.csv.ReadOptions(column_names=names, block_size=BLOCK),
             pyarrow.csv.ParseOptions(delimiter=dialect.separator, newlines_in_values=True),
             pyarrow.csv.ConvertOptions(
@@ -64,14 +68,19 @@ def _read(
             ),
         )
     except pa.ArrowInvalid:
-        _expect_no_nul(watched, dialect)
+        _expect_no_nul(seen, dialect)
         if _find_fault(dialect, len(names)) == above:
             return _without_rows(columns or names, empty)
         raise
-    _expect_no_nul(watched, dialect)
+    finally:
+        # A thread of Arrow's that reads ahead still holds the stream after an error; at the interpreter's
+        # exit it would abort the process.
+        seen.enough = True
+        released.wait(LONGEST_WAIT)
+    _expect_no_nul(seen, dialect)
     if not len(text):
         return _without_rows(text.column_names, empty)
-    if watched.quotes % 2:  # perhaps one that nobody closed, which has swallowed all lines after it
+    if seen.quotes % 2:  # perhaps one that nobody closed, which has swallowed all lines after it
         _find_fault(dialect, len(names))
     return text
 
@@ -82,24 +91,42 @@ def _without_rows(names: list[str], allowed: bool) -> pa.Table:
     return pa.table({name: pa.array([], pa.string()) for name in names})
 
 
-class _Watched(io.RawIOBase):
-    """A stream that counts the quotation marks that are read from it, and looks for NUL bytes."""
+@dataclass
+class _Seen:
+    """Observations of a stream that was read.
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self.stream, self.quotes, self.has_nul = stream, 0, False
+    Attributes:
+        quotes: how many quotation marks there were.
+        has_nul: whether there was a NUL byte.
+        enough: whether no more of it need be read.
+    """
+
+    quotes: int = 0
+    has_nul: bool = False
+    enough: bool = False
+
+
+class _Watched(io.RawIOBase):
+    """A stream that notes what is read from it, and sets an event when nobody holds it any more."""
+
+    def __init__(self, stream: BinaryIO, seen: _Seen, released: threading.Event) -> None:
+        self.stream, self.seen = stream, seen
+        weakref.finalize(self, released.set)
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
+        if self.seen.enough:
+            return b""
         data = self.stream.read(size)
-        self.quotes += data.count(b'"')
-        self.has_nul = self.has_nul or b"\0" in data
+        self.seen.quotes += data.count(b'"')
+        self.seen.has_nul = self.seen.has_nul or b"\0" in data
         return data
 
 
-def _expect_no_nul(watched: _Watched, dialect: Dialect) -> None:
-    if watched.has_nul:
+def _expect_no_nul(seen: _Seen, dialect: Dialect) -> None:
+    if seen.has_nul:
         with dialect.opened() as stream:
             line = next(i for i, each in enumerate(stream, 1) if b"\0" in each)
         raise InputError("expected text, got a NUL byte", line=line)
