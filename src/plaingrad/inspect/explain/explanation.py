@@ -121,7 +121,8 @@ class Explanation:
 
 def mathml(latex: str) -> str:
     """A formula as MathML."""
-    return convert(latex.replace(r"\_", "_"))  # the library keeps the backslash in text
+    # The library keeps the backslash in text, and knows no star.
+    return convert(latex.replace(r"\_", "_").replace(r"\operatorname*", r"\operatorname"))
 
 
 def latex_words(words: str) -> str:

@@ -103,16 +103,11 @@ class Sum(Expression):
 
     def __init__(self, terms: Iterable[Expression]) -> None:
         self.terms = [part for term in terms for part in (term.terms if isinstance(term, Sum) else [term])]
-        self.value = math.fsum(term.value for term in self.terms) if self.is_finite() else self.naive()
+        try:
+            self.value = math.fsum(term.value for term in self.terms)
+        except (OverflowError, ValueError):  # of infinities, or on the way
+            self.value = sum(term.value for term in self.terms)
         self.binding = self.terms[0].binding if len(self.terms) == 1 else SUM
-
-    def is_finite(self) -> bool:
-        """True if every term is a finite number."""
-        return all(math.isfinite(term.value) for term in self.terms)
-
-    def naive(self) -> float:
-        """The terms added one after the other, as infinities and NaN need."""
-        return sum(term.value for term in self.terms)
 
     def latex(self, numbers: bool) -> str:
         if not self.terms:
@@ -197,7 +192,10 @@ class Power(Expression):
     binding = POWER
 
     def __post_init__(self) -> None:
-        self.value = self.base.value**self.exponent
+        try:
+            self.value = self.base.value**self.exponent
+        except OverflowError:
+            self.value = math.inf
 
     def latex(self, numbers: bool) -> str:
         return f"{self.base.within(ATOM, numbers)}^{{{number(self.exponent)}}}"

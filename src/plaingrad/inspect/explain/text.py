@@ -13,17 +13,22 @@ from pylatexenc.macrospec import LatexContextDb, MacroSpec
 LOW = dict(zip("0123456789+-()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"))
 HIGH = dict(zip("0123456789+-()inᵀ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁱⁿᵀ"))
 MARKS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304"}
-WORDS = {",": " ", "!": "", "mathrel": "", "odot": "⊙ ", "cdot": "· ", "dots": "… ", "top": "ᵀ"}
+WORDS = {",": " ", "!": "", "odot": "⊙ ", "cdot": "· ", "dots": "… ", "top": "ᵀ"}
 NARROW = {"pmod": "{", "mathrel": "{"}  # macros with an argument that the library does not know
 ATOM = re.compile(r"[\w\u0300-\u036f.'∂…₀-₉ₐ-ₜ⁰-⁹⁻⁽⁾₍₎]*|\d+(\.\d+)?( ?· ?10[⁻⁰-⁹]+)?")
-OPERATOR = re.compile(r"(\\[a-zA-Z]+) (?=[-+=<>])")  # the space behind a macro is part of it
-WORD = re.compile(r"(\\(?:log|tanh|erf|max|min|approx|circ|in|cup|sum)) (?=[\w\\])")
+ROW = re.compile(r"\s*\\\\(\[[^]]*\])?\s*")
+OPERATOR = re.compile(
+    r"(\\(?!log|max|min|tanh|exp)[a-zA-Z]+) (?=[-+=<>(])"
+)  # the space behind a macro is part of it
+WORD = re.compile(r"(\\(?:log|tanh|erf|max|min|approx|circ|in|cup|sum|le|ge|neq)) (?=[\w\\])")
 SCRIPT = re.compile(r"([\^_])\s*(\\[a-zA-Z]+|[^\s{\\])")
 
 
 def text(latex: str) -> str:
     """A formula in LaTeX as one line of unicode: fractions with a slash, indices below, powers above."""
     bare = latex.replace(r"\left", "").replace(r"\right", "").replace(r"\big", "").replace(r"\Big", "")
+    bare = ROW.sub("; ", bare.replace(r"\operatorname*", r"\operatorname").replace("&", " "))
+    bare = re.sub(r"\s*\\end\{cases\}", r"\\}", re.sub(r"\\begin\{cases\}\s*", r"\\{", bare))
     braced = SCRIPT.sub(r"\1{\2}", bare).replace("^{", r"\power{").replace("_{", r"\indexed{")
     spaced = WORD.sub(r"\1{}\ ", OPERATOR.sub(r"\1{} ", braced))
     parser, writer = contexts()
@@ -44,6 +49,7 @@ def contexts() -> tuple[LatexContextDb, LatexContextDb]:
         "power": lambda x: script(x, HIGH, "^"),
         "indexed": lambda x: script(x, LOW, "_"),
         "overline": lambda x: x + MARKS["bar"] if len(x) == 1 else f"mean({x})",
+        "mathrel": lambda x: x,
         "sqrt": lambda *x: f"√({x[-1]})",
         **dict.fromkeys(("frac", "tfrac", "dfrac"), fraction),
         **{name: lambda x, mark=mark: x + mark for name, mark in MARKS.items()},
