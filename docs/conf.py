@@ -57,6 +57,8 @@ html_sidebars = {
     for page in (
         "index",
         "quickstart",
+        "for_pytorch_users",
+        "inside",
         "paper",
         "cli",
         "columns",

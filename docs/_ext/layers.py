@@ -181,7 +181,7 @@ def included(file: str, first: int, last: int) -> str:
 
 
 def read(_app: Sphinx, page: str, source: list[str]) -> None:
-    if page.startswith("layers/"):
+    if BLOCK.search(source[0]):
         source[0] = expanded(source[0], page)
 
 
