@@ -25,6 +25,7 @@ from plaingrad.contract.guard import (
     serials,
 )
 from plaingrad.contract.nest import invalid_type, mapped, mismatch, outline, versions
+from plaingrad.contract.overview import overview
 from plaingrad.errors import ModuleError
 from plaingrad.parameter import FlatStorage, Parameter
 
@@ -276,6 +277,9 @@ class Module(Constructed):
     def _look_again(self) -> None:
         """Schedule an examination before the next use, since this module has changed."""
         vars(self).update(_is_examined=False, _has_fast_path=False)
+
+    def _repr_html_(self) -> str:
+        return overview(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields of a copy: without watchers, and with PyTorch's global generator."""

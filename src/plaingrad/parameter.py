@@ -148,6 +148,19 @@ class Parameter:
         size = str(shape(self._value)) if self.is_shaped else "(without a shape)"
         return f"Parameter{size}" + (" frozen" if self.frozen else "")
 
+    def _repr_html_(self) -> str | None:
+        """A line for the value and one for the gradient in a notebook; None without a shape."""
+        if not self.is_shaped or not self._value.numel():
+            return None
+        rows = []
+        for name, x in (("value", self._value), ("gradient", self._grad)):
+            numbers = x.norm().item(), x.min().item(), x.max().item()
+            cells = "".join(f"<td>{number:.3g}</td>" for number in numbers)
+            rows.append(f"<tr><th>{name}</th>{cells}</tr>")
+        head = "<tr><th></th><th>norm</th><th>min</th><th>max</th></tr>"
+        caption = f"<caption>{self!r} of {self._value.dtype}</caption>"
+        return f"<table>{caption}<thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+
 
 class Buffer:
     """A tensor that belongs to a module's state but is not learned, such as a running mean.

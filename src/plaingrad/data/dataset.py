@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from plaingrad.contract.html import html_table
 from plaingrad.contract.nest import mapped
 from plaingrad.data.finite import all_finite
 from plaingrad.data.samples import first_of, is_several, named_tensors, rows, take
@@ -17,7 +18,7 @@ from plaingrad.data.sparse import from_scipy, is_sparse
 from plaingrad.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Samples along the first axis of two tensors, or of more.
 
@@ -74,6 +75,25 @@ class Dataset:
     def __len__(self) -> int:
         return rows(self.inputs)
 
+    def __repr__(self) -> str:
+        """The number of samples, and the shape and dtype of each tensor, on one line."""
+        parts = ", ".join(f"{name} {shape} {dtype}" for name, shape, dtype, _ in self._described())
+        classes = f", {len(self.class_names)} classes" if self.class_names else ""
+        return f"Dataset({len(self)} samples: {parts}{classes})"
+
+    def _repr_html_(self) -> str:
+        """A row for each tensor, with its names, for a notebook."""
+        caption = f"Dataset of {len(self):,} samples"
+        return html_table(caption, ("", "shape", "dtype", "names"), self._described())
+
+    def _described(self) -> list[tuple[str, str, str, str]]:
+        """The name, the shape, the dtype and the names of the columns or classes of each tensor."""
+        return [
+            (name, str(tuple(tensor.shape)), str(tensor.dtype).removeprefix("torch."), _few(names))
+            for part, names in (("inputs", self.feature_names), ("targets", self.class_names))
+            for name, tensor in named_tensors(part, getattr(self, part))
+        ]
+
     def to(self, *targets: torch.device | torch.dtype | str) -> Dataset:
         """Move to a device, convert floating-point tensors to a dtype, or both."""
 
@@ -99,6 +119,11 @@ class Dataset:
             raise InputError(f"one_hot: expected int64 class indices (n,), got {self.targets.dtype}")
         classes = max(len(self.class_names), int(self.targets.max()) + 1)
         return replace(self, targets=torch.eye(classes, dtype=first_of(self.inputs).dtype)[self.targets])
+
+
+def _few(names: Sequence[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(f"{name!s:.30}" for name in names[:most]) + more
 
 
 def _expect_length(expected: str, tensor: Tensor, count: int) -> None:
