@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import sys
 import time
@@ -68,9 +69,8 @@ class NotebookProgress(Progress):
         }
 
     def _show(self) -> None:
-        from IPython.display import display
-
         if self._handle is None:
+            display = importlib.import_module("IPython.display").display  # a kernel has it
             self._handle = display(self.bundle(), raw=True, display_id=True)
         else:
             self._handle.update(self.bundle(), raw=True)
