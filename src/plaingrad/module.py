@@ -7,7 +7,7 @@ import warnings
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from plaingrad.contract.guard import (
     implies_one,
     serials,
 )
+from plaingrad.contract.missing import missing
 from plaingrad.contract.nest import invalid_type, mapped, mismatch, outline, versions
 from plaingrad.contract.overview import overview
 from plaingrad.errors import ModuleError
@@ -125,6 +126,11 @@ class Module(Constructed):
         super().__setattr__(name, value)
         if type(value) not in NOTES or type(before) not in NOTES:
             self._take_in(value)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, name)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)

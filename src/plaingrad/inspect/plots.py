@@ -121,9 +121,7 @@ def confusion_matrix(
         _expect_classes(data)
         class_names = class_names or data.class_names
         truth, predicted = data.targets, _classifier(truth)(data.inputs)
-    truth, predicted = (
-        _tensor(name, each).long() for name, each in (("truth", truth), ("predicted", predicted))
-    )
+    truth, predicted = _tensor("truth", truth).long(), _tensor("predicted", predicted).long()
     if truth.ndim != 1 or truth.shape != predicted.shape:
         got = f"{tuple(truth.shape)} and {tuple(predicted.shape)}"
         raise InputError(f"predicted: expected a class for each in truth, both (n,), got {got}")

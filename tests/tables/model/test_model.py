@@ -273,7 +273,7 @@ def test_a_file_that_contradicts_itself_is_refused(
     _, model = trained(iris())
     path = tmp_path / "m.safetensors"
     model.save(path)
-    file = interop.load(path)
+    file = interop.read_file(path)
     interop.save(file.module, path, {**file.facts, **changed}, file.attachments)
     with pytest.raises(ValueError, match=r"m\.safetensors: ") as caught:
         TableModel.load(path)
@@ -285,7 +285,7 @@ def test_a_network_for_other_columns_is_refused(tmp_path: Path) -> None:
     other = TableEncoder().fit(diabetes()[0])
     path = tmp_path / "m.safetensors"
     model.save(path)
-    file = interop.load(path)
+    file = interop.read_file(path)
     interop.save(file.module, path, file.facts, {ENCODER: other.to_bytes()})
     with pytest.raises(ValueError, match="expected a network for the encoder's 10 features"):
         TableModel.load(path)

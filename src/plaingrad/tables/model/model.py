@@ -239,6 +239,7 @@ class TableModel:
         }
         Metadata.of(metadata).expect_columns(self.encoder)
         module = self.members[0] if len(self.members) == 1 else Parallel(*self.members)
+        interop.describe(module)  # refuses classes that `load` would not know
         interop.save(module, path, metadata, {ENCODER: self.encoder.to_bytes()})
 
     @classmethod
@@ -249,7 +250,7 @@ class TableModel:
             InputError: the file holds no such model, or one that contradicts itself.
             OSError: the file cannot be read.
         """
-        file = interop.load(path)
+        file = interop.read_file(path)
         try:
             return cls._from(file)
         except ValueError as error:
