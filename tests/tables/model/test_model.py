@@ -292,3 +292,12 @@ def test_a_network_for_other_columns_is_refused(tmp_path: Path) -> None:
     interop.save(file.module, path, file.facts, {ENCODER: b"{}"})
     with pytest.raises(ValueError, match="table encoder"):
         TableModel.load(path)
+
+
+def test_a_notebook_sees_what_is_predicted_from_what_and_how_well() -> None:
+    _, model = trained(iris())
+    html = replace(model, facts={"scores": {"accuracy": 0.98765, "auc": None}})._repr_html_()
+    assert "classification of" in html
+    assert "1 network with" in html
+    assert "<td>accuracy</td><td>0.9876</td>" in html or "<td>accuracy</td><td>0.9877</td>" in html
+    assert "auc" not in html
