@@ -24,6 +24,7 @@ from docutils.nodes import make_id
 from sphinx.application import Sphinx
 
 from plaingrad import nn
+from plaingrad.nn.absent import ABSENT
 
 PAGES = Path(__file__).parent.parent / "layers"
 LAYERS = [f"layers/{page.stem}" for page in sorted(PAGES.glob("*.md"))]
@@ -73,7 +74,7 @@ def documented() -> dict[str, str]:
 
 
 def every_file() -> list[str]:
-    names = [each.name for each in pkgutil.iter_modules(nn.__path__)]
+    names = [each.name for each in pkgutil.iter_modules(nn.__path__) if each.name not in ABSENT]
     return [file for name in names for file in files(name)]
 
 

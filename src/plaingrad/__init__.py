@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from plaingrad import data, init, inspect, interop, nn, optim, paper
     from plaingrad.module import Module, ModuleError, flatten_parameters
     from plaingrad.parameter import Buffer, Parameter
-    from plaingrad.saving import load, save
+    from plaingrad.saving import load, read_file, save
     from plaingrad.train import compile_predict, evaluate, fit, fit_many, predict
 
 _HOMES = {
     **dict.fromkeys(["Module", "ModuleError", "flatten_parameters"], "plaingrad.module"),
     **dict.fromkeys(["Buffer", "Parameter"], "plaingrad.parameter"),
     **dict.fromkeys(["compile_predict", "evaluate", "fit", "fit_many", "predict"], "plaingrad.train"),
-    **dict.fromkeys(["load", "save"], "plaingrad.saving"),
+    **dict.fromkeys(["load", "read_file", "save"], "plaingrad.saving"),
     **{name: f"plaingrad.{name}" for name in ["data", "init", "inspect", "interop", "nn", "optim", "paper"]},
 }
 
@@ -42,6 +42,7 @@ __all__ = [
     "optim",
     "paper",
     "predict",
+    "read_file",
     "save",
 ]
 

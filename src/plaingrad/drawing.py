@@ -23,11 +23,23 @@ PAGE = {
     BLUE: "var(--blue)",
     ORANGE: "var(--orange)",
 }
+SHOWN_DPI = 96  # of a picture in a notebook
 
 
-def new_figure(title: str, size: tuple[float, float]) -> tuple[Figure, Axes]:
+class Picture(Figure):
+    """A figure that a notebook shows wherever it stands last in a cell, whatever matplotlib's backend."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """The picture, and its width and height where it is shown, which are less than its own pixels."""
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=self.dpi)
+        width, height = (round(SHOWN_DPI * inches) for inches in self.get_size_inches())
+        return buffer.getvalue(), {"width": width, "height": height}
+
+
+def new_figure(title: str, size: tuple[float, float]) -> tuple[Picture, Axes]:
     """An empty figure with one pair of axes, of this size in inches."""
-    figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
+    figure = Picture(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr, call-arg]
     ax = figure.subplots()
     dress(ax, title)

@@ -7,7 +7,7 @@ import warnings
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -24,7 +24,9 @@ from plaingrad.contract.guard import (
     implies_one,
     serials,
 )
+from plaingrad.contract.missing import missing
 from plaingrad.contract.nest import invalid_type, mapped, mismatch, outline, versions
+from plaingrad.contract.overview import overview
 from plaingrad.errors import ModuleError
 from plaingrad.parameter import FlatStorage, Parameter
 
@@ -124,6 +126,11 @@ class Module(Constructed):
         super().__setattr__(name, value)
         if type(value) not in NOTES or type(before) not in NOTES:
             self._take_in(value)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, name)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
@@ -276,6 +283,9 @@ class Module(Constructed):
     def _look_again(self) -> None:
         """Schedule an examination before the next use, since this module has changed."""
         vars(self).update(_is_examined=False, _has_fast_path=False)
+
+    def _repr_html_(self) -> str:
+        return overview(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields of a copy: without watchers, and with PyTorch's global generator."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 import torch
 from torch import Tensor
@@ -87,7 +87,24 @@ class Parameter:
         """Raise the error of a parameter without a shape, or of an unknown attribute."""
         if name in ("_value", "_grad"):
             raise InputError("this parameter has no shape yet; a first forward gives it one")
-        raise AttributeError(f"a Parameter has no {name!r}")
+        hint = f"; its value has: write parameter.value.{name}" if hasattr(Tensor, name) else ""
+        raise AttributeError(f"a Parameter has no {name!r}{hint}")
+
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> NoReturn:
+        """Refuse PyTorch's functions, which call this where they meet a parameter.
+
+        Raises:
+            TypeError: always.
+        """
+        cls._refuse()
+
+    @staticmethod
+    def _refuse(*operands: Any) -> NoReturn:
+        raise TypeError("a Parameter is no tensor but a pair of value and gradient; write layer.weight.value")
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
+    __matmul__ = __rmatmul__ = __pow__ = __neg__ = __getitem__ = _refuse
 
     @property
     def value(self) -> Tensor:
@@ -147,6 +164,19 @@ class Parameter:
     def __repr__(self) -> str:
         size = str(shape(self._value)) if self.is_shaped else "(without a shape)"
         return f"Parameter{size}" + (" frozen" if self.frozen else "")
+
+    def _repr_html_(self) -> str | None:
+        """A line for the value and one for the gradient in a notebook; None without a shape."""
+        if not self.is_shaped or not self._value.numel():
+            return None
+        rows = []
+        for name, x in (("value", self._value), ("gradient", self._grad)):
+            numbers = x.norm().item(), x.min().item(), x.max().item()
+            cells = "".join(f"<td>{number:.3g}</td>" for number in numbers)
+            rows.append(f"<tr><th>{name}</th>{cells}</tr>")
+        head = "<tr><th></th><th>norm</th><th>min</th><th>max</th></tr>"
+        caption = f"<caption>{self!r} of {self._value.dtype}</caption>"
+        return f"<table>{caption}<thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 class Buffer:

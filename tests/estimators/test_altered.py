@@ -174,7 +174,7 @@ def test_a_file_that_contradicts_itself_is_refused(name: str, tmp_path: Path) ->
     change, message = BROKEN[name]
     path = tmp_path / "m.safetensors"
     fitted("words")[0].save(path)
-    file = interop.load(path)
+    file = interop.read_file(path)
     change(file.facts)
     interop.save(file.module, path, file.facts)
     with pytest.raises(ValueError, match=rf"^{re.escape(str(path))}: ") as caught:
@@ -188,7 +188,7 @@ def test_a_file_that_contradicts_itself_is_refused(name: str, tmp_path: Path) ->
 def test_whatever_stands_in_a_fact_nothing_else_is_raised(name: str, value: Any, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     fitted("words")[0].save(path)
-    file = interop.load(path)
+    file = interop.read_file(path)
     for facts in (
         {**file.facts, name: value},
         {key: each for key, each in file.facts.items() if key != name},
@@ -216,7 +216,7 @@ def test_other_files_are_told_apart(tmp_path: Path) -> None:
         TableModel.load(path)
     loss = {"loss": {"class": "Linear", "arguments": {"in_features": 1, "out_features": 1}}}
     fitted("a loss of its own")[0].save(path)
-    file = interop.load(path)
+    file = interop.read_file(path)
     file.facts["parameters"]["loss"] = loss
     interop.save(file.module, path, file.facts)
     with pytest.raises(ValueError, match="'loss' parameter of MLPRegressor must be"):

@@ -167,7 +167,7 @@ def test_what_is_no_plain_data_is_left_out_by_name(tmp_path: Path) -> None:
     again = MLPClassifier.load(tmp_path / "m.safetensors")
     assert (again.solver, again.callbacks, again.random_state) == ("adam", None, None)
     np.testing.assert_array_equal(again.predict_proba(x), model.predict_proba(x))
-    facts = plaingrad.load(tmp_path / "m.safetensors").facts
+    facts = plaingrad.read_file(tmp_path / "m.safetensors").facts
     assert facts.pop("note") == "mine"
     assert tuple(facts) == METADATA_KEYS
 

@@ -1,5 +1,7 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from plaingrad import data
+from plaingrad import Module, data, nn
+from plaingrad.data import Dataset
+from plaingrad.errors import InputError
 from plaingrad.inspect import plots
 from plaingrad.train import History
 
@@ -88,3 +92,60 @@ def test_dollars_are_no_mathematics(name: str) -> None:
         drawn = [text for text in figure.findobj(Text) if name in text.get_text()]
         assert drawn
         assert not any(text.get_parse_math() for text in drawn)
+
+
+def plane_network(outputs: int) -> Module:
+    """Of two classes the second where the first coordinate is positive."""
+    model = nn.Linear(2, outputs)
+    model.weight.value.zero_()
+    model.bias.value.zero_()
+    model.weight.value[-1, 0] = 1
+    return model
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_network_and_a_data_set_are_enough(outputs: int) -> None:
+    inputs = torch.tensor([[-1.0, 0], [2.0, 1], [3.0, -1]])
+    points = Dataset(inputs, torch.tensor([0, 1, 0]), ["height", "width"], ["low", "high"])
+    model = plane_network(outputs)
+    boundary = plots.decision_boundary(model, points).axes[0]
+    assert (boundary.get_xlabel(), boundary.get_ylabel()) == ("height", "width")
+    (ringed,) = (each for each in boundary.collections if each.get_label() == "misclassified")
+    assert ringed.get_offsets().tolist() == [[3.0, -1.0]]
+    matrix = plots.confusion_matrix(model, points)
+    assert [text.get_text() for text in matrix.axes[0].texts] == ["1", "1", "·", "1"]
+    assert [label.get_text() for label in matrix.axes[0].get_yticklabels()] == ["low", "high"]
+    assert model.training
+
+
+@pytest.mark.parametrize("kind", [torch.tensor, np.array, list])
+def test_tensors_arrays_and_lists_are_plotted_alike(kind: Callable[[list[Any]], Any]) -> None:
+    truth, predicted, points = [0, 1, 1], [0, 1, 0], [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
+    matrix = plots.confusion_matrix(kind(truth), kind(predicted))
+    assert [text.get_text() for text in matrix.axes[0].texts] == ["1", "·", "1", "1"]
+    assert [label.get_text() for label in matrix.axes[0].get_yticklabels()] == ["0", "1"]
+    ax = plots.predicted_against_true(kind([1.0, 2.0]), kind([1.5, 2.0])).axes[0]
+    assert ax.collections[0].get_offsets().tolist() == [[1.0, 1.5], [2.0, 2.0]]
+    plots.decision_boundary(lambda x: kind([0] * len(x)), (kind(points), kind(truth)))
+
+
+def test_values_of_a_network_are_plotted_over_its_data() -> None:
+    data = (torch.tensor([[1.0, 0.0], [2.0, 0.0]]), torch.tensor([[1.0], [3.0]]))
+    for plot, expected in (
+        (plots.predicted_against_true, [[1.0, 1.0], [3.0, 2.0]]),
+        (plots.residuals, [[1.0, 0.0], [2.0, -1.0]]),
+    ):
+        assert plot(plane_network(1), data).axes[0].collections[0].get_offsets().tolist() == expected
+
+
+def test_what_cannot_be_plotted_is_refused() -> None:
+    with pytest.raises(InputError, match=r"expected points \(n, 2\) of the plane, got Dataset\(3 samples"):
+        plots.decision_boundary(plane_network(1), (torch.zeros(3, 3), [0, 1, 0]))
+    with pytest.raises(InputError, match="expected a class index for each sample"):
+        plots.decision_boundary(plane_network(1), (torch.zeros(3, 2), [0.5, 1, 0]))
+    with pytest.raises(InputError, match="expected a class for each in truth"):
+        plots.confusion_matrix([0, 1], [0])
+    with pytest.raises(InputError, match="expected a name for each of 3 classes, got 2"):
+        plots.confusion_matrix([0, 2], [0, 1], ["a", "b"])
+    with pytest.raises(InputError, match="in the same shape"):
+        plots.residuals([1.0], [1.0, 2.0])

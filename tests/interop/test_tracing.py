@@ -256,7 +256,7 @@ def test_networks_give_the_same(name: str, training: bool, tmp_path: Path) -> No
     assert [name for name, _ in graph.named_parameters()] == [name for name, _ in network.named_parameters()]
     assert graph.state_dict().keys() == network.state_dict().keys()
     plaingrad.save(graph.eval(), tmp_path / "model.safetensors")
-    loaded = plaingrad.load(tmp_path / "model.safetensors").module
+    loaded = plaingrad.read_file(tmp_path / "model.safetensors").module
     doubles = [x.double() if x.is_floating_point() else x for x in inputs]
     torch.testing.assert_close(loaded.forward(*doubles), graph.forward(*doubles), rtol=0, atol=0)
     assert len(loaded.parameters()) == len(graph.parameters())

@@ -114,5 +114,5 @@ def test_a_network_trains_and_is_saved_after_its_first_input(tmp_path: Path) -> 
     network(x)
     network.zero_grad()
     plaingrad.save(network.eval(), tmp_path / "model")
-    loaded = plaingrad.load(tmp_path / "model").module
+    loaded = plaingrad.read_file(tmp_path / "model").module
     torch.testing.assert_close(loaded.forward(x), network.forward(x), rtol=0, atol=0)

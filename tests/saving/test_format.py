@@ -22,7 +22,7 @@ from conformance.case import Case
 from interop.rows import assert_same, every_case, examples, outputs, row
 from plaingrad import nn, optim
 from plaingrad.errors import InputError
-from plaingrad.interop import ModelFile, load, save
+from plaingrad.interop import ModelFile, read_file, save
 from plaingrad.train.checkpoint import load_state, save_model
 from saving.facts import keys, plain
 
@@ -35,7 +35,7 @@ FILES = Path(__file__).parent / "files"
 def test_a_module_comes_back_to_the_bit(case: Case, data: st.DataObject, tmp_path: Path) -> None:
     module, inputs = row(case, data)
     save(module, tmp_path / "model.safetensors")
-    again = load(tmp_path / "model.safetensors").module
+    again = read_file(tmp_path / "model.safetensors").module
     assert_same(again.state_dict(), module.state_dict())
     for training in (False, True):
         found, wanted = (outputs(each.train(training), inputs) for each in (again, module))
@@ -52,7 +52,7 @@ def test_facts_and_attachments_come_back(
 ) -> None:
     path = tmp_path / "model.safetensors"
     save(nn.Linear(2, 1), path, facts, attachments)
-    found = load(path)
+    found = read_file(path)
     assert found.facts == facts
     assert list(found.facts) == list(facts)
     assert found.attachments == attachments
@@ -90,7 +90,7 @@ def test_a_trained_network_predicts_the_same_elsewhere(tmp_path: Path) -> None:
     torch.save(network.eval()(x.float()), tmp_path / "wanted.pt")
     program = """
 import sys, torch, plaingrad
-found = plaingrad.load(sys.argv[1])
+found = plaingrad.read_file(sys.argv[1])
 x, wanted = torch.load(sys.argv[2]), torch.load(sys.argv[3])
 assert torch.equal(found.module(x), wanted)
 assert found.facts["history"]["epochs"]["loss"] and found.attachments == {"scaler": b"\\0\\xff"}
@@ -99,7 +99,7 @@ assert found.versions["torch"] == torch.__version__ and "pickle" not in found.ve
     torch.save(x.float(), tmp_path / "x.pt")
     files = [path, tmp_path / "x.pt", tmp_path / "wanted.pt"]
     subprocess.run([sys.executable, "-c", program, *files], check=True)
-    again = plaingrad.load(path).module
+    again = plaingrad.read_file(path).module
     assert again[2][0] is again[4]
     assert len(again.parameters()) == len(network.parameters())
     assert all(torch.equal(grad, torch.zeros_like(value)) for value, grad in again.parameters())
@@ -108,7 +108,7 @@ assert found.versions["torch"] == torch.__version__ and "pickle" not in found.ve
 def test_a_loaded_network_is_independent_of_its_file(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save(nn.Linear(3, 2), path)
-    found = load(path).module
+    found = read_file(path).module
     before = [value.clone() for value, _ in found.parameters()]
     path.write_bytes(bytes(path.stat().st_size))  # the same file, not another one in its place
     assert all(torch.equal(a, b) for a, (b, _) in zip(before, found.parameters()))
@@ -122,13 +122,13 @@ def test_state_of_any_kind_is_kept(tmp_path: Path) -> None:
         table, nn.Linear(2, 2, dtype=torch.bfloat16), nn.Linear(2, 0, dtype=torch.float16)
     )
     save(network, path)
-    again = load(path).module
+    again = read_file(path).module
     assert_same(again.state_dict(), network.state_dict())
     assert [p.frozen for p in again.parameters()] == [True, False, False, False, False]
 
 
 def test_a_file_from_before_frozen_parameters_were_listed() -> None:
-    file = load(FILES / "version_0.safetensors")
+    file = read_file(FILES / "version_0.safetensors")
     network, columns = file.module
     expected = torch.tensor(file.facts["y"], dtype=torch.float64)
     torch.testing.assert_close(network(torch.tensor(file.facts["x"])), expected)
@@ -160,7 +160,7 @@ def test_an_attachment_cannot_pass_for_a_parameter(tmp_path: Path) -> None:
     network = nn.Sequential({"attachment": nn.Linear(1, 1), "sha256": nn.Linear(1, 1)})
     attachments = {"weight": b"1", "attachment.weight": b"2", ".sha256": b"3", "": b"4"}
     save(network, path, attachments=attachments)
-    found = load(path)
+    found = read_file(path)
     assert found.attachments == attachments
     assert_same(found.module.state_dict(), network.state_dict())
 
@@ -168,7 +168,7 @@ def test_an_attachment_cannot_pass_for_a_parameter(tmp_path: Path) -> None:
 def test_the_corpus_begins_from_a_good_file(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(good())
-    found = load(path)
+    found = read_file(path)
     assert isinstance(found, ModelFile)
     assert repr(found.module) == repr(nn.Sequential(nn.Linear(3, 2), nn.ReLU()))
     assert found.attachments == {"scaler": b"mean 5.8"}
@@ -192,7 +192,7 @@ def test_bad_files_are_refused_in_one_line(name: str, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(make())
     with little_memory(), pytest.raises(ValueError, match=r".") as caught:
-        load(path)
+        read_file(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert words in message
@@ -206,7 +206,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     os.mkfifo(path)
     with pytest.raises(ValueError, match=r"expected a model file .*, got what is no file$"):
-        load(path)
+        read_file(path)
 
 
 @examples
@@ -220,23 +220,23 @@ def test_no_byte_can_change_unnoticed(data: st.DataObject, tmp_path: Path) -> No
     wanted = tmp_path / "wanted.safetensors"
     wanted.write_bytes(good())
     try:
-        found = load(path)
+        found = read_file(path)
     except ValueError:
         return
     # Another spelling of the same.
-    assert repr(found) == repr(load(wanted))
-    assert_same(found.module.state_dict(), load(wanted).module.state_dict())
+    assert repr(found) == repr(read_file(wanted))
+    assert_same(found.module.state_dict(), read_file(wanted).module.state_dict())
 
 
 def test_a_checkpoint_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save_model(nn.Linear(1, 1), path, {"epoch": 1})
     with pytest.raises(ValueError, match="parameters without an architecture, as checkpoints are"):
-        load(path)
+        read_file(path)
     with pytest.raises(FileNotFoundError):
-        load(tmp_path / "none.safetensors")
+        read_file(tmp_path / "none.safetensors")
     with pytest.raises(IsADirectoryError):
-        load(tmp_path)
+        read_file(tmp_path)
 
 
 def test_the_metadata_are_for_reading(tmp_path: Path) -> None:

@@ -95,6 +95,6 @@ def test_an_altered_file_is_refused(
     graded: tuple[Path, Path], tmp_path: Path, change: dict[str, object]
 ) -> None:
     table, out = graded
-    file = interop.load(out / "model.safetensors")
+    file = interop.read_file(out / "model.safetensors")
     interop.save(file.module, tmp_path / "m.safetensors", {**file.facts, **change}, file.attachments)
     assert "for ordinal, got" in refused("predict", tmp_path / "m.safetensors", table)

@@ -31,7 +31,7 @@ def info(model: Model, quiet: Quiet = False, json: Json = False) -> None:
     from plaingrad import interop
     from plaingrad.tables.report import terminal
 
-    file = interop.load(model)
+    file = interop.read_file(model)
     owner = _owner(file, model)
     description = {
         "file": str(model),

@@ -174,12 +174,22 @@ def raise_with_path(module: Any, error: BaseException, *inputs: Any) -> NoReturn
     if isinstance(error, ModuleError) and error.module is not module:
         error.passing(module)
     elif type(error) in MISUSE:
-        raise ModuleError(module, str(error)) from error
+        hint = _array_hint(inputs)
+        raise ModuleError(module, f"expected a tensor, {hint}" if hint else str(error)) from error
+    elif isinstance(error, ModuleError) and (hint := _array_hint(inputs)):
+        error.problem = f"expected a tensor, {hint}"
     elif isinstance(error, AttributeError) and _is_no_tensor(error, inputs):
-        raise ModuleError(module, f"expected a tensor, got {brief(error.obj)}") from error
+        got = _array_hint(inputs) or f"got {brief(error.obj)}"
+        raise ModuleError(module, f"expected a tensor, {got}") from error
     elif isinstance(error, Exception) and not isinstance(error, ModuleError):
         error.add_note(f"in {module.signature()}")
     raise error
+
+
+def _array_hint(inputs: tuple[Any, ...]) -> str:
+    """The end of a message for an input that is an array of numpy; empty if none is."""
+    kinds = {f"{type(x).__module__}.{type(x).__name__}" for x in inputs if not isinstance(x, Tensor)}
+    return "got an array of numpy; torch.from_numpy(x) is one" if "numpy.ndarray" in kinds else ""
 
 
 def _is_no_tensor(error: AttributeError, inputs: tuple[Any, ...]) -> bool:

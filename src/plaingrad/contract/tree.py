@@ -13,7 +13,9 @@ from plaingrad.parameter import Buffer, Parameter, shape
 
 T = TypeVar("T", bound="Tree")
 
-CONTRACT = {"_arguments", "_saved", "_watchers", "_generator", "_root", "_index"}  # the contract's own fields
+CONTRACT = {  # the contract's own fields; `_file` is of a network that was loaded
+    *("_arguments", "_saved", "_watchers", "_generator", "_root", "_index", "_file"),
+}
 
 
 class Index(NamedTuple):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,14 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from plaingrad.contract.html import html_table
 from plaingrad.contract.nest import mapped
+from plaingrad.data.checks import expect_positive
 from plaingrad.data.finite import all_finite
 from plaingrad.data.samples import first_of, is_several, named_tensors, rows, take
 from plaingrad.data.sparse import from_scipy, is_sparse
 from plaingrad.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Samples along the first axis of two tensors, or of more.
 
@@ -74,6 +77,70 @@ class Dataset:
     def __len__(self) -> int:
         return rows(self.inputs)
 
+    def __getitem__(self, index: Any) -> Any:
+        """One sample ``(x, t)`` for an integer; a data set for a slice, or for a tensor or list of indices.
+
+        A PyTorch ``DataLoader`` can so be made of it, too.
+
+        Raises:
+            IndexError: there is no such sample.
+        """
+        if isinstance(index, slice):
+            return self.take(torch.tensor(range(len(self))[index], dtype=torch.int64))
+        if hasattr(index, "__index__") and not getattr(index, "shape", ()):
+            count, i = len(self), operator.index(index)
+            if not -count <= i < count:
+                raise IndexError(f"expected a sample from {-count} to {count - 1}, got {i}")
+            one = self.take(torch.tensor([i % count]))
+            return mapped(_only, one.inputs), mapped(_only, one.targets)
+        return self.take(torch.as_tensor(index))
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        """Each sample ``(x, t)``."""
+        return map(self.__getitem__, range(len(self)))
+
+    def batches(self, size: int, shuffle: bool = False, seed: int | None = None) -> Iterator[tuple[Any, Any]]:
+        """Mini-batches ``(inputs, targets)``, for a training loop of one's own; the last may be smaller.
+
+        Args:
+            size: samples in each, at least 1.
+            shuffle: whether they come in a random order, another one in each call.
+            seed: makes the order the same in each call, and leaves torch's global random state as it is.
+
+        Raises:
+            InputError: the size is no positive integer.
+        """
+        size = expect_positive("size", size)
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(self), generator=generator) if shuffle else None
+
+        def drawn() -> Iterator[tuple[Any, Any]]:
+            for start in range(0, len(self), size):
+                rows = slice(start, start + size)
+                batch = self.take(rows if order is None else order[rows])
+                yield batch.inputs, batch.targets
+
+        return drawn()
+
+    def __repr__(self) -> str:
+        """The number of samples, and the shape and dtype of each tensor, on one line."""
+        parts = ", ".join(f"{name} {shape} {dtype}" for name, shape, dtype, _ in self._described())
+        classes = f", {len(self.class_names)} classes" if self.class_names else ""
+        return f"Dataset({len(self)} samples: {parts}{classes})"
+
+    def _repr_html_(self) -> str:
+        """A row for each tensor, with its names, for a notebook."""
+        caption = f"Dataset of {len(self):,} samples"
+        return html_table(caption, ("", "shape", "dtype", "names"), self._described())
+
+    def _described(self) -> list[tuple[str, str, str, str]]:
+        """The name, the shape, the dtype and the names of the columns or classes of each tensor."""
+        return [
+            (name, str(tuple(tensor.shape)), str(tensor.dtype).removeprefix("torch."), _few(names))
+            for part, names in (("inputs", self.feature_names), ("targets", self.class_names))
+            for name, tensor in named_tensors(part, getattr(self, part))
+        ]
+
     def to(self, *targets: torch.device | torch.dtype | str) -> Dataset:
         """Move to a device, convert floating-point tensors to a dtype, or both."""
 
@@ -99,6 +166,16 @@ class Dataset:
             raise InputError(f"one_hot: expected int64 class indices (n,), got {self.targets.dtype}")
         classes = max(len(self.class_names), int(self.targets.max()) + 1)
         return replace(self, targets=torch.eye(classes, dtype=first_of(self.inputs).dtype)[self.targets])
+
+
+def _only(batch: Tensor) -> Tensor:
+    """The only sample of a batch; a row of a sparse matrix as an array."""
+    return (batch.to_dense() if is_sparse(batch) else batch)[0]
+
+
+def _few(names: Sequence[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(f"{name!s:.30}" for name in names[:most]) + more
 
 
 def _expect_length(expected: str, tensor: Tensor, count: int) -> None:

@@ -79,6 +79,7 @@ class SaveMixin(Parameters, BaseEstimator):
                 neither numbers nor strings; or parameters that shape the networks were changed after ``fit``.
         """
         module, metadata = self._contents()
+        interop.describe(module)  # refuses classes that `load` would not know
         interop.save(module, path, metadata)
 
     @classmethod
@@ -89,7 +90,7 @@ class SaveMixin(Parameters, BaseEstimator):
             ValueError: the file holds no estimator of this class, or one that contradicts itself.
             OSError: the file cannot be read.
         """
-        file = interop.load(path)
+        file = interop.read_file(path)
         try:
             return cls._from_file(file)
         except ValueError as error:

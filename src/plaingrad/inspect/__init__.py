@@ -1,4 +1,4 @@
-"""Inspection of networks: gradient checks, the record of a step, explanations, health, reports, plots."""
+"""Inspection of networks: gradient checks, records of a step, explanations, health, reports, plots."""
 
 from plaingrad.inspect.animation import BoundaryFrames, boundary_animation
 from plaingrad.inspect.attribution import GradientImportance, gradient_importance
@@ -7,6 +7,7 @@ from plaingrad.inspect.gradients import Report, Row, check_gradients
 from plaingrad.inspect.health import Diagnosis, Finding, Health, health
 from plaingrad.inspect.record import Call, Trace, record
 from plaingrad.inspect.report import report
+from plaingrad.inspect.summary import Layer, Summary, summary
 
 __all__ = [
     "BoundaryFrames",
@@ -16,8 +17,10 @@ __all__ = [
     "Finding",
     "GradientImportance",
     "Health",
+    "Layer",
     "Report",
     "Row",
+    "Summary",
     "Trace",
     "boundary_animation",
     "check_gradients",
@@ -26,4 +29,5 @@ __all__ = [
     "health",
     "record",
     "report",
+    "summary",
 ]

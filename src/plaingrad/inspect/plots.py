@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -11,10 +12,13 @@ from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
 from plaingrad.data import Dataset
-from plaingrad.drawing import BLUE, COLOURS, INK, PALE, new_figure
+from plaingrad.data.dataset import as_tensor
+from plaingrad.drawing import BLUE, INK, PALE, new_figure
+from plaingrad.errors import InputError
 from plaingrad.inspect.layers import network as network
 from plaingrad.inspect.plane import Plane
-from plaingrad.train import History
+from plaingrad.module import Module
+from plaingrad.train import History, predict
 
 
 def loss_curve(
@@ -27,16 +31,24 @@ def loss_curve(
 
 
 def decision_boundary(
-    classify: Callable[[Tensor], Tensor], data: Dataset, *, title: str = "Decision boundary"
+    classify: Module | Callable[[Tensor], Any], data: Any, *, title: str = "Decision boundary"
 ) -> Figure:
     """Plot the predicted class over the plane, with the data; misclassified points are ringed.
 
     Args:
-        classify: a function from points ``(n, 2)`` to class indices ``(n,)``.
-        data: points of the plane, and their true classes.
+        classify: a network with an output for each class, or one whose only output is above 0 for the second
+            of two classes; or a function from points ``(n, 2)`` to class indices ``(n,)``.
+        data: points of the plane, and their true classes: a data set, or a pair of tensors, arrays or lists.
         title: the title.
+
+    Raises:
+        InputError: the data are no points of a plane with a class index for each.
     """
-    plane = Plane(data, 500)
+    data = Dataset.of(data).to("cpu")
+    _expect_classes(data)
+    if not isinstance(data.inputs, Tensor) or data.inputs.ndim != 2 or data.inputs.shape[1] != 2:
+        raise InputError(f"data: expected points (n, 2) of the plane, got {data!r}")
+    classify, plane = _classifier(classify), Plane(data, 500)
     figure, ax = plane.figure(title)
     plane.draw_region(ax, classify(plane.grid))
     plane.draw_points(ax, classify(data.inputs) != data.targets)
@@ -45,13 +57,37 @@ def decision_boundary(
 
 
 def confusion_matrix(
-    truth: Tensor,
-    predicted: Tensor,
-    class_names: Sequence[str],
+    truth: Any,
+    predicted: Any,
+    class_names: Sequence[str] = (),
     *,
     title: str = "Predicted against true class",
 ) -> Figure:
-    """Plot the number of samples of each true and predicted class, shaded by the share of the true class."""
+    """Plot the number of samples of each true and predicted class, shaded by the share of the true class.
+
+    Args:
+        truth: the true class indices ``(n,)``, a tensor, array or list; or a network as for
+            `decision_boundary`.
+        predicted: the predicted ones; or, after a network, the data set that it is tried on, or a pair.
+        class_names: a name for each class; by default those of the data set, or the indices.
+        title: the title.
+
+    Raises:
+        InputError: there is not one predicted class for each true one, or a class without a name.
+    """
+    if isinstance(truth, Module):
+        data = Dataset.of(predicted).to("cpu")
+        _expect_classes(data)
+        class_names = class_names or data.class_names
+        truth, predicted = data.targets, _classifier(truth)(data.inputs)
+    truth, predicted = _tensor("truth", truth).long(), _tensor("predicted", predicted).long()
+    if truth.ndim != 1 or truth.shape != predicted.shape:
+        got = f"{tuple(truth.shape)} and {tuple(predicted.shape)}"
+        raise InputError(f"predicted: expected a class for each in truth, both (n,), got {got}")
+    most = int(torch.cat([truth, predicted]).max()) + 1 if len(truth) else 0
+    class_names = class_names or [str(k) for k in range(most)]
+    if most > len(class_names):
+        raise InputError(f"class_names: expected a name for each of {most} classes, got {len(class_names)}")
     classes = len(class_names)
     counts = torch.zeros(classes, classes, dtype=torch.int64)
     counts.index_put_((truth, predicted), torch.ones_like(truth), accumulate=True)
@@ -82,9 +118,9 @@ def confusion_matrix(
 
 
 def predicted_against_true(
-    truth: Tensor,
-    predicted: Tensor,
-    name: str,
+    truth: Any,
+    predicted: Any,
+    name: str = "value",
     *,
     title: str = "Predicted against true value",
     size: tuple[float, float] = (5.8, 5.8),
@@ -92,12 +128,17 @@ def predicted_against_true(
     """Plot predictions over true values; right predictions lie on the diagonal.
 
     Args:
-        truth: the true values, any shape.
-        predicted: the predictions, in the same shape.
+        truth: the true values, any shape: a tensor, array or list; or a network.
+        predicted: the predictions, in the same shape; or, after a network, the data set that it is tried on,
+            or a pair.
         name: the name of the quantity.
         title: the title.
         size: width and height in inches.
+
+    Raises:
+        InputError: the two have different shapes.
     """
+    truth, predicted = _values(truth, predicted)
     figure, ax = new_figure(title, size)
     low = min(float(truth.min()), float(predicted.min()))
     high = max(float(truth.max()), float(predicted.max()))
@@ -122,14 +163,15 @@ def predicted_against_true(
 
 
 def residuals(
-    truth: Tensor,
-    predicted: Tensor,
-    name: str,
+    truth: Any,
+    predicted: Any,
+    name: str = "value",
     *,
     title: str = "Errors of the predictions",
     size: tuple[float, float] = (5.8, 5.8),
 ) -> Figure:
     """Plot the error of each prediction over the prediction; arguments as for `predicted_against_true`."""
+    truth, predicted = _values(truth, predicted)
     figure, ax = new_figure(title, size)
     ax.axhline(0, color=PALE, linewidth=1, zorder=1)
     _points(ax, predicted, predicted - truth)
@@ -140,3 +182,37 @@ def residuals(
 
 def _points(ax: Axes, x: Tensor, y: Tensor) -> None:
     ax.scatter(x.numpy(), y.numpy(), s=16, color=BLUE, alpha=0.6 if len(x) < 300 else 0.3, linewidths=0)
+
+
+def _classifier(classify: Any) -> Callable[[Tensor], Tensor]:
+    """A function from inputs to class indices, of one or of a network."""
+
+    def classes(x: Tensor) -> Tensor:
+        if not isinstance(classify, Module):
+            return _tensor("classes", classify(x)).cpu()
+        y = predict(classify, x).cpu()
+        y = y.reshape(len(y), -1) if y.ndim == 1 else y
+        return y.argmax(1) if y.shape[1] > 1 else (y[:, 0] > 0).long()
+
+    return classes
+
+
+def _expect_classes(data: Dataset) -> None:
+    if not isinstance(data.targets, Tensor) or data.targets.ndim != 1 or data.targets.is_floating_point():
+        raise InputError(f"data: expected a class index for each sample, got {data!r}")
+
+
+def _values(truth: Any, predicted: Any) -> tuple[Tensor, Tensor]:
+    """True values and predictions, of these themselves or of a network and its data."""
+    if isinstance(truth, Module):
+        data = Dataset.of(predicted)
+        truth, predicted = data.targets, predict(truth, data.inputs)
+    truth, predicted = _tensor("truth", truth).cpu(), _tensor("predicted", predicted).cpu()
+    if truth.shape != predicted.shape:
+        got = f"{tuple(truth.shape)} and {tuple(predicted.shape)}"
+        raise InputError(f"predicted: expected one for each true value, in the same shape, got {got}")
+    return truth, predicted
+
+
+def _tensor(name: str, values: Any) -> Tensor:
+    return as_tensor(name, values).detach()

@@ -10,7 +10,7 @@ ABSENT = {
     "RNNCellBase": "it computes nothing itself; use RNNCell, GRUCell or LSTMCell",
     "UninitializedBuffer": "it is plaingrad.Buffer.unshaped()",
     "UninitializedParameter": "it is plaingrad.Parameter.unshaped()",
-    "functional": "a function has nowhere to keep what its backward needs; use the class",
+    "functional": "a function has nowhere to keep what its backward needs; use the class, nn.ReLU() for relu",
     "grad": "the gradient is the backward of the class",
     "init": "it is plaingrad.init",
     "intrinsic": "quantisation is out: its rounding has no derivative",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
@@ -15,6 +16,7 @@ from plaingrad.nn.container.base import Container
 from plaingrad.nn.container.graph import Graph
 from plaingrad.saving.arguments import brief, check, construct, parts
 from plaingrad.saving.graphs import build_graph
+from plaingrad.saving.own import build_own, by_name
 
 DEEPEST = 64
 LONGEST_NAME = 100
@@ -30,7 +32,7 @@ CLASSES: dict[str, type[Module]] = {
 }
 
 
-def build(description: Any, device: str | None = None) -> Module:
+def build(description: Any, device: str | None = None, classes: Iterable[type[Module]] = ()) -> Module:
     """The network of a description, with parameters as its constructors draw them.
 
     Nothing is allocated before the whole description is known to be sound. Only the classes of
@@ -39,13 +41,16 @@ def build(description: Any, device: str | None = None) -> Module:
     Args:
         description: what `describe` gave.
         device: where parameters and buffers shall live; ``"meta"`` for shapes alone.
+        classes: classes of your own that it may name as well, whose constructors are called with its
+            arguments, on the CPU.
 
     Raises:
         ValueError: it is no description; it names a class or an argument that there is not; an argument is of
             the wrong type or out of its range; or there are too many levels, modules or parameters.
     """
-    skeleton = Builder(make, "meta").network(description)
-    return skeleton if device == "meta" else Builder(make, device).network(description)
+    own = by_name(classes, CLASSES)
+    skeleton = Builder(make, "meta", own).network(description)
+    return skeleton if device == "meta" else Builder(make, device, own).network(description)
 
 
 @dataclass(frozen=True)
@@ -99,10 +104,13 @@ class Builder:
     Args:
         make: makes a module.
         device: where tensors shall live.
+        own: classes besides those of plaingrad.nn, by name.
     """
 
-    def __init__(self, make: Make, device: str | None) -> None:
-        self.make, self.device = make, device
+    def __init__(
+        self, make: Make, device: str | None, own: Mapping[str, type[Module]] = MappingProxyType({})
+    ) -> None:
+        self.make, self.device, self.own = make, device, own
         self._built: dict[str, Built] = {}
         self._modules = self._numbers = 0
 
@@ -130,6 +138,8 @@ class Builder:
         if "shared" in description:
             return self._shared(description, path)
         self._count(1, len(path.names))
+        if description.get("class") in self.own:
+            return self._module_of_own_class(description, path)
         name, layer = _class(description, path)
         is_container = issubclass(layer, Container)
         children = {
@@ -168,6 +178,18 @@ class Builder:
             max((1 + child.levels for child in children.values()), default=0),
         )
         self._built[path.dotted] = built
+        return built
+
+    def _module_of_own_class(self, description: dict[str, Any], path: Path) -> Built:
+        name = description["class"]
+        try:
+            module = build_own(self.own[name], description)
+        except InputError as error:
+            raise path.refuse(name, error) from None
+        paths = [each for each, _ in module.named_modules()]
+        levels = max(0 if not each else 1 + each.count(".") for each in paths)
+        self._count(len(paths) - 1, len(path.names) + levels)
+        self._built[path.dotted] = built = Built(module, len(paths), levels)
         return built
 
     def _shared(self, description: dict[str, Any], path: Path) -> Built:
@@ -219,7 +241,8 @@ def _layers(arguments: dict[str, Any]) -> int:
 def _class(description: dict[str, Any], path: Path) -> tuple[str, type[Module]]:
     name = description.get("class")
     if type(name) is not str or name not in CLASSES:
-        raise path.refuse("architecture", f"expected a class of plaingrad.nn, got {name!r:.60}")
+        hint = "; load(path, classes=[...]) takes classes of your own" if type(name) is str else ""
+        raise path.refuse("architecture", f"expected a class of plaingrad.nn, got {name!r:.60}{hint}")
     has_children = issubclass(CLASSES[name], Container) or bool(parts(CLASSES[name]))
     allowed = ["class", "arguments"] + ["children"] * has_children
     for key in description:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from plaingrad.errors import InputError
+from plaingrad.errors import InputError, error_fields
 from plaingrad.module import Module
 from plaingrad.nn.container.base import Container
 from plaingrad.nn.container.graph import Graph
@@ -14,9 +15,10 @@ from plaingrad.parameter import Buffer, Parameter
 from plaingrad.saving.arguments import LEFT_OUT, brief, holds_state, parts, read, to_builtins
 from plaingrad.saving.build import CLASSES, Builder, Make, Path, make
 from plaingrad.saving.graphs import read_graph
+from plaingrad.saving.own import by_name, describe_own
 
 
-def describe(module: Module) -> dict[str, Any]:
+def describe(module: Module, *, own: bool = False) -> dict[str, Any]:
     """The architecture of a network as data that JSON can hold, without its parameters.
 
     A module is ``{"class": ..., "arguments": {...}}``. A container has a list of ``"children"`` as well, each
@@ -26,12 +28,18 @@ def describe(module: Module) -> dict[str, Any]:
 
     Args:
         module: made of the classes of `plaingrad.nn`, losses included; no subclasses of them.
+        own: whether modules of other classes are described too, by the name of the class and the arguments
+            of the constructor, which makes all that is in them.
 
     Raises:
         ValueError: a module is of another class, or is no longer what a constructor could make; the message
             names it.
     """
-    return describe_in(OURS, module)
+    if not own or not isinstance(module, Module):
+        return describe_in(OURS, module)
+    kinds = {type(each): None for each in module.modules()}
+    classes = by_name((kind for kind in kinds if kind not in OURS.classes), CLASSES)
+    return describe_in(replace(OURS, own=classes), module)
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ class Library:
         refusal: why a module cannot be described, as "expected ...", or None if it can.
         make: makes a module from its description.
         view: the module, or an object with the attributes that its arguments are read from.
+        own: classes besides these, whose constructors make all that is in them, by name.
     """
 
     common: Set[str]
@@ -55,6 +64,7 @@ class Library:
     refusal: Callable[[Any], str | None]
     make: Make
     view: Callable[[Any], Any] = lambda module: module
+    own: Mapping[str, type[Module]] = dataclasses.field(default_factory=dict)
 
     def modules(self, module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         """The modules of a network by their paths, those that are used again at each of their positions."""
@@ -76,7 +86,7 @@ def describe_in(library: Library, module: Any) -> dict[str, Any]:
     tied = _ties(library, module, description)
     if tied:
         description["tied"] = tied
-    _expect_same(library, module, Builder(library.make, "meta").network(description))
+    _expect_same(library, module, Builder(library.make, "meta", library.own).network(description))
     return description
 
 
@@ -84,6 +94,9 @@ def _described(library: Library, module: Any, path: Path, seen: dict[int, str]) 
     if id(module) in seen:
         return {"shared": seen[id(module)]}
     seen[id(module)] = path.dotted
+    if type(module) in library.own.values():
+        with error_fields(argument=".".join(path.around) or None):
+            return describe_own(module)
     problem = library.refusal(module)
     if problem is not None:
         raise path.refuse(type(module).__name__, problem)
@@ -109,7 +122,7 @@ def _described(library: Library, module: Any, path: Path, seen: dict[int, str]) 
 
 def _ties(library: Library, module: Any, description: dict[str, Any]) -> dict[str, str]:
     """The names of parameters that are one with another one without their modules being one, and its name."""
-    skeleton = Builder(library.make, "meta").network(description)
+    skeleton = Builder(library.make, "meta", library.own).network(description)
     by_module = first_names(library.state(skeleton))
     first = first_names(library.state(module))
     return {name: first[name] for name in first if first[name] != by_module.get(name, first[name])}

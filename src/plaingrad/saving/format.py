@@ -6,8 +6,8 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -78,20 +78,24 @@ def save(
     The same network, facts and attachments give the same bytes.
 
     Args:
-        module: made of the classes of `plaingrad.nn`, whose gradients and saved state are not kept; or a
-            trained estimator, which its class method ``load`` makes again of the file.
+        module: a network, whose gradients and saved state are not kept; or a trained estimator, which its
+            class method ``load`` makes again of the file. Modules of your own classes are kept if their
+            constructors were called with numbers, strings and collections of them and make all that is in
+            them; then `load` needs the classes.
         path: the file, by custom ``*.safetensors``; its folder must exist.
         facts: anything that JSON can hold, such as the task, the columns, preprocessing and history. Tuples
             come back as lists, and keys as strings.
         attachments: byte strings by name, such as preprocessing that another library has written.
 
     Raises:
-        ValueError: the network has a module of another class, or was changed since it was made (`describe`),
-            or has state of a dtype that the format does not know; or a fact is nothing that JSON can hold.
+        ValueError: the network has a module of your own with other arguments, or was changed since it was
+            made (`describe`), or has state of a dtype that the format does not know; or a fact is nothing
+            that JSON can hold.
         TypeError: an attachment is not bytes.
         OSError: the file cannot be written, or not to the end, as on a full disk.
     """
     own: dict[str, Any] = {}
+    is_holder = isinstance(module, Holder)
     if isinstance(module, Holder):
         module, own = module._contents()
     both = sorted(own.keys() & (facts or {}).keys())
@@ -99,7 +103,7 @@ def save(
         raise InputError(f"save: expected facts under names that the estimator leaves free, got {both[0]!r}")
     document = {
         "format": FORMAT,
-        "architecture": describe(module),
+        "architecture": describe(module, own=not is_holder),
         "facts": {**own, **(facts or {})},
         "versions": {
             "plaingrad": __version__,
@@ -123,11 +127,27 @@ def save(
     write_tensors(path, tensors, text)
 
 
-def load(path: str | os.PathLike[str]) -> ModelFile:
-    """Read a network from a file that `save` wrote.
+def load(path: str | os.PathLike[str], *, classes: Iterable[type[Module]] = ()) -> Module:
+    """Read a network from a file that `save` wrote; it is in evaluation mode, on the CPU.
+
+    Arguments and errors are those of `read_file`, which gives what else is in the file. For a while the
+    network has the attributes of a `ModelFile` too, each with a `DeprecationWarning`.
+    """
+    file = read_file(path, classes=classes)
+    vars(file.module)["_file"] = replace(file, module=None)  # type: ignore[arg-type]
+    return file.module
+
+
+def read_file(path: str | os.PathLike[str], *, classes: Iterable[type[Module]] = ()) -> ModelFile:
+    """Read all that is in a file that `save` wrote.
 
     Only the classes of `plaingrad.nn` are called, with arguments that have been checked, and memory is taken
     in proportion to what the file really holds. A file from anyone can be opened.
+
+    Args:
+        path: the file.
+        classes: classes of your own that are in it. Their constructors are called with the arguments that the
+            file has, so name only those of which you know what they do with any.
 
     Raises:
         ValueError: the file is no model file, is truncated, was altered since it was written, is of a newer
@@ -136,17 +156,17 @@ def load(path: str | os.PathLike[str]) -> ModelFile:
     """
     with open_tensors(path, EXPECTED) as file:
         try:
-            return _loaded(file)
+            return _loaded(file, classes)
         except ValueError as error:
             raise InputError(str(error), file=os.fspath(path)) from None
 
 
-def _loaded(file: TensorFile) -> ModelFile:
+def _loaded(file: TensorFile, classes: Iterable[type[Module]]) -> ModelFile:
     text = _text(file)
     document = _document(text)
     sums = _checksums(file)
     _expect_sum(sums, METADATA, hashlib.sha256(text.encode()).hexdigest())
-    module = build(document.architecture, device="meta")
+    module = build(document.architecture, "meta", classes)
     held = fields(module)
     attached = [name for name in file.names if name.startswith(ATTACHMENT)]
     _expect_names(file.names, [*held, *attached, CHECKSUMS])

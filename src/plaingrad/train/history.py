@@ -8,15 +8,19 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from plaingrad.contract.html import escaped
 from plaingrad.extras import needed_by
 from plaingrad.files import replacing
+from plaingrad.train.sparkline import svg_curves
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+LOSSES = ("loss", "val_loss")
 
-@dataclass
+
+@dataclass(repr=False)
 class History:
     """The record of one call of `plaingrad.fit`.
 
@@ -52,6 +56,17 @@ class History:
     def last(self) -> dict[str, float]:
         """The values of the last epoch; empty before the first one has ended."""
         return {name: column[-1] for name, column in self.epochs.items()}
+
+    def __repr__(self) -> str:
+        """The last losses and how training went, on one line."""
+        last = ", ".join(f"{name} {self.last()[name]:.4g}" for name in LOSSES if name in self.epochs)
+        epochs = f"{len(self)} epoch{'' if len(self) == 1 else 's'}"
+        parts = [epochs + (f": {last}" if last else ""), self.stopped, f"{self.engine}, {self.seconds:.2g} s"]
+        return f"History({'; '.join(filter(None, parts if self.engine else parts[:2]))})"
+
+    def _repr_html_(self) -> str:
+        """The line of the printed form with the curves of the losses below it, for a notebook."""
+        return f"<div>{escaped(self)}</div>{svg_curves([self.epochs.get(name, []) for name in LOSSES])}"
 
     def __len__(self) -> int:
         return len(self.epochs.get("loss", []))

@@ -124,7 +124,7 @@ def fit(
             the native one where the sizes of the call say that the run takes longer eagerly than half of what
             compiling takes (`plaingrad.native.cost`); the history says why.
         callbacks: instances of `plaingrad.train.callbacks.Callback`, called in this order.
-        progress: whether to show a progress bar, if the output is a terminal.
+        progress: whether to show a progress bar, if the output is a terminal or a notebook.
 
     Returns:
         The `History` of the run.

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 from rich.console import Console
 
+from plaingrad.console.notebook import NotebookProgress, in_notebook
 from plaingrad.console.progress import progress_line
 from plaingrad.data import Dataset
 from plaingrad.data.checks import expect_positive
@@ -88,7 +89,7 @@ def fit_many(
         engine: as for `plaingrad.fit`.
         callbacks: a list for each network, with instances of its own. They are called in the threads that
             train.
-        progress: whether to show one progress bar for all, if the output is a terminal.
+        progress: whether to show one progress bar for all, if the output is a terminal or a notebook.
         workers: how many networks to train side by side; None for as many as there are cores.
 
     Returns:
@@ -271,11 +272,12 @@ def cores() -> int:
 @contextmanager
 def bar(trials: Sequence[Trial], enabled: bool) -> Iterator[Any]:
     """Show a progress bar over all epochs of all networks; yield the function that refreshes it."""
-    console = Console()
-    if not (enabled and console.is_terminal):
+    console, is_notebook = Console(), in_notebook()
+    if not (enabled and (console.is_terminal or is_notebook)):
         yield lambda: None
         return
-    with progress_line(console, "epoch", transient=False) as shown:
+    line = NotebookProgress("epoch") if is_notebook else progress_line(console, "epoch", transient=False)
+    with line as shown:
         task = shown.add_task("", total=sum(trial.options["epochs"] for trial in trials))
 
         def refresh() -> None:

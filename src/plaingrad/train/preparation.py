@@ -98,6 +98,7 @@ def prepare(
     """Check the arguments of `fit` for one network."""
     expect_model(model)
     whole = as_loss(loss, loss_weights, model)
+    checks.warn_of_two_activations(model, whole)
 
     def prepared(part: Dataset) -> Dataset:
         return aligned(checks.as_trained(model, part), whole)

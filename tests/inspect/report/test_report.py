@@ -71,7 +71,7 @@ def test_the_table_of_classes_counts_the_predictions(run: Run, tmp_path: Path) -
 
 
 def test_findings_are_listed(run: Run, tmp_path: Path) -> None:
-    history, monitor, data = run
+    history, _, data = run
     model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))
     model[0].bias.value.fill_(-100)
     step = record(model, data.inputs, data.targets, loss=nn.CrossEntropyLoss())

@@ -129,7 +129,7 @@ def test_a_model_file_holds_it(tmp_path: Path) -> None:
     graph, xs = everything().eval(), inputs()
     graph.get_submodule("left").freeze()
     plaingrad.save(graph, tmp_path / "graph.safetensors")
-    loaded = plaingrad.load(tmp_path / "graph.safetensors").module
+    loaded = plaingrad.read_file(tmp_path / "graph.safetensors").module
     torch.testing.assert_close(loaded(*xs), graph(*xs), rtol=0, atol=0)
     assert loaded.steps == graph.steps
     assert [p.frozen for p in loaded.parameters()] == [p.frozen for p in graph.parameters()]

@@ -273,7 +273,7 @@ def test_a_file_that_contradicts_itself_is_refused(
     _, model = trained(iris())
     path = tmp_path / "m.safetensors"
     model.save(path)
-    file = interop.load(path)
+    file = interop.read_file(path)
     interop.save(file.module, path, {**file.facts, **changed}, file.attachments)
     with pytest.raises(ValueError, match=r"m\.safetensors: ") as caught:
         TableModel.load(path)
@@ -285,10 +285,19 @@ def test_a_network_for_other_columns_is_refused(tmp_path: Path) -> None:
     other = TableEncoder().fit(diabetes()[0])
     path = tmp_path / "m.safetensors"
     model.save(path)
-    file = interop.load(path)
+    file = interop.read_file(path)
     interop.save(file.module, path, file.facts, {ENCODER: other.to_bytes()})
     with pytest.raises(ValueError, match="expected a network for the encoder's 10 features"):
         TableModel.load(path)
     interop.save(file.module, path, file.facts, {ENCODER: b"{}"})
     with pytest.raises(ValueError, match="table encoder"):
         TableModel.load(path)
+
+
+def test_a_notebook_sees_what_is_predicted_from_what_and_how_well() -> None:
+    _, model = trained(iris())
+    html = replace(model, facts={"scores": {"accuracy": 0.98765, "auc": None}})._repr_html_()
+    assert "classification of" in html
+    assert "1 network with" in html
+    assert "<td>accuracy</td><td>0.9876</td>" in html or "<td>accuracy</td><td>0.9877</td>" in html
+    assert "auc" not in html

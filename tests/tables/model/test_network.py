@@ -78,7 +78,7 @@ def test_the_network_learns_from_the_codes_that_it_is_asked_with(towns: Path, tm
 def test_an_embedding_of_other_codes_is_refused(towns: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     warned("train", towns, *OPTIONS, "--bins", 0, "--epochs", 1, "-o", out)
-    file = interop.load(out / "model.safetensors")
+    file = interop.read_file(out / "model.safetensors")
     encoder = json.loads(file.attachments["encoder"])
     encoder["columns"][1]["state"]["levels"].append("Atlantis")
     interop.save(

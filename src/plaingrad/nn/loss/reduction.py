@@ -11,6 +11,7 @@ from typing import Any, ClassVar, overload
 import torch
 from torch import Tensor
 
+from plaingrad.contract.recording import answer_backward
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.common.half import narrow, widen
 from plaingrad.parameter import shape
@@ -144,6 +145,9 @@ class Loss(Reduction):
     """
 
     differentiable: ClassVar[tuple[str, ...] | None] = ("prediction",)
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        return answer_backward(self.forward(*inputs, **options))
 
     def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
         """The weight of each element's loss in a mean, whose divisor is their sum: 1 for each."""

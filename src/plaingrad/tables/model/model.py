@@ -18,6 +18,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from plaingrad import interop
+from plaingrad.contract.html import html_table
 from plaingrad.errors import InputError
 from plaingrad.estimators.base import BaseMultilayerPerceptron
 from plaingrad.estimators.networks import expect_outputs
@@ -114,6 +115,18 @@ class TableModel:
             f"by {several} with {sum(sizes):,} parameters",
         ]
         return f"{type(self).__name__}({' '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        """A row for each thing that the model says of itself, for a notebook."""
+        scores = self.facts.get("scores", {}).items()
+        sizes = [sum(parameter.value.numel() for parameter in member.parameters()) for member in self.members]
+        rows = [
+            ("predicts", f"{self.target.task} of {self.target.name!r:.60}{_into(self.target.class_names)}"),
+            ("from", f"{len(self.columns)} columns: {some(self.columns, 12)}"),
+            ("by", f"{len(sizes)} network{'s' * (len(sizes) > 1)} with {sum(sizes):,} parameters"),
+            *((name, f"{value:.4g}") for name, value in scores if value is not None),
+        ]
+        return html_table(type(self).__name__, (), rows)
 
     @property
     def columns(self) -> list[str]:
@@ -226,6 +239,7 @@ class TableModel:
         }
         Metadata.of(metadata).expect_columns(self.encoder)
         module = self.members[0] if len(self.members) == 1 else Parallel(*self.members)
+        interop.describe(module)  # refuses classes that `load` would not know
         interop.save(module, path, metadata, {ENCODER: self.encoder.to_bytes()})
 
     @classmethod
@@ -236,7 +250,7 @@ class TableModel:
             InputError: the file holds no such model, or one that contradicts itself.
             OSError: the file cannot be read.
         """
-        file = interop.load(path)
+        file = interop.read_file(path)
         try:
             return cls._from(file)
         except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import warnings
 from dataclasses import dataclass
@@ -68,6 +69,9 @@ class Callback:
             text = f"{cls.__name__}.look_away is epochs_until_needed now; refused from 0.4 on"
             warnings.warn(text, DeprecationWarning, stacklevel=2)
             cls.epochs_until_needed = vars(cls)["look_away"]  # type: ignore[method-assign]
+        for name in vars(cls):
+            if name.startswith("on_") and not hasattr(Callback, name):
+                warnings.warn(f"{cls.__name__}.{name} is never called{_nearest(name)}", stacklevel=2)
 
     def on_train_begin(self, logs: Logs) -> None:
         """Called once before the first epoch; ``logs`` is empty."""
@@ -97,3 +101,11 @@ class Callback:
     def overrides(self, hook: str) -> bool:
         """True if this callback implements that hook."""
         return getattr(type(self), hook) is not getattr(Callback, hook)
+
+
+def _nearest(name: str) -> str:
+    """The hook that is meant, for messages; otherwise all that there are."""
+    hooks = [hook for hook in vars(Callback) if hook.startswith("on_")]
+    keras = {f"on_batch_{end}": f"on_train_batch_{end}" for end in ("begin", "end")}
+    near = keras.get(name) or next(iter(difflib.get_close_matches(name, hooks, 1)), None)
+    return f"; its hook is {near}" if near else f"; the hooks are {', '.join(hooks)}"

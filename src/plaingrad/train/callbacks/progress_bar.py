@@ -1,4 +1,4 @@
-"""Progress on the terminal."""
+"""Progress on the terminal, or in a notebook."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from rich.console import Console
 from rich.progress import Progress
 
+from plaingrad.console.notebook import NotebookProgress, in_notebook
 from plaingrad.console.progress import INTERVAL, progress_line
 from plaingrad.data.batches import Batches
 from plaingrad.train.callbacks.callback import Callback, Logs
@@ -14,6 +15,8 @@ from plaingrad.train.callbacks.callback import Callback, Logs
 
 class ProgressBar(Callback):
     """A bar with the epochs done, the elapsed and remaining time, and the losses; silent without a terminal.
+
+    In a notebook it is one line below the cell, which is updated in place and stays at the end.
 
     Args:
         lines: whether to print a line per epoch above the bar, terminal or not.
@@ -29,8 +32,10 @@ class ProgressBar(Callback):
         self._bar: Progress | None = None
 
     def on_train_begin(self, logs: Logs) -> None:
-        console = self.console or Console()
-        self._bar = progress_line(console, "epoch", transient=self.lines)
+        if self.console is None and in_notebook():
+            self._bar = NotebookProgress("epoch")
+        else:
+            self._bar = progress_line(self.console or Console(), "epoch", transient=self.lines)
         self._task = self._bar.add_task("", total=self.run.epochs)
         self._due = 0.0
         self._bar.start()
@@ -39,7 +44,9 @@ class ProgressBar(Callback):
         assert self._bar is not None
         if self.lines:
             prefix = f"epoch {epoch + 1:>{len(str(self.run.epochs))}}/{self.run.epochs}"
-            self._bar.console.print(f"{prefix}  {format_logs(logs)}", highlight=False, soft_wrap=True)
+            (self.console or self._bar.console).print(
+                f"{prefix}  {format_logs(logs)}", highlight=False, soft_wrap=True
+            )
         if time.monotonic() >= self._due:  # epochs may be shorter than an update of the bar
             self._refresh(logs)
             self._due = time.monotonic() + INTERVAL

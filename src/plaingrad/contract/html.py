@@ -1,0 +1,60 @@
+"""HTML tables, which notebooks show in the place of a printed form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+STYLE = """<style>
+.plaingrad { border-collapse: collapse; font: 13px/1.5 system-ui, sans-serif; color: inherit; }
+.plaingrad caption { text-align: left; font-weight: 600; color: inherit; }
+.plaingrad th, .plaingrad td { padding: 1px 10px; text-align: left; white-space: nowrap; }
+.plaingrad th { border-bottom: 1px solid #8888; font-weight: 600; }
+.plaingrad td { font-variant-numeric: tabular-nums; }
+.plaingrad .number { text-align: right; }
+.plaingrad tr.total td { border-top: 1px solid #8888; }
+</style>"""
+
+ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+
+
+def escaped(text: object) -> str:
+    """Text without the characters that HTML gives a meaning."""
+    return str(text).translate(ESCAPES)
+
+
+def html_table(
+    caption: str,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    depths: Sequence[int] = (),
+    total: Sequence[object] = (),
+) -> str:
+    """A table with a style of its own; integers stand at the right, with commas.
+
+    Args:
+        caption: the line above it; none if empty.
+        headings: of the columns; none for no line of them.
+        rows: the cells of each.
+        depths: how far the first cell of each row is indented.
+        total: a last row below a line.
+    """
+    rows = list(rows)
+    lines = [_row(cells, depth) for cells, depth in zip(rows, depths or [0] * len(rows))]
+    lines += [_row(total, 0, "total")] if total else []
+    head = f"<thead><tr>{''.join(f'<th>{escaped(each)}</th>' for each in headings)}</tr></thead>"
+    body = f"{head if headings else ''}<tbody>{''.join(lines)}</tbody>"
+    title = f"<caption>{escaped(caption)}</caption>" if caption else ""
+    return f'{STYLE}<table class="plaingrad">{title}{body}</table>'
+
+
+def _row(cells: Sequence[object], depth: int, kind: str = "") -> str:
+    first, *others = cells
+    indent = f' style="padding-left: {10 + 18 * depth}px"' if depth else ""
+    texts = [f"<td{indent}>{escaped(first)}</td>"]
+    for cell in others:
+        is_number = isinstance(cell, int)
+        attribute = ' class="number"' if is_number else ""
+        texts.append(f"<td{attribute}>{f'{cell:,}' if is_number else escaped(cell)}</td>")
+    start = f'<tr class="{kind}">' if kind else "<tr>"
+    return f"{start}{''.join(texts)}</tr>"
