@@ -45,7 +45,10 @@ class ModuleUnderTest:
         outputs: the outline of what the latest forward returned.
         invalid_type: the type of the first of these outputs that is no tensor, or None.
         is_loss: whether backward returns entries for some arguments only.
+        seconds: the time that one forward or backward may take; None for any.
     """
+
+    seconds: float | None = None
 
     def __init__(
         self,
@@ -138,7 +141,7 @@ class ModuleUnderTest:
         """
         for buffer, value in self._buffers:
             buffer.value = value.clone()
-        self._seed(self.seed + another)
+        self.reseed(self.seed + another)
         outputs = self._call(self.inputs if inputs is None else inputs)
         if self.loss is not None:
             outputs = self.loss.forward(*as_tuple(outputs), *self.targets)
@@ -151,7 +154,8 @@ class ModuleUnderTest:
         keywords = {name: values.pop(name) for name in list(values)[self._positional :]}
         return self.module.forward(*values.values(), **keywords)
 
-    def _seed(self, seed: int) -> None:
+    def reseed(self, seed: int) -> None:
+        """Put PyTorch's generators into the random state of this seed."""
         if self.device.type == "cuda":
             torch.cuda.manual_seed(seed)
         torch.default_generator.manual_seed(seed)  # torch.manual_seed asks every kind of device first
