@@ -90,6 +90,7 @@ def check_gradients(
         limits = Limits(tolerance, autograd_tolerance, max_elements, directions)
         rows = _rows(under_test, checks, dxs, dys, eps, limits, report)
         report.rows += rows
+        report.findings.sort(key=lambda finding: any(m.kind == "stale-state" for m in finding.mistakes))
     return report
 
 

@@ -104,8 +104,21 @@ class ModuleUnderTest:
         declared, own = type(self.module).differentiable, list(self.arguments)
         if declared is None:
             return own
-        names = [*_parameter_names(self.module.forward, self._positional), *own[self._positional :]]
+        names = [*self._declaring_names(declared), *own[self._positional :]]
         return [argument for argument, name in zip(own, names) if name in declared]
+
+    def _declaring_names(self, declared: Sequence[str]) -> list[str]:
+        """Forward's names for its arguments, as the class that declares them as differentiable has them.
+
+        A subclass may have renamed them.
+        """
+        each = [_parameter_names(self.module.forward, self._positional)]
+        each += [
+            _parameter_names(cls.forward, self._positional + 1)[1:]
+            for cls in type(self.module).__mro__
+            if "forward" in vars(cls)
+        ]
+        return next((names for names in each if set(declared) & set(names)), each[0])
 
     def with_entries(self, count: int) -> list[str]:
         """The arguments for which backward returns an entry: all, or for a loss some.

@@ -20,9 +20,11 @@ def without_constants(tape: Tape) -> Iterator[tuple[Change, str, Tape, dict[int,
             words = f"the {constant:g} of {{}} is forgotten in backward"
             changed = tape.with_constant(operation, args)
             yield Change(1, "missing-constant", words, operation.__class__.backward), where, changed, None
-            for own, other in zip(tape.operations, changed.operations):
-                partly = {id(own): _as_in(other)}
-                yield Change(1.5, "missing-constant", words, partly[id(own)]), where, tape, partly
+            at = tape.operations.index(operation)
+            pairs = [(id(o), _as_in(c)) for o, c in zip(tape.operations, changed.operations)][at + 1 :]
+            few = [pairs[k : k + count] for count in (1, 2, 3) for k in range(len(pairs) - count + 1)]
+            for some in few:
+                yield Change(1.5, "missing-constant", words, some[0][1]), where, tape, dict(some)
 
 
 def _as_in(other: Operation) -> Backward:

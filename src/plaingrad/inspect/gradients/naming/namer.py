@@ -14,7 +14,7 @@ from torch import Tensor
 from plaingrad.inspect.gradients.autograd import autograd
 from plaingrad.inspect.gradients.finding import Mistake
 from plaingrad.inspect.gradients.naming import numbers
-from plaingrad.inspect.gradients.naming.candidate import Candidate
+from plaingrad.inspect.gradients.naming.candidate import Candidate, same
 from plaingrad.inspect.gradients.naming.factors import Factors
 from plaingrad.inspect.gradients.naming.paths import Paths
 from plaingrad.inspect.gradients.naming.ranking import ranked
@@ -38,12 +38,20 @@ class Namer:
     Args:
         under_test: the module.
         dys: the upstream gradients.
+        with_linearity: whether to look at what becomes of other upstream gradients.
     """
 
-    def __init__(self, under_test: ModuleUnderTest, dys: Sequence[Tensor | None]) -> None:
+    def __init__(
+        self, under_test: ModuleUnderTest, dys: Sequence[Tensor | None], with_linearity: bool = True
+    ) -> None:
         self.under_test = under_test
         self.dys = dys
-        self.started = time.monotonic()
+        self.with_linearity = with_linearity
+
+    @cached_property
+    def started(self) -> float:
+        """The time at which the search began."""
+        return time.monotonic()
 
     @cached_property
     def right(self) -> dict[str, Tensor] | None:
@@ -61,6 +69,9 @@ class Namer:
         if self.right is None or name not in self.right or ours.numel() > LARGEST:
             return []
         right = self.right[name]
+        if self._ones is not None and self._linearity.ignored(name, ours):
+            if mistakes := self._ones.of_gradient(name, ours):
+                return mistakes
         simple = [*self._simple(name, ours, right)]
         if any(each.price < 1 for each in simple):
             return ranked(simple)
@@ -94,7 +105,8 @@ class Namer:
     def _simple(self, name: str, ours: Tensor, right: Tensor) -> Iterator[Candidate]:
         dys = [dy for dy in self.dys if dy is not None]
         yield from numbers.compared(name, ours, right, dys, self._counts(name), self._factors)
-        yield from self._linearity.candidates(name, ours)
+        if self.with_linearity:
+            yield from self._linearity.candidates(name, ours)
         if dys and dys[0].ndim and len(dys[0]) > 1:
             yield from numbers.samples(name, ours, [self._alone(k)[name] for k in (0, -1)])
         if len(dys) == 1 and dys[0].shape == ours.shape and 1 < ours.numel() <= DIAGONAL:
@@ -104,6 +116,16 @@ class Namer:
         if self._paths is not None:
             yield from self._paths.candidates(name, ours)
         yield from self._repairs.candidates(name)
+
+    @cached_property
+    def _ones(self) -> Namer | None:
+        """The namer for a loss whose upstream gradient is 1, as that of most is; None for anything else."""
+        dys = self._tensors()
+        if not self.under_test.is_loss or len(dys) != 1 or dys[0].ndim or float(dys[0]) == 1:
+            return None
+        ones = [None if dy is None else torch.ones_like(dy) for dy in self.dys]
+        other = Namer(self.under_test, ones, with_linearity=False)
+        return None if other.right is None else other
 
     @cached_property
     def _linearity(self) -> Linearity:

@@ -37,7 +37,7 @@ def compared(
     for dy in dys:
         if same(ours, dy):
             words = "the upstream gradient is handed on as it came; multiply it by the derivative of forward"
-            yield candidate(0.3, "passes-upstream", name, words)
+            yield candidate(0.45, "passes-upstream", name, words)
     yield from _factor(name, ours, right, counts, factors, tolerance)
     if ours.ndim >= 2 and ours.shape[-1] == ours.shape[-2] and same(ours, right.mT):
         words = (

@@ -77,7 +77,7 @@ class Paths:
     ) -> Iterator[Candidate]:
         if abs(scale) < 1e-9:
             words = f"the path back through {where} is left out"
-            yield candidate(1.1, "missing-term", where, words)
+            yield candidate(0.95, "missing-term", where, words)
         elif abs(scale + 1) < 1e-9:
             yield candidate(1, "wrong-sign", where, f"the sign of the term of {where} is turned")
         elif operation.outputs[0].numel() > operand.numel() and self._is_mean(scale, operation, operand):

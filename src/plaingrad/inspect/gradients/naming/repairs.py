@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from plaingrad.contract.nest import tensors
 from plaingrad.inspect.gradients.naming import runs
 from plaingrad.inspect.gradients.naming.candidate import Candidate, candidate, same
+from plaingrad.inspect.gradients.naming.constants import SMALL
 from plaingrad.inspect.gradients.naming.source import CallSite, call_site, function_name
 from plaingrad.inspect.gradients.tested import ModuleUnderTest
 
@@ -58,14 +59,14 @@ class Repair:
 
 
 class Watch(TorchFunctionMode):
-    """Numbers the calls of a backward, and runs one of them in another way.
+    """Numbers the calls of a backward, and runs some of them in another way.
 
     Attributes:
         calls: all of them, in order.
         asks_autograd: the call by which backward asks PyTorch's autograd; empty if it does not.
     """
 
-    def __init__(self, at: int = -1, run: Run | None = None) -> None:
+    def __init__(self, at: Collection[int] = (), run: Run | None = None) -> None:
         super().__init__()
         self.at = at
         self.run = run
@@ -75,9 +76,9 @@ class Watch(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         call = Call(func, tuple(args), dict(kwargs or {}), call_site())
         self.calls.append(call)
-        if call.name == "requires_grad_" or getattr(func, "__module__", "") == "torch.autograd":
+        if call.name in ("requires_grad_", "backward") or getattr(func, "__module__", "") == "torch.autograd":
             self.asks_autograd = call.site.text
-        if len(self.calls) - 1 == self.at and self.run is not None:
+        if len(self.calls) - 1 in self.at and self.run is not None:
             return self.run(call)
         return func(*args, **(kwargs or {}))
 
@@ -133,13 +134,13 @@ class Repairs:
             calls = list(watch.calls)
             if len(calls) > LONGEST:
                 return self._repaired
-            for at in reversed(range(len(calls))):
-                for repair in _repairs(calls[at], self.pool):
+            for together in [*([at] for at in reversed(range(len(calls)))), *_alike(calls)]:
+                for repair in _repairs(calls[together[0]], self.pool):
                     if time.monotonic() > self.deadline:
                         return self._repaired
-                    grads = self._attempt(Watch(at, repair.run))
+                    grads = self._attempt(Watch(together, repair.run))
                     if grads:
-                        self._repaired.append((repair, calls[at].site.text, grads))
+                        self._repaired.append((repair, calls[together[0]].site.text, grads))
         return self._repaired
 
     def _attempt(self, watch: Watch) -> dict[str, Tensor]:
@@ -147,6 +148,15 @@ class Repairs:
             return runs.gradients(self.under_test, self.dys, watch)
         except Exception:
             return {}
+
+
+def _alike(calls: Sequence[Call]) -> list[list[int]]:
+    """The sums and means that run along the same axes, where there are several."""
+    groups: dict[str, list[int]] = {}
+    for at, call in enumerate(calls):
+        if call.name in ("sum", "mean"):
+            groups.setdefault(f"{call.name} {call.args[1:]} {call.kwargs}", []).append(at)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _repairs(call: Call, pool: Mapping[str, Tensor]) -> Iterator[Repair]:
@@ -168,9 +178,9 @@ def _repairs(call: Call, pool: Mapping[str, Tensor]) -> Iterator[Repair]:
         yield Repair(1, "wrong-derivative", "the comparison is the wrong way round", lambda c: ~c.run())
     elif name == "pow":
         yield from _powers()
-    elif name in ("iadd", "add_", "isub", "sub_"):
+    elif name in ("add_", "sub_"):
         yield from _sums(name)
-    if name in ("mul", "div", "rdiv", "imul", "idiv", "truediv", "itruediv"):
+    if name in ("mul", "div"):
         yield from _products(name)
     if name in ELEMENTWISE:
         yield from _operands(call, pool)
@@ -228,7 +238,7 @@ def _axis(name: str, chosen: set[int], other: set[int], keep: bool, mean: bool) 
             else ("wrong-factor", "a sum, where a mean belongs")
         )
         if same_kind:
-            kind, text = "wrong-shape", "keepdim is the other way"
+            kind, text = "wrong-axis", "keepdim is missing, so that the result runs along another axis"
         return Repair(1, kind, text, run)
     over = "nothing" if not other else "axis " + " and ".join(map(str, sorted(other)))
     if chosen > other:
@@ -289,7 +299,7 @@ def _powers() -> Iterator[Repair]:
 
 
 def _products(name: str) -> Iterator[Repair]:
-    inverse = {"mul": torch.div, "div": torch.mul, "truediv": torch.mul}
+    inverse = {"mul": torch.div, "div": torch.mul}
     if name in inverse:
 
         def run(call: Call) -> Any:
@@ -309,7 +319,7 @@ def _sums(name: str) -> Iterator[Repair]:
     def adding(change: Callable[[Tensor, Tensor], Tensor], sign: int = 1) -> Run:
         def run(call: Call) -> Any:
             total, amount = call.args[:2]
-            signed = sign if name in ("iadd", "add_") else -sign
+            signed = sign if name == "add_" else -sign
             total += signed * change(total, amount)
             return total
 
@@ -320,13 +330,16 @@ def _sums(name: str) -> Iterator[Repair]:
             raise ValueError
         return amount.sum_to_size(total.shape)
 
+    def flipped(total: Tensor, amount: Tensor) -> Tensor:
+        return amount.mT if amount.ndim > 1 else amount
+
     def over_first(total: Tensor, amount: Tensor) -> Tensor:
         return amount.sum(tuple(range(amount.ndim - total.ndim)))
 
     words = "this should be summed over the axes that the parameter lacks, the batch first"
     yield Repair(0.7, "not-summed", words, adding(summed))
     yield Repair(0.75, "not-summed", words, adding(over_first))
-    yield Repair(0.7, "transposed", "this should be transposed", adding(lambda total, amount: amount.mT))
+    yield Repair(0.7, "transposed", "this should be transposed", adding(flipped))
     yield Repair(0.8, "wrong-sign", "the sign is turned", adding(lambda total, amount: amount, -1))
 
 
@@ -336,7 +349,7 @@ def _operands(call: Call, pool: Mapping[str, Tensor]) -> Iterator[Repair]:
         if not isinstance(x, Tensor):
             continue
         for text, other in pool.items():
-            if other.shape != x.shape or torch.equal(other, x):
+            if other.shape != x.shape or other.dtype != x.dtype or torch.equal(other, x):
                 continue
 
             def run(c: Call, k: int = k, x: Tensor = x, other: Tensor = other) -> Any:
@@ -346,4 +359,7 @@ def _operands(call: Call, pool: Mapping[str, Tensor]) -> Iterator[Repair]:
             product = call.name in ("mul", "div")
             kind = "swapped-factors" if product else "wrong-derivative-argument"
             words = f"operand {k + 1} of `{call.name}` should be {text}"
+            more = (other - x).reshape(-1)
+            if len(more) and 0 < float(more[0].abs()) <= SMALL and same(more, more[:1].expand_as(more), 1e-9):
+                kind, words = "missing-constant", f"the {float(more[0]):g} that forward adds is forgotten"
             yield Repair(2.2 if product else 1.2, kind, words, run)

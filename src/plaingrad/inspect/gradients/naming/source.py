@@ -44,4 +44,4 @@ def function_name(function: object) -> str:
     name = str(getattr(function, "__name__", function))
     if name == "__get__":
         name = str(getattr(getattr(function, "__self__", None), "__name__", name))
-    return name.strip("_")
+    return name.strip("_") if name.startswith("__") else name  # of add_ the underscore says something

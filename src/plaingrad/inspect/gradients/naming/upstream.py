@@ -30,6 +30,11 @@ class Linearity:
         except Exception:
             return
 
+    def ignored(self, name: str, ours: Tensor) -> bool:
+        """True if a gradient is the same whatever the upstream gradient."""
+        double = None if self.double is None else self.double.get(name)
+        return double is not None and same(ours, double) and bool(ours.any())
+
     def candidates(self, name: str, ours: Tensor) -> Iterator[Candidate]:
         """The mistakes that show in how a gradient depends on the upstream gradient."""
         if self.zero is None or self.double is None:
