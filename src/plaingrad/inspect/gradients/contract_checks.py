@@ -113,9 +113,7 @@ class ContractChecks:
                 self._changed("backward", f"the parameter {name}", "only an optimizer updates parameters")
         self._restored(values)
         if under_test.left_over():
-            words = (
-                "backward does not call self.restore for what forward saved; the next backward will get it"
-            )
+            words = "backward does not call self.restore: the next backward will get this state"
             mistake = Mistake("stale-state", "backward", words)
             problem = "backward leaves saved state behind: it does not take back all that forward saved"
             self._note(problem, mistake)
@@ -208,5 +206,5 @@ class ContractChecks:
         """Check that two forwards are undone by two backwards in reverse order."""
         problem = Stacking(self.under_test, self.gradients, self.overwritten).problem(dys, dxs)
         if problem:
-            words = "the state of another forward is used: keep what backward needs with self.save, not in a field"
+            words = "the state of another forward is used: keep it with self.save, not in a field"
             self._note(problem, Mistake("stale-state", "backward", words))

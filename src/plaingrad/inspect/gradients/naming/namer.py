@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from torch import Tensor
 from plaingrad.inspect.gradients.autograd import autograd
 from plaingrad.inspect.gradients.finding import Mistake
 from plaingrad.inspect.gradients.naming import numbers
-from plaingrad.inspect.gradients.naming.candidate import Candidate, same
+from plaingrad.inspect.gradients.naming.candidate import Candidate
 from plaingrad.inspect.gradients.naming.factors import Factors
 from plaingrad.inspect.gradients.naming.paths import Paths
 from plaingrad.inspect.gradients.naming.ranking import ranked
@@ -69,9 +68,9 @@ class Namer:
         if self.right is None or name not in self.right or ours.numel() > LARGEST:
             return []
         right = self.right[name]
-        if self._ones is not None and self._linearity.ignored(name, ours):
-            if mistakes := self._ones.of_gradient(name, ours):
-                return mistakes
+        ignored = self._ones is not None and self._linearity.ignored(name, ours)
+        if ignored and (mistakes := self._ones.of_gradient(name, ours)):  # type: ignore[union-attr]
+            return mistakes
         simple = [*self._simple(name, ours, right)]
         if any(each.price < 1 for each in simple):
             return ranked(simple)
@@ -186,11 +185,9 @@ class Namer:
         under_test, counts = self.under_test, []
         shape = self._shape_of(name)
         for dy in self._tensors():
-            if name in under_test.parameters:
-                axes = [n for n in dy.shape if n > 1]
-                for count in range(1, len(axes) + 1):
-                    counts += [math.prod(each) for each in combinations(axes, count)]
-            elif 0 < math.prod(shape) < dy.numel():
+            if name in under_test.parameters and dy.ndim and dy.numel():
+                counts += [len(dy), dy.numel() // dy.shape[-1], dy.numel()]
+            if 0 < math.prod(shape) < dy.numel():
                 counts.append(dy.numel() // math.prod(shape))
         return counts
 

@@ -1,4 +1,4 @@
-"""Mistakes of single operations: the right derivative, changed at one place, that gives the wrong gradient."""
+"""Mistakes of single operations: the right derivative changed at one of them gives the wrong gradient."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class Paths:
         self.factors = factors
         self.deadline = deadline
         self.right = tape.gradients(dys)
+        self._without_shifts()
         self._changed: list[tuple[Change, str, Gradients]] | None = None
         self._edges: list[tuple[list[Operation], int, Gradients]] | None = None
 
@@ -44,6 +45,13 @@ class Paths:
         for change, where, grads in self._all_changed():
             if not same(grads[name], right) and same(ours, grads[name]):
                 yield candidate(change.price, change.kind, where, change.words.format(where))
+
+    def _without_shifts(self) -> None:
+        """Take a maximum off the tape that is only subtracted against overflow: its gradients cancel."""
+        for operation in [each for each in self.tape.operations if each.name in ("amax", "max")]:
+            without = self._with({id(operation): edge(operation, 0)})
+            if all(same(without[name], right) for name, right in self.right.items()):
+                self.tape.operations.remove(operation)
 
     def pairs(self, name: str, ours: Tensor) -> Iterator[Candidate]:
         """Two paths left out, or one left out and another change."""
