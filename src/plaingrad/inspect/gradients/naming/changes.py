@@ -82,7 +82,9 @@ class Change:
 def changes(operation: Operation, dys: list[Tensor]) -> Iterator[Change]:
     """All wrong backwards of an operation but those that scale or drop an edge."""
     yield from _upstream(operation, dys)
-    if len(operation.inputs) == 1 and _elementwise(operation):
+    if len(operation.inputs) == 1 and operation.name in ("mul", "div"):
+        yield from _constant_factor()
+    elif len(operation.inputs) == 1 and _elementwise(operation):
         yield from _unary(operation)
     elif operation.name in ("mul", "multiply") and len(operation.inputs) == 2:
         yield from _product(operation)
@@ -90,6 +92,9 @@ def changes(operation: Operation, dys: list[Tensor]) -> Iterator[Change]:
         yield from _quotient(operation)
     elif operation.name in ("matmul", "mm", "bmm") and len(operation.inputs) == 2:
         yield from _matrix_product(operation)
+    elif operation.name in ("amax", "amin", "max", "min") and len(operation.inputs) == 1:
+        words = "the gradient of {} goes to every element, not only to the largest or smallest"
+        yield Change(1.5, "missing-factor", words, _to_every_element)
     if operation.name in ("getitem", "index_select", "embedding", "gather", "take"):
         yield Change(
             0.5,
@@ -176,6 +181,21 @@ def _unary(operation: Operation) -> Iterator[Change]:
     unit = operation.backward([torch.ones_like(operation.outputs[0])])[0]
     if unit is not None:
         yield from _of_derivative()
+
+
+def _constant_factor() -> Iterator[Change]:
+    """A factor that has no gradient itself, such as a mask, left out or turned round."""
+    words = "the other factor of {} is left out"
+    yield Change(1.2, "missing-factor", words, _local(lambda x, y: x * 0 + 1))
+
+    def opposite(op: Operation, grads: list[Tensor | None]) -> list[Tensor | None]:
+        (unit,) = op.backward([torch.ones_like(op.outputs[0])])
+        if unit is None or grads[0] is None:
+            return [None]
+        return [grads[0] * (unit.max() - unit)]
+
+    words = "the mask of {} is turned round: 1 where it should be 0"
+    yield Change(2.4, "wrong-derivative", words, opposite)
 
 
 def _of_derivative() -> Iterator[Change]:
@@ -308,6 +328,17 @@ def _matrix_product(operation: Operation) -> Iterator[Change]:
                     "in the gradient of an operand of {} a matrix is transposed that should not be, or is not"
                 )
                 yield Change(1.2, "transposed", words, formula)
+
+
+def _to_every_element(op: Operation, grads: list[Tensor | None]) -> list[Tensor | None]:
+    """The gradient of a maximum, spread over all among which it was taken."""
+    x, g = op.inputs[0], grads[0]
+    if g is None:
+        return [None]
+    if g.ndim < x.ndim and g.ndim:
+        axis = op.args[1] if len(op.args) > 1 else op.kwargs.get("dim", -1)
+        g = g.unsqueeze(axis if isinstance(axis, int) else axis[0])
+    return [g.expand_as(x)]
 
 
 def _without_duplicates(op: Operation, grads: list[Tensor | None]) -> list[Tensor | None]:

@@ -53,7 +53,7 @@ def _factor(
     if not size:
         return
     factor = float((ours * right).sum()) / size
-    if not same(ours, factor * right, tolerance) or abs(factor - 1) < 1e-9:
+    if not same(ours, factor * right, tolerance) or abs(factor - 1) < 1e-3:
         return
     if abs(factor + 1) < tolerance:
         yield candidate(0.4, "wrong-sign", name, "the sign is turned")

@@ -182,8 +182,66 @@ def _repairs(call: Call, pool: Mapping[str, Tensor]) -> Iterator[Repair]:
         yield from _sums(name)
     if name in ("mul", "div"):
         yield from _products(name)
-    if name in ELEMENTWISE:
+    if name in ELEMENTWISE or name in ("matmul", "mm"):
         yield from _operands(call, pool)
+    if name in FUNCTIONS:
+        yield from _functions(name)
+    if name in ("mul", "div", "add", "sub", "rsub", "sum", "mean", "matmul", "expand"):
+        yield from _factors(name, pool)
+
+
+FUNCTIONS = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "exp": torch.exp,
+    "log": torch.log,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "sqrt": torch.sqrt,
+    "square": torch.square,
+    "sinh": torch.sinh,
+    "cosh": torch.cosh,
+    "sign": torch.sign,
+}
+
+
+def _functions(name: str) -> Iterator[Repair]:
+    """Another function of the same argument."""
+    for other, function in FUNCTIONS.items():
+        if other != name:
+
+            def run(call: Call, function: Callable[[Tensor], Tensor] = function) -> Any:
+                return function(call.args[0])
+
+            yield Repair(2.3, "wrong-derivative", f"`{name}` stands where `{other}` belongs", run)
+
+
+def _factors(name: str, pool: Mapping[str, Tensor]) -> Iterator[Repair]:
+    """A factor or a divisor more, of the result, or of what is summed."""
+    for text, other in pool.items():
+
+        def times(call: Call, other: Tensor = other) -> Any:
+            result = call.run()
+            return _unbroadcast(result * other, result)
+
+        def over(call: Call, other: Tensor = other) -> Any:
+            result = call.run()
+            return _unbroadcast(result / other, result)
+
+        def inside(call: Call, other: Tensor = other) -> Any:
+            x = call.args[0]
+            return call.having(_unbroadcast(x * other, x), *call.args[1:])
+
+        yield Repair(2.4, "missing-factor", f"a factor is left out: {text}", times)
+        yield Repair(2.5, "missing-factor", f"a divisor is left out: {text}", over)
+        if name in ("sum", "mean"):
+            yield Repair(2.4, "missing-factor", f"a factor is left out of what is summed: {text}", inside)
+
+
+def _unbroadcast(product: Tensor, factor: Tensor) -> Tensor:
+    if product.shape != factor.shape:
+        raise ValueError("another shape")
+    return product
 
 
 ELEMENTWISE = (
@@ -358,8 +416,9 @@ def _operands(call: Call, pool: Mapping[str, Tensor]) -> Iterator[Repair]:
 
             product = call.name in ("mul", "div")
             kind = "swapped-factors" if product else "wrong-derivative-argument"
+            price = 2.2 if product else 2.0 if call.name in ("matmul", "mm") else 1.2
             words = f"operand {k + 1} of `{call.name}` should be {text}"
             more = (other - x).reshape(-1)
             if len(more) and 0 < float(more[0].abs()) <= SMALL and same(more, more[:1].expand_as(more), 1e-9):
                 kind, words = "missing-constant", f"the {float(more[0]):g} that forward adds is forgotten"
-            yield Repair(2.2 if product else 1.2, kind, words, run)
+            yield Repair(price, kind, words, run)
