@@ -15,9 +15,10 @@ from plaingrad.inspect.gradients.contract_checks import ContractChecks
 from plaingrad.inspect.gradients.differences import Differences
 from plaingrad.inspect.gradients.endless import Overtime, limited
 from plaingrad.inspect.gradients.finding import Finding, Mistake, finite
+from plaingrad.inspect.gradients.isolation import isolated
 from plaingrad.inspect.gradients.naming import Namer
 from plaingrad.inspect.gradients.report import Report, Row, index_text
-from plaingrad.inspect.gradients.tested import ModuleUnderTest, Upstream, device_of, first_forward, isolated
+from plaingrad.inspect.gradients.tested import ModuleUnderTest, Upstream, device_of, first_forward
 from plaingrad.module import Module, ModuleError
 
 

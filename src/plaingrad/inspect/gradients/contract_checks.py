@@ -11,7 +11,7 @@ from torch import Tensor
 from plaingrad.inspect.gradients.entries import Entries
 from plaingrad.inspect.gradients.finding import Finding, Mistake
 from plaingrad.inspect.gradients.naming import Namer, runs
-from plaingrad.inspect.gradients.naming.repairs import Watch
+from plaingrad.inspect.gradients.naming.calls import Watch
 from plaingrad.inspect.gradients.nests import close, flat, same
 from plaingrad.inspect.gradients.stacking import Stacking
 from plaingrad.inspect.gradients.tested import ModuleUnderTest, Tensors, Upstream, doubled, reason

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,7 +15,6 @@ from plaingrad.errors import InputError
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.loss.reduction import Reduction
 from plaingrad.parameter import shape
-from plaingrad.train.threads import threads
 
 Tensors = tuple[Tensor, ...]
 Upstream = tuple[Tensor | None, ...]
@@ -235,23 +233,6 @@ def doubled(values: Sequence[Any]) -> tuple[Any, ...]:
 def device_of(inputs: Sequence[Any]) -> torch.device:
     """The device of the first tensor."""
     return next((x.device for x in tensors(list(inputs))), torch.device("cpu"))
-
-
-@contextmanager
-def isolated(device: torch.device) -> Iterator[None]:
-    """Disable autograd, set double precision and one thread; then restore torch's global state."""
-    dtype = torch.get_default_dtype()
-    with (
-        torch.inference_mode(False),
-        torch.no_grad(),
-        torch.random.fork_rng([device] if device.type == "cuda" else []),
-        threads(1),  # for thousands of small forwards
-    ):
-        torch.set_default_dtype(torch.float64)
-        try:
-            yield
-        finally:
-            torch.set_default_dtype(dtype)
 
 
 def _private(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from plaingrad.inspect.gradients.naming.changes import Change
+from plaingrad.inspect.gradients.naming.change import Change
 from plaingrad.inspect.gradients.naming.tape import Backward, Operation, Slot, Tape
 
 SMALL = 0.1

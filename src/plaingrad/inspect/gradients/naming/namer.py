@@ -17,8 +17,9 @@ from plaingrad.inspect.gradients.naming.candidate import Candidate
 from plaingrad.inspect.gradients.naming.factors import Factors
 from plaingrad.inspect.gradients.naming.paths import Paths
 from plaingrad.inspect.gradients.naming.ranking import ranked
+from plaingrad.inspect.gradients.naming.recorder import recorded
 from plaingrad.inspect.gradients.naming.repairs import Repairs
-from plaingrad.inspect.gradients.naming.tape import Tape, recorded
+from plaingrad.inspect.gradients.naming.tape import Tape
 from plaingrad.inspect.gradients.naming.upstream import Linearity, of_samples
 from plaingrad.inspect.gradients.tested import ModuleUnderTest, doubled
 

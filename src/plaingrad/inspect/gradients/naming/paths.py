@@ -9,7 +9,8 @@ from itertools import combinations
 from torch import Tensor
 
 from plaingrad.inspect.gradients.naming.candidate import Candidate, candidate, same
-from plaingrad.inspect.gradients.naming.changes import Change, changes, edge
+from plaingrad.inspect.gradients.naming.change import Change, edge
+from plaingrad.inspect.gradients.naming.changes import changes
 from plaingrad.inspect.gradients.naming.constants import without_constants
 from plaingrad.inspect.gradients.naming.factors import Factors
 from plaingrad.inspect.gradients.naming.tape import Backward, Operation, Tape
