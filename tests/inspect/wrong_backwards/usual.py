@@ -1,7 +1,7 @@
 """Wrong backward passes as learners write them.
 
-Each row of CASES: the class, its constructor arguments, inputs, and the kinds of mistake of which the checker's
-first one must be one.
+Each row of CASES: the class, its constructor arguments, inputs, and the kinds of which the checker's first
+mistake must have one.
 """
 
 import torch
@@ -13,7 +13,7 @@ from .layers import BN, LN, X43, Drop, Lin, Rel, Sig, Smax, Tan, normal
 
 class SigNoUp(Sig):
     def backward(self, dy):
-        x, s = self.restore(dy)
+        _x, s = self.restore(dy)
         return s * (1 - s)
 
 
@@ -47,7 +47,7 @@ class LinMeanAll(Lin):
 
 class SigSign(Sig):
     def backward(self, dy):
-        x, s = self.restore(dy)
+        _x, s = self.restore(dy)
         return dy * s * (s - 1)
 
 
@@ -86,14 +86,14 @@ class MatmulT(Module):
 
 class SigTwice(Sig):
     def backward(self, dy):
-        x, s = self.restore(dy)
+        _x, s = self.restore(dy)
         t = torch.sigmoid(s)
         return dy * t * (1 - t)
 
 
 class TanNoSquare(Tan):
     def backward(self, dy):
-        x, y = self.restore(dy)
+        _x, y = self.restore(dy)
         return dy * (1 - y)
 
 
@@ -195,7 +195,7 @@ class BNEpsG(BN):
 
 class BNNoVar(BN):
     def backward(self, dy):
-        x, xh, inv, v, mu = self.restore(dy)
+        _x, xh, inv, _v, _mu = self.restore(dy)
         self.gamma.grad += (dy * xh).sum(0)
         self.beta.grad += dy.sum(0)
         g = dy * self.gamma.value
@@ -210,7 +210,7 @@ class DropNoScale(Drop):
 
 class DropIdentity(Drop):
     def backward(self, dy):
-        m = self.restore(dy)
+        self.restore(dy)
         return dy
 
 
@@ -230,8 +230,8 @@ class SmaxDiag(Smax):
 
 class NoReturn(Tan):
     def backward(self, dy):
-        x, y = self.restore(dy)
-        dx = dy * (1 - y * y)
+        _x, y = self.restore(dy)
+        dy * (1 - y * y)
 
 
 class FieldState(Tan):
@@ -252,7 +252,7 @@ class AbsNoSign(Module):
         return y
 
     def backward(self, dy):
-        x = self.restore(dy)
+        self.restore(dy)
         return dy
 
 

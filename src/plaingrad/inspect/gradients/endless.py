@@ -36,3 +36,4 @@ def limited(seconds: float) -> Iterator[None]:
     finally:
         with lock:
             ended.set()
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)  # should one be on its way

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from plaingrad.inspect.gradients.finding import Finding
+from plaingrad.inspect.gradients.finding import Finding, Mistake
 
 
 @dataclass
@@ -105,13 +105,9 @@ class Report:
         for finding in self.findings:
             console.print(Text.assemble(("wrong  ", "bold red"), finding.problem), soft_wrap=True)
             for number, mistake in enumerate(finding.mistakes):
-                lead = ("       or      " if number else "       likely  ", "dim")
-                where = f" [{mistake.where}]" if mistake.where not in ("", finding.name) else ""
-                text = (
-                    (mistake.kind, "bold"),
-                    f": {mistake.words}{where if where[2:-1] not in mistake.words else ''}",
-                )
-                console.print(Text.assemble(lead, *text), soft_wrap=True)
+                lead = "       or      " if number else "       likely  "
+                explained = f": {mistake.words}{_location(mistake, finding)}"
+                console.print(Text.assemble((lead, "dim"), (mistake.kind, "bold"), explained), soft_wrap=True)
         for text in self.notes:
             console.print(Text.assemble(("note   ", "dim"), text), soft_wrap=True)
         console.print(
@@ -146,6 +142,12 @@ class Report:
             ]
             table.add_row(*cells, Text("ok", "green") if row.ok else Text("wrong", "bold red"))
         return table
+
+
+def _location(mistake: Mistake, finding: Finding) -> str:
+    """The location of a mistake in brackets, unless the words have it."""
+    known = mistake.where in mistake.words or mistake.where in ("", finding.name, "backward", "forward")
+    return "" if known else f" [{mistake.where}]"
 
 
 def index_text(index: tuple[int, ...]) -> str:
