@@ -83,7 +83,7 @@ def test_a_wrong_backward_gives_exit_code_1_and_is_named(layers: Path) -> None:
     result = run("check", f"{layers}:Half", "--args", "3, 2, bias=False", "--input", "4,3")
     assert result.exit_code == 1
     assert "Half(3, 2, bias=False) weight[" in result.stdout
-    assert "(a factor of 1/2?)" in result.stdout
+    assert "wrong-factor: a factor of 1/2" in result.stdout
 
 
 def test_the_same_seed_says_the_same(layers: Path) -> None:

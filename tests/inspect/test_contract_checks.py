@@ -94,14 +94,20 @@ def test_the_right_layer_is_right() -> None:
             "output 0 is not finite: inf at [0, 0]",
         ),
         ({"backward": assigning}, "weight: backward does not add to the gradient that is already there"),
-        ({"backward": unsummed}, "(not summed over the batch?)"),
+        (
+            {"backward": unsummed},
+            "(this should be summed over the axes that the parameter lacks, the batch first)",
+        ),
         ({"forward": keeping, "backward": from_latest}, "the gradient of weight differs from what it is for"),
         (
             {"backward": lambda layer, dy: layer.right(dy).add_(0 * dy.mul_(2))},
             "changes the upstream",
         ),
         ({"backward": lambda layer, dy: layer.right(dy).sum(0)}, "gradient of shape (3,), expected (4, 3)"),
-        ({"backward": lambda layer, dy: layer.right(dy).T}, "shape (3, 4), expected (4, 3) (transposed?)"),
+        (
+            {"backward": lambda layer, dy: layer.right(dy).T},
+            "shape (3, 4), expected (4, 3) (the gradient of input is transposed)",
+        ),
         ({"backward": lambda layer, dy: (layer.right(dy), None)}, "backward returns 2 gradients for 1 input"),
         ({"backward": lambda layer, dy: layer.right(dy).view(5)}, "backward raised RuntimeError: "),
         (

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plaingrad.cli import choices
+from plaingrad.cli.overtime import abandoned_after
 from plaingrad.console.options import Json, Quiet, refused
 from plaingrad.console.output import Reporter
 from plaingrad.errors import InputError
@@ -22,6 +23,7 @@ from plaingrad.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from plaingrad.inspect import Report
     from plaingrad.module import Module
 
 EXAMPLE = "Example: plaingrad check layer.py:Layer --args '3, 2' --input 4,3"
@@ -43,11 +45,15 @@ def check(
     ] = "",
     evaluation: Annotated[bool, Option("--eval", help="In evaluation mode instead of training.")] = False,
     seed: Annotated[int, Option(min=0, help="Of weights, inputs and upstream gradients.")] = 0,
+    time_limit: Annotated[
+        float, Option(min=0.01, help="Seconds for a forward or a backward; 20 times as many for the check.")
+    ] = 5.0,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Compare a hand-written backward with differences and with autograd.
 
+    A wrong gradient comes with the likely mistake, as far as one gives the same numbers.
     The exit code is 0 if every gradient is right, and 1 if one is wrong.
     A loss takes its prediction and its target as two inputs.
     """
@@ -56,19 +62,33 @@ def check(
     from plaingrad.inspect import check_gradients
 
     torch.manual_seed(seed)
-    try:
-        module = _constructed(_class(target), args)
-        module.train(not evaluation)
-        inputs = [_tensor(text, "--input") for text in input]
-        loss_and_target = _loss_and_target(module, inputs, loss, target_shape)
-        report = check_gradients(module, *inputs, loss=loss_and_target, seed=seed)
-        reporter = Reporter(quiet, as_json)
+    reporter = Reporter(quiet, as_json)
+
+    def show(report: Report) -> None:
         if not (quiet or as_json):
             print(report)
         reporter.result({"ok": report.ok, **dataclasses.asdict(report)})
+
+    try:
+        with abandoned_after(20 * time_limit, lambda: show(_endless(target, not evaluation, seed))):
+            module = _constructed(_class(target), args)
+            module.train(not evaluation)
+            inputs = [_tensor(text, "--input") for text in input]
+            loss_and_target = _loss_and_target(module, inputs, loss, target_shape)
+            report = check_gradients(module, *inputs, loss=loss_and_target, seed=seed, time_limit=time_limit)
+        show(report)
     except SystemExit as error:  # its exit code would pass for the check's
         raise InputError(f"{target} raised SystemExit: {error}") from error
     raise typer.Exit(0 if report.ok else 1)
+
+
+def _endless(target: str, training: bool, seed: int) -> Report:
+    """The report on a class whose check did not end."""
+    from plaingrad.inspect import Finding, Mistake, Report
+
+    words = "the check was still running when its time was over; look at the conditions of loops"
+    finding = Finding("", f"{target}: does not end in time", mistakes=[Mistake("endless", target, words)])
+    return Report(target, training, seed, findings=[finding])
 
 
 def _class(target: str) -> type[Module]:

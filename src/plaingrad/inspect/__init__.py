@@ -3,8 +3,8 @@
 from plaingrad.inspect.animation import BoundaryFrames, boundary_animation
 from plaingrad.inspect.attribution import GradientImportance, gradient_importance
 from plaingrad.inspect.explain import Explanation, explain
-from plaingrad.inspect.gradients import Report, Row, check_gradients
-from plaingrad.inspect.health import Diagnosis, Finding, Health, health
+from plaingrad.inspect.gradients import Finding, Mistake, Report, Row, check_gradients
+from plaingrad.inspect.health import Diagnosis, Health, HealthFinding, health
 from plaingrad.inspect.record import Call, Trace, record
 from plaingrad.inspect.report import report
 from plaingrad.inspect.summary import Layer, Summary, summary
@@ -17,7 +17,9 @@ __all__ = [
     "Finding",
     "GradientImportance",
     "Health",
+    "HealthFinding",
     "Layer",
+    "Mistake",
     "Report",
     "Row",
     "Summary",

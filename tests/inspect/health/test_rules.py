@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad import init, nn, optim
-from plaingrad.inspect import Diagnosis, Finding, health, record
+from plaingrad.inspect import Diagnosis, HealthFinding, health, record
 from plaingrad.module import Module
 
 from .networks import network, points
@@ -20,7 +20,7 @@ def step(model: Module, lr: float = 0.05, data: Any = None, loss: Any = None) ->
     return health(record(model, x, t, loss=loss or nn.MSELoss(), optimizer=optim.SGD(model.parameters(), lr)))
 
 
-def only(diagnosis: Diagnosis, kind: str) -> Finding:
+def only(diagnosis: Diagnosis, kind: str) -> HealthFinding:
     (finding,) = diagnosis.of(kind)
     return finding
 

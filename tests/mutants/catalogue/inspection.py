@@ -9,10 +9,14 @@ FAULTS = [
     *planted(
         "inspect/gradients/contract_checks.py",
         CHECKS,
-        ("if not _same(dy, was):", "if False:"),
+        ("if not same(dy, was):", "if False:"),
         ("if under_test.left_over():", "if False:"),
-        ("elif dx.dtype != x.dtype:", "elif False:"),
-        ("_close(pairs[0], pairs[1]) and _close(pairs[2], pairs[3])", "_close(pairs[2], pairs[3])"),
+    ),
+    *planted("inspect/gradients/entries.py", CHECKS, ("elif dx.dtype != x.dtype:", "elif False:")),
+    *planted(
+        "inspect/gradients/stacking.py",
+        CHECKS,
+        ("close(pairs[0], pairs[1]) and close(pairs[2], pairs[3])", "close(pairs[2], pairs[3])"),
     ),
     *planted(
         "inspect/gradients/comparison.py",
@@ -30,8 +34,8 @@ FAULTS = [
         ),
     ),
     *planted(
-        "inspect/gradients/hints.py",
-        "tests/inspect/test_gradients.py tests/inspect/test_contract_checks.py",
-        ("if divisor > 1 and near(1 / divisor):", "if divisor > 3 and near(1 / divisor):"),
+        "inspect/gradients/naming/numbers.py",
+        "tests/inspect/test_gradients.py tests/inspect/test_wrong_backwards.py",
+        ("if abs(factor + 1) < tolerance:", "if False:"),
     ),
 ]

@@ -38,7 +38,7 @@ FAULTS = [
     ),
     *planted("inspect/gradients/differences.py", TOLERANCES, ("noise=16 * ROUNDING", "noise=160 * ROUNDING")),
     *planted(
-        "inspect/gradients/contract_checks.py",
+        "inspect/gradients/nests.py",
         TOLERANCES,
         ("rtol=1e-9", "rtol=1e-8"),
         ("rtol=1e-9", "rtol=1e-5"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,9 +13,12 @@ from plaingrad.inspect.gradients.autograd import autograd
 from plaingrad.inspect.gradients.comparison import Comparison, Limits
 from plaingrad.inspect.gradients.contract_checks import ContractChecks
 from plaingrad.inspect.gradients.differences import Differences
-from plaingrad.inspect.gradients.hints import hint
+from plaingrad.inspect.gradients.endless import Overtime, limited
+from plaingrad.inspect.gradients.finding import Finding, Mistake, finite
+from plaingrad.inspect.gradients.isolation import isolated
+from plaingrad.inspect.gradients.naming import SECONDS, Namer
 from plaingrad.inspect.gradients.report import Report, Row, index_text
-from plaingrad.inspect.gradients.tested import ModuleUnderTest, Upstream, device_of, first_forward, isolated
+from plaingrad.inspect.gradients.tested import ModuleUnderTest, Upstream, device_of, first_forward
 from plaingrad.module import Module, ModuleError
 
 
@@ -30,6 +34,7 @@ def check_gradients(
     autograd_tolerance: float = 1e-9,
     max_elements: int = 200,
     directions: int = 8,
+    time_limit: float = 5.0,
 ) -> Report:
     """Compare a hand-written backward with central differences and with PyTorch's autograd.
 
@@ -55,6 +60,7 @@ def check_gradients(
         max_elements: in larger tensors only this many random elements are compared with differences,
             and random directions besides. Autograd is compared everywhere.
         directions: the number of these directions.
+        time_limit: the seconds that a forward or a backward may take at least, before it counts as endless.
 
     Returns:
         A `Report`: ``report.ok``, ``report.problems``, ``print(report)``.
@@ -65,19 +71,27 @@ def check_gradients(
     with isolated(device_of([*inputs, *(options or {}).values()])):
         under_test = ModuleUnderTest(module, inputs, options or {}, loss, training, seed)
         report = Report(under_test.name, under_test.module.training, seed)
-        outputs = first_forward(under_test)
+        started = time.monotonic()
         checks = ContractChecks(under_test, report.findings)
-        if not checks.forward(outputs):
+        try:
+            with limited(time_limit):
+                outputs = first_forward(under_test)
+            if not checks.forward(outputs):
+                return report
+            seconds = max(time_limit, 100 * (time.monotonic() - started))
+            dys = under_test.upstream(outputs, seed + 1)
+            with limited(seconds):
+                dxs = checks.backward(dys)
+                if dxs is None:
+                    return report
+                checks.contract(dys, dxs)
+        except Overtime:
+            checks.endless(time.monotonic() - started)
             return report
-        dys = under_test.upstream(outputs, seed + 1)
-        dxs = checks.backward(dys)
-        if dxs is None:
-            return report
-        checks.accumulation(dys)
-        checks.unused_outputs(dys)
-        checks.stacking(dys, dxs)
         limits = Limits(tolerance, autograd_tolerance, max_elements, directions)
-        report.rows += _rows(under_test, checks, dxs, dys, eps, limits, report.notes)
+        rows = _rows(under_test, checks, dxs, dys, eps, limits, report)
+        report.rows += rows
+        report.findings.sort(key=lambda finding: any(m.kind == "stale-state" for m in finding.mistakes))
     return report
 
 
@@ -88,8 +102,9 @@ def _rows(
     dys: Upstream,
     eps: float,
     limits: Limits,
-    notes: list[str],
+    report: Report,
 ) -> list[Row]:
+    notes, namer = report.notes, checks.namer(dys)
     names = [*under_test.names, *under_test.parameters]
     tensors = [*under_test.inputs, *(p.value for p in under_test.parameters.values())]
     grads = [*dxs, *checks.gradients.values()]
@@ -111,8 +126,9 @@ def _rows(
         if not bool(torch.isfinite(ours).all()):
             at = tuple((~torch.isfinite(ours)).nonzero()[0].tolist())
             value = float(ours[at])
+            rows.append(Row(name, tuple(x.shape), ok=False, index=at, backward=value))
             problem = f"{under_test.name} {name}{index_text(at)}: backward gives {value}"
-            rows.append(Row(name, tuple(x.shape), ok=False, index=at, backward=value, problem=problem))
+            report.findings.append(Finding(name, problem, at, value, None, [_not_finite(name, value)]))
             continue
         reference = None if references is None else references[k]
         comparison = Comparison(under_test.name, name, x, ours, reference, differences, limits, generator)
@@ -123,7 +139,9 @@ def _rows(
                 "equals; does the forward detach something?"
             )
         if not row.ok:
-            row.problem += _hint(ours, k, reference, comparison, dys, traced, under_test)
+            finding = Finding(name, comparison.problem, row.index, finite(row.backward), comparison.expected)
+            finding.mistakes = checks.breaks or _mistakes(name, ours, reference, comparison, namer)
+            report.findings.append(finding)
         if row.ok and x.numel() and not bool(ours.any()):
             notes.append(f"{name}: the gradient is zero everywhere, where many mistakes do not show")
         if row.checked < x.numel():
@@ -136,26 +154,21 @@ def _rows(
     return rows
 
 
-def _hint(
-    ours: Tensor,
-    k: int,
-    reference: Tensor | None,
-    comparison: Comparison,
-    dys: Upstream,
-    traced: Callable[[Upstream], list[Tensor] | None],
-    under_test: ModuleUnderTest,
-) -> str:
-    right, alternative = reference, None
-    if right is not None and not comparison.misled:
+def _mistakes(
+    name: str, ours: Tensor, reference: Tensor | None, comparison: Comparison, namer: Namer
+) -> list[Mistake]:
+    """The mistakes behind a gradient, from autograd, or from differences where that is no reference."""
+    if reference is not None and not comparison.misled:
+        try:
+            with limited(4 * SECONDS):
+                return namer.of_gradient(name, ours)
+        except Overtime:  # a changed backward need not end
+            return []
+    indices = torch.tensor(list(comparison.central))
+    central = torch.tensor(list(comparison.central.values()), dtype=ours.dtype)
+    return namer.of_differences(name, ours.reshape(-1).cpu()[indices], central)
 
-        def alternative(change: Callable[[Tensor], Tensor]) -> Tensor:
-            grads = traced(tuple(None if dy is None else change(dy) for dy in dys))
-            return torch.zeros_like(ours) if grads is None else grads[k]
 
-    else:
-        indices = torch.tensor(list(comparison.central))
-        right = torch.tensor(list(comparison.central.values()), dtype=ours.dtype)
-        ours = ours.reshape(-1).cpu()[indices]
-    first = next((x for x in under_test.inputs if x.ndim), None)
-    guess = hint(ours, right, alternative, 1 if first is None else len(first))
-    return f" ({guess})" if guess else ""
+def _not_finite(name: str, value: float) -> Mistake:
+    words = f"{value} where the derivative is finite: look for a division by 0, a root or logarithm of 0"
+    return Mistake("not-finite", name, words)

@@ -45,6 +45,8 @@ class Comparison:
     Attributes:
         row: the result, filled by `run`.
         misled: the number of elements where backward and differences agree against autograd.
+        problem: one sentence if the gradient is wrong, else empty.
+        expected: the right number where the gradient is worst, if it is wrong.
     """
 
     def __init__(
@@ -67,6 +69,8 @@ class Comparison:
         self.generator = generator
         self.row = Row(name, tuple(x.shape))
         self.misled = 0
+        self.problem = ""
+        self.expected: float | None = None
         self._worst: int | None = None
 
     def run(self) -> Row:
@@ -116,10 +120,9 @@ class Comparison:
         right = self.central[i] if against == "central differences" else float(self.traced[i])  # type: ignore[index]
         self.row.ok = False
         self._worst = i
+        self.expected = right
         got, expected = distinct(float(self.ours[i]), right)
-        self.row.problem = (
-            f"{self.name}{index_text(self._index(i))}: backward gives {got}, {against} {expected}"
-        )
+        self.problem = f"{self.name}{index_text(self._index(i))}: backward gives {got}, {against} {expected}"
 
     def _directions(self) -> None:
         for _ in range(self.limits.directions):
@@ -133,9 +136,9 @@ class Comparison:
                 central = finding.central
                 if finding.verdict == "differs":
                     self.row.ok = False
-                    self.row.backward, self.row.central = ours, central
+                    self.row.backward, self.row.central, self.expected = ours, central, central
                     got, expected = distinct(ours, central)
-                    self.row.problem = (
+                    self.problem = (
                         f"{self.name} along a random direction: backward gives {got}, "
                         f"central differences {expected}"
                     )

@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plaingrad.contract.nest import tensors
-from plaingrad.errors import InputError
-from plaingrad.inspect.gradients.hints import hint_for_shape
-from plaingrad.inspect.gradients.tested import ModuleUnderTest, Tensors, Upstream, as_tuple, doubled, reason
-from plaingrad.parameter import shape
+from plaingrad.inspect.gradients.entries import Entries
+from plaingrad.inspect.gradients.finding import Finding, Mistake
+from plaingrad.inspect.gradients.naming import Namer, runs
+from plaingrad.inspect.gradients.naming.calls import Watch
+from plaingrad.inspect.gradients.nests import close, flat, same
+from plaingrad.inspect.gradients.stacking import Stacking
+from plaingrad.inspect.gradients.tested import ModuleUnderTest, Tensors, Upstream, doubled, reason
 
 
 class ContractChecks:
@@ -20,17 +22,33 @@ class ContractChecks:
 
     Args:
         under_test: the module.
-        findings: the list to append violations to, a sentence each.
+        findings: the list to append violations to.
+
+    Attributes:
+        breaks: the mistakes after which numbers say nothing more.
     """
 
-    def __init__(self, under_test: ModuleUnderTest, findings: list[str]) -> None:
+    def __init__(self, under_test: ModuleUnderTest, findings: list[Finding]) -> None:
         self.under_test = under_test
         self.findings = findings
         self.gradients: dict[str, Tensor] = {}
         self.overwritten: set[str] = set()
+        self.breaks: list[Mistake] = []
+        self._namer: Namer | None = None
 
-    def _note(self, problem: str) -> None:
-        self.findings.append(f"{self.under_test.name}: {problem}")
+    def namer(self, dys: Upstream) -> Namer:
+        """The namer of mistakes for these upstream gradients, one for the whole check."""
+        if self._namer is None:
+            self._namer = Namer(self.under_test, dys)
+        return self._namer
+
+    def _note(self, problem: str, *mistakes: Mistake, name: str = "") -> None:
+        self.findings.append(Finding(name, f"{self.under_test.name}: {problem}", mistakes=list(mistakes)))
+
+    def _changed(self, method: str, what: str, hint: str) -> None:
+        mistake = Mistake("mutates", method, f"{method} changes {what} in place; {hint}")
+        self._note(f"{method} changes {what}{'' if 'parameter' in what else ' in place'}", mistake)
+        self.breaks.append(mistake)
 
     def forward(self, outputs: Tensors) -> bool:
         """Check that forward is deterministic, leaves its arguments unchanged, and stays finite."""
@@ -41,14 +59,17 @@ class ContractChecks:
         )
         again = under_test.forward(inputs)
         for x, was, name in zip(inputs, under_test.inputs, under_test.names):
-            if not _same(x, was):
-                self._note(f"forward changes its {name} in place")
+            if not same(x, was):
+                self._changed("forward", f"its {name}", "write the result into a new tensor")
         for name, parameter in under_test.parameters.items():
-            if not _same(parameter.value, before[name]):
-                self._note(f"forward changes the parameter {name}")
-        repeated = len(again) == len(outputs) and all(_close(a, b) for a, b in zip(again, outputs))
+            if not same(parameter.value, before[name]):
+                self._changed("forward", f"the parameter {name}", "write the result into a new tensor")
+        repeated = len(again) == len(outputs) and all(close(a, b) for a, b in zip(again, outputs))
         if not self.findings and not repeated:
-            self._note("forward is not deterministic: the same input and random seed give another output")
+            words = "forward differs from call to call: seed what it draws, or pass generator=self.generator"
+            mistake = Mistake("random-forward", "forward", words)
+            problem = "forward is not deterministic: the same input and random seed give another output"
+            self._note(problem, mistake)
         for k, y in enumerate(outputs):
             if not bool(torch.isfinite(y).all()):
                 at = (~torch.isfinite(y)).nonzero()[0].tolist()
@@ -61,84 +82,78 @@ class ContractChecks:
         under_test = self.under_test
         inputs, grad_outputs = doubled(under_test.inputs), doubled(dys)
         values = {n: p.value.clone() for n, p in under_test.parameters.items()}
-        under_test.forward(inputs)
+        outputs = under_test.forward(inputs)
+        before = [y.clone() for y in outputs]
+        random_state = torch.default_generator.get_state()
+        watch = Watch()
         try:
-            returned = under_test.backward(grad_outputs)
+            with watch:
+                returned = under_test.backward(grad_outputs)
         except Exception as error:
-            # PyTorch has no other sign of shapes that do not fit than its words.
-            batched = "broadcast" in str(error) or "doesn't match" in str(error)
-            why = " (not summed over the batch?)" if batched else ""
-            self._note(f"backward raised {reason(error)}{why}")
+            self._restored(values)
+            mistakes = self.namer(dys).of_error(error)
+            self._note(f"backward raised {reason(error)}", *mistakes)
             return None
+        self._draws = not torch.equal(torch.default_generator.get_state(), random_state)
+        if asks := watch.asks_autograd:
+            words = f"backward asks PyTorch's autograd ({asks}) instead of computing the derivative itself"
+            self._note("backward uses autograd", Mistake("uses-autograd", "backward", words))
+        own = "work on a copy, or write the result into a new tensor"
         for dy, was in zip(grad_outputs, dys):
-            if not _same(dy, was):
-                self._note("backward changes the upstream gradient in place")
+            if not same(dy, was):
+                self._changed("backward", "the upstream gradient", own)
+        for y, was in zip(outputs, before):
+            if not same(y, was):
+                self._changed("backward", "the output that forward returned", own)
         for x, was, name in zip(inputs, under_test.inputs, under_test.names):
-            if not _same(x, was):
-                self._note(f"backward changes its {name} in place")
+            if not same(x, was):
+                self._changed("backward", f"its {name}", own)
         for name, parameter in under_test.parameters.items():
-            if not _same(parameter.value, values[name]):
-                self._note(f"backward changes the parameter {name}")
+            if not same(parameter.value, values[name]):
+                self._changed("backward", f"the parameter {name}", "only an optimizer updates parameters")
+        self._restored(values)
         if under_test.left_over():
-            self._note("backward leaves saved state behind: it does not take back all that forward saved")
-        grads = self._fitting(returned)
+            words = "backward does not call self.restore: the next backward will get this state"
+            mistake = Mistake("stale-state", "backward", words)
+            problem = "backward leaves saved state behind: it does not take back all that forward saved"
+            self._note(problem, mistake)
         self.gradients = {name: p.grad.clone() for name, p in under_test.parameters.items()}
         under_test.zero_grad()
-        return grads
+        return Entries(under_test, self._note, self.namer(dys)).fitting(returned)
 
-    def _fitting(self, returned: Any) -> list[Tensor | None] | None:
-        """The returned gradients, one for each input tensor, if their number, types and shapes are right."""
-        under_test, before = self.under_test, len(self.findings)
-        entries = under_test.expect_entries(len(as_tuple(returned)))
-        single = len(entries) == 1 and not isinstance(under_test.arguments[entries[0]], Tensor)
-        grads = (returned,) if single else as_tuple(returned)
-        if len(entries) == len(grads) == 1 and not single and isinstance(returned, tuple):
-            self._note("backward returns a tuple of one gradient, expected the gradient itself")
-        elif len(grads) != len(entries):
-            came = _count(len(grads), "gradient")
-            self._note(f"backward returns {came} for {_count(len(entries), 'input')}")
-            return None
-        by_argument = dict(zip(entries, grads))
-        fitted = [
-            gradient
-            for argument, value in under_test.arguments.items()
-            for gradient in self._matched(argument, value, by_argument.get(argument))
-        ]
-        return fitted if len(self.findings) == before else None
+    def _restored(self, values: dict[str, Tensor]) -> None:
+        """Put the parameters back, should backward have changed them."""
+        for name, parameter in self.under_test.parameters.items():
+            if not same(parameter.value, values[name]):
+                parameter.bind(values[name].clone(), parameter.grad)
 
-    def _matched(self, name: str, value: Any, grad: Any) -> list[Tensor | None]:
-        """The gradient of each tensor of an argument, from the argument's entry; records mismatches."""
-        if isinstance(value, Tensor):
-            self._expect_gradient(name, value, grad)
-            return [grad]
-        entries = _entries(value)
-        if entries and (grad is None or _has_structure_of(grad, value)):
-            each = [None] * len(entries) if grad is None else [dx for _, dx in _entries(grad)]
-            matched = [self._matched(f"{name}[{key}]", x, dx) for (key, x), dx in zip(entries, each)]
-            return [gradient for gradients in matched for gradient in gradients]
-        if entries:
-            kind = type(value).__name__
-            self._note(f"backward returns {_type_text(grad)} for {name}, expected a {kind} of {len(entries)}")
-        elif grad is not None:
-            self._note(f"backward returns a gradient for {name}, which has none; expected None")
-        return [None for _ in tensors(value)]
+    def contract(self, dys: Upstream, dxs: Sequence[Tensor | None]) -> None:
+        """Run all checks that need a backward whose gradients fit."""
+        self.repeated(dys, dxs)
+        if not self.breaks:
+            self.accumulation(dys)
+            self.unused_outputs(dys)
+            self.stacking(dys, dxs)
 
-    def _expect_gradient(self, name: str, x: Tensor, dx: Any) -> None:
-        """Check a gradient's type, shape and dtype."""
+    def endless(self, seconds: float) -> None:
+        """Record that a forward or a backward did not end."""
+        words = f"still running after {seconds:.0f} seconds; look at the conditions of its loops"
+        self._note("forward or backward does not end in time", Mistake("endless", "backward", words))
+
+    def repeated(self, dys: Upstream, dxs: Sequence[Tensor | None]) -> None:
+        """Check that a backward that draws random numbers gives the same when it draws others."""
+        if not self._draws:
+            return
         under_test = self.under_test
-        if not under_test.differentiable[under_test.names.index(name)]:
-            if dx is not None:
-                self._note(f"backward returns a gradient for {name}, which has none; expected None")
-        elif not isinstance(dx, Tensor):
-            self._note(f"backward returns {type(dx).__name__} for {name}, expected a tensor {shape(x)}")
-        elif dx.shape != x.shape:
-            guess = hint_for_shape(shape(dx), shape(x))
-            self._note(
-                f"{name}: backward gives a gradient of shape {shape(dx)}, expected {shape(x)}"
-                + (f" ({guess})" if guess else "")
-            )
-        elif dx.dtype != x.dtype:
-            self._note(f"{name}: backward gives a gradient of {dx.dtype}, expected {x.dtype}")
+        again = runs.gradients(under_test, dys, seed=under_test.seed + 3)
+        before = {**dict(zip(under_test.names, dxs)), **self.gradients}
+        for name, gradient in before.items():
+            if gradient is not None and name in again and not close(gradient, again[name]):
+                words = "backward draws random numbers of its own; save those of forward, and restore them"
+                mistake = Mistake("redrawn", "backward", words)
+                self._note("backward gives other gradients when it draws other random numbers", mistake)
+                self.breaks.append(mistake)
+                return
 
     def accumulation(self, dys: Upstream) -> None:
         """Check that backward adds to existing gradients."""
@@ -152,9 +167,11 @@ class ContractChecks:
         under_test.forward(doubled(under_test.inputs))
         under_test.backward(doubled(dys))
         for name, p in under_test.parameters.items():
-            if not _close(p.grad, before[name] + self.gradients[name]):
+            if not close(p.grad, before[name] + self.gradients[name]):
                 self.overwritten.add(name)
-                self._note(f"{name}: backward does not add to the gradient that is already there")
+                words = f"the gradient of {name} is assigned; add to it: {name}.grad += ..."
+                problem = f"{name}: backward does not add to the gradient that is already there"
+                self._note(problem, Mistake("overwrites", name, words), name=name)
         under_test.zero_grad()
 
     def unused_outputs(self, dys: Upstream) -> None:
@@ -170,7 +187,7 @@ class ContractChecks:
             except Exception as error:
                 self._note(f"where nothing used output {k}, its gradient is None: raised {reason(error)}")
                 return
-            if not all(_close(torch.zeros_like(b) if a is None else a, b) for a, b in pairs if b is not None):
+            if not all(close(torch.zeros_like(b) if a is None else a, b) for a, b in pairs if b is not None):
                 self._note(
                     f"where nothing used output {k}, gradients differ from those for zeros in its place"
                 )
@@ -180,121 +197,14 @@ class ContractChecks:
         under_test = self.under_test
         try:
             under_test.forward(doubled(under_test.inputs))
-            returned = _flat(under_test.backward(doubled(dys)))
+            returned = flat(under_test.backward(doubled(dys)))
             return [*returned, *(p.grad.clone() for p in under_test.parameters.values())]
         finally:
             under_test.zero_grad()
 
     def stacking(self, dys: Upstream, dxs: Sequence[Tensor | None]) -> None:
         """Check that two forwards are undone by two backwards in reverse order."""
-        under_test = self.under_test
-        try:
-            others, outputs = self._other_inputs()
-        except (ValueError, RuntimeError, LookupError):
-            return  # the module accepts no other input of this kind
-        other_dys = under_test.upstream(outputs, under_test.seed + 2)
-        under_test.zero_grad()
-        unused = under_test.unused()  # a module that has been called may have kept some of the first inputs
-        unused.forward(doubled(others), another=1)
-        other_dxs = self._gradients(unused.backward(doubled(other_dys)))
-        alone = {name: p.grad.clone() for name, p in unused.parameters.items()}
-        under_test.forward(doubled(under_test.inputs))
-        under_test.forward(doubled(others), another=1)
-        problem = "two forwards, then two backwards in reverse order"
-        try:
-            second = self._gradients(under_test.backward(doubled(other_dys)))
-            first = self._gradients(under_test.backward(doubled(dys)))
-        except Exception as error:
-            self._note(f"{problem}: raised {reason(error)}")
-            return
-        finally:
-            grads = {name: p.grad.clone() for name, p in under_test.parameters.items()}
-            under_test.zero_grad()
-        names = [name for name, real in zip(under_test.names, under_test.differentiable) if real]
-        alone_dxs = [dx for dx in dxs if dx is not None]
-        wrong = [
-            f"the gradient of {name}"
-            for name, *pairs in zip(names, first, alone_dxs, second, other_dxs)
-            if not (_close(pairs[0], pairs[1]) and _close(pairs[2], pairs[3]))
-        ]
-        wrong += [
-            f"the gradient of {name}"
-            for name in grads.keys() - self.overwritten
-            if not _close(grads[name], self.gradients[name] + alone[name])
-        ]
-        if wrong:
-            differ = "differs from what it is" if len(wrong) == 1 else "differ from what they are"
-            self._note(f"{problem}: {_listed(wrong)} {differ} for each alone (stale state?)")
-
-    def _gradients(self, returned: Any) -> list[Tensor]:
-        """The gradients in what backward returned, in order."""
-        return list(tensors(list(as_tuple(returned))))
-
-    def _other_inputs(self) -> tuple[tuple[Any, ...], Tensors]:
-        """Inputs of the same kind with other values, and the outputs for them.
-
-        Elements are shifted by one and scaled down, so that signs and ranges stay acceptable to the module.
-        Integers are shifted only if the module accepts that. If it accepts neither, the samples are shifted.
-        """
-
-        def moved(x: Tensor) -> Tensor:
-            return numbers_moved(x) if x.is_floating_point() else x.roll(1)
-
-        def numbers_moved(x: Tensor) -> Tensor:
-            return x.roll(1) * 0.7 if x.is_floating_point() else x
-
-        def samples_moved(x: Tensor) -> Tensor:
-            return x.roll(1, 0) if x.ndim else x
-
-        for change in (moved, numbers_moved, samples_moved):
-            others = tuple(map(change, self.under_test.inputs))
-            try:
-                return others, self.under_test.forward(doubled(others), another=1)
-            except (ValueError, RuntimeError, LookupError):
-                self.under_test.zero_grad()
-        raise InputError("no other input of this kind is accepted")
-
-
-def _entries(nest: Any) -> list[tuple[Any, Any]]:
-    """The entries of a collection with their indices or keys; empty for anything else."""
-    if isinstance(nest, dict):
-        return [(repr(key), entry) for key, entry in nest.items()]
-    return list(enumerate(nest)) if isinstance(nest, (tuple, list)) else []
-
-
-def _flat(nest: Any) -> list[Any]:
-    """Everything in a nest, None included, without its structure."""
-    return [x for _, entry in _entries(nest) for x in _flat(entry)] if _entries(nest) else [nest]
-
-
-def _has_structure_of(grad: Any, value: Any) -> bool:
-    """True if a gradient is a collection of the same structure as its argument."""
-    if isinstance(value, dict):
-        return isinstance(grad, dict) and list(grad) == list(value)
-    return isinstance(grad, list if isinstance(value, list) else tuple) and len(grad) == len(value)
-
-
-def _type_text(value: Any) -> str:
-    return f"a tensor {shape(value)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Equal bit by bit, NaN included."""
-    return not isinstance(a, Tensor) or torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
-
-
-def _close(a: Any, b: Any) -> bool:
-    """Equal to rounding."""
-    if not isinstance(a, Tensor) or not isinstance(b, Tensor):
-        return (a is None) == (b is None)
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return False
-    return torch.allclose(a, b, rtol=1e-9, atol=1e-11, equal_nan=True)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+        problem = Stacking(self.under_test, self.gradients, self.overwritten).problem(dys, dxs)
+        if problem:
+            words = "the state of another forward is used: keep it with self.save, not in a field"
+            self._note(problem, Mistake("stale-state", "backward", words))

@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
+from plaingrad.inspect.gradients.finding import Finding, Mistake
+
 
 @dataclass
 class Row:
@@ -26,7 +28,6 @@ class Row:
         central: what central differences give there, or None if this element was not compared with them.
         traced: what autograd gives there, or None.
         kinks: the number of elements at a kink or a jump, where no derivative exists; they do not count.
-        problem: one sentence if the gradient is wrong, else empty.
     """
 
     name: str
@@ -41,7 +42,6 @@ class Row:
     central: float | None = None
     traced: float | None = None
     kinks: int = 0
-    problem: str = ""
 
 
 @dataclass(repr=False)
@@ -53,7 +53,8 @@ class Report:
         training: whether it was checked in training mode.
         seed: the seed of everything random; the same seed gives the same report.
         rows: one for each differentiable input and each parameter.
-        findings: violations of the contract besides the numbers, a sentence each.
+        findings: all that is wrong, each with the mistakes that explain it: first violations of the contract,
+            then wrong gradients.
         notes: remarks that are no problems, a sentence each.
     """
 
@@ -61,18 +62,18 @@ class Report:
     training: bool
     seed: int
     rows: list[Row] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         """True if the checker found no problem."""
-        return not self.problems
+        return not self.findings
 
     @property
     def problems(self) -> list[str]:
         """Every problem, a sentence each."""
-        return [row.problem for row in self.rows if not row.ok] + self.findings
+        return [str(finding) for finding in self.findings]
 
     @property
     def kinks(self) -> int:
@@ -101,8 +102,12 @@ class Report:
         console.print(Text.assemble((self.module, "bold"), f" in {mode} mode, float64, seed {self.seed}"))
         if self.rows:
             console.print(self._table())
-        for text in self.problems:
-            console.print(Text.assemble(("wrong  ", "bold red"), text), soft_wrap=True)
+        for finding in self.findings:
+            console.print(Text.assemble(("wrong  ", "bold red"), finding.problem), soft_wrap=True)
+            for number, mistake in enumerate(finding.mistakes):
+                lead = "       or      " if number else "       likely  "
+                explained = f": {mistake.words}{_location(mistake, finding)}"
+                console.print(Text.assemble((lead, "dim"), (mistake.kind, "bold"), explained), soft_wrap=True)
         for text in self.notes:
             console.print(Text.assemble(("note   ", "dim"), text), soft_wrap=True)
         console.print(
@@ -137,6 +142,12 @@ class Report:
             ]
             table.add_row(*cells, Text("ok", "green") if row.ok else Text("wrong", "bold red"))
         return table
+
+
+def _location(mistake: Mistake, finding: Finding) -> str:
+    """The location of a mistake in brackets, unless the words have it."""
+    known = mistake.where in mistake.words or mistake.where in ("", finding.name, "backward", "forward")
+    return "" if known else f" [{mistake.where}]"
 
 
 def index_text(index: tuple[int, ...]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,7 +15,6 @@ from plaingrad.errors import InputError
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.loss.reduction import Reduction
 from plaingrad.parameter import shape
-from plaingrad.train.threads import threads
 
 Tensors = tuple[Tensor, ...]
 Upstream = tuple[Tensor | None, ...]
@@ -45,7 +43,10 @@ class ModuleUnderTest:
         outputs: the outline of what the latest forward returned.
         invalid_type: the type of the first of these outputs that is no tensor, or None.
         is_loss: whether backward returns entries for some arguments only.
+        seconds: the time that one forward or backward may take; None for any.
     """
+
+    seconds: float | None = None
 
     def __init__(
         self,
@@ -101,8 +102,21 @@ class ModuleUnderTest:
         declared, own = type(self.module).differentiable, list(self.arguments)
         if declared is None:
             return own
-        names = [*_parameter_names(self.module.forward, self._positional), *own[self._positional :]]
+        names = [*self._declaring_names(declared), *own[self._positional :]]
         return [argument for argument, name in zip(own, names) if name in declared]
+
+    def _declaring_names(self, declared: Sequence[str]) -> list[str]:
+        """Forward's names for its arguments, as the class that declares them as differentiable has them.
+
+        A subclass may have renamed them.
+        """
+        each = [_parameter_names(self.module.forward, self._positional)]
+        each += [
+            _parameter_names(cls.forward, self._positional + 1)[1:]
+            for cls in type(self.module).__mro__
+            if "forward" in vars(cls)
+        ]
+        return next((names for names in each if set(declared) & set(names)), each[0])
 
     def with_entries(self, count: int) -> list[str]:
         """The arguments for which backward returns an entry: all, or for a loss some.
@@ -138,7 +152,7 @@ class ModuleUnderTest:
         """
         for buffer, value in self._buffers:
             buffer.value = value.clone()
-        self._seed(self.seed + another)
+        self.reseed(self.seed + another)
         outputs = self._call(self.inputs if inputs is None else inputs)
         if self.loss is not None:
             outputs = self.loss.forward(*as_tuple(outputs), *self.targets)
@@ -151,7 +165,8 @@ class ModuleUnderTest:
         keywords = {name: values.pop(name) for name in list(values)[self._positional :]}
         return self.module.forward(*values.values(), **keywords)
 
-    def _seed(self, seed: int) -> None:
+    def reseed(self, seed: int) -> None:
+        """Put PyTorch's generators into the random state of this seed."""
         if self.device.type == "cuda":
             torch.cuda.manual_seed(seed)
         torch.default_generator.manual_seed(seed)  # torch.manual_seed asks every kind of device first
@@ -218,23 +233,6 @@ def doubled(values: Sequence[Any]) -> tuple[Any, ...]:
 def device_of(inputs: Sequence[Any]) -> torch.device:
     """The device of the first tensor."""
     return next((x.device for x in tensors(list(inputs))), torch.device("cpu"))
-
-
-@contextmanager
-def isolated(device: torch.device) -> Iterator[None]:
-    """Disable autograd, set double precision and one thread; then restore torch's global state."""
-    dtype = torch.get_default_dtype()
-    with (
-        torch.inference_mode(False),
-        torch.no_grad(),
-        torch.random.fork_rng([device] if device.type == "cuda" else []),
-        threads(1),  # for thousands of small forwards
-    ):
-        torch.set_default_dtype(torch.float64)
-        try:
-            yield
-        finally:
-            torch.set_default_dtype(dtype)
 
 
 def _private(

@@ -2,7 +2,7 @@
 
 from plaingrad.inspect.health.callback import Health
 from plaingrad.inspect.health.diagnosis import Diagnosis, health
-from plaingrad.inspect.health.finding import Finding
+from plaingrad.inspect.health.finding import HealthFinding
 from plaingrad.inspect.health.measures import EpochHealth, Histogram, LayerHealth
 
-__all__ = ["Diagnosis", "EpochHealth", "Finding", "Health", "Histogram", "LayerHealth", "health"]
+__all__ = ["Diagnosis", "EpochHealth", "Health", "HealthFinding", "Histogram", "LayerHealth", "health"]

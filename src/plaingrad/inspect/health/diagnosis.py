@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rich.console import Console, Group
 
-from plaingrad.inspect.health.finding import Finding, over_time
+from plaingrad.inspect.health.finding import HealthFinding, over_time
 from plaingrad.inspect.health.measures import EpochHealth, measured
 from plaingrad.inspect.health.rules import problems
 from plaingrad.inspect.health.table import html_tables, tables
@@ -27,15 +27,15 @@ class Diagnosis:
         cost: a sentence with what recording has cost; empty for a single step.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[HealthFinding, ...]
     epochs: tuple[EpochHealth, ...]
     cost: str = ""
 
-    def of(self, kind: str) -> list[Finding]:
+    def of(self, kind: str) -> list[HealthFinding]:
         """The findings of a kind."""
         return [finding for finding in self.findings if finding.kind == kind]
 
-    def __iter__(self) -> Iterator[Finding]:
+    def __iter__(self) -> Iterator[HealthFinding]:
         return iter(self.findings)
 
     def __len__(self) -> int:

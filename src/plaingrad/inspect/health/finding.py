@@ -10,7 +10,7 @@ from plaingrad.inspect.health.thresholds import LASTING
 
 
 @dataclass(frozen=True)
-class Finding:
+class HealthFinding:
     """Something that keeps a network from learning.
 
     Attributes:
@@ -40,9 +40,9 @@ class Problem(NamedTuple):
     """A finding in one record, before it is known how long it lasted.
 
     Attributes:
-        kind: as in `Finding`.
-        path: as in `Finding`.
-        value: as in `Finding`.
+        kind: as in `HealthFinding`.
+        path: as in `HealthFinding`.
+        value: as in `HealthFinding`.
         name: the module as errors write it, "Sequential[2] ReLU()"; may be empty.
         what: the first part of the sentence, after which the epochs stand.
         more: the rest of it, with the remedy.
@@ -55,11 +55,11 @@ class Problem(NamedTuple):
     what: str
     more: str
 
-    def lasting(self, epoch: int | None, until: int | None = None) -> Finding:
+    def lasting(self, epoch: int | None, until: int | None = None) -> HealthFinding:
         """The finding that it is, from one epoch until another."""
         what = f"{self.name}: {self.what}" if self.name else self.what[:1].upper() + self.what[1:]
         words = f"{what}{period(epoch, until)}{self.more}"
-        return Finding(self.kind, self.path, epoch, self.value, words, until)
+        return HealthFinding(self.kind, self.path, epoch, self.value, words, until)
 
 
 def period(epoch: int | None, until: int | None) -> str:
@@ -71,7 +71,7 @@ def period(epoch: int | None, until: int | None) -> str:
     return f" from epoch {epoch} to {until}" if epoch else f" until epoch {until}"
 
 
-def over_time(epochs: Sequence[tuple[int | None, Sequence[Problem]]]) -> list[Finding]:
+def over_time(epochs: Sequence[tuple[int | None, Sequence[Problem]]]) -> list[HealthFinding]:
     """The findings of a run: the latest period of each, if it lasted to the end or for several epochs.
 
     Args:

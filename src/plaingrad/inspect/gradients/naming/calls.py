@@ -1,0 +1,62 @@
+"""The calls of a backward, watched as it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from torch.overrides import TorchFunctionMode
+
+from plaingrad.inspect.gradients.naming.source import CallSite, call_site, function_name
+
+
+@dataclass
+class Call:
+    """One call of backward: the function, its arguments, and the code that it stands in."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    site: CallSite
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return function_name(self.function)
+
+    def run(self) -> Any:
+        """The result, as the backward has it."""
+        return self.function(*self.args, **self.kwargs)
+
+    def having(self, *args: Any, **kwargs: Any) -> Any:
+        """The result with other arguments."""
+        return self.function(*args, **{**self.kwargs, **kwargs})
+
+
+Run = Callable[[Call], Any]
+
+
+class Watch(TorchFunctionMode):
+    """Numbers the calls of a backward, and runs some of them in another way.
+
+    Attributes:
+        calls: all of them, in order.
+        asks_autograd: the call by which backward asks PyTorch's autograd; empty if it does not.
+    """
+
+    def __init__(self, at: Collection[int] = (), run: Run | None = None) -> None:
+        super().__init__()
+        self.at = at
+        self.run = run
+        self.calls: list[Call] = []
+        self.asks_autograd = ""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        call = Call(func, tuple(args), dict(kwargs or {}), call_site())
+        self.calls.append(call)
+        if call.name in ("requires_grad_", "backward") or getattr(func, "__module__", "") == "torch.autograd":
+            self.asks_autograd = call.site.text
+        if len(self.calls) - 1 in self.at and self.run is not None:
+            return self.run(call)
+        return func(*args, **(kwargs or {}))

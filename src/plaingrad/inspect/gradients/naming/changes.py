@@ -1,0 +1,88 @@
+"""Each way in which the derivative of one operation goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from plaingrad.inspect.gradients.naming.change import Change
+from plaingrad.inspect.gradients.naming.elementwise import is_elementwise, of_constant_factor, of_function
+from plaingrad.inspect.gradients.naming.products import of_matrix_product, of_product, of_quotient
+from plaingrad.inspect.gradients.naming.tape import Operation
+
+
+def changes(operation: Operation, dys: list[Tensor]) -> Iterator[Change]:
+    """All wrong backwards of an operation but those that scale or drop an edge."""
+    yield from _upstream(operation, dys)
+    if len(operation.inputs) == 1 and operation.name in ("mul", "div"):
+        yield from of_constant_factor()
+    elif len(operation.inputs) == 1 and is_elementwise(operation):
+        yield from of_function(operation)
+    elif operation.name in ("mul", "multiply") and len(operation.inputs) == 2:
+        yield from of_product(operation)
+    elif operation.name in ("div", "truediv") and len(operation.inputs) == 2:
+        yield from of_quotient(operation)
+    elif operation.name in ("matmul", "mm", "bmm") and len(operation.inputs) == 2:
+        yield from of_matrix_product(operation)
+    elif operation.name in ("amax", "amin", "max", "min") and len(operation.inputs) == 1:
+        words = "the gradient of {} goes to every element, not only to the largest or smallest"
+        yield Change(1.5, "missing-factor", words, _to_every_element)
+    if operation.name in ("getitem", "index_select", "embedding", "gather", "take"):
+        yield Change(
+            0.5,
+            "duplicates-lost",
+            "where {} repeats an index, only one of its gradients counts; add them all, with index_add_",
+            _without_duplicates,
+        )
+
+
+def _upstream(operation: Operation, dys: list[Tensor]) -> Iterator[Change]:
+    """The upstream gradient left out of the gradient of one operand, or that of the output instead."""
+    for k in range(len(operation.inputs)):
+
+        def ones(op: Operation, grads: list[Tensor | None], k: int = k) -> list[Tensor | None]:
+            own = op.backward(grads)
+            other = op.backward([None if g is None else torch.ones_like(g) for g in grads])
+            return [other[j] if j == k else g for j, g in enumerate(own)]
+
+        words = "in one term, that of {}, the upstream gradient is left out"
+        yield Change(1.8, "missing-upstream", words, ones)
+
+        def direct(op: Operation, grads: list[Tensor | None], k: int = k) -> list[Tensor | None]:
+            own = op.backward(grads)
+            dy = next((d for d in dys if grads[0] is not None and d.shape == grads[0].shape), None)
+            other = own if dy is None else op.backward([dy, *([None] * (len(grads) - 1))])
+            return [other[j] if j == k else g for j, g in enumerate(own)]
+
+        words = "the gradient of the output reaches {} as it is, without the derivatives after it"
+        yield Change(2.6, "missing-derivative", words, direct)
+
+
+def _to_every_element(op: Operation, grads: list[Tensor | None]) -> list[Tensor | None]:
+    """The gradient of a maximum, spread over all among which it was taken."""
+    x, g = op.inputs[0], grads[0]
+    if g is None:
+        return [None]
+    if g.ndim < x.ndim and g.ndim:
+        axis = op.args[1] if len(op.args) > 1 else op.kwargs.get("dim", -1)
+        g = g.unsqueeze(axis if isinstance(axis, int) else axis[0])
+    return [g.expand_as(x)]
+
+
+def _without_duplicates(op: Operation, grads: list[Tensor | None]) -> list[Tensor | None]:
+    """The gradient of rows that were picked, in which the last one with an index wins."""
+    (right,) = op.backward(grads)
+    (g,) = grads
+    if g is None or right is None:
+        return [right]
+    x = op.inputs[0]
+    # Which element each one came from: the operation picks from numbers as it does from values.
+    numbers = torch.arange(float(x.numel()), dtype=x.dtype).view(x.shape).to(x.device)
+    other = Operation(op.function, op.args, op.kwargs, op.site, op.operands, op.results)
+    (picked,) = other.run({**op.passed, op.operands[0]: numbers})
+    wrong = torch.zeros(x.numel(), dtype=x.dtype, device=x.device)
+    for index, value in zip(picked.reshape(-1).long().tolist(), g.reshape(-1)):
+        wrong[index] = value
+    return [wrong.view(x.shape)]

@@ -1,0 +1,110 @@
+"""Other tensors in the place of an operand, factors that are missing, other functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plaingrad.inspect.gradients.naming.calls import Call
+from plaingrad.inspect.gradients.naming.candidate import same
+from plaingrad.inspect.gradients.naming.constants import SMALL
+from plaingrad.inspect.gradients.naming.repair import Repair
+
+FUNCTIONS = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "exp": torch.exp,
+    "log": torch.log,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "sqrt": torch.sqrt,
+    "square": torch.square,
+    "sinh": torch.sinh,
+    "cosh": torch.cosh,
+    "sign": torch.sign,
+}
+
+
+def other_functions(name: str) -> Iterator[Repair]:
+    """Another function of the same argument."""
+    for other, function in FUNCTIONS.items():
+        if other != name:
+
+            def run(call: Call, function: Callable[[Tensor], Tensor] = function) -> Any:
+                return function(call.args[0])
+
+            yield Repair(2.3, "wrong-derivative", f"`{name}` stands where `{other}` belongs", run)
+
+
+def other_factors(name: str, pool: Mapping[str, Tensor]) -> Iterator[Repair]:
+    """A factor or a divisor more, of the result, or of what is summed."""
+    for text, other in pool.items():
+
+        def times(call: Call, other: Tensor = other) -> Any:
+            result = call.run()
+            return _unbroadcast(result * other, result)
+
+        def over(call: Call, other: Tensor = other) -> Any:
+            result = call.run()
+            return _unbroadcast(result / other, result)
+
+        def inside(call: Call, other: Tensor = other) -> Any:
+            x = call.args[0]
+            return call.having(_unbroadcast(x * other, x), *call.args[1:])
+
+        yield Repair(2.4, "missing-factor", f"a factor is left out: {text}", times)
+        yield Repair(2.5, "missing-factor", f"a divisor is left out: {text}", over)
+        if name in ("sum", "mean"):
+            yield Repair(2.4, "missing-factor", f"a factor is left out of what is summed: {text}", inside)
+
+
+def _unbroadcast(product: Tensor, factor: Tensor) -> Tensor:
+    if product.shape != factor.shape:
+        raise ValueError("another shape")
+    return product
+
+
+ELEMENTWISE = (
+    "sigmoid",
+    "tanh",
+    "exp",
+    "log",
+    "sqrt",
+    "rsqrt",
+    "sin",
+    "cos",
+    "pow",
+    "sign",
+    "abs",
+    "square",
+    "rsub",
+)
+
+
+ELEMENTWISE += ("lt", "gt", "le", "ge", "cosh", "sinh", "erf", "reciprocal", "mul", "div")
+
+
+def other_operands(call: Call, pool: Mapping[str, Tensor]) -> Iterator[Repair]:
+    """Another tensor in the place of an operand."""
+    for k, x in enumerate(call.args):
+        if not isinstance(x, Tensor):
+            continue
+        for text, other in pool.items():
+            if other.shape != x.shape or other.dtype != x.dtype or torch.equal(other, x):
+                continue
+
+            def run(c: Call, k: int = k, x: Tensor = x, other: Tensor = other) -> Any:
+                both = [other if a is c.args[k] else a for a in c.args]
+                return c.function(*both, **c.kwargs)
+
+            product = call.name in ("mul", "div")
+            kind = "swapped-factors" if product else "wrong-derivative-argument"
+            price = 2.2 if product else 2.0 if call.name in ("matmul", "mm") else 1.2
+            words = f"operand {k + 1} of `{call.name}` should be {text}"
+            more = (other - x).reshape(-1)
+            if len(more) and 0 < float(more[0].abs()) <= SMALL and same(more, more[:1].expand_as(more), 1e-9):
+                kind, words = "missing-constant", f"the {float(more[0]):g} that forward adds is forgotten"
+            yield Repair(price, kind, words, run)
