@@ -138,7 +138,8 @@ class Builder:
         if "shared" in description:
             return self._shared(description, path)
         self._count(1, len(path.names))
-        if type(kind := description.get("class")) is str and kind in self.own:
+        named = description.get("class")
+        if type(named) is str and named in self.own:
             return self._module_of_own_class(description, path)
         name, layer = _class(description, path)
         is_container = issubclass(layer, Container)

@@ -114,7 +114,7 @@ class ModuleUnderTest:
         each += [
             _parameter_names(cls.forward, self._positional + 1)[1:]
             for cls in type(self.module).__mro__
-            if "forward" in vars(cls)
+            if issubclass(cls, Module) and "forward" in vars(cls)
         ]
         return next((names for names in each if set(declared) & set(names)), each[0])
 

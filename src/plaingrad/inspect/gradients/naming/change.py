@@ -32,8 +32,9 @@ def edge(operation: Operation, k: int, scale: float | None = None) -> Backward:
 
     def backward(op: Operation, grads: list[Tensor | None]) -> list[Tensor | None]:
         own = op.backward(grads)
-        if k < len(own) and own[k] is not None:
-            own[k] = None if not scale else scale * own[k]  # type: ignore[operator]
+        grad = own[k] if k < len(own) else None
+        if grad is not None:
+            own[k] = None if not scale else scale * grad
         return own
 
     return backward

@@ -159,11 +159,11 @@ class Namer:
             **{f"`{name}`": x for name, x in zip(under_test.names, under_test.inputs)},
             **{f"`{name}`": p.value for name, p in under_test.parameters.items()},
         }
-        for operation in self._tape.operations if self._tape is not None else []:
-            for k in operation.results:
-                pool[f"the result of `{operation.name}` in forward ({operation.site.text})"] = (
-                    self._tape.values[k]
-                )  # type: ignore[union-attr]
+        if (tape := self._tape) is not None:
+            for operation in tape.operations:
+                text = f"the result of `{operation.name}` in forward ({operation.site.text})"
+                for k in operation.results:
+                    pool[text] = tape.values[k]
         return {text: doubled([x])[0] for text, x in pool.items() if x.is_floating_point()}
 
     @cached_property

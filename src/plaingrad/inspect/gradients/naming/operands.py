@@ -81,10 +81,17 @@ ELEMENTWISE = (
     "abs",
     "square",
     "rsub",
+    "lt",
+    "gt",
+    "le",
+    "ge",
+    "cosh",
+    "sinh",
+    "erf",
+    "reciprocal",
+    "mul",
+    "div",
 )
-
-
-ELEMENTWISE += ("lt", "gt", "le", "ge", "cosh", "sinh", "erf", "reciprocal", "mul", "div")
 
 
 def other_operands(call: Call, pool: Mapping[str, Tensor]) -> Iterator[Repair]:

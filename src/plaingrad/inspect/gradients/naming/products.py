@@ -83,12 +83,13 @@ def of_matrix_product(operation: Operation) -> Iterator[Change]:
             ) -> list[Tensor | None]:
                 grad, (g,) = op.backward(grads), grads
                 own, first, flip_g, flip_x = how
-                if g is None or grad[k] is None:
+                right = grad[k]
+                if g is None or right is None:
                     return grad
                 x = op.inputs[k if own else 1 - k].detach()
                 g, x = (g.mT if flip_g else g), (x.mT if flip_x else x)
                 wrong = g @ x if first else x @ g
-                grad[k] = wrong if wrong.shape == op.inputs[k].shape else grad[k] * torch.nan  # type: ignore[operator]
+                grad[k] = wrong if wrong.shape == op.inputs[k].shape else right * torch.nan
                 return grad
 
             if own:

@@ -118,7 +118,7 @@ def other_powers() -> Iterator[Repair]:
 
 
 def other_products(name: str) -> Iterator[Repair]:
-    inverse = {"mul": torch.div, "div": torch.mul}
+    inverse: dict[str, Any] = {"mul": torch.div, "div": torch.mul}
     if name in inverse:
 
         def run(call: Call) -> Any:
