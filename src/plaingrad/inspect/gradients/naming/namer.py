@@ -13,7 +13,7 @@ from torch import Tensor
 from plaingrad.inspect.gradients.autograd import autograd
 from plaingrad.inspect.gradients.finding import Mistake
 from plaingrad.inspect.gradients.naming import numbers
-from plaingrad.inspect.gradients.naming.candidate import Candidate
+from plaingrad.inspect.gradients.naming.candidate import Candidate, same
 from plaingrad.inspect.gradients.naming.factors import Factors
 from plaingrad.inspect.gradients.naming.paths import Paths
 from plaingrad.inspect.gradients.naming.ranking import ranked
@@ -69,6 +69,8 @@ class Namer:
         if self.right is None or name not in self.right or ours.numel() > LARGEST:
             return []
         right = self.right[name]
+        if same(ours, right):  # so would be every change that does nothing
+            return []
         ignored = self._ones is not None and self._linearity.ignored(name, ours)
         if ignored and (mistakes := self._ones.of_gradient(name, ours)):  # type: ignore[union-attr]
             return mistakes
