@@ -12,10 +12,14 @@ from plaingrad.inspect.gradients.endless import Overtime, limited
 BUSY = "import time\nend = time.monotonic() + 0.6\nwhile time.monotonic() < end:\n    pass\n"
 
 
+def go_on_for_ever() -> None:
+    while True:
+        pass
+
+
 def test_what_does_not_end_is_ended() -> None:
     with pytest.raises(Overtime), limited(0.1):
-        while True:
-            pass
+        go_on_for_ever()
 
 
 def test_an_import_is_finished_and_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

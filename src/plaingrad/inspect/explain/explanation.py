@@ -15,7 +15,7 @@ from plaingrad.inspect.record.equations import lines as equation_lines
 STYLE = """<style>
 .plaingrad-explanation { font: 14px/1.6 system-ui, sans-serif; }
 .plaingrad-explanation h4 { margin: 0.8em 0 0.2em; }
-.plaingrad-explanation p { margin: 0.3em 0 0.3em 1.5em; overflow-x: auto; }
+.plaingrad-explanation p { margin: 0.3em 0 0.3em 1.5em; }
 .plaingrad-explanation .equation { opacity: 0.7; }
 </style>"""
 
@@ -39,12 +39,16 @@ class Line:
         """The name for use in the formulas that follow."""
         return Symbol(self.name, self.formula.value)
 
-    def latex(self) -> str:
-        """The result, its formula in symbols, that with numbers, and the value."""
+    def steps(self) -> list[str]:
+        """The result, its formula in symbols, that with numbers, and the value, each unless it repeats."""
         symbols, numbers = self.formula.latex(False), self.formula.latex(True)
         value = number(self.formula.value if self.ran is None else self.ran)
         steps = [self.name, symbols, numbers, value]
-        return " = ".join(step for step, before in zip(steps, ["", *steps]) if step != before)
+        return [step for step, before in zip(steps, ["", *steps]) if step != before]
+
+    def latex(self) -> str:
+        """The steps as one equation."""
+        return " = ".join(self.steps())
 
 
 @dataclass(eq=False)
@@ -111,7 +115,7 @@ class Explanation:
             parts += [f'<p class="equation">{mathml(line)}</p>' for line in equation_lines(block)]
         for section in self.sections:
             parts.append(f"<h4>{html.escape(section.title)}</h4>")
-            parts += [f"<p>{mathml(line.latex())}</p>" for line in section.lines]
+            parts += [f"<p>{' = '.join(map(mathml, line.steps()))}</p>" for line in section.lines]
             parts += [f"<p>{html.escape(section.note)}</p>"] if section.note else []
         return f'{STYLE}<div class="plaingrad-explanation">{"".join(parts)}</div>'
 
