@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "layers",
+    "notebooks",
     "reference",
     "torch_names",
     "sphinx-mathjax-offline",  # the pages need no network
@@ -78,6 +79,7 @@ html_theme_options = {
     "navbar_end": [],
     "navbar_persistent": ["search-button"],
     "header_links_before_dropdown": 5,
+    "article_footer_items": ["notebook.html"],
     "footer_start": ["copyright"],
     "footer_end": [],
     "pygments_light_style": "friendly",

@@ -79,7 +79,7 @@ def test_calls_are_in_order_with_paths_and_uses() -> None:
         ("2", 1, 0),
         ("3", 1, 0),
         ("4", 1, 0),
-        ("4.0", 2, 1),
+        ("4.0", 2, 0),
         ("5", 1, 0),
         ("6", 1, 0),
         ("loss", 0, 0),
@@ -100,12 +100,20 @@ def test_calls_are_in_order_with_paths_and_uses() -> None:
     assert all(not call.updated for call in trace)
 
 
+def test_calls_at_one_path_are_counted() -> None:
+    model, x, target, loss = NETWORKS["composite"]()
+    trace = record(model, x, target, loss=loss)
+    first, second = (trace.find("layer", use) for use in (0, 1))
+    assert (first.use, second.use) == (0, 1)
+    torch.testing.assert_close(second.inputs[0], first.outputs, **same)
+
+
 def test_a_shared_layer_in_a_chain_has_the_path_of_each_place() -> None:
     shared = nn.Linear(2, 2)
     trace = record(
         nn.Sequential(shared, nn.ReLU(), shared), torch.ones(1, 2), torch.ones(1, 2), loss=nn.MSELoss()
     )
-    assert [(call.path, call.use) for call in trace][1:-1] == [("0", 0), ("1", 0), ("2", 1)]
+    assert [(call.path, call.use) for call in trace][1:-1] == [("0", 0), ("1", 0), ("2", 0)]
 
 
 def test_what_a_layer_overwrites_later_is_kept_as_it_was() -> None:

@@ -70,7 +70,7 @@ class Recorder:
         self.backward_calls: list[Call] = []
         self.running: list[Call] = []
         self.open: dict[int, list[Call]] = {}
-        self.uses: Counter[int] = Counter()
+        self.uses: Counter[str] = Counter()
 
     def step(self, model: Module, loss: Loss, optimizer: Optimizer | None, data: Dataset) -> Trace:
         """Run a step of training and note what happens."""
@@ -96,17 +96,18 @@ class Recorder:
 
     def forward(self, module: Module, run: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Run a forward and note it."""
+        path = self.path(module)
         call = Call(
-            path=self.path(module),
+            path=path,
             depth=len(self.running),
-            use=self.uses[id(module)],
+            use=self.uses[path],
             module=module,
             inputs=copied(inputs),
             options=copied(options),
             parameters=own_values(module),
             training=module.training,
         )
-        self.uses[id(module)] += 1
+        self.uses[path] += 1
         self.calls.append(call)
         self.running.append(call)
         outputs = run(*inputs, **options)

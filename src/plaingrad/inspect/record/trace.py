@@ -34,7 +34,7 @@ class Call:
             stands in several places has the path of the one that was called. The network itself is "",
             its loss "loss".
         depth: the number of modules around it that were running; 0 for the network and the loss.
-        use: how many calls of this module were before this one in the step.
+        use: how many calls at this path were before this one in the step.
         module: a copy of the module, with the state that it had after the step.
         inputs: the positional arguments of forward.
         options: its keyword arguments.
