@@ -10,6 +10,14 @@ from torch import Tensor
 
 from plaingrad.errors import InputError
 
+OF_AUTOGRAD = {
+    "requires_grad_": "; write parameter.requires_grad = False, or module.freeze()",
+    **dict.fromkeys(("backward", "grad_fn"), "; the module's backward adds to its gradient"),
+    **dict.fromkeys(("retain_grad", "is_leaf"), "; its gradient is parameter.grad"),
+    **dict.fromkeys(("register_hook", "register_post_accumulate_grad_hook"), "; see Module.watched"),
+}
+"""What to do instead of what PyTorch's tensors have for its recording, by their names for it."""
+
 
 class Parameter:
     """A tensor to be learned, and the gradient of the loss with respect to it.
@@ -88,6 +96,7 @@ class Parameter:
         if name in ("_value", "_grad"):
             raise InputError("this parameter has no shape yet; a first forward gives it one")
         hint = f"; its value has: write parameter.value.{name}" if hasattr(Tensor, name) else ""
+        hint = OF_AUTOGRAD.get(name, hint)
         raise AttributeError(f"a Parameter has no {name!r}{hint}")
 
     @classmethod

@@ -281,6 +281,34 @@ def test_a_factor_is_named(factor: float, kind: str, words: str) -> None:
     assert report.findings[0].mistakes[0] == Mistake(kind, "input", words)
 
 
+class Scaled(Module):
+    """A learned scale that starts at 1, whose backward forgets it."""
+
+    def __init__(self) -> None:
+        self.scale = Parameter(torch.ones(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x * self.scale.value
+        self.save(x, y)
+        return y
+
+    def backward(self, dy: Tensor) -> Tensor:
+        self.scale.grad += (dy * self.restore(dy)).sum(0)
+        return dy
+
+
+def test_a_factor_that_starts_at_one_is_missed() -> None:
+    module = Scaled()
+    report = check_gradients(module, normal(4, 3))
+    assert not report
+    assert report.findings[0].mistakes[0].kind in {"missing-factor", "passes-upstream"}
+    assert torch.equal(module.scale.value, torch.ones(3))
+
+
+def test_a_report_is_true_if_every_gradient_is_right() -> None:
+    assert check_gradients(nn.Linear(3, 2), normal(4, 3))
+
+
 def test_a_factor_near_one_has_no_name() -> None:
     (finding,) = check_gradients(
         Elementwise(torch.exp, lambda x: x.exp() * (1 + 1e-9)), normal(4, 5)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad import init, nn, optim
+from plaingrad.errors import InputError
 from plaingrad.inspect import Diagnosis, HealthFinding, health, record
 from plaingrad.module import Module
 
@@ -31,6 +32,33 @@ def test_a_usual_network_has_no_findings(activation: type) -> None:
     assert len(diagnosis) == 0
     assert diagnosis
     assert "nothing found" in str(diagnosis)
+
+
+def test_outputs_that_are_sure_of_their_classes_are_no_finding() -> None:
+    x = torch.cat([torch.full((32, 2), -9.0), torch.full((32, 2), 9.0)])
+    model = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Sigmoid())
+    model[0].weight.value = torch.ones(1, 2)
+    assert not step(model, data=(x, (x[:, :1] > 0).float()), loss=nn.BCELoss()).of("saturated-units")
+
+
+def test_the_first_update_of_a_rule_that_adapts_is_no_finding() -> None:
+    model, data = network(nn.Tanh), points(64)
+    optimizer = optim.RMSprop(model.parameters())
+    diagnosis = health(
+        record(model, data.inputs, data.targets, loss=nn.CrossEntropyLoss(), optimizer=optimizer)
+    )
+    assert not diagnosis.of("update-too-large")
+
+
+def test_a_network_that_is_frozen_throughout_cannot_learn() -> None:
+    finding = only(step(network(nn.Tanh).freeze()), "no-gradient")
+    assert finding.words.startswith("Sequential(")
+    assert "all its parameters are frozen" in finding.words
+
+
+def test_what_is_no_record_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^trace: expected what record\(...\) returns, got a Linear"):
+        health(nn.Linear(2, 2))  # type: ignore[arg-type]
 
 
 def test_dead_units_are_counted() -> None:

@@ -167,6 +167,22 @@ def test_the_table_and_the_data_have_every_number(network: str) -> None:
     assert data["loss"] == trace.loss
 
 
+def test_a_printed_number_is_never_cut_short() -> None:
+    x = torch.randn(4, 2)
+    inner: nn.Sequential = nn.Sequential({"a_long_name_of_a_layer": nn.Linear(2, 2)})
+    for depth in range(12):
+        inner = nn.Sequential({f"another_long_name_{depth}": inner})
+    assert "…" not in str(record(inner, x, x, loss=nn.MSELoss()))
+
+
+def test_paths_are_keys() -> None:
+    model, x, target, loss = NETWORKS["mlp"]()
+    trace = record(model, x, target, loss=loss)
+    assert "4.0" in trace
+    assert "7" not in trace
+    assert trace[0] is trace["0"]
+
+
 def test_numbers_that_are_not_finite_are_texts() -> None:
     class Extreme(nn.Identity):
         def forward(self, x: Tensor) -> Tensor:

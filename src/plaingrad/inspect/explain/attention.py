@@ -86,7 +86,10 @@ def attention(selected: Selection) -> Iterator[Section]:
         ]
     yield Section("forward: the mean of the values", means, note)
     yield output(selected, context, t, e)
-    if call.grad_outputs and not drops:
+    if call.grad_outputs and drops:
+        note = "The masks of dropout stay inside the module: set dropout to 0 to see the terms."
+        yield Section("backward", note=note)
+    elif call.grad_outputs:
         yield from backward(selected, parts, h, t)
 
 

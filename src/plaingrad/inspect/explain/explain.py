@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from torch import Tensor
+
+from plaingrad.contract.nest import brief
+from plaingrad.errors import InputError
 from plaingrad.inspect.explain.explanation import Explanation, Section
 from plaingrad.inspect.explain.registry import explainer
 from plaingrad.inspect.explain.rules import updates
-from plaingrad.inspect.explain.selection import Selection, select
+from plaingrad.inspect.explain.selection import Selection, first, is_time_first, select
 from plaingrad.inspect.record import Trace
 
 
@@ -32,11 +36,23 @@ def explain(
     Raises:
         InputError: there is no such path, sample or unit.
     """
+    if not isinstance(trace, Trace):
+        raise InputError(f"trace: expected what record(...) returns, got {brief(trace)}")
     call = trace.find(path, use)
     selected = select(trace, call, sample, unit)
     function = explainer(type(call.module)) or unexplained
     sections = [*function(selected), *updates(selected)]
-    return Explanation(f"{call.name}, sample {sample}", call.equations, sections)
+    return Explanation(f"{call.name}, {row_name(selected)} {sample}", call.equations, sections)
+
+
+def row_name(selected: Selection) -> str:
+    """The word for what is looked at: "row" where a module sees others than samples, as within attention."""
+    root = selected.trace.calls[0]
+    y, whole = first(selected.call.outputs), first(root.outputs)
+    if not isinstance(y, Tensor) or not isinstance(whole, Tensor) or not y.ndim or not whole.ndim:
+        return "sample"
+    samples = whole.shape[1 if whole.ndim == 3 and is_time_first(selected.trace, root) else 0]
+    return "sample" if y.shape[selected.axis] == samples else "row"
 
 
 def unexplained(selected: Selection) -> Iterator[Section]:

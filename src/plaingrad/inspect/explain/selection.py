@@ -85,7 +85,7 @@ def select(trace: Trace, call: Call, sample: int, unit: int | Sequence[int] | No
         y = first(call.inputs)
     if not isinstance(y, Tensor) or y.ndim == 0:
         return Selection(trace, call, sample, ())
-    axis = 1 if y.ndim == 3 and getattr(call.module, "batch_first", True) is False else 0
+    axis = 1 if y.ndim == 3 and is_time_first(trace, call) else 0
     count = y.shape[axis]
     if not 0 <= sample < count:
         raise InputError(f"sample: expected 0 to {count - 1}, got {sample}")
@@ -95,6 +95,12 @@ def select(trace: Trace, call: Call, sample: int, unit: int | Sequence[int] | No
         expected = f"an index into {shape(y)} without the axis of the batch"
         raise InputError(f"unit: expected {expected}, got {unit!r}")
     return Selection(trace, call, sample, index, axis)
+
+
+def is_time_first(trace: Trace, call: Call) -> bool:
+    """True if the call, or one around it, has time steps in the first axis and samples in the second."""
+    around = [each for each in trace.calls if not each.path or f"{call.path}.".startswith(f"{each.path}.")]
+    return any(getattr(each.module, "batch_first", True) is False for each in around)
 
 
 def symbol(letter: str, values: Tensor, *index: int) -> Symbol:

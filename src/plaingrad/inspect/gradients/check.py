@@ -41,6 +41,8 @@ def check_gradients(
     It works on a copy in double precision: the module, its gradients, saved state, buffers and mode, and the
     global random state stay as they are. The upstream gradients are random. Points where no derivative
     exists, such as a ReLU at 0, are recognised by the slopes on their two sides and do not count as errors.
+    Parameters whose elements are all the same, as scales of ones and biases of zeros are at the start, are
+    moved a little in the copy: there a factor that is left out would not show.
 
     Besides the numbers it checks the contract: gradients must accumulate, two forwards must be undone by two
     backwards in reverse order, arguments must not change, and backward must return as many gradients of the

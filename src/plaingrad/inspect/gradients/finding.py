@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 KINDS = {
@@ -82,11 +81,3 @@ class Finding:
 def finite(value: float | None) -> float | None:
     """A number for a finding; None for NaN, which stands for no number."""
     return None if value is None or math.isnan(value) else value
-
-
-def without_repeats(mistakes: Sequence[Mistake]) -> list[Mistake]:
-    """The mistakes in their order, each kind once for each location."""
-    seen: dict[tuple[str, str], Mistake] = {}
-    for mistake in mistakes:
-        seen.setdefault((mistake.kind, mistake.where), mistake)
-    return list(seen.values())

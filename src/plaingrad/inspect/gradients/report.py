@@ -70,6 +70,10 @@ class Report:
         """True if the checker found no problem."""
         return not self.findings
 
+    def __bool__(self) -> bool:
+        """The same as `ok`, so that ``assert check_gradients(...)`` means what it says."""
+        return self.ok
+
     @property
     def problems(self) -> list[str]:
         """Every problem, a sentence each."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from rich.console import Console, Group
 
+from plaingrad.contract.nest import brief
+from plaingrad.errors import InputError
 from plaingrad.inspect.health.finding import HealthFinding, over_time
 from plaingrad.inspect.health.measures import EpochHealth, measured
 from plaingrad.inspect.health.rules import problems
@@ -69,5 +71,7 @@ def health(trace: Trace) -> Diagnosis:
     Args:
         trace: as `plaingrad.inspect.record` returns it.
     """
+    if not isinstance(trace, Trace):
+        raise InputError(f"trace: expected what record(...) returns, got {brief(trace)}")
     layers = measured(trace)
     return Diagnosis(tuple(over_time([(None, problems(trace, layers))])), (layers,))

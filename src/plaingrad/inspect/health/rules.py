@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
+import torch
 from torch import Tensor
 
 from plaingrad.inspect.health.finding import Problem
@@ -22,6 +23,7 @@ from plaingrad.inspect.health.thresholds import (
 from plaingrad.inspect.record import Trace
 from plaingrad.inspect.record.recording import own_parameters
 from plaingrad.module import Module
+from plaingrad.optim import SGD
 
 Rule = Callable[[Trace, EpochHealth], Iterator[Problem]]
 
@@ -51,6 +53,10 @@ def not_finite(trace: Trace, health: EpochHealth) -> Iterator[Problem]:
 def no_gradient(trace: Trace, health: EpochHealth) -> Iterator[Problem]:
     """Parameters that are learned, but that no backward has reached."""
     root = trace.calls[0].module
+    parameters = [parameter for _, parameter in root.named_parameters()]
+    if parameters and all(parameter.frozen for parameter in parameters):
+        what, hint = "all its parameters are frozen", ": nothing learns; call unfreeze() on some of it"
+        yield Problem("no-gradient", "", 0.0, root.signature(), what, hint)
     names = {"": root.signature(), **locations(root)}
     reached = {id(call.module) for call in trace.calls if numeric(call.grad_outputs or ()) is not None}
     called = {id(call.module) for call in trace.calls}
@@ -86,8 +92,12 @@ def dead_units(trace: Trace, health: EpochHealth) -> Iterator[Problem]:
 
 
 def saturated_units(trace: Trace, health: EpochHealth) -> Iterator[Problem]:
-    """Layers that are mostly on the flat ends of their activation."""
+    """Layers that are mostly on the flat ends of their activation, but for one that the loss sees."""
+    last = numeric(trace.calls[0].outputs)
     for layer in health.layers:
+        y = numeric(trace.find(layer.path).outputs)
+        if last is not None and y is not None and y.shape == last.shape and torch.equal(y, last):
+            continue  # sure of its classes, as it should be
         if layer.saturated is not None and layer.saturated >= SATURATED_SHARE:
             what = f"{percent(layer.saturated)} of the outputs of its {layer.units} units are saturated"
             hint = (
@@ -129,10 +139,13 @@ def gradient_sizes(layers: Sequence[LayerHealth]) -> list[float]:
 def updates(trace: Trace, health: EpochHealth) -> Iterator[Problem]:
     """The layer with the largest update, if it is too large; the same where all are too small.
 
-    A rule that makes several iterations in one update is no matter of a learning rate.
+    A rule that makes several iterations in one update is no matter of a learning rate; nor is the first
+    update of one that divides by the size of past gradients.
     """
     layers = [layer for layer in health.layers if layer.update is not None]
-    if not layers or (trace.optimizer is not None and trace.optimizer.needs_closure):
+    optimizer = trace.optimizer
+    is_first = not any(trace.states.values()) and not isinstance(optimizer, SGD)
+    if not layers or optimizer is None or optimizer.needs_closure or is_first:
         return
     largest = max(layers, key=lambda layer: layer.update or 0.0)
     ratio = largest.update or 0.0

@@ -34,7 +34,10 @@ def tables(diagnosis: Diagnosis) -> Group:
         title=caption(diagnosis), title_justify="left", title_style="bold", box=None, pad_edge=False
     )
     for heading in HEADINGS:
-        drawn.add_column(heading, justify="left" if heading == "layer" else "right", no_wrap=True)
+        is_name = heading == "layer"  # which alone may take several lines: a number cut short is another
+        drawn.add_column(
+            heading, justify="left" if is_name else "right", no_wrap=not is_name, overflow="fold"
+        )
     for row in rows(diagnosis):
         drawn.add_row(*map(Text, row))
     cost = [Text(diagnosis.cost)] if diagnosis.cost else []

@@ -59,7 +59,10 @@ def table(trace: Trace) -> Table:
     """The record for a terminal."""
     drawn = Table(title=repr(trace), title_justify="left", title_style="bold", box=None, pad_edge=False)
     for heading in HEADINGS:
-        drawn.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+        # Names alone may take several lines: a number that is cut short is another.
+        drawn.add_column(
+            heading, justify="right" if heading else "left", no_wrap=bool(heading), overflow="fold"
+        )
     for line in table_lines(trace):
         name, *cells = line.cells()
         name = "  " * line.depth + name

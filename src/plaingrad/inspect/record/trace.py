@@ -132,8 +132,11 @@ class Trace:
         """The record with all its numbers as a JSON object; those that are not finite are texts."""
         return json.dumps(contents(self), allow_nan=False)
 
-    def __getitem__(self, path: str) -> Call:
-        return self.find(path)
+    def __getitem__(self, path: str | int) -> Call:
+        return self.find(str(path))
+
+    def __contains__(self, path: object) -> bool:
+        return any(call.path == str(path) or call is path for call in self.calls)
 
     def __iter__(self) -> Iterator[Call]:
         return iter(self.calls)
