@@ -251,7 +251,7 @@ def test_training_ends_in_time(tmp_path: Path) -> None:
 
 
 def test_a_task_that_is_asked_for_is_taken(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"x": range(100), "y": [i // 25 for i in range(100)]})
+    frame = pd.DataFrame({"x": [i / 2 for i in range(100)], "y": [i // 25 for i in range(100)]})
     frame.to_csv(tmp_path / "t.csv", index=False)
     options = ("--target", "y", "-o", tmp_path / "out", "--epochs", 1)
     assert succeed("train", tmp_path / "t.csv", *options).startswith("classification: 'y' has only 4")
@@ -370,7 +370,7 @@ def test_the_page_fetches_nothing_and_runs_nothing(tmp_path: Path) -> None:
 
 
 def test_names_in_the_table_are_no_html(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"<b>x": range(40), "y": ["<i>", "&amp;"] * 20})
+    frame = pd.DataFrame({"<b>x": [i / 2 for i in range(40)], "y": ["<i>", "&amp;"] * 20})
     frame.to_csv(tmp_path / "t.csv", index=False)
     succeed("train", tmp_path / "t.csv", "--target", "y", "-o", tmp_path / "out", "--epochs", 1)
     page = (tmp_path / "out" / "report.html").read_text()
