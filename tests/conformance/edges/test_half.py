@@ -91,9 +91,8 @@ def test_half_precision_is_that_of_double_precision_rounded(
     arguments = data.draw(case.arguments, label="arguments")
     inputs = converted(data.draw(special_inputs(case, arguments, finite=True), label="inputs"), dtype)
     ours, _ = data.draw(pairs(case, arguments, dtype, training))
-    if isinstance(
-        ours, (nn.FractionalMaxPool2d, nn.FractionalMaxPool3d)
-    ):  # whose rounded windows are torch's
+    # Their windows are rounded as torch's are.
+    if isinstance(ours, (nn.FractionalMaxPool2d, nn.FractionalMaxPool3d)):
         assume(windows(ours, *converted(inputs, dtype)) == windows(ours, *converted(inputs, DOUBLE)))
 
     make = scaled_upstream(dtype, seed, scale)
