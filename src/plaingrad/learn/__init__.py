@@ -1,0 +1,18 @@
+"""Exercises: backward passes to write oneself, checked, with hints and the names of mistakes."""
+
+from plaingrad.learn.exercise import Exercise, Wrong, exercise, exercises
+from plaingrad.learn.progress import Progress
+from plaingrad.learn.submission import check_file, check_source
+from plaingrad.learn.verdict import Problem, Verdict
+
+__all__ = [
+    "Exercise",
+    "Problem",
+    "Progress",
+    "Verdict",
+    "Wrong",
+    "check_file",
+    "check_source",
+    "exercise",
+    "exercises",
+]

@@ -1,0 +1,143 @@
+"""An exercise, read from its one source file without running it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from plaingrad.errors import InputError
+
+FOLDER = Path(__file__).parent / "exercises"
+# In the order in which they build on one another.
+ORDER = ("tanh", "relu", "linear")
+TEACHER = "# --- teacher"
+BLANK = re.compile(r"^( *)# --- blank (\w+): (.*)\n((?:.*\n)*?) *# --- end\n", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A typical wrong answer.
+
+    Attributes:
+        description: what is wrong.
+        blank: the blank that it fills.
+        code: the lines in it.
+        kinds: the kinds of mistakes of which the check has to name one.
+    """
+
+    description: str
+    blank: str
+    code: str
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A class to check, its arguments, and its inputs as `plaingrad check` has them."""
+
+    cls: str
+    args: tuple[Any, ...]
+    inputs: tuple[str, ...]
+    training: bool = True
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise.
+
+    Attributes:
+        id: its name, that of its file.
+        title: one line.
+        text: what is to be done, with equation and shapes.
+        topic: the chapter.
+        parts: what is judged, with points.
+        hints: one after the other, each says more than the last.
+        wrong: typical wrong answers.
+        cases: what is checked.
+        code: the student's part of the source, with the solution.
+    """
+
+    id: str
+    title: str
+    text: str
+    topic: str
+    parts: Mapping[str, int]
+    hints: tuple[str, ...]
+    wrong: tuple[Wrong, ...]
+    cases: tuple[Case, ...]
+    code: str
+
+    @property
+    def blanks(self) -> dict[str, str]:
+        """The names of the blanks, and what belongs there."""
+        return {name: words for _, name, words, _ in BLANK.findall(self.code)}
+
+    @property
+    def points(self) -> int:
+        """The points of all parts."""
+        return sum(self.parts.values())
+
+    def solution(self) -> str:
+        """The code with every blank filled."""
+        return self.filled({})
+
+    def student(self) -> str:
+        """The code that the learner completes; each blank raises an error that says what belongs there."""
+        reminders = {name: f"your turn: {words}" for name, words in self.blanks.items()}
+        return self.filled({name: f"raise NotImplementedError({text!r})" for name, text in reminders.items()})
+
+    def filled(self, answers: Mapping[str, str]) -> str:
+        """The code with these lines in its blanks, not indented, and the solution in all others."""
+
+        def fill(match: re.Match[str]) -> str:
+            indent, name, _, lines = match.groups()
+            if name in answers:
+                lines = "".join(f"{indent}{line}\n" for line in answers[name].splitlines())
+            return str(lines)
+
+        return BLANK.sub(fill, self.code)
+
+
+@cache
+def exercise(name: str) -> Exercise:
+    """The exercise of this name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in ORDER:
+        near = get_close_matches(name, ORDER, n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"expected an exercise, one of {', '.join(ORDER)}; got {name!r}{meant}")
+    source = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    values: dict[str, Any] = {
+        target.id: ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id in ("TOPIC", "PARTS", "HINTS", "WRONG", "CASES")
+    }
+    text = ast.get_docstring(tree) or ""
+    return Exercise(
+        id=name,
+        title=text.partition("\n")[0].rstrip("."),
+        text=text,
+        topic=values["TOPIC"],
+        parts=values["PARTS"],
+        hints=tuple(values["HINTS"]),
+        wrong=tuple(Wrong(*each) for each in values["WRONG"]),
+        cases=tuple(Case(each[0], tuple(each[1]), tuple(each[2]), *each[3:]) for each in values["CASES"]),
+        code=source.partition(TEACHER)[0].rstrip() + "\n",
+    )
+
+
+def exercises() -> list[Exercise]:
+    """All exercises, in their order."""
+    return [exercise(name) for name in ORDER]

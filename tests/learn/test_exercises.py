@@ -1,0 +1,72 @@
+"""Every exercise: its solution passes, its blanks are told, and each wrong answer is told by its kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plaingrad.errors import InputError
+from plaingrad.learn import Exercise, Wrong, exercise, exercises
+from plaingrad.learn.exercise import FOLDER, ORDER
+from plaingrad.learn.judging import judged
+from plaingrad.learn.verdict import Verdict
+
+EXERCISES = exercises()
+WRONG = [(each, wrong) for each in EXERCISES for wrong in each.wrong]
+every_exercise = pytest.mark.parametrize("each", EXERCISES, ids=lambda each: each.id)
+
+
+def verdict_on(each: Exercise, source: str, folder: Path, seed: int) -> Verdict:
+    path = folder / f"{each.id}.py"
+    path.write_text(source)
+    return judged(each, path, seed, time_limit=30)
+
+
+def test_every_file_is_an_exercise() -> None:
+    assert {path.stem for path in FOLDER.glob("*.py")} - {"__init__"} == set(ORDER)
+
+
+@every_exercise
+def test_it_is_whole(each: Exercise) -> None:
+    assert ".. math::" in each.text
+    assert "Shapes: " in each.text
+    assert each.title
+    assert each.topic
+    assert len(each.wrong) >= 4
+    assert len(each.hints) >= 2
+    assert each.parts.keys() >= {"forward", "contract"} or each.parts
+    assert {wrong.blank for wrong in each.wrong} <= each.blanks.keys()
+    assert "# ---" not in each.student() + each.solution()
+
+
+@every_exercise
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_solution_gets_all_points(each: Exercise, seed: int, tmp_path: Path) -> None:
+    verdict = verdict_on(each, each.solution(), tmp_path, seed)
+    assert verdict.solved, verdict.problems
+    assert verdict.points == verdict.out_of == each.points
+
+
+@every_exercise
+def test_the_students_file_says_what_is_to_be_done(each: Exercise, tmp_path: Path) -> None:
+    verdict = verdict_on(each, each.student(), tmp_path, seed=1)
+    assert (verdict.points, verdict.solved) == (0, False)
+    (problem,) = verdict.problems
+    assert problem.kind == "blank"
+    assert problem.words in {f"your turn: {words}" for words in each.blanks.values()}
+
+
+@pytest.mark.parametrize(("each", "wrong"), WRONG, ids=lambda it: it.id if isinstance(it, Exercise) else "")
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_wrong_answer_is_named(each: Exercise, wrong: Wrong, seed: int, tmp_path: Path) -> None:
+    verdict = verdict_on(each, each.filled({wrong.blank: wrong.code}), tmp_path, seed)
+    assert not verdict.solved, wrong.description
+    assert verdict.points < verdict.out_of
+    assert {problem.kind for problem in verdict.problems} & set(wrong.kinds), (wrong, verdict.problems)
+    assert all(problem.words for problem in verdict.problems if problem.kind)
+
+
+def test_an_unknown_exercise_is_refused_with_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"got 'lineer'; did you mean 'linear'\?"):
+        exercise("lineer")
