@@ -15,7 +15,21 @@ from plaingrad.errors import InputError
 
 FOLDER = Path(__file__).parent / "exercises"
 # In the order in which they build on one another.
-ORDER = ("tanh", "relu", "linear")
+ORDER = (
+    "tanh",
+    "relu",
+    "linear",
+    "mse",
+    "softmax",
+    "optimizers",
+    "dropout",
+    "batchnorm",
+    "convolution",
+    "embedding",
+    "rnn",
+    "attention",
+    "paper",
+)
 TEACHER = "# --- teacher"
 BLANK = re.compile(r"^( *)# --- blank (\w+): (.*)\n((?:.*\n)*?) *# --- end\n", re.MULTILINE)
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-UNSOLVED_BLANK = "blank"
+# Kinds besides those of the gradient checker: a blank that is not filled yet, and another forward.
+UNSOLVED_BLANK, FORWARD = "blank", "forward"
+EVERYTHING = ""  # the part of a problem after which nothing can be judged
 
 
 @dataclass
@@ -16,7 +18,7 @@ class Problem:
     Attributes:
         part: the part of the exercise that it costs.
         text: the observation, one sentence.
-        kind: the likely mistake by its kind, see `plaingrad.inspect.Mistake`; "blank" for one not filled yet;
+        kind: the likely mistake by its kind, see `plaingrad.inspect.Mistake`; "blank" and "forward" besides;
             empty if nothing explains it.
         where: the code or tensor that the mistake concerns.
         words: the explanation.
