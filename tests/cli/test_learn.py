@@ -77,3 +77,26 @@ def test_what_cannot_be_used_is_refused(folder: Path) -> None:
     assert "did you mean 'start'?" in refused("learn", "strat", "tanh")
     (folder / "plaingrad-learn.json").write_text("[]")
     assert "delete it to begin anew" in refused("learn", "list")
+
+
+def test_a_notebook_from_its_start_to_its_solution(folder: Path) -> None:
+    succeed("learn", "start", "tanh", "--notebook")
+    path = folder / "tanh.ipynb"
+    book = json.loads(path.read_text())
+    assert "".join(book["cells"][0]["source"]).startswith("# The derivative of tanh\n")
+    assert run("learn", "check").exit_code == 1
+    code = book["cells"][1]["source"]
+    index = next(k for k, line in enumerate(code) if "your turn" in line)
+    code[index] = "        dx = dy * (1 - y**2)\n"
+    path.write_text(json.dumps(book))
+    assert "tanh: 4 of 4 points" in succeed("learn", "check")
+
+
+def test_submissions_are_graded(folder: Path) -> None:
+    (folder / "all" / "ann").mkdir(parents=True)
+    (folder / "all" / "ann" / "tanh.py").write_text(exercise("tanh").solution())
+    said = succeed("learn", "grade", "all", "--csv", "grades.csv")
+    assert "grades.csv has 1 submission" in said
+    assert (folder / "grades.csv").read_text().splitlines()[1].startswith("ann,tanh,4,4,yes,")
+    assert "expected it with grade alone" in refused("learn", "list", "--csv", "x.csv")
+    assert "expected the folder" in refused("learn", "grade")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from plaingrad.console.options import Json, Quiet, one_of, refused
+from plaingrad.console.options import Json, Quiet, one_of, output_path, refused
 from plaingrad.console.output import Reporter, json_text, plural
 from plaingrad.errors import InputError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from plaingrad.learn import Exercise, Progress, Verdict
 
 EXAMPLE = "Example: plaingrad learn start tanh"
-ACTIONS = ("list", "start", "check", "hint", "solution", "progress")
+ACTIONS = ("list", "start", "check", "hint", "solution", "progress", "grade")
 
 Option = typer.Option
 
@@ -26,8 +26,13 @@ def learn(
         str, typer.Argument(metavar="ACTION", help=f"{', '.join(ACTIONS)}.", parser=one_of(*ACTIONS))
     ],
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="An exercise, or its file; else the one started last.")
+        str,
+        typer.Argument(metavar="NAME", help="An exercise, its file, or a folder; else the one started last."),
     ] = "",
+    csv: Annotated[
+        Path | None, Option("--csv", metavar="FILE", help="Write grade's table here.", parser=output_path)
+    ] = None,
+    notebook: Annotated[bool, Option("--notebook", help="Let start write a notebook.")] = False,
     force: Annotated[bool, Option("--force", help="Let start write over a file.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -39,20 +44,30 @@ def learn(
     hint gives a hint, then the next; solution shows the whole; progress is
     kept in plaingrad-learn.json. The exit code of check is 0 for a solution
     and 1 for anything else.
+
+    grade FOLDER --csv grades.csv checks what many have handed in: files named
+    after exercises, in a folder for each student or with the student's name
+    before that of the exercise.
     """
     from plaingrad.learn import Progress
 
     reporter, progress = Reporter(quiet, as_json), Progress.read(Path())
+    options = (("--csv", csv, "grade"), ("--notebook", notebook, "start"), ("--force", force, "start"))
+    for option, value, user in options:
+        if value and action != user:
+            raise refused(f"expected it with {user} alone", option)
     if action == "list":
         _list(reporter, progress)
     elif action == "start":
-        _start(reporter, progress, name, force)
+        _start(reporter, progress, name, ".ipynb" if notebook else ".py", force)
     elif action == "check":
         _check(reporter, progress, name)
     elif action == "hint":
         _hint(reporter, progress, name)
     elif action == "solution":
         _solution(reporter, progress, name)
+    elif action == "grade":
+        _grade(reporter, name, csv)
     else:
         _progress(reporter, progress)
 
@@ -70,19 +85,20 @@ def _list(reporter: Reporter, progress: Progress) -> None:
         print(json_text(entries))
 
 
-def _start(reporter: Reporter, progress: Progress, name: str, force: bool) -> None:
+def _start(reporter: Reporter, progress: Progress, name: str, suffix: str, force: bool) -> None:
     from plaingrad.files import replacing
     from plaingrad.learn import exercise
 
     if not name:
         raise refused("expected an exercise; plaingrad learn list shows them", "NAME")
     chosen = exercise(name)
-    path = _file(chosen)
+    path = Path(chosen.id + suffix)
     if path.exists() and not force:
         hint = "go on with plaingrad learn check, or begin anew with --force"
         raise InputError("expected no file of this name", file=path, hint=hint)
     with replacing(path) as temporary:
-        temporary.write_text(chosen.student(), encoding="utf-8")
+        text = chosen.student() if suffix == ".py" else json_text(chosen.notebook()) + "\n"
+        temporary.write_text(text, encoding="utf-8")
     progress.current = chosen.id
     attempt = progress.attempt(chosen.id)
     if attempt.state == "new":
@@ -176,4 +192,23 @@ def _chosen(progress: Progress, name: str) -> tuple[Exercise, Path]:
 
 
 def _file(exercise: Exercise) -> Path:
-    return Path(f"{exercise.id}.py")
+    """The learner's file: a notebook if there is no script."""
+    script, notebook = Path(f"{exercise.id}.py"), Path(f"{exercise.id}.ipynb")
+    return notebook if notebook.is_file() and not script.is_file() else script
+
+
+def _grade(reporter: Reporter, name: str, csv: Path | None) -> None:
+    from plaingrad.learn import graded, submissions, write_csv
+
+    if not name:
+        raise refused("expected the folder with the submissions", "NAME")
+    folder = Path(name)
+    entries = submissions(folder)
+    grades = list(graded(folder, reporter.track(entries, "submissions")))
+    for grade in grades:
+        reporter.text("{student:16} {exercise:11} {points:2} of {out_of:2}  {verdict}".format(**grade.row))
+    if csv is not None:
+        write_csv(grades, csv)
+        reporter.text(f"{csv} has {plural(len(grades), 'submission')}")
+    if reporter.json:
+        print(json_text([grade.row for grade in grades]))

@@ -106,6 +106,20 @@ class Exercise:
         reminders = {name: f"your turn: {words}" for name, words in self.blanks.items()}
         return self.filled({name: f"raise NotImplementedError({text!r})" for name, text in reminders.items()})
 
+    def notebook(self) -> dict[str, Any]:
+        """The notebook that the learner completes: the text, the code without it, and the check."""
+        code = self.student()
+        tree = ast.parse(code)
+        rest = "".join(code.splitlines(keepends=True)[tree.body[0].end_lineno :]).lstrip()
+        check = f"!plaingrad learn check {self.id}.ipynb  # reads the notebook as it was saved"
+        cells = [("markdown", _markdown(self.text)), ("code", rest.rstrip()), ("code", check)]
+        return {
+            "cells": [_cell(f"{self.id}-{number}", *each) for number, each in enumerate(cells)],
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+
     def filled(self, answers: Mapping[str, str]) -> str:
         """The code with these lines in its blanks, not indented, and the solution in all others."""
 
@@ -116,6 +130,20 @@ class Exercise:
             return str(lines)
 
         return BLANK.sub(fill, self.code)
+
+
+def _cell(name: str, kind: str, text: str) -> dict[str, Any]:
+    only_code = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    lines = text.splitlines(keepends=True)
+    return {"cell_type": kind, "id": name, "metadata": {}, "source": lines, **only_code}
+
+
+def _markdown(text: str) -> str:
+    """The text with its equations as Markdown has them."""
+    title, _, rest = text.partition("\n")
+    equation = re.compile(r"^\.\. math::\n((?:    .*\n)+)", re.MULTILINE)
+    rest = equation.sub(lambda match: f"$$\n\\begin{{aligned}}\n{match[1]}\\end{{aligned}}\n$$\n", rest)
+    return f"# {title.rstrip('.')}\n{rest}"
 
 
 @cache
