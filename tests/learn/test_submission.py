@@ -58,6 +58,14 @@ def test_an_endless_file_that_takes_every_exception() -> None:
         ("import os; os._exit(0)", "tanh.py ended the program before the check was over (exit code 0)"),
         ("1 / 0", "tanh.py line 1 raised ZeroDivisionError: division by zero"),
         ("def f(:", "tanh.py line 1 raised SyntaxError: invalid syntax"),
+        (
+            "from plaingrad.nn import Tanh",
+            "expected the class Tanh as written here, got that of a library",
+        ),
+        (
+            "from plaingrad import nn\nclass Tanh(nn.Tanh): pass",
+            "expected the class Tanh as written here, got that of a library",
+        ),
         ("Tanh = 3", "expected the class Tanh, derived from Module, and there is none"),
     ],
 )

@@ -43,7 +43,7 @@ class Grade:
 
     @property
     def row(self) -> dict[str, object]:
-        """What a table of grades has of it."""
+        """The row of a table of grades."""
         points = exercise(self.verdict.exercise).parts
         parts = [
             f"{part} {points[part] if ok else 0}/{points[part]}" for part, ok in self.verdict.parts.items()

@@ -38,8 +38,9 @@ def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -
         if case.cls in failed:
             continue
         more = _of_case(exercise, case, module, seed + number, time_limit)
-        if hasattr(module, case.cls) and any(not problem.kind for problem in more):
-            _recognise(exercise, case, getattr(module, case.cls), more, seed + number, time_limit)
+        cls = getattr(module, case.cls, None)
+        if isinstance(cls, type) and any(not problem.kind for problem in more):
+            _recognise(exercise, case, cls, more, seed + number, time_limit)
         for problem in more:
             if case.cls in exercise.parts:
                 problem.part = case.cls
@@ -70,6 +71,8 @@ def _of_case(
     kind = "derived from Module, " if issubclass(right, Module) else ""
     if not isinstance(cls, type) or (kind and not issubclass(cls, Module)):
         return [Problem(EVERYTHING, f"expected the class {case.cls}, {kind}and there is none")]
+    if cls.__module__ != module.__name__ or len(cls.__mro__) != len(right.__mro__):
+        return [Problem(EVERYTHING, f"expected the class {case.cls} as written here, got that of a library")]
     problems = layer_problems if kind else rule_problems
     torch.manual_seed(seed)
     try:
