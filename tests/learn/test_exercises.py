@@ -70,3 +70,29 @@ def test_a_wrong_answer_is_named(each: Exercise, wrong: Wrong, seed: int, tmp_pa
 def test_an_unknown_exercise_is_refused_with_the_nearest() -> None:
     with pytest.raises(InputError, match=r"got 'lineer'; did you mean 'linear'\?"):
         exercise("lineer")
+
+
+def test_other_lines_with_the_numbers_of_a_known_answer_are_recognised(tmp_path: Path) -> None:
+    lines = "right = -p.gather(1, target[:, None])\ndlogits = torch.zeros_like(p)"
+    lines += "\ndlogits.scatter_(1, target[:, None], (1 + right) / -n)"
+    softmax = exercise("softmax")
+    verdict = verdict_on(softmax, softmax.filled({"dlogits": lines}), tmp_path, seed=1)
+    (problem,) = verdict.problems
+    assert (problem.kind, problem.words) == ("missing-term", "the target alone has a gradient")
+
+
+def test_numbers_of_no_known_answer_stay_unnamed(tmp_path: Path) -> None:
+    lines = "value.sub_(self.lr * (v + 0.001))"
+    verdict = verdict_on(
+        exercise("optimizers"), exercise("optimizers").filled({"descent": lines}), tmp_path, seed=1
+    )
+    (problem,) = verdict.problems
+    assert (problem.part, problem.kind) == ("Momentum", "")
+    assert verdict.parts == {"Momentum": False, "Adam": True}
+
+
+def test_a_rule_must_leave_gradients_alone(tmp_path: Path) -> None:
+    lines = "value.sub_(grad.mul_(self.lr))"
+    verdict = verdict_on(exercise("paper"), exercise("paper").filled({"step": lines}), tmp_path, seed=1)
+    (problem,) = verdict.problems
+    assert (problem.part, problem.kind) == ("GradientDescent", "mutates")
