@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from pages import ROOT
 from plaingrad.errors import InputError
 from plaingrad.learn import Exercise, Wrong, exercise, exercises
 from plaingrad.learn.exercise import FOLDER, ORDER
@@ -25,6 +27,11 @@ def verdict_on(each: Exercise, source: str, folder: Path, seed: int) -> Verdict:
 
 def test_every_file_is_an_exercise() -> None:
     assert {path.stem for path in FOLDER.glob("*.py")} - {"__init__"} == set(ORDER)
+
+
+def test_the_documentation_has_their_texts() -> None:
+    page = (ROOT / "docs" / "exercises.md").read_text()
+    assert tuple(re.findall(r"automodule:: plaingrad\.learn\.exercises\.(\w+)", page)) == ORDER
 
 
 @every_exercise

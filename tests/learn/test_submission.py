@@ -98,6 +98,7 @@ def test_a_notebook_is_read_without_its_magic(tmp_path: Path) -> None:
     cells = [
         {"cell_type": "markdown", "source": ["# Tanh"]},
         {"cell_type": "code", "source": ["%matplotlib inline\n", "!ls\n"]},
+        {"cell_type": "code", "source": ["%%bash\n", "ls -l | wc\n"]},
         {"cell_type": "code", "source": TANH.solution().splitlines(keepends=True)},
     ]
     path = tmp_path / "tanh.ipynb"
@@ -106,3 +107,9 @@ def test_a_notebook_is_read_without_its_magic(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(InputError, match="expected a notebook"):
         check_file(TANH, path)
+
+
+def test_neither_code_nor_environment_of_the_parent_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_SECRET", "hush")
+    code = TANH.solution() + "import os, sys\nprint('A_SECRET' in os.environ, sys.stdin.read())\n"
+    assert check_source(TANH, code, seed=123456789).output == "False \n"

@@ -139,8 +139,8 @@ def source_of(path: Path) -> str:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix != ".ipynb":
             return text
-        cells = [cell["source"] for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-        lines = "\n\n".join("".join(cell) for cell in cells).splitlines()
+        cells = ["".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        lines = "\n\n".join(cell for cell in cells if not cell.lstrip().startswith("%%")).splitlines()
     except (UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
         expected = "a notebook" if path.suffix == ".ipynb" else "a Python file"
         raise InputError(f"expected {expected}, got something else", file=path) from error
