@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,13 @@ def test_neither_code_nor_environment_of_the_parent_is_seen(monkeypatch: pytest.
     monkeypatch.setenv("A_SECRET", "hush")
     code = TANH.solution() + "import os, sys\nprint('A_SECRET' in os.environ, sys.stdin.read())\n"
     assert check_source(TANH, code, seed=123456789).output == "False \n"
+
+
+def test_relative_paths_of_modules_keep_their_meaning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "shared_by_the_course.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["own", os.environ.get("PYTHONPATH", "")]))
+    assert check_source(TANH, TANH.solution() + "import shared_by_the_course\n").solved

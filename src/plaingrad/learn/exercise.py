@@ -133,7 +133,7 @@ class Exercise:
 
 
 def _cell(name: str, kind: str, text: str) -> dict[str, Any]:
-    only_code = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    only_code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
     lines = text.splitlines(keepends=True)
     return {"cell_type": kind, "id": name, "metadata": {}, "source": lines, **only_code}
 

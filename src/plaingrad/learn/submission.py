@@ -84,6 +84,9 @@ def _run(request: dict[str, Any], folder: Path, output: Path, seconds: float) ->
     """The exit code of the process; None if it did not end in time."""
     command = [sys.executable, "-P", "-m", "plaingrad.learn.runner"]
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    if "PYTHONPATH" in environment:  # whose relative paths would mean others in the new folder
+        paths = filter(None, environment["PYTHONPATH"].split(os.pathsep))
+        environment["PYTHONPATH"] = os.pathsep.join(str(Path(path).resolve()) for path in paths)
     with output.open("wb") as printed:
         process = subprocess.Popen(
             command,

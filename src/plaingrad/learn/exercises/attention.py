@@ -89,4 +89,4 @@ WRONG = [
     ("the weights are not transposed", "dvalue", "dvalue = p @ dy", ["transposed"]),
     ("the scale is divided by", "dkey", "dkey = ds.mT @ query / scale", ["wrong-factor"]),
 ]
-CASES = [("Attention", [], ["2,3,3", "2,3,3", "2,3,2"]), ("Attention", [], ["2,3,2", "2,4,2", "2,4,3"])]
+CASES = [("Attention", (), ["2,3,3", "2,3,3", "2,3,2"]), ("Attention", (), ["2,3,2", "2,4,2", "2,4,3"])]

@@ -94,4 +94,4 @@ WRONG = [
     ("the scale is averaged", "weight", "self.weight.grad += (dy * x_hat).mean(0)", ["mean-for-sum"]),
     ("the shift is assigned", "bias", "self.bias.grad.copy_(dy.sum(0))", ["overwrites"]),
 ]
-CASES = [("BatchNorm", [3], ["5,3"]), ("BatchNorm", [4], ["4,4"])]
+CASES = [("BatchNorm", (3,), ["5,3"]), ("BatchNorm", (4,), ["4,4"])]

@@ -71,7 +71,7 @@ WRONG = [
     ("the scale is there in evaluation too", "mask", "mask = kept / (1 - self.p)", ["forward"]),
 ]
 CASES = [
-    ("Dropout", [0.4], ["6,5"]),
-    ("Dropout", [0.2], ["4,3,3"]),
-    ("Dropout", [0.4], ["4,3"], False),
+    ("Dropout", (0.4,), ["6,5"]),
+    ("Dropout", (0.2,), ["4,3,3"]),
+    ("Dropout", (0.4,), ["4,3"], False),
 ]

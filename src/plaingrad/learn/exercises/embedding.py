@@ -70,4 +70,4 @@ WRONG = [
     ("nothing is learned", "weight", "pass", ["missing-term"]),
     ("the sign is turned", "weight", "self.weight.grad.index_add_(0, indices, -rows)", ["wrong-sign"]),
 ]
-CASES = [("Embedding", [5, 3], ["4,3:int5"]), ("Embedding", [3, 3], ["3,3:int3"])]
+CASES = [("Embedding", (5, 3), ["4,3:int5"]), ("Embedding", (3, 3), ["3,3:int3"])]

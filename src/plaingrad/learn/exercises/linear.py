@@ -78,4 +78,4 @@ WRONG = [
     ),
     ("the bias has no gradient", "bias", "pass", ["missing-term"]),
 ]
-CASES = [("Linear", [4, 4], ["4,4"]), ("Linear", [3, 2], ["5,3"])]
+CASES = [("Linear", (4, 4), ["4,4"]), ("Linear", (3, 2), ["5,3"])]

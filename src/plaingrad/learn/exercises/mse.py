@@ -75,4 +75,4 @@ WRONG = [
         ["missing-factor", "wrong-derivative"],
     ),
 ]
-CASES = [("MSELoss", [], ["4,3", "4,3"]), ("MSELoss", [], ["5,2", "5,2"])]
+CASES = [("MSELoss", (), ["4,3", "4,3"]), ("MSELoss", (), ["5,2", "5,2"])]

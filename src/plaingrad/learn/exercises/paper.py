@@ -183,11 +183,11 @@ WRONG = [
     ("the step size is left out", "step", "value.sub_(grad)", ["missing-factor"]),
 ]
 CASES = [
-    ("Linear", [3, 3], ["3,3"]),
-    ("Linear", [3, 2], ["3,4"]),
-    ("Tanh", [], ["3,4"]),
-    ("Network", [3, 3, 3], ["3,3"]),
-    ("Network", [2, 3, 2], ["2,4"]),
-    ("SquaredError", [], ["3,4", "3,4"]),
-    ("GradientDescent", [0.1], ["3,2", "3,1"]),
+    ("Linear", (3, 3), ["3,3"]),
+    ("Linear", (3, 2), ["3,4"]),
+    ("Tanh", (), ["3,4"]),
+    ("Network", (3, 3, 3), ["3,3"]),
+    ("Network", (2, 3, 2), ["2,4"]),
+    ("SquaredError", (), ["3,4", "3,4"]),
+    ("GradientDescent", (0.1,), ["3,2", "3,1"]),
 ]

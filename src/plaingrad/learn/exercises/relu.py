@@ -56,4 +56,4 @@ WRONG = [
     ("the condition is turned", "dx", "dx = dy * (x < 0)", ["wrong-derivative"]),
     ("the upstream gradient is overwritten", "dx", "dx = dy.mul_(x > 0)", ["mutates"]),
 ]
-CASES = [("ReLU", [], ["4,3"]), ("ReLU", [], ["2,3,2"])]
+CASES = [("ReLU", (), ["4,3"]), ("ReLU", (), ["2,3,2"])]

@@ -89,4 +89,4 @@ WRONG = [
         ["wrong-derivative-argument"],
     ),
 ]
-CASES = [("CrossEntropyLoss", [], ["5,3", "5:int3"]), ("CrossEntropyLoss", [], ["4,4", "4:int4"])]
+CASES = [("CrossEntropyLoss", (), ["5,3", "5:int3"]), ("CrossEntropyLoss", (), ["4,4", "4:int4"])]

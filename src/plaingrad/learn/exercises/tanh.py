@@ -50,4 +50,4 @@ WRONG = [
     ("tanh is applied again", "dx", "dx = dy * (1 - y.tanh() ** 2)", ["wrong-derivative-argument"]),
     ("it divides by two", "dx", "dx = dy * (1 - y * y) / 2", ["wrong-factor"]),
 ]
-CASES = [("Tanh", [], ["4,3"]), ("Tanh", [], ["2,3,2"])]
+CASES = [("Tanh", (), ["4,3"]), ("Tanh", (), ["2,3,2"])]
