@@ -103,8 +103,12 @@ class Exercise:
 
     def student(self) -> str:
         """The code that the learner completes; each blank raises an error that says what belongs there."""
-        reminders = {name: f"your turn: {words}" for name, words in self.blanks.items()}
-        return self.filled({name: f"raise NotImplementedError({text!r})" for name, text in reminders.items()})
+        return self.filled(
+            {
+                name: f'# your turn: {words}\nraise NotImplementedError("your turn: {name}")'
+                for name, words in self.blanks.items()
+            }
+        )
 
     def notebook(self) -> dict[str, Any]:
         """The notebook that the learner completes: the text, the code without it, and the check."""

@@ -14,7 +14,7 @@ from plaingrad.learn.exercise import Case, Exercise
 from plaingrad.learn.layers import layer_outcome, layer_problems
 from plaingrad.learn.rules import rule_outcome, rule_problems
 from plaingrad.learn.stopping import Stopped, stopping
-from plaingrad.learn.verdict import EVERYTHING, Problem, Verdict
+from plaingrad.learn.verdict import EVERYTHING, UNSOLVED_BLANK, Problem, Verdict
 from plaingrad.module import Module
 
 
@@ -42,6 +42,9 @@ def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -
         if isinstance(cls, type) and any(not problem.kind for problem in more):
             _recognise(exercise, case, cls, more, seed + number, time_limit)
         for problem in more:
+            if problem.kind == UNSOLVED_BLANK:
+                name = problem.words.removeprefix("your turn: ")
+                problem.words = f"your turn: {exercise.blanks.get(name, name)}"
             if case.cls in exercise.parts:
                 problem.part = case.cls
             elif problem.part not in exercise.parts and problem.part != EVERYTHING:
