@@ -65,6 +65,7 @@ html_sidebars = {
         "columns",
         "demo",
         "own_layer",
+        "exercises",
         "native",
         "estimators",
         "model_file",

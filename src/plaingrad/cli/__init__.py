@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from plaingrad._version import __version__
-from plaingrad.cli import cache, check, columns, demo, evaluate, export, info, predict, train
+from plaingrad.cli import cache, check, columns, demo, evaluate, export, info, learn, predict, train
 from plaingrad.cli.errors import OneLineErrors
 from plaingrad.cli.help import Command
 from plaingrad.cli.leaving import leave
@@ -32,6 +32,7 @@ for _module, _command in (
     (info, info.info),
     (export, export.export),
     (check, check.check),
+    (learn, learn.learn),
     (cache, cache.cache),
     (demo, demo.demo),
 ):

@@ -1,0 +1,214 @@
+"""`plaingrad learn`: exercises in writing backward passes."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from plaingrad.console.options import Json, Quiet, one_of, output_path, refused
+from plaingrad.console.output import Reporter, json_text, plural
+from plaingrad.errors import InputError
+
+if TYPE_CHECKING:
+    from plaingrad.learn import Exercise, Progress, Verdict
+
+EXAMPLE = "Example: plaingrad learn start tanh"
+ACTIONS = ("list", "start", "check", "hint", "solution", "progress", "grade")
+
+Option = typer.Option
+
+
+def learn(
+    action: Annotated[
+        str, typer.Argument(metavar="ACTION", help=f"{', '.join(ACTIONS)}.", parser=one_of(*ACTIONS))
+    ],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="An exercise, its file, or a folder; else the one started last."),
+    ] = "",
+    csv: Annotated[
+        Path | None, Option("--csv", metavar="FILE", help="Write grade's table here.", parser=output_path)
+    ] = None,
+    notebook: Annotated[bool, Option("--notebook", help="Let start write a notebook.")] = False,
+    force: Annotated[bool, Option("--force", help="Let start write over a file.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write backward passes yourself, and have them checked.
+
+    list shows the exercises. start tanh writes tanh.py into the current
+    folder; fill its blanks, and check names the mistakes and where they are.
+    hint gives a hint, then the next; solution shows the whole; progress is
+    kept in plaingrad-learn.json. The exit code of check is 0 for a solution
+    and 1 for anything else.
+
+    grade FOLDER --csv grades.csv checks what many have handed in: files named
+    after exercises, in a folder for each student or with the student's name
+    before that of the exercise.
+    """
+    from plaingrad.learn import Progress
+
+    reporter, progress = Reporter(quiet, as_json), Progress.read(Path())
+    options = (("--csv", csv, "grade"), ("--notebook", notebook, "start"), ("--force", force, "start"))
+    for option, value, user in options:
+        if value and action != user:
+            raise refused(f"expected it with {user} alone", option)
+    if action == "list":
+        _list(reporter, progress)
+    elif action == "start":
+        _start(reporter, progress, name, ".ipynb" if notebook else ".py", force)
+    elif action == "check":
+        _check(reporter, progress, name)
+    elif action == "hint":
+        _hint(reporter, progress, name)
+    elif action == "solution":
+        _solution(reporter, progress, name)
+    elif action == "grade":
+        _grade(reporter, name, csv)
+    else:
+        _progress(reporter, progress)
+
+
+def _list(reporter: Reporter, progress: Progress) -> None:
+    from plaingrad.learn import exercises
+
+    entries = [
+        {"id": each.id, "title": each.title, "topic": each.topic, "state": progress.state(each.id)}
+        for each in exercises()
+    ]
+    for entry in entries:
+        reporter.text("{id:11} {state:8} {topic:14} {title}".format(**entry))
+    if reporter.json:
+        print(json_text(entries))
+
+
+def _start(reporter: Reporter, progress: Progress, name: str, suffix: str, force: bool) -> None:
+    from plaingrad.files import replacing
+    from plaingrad.learn import exercise
+
+    if not name:
+        raise refused("expected an exercise; plaingrad learn list shows them", "NAME")
+    chosen = exercise(name)
+    path = Path(chosen.id + suffix)
+    if path.exists() and not force:
+        hint = "go on with plaingrad learn check, or begin anew with --force"
+        raise InputError("expected no file of this name", file=path, hint=hint)
+    with replacing(path) as temporary:
+        text = chosen.student() if suffix == ".py" else json_text(chosen.notebook()) + "\n"
+        temporary.write_text(text, encoding="utf-8")
+    progress.current = chosen.id
+    attempt = progress.attempt(chosen.id)
+    if attempt.state == "new":
+        attempt.state = "started"
+    progress.write()
+    reporter.text(chosen.text, "")
+    for words in chosen.blanks.values():
+        reporter.text(f"your turn: {words}")
+    reporter.text(f"{path} is written; fill its blanks, then run plaingrad learn check")
+    reporter.result({"exercise": chosen.id, "file": str(path), "blanks": chosen.blanks})
+
+
+def _check(reporter: Reporter, progress: Progress, name: str) -> None:
+    from plaingrad.learn import check_file
+
+    chosen, path = _chosen(progress, name)
+    if not path.is_file():
+        raise InputError("there is no such file", file=path, hint=f"run plaingrad learn start {chosen.id}")
+    with reporter.status(f"checking {path}"):
+        verdict = check_file(chosen, path)
+    attempt = progress.attempt(chosen.id)
+    attempt.checks += 1
+    if verdict.solved or attempt.state != "solved":
+        attempt.state = "solved" if verdict.solved else "started"
+    progress.write()
+    _show(reporter, chosen, verdict)
+    reporter.result({"solved": verdict.solved, **dataclasses.asdict(verdict)})
+    raise typer.Exit(0 if verdict.solved else 1)
+
+
+def _show(reporter: Reporter, exercise: Exercise, verdict: Verdict) -> None:
+    """The verdict for people."""
+    for line in verdict.output.splitlines():
+        reporter.text(f"printed  {line}")
+    for problem in verdict.problems:
+        reporter.text(f"wrong    {problem.text}")
+        if problem.words:
+            reporter.text(f"         {problem.kind}: {problem.words}")
+    parts = ", ".join(f"{part} {'ok' if ok else 'wrong'}" for part, ok in verdict.parts.items())
+    reporter.text(f"{exercise.id}: {verdict.points} of {plural(verdict.out_of, 'point')} ({parts})")
+    if verdict.solved:
+        reporter.text("solved")
+    else:
+        reporter.text("not solved yet; plaingrad learn hint helps")
+
+
+def _hint(reporter: Reporter, progress: Progress, name: str) -> None:
+    chosen, _ = _chosen(progress, name)
+    attempt = progress.attempt(chosen.id)
+    attempt.hints = min(attempt.hints + 1, len(chosen.hints))
+    progress.write()
+    number, hint = attempt.hints, chosen.hints[attempt.hints - 1]
+    reporter.text(f"hint {number} of {len(chosen.hints)}: {hint}")
+    reporter.result({"exercise": chosen.id, "number": number, "of": len(chosen.hints), "hint": hint})
+
+
+def _solution(reporter: Reporter, progress: Progress, name: str) -> None:
+    chosen, _ = _chosen(progress, name)
+    progress.attempt(chosen.id).solution_shown = True
+    progress.write()
+    reporter.text(chosen.solution().rstrip())
+    reporter.result({"exercise": chosen.id, "solution": chosen.solution()})
+
+
+def _progress(reporter: Reporter, progress: Progress) -> None:
+    from plaingrad.learn import exercises
+
+    everything = exercises()
+    solved = [each.id for each in everything if progress.state(each.id) == "solved"]
+    for each in everything:
+        attempt = progress.attempts.get(each.id)
+        if attempt is not None:
+            counts = f"{plural(attempt.checks, 'check')}, {plural(attempt.hints, 'hint')}"
+            reporter.text(f"{each.id:11} {attempt.state:8} {counts}")
+    reporter.text(f"{len(solved)} of {len(everything)} exercises solved")
+    attempts = {name: dataclasses.asdict(each) for name, each in progress.attempts.items()}
+    reporter.result({"solved": solved, "current": progress.current, "exercises": attempts})
+
+
+def _chosen(progress: Progress, name: str) -> tuple[Exercise, Path]:
+    """The exercise, and its file: of a name, of a file, or of what was started last."""
+    from plaingrad.learn import exercise
+
+    if not (name or progress.current):
+        raise InputError("no exercise was started here", hint="run plaingrad learn start tanh")
+    path = Path(name)
+    if path.suffix in (".py", ".ipynb"):
+        return exercise(path.stem), path
+    chosen = exercise(name or progress.current)
+    return chosen, _file(chosen)
+
+
+def _file(exercise: Exercise) -> Path:
+    """The learner's file: a notebook if there is no script."""
+    script, notebook = Path(f"{exercise.id}.py"), Path(f"{exercise.id}.ipynb")
+    return notebook if notebook.is_file() and not script.is_file() else script
+
+
+def _grade(reporter: Reporter, name: str, csv: Path | None) -> None:
+    from plaingrad.learn import graded, submissions, write_csv
+
+    if not name:
+        raise refused("expected the folder with the submissions", "NAME")
+    folder = Path(name)
+    entries = submissions(folder)
+    grades = list(graded(folder, reporter.track(entries, "submissions")))
+    for grade in grades:
+        reporter.text("{student:16} {exercise:11} {points:2} of {out_of:2}  {verdict}".format(**grade.row))
+    if csv is not None:
+        write_csv(grades, csv)
+        reporter.text(f"{csv} has {plural(len(grades), 'submission')}")
+    if reporter.json:
+        print(json_text([grade.row for grade in grades]))

@@ -1,0 +1,189 @@
+"""An exercise, read from its one source file without running it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from plaingrad.errors import InputError
+
+FOLDER = Path(__file__).parent / "exercises"
+# In the order in which they build on one another.
+ORDER = (
+    "tanh",
+    "relu",
+    "linear",
+    "mse",
+    "softmax",
+    "optimizers",
+    "dropout",
+    "batchnorm",
+    "convolution",
+    "embedding",
+    "rnn",
+    "attention",
+    "paper",
+)
+TEACHER = "# --- teacher"
+BLANK = re.compile(r"^( *)# --- blank (\w+): (.*)\n((?:.*\n)*?) *# --- end\n", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A typical wrong answer.
+
+    Attributes:
+        description: what is wrong.
+        blank: the blank that it fills.
+        code: the lines in it.
+        kinds: the kinds of mistakes of which the check has to name one.
+    """
+
+    description: str
+    blank: str
+    code: str
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A class to check, its arguments, and its inputs as `plaingrad check` has them."""
+
+    cls: str
+    args: tuple[Any, ...]
+    inputs: tuple[str, ...]
+    training: bool = True
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise.
+
+    Attributes:
+        id: its name, that of its file.
+        title: one line.
+        text: what is to be done, with equation and shapes.
+        topic: the chapter.
+        parts: what is judged, with points.
+        hints: one after the other, each says more than the last.
+        wrong: typical wrong answers.
+        cases: what is checked.
+        code: the student's part of the source, with the solution.
+    """
+
+    id: str
+    title: str
+    text: str
+    topic: str
+    parts: Mapping[str, int]
+    hints: tuple[str, ...]
+    wrong: tuple[Wrong, ...]
+    cases: tuple[Case, ...]
+    code: str
+
+    @property
+    def blanks(self) -> dict[str, str]:
+        """The names of the blanks, and what belongs there."""
+        return {name: words for _, name, words, _ in BLANK.findall(self.code)}
+
+    @property
+    def points(self) -> int:
+        """The points of all parts."""
+        return sum(self.parts.values())
+
+    def solution(self) -> str:
+        """The code with every blank filled."""
+        return self.filled({})
+
+    def student(self) -> str:
+        """The code that the learner completes; each blank raises an error that says what belongs there."""
+        return self.filled(
+            {
+                name: f'# your turn: {words}\nraise NotImplementedError("your turn: {name}")'
+                for name, words in self.blanks.items()
+            }
+        )
+
+    def notebook(self) -> dict[str, Any]:
+        """The notebook that the learner completes: the text, the code without it, and the check."""
+        code = self.student()
+        tree = ast.parse(code)
+        rest = "".join(code.splitlines(keepends=True)[tree.body[0].end_lineno :]).lstrip()
+        check = f"!plaingrad learn check {self.id}.ipynb  # reads the notebook as it was saved"
+        cells = [("markdown", _markdown(self.text)), ("code", rest.rstrip()), ("code", check)]
+        return {
+            "cells": [_cell(f"{self.id}-{number}", *each) for number, each in enumerate(cells)],
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+
+    def filled(self, answers: Mapping[str, str]) -> str:
+        """The code with these lines in its blanks, not indented, and the solution in all others."""
+
+        def fill(match: re.Match[str]) -> str:
+            indent, name, _, lines = match.groups()
+            if name in answers:
+                lines = "".join(f"{indent}{line}\n" for line in answers[name].splitlines())
+            return str(lines)
+
+        return BLANK.sub(fill, self.code)
+
+
+def _cell(name: str, kind: str, text: str) -> dict[str, Any]:
+    only_code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    lines = text.splitlines(keepends=True)
+    return {"cell_type": kind, "id": name, "metadata": {}, "source": lines, **only_code}
+
+
+def _markdown(text: str) -> str:
+    """The text with its equations as Markdown has them."""
+    title, _, rest = text.partition("\n")
+    equation = re.compile(r"^\.\. math::\n((?:    .*\n)+)", re.MULTILINE)
+    rest = equation.sub(lambda match: f"$$\n\\begin{{aligned}}\n{match[1]}\\end{{aligned}}\n$$\n", rest)
+    return f"# {title.rstrip('.')}\n{rest}"
+
+
+@cache
+def exercise(name: str) -> Exercise:
+    """The exercise of this name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in ORDER:
+        near = get_close_matches(name, ORDER, n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"expected an exercise, one of {', '.join(ORDER)}; got {name!r}{meant}")
+    source = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    values: dict[str, Any] = {
+        target.id: ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id in ("TOPIC", "PARTS", "HINTS", "WRONG", "CASES")
+    }
+    text = ast.get_docstring(tree) or ""
+    return Exercise(
+        id=name,
+        title=text.partition("\n")[0].rstrip("."),
+        text=text,
+        topic=values["TOPIC"],
+        parts=values["PARTS"],
+        hints=tuple(values["HINTS"]),
+        wrong=tuple(Wrong(*each) for each in values["WRONG"]),
+        cases=tuple(Case(each[0], tuple(each[1]), tuple(each[2]), *each[3:]) for each in values["CASES"]),
+        code=source.partition(TEACHER)[0].rstrip() + "\n",
+    )
+
+
+def exercises() -> list[Exercise]:
+    """All exercises, in their order."""
+    return [exercise(name) for name in ORDER]

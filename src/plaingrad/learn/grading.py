@@ -1,0 +1,121 @@
+"""Grades of many submissions, each checked in a process of its own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from plaingrad.errors import InputError
+from plaingrad.files import replacing
+from plaingrad.learn.exercise import ORDER, exercise
+from plaingrad.learn.submission import check_file
+from plaingrad.learn.verdict import EVERYTHING, Problem, Verdict
+
+COLUMNS = ("student", "exercise", "points", "out_of", "solved", "parts", "verdict", "file")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A file that somebody has handed in.
+
+    Attributes:
+        student: the name of the folder that it is in, or what its name says before that of the exercise.
+        exercise: the name of the exercise.
+        path: the file, relative to the folder of all submissions.
+    """
+
+    student: str
+    exercise: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A submission and the verdict on it, of which nothing that is shown has code, output or seeds."""
+
+    submission: Submission
+    verdict: Verdict
+
+    @property
+    def row(self) -> dict[str, object]:
+        """The row of a table of grades."""
+        points = exercise(self.verdict.exercise).parts
+        parts = [
+            f"{part} {points[part] if ok else 0}/{points[part]}" for part, ok in self.verdict.parts.items()
+        ]
+        kinds = [f"{each.part or 'all'}: {each.kind or 'wrong'}" for each in self.verdict.problems]
+        values = (
+            self.submission.student,
+            self.verdict.exercise,
+            self.verdict.points,
+            self.verdict.out_of,
+            "yes" if self.verdict.solved else "no",
+            "; ".join(parts),
+            "; ".join(dict.fromkeys(kinds)) or "solved",
+            self.submission.path.as_posix(),
+        )
+        return dict(zip(COLUMNS, values))
+
+
+def submissions(folder: Path) -> list[Submission]:
+    """The scripts and notebooks in a folder and below whose names have that of an exercise.
+
+    Raises:
+        InputError: it is no folder, or there are none.
+    """
+    if not folder.is_dir():
+        raise InputError("expected a folder with submissions", file=folder)
+    paths = sorted(
+        path for suffix in ("py", "ipynb") for path in folder.rglob(f"*.{suffix}") if path.is_file()
+    )
+    each = [_submission(path.relative_to(folder)) for path in paths]
+    entries = [submission for submission in each if submission is not None]
+    if not entries:
+        hint = f"{ORDER[0]}.py in a folder for each student, or student_{ORDER[0]}.py"
+        raise InputError("expected files named after exercises", file=folder, hint=hint)
+    return entries
+
+
+def _submission(path: Path) -> Submission | None:
+    """The submission in a file; None if it is named after no exercise, or hidden, as copies of editors."""
+    if any(part.startswith(".") for part in path.parts):
+        return None
+    words = re.split(r"[^A-Za-z0-9]+", path.stem)
+    name = next((word.lower() for word in reversed(words) if word.lower() in ORDER), None)
+    if name is None:
+        return None
+    own = re.split(rf"[^A-Za-z0-9]*\b{name}\b", path.stem.replace("_", " "), flags=re.IGNORECASE)[0]
+    return Submission(path.parts[0] if len(path.parts) > 1 else own.replace(" ", "_"), name, path)
+
+
+def graded(folder: Path, entries: Iterable[Submission], seed: int | None = None) -> Iterator[Grade]:
+    """The grades, one after the other; whatever a submission does, the next gets its turn.
+
+    Args:
+        folder: where the submissions are.
+        entries: the submissions.
+        seed: of everything random, the same for all; None draws one, which nobody sees.
+    """
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    for submission in entries:
+        about = exercise(submission.exercise)
+        try:
+            verdict = check_file(about, folder / submission.path, seed)
+        except (InputError, OSError) as error:
+            verdict = Verdict.of(about.id, about.parts, [Problem(EVERYTHING, str(error))])
+        yield Grade(submission, verdict)
+
+
+def write_csv(grades: Iterable[Grade], path: Path) -> None:
+    """Write the table of grades."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(grade.row for grade in grades)
+    with replacing(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")

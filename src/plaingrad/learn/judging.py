@@ -1,0 +1,110 @@
+"""The judgement of one submission, in the process that runs its code."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from plaingrad.learn.exercise import Case, Exercise
+from plaingrad.learn.layers import layer_outcome, layer_problems
+from plaingrad.learn.rules import rule_outcome, rule_problems
+from plaingrad.learn.stopping import Stopped, stopping
+from plaingrad.learn.verdict import EVERYTHING, UNSOLVED_BLANK, Problem, Verdict
+from plaingrad.module import Module
+
+
+def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -> Verdict:
+    """Run a submission and judge it.
+
+    Args:
+        exercise: the exercise.
+        path: the file with the learner's code.
+        seed: of parameters, inputs and upstream gradients.
+        time_limit: the seconds for the file itself, and for each forward and backward.
+    """
+    try:
+        with stopping(path.name, time_limit, path.name):
+            module = _executed(path)
+    except Stopped as stopped:
+        return Verdict.of(exercise.id, exercise.parts, [stopped.problem])
+    problems: list[Problem] = []
+    failed: set[str] = set()
+    for number, case in enumerate(exercise.cases):
+        if case.cls in failed:
+            continue
+        more = _of_case(exercise, case, module, seed + number, time_limit)
+        cls = getattr(module, case.cls, None)
+        if isinstance(cls, type) and any(not problem.kind for problem in more):
+            _recognise(exercise, case, cls, more, seed + number, time_limit)
+        for problem in more:
+            if problem.kind == UNSOLVED_BLANK:
+                name = problem.words.removeprefix("your turn: ")
+                problem.words = f"your turn: {exercise.blanks.get(name, name)}"
+            if case.cls in exercise.parts:
+                problem.part = case.cls
+            elif problem.part not in exercise.parts and problem.part != EVERYTHING:
+                problem.part = "contract"
+        problems += more
+        failed |= {case.cls} if more else set()
+    return Verdict.of(exercise.id, exercise.parts, problems)
+
+
+def _executed(path: Path, name: str = "submission") -> ModuleType:
+    """The file as a module."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _of_case(
+    exercise: Exercise, case: Case, module: ModuleType, seed: int, time_limit: float
+) -> list[Problem]:
+    """All that is wrong in this case."""
+    right = getattr(importlib.import_module(f"plaingrad.learn.exercises.{exercise.id}"), case.cls)
+    cls = getattr(module, case.cls, None)
+    kind = "derived from Module, " if issubclass(right, Module) else ""
+    if not isinstance(cls, type) or (kind and not issubclass(cls, Module)):
+        return [Problem(EVERYTHING, f"expected the class {case.cls}, {kind}and there is none")]
+    if cls.__module__ != module.__name__ or len(cls.__mro__) != len(right.__mro__):
+        return [Problem(EVERYTHING, f"expected the class {case.cls} as written here, got that of a library")]
+    problems = layer_problems if kind else rule_problems
+    torch.manual_seed(seed)
+    try:
+        return problems(cls, right, case, seed, time_limit)
+    except Stopped as stopped:
+        return [stopped.problem]
+
+
+def _recognise(
+    exercise: Exercise, case: Case, cls: type, problems: list[Problem], seed: int, time_limit: float
+) -> None:
+    """Name problems for which one of the typical wrong answers gives the same numbers, or the same error."""
+    outcome = layer_outcome if issubclass(cls, Module) else rule_outcome
+    try:
+        with stopping(case.cls, time_limit):
+            own = outcome(cls, case, seed)
+    except Stopped:
+        return
+    for wrong in exercise.wrong:
+        module = ModuleType(exercise.id)
+        exec(exercise.filled({wrong.blank: wrong.code}), vars(module))
+        other = outcome(vars(module)[case.cls], case, seed)
+        for problem in problems:
+            part = problem.part
+            if not problem.kind and part in own and part in other and _same(own[part], other[part]):
+                problem.kind, problem.words = wrong.kinds[0], wrong.description
+
+
+def _same(one: Tensor | str, other: Tensor | str) -> bool:
+    if isinstance(one, str) or isinstance(other, str):
+        return isinstance(one, str) and isinstance(other, str) and one == other
+    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-9, atol=1e-12)

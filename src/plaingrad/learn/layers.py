@@ -1,0 +1,117 @@
+"""The judgement of a layer or a loss: its forward beside the solution's, and its backward."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plaingrad.inspect.gradients import Finding, check_gradients
+from plaingrad.inspect.gradients.isolation import isolated
+from plaingrad.inspect.gradients.naming import runs
+from plaingrad.inspect.gradients.tested import ModuleUnderTest, reason
+from plaingrad.learn.exercise import Case
+from plaingrad.learn.stopping import stopping
+from plaingrad.learn.verdict import EVERYTHING, FORWARD, UNSOLVED_BLANK, Problem
+from plaingrad.module import Module
+
+
+def layer_problems(
+    cls: type[Module], right: type[Module], case: Case, seed: int, time_limit: float
+) -> list[Problem]:
+    """All that is wrong with a class.
+
+    Args:
+        cls: the learner's.
+        right: that of the solution.
+        case: the arguments and inputs.
+        seed: of everything random.
+        time_limit: the seconds for each forward and backward.
+    """
+    inputs = [random_tensor(text) for text in case.inputs]
+    with stopping(case.cls, time_limit, "submission"):
+        mine = cls(*case.args).train(case.training)
+    differing = _forward(mine, right(*case.args).train(case.training), inputs, seed, time_limit)
+    if differing:
+        return [differing]
+    with stopping(case.cls, 20 * time_limit):
+        report = check_gradients(mine, *inputs, seed=seed, time_limit=time_limit)
+    names = list(inspect.signature(right.forward).parameters)[1:]
+    problems = [_problem(finding, names) for finding in report.findings]
+    if problems and (not report.rows or any(problem.kind == "uses-autograd" for problem in problems)):
+        problems[0].part = EVERYTHING  # what is not computed, or not by the learner, is not right
+    return problems
+
+
+def random_tensor(text: str) -> Tensor:
+    """Random numbers for "4,3", integers for "4,3:int10"."""
+    shape, _, kind = text.partition(":int")
+    sizes = [int(size) for size in shape.split(",") if size]
+    return torch.randint(int(kind), sizes) if kind else torch.randn(sizes, dtype=torch.float64)
+
+
+def _forward(
+    mine: Module, right: Module, inputs: list[Tensor], seed: int, time_limit: float
+) -> Problem | None:
+    """The problem if forward gives other numbers than that of the solution with the same parameters."""
+    outputs: list[Any] = []
+    with isolated(inputs[0].device):
+        mine.to(torch.float64)
+        right.to(torch.float64)
+        try:
+            right.load_state_dict(mine.state_dict())
+        except (ValueError, KeyError) as error:
+            return Problem(EVERYTHING, f"expected the parameters as they were: {error}")
+        for module in (mine, right):
+            torch.manual_seed(seed)
+            with stopping("forward", time_limit):
+                outputs.append(module.forward(*(x.clone() for x in inputs)))
+            module.zero_grad()
+    if _same(*outputs):
+        return None
+    words = "compare it with the equation, in training and in evaluation"
+    return Problem("forward", "forward gives another output than its equation", FORWARD, "forward", words)
+
+
+def _same(mine: Any, right: Tensor) -> bool:
+    """True if the tensors are equal up to rounding."""
+    if not isinstance(mine, Tensor) or mine.shape != right.shape or mine.dtype != right.dtype:
+        return False
+    return torch.allclose(mine, right, rtol=1e-9, atol=1e-12)
+
+
+def _problem(finding: Finding, names: Sequence[str]) -> Problem:
+    """The finding as a problem, in which several inputs have the names that forward has for them."""
+    unfilled = finding.problem.find("NotImplementedError: your turn")
+    if unfilled >= 0:
+        words = finding.problem[unfilled:].partition(": ")[2]
+        return Problem(EVERYTHING, "a blank is not filled yet", UNSOLVED_BLANK, "backward", words)
+    part, text = finding.name or "contract", finding.problem
+    for number, name in enumerate(names if len(names) > 1 else ()):
+        part, text = (each.replace(f"input {number}", name) for each in (part, text))
+    if " raised " in text and not finding.name:
+        part = EVERYTHING
+    if not finding.mistakes:
+        return Problem(part, text)
+    likeliest = finding.mistakes[0]
+    return Problem(part, text, likeliest.kind, likeliest.where, likeliest.words)
+
+
+def layer_outcome(cls: type[Module], case: Case, seed: int) -> dict[str, Tensor | str]:
+    """The gradients by name, or the error under an empty one."""
+    torch.manual_seed(seed)
+    inputs = [random_tensor(text) for text in case.inputs]
+    with isolated(inputs[0].device):
+        try:
+            module = cls(*case.args)
+            under_test = ModuleUnderTest(module, inputs, {}, None, case.training, seed)
+            dys = under_test.upstream(under_test.forward(), seed + 1)
+            gradients = runs.gradients(under_test, dys)
+        except Exception as error:
+            return {EVERYTHING: reason(error)}
+    names = list(inspect.signature(cls.forward).parameters)[1:]
+    renamed = {f"input {number}": name for number, name in enumerate(names)}
+    return {renamed.get(name, name): gradient for name, gradient in gradients.items()}

@@ -1,0 +1,70 @@
+"""The verdict on a submission, as data that pass between processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# Kinds besides those of the gradient checker: a blank that is not filled yet, and another forward.
+UNSOLVED_BLANK, FORWARD = "blank", "forward"
+EVERYTHING = ""  # the part of a problem after which nothing can be judged
+
+
+@dataclass
+class Problem:
+    """Something that is wrong with a submission.
+
+    Attributes:
+        part: the part of the exercise that it costs.
+        text: the observation, one sentence.
+        kind: the likely mistake by its kind, see `plaingrad.inspect.Mistake`; "blank" and "forward" besides;
+            empty if nothing explains it.
+        where: the code or tensor that the mistake concerns.
+        words: the explanation.
+    """
+
+    part: str
+    text: str
+    kind: str = ""
+    where: str = ""
+    words: str = ""
+
+
+@dataclass
+class Verdict:
+    """The verdict on a submission.
+
+    Attributes:
+        exercise: the name of the exercise.
+        parts: whether each part is right.
+        points: the points that this gives.
+        out_of: the points that there are.
+        problems: everything that is wrong.
+        output: the start of what the code printed.
+    """
+
+    exercise: str
+    parts: dict[str, bool]
+    points: int
+    out_of: int
+    problems: list[Problem] = field(default_factory=list)
+    output: str = ""
+
+    @property
+    def solved(self) -> bool:
+        """True if nothing is wrong."""
+        return not self.problems and all(self.parts.values())
+
+    @classmethod
+    def of(cls, exercise: str, points: Mapping[str, int], problems: list[Problem]) -> Verdict:
+        """The verdict with these problems; one of no known part costs all of them."""
+        lost = {problem.part for problem in problems}
+        parts = {part: part not in lost and lost <= points.keys() for part in points}
+        reached = sum(points[part] for part, ok in parts.items() if ok)
+        return cls(exercise, parts, reached, sum(points.values()), problems)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Verdict:
+        """The verdict from what `dataclasses.asdict` made of one."""
+        return cls(**{**data, "problems": [Problem(**each) for each in data["problems"]]})

@@ -1,0 +1,105 @@
+"""Every exercise: its solution passes, its blanks are told, and each wrong answer is told by its kind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pages import ROOT
+from plaingrad.errors import InputError
+from plaingrad.learn import Exercise, Wrong, exercise, exercises
+from plaingrad.learn.exercise import FOLDER, ORDER
+from plaingrad.learn.judging import judged
+from plaingrad.learn.verdict import Verdict
+
+EXERCISES = exercises()
+WRONG = [(each, wrong) for each in EXERCISES for wrong in each.wrong]
+every_exercise = pytest.mark.parametrize("each", EXERCISES, ids=lambda each: each.id)
+
+
+def verdict_on(each: Exercise, source: str, folder: Path, seed: int) -> Verdict:
+    path = folder / f"{each.id}.py"
+    path.write_text(source)
+    return judged(each, path, seed, time_limit=30)
+
+
+def test_every_file_is_an_exercise() -> None:
+    assert {path.stem for path in FOLDER.glob("*.py")} - {"__init__"} == set(ORDER)
+
+
+def test_the_documentation_has_their_texts() -> None:
+    page = (ROOT / "docs" / "exercises.md").read_text()
+    assert tuple(re.findall(r"automodule:: plaingrad\.learn\.exercises\.(\w+)", page)) == ORDER
+
+
+@every_exercise
+def test_it_is_whole(each: Exercise) -> None:
+    assert ".. math::" in each.text
+    assert "Shapes: " in each.text
+    assert each.title
+    assert each.topic
+    assert len(each.wrong) >= 4
+    assert len(each.hints) >= 2
+    assert each.parts.keys() >= {"forward", "contract"} or each.parts
+    assert {wrong.blank for wrong in each.wrong} <= each.blanks.keys()
+    assert "# ---" not in each.student() + each.solution()
+
+
+@every_exercise
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_solution_gets_all_points(each: Exercise, seed: int, tmp_path: Path) -> None:
+    verdict = verdict_on(each, each.solution(), tmp_path, seed)
+    assert verdict.solved, verdict.problems
+    assert verdict.points == verdict.out_of == each.points
+
+
+@every_exercise
+def test_the_students_file_says_what_is_to_be_done(each: Exercise, tmp_path: Path) -> None:
+    verdict = verdict_on(each, each.student(), tmp_path, seed=1)
+    assert (verdict.points, verdict.solved) == (0, False)
+    assert {problem.kind for problem in verdict.problems} == {"blank"}
+    reminders = {problem.words for problem in verdict.problems}
+    assert reminders <= {f"your turn: {words}" for words in each.blanks.values()}
+
+
+@pytest.mark.parametrize(("each", "wrong"), WRONG, ids=lambda it: it.id if isinstance(it, Exercise) else "")
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_wrong_answer_is_named(each: Exercise, wrong: Wrong, seed: int, tmp_path: Path) -> None:
+    verdict = verdict_on(each, each.filled({wrong.blank: wrong.code}), tmp_path, seed)
+    assert not verdict.solved, wrong.description
+    assert verdict.points < verdict.out_of
+    assert {problem.kind for problem in verdict.problems} & set(wrong.kinds), (wrong, verdict.problems)
+    assert all(problem.words for problem in verdict.problems if problem.kind)
+
+
+def test_an_unknown_exercise_is_refused_with_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"got 'lineer'; did you mean 'linear'\?"):
+        exercise("lineer")
+
+
+def test_other_lines_with_the_numbers_of_a_known_answer_are_recognised(tmp_path: Path) -> None:
+    lines = "right = -p.gather(1, target[:, None])\ndlogits = torch.zeros_like(p)"
+    lines += "\ndlogits.scatter_(1, target[:, None], (1 + right) / -n)"
+    softmax = exercise("softmax")
+    verdict = verdict_on(softmax, softmax.filled({"dlogits": lines}), tmp_path, seed=1)
+    (problem,) = verdict.problems
+    assert (problem.kind, problem.words) == ("missing-term", "the target alone has a gradient")
+
+
+def test_numbers_of_no_known_answer_stay_unnamed(tmp_path: Path) -> None:
+    lines = "value.sub_(self.lr * (v + 0.001))"
+    verdict = verdict_on(
+        exercise("optimizers"), exercise("optimizers").filled({"descent": lines}), tmp_path, seed=1
+    )
+    (problem,) = verdict.problems
+    assert (problem.part, problem.kind) == ("Momentum", "")
+    assert verdict.parts == {"Momentum": False, "Adam": True}
+
+
+def test_a_rule_must_leave_gradients_alone(tmp_path: Path) -> None:
+    lines = "value.sub_(grad.mul_(self.lr))"
+    verdict = verdict_on(exercise("paper"), exercise("paper").filled({"step": lines}), tmp_path, seed=1)
+    (problem,) = verdict.problems
+    assert (problem.part, problem.kind) == ("GradientDescent", "mutates")

@@ -1,0 +1,126 @@
+"""Submissions that do what they should not: each harms only itself."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from plaingrad.errors import InputError
+from plaingrad.learn import check_file, check_source, exercise
+from plaingrad.learn.verdict import Verdict
+
+TANH = exercise("tanh")
+
+
+def with_line(code: str) -> str:
+    return TANH.filled({"dx": code})
+
+
+def only_problem(verdict: Verdict) -> tuple[str, str]:
+    assert not verdict.solved
+    assert verdict.points == 0
+    (problem,) = verdict.problems
+    return problem.kind, problem.text
+
+
+def test_a_solution_in_a_process_of_its_own() -> None:
+    verdict = check_source(TANH, TANH.solution())
+    assert verdict.solved, verdict.problems
+    assert (verdict.points, verdict.output) == (TANH.points, "")
+
+
+def test_autograd_does_not_count() -> None:
+    code = """
+import torch
+x = y.atanh().detach().requires_grad_()
+with torch.enable_grad():
+    dx = torch.autograd.grad(x.tanh(), x, dy)[0]
+"""
+    assert only_problem(check_source(TANH, with_line(code)))[0] == "uses-autograd"
+
+
+def test_an_endless_backward() -> None:
+    assert only_problem(check_source(TANH, with_line("while True: pass")))[0] == "endless"
+
+
+def test_an_endless_file_that_takes_every_exception() -> None:
+    code = "while True:\n    try:\n        while True: pass\n    except BaseException: pass\n"
+    kind, text = only_problem(check_source(TANH, code, seconds=5))
+    assert (kind, text) == ("endless", "tanh.py does not end in time")
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("import sys; sys.exit(0)", "tanh.py ends the program: SystemExit"),
+        ("import os; os._exit(0)", "tanh.py ended the program before the check was over (exit code 0)"),
+        ("1 / 0", "tanh.py line 1 raised ZeroDivisionError: division by zero"),
+        ("def f(:", "tanh.py line 1 raised SyntaxError: invalid syntax"),
+        (
+            "from plaingrad.nn import Tanh",
+            "expected the class Tanh as written here, got that of a library",
+        ),
+        (
+            "from plaingrad import nn\nclass Tanh(nn.Tanh): pass",
+            "expected the class Tanh as written here, got that of a library",
+        ),
+        ("Tanh = 3", "expected the class Tanh, derived from Module, and there is none"),
+    ],
+)
+def test_a_file_that_fails(code: str, text: str) -> None:
+    assert only_problem(check_source(TANH, code)) == ("", text)
+
+
+def test_a_backward_that_ends_the_program() -> None:
+    assert "SystemExit" in only_problem(check_source(TANH, with_line("raise SystemExit(0)")))[1]
+
+
+def test_what_is_printed_is_kept_up_to_a_limit() -> None:
+    verdict = check_source(TANH, TANH.solution() + "print('here')\n")
+    assert (verdict.solved, verdict.output) == (True, "here\n")
+    _, text = only_problem(check_source(TANH, "while True: print('again' * 1000)"))
+    assert text == "tanh.py prints more than 1,048,576 bytes"
+
+
+def test_memory_is_limited() -> None:
+    _, text = only_problem(check_source(TANH, "import torch; torch.zeros(10**10)"))
+    assert "memory" in text
+
+
+def test_the_forward_is_compared() -> None:
+    verdict = check_source(TANH, TANH.solution().replace("x.tanh()", "2 * x.tanh()"))
+    assert not verdict.parts["forward"]
+
+
+def test_a_notebook_is_read_without_its_magic(tmp_path: Path) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["# Tanh"]},
+        {"cell_type": "code", "source": ["%matplotlib inline\n", "!ls\n"]},
+        {"cell_type": "code", "source": ["%%bash\n", "ls -l | wc\n"]},
+        {"cell_type": "code", "source": TANH.solution().splitlines(keepends=True)},
+    ]
+    path = tmp_path / "tanh.ipynb"
+    path.write_text(json.dumps({"cells": cells}))
+    assert check_file(TANH, path).solved
+    path.write_text("{")
+    with pytest.raises(InputError, match="expected a notebook"):
+        check_file(TANH, path)
+
+
+def test_neither_code_nor_environment_of_the_parent_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_SECRET", "hush")
+    code = TANH.solution() + "import os, sys\nprint('A_SECRET' in os.environ, sys.stdin.read())\n"
+    assert check_source(TANH, code, seed=123456789).output == "False \n"
+
+
+def test_relative_paths_of_modules_keep_their_meaning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "shared_by_the_course.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["own", os.environ.get("PYTHONPATH", "")]))
+    assert check_source(TANH, TANH.solution() + "import shared_by_the_course\n").solved
