@@ -17,7 +17,7 @@ from torch import Tensor
 from conformance.case import Arguments, Case, Inputs
 from conformance.table import CASES
 from plaingrad import nn
-from plaingrad.inspect import check_gradients
+from plaingrad.inspect import Report, check_gradients
 from plaingrad.module import Module
 
 from .examples import build, examples, finite
@@ -124,12 +124,17 @@ def matters(mistake: Mistake, example: Example) -> bool:
 @every_mistake
 @every_case
 def test_a_planted_mistake_is_caught(case: Case, mistake: Mistake) -> None:
-    example = next((e for e in drawn(case) if matters(mistake, e)), None)
-    if example is None:
-        pytest.skip("changes nothing here, in any of the examples")
-    module = plant(mistake, copy.deepcopy(example.module))
-    report = check_gradients(module, *example.inputs, seed=SEED, max_elements=8)
+    shown = (example for example in drawn(case) if matters(mistake, example))
+    reports = (checked(mistake, example) for example in shown)
+    report = next((report for report in reports if not (report.ok and report.kinks)), None)
+    if report is None:
+        pytest.skip("changes nothing here, or only at kinks, in any of the examples")
     assert not report.ok, str(report)
+
+
+def checked(mistake: Mistake, example: Example) -> Report:
+    module = plant(mistake, copy.deepcopy(example.module))
+    return check_gradients(module, *example.inputs, seed=SEED, max_elements=8)
 
 
 @every_mistake

@@ -65,7 +65,7 @@ def test_the_students_file_says_what_is_to_be_done(each: Exercise, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("each", "wrong"), WRONG, ids=lambda it: it.id if isinstance(it, Exercise) else "")
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_a_wrong_answer_is_named(each: Exercise, wrong: Wrong, seed: int, tmp_path: Path) -> None:
     verdict = verdict_on(each, each.filled({wrong.blank: wrong.code}), tmp_path, seed)
     assert not verdict.solved, wrong.description
