@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import os
 import subprocess
 import sys
+import threading
 import weakref
 from contextlib import nullcontext
 from pathlib import Path
@@ -170,3 +172,20 @@ def test_a_process_that_has_read_tables_ends_well(tmp_path: Path) -> None:
     paths = [str(path) for path in tmp_path.iterdir()]
     done = subprocess.run([sys.executable, "-c", EXITS, *paths], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_file_that_is_cut_off_is_let_go_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n" + b"1.25,2\n" * 100_000)[:-2000])
+    released: list[bool] = []
+
+    class Event(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            released.append(super().wait(10))
+            return released[-1]
+
+    monkeypatch.setattr(separated.threading, "Event", Event)
+    with pytest.raises(InputError):
+        read_frame(path)
+    assert released
+    assert all(released)

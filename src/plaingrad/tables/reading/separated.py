@@ -68,6 +68,8 @@ def _read(
             ),
         )
     except pa.ArrowInvalid:
+        if seen.error is not None:
+            raise seen.error from None
         _expect_no_nul(seen, dialect)
         if _find_fault(dialect, len(names)) == above:
             return _without_rows(columns or names, empty)
@@ -77,6 +79,8 @@ def _read(
         # exit it would abort the process.
         seen.enough = True
         released.wait(LONGEST_WAIT)
+    if seen.error is not None:
+        raise seen.error
     _expect_no_nul(seen, dialect)
     if not len(text):
         return _without_rows(text.column_names, empty)
@@ -99,11 +103,13 @@ class _Seen:
         quotes: how many quotation marks there were.
         has_nul: whether there was a NUL byte.
         enough: whether no more of it need be read.
+        error: what reading it raised, for instance of a file that is cut off.
     """
 
     quotes: int = 0
     has_nul: bool = False
     enough: bool = False
+    error: Exception | None = None
 
 
 class _Watched(io.RawIOBase):
@@ -119,7 +125,11 @@ class _Watched(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         if self.seen.enough:
             return b""
-        data = self.stream.read(size)
+        try:
+            data = self.stream.read(size)
+        except Exception as error:  # handed on later, for its traceback would hold the stream
+            self.seen.error = error.with_traceback(None)
+            return b""
         self.seen.quotes += data.count(b'"')
         self.seen.has_nul = self.seen.has_nul or b"\0" in data
         return data
