@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.shell import refused, run, succeed, told
-from plaingrad.learn import exercise, exercises
+from plaingrad.learn import catalogue, exercise
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_exercises_are_listed() -> None:
     listed = told("learn", "list")
-    assert [each["id"] for each in listed] == [each.id for each in exercises()]
+    assert [each["id"] for each in listed] == [each.id for each in catalogue()]
     assert listed[0] == {
         "id": "tanh",
         "title": "The derivative of tanh",

@@ -9,12 +9,12 @@ import pytest
 
 from pages import ROOT
 from plaingrad.errors import InputError
-from plaingrad.learn import Exercise, Wrong, exercise, exercises
+from plaingrad.learn import Exercise, Wrong, catalogue, exercise
 from plaingrad.learn.exercise import FOLDER, ORDER
 from plaingrad.learn.judging import judged
 from plaingrad.learn.verdict import Verdict
 
-EXERCISES = exercises()
+EXERCISES = catalogue()
 WRONG = [(each, wrong) for each in EXERCISES for wrong in each.wrong]
 every_exercise = pytest.mark.parametrize("each", EXERCISES, ids=lambda each: each.id)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from plaingrad.learn import exercises
+from plaingrad.learn import catalogue
 from plaingrad.learn.exercise import Case
 from plaingrad.learn.layers import random_tensor
 from plaingrad.module import Module
@@ -60,7 +60,7 @@ STEPS: dict[str, Callable[[list[Tensor], Case], torch.optim.Optimizer]] = {
 
 
 def cases() -> Iterator[tuple[str, Case]]:
-    for exercise in exercises():
+    for exercise in catalogue():
         for case in exercise.cases:
             yield f"{exercise.id}.{case.cls}", case
 

@@ -73,11 +73,11 @@ def learn(
 
 
 def _list(reporter: Reporter, progress: Progress) -> None:
-    from plaingrad.learn import exercises
+    from plaingrad.learn import catalogue
 
     entries = [
         {"id": each.id, "title": each.title, "topic": each.topic, "state": progress.state(each.id)}
-        for each in exercises()
+        for each in catalogue()
     ]
     for entry in entries:
         reporter.text("{id:11} {state:8} {topic:14} {title}".format(**entry))
@@ -164,9 +164,9 @@ def _solution(reporter: Reporter, progress: Progress, name: str) -> None:
 
 
 def _progress(reporter: Reporter, progress: Progress) -> None:
-    from plaingrad.learn import exercises
+    from plaingrad.learn import catalogue
 
-    everything = exercises()
+    everything = catalogue()
     solved = [each.id for each in everything if progress.state(each.id) == "solved"]
     for each in everything:
         attempt = progress.attempts.get(each.id)

@@ -1,6 +1,6 @@
 """Exercises: backward passes to write oneself, checked, with hints and the names of mistakes."""
 
-from plaingrad.learn.exercise import Exercise, Wrong, exercise, exercises
+from plaingrad.learn.exercise import Exercise, Wrong, catalogue, exercise
 from plaingrad.learn.grading import Grade, Submission, graded, submissions, write_csv
 from plaingrad.learn.progress import Progress
 from plaingrad.learn.submission import check_file, check_source
@@ -14,10 +14,10 @@ __all__ = [
     "Submission",
     "Verdict",
     "Wrong",
+    "catalogue",
     "check_file",
     "check_source",
     "exercise",
-    "exercises",
     "graded",
     "submissions",
     "write_csv",

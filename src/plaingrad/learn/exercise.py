@@ -184,6 +184,6 @@ def exercise(name: str) -> Exercise:
     )
 
 
-def exercises() -> list[Exercise]:
+def catalogue() -> list[Exercise]:
     """All exercises, in their order."""
     return [exercise(name) for name in ORDER]

@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -176,7 +177,9 @@ def test_a_process_that_has_read_tables_ends_well(tmp_path: Path) -> None:
 
 def test_a_file_that_is_cut_off_is_let_go_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "t.csv.gz"
-    path.write_bytes(gzip.compress(b"a,b\n" + b"1.25,2\n" * 100_000)[:-2000])
+    numbers = np.random.default_rng(0).normal(size=(50_000, 2))
+    text = "a,b\n" + "".join(f"{a},{b}\n" for a, b in numbers)
+    path.write_bytes(gzip.compress(text.encode())[:-2000])
     released: list[bool] = []
 
     class Event(threading.Event):
