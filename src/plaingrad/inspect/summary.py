@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from plaingrad.console.printed import printed
 from plaingrad.contract.html import html_table
 from plaingrad.contract.modes import mode
 from plaingrad.contract.nest import outline
@@ -18,7 +17,6 @@ from plaingrad.contract.overview import own_parameters, shapes_text
 from plaingrad.module import Module
 
 HEADINGS = ("layer", "output shape", "parameters")
-WIDTH = 160  # of the printed table, which does not wrap
 
 
 @dataclass(frozen=True)
@@ -71,10 +69,7 @@ class Summary:
         return [*lines, f"{self.learned:,} are learned, {frozen:,} are frozen"] if frozen else lines
 
     def __str__(self) -> str:
-        console = Console(file=io.StringIO(), width=WIDTH, force_jupyter=False)
-        console.print(self.__rich__())
-        lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-        return "\n".join([*(line.rstrip() for line in lines), *self.totals()])
+        return "\n".join([printed(self.__rich__()), *self.totals()])
 
     __repr__ = __str__
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console, Group
+from rich.console import Group
 
+from plaingrad.console.printed import printed
 from plaingrad.contract.nest import brief
 from plaingrad.errors import InputError
 from plaingrad.inspect.health.finding import HealthFinding, over_time
@@ -15,8 +15,6 @@ from plaingrad.inspect.health.measures import EpochHealth, measured
 from plaingrad.inspect.health.rules import problems
 from plaingrad.inspect.health.table import html_tables, tables
 from plaingrad.inspect.record import Trace
-
-WIDTH = 160  # of the printed table, which does not wrap
 
 
 @dataclass(frozen=True)
@@ -51,9 +49,7 @@ class Diagnosis:
         return f"Diagnosis({', '.join(kinds) or 'nothing found'})"
 
     def __str__(self) -> str:
-        console = Console(file=io.StringIO(), width=WIDTH)
-        console.print(tables(self), soft_wrap=True)
-        return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
+        return printed(tables(self), soft_wrap=True)
 
     def __rich__(self) -> Group:
         return tables(self)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from plaingrad.console.printed import printed
 from plaingrad.errors import InputError
 from plaingrad.inspect.record.contents import contents
 from plaingrad.inspect.record.equations import equations
@@ -19,8 +18,6 @@ from plaingrad.inspect.record.table import html_table, table
 from plaingrad.module import Module
 from plaingrad.optim import Optimizer
 from plaingrad.parameter import Parameter
-
-WIDTH = 160  # of the printed table, which does not wrap
 
 
 @dataclass(eq=False)
@@ -149,9 +146,7 @@ class Trace:
         return f"Trace({self.calls[0].module.signature()}: {len(self)} calls, loss {self.loss:.6g}{update})"
 
     def __str__(self) -> str:
-        console = Console(file=io.StringIO(), width=WIDTH)
-        console.print(table(self))
-        return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
+        return printed(table(self))
 
     def __rich__(self) -> Table:
         return table(self)
