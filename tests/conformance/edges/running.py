@@ -72,8 +72,10 @@ def pairs(
 
     Floating-point state is shifted a little: a weight of exactly 1 would hide a forgotten factor.
     """
+    seed = draw(seeds)
+    torch.manual_seed(seed)
     ours = case.ours(**copy.deepcopy(arguments)).to(dtype)
-    generator = torch.Generator().manual_seed(draw(seeds))
+    generator = torch.Generator().manual_seed(seed)
     for value in ours.state_dict().values():
         if value.is_floating_point():
             value += torch.rand(value.shape, generator=generator, dtype=DOUBLE).to(dtype) / 2
