@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.contract.arguments import Constructed, kept
-from plaingrad.contract.fields import NOTES, contains, expect_fields, expect_reachable
+from plaingrad.contract.fields import ATOMIC, NOTES, contains, expect_fields, expect_reachable
 from plaingrad.contract.guard import (
     ONE,
     CallShape,
@@ -47,7 +47,6 @@ class MARK:
     """The state of a composite that saves nothing itself; a class, so that copies keep its identity."""
 
 
-NEW = object()  # in the place of a field's value before it was first assigned
 
 
 class Module(Constructed):
@@ -122,9 +121,9 @@ class Module(Constructed):
         return module
 
     def __setattr__(self, name: str, value: Any) -> None:
-        before = vars(self).get(name, NEW)
+        is_new, before = name not in vars(self), vars(self).get(name)
         super().__setattr__(name, value)
-        if type(value) not in NOTES or type(before) not in NOTES:
+        if type(value) not in (ATOMIC if is_new else NOTES) or type(before) not in NOTES:
             self._take_in(value)
 
     if not TYPE_CHECKING:

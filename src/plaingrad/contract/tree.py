@@ -27,11 +27,15 @@ class Index(NamedTuple):
         version: `Tree._version` when it was made.
         modules: below the root.
         fields: the parameters and buffers of the root and of all modules below.
+        parameters: of these, each once, at its first position.
+        buffers: likewise.
     """
 
     version: object
     modules: list[tuple[str, Any]]
     fields: list[tuple[str, Parameter | Buffer]]
+    parameters: list[tuple[str, Parameter]]
+    buffers: list[tuple[str, Buffer]]
 
 
 class Tree:
@@ -90,7 +94,12 @@ class Tree:
             fields = list(root.named_fields())
             for path, module in below:
                 fields += [(f"{path}.{name}", field) for name, field in module.named_fields()]
-            vars(self)["_index"] = index = Index(version, below, fields)
+            once: dict[int, tuple[str, Parameter | Buffer]] = {}
+            for name, field in fields:
+                once.setdefault(id(field), (name, field))
+            parameters = [(name, field) for name, field in once.values() if isinstance(field, Parameter)]
+            buffers = [(name, field) for name, field in once.values() if isinstance(field, Buffer)]
+            vars(self)["_index"] = index = Index(version, below, fields, parameters, buffers)
         return index
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, Any]]:
@@ -117,21 +126,13 @@ class Tree:
         """Every parameter and buffer at each position, with its dotted path."""
         return self._indexed().fields
 
-    def _named(self, kind: type) -> Iterator[tuple[str, Any]]:
-        """Every field of this kind once."""
-        seen: set[int] = set()
-        for name, field in self._named_state():
-            if isinstance(field, kind) and id(field) not in seen:
-                seen.add(id(field))
-                yield name, field
-
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every parameter once, with its dotted path as in torch.nn."""
-        return self._named(Parameter)
+        return iter(self._indexed().parameters)
 
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
         """Every buffer once, with its dotted path as in torch.nn."""
-        return self._named(Buffer)
+        return iter(self._indexed().buffers)
 
     def parameters(self) -> list[Parameter]:
         """Every parameter once, as pairs ``(value, grad)``; empty for a module without any.
