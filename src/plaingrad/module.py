@@ -47,8 +47,6 @@ class MARK:
     """The state of a composite that saves nothing itself; a class, so that copies keep its identity."""
 
 
-
-
 class Module(Constructed):
     """A differentiable function with a hand-written derivative.
 
