@@ -39,7 +39,9 @@ def assert_equal(ours: list[Parameter], theirs: list[torch.Tensor]) -> None:
         torch.testing.assert_close(parameter.grad, tensor.grad, rtol=1e-12, atol=0, equal_nan=True)
 
 
-@pytest.mark.parametrize("name", ["clip_grad_norm_", "clip_grad_value_"])
+@pytest.mark.parametrize(
+    "name", ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
+)
 def test_arguments_and_defaults_are_those_of_torch(name: str) -> None:
     def arguments(function: Any) -> list[tuple[str, Any]]:
         parameters = inspect.signature(function).parameters.values()
@@ -62,6 +64,33 @@ def test_clipping_by_norm(seed: int, scale: float, count: int, max_norm: float, 
     wanted = torch.nn.utils.clip_grad_norm_(theirs, max_norm, norm_type)
     torch.testing.assert_close(norm, wanted, rtol=1e-12, atol=0)
     assert_equal(ours, theirs)
+
+
+@examples
+@given(
+    seed=seeds,
+    scale=scales,
+    count=st.integers(1, len(SHAPES)),
+    max_norm=st.floats(0, 10) | st.just(math.inf),
+    norm_type=st.sampled_from([-math.inf, -0.5, 0, 1, 2.0, 3, math.inf]),
+)
+def test_part_of_the_gradients_by_the_norm_of_all(
+    seed: int, scale: float, count: int, max_norm: float, norm_type: float
+) -> None:
+    ours, theirs = gradients(seed, scale, len(SHAPES))
+    norm = optim.get_total_norm((p.grad for p in ours), norm_type)
+    expected = torch.nn.utils.get_total_norm([p.grad for p in theirs if p.grad is not None], norm_type)
+    torch.testing.assert_close(norm, expected, rtol=1e-12, atol=0)
+    optim.clip_grads_with_norm_(ours[:count], max_norm, norm)
+    torch.nn.utils.clip_grads_with_norm_(theirs[:count], max_norm, expected)
+    assert_equal(ours, theirs)
+
+
+def test_the_norm_of_one_tensor_and_of_none() -> None:
+    assert optim.get_total_norm(torch.tensor([3.0, 4.0])).item() == 5
+    assert optim.get_total_norm([]).item() == torch.nn.utils.get_total_norm([]).item() == 0
+    with pytest.raises(ValueError, match=r"^get_total_norm: expected a finite norm of order 2.0, got nan$"):
+        optim.get_total_norm(torch.tensor([math.nan]), error_if_nonfinite=True)
 
 
 @examples
@@ -98,6 +127,13 @@ def test_an_infinite_norm_can_be_refused() -> None:
         (optim.clip_grad_value_, ([], 1.0), "expected at least one parameter, got none"),
         (optim.clip_grad_norm_, ([], -1.0), "expected max_norm to be a number of at least 0, got -1.0"),
         (optim.clip_grad_norm_, ([], 1.0, math.nan), "expected norm_type to be a number, got nan"),
+        (
+            optim.clip_grads_with_norm_,
+            ([], 1.0, -1.0),
+            "expected total_norm to be a norm, of at least 0, got -1.0",
+        ),
+        (optim.clip_grads_with_norm_, ([], 1.0, 1.0), "expected at least one parameter, got none"),
+        (optim.get_total_norm, ([], math.nan), "expected norm_type to be a number, got nan"),
         (optim.clip_grad_value_, ([], math.nan), "expected clip_value to be a number of at least 0, got nan"),
     ],
 )

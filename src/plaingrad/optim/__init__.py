@@ -7,7 +7,7 @@ from plaingrad.optim.adagrad import Adagrad
 from plaingrad.optim.adam import Adam, AdamW
 from plaingrad.optim.adamax import Adamax
 from plaingrad.optim.asgd import ASGD
-from plaingrad.optim.clip import clip_grad_norm_, clip_grad_value_
+from plaingrad.optim.clip import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from plaingrad.optim.lbfgs import LBFGS
 from plaingrad.optim.muon import Muon
 from plaingrad.optim.nadam import NAdam
@@ -73,6 +73,8 @@ __all__ = [
     "StepLR",
     "clip_grad_norm_",
     "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
 ]
 
 ABSENT = {"LRScheduler": "it is Schedule", "lr_scheduler": "its schedules are here, beside the rules"}

@@ -15,6 +15,7 @@ from plaingrad.optim.common.segment import learning
 from plaingrad.parameter import Parameter
 
 LIMIT = Expected("a number of at least 0", lambda value: isinstance(value, (int, float)) and value >= 0)
+TOTAL = Expected("a norm, of at least 0", lambda value: isinstance(value, float) and not value < 0)
 ORDER = Expected("a number", lambda value: isinstance(value, (int, float)) and not math.isnan(value))
 
 LARGE = 1e18
@@ -58,14 +59,51 @@ def clip_grad_norm_(
     expect("clip_grad_norm_", "max_norm", LIMIT, max_norm)
     expect("clip_grad_norm_", "norm_type", ORDER, norm_type)
     grads = gradients("clip_grad_norm_", parameters)
-    if not grads:
-        return torch.zeros(())
-    norm = total_norm(grads, norm_type)
-    total = torch.tensor(norm.relative * norm.unit, dtype=grads[0].dtype, device=grads[0].device)
-    if error_if_nonfinite and not total.isfinite():
-        raise InputError(f"clip_grad_norm_: expected a finite norm of order {norm_type}, got {float(total)}")
+    norm, total = measured("clip_grad_norm_", grads, norm_type, error_if_nonfinite)
     scale_to_norm(grads, norm, max_norm)
     return total
+
+
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
+    """The norm of tensors as one vector, such as gradients: ``get_total_norm([p.grad for p in parameters])``.
+
+    Args:
+        tensors: one or several, of any shapes.
+        norm_type: the order, as in `clip_grad_norm_`.
+        error_if_nonfinite: whether to refuse a norm that is infinite or NaN.
+
+    Returns:
+        The norm, a scalar; 0 of no tensors, infinite if their dtype cannot hold it.
+
+    Raises:
+        InputError: ``norm_type`` is none, or the norm is not finite and ``error_if_nonfinite`` is set.
+    """
+    expect("get_total_norm", "norm_type", ORDER, norm_type)
+    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    return measured("get_total_norm", tensors, norm_type, error_if_nonfinite)[1]
+
+
+def clip_grads_with_norm_(
+    parameters: Parameter | Iterable[Parameter], max_norm: float, total_norm: Tensor | float
+) -> None:
+    """Scale all gradients as `clip_grad_norm_` does, by a norm that was measured before.
+
+    The gradients of several parts of a network can so be clipped by the norm of all.
+
+    Args:
+        parameters: those of a model, or a single one. Their gradients are changed in place.
+        max_norm: the norm to keep to.
+        total_norm: the norm, from `get_total_norm`.
+
+    Raises:
+        InputError: there are no parameters, or a number is out of range.
+    """
+    expect("clip_grads_with_norm_", "max_norm", LIMIT, max_norm)
+    norm = float(total_norm)
+    expect("clip_grads_with_norm_", "total_norm", TOTAL, norm)
+    scale_to_norm(gradients("clip_grads_with_norm_", parameters), Norm(norm), max_norm)
 
 
 def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: float) -> None:
@@ -89,7 +127,7 @@ def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: fl
 def clip_to_norm(grads: Sequence[Tensor], max_norm: float) -> None:
     """Scale tensors in place to a total norm of order 2 of at most ``max_norm``."""
     if grads:
-        scale_to_norm(grads, total_norm(grads), max_norm)
+        scale_to_norm(grads, norm_of(grads), max_norm)
 
 
 def gradients(where: str, parameters: Parameter | Iterable[Parameter]) -> list[Tensor]:
@@ -104,6 +142,20 @@ def gradients(where: str, parameters: Parameter | Iterable[Parameter]) -> list[T
     return [parameter.grad for parameter, active in zip(parameters, learning(parameters)) if active]
 
 
+def measured(where: str, grads: Sequence[Tensor], order: float, only_finite: bool) -> tuple[Norm, Tensor]:
+    """The norm of several tensors, as two factors and as a scalar of their dtype.
+
+    Raises:
+        InputError: the norm is not finite and it must be.
+    """
+    norm = norm_of(grads, order)
+    like = grads[0] if grads else torch.zeros(())
+    total = torch.tensor(norm.relative * norm.unit, dtype=like.dtype, device=like.device)
+    if only_finite and not total.isfinite():
+        raise InputError(f"{where}: expected a finite norm of order {order}, got {float(total)}")
+    return norm, total
+
+
 class Norm(NamedTuple):
     """A norm as a product of two factors, which may overflow every dtype.
 
@@ -116,7 +168,7 @@ class Norm(NamedTuple):
     unit: float = 1.0
 
 
-def total_norm(grads: Sequence[Tensor], order: float = 2.0) -> Norm:
+def norm_of(grads: Sequence[Tensor], order: float = 2.0) -> Norm:
     """The norm of several tensors as one vector, that is, the norm of their norms."""
     grads = [grad for grad in grads if grad.numel()]
     if not grads:
