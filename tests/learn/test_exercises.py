@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
 from pages import ROOT
 from plaingrad.errors import InputError
 from plaingrad.learn import Exercise, Wrong, catalogue, exercise
-from plaingrad.learn.exercise import FOLDER, ORDER
+from plaingrad.learn.exercise import BLANK, FOLDER, ORDER
 from plaingrad.learn.judging import judged
 from plaingrad.learn.verdict import Verdict
+
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+
+from exercise_pages import page
 
 EXERCISES = catalogue()
 WRONG = [(each, wrong) for each in EXERCISES for wrong in each.wrong]
@@ -29,9 +35,26 @@ def test_every_file_is_an_exercise() -> None:
     assert {path.stem for path in FOLDER.glob("*.py")} - {"__init__"} == set(ORDER)
 
 
-def test_the_documentation_has_their_texts() -> None:
-    page = (ROOT / "docs" / "exercises.md").read_text()
-    assert tuple(re.findall(r"automodule:: plaingrad\.learn\.exercises\.(\w+)", page)) == ORDER
+def test_the_documentation_lists_their_pages() -> None:
+    text = (ROOT / "docs" / "exercises.md").read_text()
+    assert tuple(re.findall(r"^exercises/(\w+)$", text, re.MULTILINE)) == ORDER
+
+
+@every_exercise
+def test_its_page_is_written_from_its_source(each: Exercise) -> None:
+    text = page(each)
+    assert text.startswith(f"{each.title}\n{'=' * len(each.title)}\n")
+    assert each.text.partition("\n")[2] in text
+    assert indent(each.listing(), "   ") in text
+    assert text.count("raise NotImplementedError") == len(each.blanks)
+    assert all(f"- {wrong.description}\n" in text for wrong in each.wrong)
+    assert not any(hint in text for hint in each.hints)
+    assert not [line for line in answers(each) if line in text]
+
+
+def answers(each: Exercise) -> list[str]:
+    """The lines that belong in the blanks."""
+    return [line.strip() for *_, lines in BLANK.findall(each.code) for line in lines.splitlines()]
 
 
 @every_exercise

@@ -41,8 +41,8 @@ def learn(
 
     list shows the exercises. start tanh writes tanh.py into the current
     folder; fill its blanks, and check names the mistakes and where they are.
-    hint gives a hint, then the next; solution shows the whole; progress is
-    kept in plaingrad-learn.json. The exit code of check is 0 for a solution
+    hint gives a hint, then the next; solution shows the whole to those who
+    have had a try checked; progress is kept in plaingrad-learn.json. The exit code of check is 0 for a solution
     and 1 for anything else.
 
     grade FOLDER --csv grades.csv checks what many have handed in: files named
@@ -157,7 +157,11 @@ def _hint(reporter: Reporter, progress: Progress, name: str) -> None:
 
 def _solution(reporter: Reporter, progress: Progress, name: str) -> None:
     chosen, _ = _chosen(progress, name)
-    progress.attempt(chosen.id).solution_shown = True
+    attempt = progress.attempt(chosen.id)
+    if not attempt.checks:
+        hint = f"plaingrad learn start {chosen.id}, then plaingrad learn check"
+        raise InputError(f"expected a try at {chosen.id} before its solution", hint=hint)
+    attempt.solution_shown = True
     progress.write()
     reporter.text(chosen.solution().rstrip())
     reporter.result({"exercise": chosen.id, "solution": chosen.solution()})

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from plaingrad.errors import InputError
 
 FOLDER = Path(__file__).parent / "exercises"
+SEALED = "sealed.bin"  # in a wheel, in place of all files: see setup.py
 # In the order in which they build on one another.
 ORDER = (
     "tanh",
@@ -110,19 +114,28 @@ class Exercise:
             }
         )
 
+    def listing(self) -> str:
+        """The student's code without the text above it."""
+        code = self.student()
+        text = ast.parse(code).body[0]
+        return "".join(code.splitlines(keepends=True)[text.end_lineno :]).lstrip()
+
     def notebook(self) -> dict[str, Any]:
         """The notebook that the learner completes: the text, the code without it, and the check."""
-        code = self.student()
-        tree = ast.parse(code)
-        rest = "".join(code.splitlines(keepends=True)[tree.body[0].end_lineno :]).lstrip()
         check = f"!plaingrad learn check {self.id}.ipynb  # reads the notebook as it was saved"
-        cells = [("markdown", _markdown(self.text)), ("code", rest.rstrip()), ("code", check)]
+        cells = [("markdown", _markdown(self.text)), ("code", self.listing().rstrip()), ("code", check)]
         return {
             "cells": [_cell(f"{self.id}-{number}", *each) for number, each in enumerate(cells)],
             "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
             "nbformat": 4,
             "nbformat_minor": 5,
         }
+
+    def classes(self, answers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """What the code defines, by name, with these lines in its blanks and the solution in all others."""
+        module = ModuleType(self.id)
+        exec(compile(self.filled(answers or {}), f"<{self.id}>", "exec"), vars(module))
+        return vars(module)
 
     def filled(self, answers: Mapping[str, str]) -> str:
         """The code with these lines in its blanks, not indented, and the solution in all others."""
@@ -161,7 +174,7 @@ def exercise(name: str) -> Exercise:
         near = get_close_matches(name, ORDER, n=1)
         meant = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(f"expected an exercise, one of {', '.join(ORDER)}; got {name!r}{meant}")
-    source = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    source = _source(FOLDER, name)
     tree = ast.parse(source)
     values: dict[str, Any] = {
         target.id: ast.literal_eval(node.value)
@@ -182,6 +195,14 @@ def exercise(name: str) -> Exercise:
         cases=tuple(Case(each[0], tuple(each[1]), tuple(each[2]), *each[3:]) for each in values["CASES"]),
         code=source.partition(TEACHER)[0].rstrip() + "\n",
     )
+
+
+def _source(folder: Path, name: str) -> str:
+    """The text of an exercise's file."""
+    path = folder / f"{name}.py"
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    return str(json.loads(zlib.decompress((folder / SEALED).read_bytes()))[name])
 
 
 def catalogue() -> list[Exercise]:
