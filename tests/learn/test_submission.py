@@ -10,6 +10,7 @@ import pytest
 
 from plaingrad.errors import InputError
 from plaingrad.learn import check_file, check_source, exercise
+from plaingrad.learn.judging import judged
 from plaingrad.learn.verdict import Verdict
 
 TANH = exercise("tanh")
@@ -52,30 +53,48 @@ def test_an_endless_file_that_takes_every_exception() -> None:
     assert (kind, text) == ("endless", "tanh.py does not end in time")
 
 
+LIBRARY = "expected the class Tanh as written here, got that of a library"
+NONE = "expected the class Tanh, derived from Module, and there is none"
+
+
 @pytest.mark.parametrize(
-    ("code", "text"),
+    ("code", "kind", "text"),
     [
-        ("import sys; sys.exit(0)", "tanh.py ends the program: SystemExit"),
-        ("import os; os._exit(0)", "tanh.py ended the program before the check was over (exit code 0)"),
-        ("1 / 0", "tanh.py line 1 raised ZeroDivisionError: division by zero"),
-        ("def f(:", "tanh.py line 1 raised SyntaxError: invalid syntax"),
+        ("import sys; sys.exit(0)", "ends", "tanh.py ends the program: SystemExit"),
+        ("1 / 0", "raises", "tanh.py line 1 raised ZeroDivisionError: division by zero"),
+        ("def f(:", "syntax", "tanh.py line 1 raised SyntaxError: invalid syntax"),
         (
-            "from plaingrad.nn import Tanh",
-            "expected the class Tanh as written here, got that of a library",
+            "if True:\npass",
+            "syntax",
+            "tanh.py line 2 raised IndentationError: expected an indented block after ",
         ),
         (
-            "from plaingrad import nn\nclass Tanh(nn.Tanh): pass",
-            "expected the class Tanh as written here, got that of a library",
+            "x = 1\0",
+            "syntax",
+            "tanh.py line None raised SyntaxError: source code string cannot contain null bytes",
         ),
-        ("Tanh = 3", "expected the class Tanh, derived from Module, and there is none"),
+        ("from plaingrad.nn import Tanh", "library-class", LIBRARY),
+        ("from plaingrad import nn\nclass Tanh(nn.Tanh): pass", "library-class", LIBRARY),
+        ("Tanh = 3", "missing-class", NONE),
+        ("", "missing-class", NONE),
     ],
 )
-def test_a_file_that_fails(code: str, text: str) -> None:
-    assert only_problem(check_source(TANH, code)) == ("", text)
+def test_a_file_that_fails(code: str, kind: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "tanh.py").write_text(code)
+    verdict = judged(TANH, tmp_path / "tanh.py", seed=1)
+    assert only_problem(verdict)[0] == kind
+    assert only_problem(verdict)[1].startswith(text)
+    assert verdict.problems[0].words
 
 
-def test_a_backward_that_ends_the_program() -> None:
-    assert "SystemExit" in only_problem(check_source(TANH, with_line("raise SystemExit(0)")))[1]
+def test_a_program_that_ends_by_itself() -> None:
+    kind, text = only_problem(check_source(TANH, "import os; os._exit(0)"))
+    assert (kind, text) == ("ends", "tanh.py ended the program before the check was over (exit code 0)")
+
+
+def test_a_backward_that_ends_the_program(tmp_path: Path) -> None:
+    (tmp_path / "tanh.py").write_text(with_line("raise SystemExit(0)"))
+    assert "SystemExit" in only_problem(judged(TANH, tmp_path / "tanh.py", seed=1))[1]
 
 
 def test_what_is_printed_is_kept_up_to_a_limit() -> None:

@@ -50,16 +50,21 @@ class Grade:
         ]
         kinds = [f"{each.part or 'all'}: {each.kind or 'wrong'}" for each in self.verdict.problems]
         values = (
-            self.submission.student,
+            _text(self.submission.student),
             self.verdict.exercise,
             self.verdict.points,
             self.verdict.out_of,
             "yes" if self.verdict.solved else "no",
             "; ".join(parts),
             "; ".join(dict.fromkeys(kinds)) or "solved",
-            self.submission.path.as_posix(),
+            _text(self.submission.path.as_posix()),
         )
         return dict(zip(COLUMNS, values))
+
+
+def _text(name: str) -> str:
+    """A name that no program for tables takes for a formula."""
+    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
 
 
 def submissions(folder: Path) -> list[Submission]:
@@ -105,10 +110,18 @@ def graded(folder: Path, entries: Iterable[Submission], seed: int | None = None)
     for submission in entries:
         about = exercise(submission.exercise)
         try:
+            _expect_own(folder, submission.path)
             verdict = check_file(about, folder / submission.path, seed)
         except (InputError, OSError) as error:
-            verdict = Verdict.of(about.id, about.parts, [Problem(EVERYTHING, str(error))])
+            problem = Problem(EVERYTHING, str(error), "unreadable", submission.path.name, "hand it in again")
+            verdict = Verdict.of(about.id, about.parts, [problem])
         yield Grade(submission, verdict)
+
+
+def _expect_own(folder: Path, path: Path) -> None:
+    """Refuse a link, which may lead to what somebody else has written."""
+    if any((folder / each).is_symlink() for each in (path, *path.parents[:-1])):
+        raise InputError("expected a file, got a link", file=path)
 
 
 def write_csv(grades: Iterable[Grade], path: Path) -> None:

@@ -18,6 +18,8 @@ from plaingrad.learn.stopping import stopping
 from plaingrad.learn.verdict import EVERYTHING, FORWARD, UNSOLVED_BLANK, Problem
 from plaingrad.module import Module
 
+OUTPUT = "output"  # the name of what forward gives, among gradients
+
 
 def layer_problems(
     cls: type[Module], right: type[Module], case: Case, seed: int, time_limit: float
@@ -35,15 +37,13 @@ def layer_problems(
     with stopping(case.cls, time_limit, "submission"):
         mine = cls(*case.args).train(case.training)
     differing = _forward(mine, right(*case.args).train(case.training), inputs, seed, time_limit)
-    if differing:
-        return [differing]
     with stopping(case.cls, 20 * time_limit):
         report = check_gradients(mine, *inputs, seed=seed, time_limit=time_limit)
     names = list(inspect.signature(right.forward).parameters)[1:]
     problems = [_problem(finding, names) for finding in report.findings]
     if problems and (not report.rows or any(problem.kind == "uses-autograd" for problem in problems)):
         problems[0].part = EVERYTHING  # what is not computed, or not by the learner, is not right
-    return problems
+    return [differing, *problems] if differing else problems
 
 
 def random_tensor(text: str) -> Tensor:
@@ -101,17 +101,23 @@ def _problem(finding: Finding, names: Sequence[str]) -> Problem:
 
 
 def layer_outcome(cls: type[Module], case: Case, seed: int) -> dict[str, Tensor | str]:
-    """The gradients by name, or the error under an empty one."""
+    """The output and the gradients by name, or the error under an empty one.
+
+    Parameters have values that do not depend on how the class draws them.
+    """
     torch.manual_seed(seed)
     inputs = [random_tensor(text) for text in case.inputs]
+    generator = torch.Generator().manual_seed(seed + 2)
     with isolated(inputs[0].device):
         try:
             module = cls(*case.args)
+            for _, parameter in sorted(module.named_parameters()):
+                parameter.value.copy_(torch.randn(parameter.value.shape, generator=generator))
             under_test = ModuleUnderTest(module, inputs, {}, None, case.training, seed)
-            dys = under_test.upstream(under_test.forward(), seed + 1)
-            gradients = runs.gradients(under_test, dys)
+            outputs = under_test.forward()
+            gradients = runs.gradients(under_test, under_test.upstream(outputs, seed + 1))
         except Exception as error:
             return {EVERYTHING: reason(error)}
     names = list(inspect.signature(cls.forward).parameters)[1:]
     renamed = {f"input {number}": name for number, name in enumerate(names)}
-    return {renamed.get(name, name): gradient for name, gradient in gradients.items()}
+    return {OUTPUT: outputs[0], **{renamed.get(name, name): each for name, each in gradients.items()}}

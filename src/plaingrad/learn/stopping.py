@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from plaingrad.inspect.gradients.endless import Overtime, limited
-from plaingrad.learn.verdict import EVERYTHING, UNSOLVED_BLANK, Problem
+from plaingrad.learn.verdict import ENDS, EVERYTHING, UNSOLVED_BLANK, Problem
+
+LONGEST = 500  # characters of an error's message
 
 
 class Stopped(Exception):
@@ -33,14 +35,15 @@ def stopping(user: str, time_limit: float, file: str = "") -> Iterator[None]:
         words = f"still running after {time_limit:g} seconds; look at the conditions of its loops"
         raise Stopped(Problem(EVERYTHING, f"{user} does not end in time", "endless", user, words)) from None
     except (SystemExit, KeyboardInterrupt) as error:
-        raise Stopped(Problem(EVERYTHING, f"{user} ends the program: {type(error).__name__}")) from None
+        text = f"{user} ends the program: {type(error).__name__}"
+        raise Stopped(Problem(EVERYTHING, text, "ends", user, ENDS)) from None
     except Exception as error:
         raise Stopped(_raised(user, file, error)) from None
 
 
 def _raised(user: str, file: str, error: Exception) -> Problem:
     original = error.__cause__ or error
-    text = original.msg if isinstance(original, SyntaxError) else str(original)
+    text = (original.msg if isinstance(original, SyntaxError) else str(original))[:LONGEST]
     if isinstance(original, NotImplementedError) and text.startswith("your turn"):
         return Problem(EVERYTHING, f"{user}: a blank is not filled yet", UNSOLVED_BLANK, user, text)
     at = _line(original, file)
