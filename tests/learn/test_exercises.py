@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import sys
 from pathlib import Path
@@ -68,6 +69,23 @@ def test_it_is_whole(each: Exercise) -> None:
     assert each.parts.keys() >= {"forward", "contract"} or each.parts
     assert {wrong.blank for wrong in each.wrong} <= each.blanks.keys()
     assert "# ---" not in each.student() + each.solution()
+
+
+def tried(each: Exercise, answers: dict[str, str] | None = None) -> doctest.TestResults:
+    """The example of an exercise, with the solution or these lines in its blanks."""
+    test = doctest.DocTestParser().get_doctest(each.text, each.classes(answers), each.id, each.id, 0)
+    return doctest.DocTestRunner(verbose=False).run(test, out=lambda _: None)
+
+
+@every_exercise
+def test_its_example_has_the_numbers_of_the_solution(each: Exercise) -> None:
+    assert f"Example, which ``python -m doctest {each.id}.py`` tries::" in each.text
+    assert tried(each).failed == 0
+    assert tried(each).attempted >= 4
+    blank = dict.fromkeys(each.blanks, "raise NotImplementedError")
+    assert tried(each, blank).failed > 0
+    (cell,) = (cell for cell in each.notebook()["cells"] if cell["cell_type"] == "markdown")
+    assert "Example:\n\n```python\n>>> import torch\n" in "".join(cell["source"])
 
 
 @every_exercise

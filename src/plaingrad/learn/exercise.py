@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +36,13 @@ ORDER = (
     "paper",
 )
 TEACHER = "# --- teacher"
+# The last cell of a notebook, whose value nbgrader takes for the points.
+CHECK = """\
+from plaingrad.learn import check_file, exercise
+
+verdict = check_file(exercise("{name}"), "{name}.ipynb")  # as the notebook was saved
+print(verdict)
+verdict.points"""
 BLANK = re.compile(r"^( *)# --- blank (\w+): (.*)\n((?:.*\n)*?) *# --- end\n", re.MULTILINE)
 
 
@@ -79,6 +87,7 @@ class Exercise:
         wrong: typical wrong answers.
         cases: what is checked.
         code: the student's part of the source, with the solution.
+        source: the whole text of its file.
     """
 
     id: str
@@ -90,6 +99,7 @@ class Exercise:
     wrong: tuple[Wrong, ...]
     cases: tuple[Case, ...]
     code: str
+    source: str
 
     @property
     def blanks(self) -> dict[str, str]:
@@ -121,9 +131,16 @@ class Exercise:
         return "".join(code.splitlines(keepends=True)[text.end_lineno :]).lstrip()
 
     def notebook(self) -> dict[str, Any]:
-        """The notebook that the learner completes: the text, the code without it, and the check."""
-        check = f"!plaingrad learn check {self.id}.ipynb  # reads the notebook as it was saved"
-        cells = [("markdown", _markdown(self.text)), ("code", self.listing().rstrip()), ("code", check)]
+        """The notebook that the learner completes: the text, the code without it, and the check.
+
+        Its cells have what nbgrader has to know of them: code to be written, and a check that gives points.
+        """
+        check = CHECK.format(name=self.id)
+        cells = [
+            ("markdown", _markdown(self.text), {"locked": True}),
+            ("code", self.listing().rstrip(), {"solution": True}),
+            ("code", check, {"locked": True, "grade": True, "points": self.points}),
+        ]
         return {
             "cells": [_cell(f"{self.id}-{number}", *each) for number, each in enumerate(cells)],
             "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
@@ -149,32 +166,66 @@ class Exercise:
         return BLANK.sub(fill, self.code)
 
 
-def _cell(name: str, kind: str, text: str) -> dict[str, Any]:
+def _cell(name: str, kind: str, text: str, about: dict[str, Any]) -> dict[str, Any]:
     only_code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
     lines = text.splitlines(keepends=True)
-    return {"cell_type": kind, "id": name, "metadata": {}, "source": lines, **only_code}
+    defaults = {"grade": False, "locked": False, "solution": False, "task": False, "schema_version": 3}
+    metadata = {"nbgrader": {**defaults, **about, "grade_id": name}}
+    return {"cell_type": kind, "id": name, "metadata": metadata, "source": lines, **only_code}
 
 
 def _markdown(text: str) -> str:
-    """The text with its equations as Markdown has them."""
+    """The text with its equations and its example as Markdown has them."""
     title, _, rest = text.partition("\n")
     equation = re.compile(r"^\.\. math::\n((?:    .*\n)+)", re.MULTILINE)
     rest = equation.sub(lambda match: f"$$\n\\begin{{aligned}}\n{match[1]}\\end{{aligned}}\n$$\n", rest)
+    example = re.compile(r"^Example.*::\n\n((?:    .*\n?)+)", re.MULTILINE)
+    rest = example.sub(lambda match: f"Example:\n\n```python\n{dedent(match[1]).rstrip()}\n```\n", rest)
     return f"# {title.rstrip('.')}\n{rest}"
 
 
-@cache
-def exercise(name: str) -> Exercise:
+def names(folder: Path | None = None) -> list[str]:
+    """The names of all exercises in their order; of those in a folder of one's own after them."""
+    own = sorted(path.stem for path in folder.glob("*.py")) if folder else []
+    return [*ORDER, *(name for name in own if name not in ORDER and not name.startswith("_"))]
+
+
+def exercise(name: str, folder: Path | None = None) -> Exercise:
     """The exercise of this name.
 
+    Args:
+        name: its name.
+        folder: a folder with exercises of one's own besides these.
+
     Raises:
-        InputError: there is none.
+        InputError: there is none, or it cannot be read.
     """
-    if name not in ORDER:
-        near = get_close_matches(name, ORDER, n=1)
+    known = names(folder)
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
         meant = f"; did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"expected an exercise, one of {', '.join(ORDER)}; got {name!r}{meant}")
-    source = _source(FOLDER, name)
+        raise InputError(f"expected an exercise, one of {', '.join(known)}; got {name!r}{meant}")
+    if name in ORDER:
+        return _of_package(name)
+    assert folder is not None
+    path = folder / f"{name}.py"
+    if not re.fullmatch("[a-z][a-z0-9]*", name):
+        raise InputError(
+            "expected a name of small letters and digits, as names of files have others", file=path
+        )
+    try:
+        return parsed(name, path.read_text(encoding="utf-8"))
+    except (KeyError, TypeError, ValueError, SyntaxError) as error:
+        raise InputError(f"expected an exercise; {type(error).__name__}: {error}", file=path) from error
+
+
+@cache
+def _of_package(name: str) -> Exercise:
+    return parsed(name, _source(FOLDER, name))
+
+
+def parsed(name: str, source: str) -> Exercise:
+    """The exercise of this name from the text of its file."""
     tree = ast.parse(source)
     values: dict[str, Any] = {
         target.id: ast.literal_eval(node.value)
@@ -194,6 +245,7 @@ def exercise(name: str) -> Exercise:
         wrong=tuple(Wrong(*each) for each in values["WRONG"]),
         cases=tuple(Case(each[0], tuple(each[1]), tuple(each[2]), *each[3:]) for each in values["CASES"]),
         code=source.partition(TEACHER)[0].rstrip() + "\n",
+        source=source,
     )
 
 
@@ -205,6 +257,6 @@ def _source(folder: Path, name: str) -> str:
     return str(json.loads(zlib.decompress((folder / SEALED).read_bytes()))[name])
 
 
-def catalogue() -> list[Exercise]:
-    """All exercises, in their order."""
-    return [exercise(name) for name in ORDER]
+def catalogue(folder: Path | None = None) -> list[Exercise]:
+    """All exercises, in their order; those in a folder of one's own after them."""
+    return [exercise(name, folder) for name in names(folder)]

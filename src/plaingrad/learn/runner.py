@@ -13,11 +13,11 @@ from pathlib import Path
 def main() -> None:
     """Judge the submission that standard input names, under limits of memory, time and output."""
     request = json.loads(sys.stdin.read())
-    from plaingrad.learn.exercise import exercise
+    from plaingrad.learn.exercise import parsed
     from plaingrad.learn.judging import answers, judged  # imports torch, before memory is limited
 
     _limit(request["memory"], request["seconds"], request["output"])
-    about, path = exercise(request["exercise"]), Path(request["file"])
+    about, path = parsed(request["exercise"], request["source"]), Path(request["file"])
     verdict = judged(about, path, request["seed"], request["time_limit"])
     numbers = answers(about, request["seed"], request["time_limit"])
     result = {"verdict": dataclasses.asdict(verdict), "answers": numbers}

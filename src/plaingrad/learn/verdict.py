@@ -58,6 +58,17 @@ class Verdict:
         """True if nothing is wrong."""
         return not self.problems and all(self.parts.values())
 
+    def __str__(self) -> str:
+        """The verdict for people: what was printed, what is wrong, the points."""
+        lines = [f"printed  {line}" for line in self.output.splitlines()]
+        for problem in self.problems:
+            lines += [f"wrong    {problem.text}"]
+            lines += [f"         {problem.kind}: {problem.words}"] if problem.words else []
+        parts = ", ".join(f"{part} {'ok' if ok else 'wrong'}" for part, ok in self.parts.items())
+        lines += [f"{self.exercise}: {self.points} of {self.out_of} points ({parts})"]
+        lines += ["solved" if self.solved else "not solved yet; plaingrad learn hint helps"]
+        return "\n".join(lines)
+
     @classmethod
     def of(cls, exercise: str, points: Mapping[str, int], problems: list[Problem]) -> Verdict:
         """The verdict with these problems; one of no known part costs all of them."""
