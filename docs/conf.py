@@ -67,6 +67,7 @@ html_sidebars = {
         "demo",
         "own_layer",
         "exercises",
+        "teaching",
         "native",
         "estimators",
         "model_file",

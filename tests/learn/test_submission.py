@@ -61,17 +61,17 @@ NONE = "expected the class Tanh, derived from Module, and there is none"
     ("code", "kind", "text"),
     [
         ("import sys; sys.exit(0)", "ends", "tanh.py ends the program: SystemExit"),
-        ("1 / 0", "raises", "tanh.py line 1 raised ZeroDivisionError: division by zero"),
-        ("def f(:", "syntax", "tanh.py line 1 raised SyntaxError: invalid syntax"),
+        ("1 / 0", "raises", "tanh.py line 1, '1 / 0', raised ZeroDivisionError: division by zero"),
+        ("def f(:", "syntax", "tanh.py line 1, 'def f(:', raised SyntaxError: invalid syntax"),
         (
             "if True:\npass",
             "syntax",
-            "tanh.py line 2 raised IndentationError: expected an indented block after ",
+            "tanh.py line 2, 'pass', raised IndentationError: expected an indented block after ",
         ),
         (
             "x = 1\0",
             "syntax",
-            "tanh.py line None raised SyntaxError: source code string cannot contain null bytes",
+            "tanh.py raised SyntaxError: source code string cannot contain null bytes",
         ),
         ("from plaingrad.nn import Tanh", "library-class", LIBRARY),
         ("from plaingrad import nn\nclass Tanh(nn.Tanh): pass", "library-class", LIBRARY),
@@ -95,6 +95,39 @@ def test_a_program_that_ends_by_itself() -> None:
 def test_a_backward_that_ends_the_program(tmp_path: Path) -> None:
     (tmp_path / "tanh.py").write_text(with_line("raise SystemExit(0)"))
     assert "SystemExit" in only_problem(judged(TANH, tmp_path / "tanh.py", seed=1))[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "blank", "code", "text"),
+    [
+        (
+            "linear",
+            "dx",
+            "dx = dy @ nothing",
+            "backward line {}, 'dx = dy @ nothing', raised NameError: name 'noth",
+        ),
+        ("linear", "dx", "dx = dy @ dy[0:0]", "backward line {}, 'dx = dy @ dy[0:0]', raised RuntimeError: "),
+        (
+            "dropout",
+            "mask",
+            "mask = kept / 'p'",
+            "forward line {}, \"mask = kept / 'p'\", raised TypeError: ",
+        ),
+        (
+            "optimizers",
+            "descent",
+            "value.sub_(3, 4)",
+            "Momentum.step line {}, 'value.sub_(3, 4)', raised TypeErr",
+        ),
+    ],
+)
+def test_the_line_of_an_error_is_named(name: str, blank: str, code: str, text: str, tmp_path: Path) -> None:
+    about = exercise(name)
+    source = about.filled({blank: code})
+    (tmp_path / f"{name}.py").write_text(source)
+    line = next(number for number, each in enumerate(source.splitlines(), 1) if each.strip() == code)
+    problem = judged(about, tmp_path / f"{name}.py", seed=1).problems[0]
+    assert problem.text.startswith(text.format(line))
 
 
 def test_what_is_printed_is_kept_up_to_a_limit() -> None:

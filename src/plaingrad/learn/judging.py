@@ -14,7 +14,7 @@ from torch import Tensor
 
 from plaingrad.learn.confirming import outcome
 from plaingrad.learn.exercise import Case, Exercise
-from plaingrad.learn.layers import layer_problems
+from plaingrad.learn.layers import layer_problems, name_line
 from plaingrad.learn.rules import rule_problems
 from plaingrad.learn.stopping import Stopped, stopping
 from plaingrad.learn.verdict import EVERYTHING, UNSOLVED_BLANK, Problem, Verdict
@@ -37,7 +37,7 @@ def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -
     """
     rebound = watch()
     try:
-        with stopping(path.name, time_limit, path.name):
+        with stopping(path.name, time_limit, str(path)):
             module = _executed(path)
     except Stopped as stopped:
         return Verdict.of(exercise.id, exercise.parts, [_of_file(stopped.problem)])
@@ -48,6 +48,8 @@ def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -
             continue
         more = _of_case(exercise, case, module, seed + number, time_limit)
         cls = getattr(module, case.cls, None)
+        if isinstance(cls, type) and issubclass(cls, Module):
+            name_line(cls, case, more, seed + number, time_limit)
         if isinstance(cls, type) and any(not problem.kind for problem in more):
             _recognise(exercise, case, cls, more, seed + number, time_limit)
         for problem in more:
