@@ -121,6 +121,13 @@ time.sleep(0.5)
         os.kill(int(verdict.output), 0)
 
 
+@pytest.mark.parametrize("part", ["forward", "input", "contract"])
+def test_a_verdict_with_some_points_is_confirmed_too(part: str) -> None:
+    verdict = Verdict.of("tanh", TANH.parts, [Problem(part, "forged")])
+    assert verdict.points > 0
+    assert confirmed(TANH, verdict, [], seed=5).points == 0
+
+
 @pytest.mark.parametrize("each", ["tanh", "linear", "dropout", "optimizers", "paper"])
 def test_what_a_solution_computes_confirms_its_verdict(each: str, tmp_path: Path) -> None:
     about = exercise(each)

@@ -133,12 +133,13 @@ class Exercise:
     def notebook(self) -> dict[str, Any]:
         """The notebook that the learner completes: the text, the code without it, and the check.
 
-        Its cells have what nbgrader has to know of them: code to be written, and a check that gives points.
+        The text and the check have what nbgrader has to know of them. The code has not, since nbgrader would
+        take the whole cell for a solution and leave nothing of it to the students.
         """
         check = CHECK.format(name=self.id)
         cells = [
             ("markdown", _markdown(self.text), {"locked": True}),
-            ("code", self.listing().rstrip(), {"solution": True}),
+            ("code", self.listing().rstrip(), {}),
             ("code", check, {"locked": True, "grade": True, "points": self.points}),
         ]
         return {
@@ -170,7 +171,7 @@ def _cell(name: str, kind: str, text: str, about: dict[str, Any]) -> dict[str, A
     only_code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
     lines = text.splitlines(keepends=True)
     defaults = {"grade": False, "locked": False, "solution": False, "task": False, "schema_version": 3}
-    metadata = {"nbgrader": {**defaults, **about, "grade_id": name}}
+    metadata = {"nbgrader": {**defaults, **about, "grade_id": name}} if about else {}
     return {"cell_type": kind, "id": name, "metadata": metadata, "source": lines, **only_code}
 
 

@@ -38,13 +38,15 @@ def layer_problems(
     with stopping(case.cls, time_limit, file_of(cls)):
         mine = cls(*case.args).train(case.training)
     differing = _forward(mine, right(*case.args).train(case.training), inputs, seed, time_limit)
+    if differing:
+        return [differing]
     with stopping(case.cls, 20 * time_limit):
         report = check_gradients(mine, *inputs, seed=seed, time_limit=time_limit)
     names = list(inspect.signature(right.forward).parameters)[1:]
     problems = [_problem(finding, names) for finding in report.findings]
     if problems and (not report.rows or any(problem.kind == "uses-autograd" for problem in problems)):
         problems[0].part = EVERYTHING  # what is not computed, or not by the learner, is not right
-    return [differing, *problems] if differing else problems
+    return problems
 
 
 def random_tensor(text: str) -> Tensor:
@@ -73,8 +75,8 @@ def _forward(
             module.zero_grad()
     if _same(*outputs):
         return None
-    words = "compare it with the equation, in training and in evaluation"
-    return Problem("forward", "forward gives another output than its equation", FORWARD, "forward", words)
+    words = "compare it with the equation; of another function, no gradient counts"
+    return Problem(EVERYTHING, "forward gives another output than its equation", FORWARD, "forward", words)
 
 
 def _same(mine: Any, right: Tensor) -> bool:
