@@ -92,18 +92,6 @@ def test_a_verdict_that_is_printed_counts_for_nothing() -> None:
     assert verdict.output == FORGED + "\n"
 
 
-def test_the_seed_is_neither_in_arguments_nor_in_the_environment() -> None:
-    code = """
-import os
-from pathlib import Path
-for pid in ("self", os.getppid()):
-    for file in ("cmdline", "environ"):
-        print("123456789" in Path(f"/proc/{pid}/{file}").read_text(errors="replace"))
-"""
-    verdict = check_source(TANH, TANH.solution() + code, seed=123456789)
-    assert (verdict.solved, verdict.output) == (True, "False\n" * 4)
-
-
 def test_processes_in_sessions_of_their_own_end_with_the_check() -> None:
     code = """
 import os, time
