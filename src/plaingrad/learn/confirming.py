@@ -19,7 +19,7 @@ from plaingrad.module import Module
 
 
 def outcome(cls: type[Any], case: Case, seed: int) -> dict[str, Tensor | str]:
-    """What a class computes in a case: output and gradients by name, or values after steps under none."""
+    """Output and gradients of a class in a case, by name; the values after steps of a rule, under none."""
     with torch.random.fork_rng([]):
         return (layer_outcome if issubclass(cls, Module) else rule_outcome)(cls, case, seed)
 

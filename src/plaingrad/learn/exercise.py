@@ -150,7 +150,7 @@ class Exercise:
         }
 
     def classes(self, answers: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """What the code defines, by name, with these lines in its blanks and the solution in all others."""
+        """The names that the code defines, with these lines in its blanks and the solution in all others."""
         module = ModuleType(self.id)
         exec(compile(self.filled(answers or {}), f"<{self.id}>", "exec"), vars(module))
         return vars(module)

@@ -70,7 +70,7 @@ def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -
 
 
 def answers(exercise: Exercise, seed: int, time_limit: float = 2.0) -> list[dict[str, Any]]:
-    """What the submission that was judged last computes in each case, by name, as lists."""
+    """Outputs and gradients of the submission that was judged last, by name, as lists, in each case."""
     each: list[dict[str, Any]] = []
     for number, case in enumerate(exercise.cases):
         cls = getattr(sys.modules.get(SUBMISSION), case.cls, None)
