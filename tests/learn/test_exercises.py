@@ -71,6 +71,20 @@ def test_it_is_whole(each: Exercise) -> None:
     assert "# ---" not in each.student() + each.solution()
 
 
+@every_exercise
+def test_the_students_file_has_its_equations_in_letters(each: Exercise) -> None:
+    code = each.student()
+    assert "\\" not in code.partition('\n"""\n')[0]
+    assert "math::" not in code
+    assert code.count("∂ℓ/∂") >= 1 or each.id == "optimizers"
+
+
+def test_equations_in_letters() -> None:
+    assert "\n\n    y = tanh(x)\n    ∂ℓ/∂x = ∂ℓ/∂y ⊙ (1 - y²)\n\nShapes" in exercise("tanh").student()
+    assert "\n    v ← μv + g\n" in exercise("optimizers").student()
+    assert "\n    mᵢ = {0 if dropped; 1 / (1 - p) otherwise}\n" in exercise("dropout").student()
+
+
 def tried(each: Exercise, answers: dict[str, str] | None = None) -> doctest.TestResults:
     """The example of an exercise, with the solution or these lines in its blanks."""
     test = doctest.DocTestParser().get_doctest(each.text, each.classes(answers), each.id, each.id, 0)

@@ -97,6 +97,7 @@ def _start(
 ) -> None:
     from plaingrad.files import replacing
     from plaingrad.learn import exercise
+    from plaingrad.learn.equations import in_letters
 
     if not name:
         raise refused("expected an exercise; plaingrad learn list shows them", "NAME")
@@ -113,7 +114,7 @@ def _start(
     if attempt.state == "new":
         attempt.state = "started"
     progress.write()
-    reporter.text(chosen.text, "")
+    reporter.text(in_letters(chosen.text), "")
     for words in chosen.blanks.values():
         reporter.text(f"your turn: {words}")
     reporter.text(f"{path} is written; fill its blanks, then run plaingrad learn check")

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from textwrap import dedent
 from types import ModuleType
 from typing import Any
 
 from plaingrad.errors import InputError
+from plaingrad.learn.equations import in_letters, in_markdown
 
 FOLDER = Path(__file__).parent / "exercises"
 SEALED = "sealed.bin"  # in a wheel, in place of all files: see setup.py
@@ -117,12 +117,11 @@ class Exercise:
 
     def student(self) -> str:
         """The code that the learner completes; each blank raises an error that says what belongs there."""
-        return self.filled(
-            {
-                name: f'# your turn: {words}\nraise NotImplementedError("your turn: {name}")'
-                for name, words in self.blanks.items()
-            }
-        )
+        answers = {
+            name: f'# your turn: {words}\nraise NotImplementedError("your turn: {name}")'
+            for name, words in self.blanks.items()
+        }
+        return in_letters(self.filled(answers))
 
     def listing(self) -> str:
         """The student's code without the text above it."""
@@ -138,7 +137,7 @@ class Exercise:
         """
         check = CHECK.format(name=self.id)
         cells = [
-            ("markdown", _markdown(self.text), {"locked": True}),
+            ("markdown", in_markdown(self.text), {"locked": True}),
             ("code", self.listing().rstrip(), {}),
             ("code", check, {"locked": True, "grade": True, "points": self.points}),
         ]
@@ -173,16 +172,6 @@ def _cell(name: str, kind: str, text: str, about: dict[str, Any]) -> dict[str, A
     defaults = {"grade": False, "locked": False, "solution": False, "task": False, "schema_version": 3}
     metadata = {"nbgrader": {**defaults, **about, "grade_id": name}} if about else {}
     return {"cell_type": kind, "id": name, "metadata": metadata, "source": lines, **only_code}
-
-
-def _markdown(text: str) -> str:
-    """The text with its equations and its example as Markdown has them."""
-    title, _, rest = text.partition("\n")
-    equation = re.compile(r"^\.\. math::\n((?:    .*\n)+)", re.MULTILINE)
-    rest = equation.sub(lambda match: f"$$\n\\begin{{aligned}}\n{match[1]}\\end{{aligned}}\n$$\n", rest)
-    example = re.compile(r"^Example.*::\n\n((?:    .*\n?)+)", re.MULTILINE)
-    rest = example.sub(lambda match: f"Example:\n\n```python\n{dedent(match[1]).rstrip()}\n```\n", rest)
-    return f"# {title.rstrip('.')}\n{rest}"
 
 
 def names(folder: Path | None = None) -> list[str]:
