@@ -140,8 +140,8 @@ def test_a_backward_that_ends_the_program(tmp_path: Path) -> None:
         (
             "optimizers",
             "descent",
-            "value.sub_(3, 4)",
-            "Momentum.step line {}, 'value.sub_(3, 4)', raised TypeErr",
+            "value.sub_(nothing)",
+            "Momentum.step line {}, 'value.sub_(nothing)', raised NameErr",
         ),
     ],
 )
@@ -151,7 +151,7 @@ def test_the_line_of_an_error_is_named(name: str, blank: str, code: str, text: s
     (tmp_path / f"{name}.py").write_text(source)
     line = next(number for number, each in enumerate(source.splitlines(), 1) if each.strip() == code)
     problem = judged(about, tmp_path / f"{name}.py", seed=1).problems[0]
-    assert problem.text.startswith(text.format(line))
+    assert text.format(line) in problem.text
 
 
 def test_what_is_printed_is_kept_up_to_a_limit() -> None:

@@ -56,6 +56,7 @@ def line_of(error: BaseException, file: str) -> str:
     """The last line of the learner's file that an error passed, with its number, within a sentence."""
     if isinstance(error, SyntaxError):
         return _quoted(error.lineno or 0, error.text or "")
+    linecache.checkcache(file)
     line, step = 0, error.__traceback__
     while step is not None and file:
         if step.tb_frame.f_code.co_filename.endswith(file):
