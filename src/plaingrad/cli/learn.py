@@ -129,6 +129,7 @@ def _check(reporter: Reporter, progress: Progress, name: str, exercises: Path | 
         raise InputError("there is no such file", file=path, hint=f"run plaingrad learn start {chosen.id}")
     with reporter.status(f"checking {path}"):
         verdict = check_file(chosen, path)
+    progress.current = progress.current or chosen.id
     attempt = progress.attempt(chosen.id)
     attempt.checks += 1
     if verdict.solved or attempt.state != "solved":
