@@ -136,7 +136,7 @@ class Exercise:
         take the whole cell for a solution and leave nothing of it to the students.
         """
         check = CHECK.format(name=self.id)
-        cells = [
+        cells: list[tuple[str, str, dict[str, Any]]] = [
             ("markdown", in_markdown(self.text), {"locked": True}),
             ("code", self.listing().rstrip(), {}),
             ("code", check, {"locked": True, "grade": True, "points": self.points}),
