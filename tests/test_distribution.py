@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from pages import ROOT
+from plaingrad.learn import catalogue
+from plaingrad.learn.exercise import BLANK
 
 
 def run(*command: object, **options: object) -> str:
@@ -53,19 +55,50 @@ def test_the_wheel_has_the_package_alone_and_asks_for_what_it_needs(built: Path)
         assert any(">=" in line and 'extra == "tables"' in line for line in found)
 
 
-def test_the_wheel_works_where_nothing_of_the_checkout_is(built: Path, tmp_path: Path) -> None:
-    away = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    run(sys.executable, "-m", "venv", tmp_path / "fresh")
-    python = tmp_path / "fresh" / "bin" / "python"
+def test_no_solution_of_an_exercise_stands_in_the_wheel(built: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        contents = {name: wheel.read(name) for name in wheel.namelist()}
+    learn = {name for name in contents if name.startswith("plaingrad/learn/exercises/")}
+    assert {Path(name).name for name in learn} == {"__init__.py", "sealed.bin"}
+    course = [content for name, content in contents.items() if name.startswith("plaingrad/learn/")]
+    for each in catalogue():
+        lines = [line for *_, text in BLANK.findall(each.code) for line in text.splitlines()]
+        assert not [line for line in lines if any(line.strip().encode() in content for content in course)]
+
+
+AWAY = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+@pytest.fixture(scope="module")
+def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with the wheel, where nothing of the checkout is."""
+    folder = tmp_path_factory.mktemp("installed")
+    run(sys.executable, "-m", "venv", folder / "fresh")
+    python = folder / "fresh" / "bin" / "python"
     wheel = next(built.glob("*.whl"))
     install = [python, "-m", "pip", "install", "--no-deps", "--no-index", "--disable-pip-version-check"]
-    run(*install, wheel, cwd=tmp_path, env=away)
+    run(*install, wheel, cwd=folder, env=AWAY)
     # Dependencies come from the environment of the tests, by a path in a .pth file. Python does not read the
     # .pth files that lie there, so that the checkout does not come with them.
     site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     Path(site, "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    where = run(python, "-c", "import plaingrad; print(plaingrad.__file__)", cwd=tmp_path, env=away)
-    assert where.startswith(str(tmp_path))
-    command = python.with_name("plaingrad")
-    run(command, "demo", "--epochs", "3", "--output", "out", cwd=tmp_path, env=away)
+    where = run(python, "-c", "import plaingrad; print(plaingrad.__file__)", cwd=folder, env=AWAY)
+    assert where.startswith(str(folder))
+    return python
+
+
+def test_the_wheel_works_where_nothing_of_the_checkout_is(python: Path, tmp_path: Path) -> None:
+    run(python.with_name("plaingrad"), "demo", "--epochs", "3", "--output", "out", cwd=tmp_path, env=AWAY)
     assert (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_a_learner_solves_an_exercise_with_the_wheel(python: Path, tmp_path: Path) -> None:
+    def learn(*words: str) -> str:
+        return run(python.with_name("plaingrad"), "learn", *words, cwd=tmp_path, env=AWAY)
+
+    learn("start", "embedding")
+    file = tmp_path / "embedding.py"
+    check = [python.with_name("plaingrad"), "learn", "check"]
+    assert subprocess.run(check, cwd=tmp_path, env=AWAY, capture_output=True).returncode == 1
+    file.write_text(learn("solution"))
+    assert "embedding: 5 of 5 points" in learn("check")

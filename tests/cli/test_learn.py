@@ -100,3 +100,37 @@ def test_submissions_are_graded(folder: Path) -> None:
     assert (folder / "grades.csv").read_text().splitlines()[1].startswith("ann,tanh,4,4,yes,")
     assert "expected it with grade alone" in refused("learn", "list", "--csv", "x.csv")
     assert "expected the folder" in refused("learn", "grade")
+
+
+def test_an_exercise_of_ones_own(folder: Path) -> None:
+    (folder / "course").mkdir()
+    source = exercise("relu").source.replace("The derivative of ReLU.", "The first gate.")
+    (folder / "course" / "gate.py").write_text(source)
+    own = ("--exercises", "course")
+    assert told("learn", "list", *own)[-1]["title"] == "The first gate"
+    succeed("learn", "start", "gate", *own)
+    assert "dx = dy" not in (folder / "gate.py").read_text()
+    assert run("learn", "check", *own).exit_code == 1
+    assert "4 of 4 points" not in run("learn", "check", *own).stdout
+    (folder / "gate.py").write_text(succeed("learn", "solution", *own))
+    assert "gate: 4 of 4 points" in succeed("learn", "check", "gate.py", *own)
+    (folder / "all").mkdir()
+    (folder / "gate.py").rename(folder / "all" / "ann_gate.py")
+    assert "ann              gate         4 of  4  solved" in succeed("learn", "grade", "all", *own)
+    assert "expected an exercise" in refused("learn", "check", "gate")
+    assert "expected a folder" in refused("learn", "list", "--exercises", "none")
+
+
+def test_a_file_of_ones_own_that_is_no_exercise_is_named(folder: Path) -> None:
+    (folder / "course").mkdir()
+    for name, source in {"gate": "TOPIC = 3", "loop": "def f(:", "gate2_x": ""}.items():
+        (folder / "course" / f"{name}.py").write_text(source)
+        assert f"course/{name}.py" in refused("learn", "start", name, "--exercises", "course")
+        (folder / "course" / f"{name}.py").unlink()
+
+
+def test_a_solution_is_for_those_who_have_tried() -> None:
+    succeed("learn", "start", "relu")
+    assert "expected a try at relu before its solution" in refused("learn", "solution")
+    assert run("learn", "check").exit_code == 1
+    assert "dx = dy * (x > 0)" in succeed("learn", "solution")

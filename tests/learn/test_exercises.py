@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import doctest
 import re
+import sys
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
 from pages import ROOT
 from plaingrad.errors import InputError
 from plaingrad.learn import Exercise, Wrong, catalogue, exercise
-from plaingrad.learn.exercise import FOLDER, ORDER
+from plaingrad.learn.exercise import BLANK, FOLDER, ORDER
 from plaingrad.learn.judging import judged
 from plaingrad.learn.verdict import Verdict
+
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+
+from exercise_pages import page
 
 EXERCISES = catalogue()
 WRONG = [(each, wrong) for each in EXERCISES for wrong in each.wrong]
@@ -29,9 +36,26 @@ def test_every_file_is_an_exercise() -> None:
     assert {path.stem for path in FOLDER.glob("*.py")} - {"__init__"} == set(ORDER)
 
 
-def test_the_documentation_has_their_texts() -> None:
-    page = (ROOT / "docs" / "exercises.md").read_text()
-    assert tuple(re.findall(r"automodule:: plaingrad\.learn\.exercises\.(\w+)", page)) == ORDER
+def test_the_documentation_lists_their_pages() -> None:
+    text = (ROOT / "docs" / "exercises.md").read_text()
+    assert tuple(re.findall(r"^exercises/(\w+)$", text, re.MULTILINE)) == ORDER
+
+
+@every_exercise
+def test_its_page_is_written_from_its_source(each: Exercise) -> None:
+    text = page(each)
+    assert text.startswith(f"{each.title}\n{'=' * len(each.title)}\n")
+    assert each.text.partition("\n")[2] in text
+    assert indent(each.listing(), "   ") in text
+    assert text.count("raise NotImplementedError") == len(each.blanks)
+    assert all(f"- {wrong.description}\n" in text for wrong in each.wrong)
+    assert not any(hint in text for hint in each.hints)
+    assert not [line for line in answers(each) if line in text]
+
+
+def answers(each: Exercise) -> list[str]:
+    """The lines that belong in the blanks."""
+    return [line.strip() for *_, lines in BLANK.findall(each.code) for line in lines.splitlines()]
 
 
 @every_exercise
@@ -45,6 +69,37 @@ def test_it_is_whole(each: Exercise) -> None:
     assert each.parts.keys() >= {"forward", "contract"} or each.parts
     assert {wrong.blank for wrong in each.wrong} <= each.blanks.keys()
     assert "# ---" not in each.student() + each.solution()
+
+
+@every_exercise
+def test_the_students_file_has_its_equations_in_letters(each: Exercise) -> None:
+    code = each.student()
+    assert "\\" not in code.partition('\n"""\n')[0]
+    assert "math::" not in code
+    assert code.count("∂ℓ/∂") >= 1 or each.id == "optimizers"
+
+
+def test_equations_in_letters() -> None:
+    assert "\n\n    y = tanh(x)\n    ∂ℓ/∂x = ∂ℓ/∂y ⊙ (1 - y²)\n\nShapes" in exercise("tanh").student()
+    assert "\n    v ← μv + g\n" in exercise("optimizers").student()
+    assert "\n    mᵢ = {0 if dropped; 1 / (1 - p) otherwise}\n" in exercise("dropout").student()
+
+
+def tried(each: Exercise, answers: dict[str, str] | None = None) -> doctest.TestResults:
+    """The example of an exercise, with the solution or these lines in its blanks."""
+    test = doctest.DocTestParser().get_doctest(each.text, each.classes(answers), each.id, each.id, 0)
+    return doctest.DocTestRunner(verbose=False).run(test, out=lambda _: None)
+
+
+@every_exercise
+def test_its_example_has_the_numbers_of_the_solution(each: Exercise) -> None:
+    assert f"Example, which ``python -m doctest {each.id}.py`` tries::" in each.text
+    assert tried(each).failed == 0
+    assert tried(each).attempted >= 4
+    blank = dict.fromkeys(each.blanks, "raise NotImplementedError")
+    assert tried(each, blank).failed > 0
+    (cell,) = (cell for cell in each.notebook()["cells"] if cell["cell_type"] == "markdown")
+    assert "Example:\n\n```python\n>>> import torch\n" in "".join(cell["source"])
 
 
 @every_exercise

@@ -10,6 +10,8 @@ import pytest
 
 from plaingrad.errors import InputError
 from plaingrad.learn import check_file, check_source, exercise
+from plaingrad.learn.judging import judged
+from plaingrad.learn.submission import source_of
 from plaingrad.learn.verdict import Verdict
 
 TANH = exercise("tanh")
@@ -26,24 +28,49 @@ def only_problem(verdict: Verdict) -> tuple[str, str]:
     return problem.kind, problem.text
 
 
-def test_a_solution_in_a_process_of_its_own() -> None:
-    verdict = check_source(TANH, TANH.solution())
+def checked_here(source: str, folder: Path) -> Verdict:
+    """The verdict on code that cannot harm this process."""
+    (folder / "tanh.py").write_text(source)
+    return judged(TANH, folder / "tanh.py", seed=1)
+
+
+def test_a_process_sees_neither_the_environment_nor_the_seed_but_the_modules_of_its_parent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("A_SECRET", "hush")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "shared_by_the_course.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["own", os.environ.get("PYTHONPATH", "")]))
+    code = """
+import os
+import sys
+from pathlib import Path
+
+import shared_by_the_course
+
+print("A_SECRET" in os.environ, repr(sys.stdin.read()))
+for pid in ("self", os.getppid()):
+    for file in ("cmdline", "environ"):
+        print("123456789" in Path(f"/proc/{pid}/{file}").read_text(errors="replace"))
+"""
+    verdict = check_source(TANH, TANH.solution() + code, seed=123456789)
     assert verdict.solved, verdict.problems
-    assert (verdict.points, verdict.output) == (TANH.points, "")
+    assert (verdict.points, verdict.output) == (TANH.points, "False ''\n" + "False\n" * 4)
 
 
-def test_autograd_does_not_count() -> None:
+def test_autograd_does_not_count(tmp_path: Path) -> None:
     code = """
 import torch
 x = y.atanh().detach().requires_grad_()
 with torch.enable_grad():
     dx = torch.autograd.grad(x.tanh(), x, dy)[0]
 """
-    assert only_problem(check_source(TANH, with_line(code)))[0] == "uses-autograd"
+    assert only_problem(checked_here(with_line(code), tmp_path))[0] == "uses-autograd"
 
 
-def test_an_endless_backward() -> None:
-    assert only_problem(check_source(TANH, with_line("while True: pass")))[0] == "endless"
+def test_an_endless_backward(tmp_path: Path) -> None:
+    assert only_problem(checked_here(with_line("while True: pass"), tmp_path))[0] == "endless"
 
 
 def test_an_endless_file_that_takes_every_exception() -> None:
@@ -52,37 +79,85 @@ def test_an_endless_file_that_takes_every_exception() -> None:
     assert (kind, text) == ("endless", "tanh.py does not end in time")
 
 
+LIBRARY = "expected the class Tanh as written here, got that of a library"
+NONE = "expected the class Tanh, derived from Module, and there is none"
+
+
 @pytest.mark.parametrize(
-    ("code", "text"),
+    ("code", "kind", "text"),
     [
-        ("import sys; sys.exit(0)", "tanh.py ends the program: SystemExit"),
-        ("import os; os._exit(0)", "tanh.py ended the program before the check was over (exit code 0)"),
-        ("1 / 0", "tanh.py line 1 raised ZeroDivisionError: division by zero"),
-        ("def f(:", "tanh.py line 1 raised SyntaxError: invalid syntax"),
+        ("import sys; sys.exit(0)", "ends", "tanh.py ends the program: SystemExit"),
+        ("1 / 0", "raises", "tanh.py line 1, '1 / 0', raised ZeroDivisionError: division by zero"),
+        ("def f(:", "syntax", "tanh.py line 1, 'def f(:', raised SyntaxError: invalid syntax"),
         (
-            "from plaingrad.nn import Tanh",
-            "expected the class Tanh as written here, got that of a library",
+            "if True:\npass",
+            "syntax",
+            "tanh.py line 2, 'pass', raised IndentationError: expected an indented block after ",
         ),
         (
-            "from plaingrad import nn\nclass Tanh(nn.Tanh): pass",
-            "expected the class Tanh as written here, got that of a library",
+            "x = 1\0",
+            "syntax",
+            "tanh.py raised SyntaxError: source code string cannot contain null bytes",
         ),
-        ("Tanh = 3", "expected the class Tanh, derived from Module, and there is none"),
+        ("from plaingrad.nn import Tanh", "library-class", LIBRARY),
+        ("from plaingrad import nn\nclass Tanh(nn.Tanh): pass", "library-class", LIBRARY),
+        ("Tanh = 3", "missing-class", NONE),
+        ("", "missing-class", NONE),
     ],
 )
-def test_a_file_that_fails(code: str, text: str) -> None:
-    assert only_problem(check_source(TANH, code)) == ("", text)
+def test_a_file_that_fails(code: str, kind: str, text: str, tmp_path: Path) -> None:
+    verdict = checked_here(code, tmp_path)
+    assert only_problem(verdict)[0] == kind
+    assert only_problem(verdict)[1].startswith(text)
+    assert verdict.problems[0].words
 
 
-def test_a_backward_that_ends_the_program() -> None:
-    assert "SystemExit" in only_problem(check_source(TANH, with_line("raise SystemExit(0)")))[1]
+def test_a_program_that_ends_by_itself() -> None:
+    kind, text = only_problem(check_source(TANH, "import os; os._exit(0)"))
+    assert (kind, text) == ("ends", "tanh.py ended the program before the check was over (exit code 0)")
+
+
+def test_a_backward_that_ends_the_program(tmp_path: Path) -> None:
+    assert "SystemExit" in only_problem(checked_here(with_line("raise SystemExit(0)"), tmp_path))[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "blank", "code", "text"),
+    [
+        (
+            "linear",
+            "dx",
+            "dx = dy @ nothing",
+            "backward line {}, 'dx = dy @ nothing', raised NameError: name 'noth",
+        ),
+        ("linear", "dx", "dx = dy @ dy[0:0]", "backward line {}, 'dx = dy @ dy[0:0]', raised RuntimeError: "),
+        (
+            "dropout",
+            "mask",
+            "mask = kept / 'p'",
+            "forward line {}, \"mask = kept / 'p'\", raised TypeError: ",
+        ),
+        (
+            "optimizers",
+            "descent",
+            "value.sub_(nothing)",
+            "Momentum.step line {}, 'value.sub_(nothing)', raised NameErr",
+        ),
+    ],
+)
+def test_the_line_of_an_error_is_named(name: str, blank: str, code: str, text: str, tmp_path: Path) -> None:
+    about = exercise(name)
+    source = about.filled({blank: code})
+    (tmp_path / f"{name}.py").write_text(source)
+    line = next(number for number, each in enumerate(source.splitlines(), 1) if each.strip() == code)
+    problem = judged(about, tmp_path / f"{name}.py", seed=1).problems[0]
+    assert text.format(line) in problem.text
 
 
 def test_what_is_printed_is_kept_up_to_a_limit() -> None:
-    verdict = check_source(TANH, TANH.solution() + "print('here')\n")
-    assert (verdict.solved, verdict.output) == (True, "here\n")
-    _, text = only_problem(check_source(TANH, "while True: print('again' * 1000)"))
-    assert text == "tanh.py prints more than 1,048,576 bytes"
+    verdict = check_source(TANH, "while True: print('again' * 1000)")
+    assert only_problem(verdict) == ("output", "tanh.py prints more than 1,048,576 bytes")
+    assert verdict.output == ("again" * 1000)[:2000]
 
 
 def test_memory_is_limited() -> None:
@@ -90,9 +165,9 @@ def test_memory_is_limited() -> None:
     assert "memory" in text
 
 
-def test_the_forward_is_compared() -> None:
-    verdict = check_source(TANH, TANH.solution().replace("x.tanh()", "2 * x.tanh()"))
-    assert not verdict.parts["forward"]
+def test_the_forward_is_compared(tmp_path: Path) -> None:
+    verdict = checked_here(TANH.solution().replace("x.tanh()", "2 * x.tanh()"), tmp_path)
+    assert only_problem(verdict) == ("forward", "forward gives another output than its equation")
 
 
 def test_a_notebook_is_read_without_its_magic(tmp_path: Path) -> None:
@@ -101,26 +176,11 @@ def test_a_notebook_is_read_without_its_magic(tmp_path: Path) -> None:
         {"cell_type": "code", "source": ["%matplotlib inline\n", "!ls\n"]},
         {"cell_type": "code", "source": ["%%bash\n", "ls -l | wc\n"]},
         {"cell_type": "code", "source": TANH.solution().splitlines(keepends=True)},
+        {"cell_type": "code", "source": "check_file(1)", "metadata": {"nbgrader": {"grade": True}}},
     ]
     path = tmp_path / "tanh.ipynb"
     path.write_text(json.dumps({"cells": cells}))
-    assert check_file(TANH, path).solved
+    assert source_of(path).strip() == TANH.solution().strip()
     path.write_text("{")
     with pytest.raises(InputError, match="expected a notebook"):
         check_file(TANH, path)
-
-
-def test_neither_code_nor_environment_of_the_parent_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("A_SECRET", "hush")
-    code = TANH.solution() + "import os, sys\nprint('A_SECRET' in os.environ, sys.stdin.read())\n"
-    assert check_source(TANH, code, seed=123456789).output == "False \n"
-
-
-def test_relative_paths_of_modules_keep_their_meaning(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "shared_by_the_course.py").touch()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["own", os.environ.get("PYTHONPATH", "")]))
-    assert check_source(TANH, TANH.solution() + "import shared_by_the_course\n").solved

@@ -13,7 +13,7 @@ from plaingrad.console.output import Reporter, json_text, plural
 from plaingrad.errors import InputError
 
 if TYPE_CHECKING:
-    from plaingrad.learn import Exercise, Progress, Verdict
+    from plaingrad.learn import Exercise, Progress
 
 EXAMPLE = "Example: plaingrad learn start tanh"
 ACTIONS = ("list", "start", "check", "hint", "solution", "progress", "grade")
@@ -34,6 +34,10 @@ def learn(
     ] = None,
     notebook: Annotated[bool, Option("--notebook", help="Let start write a notebook.")] = False,
     force: Annotated[bool, Option("--force", help="Let start write over a file.")] = False,
+    exercises: Annotated[
+        Path | None,
+        Option("--exercises", metavar="FOLDER", help="A folder with exercises of your own, besides."),
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -41,13 +45,14 @@ def learn(
 
     list shows the exercises. start tanh writes tanh.py into the current
     folder; fill its blanks, and check names the mistakes and where they are.
-    hint gives a hint, then the next; solution shows the whole; progress is
-    kept in plaingrad-learn.json. The exit code of check is 0 for a solution
-    and 1 for anything else.
+    hint gives a hint, then the next; solution shows the whole to those who
+    have had a try checked; progress is kept in plaingrad-learn.json. The exit
+    code of check is 0 for a solution and 1 for anything else.
 
     grade FOLDER --csv grades.csv checks what many have handed in: files named
     after exercises, in a folder for each student or with the student's name
-    before that of the exercise.
+    before that of the exercise. --exercises has exercises of your own, whose
+    files nobody else needs.
     """
     from plaingrad.learn import Progress
 
@@ -56,28 +61,30 @@ def learn(
     for option, value, user in options:
         if value and action != user:
             raise refused(f"expected it with {user} alone", option)
+    if exercises is not None and not exercises.is_dir():
+        raise refused(f"expected a folder, got {str(exercises)!r}", "--exercises")
     if action == "list":
-        _list(reporter, progress)
+        _list(reporter, progress, exercises)
     elif action == "start":
-        _start(reporter, progress, name, ".ipynb" if notebook else ".py", force)
+        _start(reporter, progress, name, exercises, ".ipynb" if notebook else ".py", force)
     elif action == "check":
-        _check(reporter, progress, name)
+        _check(reporter, progress, name, exercises)
     elif action == "hint":
-        _hint(reporter, progress, name)
+        _hint(reporter, progress, name, exercises)
     elif action == "solution":
-        _solution(reporter, progress, name)
+        _solution(reporter, progress, name, exercises)
     elif action == "grade":
-        _grade(reporter, name, csv)
+        _grade(reporter, name, csv, exercises)
     else:
-        _progress(reporter, progress)
+        _progress(reporter, progress, exercises)
 
 
-def _list(reporter: Reporter, progress: Progress) -> None:
+def _list(reporter: Reporter, progress: Progress, exercises: Path | None) -> None:
     from plaingrad.learn import catalogue
 
     entries = [
         {"id": each.id, "title": each.title, "topic": each.topic, "state": progress.state(each.id)}
-        for each in catalogue()
+        for each in catalogue(exercises)
     ]
     for entry in entries:
         reporter.text("{id:11} {state:8} {topic:14} {title}".format(**entry))
@@ -85,13 +92,16 @@ def _list(reporter: Reporter, progress: Progress) -> None:
         print(json_text(entries))
 
 
-def _start(reporter: Reporter, progress: Progress, name: str, suffix: str, force: bool) -> None:
+def _start(
+    reporter: Reporter, progress: Progress, name: str, exercises: Path | None, suffix: str, force: bool
+) -> None:
     from plaingrad.files import replacing
     from plaingrad.learn import exercise
+    from plaingrad.learn.equations import in_letters
 
     if not name:
         raise refused("expected an exercise; plaingrad learn list shows them", "NAME")
-    chosen = exercise(name)
+    chosen = exercise(name, exercises)
     path = Path(chosen.id + suffix)
     if path.exists() and not force:
         hint = "go on with plaingrad learn check, or begin anew with --force"
@@ -104,49 +114,34 @@ def _start(reporter: Reporter, progress: Progress, name: str, suffix: str, force
     if attempt.state == "new":
         attempt.state = "started"
     progress.write()
-    reporter.text(chosen.text, "")
+    reporter.text(in_letters(chosen.text), "")
     for words in chosen.blanks.values():
         reporter.text(f"your turn: {words}")
     reporter.text(f"{path} is written; fill its blanks, then run plaingrad learn check")
     reporter.result({"exercise": chosen.id, "file": str(path), "blanks": chosen.blanks})
 
 
-def _check(reporter: Reporter, progress: Progress, name: str) -> None:
+def _check(reporter: Reporter, progress: Progress, name: str, exercises: Path | None) -> None:
     from plaingrad.learn import check_file
 
-    chosen, path = _chosen(progress, name)
+    chosen, path = _chosen(progress, name, exercises)
     if not path.is_file():
         raise InputError("there is no such file", file=path, hint=f"run plaingrad learn start {chosen.id}")
     with reporter.status(f"checking {path}"):
         verdict = check_file(chosen, path)
+    progress.current = progress.current or chosen.id
     attempt = progress.attempt(chosen.id)
     attempt.checks += 1
     if verdict.solved or attempt.state != "solved":
         attempt.state = "solved" if verdict.solved else "started"
     progress.write()
-    _show(reporter, chosen, verdict)
+    reporter.text(str(verdict))
     reporter.result({"solved": verdict.solved, **dataclasses.asdict(verdict)})
     raise typer.Exit(0 if verdict.solved else 1)
 
 
-def _show(reporter: Reporter, exercise: Exercise, verdict: Verdict) -> None:
-    """The verdict for people."""
-    for line in verdict.output.splitlines():
-        reporter.text(f"printed  {line}")
-    for problem in verdict.problems:
-        reporter.text(f"wrong    {problem.text}")
-        if problem.words:
-            reporter.text(f"         {problem.kind}: {problem.words}")
-    parts = ", ".join(f"{part} {'ok' if ok else 'wrong'}" for part, ok in verdict.parts.items())
-    reporter.text(f"{exercise.id}: {verdict.points} of {plural(verdict.out_of, 'point')} ({parts})")
-    if verdict.solved:
-        reporter.text("solved")
-    else:
-        reporter.text("not solved yet; plaingrad learn hint helps")
-
-
-def _hint(reporter: Reporter, progress: Progress, name: str) -> None:
-    chosen, _ = _chosen(progress, name)
+def _hint(reporter: Reporter, progress: Progress, name: str, exercises: Path | None) -> None:
+    chosen, _ = _chosen(progress, name, exercises)
     attempt = progress.attempt(chosen.id)
     attempt.hints = min(attempt.hints + 1, len(chosen.hints))
     progress.write()
@@ -155,18 +150,22 @@ def _hint(reporter: Reporter, progress: Progress, name: str) -> None:
     reporter.result({"exercise": chosen.id, "number": number, "of": len(chosen.hints), "hint": hint})
 
 
-def _solution(reporter: Reporter, progress: Progress, name: str) -> None:
-    chosen, _ = _chosen(progress, name)
-    progress.attempt(chosen.id).solution_shown = True
+def _solution(reporter: Reporter, progress: Progress, name: str, exercises: Path | None) -> None:
+    chosen, _ = _chosen(progress, name, exercises)
+    attempt = progress.attempt(chosen.id)
+    if not attempt.checks:
+        hint = f"plaingrad learn start {chosen.id}, then plaingrad learn check"
+        raise InputError(f"expected a try at {chosen.id} before its solution", hint=hint)
+    attempt.solution_shown = True
     progress.write()
     reporter.text(chosen.solution().rstrip())
     reporter.result({"exercise": chosen.id, "solution": chosen.solution()})
 
 
-def _progress(reporter: Reporter, progress: Progress) -> None:
+def _progress(reporter: Reporter, progress: Progress, exercises: Path | None) -> None:
     from plaingrad.learn import catalogue
 
-    everything = catalogue()
+    everything = catalogue(exercises)
     solved = [each.id for each in everything if progress.state(each.id) == "solved"]
     for each in everything:
         attempt = progress.attempts.get(each.id)
@@ -178,7 +177,7 @@ def _progress(reporter: Reporter, progress: Progress) -> None:
     reporter.result({"solved": solved, "current": progress.current, "exercises": attempts})
 
 
-def _chosen(progress: Progress, name: str) -> tuple[Exercise, Path]:
+def _chosen(progress: Progress, name: str, exercises: Path | None) -> tuple[Exercise, Path]:
     """The exercise, and its file: of a name, of a file, or of what was started last."""
     from plaingrad.learn import exercise
 
@@ -186,8 +185,8 @@ def _chosen(progress: Progress, name: str) -> tuple[Exercise, Path]:
         raise InputError("no exercise was started here", hint="run plaingrad learn start tanh")
     path = Path(name)
     if path.suffix in (".py", ".ipynb"):
-        return exercise(path.stem), path
-    chosen = exercise(name or progress.current)
+        return exercise(path.stem, exercises), path
+    chosen = exercise(name or progress.current, exercises)
     return chosen, _file(chosen)
 
 
@@ -197,14 +196,14 @@ def _file(exercise: Exercise) -> Path:
     return notebook if notebook.is_file() and not script.is_file() else script
 
 
-def _grade(reporter: Reporter, name: str, csv: Path | None) -> None:
+def _grade(reporter: Reporter, name: str, csv: Path | None, exercises: Path | None) -> None:
     from plaingrad.learn import graded, submissions, write_csv
 
     if not name:
         raise refused("expected the folder with the submissions", "NAME")
     folder = Path(name)
-    entries = submissions(folder)
-    grades = list(graded(folder, reporter.track(entries, "submissions")))
+    entries = submissions(folder, exercises)
+    grades = list(graded(folder, reporter.track(entries, "submissions"), exercises=exercises))
     for grade in grades:
         reporter.text("{student:16} {exercise:11} {points:2} of {out_of:2}  {verdict}".format(**grade.row))
     if csv is not None:

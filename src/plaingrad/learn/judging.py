@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from plaingrad.learn.confirming import outcome
 from plaingrad.learn.exercise import Case, Exercise
-from plaingrad.learn.layers import layer_outcome, layer_problems
-from plaingrad.learn.rules import rule_outcome, rule_problems
+from plaingrad.learn.layers import layer_problems, name_line
+from plaingrad.learn.rules import rule_problems
 from plaingrad.learn.stopping import Stopped, stopping
 from plaingrad.learn.verdict import EVERYTHING, UNSOLVED_BLANK, Problem, Verdict
+from plaingrad.learn.watching import watch
 from plaingrad.module import Module
+
+SUBMISSION = "submission"  # the name of the module that a learner's file becomes
+UNREADABLE = "Python cannot read it; look at brackets, colons and indentation, there and in the line before"
+UNUSABLE = "this line fails before any class is used; run the file by itself to see it"
 
 
 def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -> Verdict:
@@ -27,11 +35,12 @@ def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -
         seed: of parameters, inputs and upstream gradients.
         time_limit: the seconds for the file itself, and for each forward and backward.
     """
+    rebound = watch()
     try:
-        with stopping(path.name, time_limit, path.name):
+        with stopping(path.name, time_limit, str(path)):
             module = _executed(path)
     except Stopped as stopped:
-        return Verdict.of(exercise.id, exercise.parts, [stopped.problem])
+        return Verdict.of(exercise.id, exercise.parts, [_of_file(stopped.problem)])
     problems: list[Problem] = []
     failed: set[str] = set()
     for number, case in enumerate(exercise.cases):
@@ -39,6 +48,8 @@ def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -
             continue
         more = _of_case(exercise, case, module, seed + number, time_limit)
         cls = getattr(module, case.cls, None)
+        if isinstance(cls, type) and issubclass(cls, Module):
+            name_line(cls, case, more, seed + number, time_limit)
         if isinstance(cls, type) and any(not problem.kind for problem in more):
             _recognise(exercise, case, cls, more, seed + number, time_limit)
         for problem in more:
@@ -51,10 +62,35 @@ def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -
                 problem.part = "contract"
         problems += more
         failed |= {case.cls} if more else set()
+    if names := rebound():
+        words = "give functions of your own names of their own"
+        text = f"{path.name} binds {names[0]} anew, which belongs to the check"
+        problems = [Problem(EVERYTHING, text, "tampers", names[0], words)]
     return Verdict.of(exercise.id, exercise.parts, problems)
 
 
-def _executed(path: Path, name: str = "submission") -> ModuleType:
+def answers(exercise: Exercise, seed: int, time_limit: float = 2.0) -> list[dict[str, Any]]:
+    """Outputs and gradients of the submission that was judged last, by name, as lists, in each case."""
+    each: list[dict[str, Any]] = []
+    for number, case in enumerate(exercise.cases):
+        cls = getattr(sys.modules.get(SUBMISSION), case.cls, None)
+        values: dict[str, Tensor | str] = {}
+        if isinstance(cls, type):
+            with contextlib.suppress(Stopped), stopping(case.cls, time_limit):
+                values = outcome(cls, case, seed + number)
+        each.append({name: value.tolist() for name, value in values.items() if isinstance(value, Tensor)})
+    return each
+
+
+def _of_file(problem: Problem) -> Problem:
+    """The problem of a file that could not be run, with words about it."""
+    if not problem.kind:
+        syntax = "SyntaxError" in problem.text or "IndentationError" in problem.text
+        problem.kind, problem.words = ("syntax", UNREADABLE) if syntax else ("raises", UNUSABLE)
+    return problem
+
+
+def _executed(path: Path, name: str = SUBMISSION) -> ModuleType:
     """The file as a module."""
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -69,13 +105,17 @@ def _of_case(
     exercise: Exercise, case: Case, module: ModuleType, seed: int, time_limit: float
 ) -> list[Problem]:
     """All that is wrong in this case."""
-    right = getattr(importlib.import_module(f"plaingrad.learn.exercises.{exercise.id}"), case.cls)
+    right = exercise.classes()[case.cls]
     cls = getattr(module, case.cls, None)
     kind = "derived from Module, " if issubclass(right, Module) else ""
     if not isinstance(cls, type) or (kind and not issubclass(cls, Module)):
-        return [Problem(EVERYTHING, f"expected the class {case.cls}, {kind}and there is none")]
+        text = f"expected the class {case.cls}, {kind}and there is none"
+        words = "leave its name, and what it is derived from, as start has written them"
+        return [Problem(EVERYTHING, text, "missing-class", case.cls, words)]
     if cls.__module__ != module.__name__ or len(cls.__mro__) != len(right.__mro__):
-        return [Problem(EVERYTHING, f"expected the class {case.cls} as written here, got that of a library")]
+        text = f"expected the class {case.cls} as written here, got that of a library"
+        words = "write the class in this file; its backward is the exercise"
+        return [Problem(EVERYTHING, text, "library-class", case.cls, words)]
     problems = layer_problems if kind else rule_problems
     torch.manual_seed(seed)
     try:
@@ -88,16 +128,13 @@ def _recognise(
     exercise: Exercise, case: Case, cls: type, problems: list[Problem], seed: int, time_limit: float
 ) -> None:
     """Name problems for which one of the typical wrong answers gives the same numbers, or the same error."""
-    outcome = layer_outcome if issubclass(cls, Module) else rule_outcome
     try:
         with stopping(case.cls, time_limit):
             own = outcome(cls, case, seed)
     except Stopped:
         return
     for wrong in exercise.wrong:
-        module = ModuleType(exercise.id)
-        exec(exercise.filled({wrong.blank: wrong.code}), vars(module))
-        other = outcome(vars(module)[case.cls], case, seed)
+        other = outcome(exercise.classes({wrong.blank: wrong.code})[case.cls], case, seed)
         for problem in problems:
             part = problem.part
             if not problem.kind and part in own and part in other and _same(own[part], other[part]):

@@ -14,9 +14,12 @@ from plaingrad.inspect.gradients.isolation import isolated
 from plaingrad.inspect.gradients.naming import runs
 from plaingrad.inspect.gradients.tested import ModuleUnderTest, reason
 from plaingrad.learn.exercise import Case
-from plaingrad.learn.stopping import stopping
+from plaingrad.learn.stopping import Stopped, file_of, line_of, stopping
 from plaingrad.learn.verdict import EVERYTHING, FORWARD, UNSOLVED_BLANK, Problem
 from plaingrad.module import Module
+
+RAISED = "backward raised"  # as the gradient checker says it
+OUTPUT = "output"  # the name of what forward gives, among gradients
 
 
 def layer_problems(
@@ -32,7 +35,7 @@ def layer_problems(
         time_limit: the seconds for each forward and backward.
     """
     inputs = [random_tensor(text) for text in case.inputs]
-    with stopping(case.cls, time_limit, "submission"):
+    with stopping(case.cls, time_limit, file_of(cls)):
         mine = cls(*case.args).train(case.training)
     differing = _forward(mine, right(*case.args).train(case.training), inputs, seed, time_limit)
     if differing:
@@ -67,13 +70,13 @@ def _forward(
             return Problem(EVERYTHING, f"expected the parameters as they were: {error}")
         for module in (mine, right):
             torch.manual_seed(seed)
-            with stopping("forward", time_limit):
+            with stopping("forward", time_limit, file_of(type(mine))):
                 outputs.append(module.forward(*(x.clone() for x in inputs)))
             module.zero_grad()
     if _same(*outputs):
         return None
-    words = "compare it with the equation, in training and in evaluation"
-    return Problem("forward", "forward gives another output than its equation", FORWARD, "forward", words)
+    words = "compare it with the equation; of another function, no gradient counts"
+    return Problem(EVERYTHING, "forward gives another output than its equation", FORWARD, "forward", words)
 
 
 def _same(mine: Any, right: Tensor) -> bool:
@@ -101,17 +104,40 @@ def _problem(finding: Finding, names: Sequence[str]) -> Problem:
 
 
 def layer_outcome(cls: type[Module], case: Case, seed: int) -> dict[str, Tensor | str]:
-    """The gradients by name, or the error under an empty one."""
+    """The output and the gradients by name, or the error under an empty one."""
+    try:
+        return dict(_computed(cls, case, seed))
+    except Exception as error:
+        return {EVERYTHING: reason(error)}
+
+
+def name_line(cls: type[Module], case: Case, problems: list[Problem], seed: int, time_limit: float) -> None:
+    """Add to problems that tell of an error the line of the learner's file that raised it."""
+    unnamed = [problem for problem in problems if RAISED in problem.text]
+    if not unnamed:
+        return
+    try:
+        with stopping(case.cls, time_limit):
+            _computed(cls, case, seed)
+    except Stopped as stopped:
+        error = stopped.__context__
+        line = line_of(error.__cause__ or error, file_of(cls)) if error else ""
+        for problem in unnamed:
+            problem.text = problem.text.replace(RAISED, f"backward{line} raised", 1)
+
+
+def _computed(cls: type[Module], case: Case, seed: int) -> dict[str, Tensor]:
+    """The output and the gradients by name, whichever parameters the class itself would draw."""
     torch.manual_seed(seed)
     inputs = [random_tensor(text) for text in case.inputs]
+    generator = torch.Generator().manual_seed(seed + 2)
     with isolated(inputs[0].device):
-        try:
-            module = cls(*case.args)
-            under_test = ModuleUnderTest(module, inputs, {}, None, case.training, seed)
-            dys = under_test.upstream(under_test.forward(), seed + 1)
-            gradients = runs.gradients(under_test, dys)
-        except Exception as error:
-            return {EVERYTHING: reason(error)}
+        module = cls(*case.args)
+        for _, parameter in sorted(module.named_parameters()):
+            parameter.value.copy_(torch.randn(parameter.value.shape, generator=generator))
+        under_test = ModuleUnderTest(module, inputs, {}, None, case.training, seed)
+        outputs = under_test.forward()
+        gradients = runs.gradients(under_test, under_test.upstream(outputs, seed + 1))
     names = list(inspect.signature(cls.forward).parameters)[1:]
     renamed = {f"input {number}": name for number, name in enumerate(names)}
-    return {renamed.get(name, name): gradient for name, gradient in gradients.items()}
+    return {OUTPUT: outputs[0], **{renamed.get(name, name): each for name, each in gradients.items()}}

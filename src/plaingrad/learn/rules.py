@@ -9,7 +9,7 @@ from torch import Tensor
 
 from plaingrad.learn.exercise import Case
 from plaingrad.learn.layers import random_tensor
-from plaingrad.learn.stopping import stopping
+from plaingrad.learn.stopping import file_of, stopping
 from plaingrad.learn.verdict import EVERYTHING, Problem
 from plaingrad.parameter import Parameter
 
@@ -31,14 +31,14 @@ def rule_problems(
     starts = [random_tensor(text) for text in case.inputs]
     mine, expected = ([Parameter(value.clone()) for value in starts] for _ in range(2))
     with torch.no_grad():
-        with stopping(case.cls, time_limit):
+        with stopping(case.cls, time_limit, file_of(cls)):
             rule = cls(mine, *case.args)
         reference = right(expected, *case.args)
         for step in range(1, STEPS + 1):
             for own, other in zip(mine, expected):
                 own.grad.copy_(torch.randn_like(own.grad))
                 other.grad.copy_(own.grad)
-            with stopping(f"{case.cls}.step", time_limit):
+            with stopping(f"{case.cls}.step", time_limit, file_of(cls)):
                 rule.step()
             reference.step()
             problem = _differing(case.cls, step, mine, expected)

@@ -13,21 +13,22 @@ from pathlib import Path
 def main() -> None:
     """Judge the submission that standard input names, under limits of memory, time and output."""
     request = json.loads(sys.stdin.read())
-    result = Path(request["result"])
-    from plaingrad.learn.exercise import exercise
-    from plaingrad.learn.judging import judged  # imports torch, before memory is limited
+    from plaingrad.learn.exercise import parsed
+    from plaingrad.learn.judging import answers, judged  # imports torch, before memory is limited
 
     _limit(request["memory"], request["seconds"], request["output"])
-    path = Path(request["file"])
-    verdict = judged(exercise(request["exercise"]), path, request["seed"], request["time_limit"])
-    result.write_text(json.dumps({"token": request["token"], "verdict": dataclasses.asdict(verdict)}))
+    about, path = parsed(request["exercise"], request["source"]), Path(request["file"])
+    verdict = judged(about, path, request["seed"], request["time_limit"])
+    numbers = answers(about, request["seed"], request["time_limit"])
+    result = {"verdict": dataclasses.asdict(verdict), "answers": numbers}
+    os.pwrite(request["result"], json.dumps(result).encode(), 0)
     with contextlib.suppress(OSError, ValueError):  # more was printed than is kept, or nothing can be
         sys.stdout.flush()
     os._exit(0)  # whatever threads the code has left behind
 
 
 def _limit(memory: int, seconds: int, output: int) -> None:
-    """Limit further memory, processor time, and the size of files, as far as the system can."""
+    """Limit further memory, processor time, processes, and the size of files, as far as the system can."""
     try:
         import resource
     except ImportError:
@@ -36,6 +37,8 @@ def _limit(memory: int, seconds: int, output: int) -> None:
     statm = Path("/proc/self/statm")
     if statm.exists():
         limits["RLIMIT_AS"] = int(statm.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE") + memory
+        # Threads count, and those of the user's other processes too, which are no more than all there are.
+        limits["RLIMIT_NPROC"] = 64 + sum(1 for _ in Path("/proc").glob("[0-9]*/task/[0-9]*"))
     for name, limit in limits.items():
         with contextlib.suppress(ValueError, OSError):  # a lower one is in force
             resource.setrlimit(getattr(resource, name), (limit, limit))

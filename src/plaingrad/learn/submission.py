@@ -10,18 +10,22 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from plaingrad.errors import InputError
 from plaingrad.learn.exercise import Exercise
-from plaingrad.learn.verdict import Problem, Verdict
+from plaingrad.learn.verdict import ENDS, EVERYTHING, Problem, Verdict
 
 SECONDS = 60  # for everything, the import of PyTorch included
 TIME_LIMIT = 2.0  # for the file itself, and for each forward and backward
 MEMORY = 2 * 1024**3  # beyond what PyTorch takes
 OUTPUT = 1024**2  # bytes that the code may print
+LARGEST = 10 * 1024**2  # bytes of a file; notebooks have pictures in them
 SHOWN = 2000  # characters of these that a verdict has
+ROUNDS = 500  # in which processes that start others are hunted
+MARK = "PLAINGRAD_LEARN"  # the variable by which all processes of a check are known
 ENVIRONMENT = (
     "PATH",
     "HOME",
@@ -34,13 +38,15 @@ ENVIRONMENT = (
 )
 
 
-def check_file(exercise: Exercise, path: Path, seed: int | None = None, seconds: float = SECONDS) -> Verdict:
+def check_file(
+    exercise: Exercise, path: Path | str, seed: int | None = None, seconds: float = SECONDS
+) -> Verdict:
     """Check a file, a script or a notebook.
 
     Raises:
         InputError: the file is not there, or no text.
     """
-    return check_source(exercise, source_of(path), seed, seconds)
+    return check_source(exercise, source_of(Path(path)), seed, seconds)
 
 
 def check_source(
@@ -54,97 +60,141 @@ def check_source(
         seed: of everything random; None draws one, which nobody sees.
         seconds: the time that all of it may take.
     """
-    with tempfile.TemporaryDirectory(prefix="plaingrad-learn-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        file, result, output = folder / f"{exercise.id}.py", folder / "result.json", folder / "output.txt"
+    if MARK in os.environ:  # by the code that is being checked
+        return Verdict.of(exercise.id, exercise.parts, [])
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    with (
+        tempfile.TemporaryDirectory(prefix="plaingrad-learn-", ignore_cleanup_errors=True) as name,
+        tempfile.TemporaryFile() as printed,  # without names, so that nothing else can be put there
+        tempfile.TemporaryFile() as result,
+    ):
+        file = Path(name) / f"{exercise.id}.py"
         file.write_text(source, encoding="utf-8")
-        token = secrets.token_hex()
         request = {
             "exercise": exercise.id,
+            "source": exercise.source,
             "file": str(file),
-            "result": str(result),
-            "token": token,
-            "seed": secrets.randbelow(2**31) if seed is None else seed,
+            "result": result.fileno(),
+            "seed": seed,
             "time_limit": TIME_LIMIT,
             "seconds": int(seconds),
             "memory": MEMORY,
             "output": OUTPUT,
         }
-        code = _run(request, folder, output, seconds)
-        printed = output.read_text(encoding="utf-8", errors="replace")
-        verdict = _verdict(exercise, result, token, code)
-        if output.stat().st_size >= OUTPUT:
-            problem = Problem("", f"{file.name} prints more than {OUTPUT:,} bytes")
-            verdict = Verdict.of(exercise.id, exercise.parts, [problem])
-    verdict.output = printed[:SHOWN]
+        code = _run(request, file.parent, printed.fileno(), seconds)
+        output, data = (_content(each) for each in (printed, result))
+    if len(output) >= OUTPUT:
+        text, words = f"{file.name} prints more than {OUTPUT:,} bytes", "take print out of loops"
+        problem = Problem(EVERYTHING, text, "output", file.name, words)
+        verdict = Verdict.of(exercise.id, exercise.parts, [problem])
+    else:
+        verdict = _verdict(exercise, data, seed, code)
+    verdict.output = output.decode("utf-8", errors="replace")[:SHOWN]
     return verdict
 
 
-def _run(request: dict[str, Any], folder: Path, output: Path, seconds: float) -> int | None:
+def _content(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read(OUTPUT)
+
+
+def _run(request: dict[str, Any], folder: Path, printed: int, seconds: float) -> int | None:
     """The exit code of the process; None if it did not end in time."""
     command = [sys.executable, "-P", "-m", "plaingrad.learn.runner"]
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     if "PYTHONPATH" in environment:  # whose relative paths would mean others in the new folder
         paths = filter(None, environment["PYTHONPATH"].split(os.pathsep))
         environment["PYTHONPATH"] = os.pathsep.join(str(Path(path).resolve()) for path in paths)
-    with output.open("wb") as printed:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=printed,
-            stderr=printed,
-            cwd=folder,
-            env={**environment, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-            start_new_session=True,
-        )
-        try:
-            process.communicate(json.dumps(request).encode(), timeout=seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            _end(process)
+    mark = f"{MARK}={secrets.token_hex()}"
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", MARK: mark.partition("=")[2]}
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=printed,
+        stderr=printed,
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+        pass_fds=[request["result"]],
+    )
+    try:
+        process.communicate(json.dumps(request).encode(), timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        _end(process, mark.encode())
     return process.returncode
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all that it has started."""
+def _end(process: subprocess.Popen[bytes], mark: bytes) -> None:
+    """End the process and all that it has started, in other sessions too."""
     with contextlib.suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    for _ in range(ROUNDS):
+        left = _marked(mark)
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        if not left:
+            return
+        time.sleep(0.01)
 
 
-def _verdict(exercise: Exercise, result: Path, token: str, code: int | None) -> Verdict:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        data = json.loads(result.read_text(encoding="utf-8"))
-        if data["token"] == token and code == 0:
-            return Verdict.from_data(data["verdict"])
+def _marked(mark: bytes) -> set[int]:
+    """The processes that run and were started with this variable."""
+    pids = set()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark in path.read_bytes().split(b"\0"):
+                pids.add(int(path.parent.name))
+    return pids
+
+
+def _verdict(exercise: Exercise, data: bytes, seed: int, code: int | None) -> Verdict:
+    if code == 0:
+        from plaingrad.learn.confirming import confirmed  # imports torch
+
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+            result = json.loads(data)
+            verdict = Verdict.from_data(exercise.id, exercise.parts, result["verdict"]["problems"])
+            return confirmed(exercise, verdict, result["answers"], seed)
     file = f"{exercise.id}.py"
-    if code is None or code == -getattr(signal, "SIGXCPU", signal.SIGTERM):
+    if code is None or code == -signal.SIGXCPU:
+        text, kind = f"{file} does not end in time", "endless"
         words = "stopped when its time was over; look at the conditions of loops"
-        problem = Problem("", f"{file} does not end in time", "endless", file, words)
     elif code == -signal.SIGKILL:
-        problem = Problem("", f"{file} was killed, as is what takes too much time or memory")
+        text, kind = f"{file} was killed, as is what takes too much time or memory", "killed"
+        words = "look at the sizes of tensors, and at the conditions of loops"
     else:
-        problem = Problem("", f"{file} ended the program before the check was over (exit code {code})")
-    return Verdict.of(exercise.id, exercise.parts, [problem])
+        text, kind = f"{file} ended the program before the check was over (exit code {code})", "ends"
+        words = ENDS
+    return Verdict.of(exercise.id, exercise.parts, [Problem(EVERYTHING, text, kind, file, words)])
+
+
+def _is_answer(cell: dict[str, Any]) -> bool:
+    """True for a cell with code, but for the check itself."""
+    about = cell.get("metadata", {}).get("nbgrader", {})
+    return cell["cell_type"] == "code" and not about.get("grade", False)
 
 
 def source_of(path: Path) -> str:
     """The code in a script, or in the code cells of a notebook without their magic lines.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or more than anybody writes.
     """
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise InputError(f"expected at most {LARGEST:,} bytes, got {size:,}", file=path)
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix != ".ipynb":
             return text
-        cells = ["".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        cells = ["".join(cell["source"]) for cell in json.loads(text)["cells"] if _is_answer(cell)]
         lines = "\n\n".join(cell for cell in cells if not cell.lstrip().startswith("%%")).splitlines()
-    except (UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        "".join(lines).encode()  # JSON can write halves of characters
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         expected = "a notebook" if path.suffix == ".ipynb" else "a Python file"
         raise InputError(f"expected {expected}, got something else", file=path) from error
     return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines) + "\n"

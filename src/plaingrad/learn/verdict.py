@@ -8,6 +8,8 @@ from typing import Any
 
 # Kinds besides those of the gradient checker: a blank that is not filled yet, and another forward.
 UNSOLVED_BLANK, FORWARD = "blank", "forward"
+LONGEST = 1000  # characters of a text in a problem
+ENDS = "leave out exit(), quit() and os._exit(); a check ends by itself"
 EVERYTHING = ""  # the part of a problem after which nothing can be judged
 
 
@@ -18,8 +20,8 @@ class Problem:
     Attributes:
         part: the part of the exercise that it costs.
         text: the observation, one sentence.
-        kind: the likely mistake by its kind, see `plaingrad.inspect.Mistake`; "blank" and "forward" besides;
-            empty if nothing explains it.
+        kind: the likely mistake by its kind, see `plaingrad.inspect.Mistake`, or another such as "blank",
+            "forward" or "syntax"; empty if nothing explains it.
         where: the code or tensor that the mistake concerns.
         words: the explanation.
     """
@@ -56,6 +58,17 @@ class Verdict:
         """True if nothing is wrong."""
         return not self.problems and all(self.parts.values())
 
+    def __str__(self) -> str:
+        """The verdict for people: what was printed, what is wrong, the points."""
+        lines = [f"printed  {line}" for line in self.output.splitlines()]
+        for problem in self.problems:
+            lines += [f"wrong    {problem.text}"]
+            lines += [f"         {problem.kind}: {problem.words}"] if problem.words else []
+        parts = ", ".join(f"{part} {'ok' if ok else 'wrong'}" for part, ok in self.parts.items())
+        lines += [f"{self.exercise}: {self.points} of {self.out_of} points ({parts})"]
+        lines += ["solved" if self.solved else "not solved yet; plaingrad learn hint helps"]
+        return "\n".join(lines)
+
     @classmethod
     def of(cls, exercise: str, points: Mapping[str, int], problems: list[Problem]) -> Verdict:
         """The verdict with these problems; one of no known part costs all of them."""
@@ -65,6 +78,11 @@ class Verdict:
         return cls(exercise, parts, reached, sum(points.values()), problems)
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Verdict:
-        """The verdict from what `dataclasses.asdict` made of one."""
-        return cls(**{**data, "problems": [Problem(**each) for each in data["problems"]]})
+    def from_data(cls, exercise: str, points: Mapping[str, int], problems: Any) -> Verdict:
+        """The verdict with what another process says about problems, and with points of its own.
+
+        Raises:
+            TypeError: these are no problems.
+        """
+        texts = [{str(key): str(value)[:LONGEST] for key, value in dict(each).items()} for each in problems]
+        return cls.of(exercise, points, [Problem(**each) for each in texts])

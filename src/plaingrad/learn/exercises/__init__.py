@@ -1,7 +1,7 @@
 """The exercises, a file each, from which everything else about it is made.
 
-A file has three parts. The docstring is the text: its first line the title, then equation and shapes. Then
-comes the code with its solution, in which blanks are marked::
+A file has three parts. The docstring is the text: its first line the title, then equation, shapes, and an
+example that doctest can try. Then comes the code with its solution, in which blanks are marked::
 
     # --- blank dx: the gradient with respect to x
     dx = dy * (1 - y**2)

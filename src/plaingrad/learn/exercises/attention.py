@@ -16,6 +16,21 @@ well their keys fit.
 Shapes: Q is (batch, queries, d), K is (batch, keys, d), V is (batch, keys, size), S and P are
 (batch, queries, keys), Y is (batch, queries, size). ``x.mT`` exchanges the last two axes.
 
+Example, which ``python -m doctest attention.py`` tries::
+
+    >>> import torch
+    >>> layer = Attention()
+    >>> query, key = torch.tensor([[[0.0]]]), torch.tensor([[[1.0], [2.0]]])
+    >>> layer.forward(query, key, torch.tensor([[[0.0], [4.0]]]))
+    tensor([[[2.]]])
+    >>> for gradient in layer.backward(torch.tensor([[[1.0]]])):
+    ...     print(gradient)
+    tensor([[[1.]]])
+    tensor([[[0.],
+             [0.]]])
+    tensor([[[0.5000],
+             [0.5000]]])
+
 Source: A. Vaswani et al., "Attention is all you need", 2017.
 """
 

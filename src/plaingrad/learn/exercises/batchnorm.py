@@ -15,6 +15,22 @@ Bars and sums go over the batch.
 
 Shapes: x, y, dy and dx are (batch, features); w, b, mean and deviation are (features).
 
+Example, which ``python -m doctest batchnorm.py`` tries::
+
+    >>> import torch
+    >>> layer = BatchNorm(1)
+    >>> layer.weight.value[:], layer.bias.value[:] = 2.0, 1.0
+    >>> layer.forward(torch.tensor([[0.0], [2.0], [7.0]]))
+    tensor([[-1.0381],
+            [ 0.3206],
+            [ 3.7175]])
+    >>> layer.backward(torch.tensor([[1.0], [0.0], [0.0]]))
+    tensor([[ 0.2177],
+            [-0.3048],
+            [ 0.0871]])
+    >>> layer.weight.grad, layer.bias.grad
+    (tensor([-1.0190]), tensor([1.]))
+
 Source: S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by reducing internal
 covariate shift", 2015.
 """

@@ -15,6 +15,18 @@ Shapes: x is (batch, channels, length), windows are (batch, channels, positions,
 (outputs, channels, size), the bias is (outputs), y and dy are (batch, outputs, positions), with
 positions = length - size + 1.
 
+Example, which ``python -m doctest convolution.py`` tries::
+
+    >>> import torch
+    >>> layer = Conv1d(1, 1, 2)
+    >>> layer.weight.value[:], layer.bias.value[:] = torch.tensor([1.0, 2.0]), 0.0
+    >>> layer.forward(torch.tensor([[[1.0, 2.0, 3.0]]]))
+    tensor([[[5., 8.]]])
+    >>> layer.backward(torch.tensor([[[1.0, 10.0]]]))
+    tensor([[[ 1., 12., 20.]]])
+    >>> layer.weight.grad, layer.bias.grad
+    (tensor([[[21., 32.]]]), tensor([11.]))
+
 Source: Y. LeCun et al., "Backpropagation applied to handwritten zip code recognition", 1989.
 """
 

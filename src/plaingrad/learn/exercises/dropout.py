@@ -10,6 +10,18 @@ that stay are scaled so that the mean stays as well; in evaluation nothing happe
 
 Shapes: x, y, m, dy and dx have the same, whatever it is.
 
+Example, which ``python -m doctest dropout.py`` tries::
+
+    >>> import torch
+    >>> layer = Dropout(0.5)
+    >>> y = layer.forward(torch.ones(100))
+    >>> y.unique()
+    tensor([0., 2.])
+    >>> torch.equal(layer.backward(torch.ones(100)), y)
+    True
+    >>> layer.eval().forward(torch.ones(3))
+    tensor([1., 1., 1.])
+
 Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
 """
 

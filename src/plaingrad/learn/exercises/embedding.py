@@ -11,6 +11,17 @@ Indices are integers and have no gradient: backward returns None.
 
 Shapes: x is (batch, length) of integers, y and dy are (batch, length, size), W is (entries, size).
 
+Example, which ``python -m doctest embedding.py`` tries::
+
+    >>> import torch
+    >>> layer = Embedding(3, 1)
+    >>> y = layer.forward(torch.tensor([[2, 0, 2]]))
+    >>> layer.backward(torch.tensor([[[1.0], [5.0], [10.0]]]))
+    >>> layer.weight.grad
+    tensor([[ 5.],
+            [ 0.],
+            [11.]])
+
 Source: Y. Bengio, R. Ducharme, P. Vincent, C. Jauvin, "A neural probabilistic language model", 2003.
 """
 

@@ -11,6 +11,22 @@ Write the backward of an affine map: the gradients of its input, its weight and 
 A parameter has a value and a gradient, to which backward adds: ``self.weight.grad += ...``.
 
 Shapes: x is (batch, inputs), y and dy are (batch, outputs), W is (outputs, inputs), b is (outputs).
+
+Example, which ``python -m doctest linear.py`` tries::
+
+    >>> import torch
+    >>> layer = Linear(2, 1)
+    >>> layer.weight.value[:], layer.bias.value[:] = torch.tensor([[2.0, 3.0]]), 1.0
+    >>> layer.forward(torch.tensor([[1.0, 10.0], [1.0, 0.0]]))
+    tensor([[33.],
+            [ 3.]])
+    >>> layer.backward(torch.tensor([[1.0], [100.0]]))
+    tensor([[  2.,   3.],
+            [200., 300.]])
+    >>> layer.weight.grad
+    tensor([[101.,  10.]])
+    >>> layer.bias.grad
+    tensor([101.])
 """
 
 from __future__ import annotations

@@ -9,6 +9,15 @@ target has no gradient.
 
 Shapes: the prediction p and the target t have the same; n counts all elements, not the samples alone.
 The loss is a single number.
+
+Example, which ``python -m doctest mse.py`` tries::
+
+    >>> import torch
+    >>> loss = MSELoss()
+    >>> loss.forward(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 4.0]]))
+    tensor(2.5000)
+    >>> loss.backward()
+    tensor([[ 1., -2.]])
 """
 
 from __future__ import annotations

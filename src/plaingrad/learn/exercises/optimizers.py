@@ -12,6 +12,26 @@ changes the values in place; gradients stay as they are.
 
 Shapes: a value, its gradient g, and the state v, m and s have the same.
 
+Example, which ``python -m doctest optimizers.py`` tries::
+
+    >>> import torch
+    >>> parameter = Parameter(torch.tensor([1.0]))
+    >>> rule = Momentum([parameter], lr=0.1, momentum=0.9)
+    >>> for _ in range(2):
+    ...     parameter.grad[:] = 0.5
+    ...     rule.step()
+    ...     print(parameter.value)
+    tensor([0.9500])
+    tensor([0.8550])
+    >>> parameter = Parameter(torch.tensor([1.0]))
+    >>> rule = Adam([parameter], lr=0.1, betas=(0.9, 0.99), eps=1e-8)
+    >>> for grad in (0.5, 5.0):
+    ...     parameter.grad[:] = grad
+    ...     rule.step()
+    ...     print(parameter.value)
+    tensor([0.9000])
+    tensor([0.8195])
+
 Source: D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015.
 """
 

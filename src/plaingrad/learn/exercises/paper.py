@@ -16,6 +16,23 @@ paper, a sample is a column, so that weights stand to the left.
 
 Shapes: x is (inputs, n), s and y are (outputs, n), W is (outputs, inputs), b is (outputs, 1).
 
+Example, which ``python -m doctest paper.py`` tries::
+
+    >>> import torch
+    >>> network, loss = Network(1, 1), SquaredError()
+    >>> weight, bias = network.parameters()
+    >>> weight.value[:], bias.value[:] = 2.0, 1.0
+    >>> y = network.forward(torch.tensor([[3.0]]))
+    >>> loss.forward(y, torch.tensor([[5.0]]))
+    tensor(4.)
+    >>> network.backward(loss.backward())
+    tensor([[8.]])
+    >>> weight.grad, bias.grad
+    (tensor([[12.]]), tensor([[4.]]))
+    >>> GradientDescent([weight, bias], lr=0.1).step()
+    >>> weight.value, bias.value
+    (tensor([[0.8000]]), tensor([[0.6000]]))
+
 Source: S. Gholam Zadeh, N. Yadav, O. Lukman, S. Kechkar, "Implementing from scratch a mini deep learning
 framework", EPFL.
 """

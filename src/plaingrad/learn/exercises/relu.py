@@ -9,6 +9,15 @@ Write the backward of the rectifier. Forward saves its input.
 The bracket is 1 where the condition holds, and 0 elsewhere; at the kink, x = 0, the derivative is taken as 0.
 
 Shapes: x, y, dy and dx have the same, whatever it is.
+
+Example, which ``python -m doctest relu.py`` tries::
+
+    >>> import torch
+    >>> layer = ReLU()
+    >>> layer.forward(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0., 0., 2.])
+    >>> layer.backward(torch.tensor([3.0, 4.0, 5.0]))
+    tensor([0., 0., 5.])
 """
 
 from __future__ import annotations

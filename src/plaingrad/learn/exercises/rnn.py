@@ -17,6 +17,18 @@ The outputs y are all states h.
 Shapes: x is (steps, batch, inputs), y and dy are (steps, batch, size), U is (size, inputs), W is
 (size, size), b is (size), and the state h, its gradient dh and da are (batch, size).
 
+Example, which ``python -m doctest rnn.py`` tries::
+
+    >>> import torch
+    >>> layer = RNN(1, 1)
+    >>> layer.u.value[:], layer.w.value[:], layer.bias.value[:] = 1.0, 1.0, 0.0
+    >>> layer.forward(torch.tensor([[[1.0]], [[0.0]]])).flatten()
+    tensor([0.7616, 0.6420])
+    >>> layer.backward(torch.tensor([[[0.0]], [[1.0]]])).flatten()
+    tensor([0.2469, 0.5878])
+    >>> layer.u.grad, layer.w.grad, layer.bias.grad
+    (tensor([[0.2469]]), tensor([[0.4477]]), tensor([0.8347]))
+
 Source: P. Werbos, "Backpropagation through time: what it does and how to do it", 1990.
 """
 

@@ -11,6 +11,16 @@ their derivative is short and nothing overflows.
 The bracket is 1 for the class that is the target, and 0 for the others.
 
 Shapes: the logits z are (n, classes), the target t holds n class numbers. The loss is a single number.
+
+Example, which ``python -m doctest softmax.py`` tries::
+
+    >>> import torch
+    >>> loss = CrossEntropyLoss()
+    >>> loss.forward(torch.tensor([[0.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 1]))
+    tensor(0.4100)
+    >>> loss.backward()
+    tensor([[-0.2500,  0.2500],
+            [ 0.0596, -0.0596]])
 """
 
 from __future__ import annotations

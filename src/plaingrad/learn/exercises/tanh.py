@@ -8,6 +8,15 @@ from which the derivative follows without another tanh.
     \frac{\partial \ell}{\partial x} = \frac{\partial \ell}{\partial y} \odot (1 - y^2)
 
 Shapes: x, y, dy and dx have the same, whatever it is.
+
+Example, which ``python -m doctest tanh.py`` tries::
+
+    >>> import torch
+    >>> layer = Tanh()
+    >>> layer.forward(torch.tensor([0.0, 0.5]))
+    tensor([0.0000, 0.4621])
+    >>> layer.backward(torch.tensor([1.0, 2.0]))
+    tensor([1.0000, 1.5729])
 """
 
 from __future__ import annotations
