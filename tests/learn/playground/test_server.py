@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -137,9 +138,11 @@ def test_malformed_messages_are_answered(server: Server) -> None:
 def test_a_message_beyond_all_bounds_ends_that_viewer_alone(server: Server) -> None:
     with server.view() as other:
         answer(other, "state", type="start", state={})
-        with server.view() as view, pytest.raises(ConnectionClosed):
-            view.send("x" * 6_000_000)
-            view.recv(timeout=60)
+        with server.view() as view:
+            with contextlib.suppress(ConnectionClosed):
+                view.send("x" * 6_000_000)
+            with pytest.raises(ConnectionClosed):
+                view.recv(timeout=60)
         assert answer(other, "frame", type="step", unit="batch")["batch"] >= 0
 
 
