@@ -118,7 +118,7 @@ const pretty = (name) => name.replace(/\bx([12])/g, (_, i) => "x" + "₁₂"[i -
 
 /** @param {Network} network @param {Unit} unit */
 function unitName(network, { layer, unit }) {
-  if (layer < 0) return `Feature ${pretty(network.features[unit])}`;
+  if (layer < 0) return `Feature ${pretty(network.features[unit] ?? "")}`;
   const { labels, activation } = network.layers[layer];
   if (layer === network.layers.length - 1) return `Output ${labels?.[unit] ?? unit + 1}`;
   return `Layer ${layer + 1}, unit ${unit + 1}${activation ? ` (${activation})` : ""}`;
@@ -133,7 +133,7 @@ const CLASSES = {
 };
 
 /** @typedef {{ink: string, pale: string, line: string, paper: string, accent: string, classes: string[], negative: string,
- *             positive: string, diverging: Uint32Array, confidence: Uint32Array[]}} Palette */
+ *             positive: string, family: string, diverging: Uint32Array, confidence: Uint32Array[]}} Palette */
 
 /** @param {string} colour @returns {number[]} */
 function channels(colour) {
@@ -160,7 +160,7 @@ function readPalette(root) {
     Uint32Array.from({ length: 256 }, (_, i) => blend(middle, channels(colour), 0.75 * i / 255)));
   return {
     ink: read("--ink"), pale: read("--pale"), line: read("--line"), paper: read("--card"), accent: read("--accent"),
-    classes, negative, positive, diverging, confidence,
+    classes, negative, positive, diverging, confidence, family: style.fontFamily,
   };
 }
 
@@ -293,15 +293,15 @@ export function recording(entries) {
 
 // --------------------------------------------------------------------------------------------------------- geometry
 
-const HEAD = 66; // Above the units, for the buttons of each layer.
-const LEFT = 64, RIGHT = 84; // Beside them, for the names of features and outputs.
+const HEAD = 80; // Above the units, for the buttons of each layer.
 const MOST_CURVES = 700; // Beyond so many links, straight lines, which are faster to draw.
 
 /** Columns of units within a width. @param {Network} network @param {number} width @param {number} height @returns {Layout} */
 function layOut(network, width, height) {
   const counts = [network.features.length, ...network.layers.map((layer) => layer.units)];
   const most = Math.max(...counts);
-  const pitch = clamp(20, (height - HEAD - 16) / most, 78);
+  const [LEFT, RIGHT] = width < 480 ? [58, 88] : [84, 104]; // For the names of features and outputs.
+  const pitch = clamp(most > 24 ? 20 : 27, (height - HEAD - 16) / most, 78);
   const gap = Math.max(54, (width - LEFT - RIGHT) / Math.max(1, counts.length - 1));
   const size = Math.round(Math.min(0.74 * pitch, 0.62 * gap));
   const total = Math.max(height, HEAD + 16 + most * pitch);
@@ -471,7 +471,8 @@ function drawLinks(app, context, layer, light) {
   paths.forEach((path, pen) => {
     const strength = (pen % WIDTHS + 0.5) / WIDTHS;
     context.strokeStyle = pen < WIDTHS ? app.palette.positive : app.palette.negative;
-    context.lineWidth = 0.5 + 5.5 * thin * strength;
+    // Lines of at most a pixel are much faster to draw; in a dense network only the strongest are thicker.
+    context.lineWidth = curved || strength > 0.8 ? 0.5 + 5.5 * thin * strength : 0.3 + 0.8 * strength;
     context.globalAlpha = light * (0.16 + 0.74 * strength);
     context.stroke(path);
   });
@@ -536,20 +537,15 @@ function drawUnit(app, context, maps, { layer, x, ys, size }, unit) {
   context.strokeStyle = chosen || active ? palette.accent : palette.pale;
   context.lineWidth = chosen ? 3 : active ? 2 : 1;
   context.globalAlpha = chosen || active ? 1 : 0.75;
-  context.beginPath();
-  context.roundRect(left - 0.5, top - 0.5, size + 1, size + 1, 3);
-  context.stroke();
+  context.strokeRect(left - 0.5, top - 0.5, size + 1, size + 1);
   context.globalAlpha = 1;
   const bias = layer >= 0 ? app.frame?.arrays.get(`biases.${layer}`)?.values[unit] : undefined;
   if (bias !== undefined && size >= 14) {
-    const dot = clamp(2, 1.5 + 2.5 * Math.sqrt(Math.abs(bias)), 5);
+    const dot = clamp(3, 3 + 4 * Math.sqrt(Math.abs(bias)), 8) * clamp(0.6, size / 40, 1);
+    context.fillStyle = palette.paper;
+    context.fillRect(left - 1, top + size - dot - 1, dot + 2, dot + 2);
     context.fillStyle = bias < 0 ? palette.negative : palette.positive;
-    context.strokeStyle = palette.paper;
-    context.lineWidth = 1;
-    context.beginPath();
-    context.arc(left, top + size, dot, 0, 7);
-    context.fill();
-    context.stroke();
+    context.fillRect(left, top + size - dot, dot, dot);
   }
 }
 
@@ -561,7 +557,7 @@ function drawNames(app, context) {
   context.fillStyle = palette.ink;
   context.textAlign = "right";
   network.features.forEach((/** @type {string} */ name, /** @type {number} */ i) =>
-    context.fillText(pretty(name), first.x - first.size / 2 - 8, first.ys[i], LEFT - 14));
+    context.fillText(pretty(name), first.x - first.size / 2 - 8, first.ys[i], first.x - first.size / 2 - 12));
   context.textAlign = "left";
   const labels = network.layers.at(-1).labels ?? [];
   labels.forEach((/** @type {string} */ label, /** @type {number} */ i) => {
@@ -573,7 +569,7 @@ function drawNames(app, context) {
       context.fill();
     }
     context.fillStyle = palette.ink;
-    context.fillText(label, x + (data?.classes ? 13 : 0), last.ys[i], RIGHT - 34);
+    context.fillText(label, x + (data?.classes ? 13 : 0), last.ys[i], layout.width - x - 17);
   });
 }
 
@@ -624,7 +620,7 @@ function drawOneLink(app, context, weight) {
 
 // ----------------------------------------------------------------------------------------------- the output's canvas
 
-const MARGIN = { left: 34, bottom: 24, top: 6, right: 8 };
+const MARGIN = { left: 40, bottom: 24, top: 6, right: 8 };
 
 /** The square in which the plane is drawn, and its scales. @param {any} app */
 function plot(app) {
@@ -860,7 +856,7 @@ const pageHtml = (id) => `
     <select ${id("preset")} class="live" aria-label="Start from an example"></select>
     <button type="button" class="live" ${id("compare")} aria-pressed="false" title="A second run from the same start, in which something may differ">Compare</button>
     <button type="button" class="live" ${id("share")} title="Put this run into the address, and copy it">Share</button>
-    <select ${id("theme")} aria-label="Colours"><option value="auto">Auto</option><option value="light">Light</option><option value="dark">Dark</option></select>
+    <select ${id("theme")} aria-label="Colours"><option value="auto">Auto theme</option><option value="light">Light</option><option value="dark">Dark</option></select>
   </div>
 </header>
 <label class="playback" ${id("playback")} hidden><span>Recorded run</span><input type="range" min="0" value="0" ${id("position")}></label>
@@ -868,15 +864,13 @@ const pageHtml = (id) => `
 <fieldset class="card settings live" ${id("settings")}><legend class="hidden">Learning</legend>
   ${slidable(id, "lr", "Learning rate")}
   ${selectable(id, "optimizer", "Optimizer")}
+  <div class="options" ${id("options")}></div>
   ${slidable(id, "batch-size", "Batch size")}
-  ${selectable(id, "loss", "Loss")}
   ${selectable(id, "activation", "Activation")}
-  ${selectable(id, "init", "First weights")}
-  ${slidable(id, "dropout", "Dropout")}
+  ${selectable(id, "loss", "Loss")}
   ${slidable(id, "l1", "L1 penalty", "Of the weights, not of the biases")}
   ${slidable(id, "l2", "L2 penalty", "Of the weights, not of the biases")}
   <label class="field" title="Training stops by itself there; 0 is never"><span>Stop at epoch</span><input type="number" min="0" step="1" ${id("epochs")}></label>
-  <div class="options" ${id("options")}></div>
 </fieldset>
 <main class="columns">
   <section class="column data" aria-label="Data">
@@ -916,8 +910,10 @@ const pageHtml = (id) => `
       <div class="explanation" ${id("explanation")} aria-live="polite"></div>
     </section>
     <div class="pair">
-      <section class="card" aria-label="Health"><h2>Health</h2><ul class="findings" ${id("findings")} aria-live="polite"></ul></section>
-      <fieldset class="card live"><legend>Layers</legend><div class="layers" ${id("layers")}></div></fieldset>
+      <section class="card health" aria-label="Health"><h2>Health</h2><ul class="findings" ${id("findings")} aria-live="polite"></ul></section>
+      <fieldset class="card live"><legend>Layers</legend>
+        <div class="two">${selectable(id, "init", "First weights")}${slidable(id, "dropout", "Dropout of all")}</div>
+        <div class="layers" ${id("layers")}></div></fieldset>
     </div>
   </section>
   <section class="column result" aria-label="Output">
@@ -929,9 +925,10 @@ const pageHtml = (id) => `
       <label class="field live line"><span>Paint points</span><select ${id("paint-label")}></select></label>
     </div>
     <div class="card">
-      <dl class="numbers"><div><dt>Training loss</dt><dd ${id("train-loss")}>–</dd></div><div><dt>Test loss</dt><dd ${id("test-loss")}>–</dd></div>
-        <div ${id("accuracy-box")}><dt>Accuracy<small> train / test</small></dt><dd ${id("accuracy")}>–</dd></div></dl>
-      <canvas ${id("curve")} role="img" aria-label="Training and test loss by epoch"></canvas>
+      <table class="numbers"><thead><tr><td></td><th scope="col">Training</th><th scope="col">Test</th></tr></thead>
+        <tr><th scope="row">Loss</th><td ${id("train-loss")}>–</td><td ${id("test-loss")}>–</td></tr>
+        <tr ${id("accuracy-row")}><th scope="row">Accuracy</th><td ${id("accuracy")}>–</td><td ${id("test-accuracy")}>–</td></tr></table>
+      <div><canvas ${id("curve")} role="img" aria-label="Training and test loss by epoch"></canvas></div>
       <p class="key" ${id("curve-key")}></p>
     </div>
     <div class="card live exports"><h2>Save</h2><div class="buttons"><button type="button" ${id("export-program")} title="The Python program that trains this network">Program</button>
@@ -1093,7 +1090,6 @@ function showOptions(app) {
     app.optionControls = [];
     const own = optionsOf(app, name).filter((/** @type {any} */ option) => option.name !== "lr");
     ui.options.replaceChildren(...own.map((/** @type {any} */ option) => optionControl(app, option)));
-    ui.options.hidden = own.length === 0;
   }
   app.optionControls.forEach((/** @type {(state: State) => void} */ show) => show(state));
 }
@@ -1113,6 +1109,7 @@ function optionControl(app, option) {
     tieNumber({ ...app, controls: app.optionControls, send: app.send }, input, slider, option,
       (state) => optionValue(app, state, option.name), write);
   }
+  box.className = "option";
   return box;
 }
 
@@ -1181,7 +1178,7 @@ function showHeads(app) {
   const editable = network.editable !== false && !app.transport.recorded;
   ui.heads.replaceChildren(...layout.columns.map((/** @type {Column} */ column) => {
     const { layer, x } = column;
-    const head = Object.assign(document.createElement("div"), { className: `head${layout.tight ? " tight" : ""}` });
+    const head = Object.assign(document.createElement("div"), { className: `head${layout.tight ? " tight" : ""}${layer < 0 ? " first" : ""}` });
     head.style.left = `${x}px`;
     const hidden = layer >= 0 && layer < network.layers.length - 1;
     const count = column.ys.length;
@@ -1275,8 +1272,8 @@ function weightValue(app, { layer, to, from }) {
 /** @param {any} app @param {Weight} weight */
 function weightWords(app, weight) {
   const { network } = app;
-  const from = unitName(network, { layer: weight.layer - 1, unit: weight.from ?? 0 });
-  return `Weight from ${from} to ${unitName(network, { layer: weight.layer, unit: weight.to })}: ${short(weightValue(app, weight))}`;
+  const from = weight.layer === 0 ? pretty(network.features[weight.from ?? 0]) : `unit ${Number(weight.from) + 1}`;
+  return `${unitName(network, { layer: weight.layer, unit: weight.to })}, weight from ${from}: ${short(weightValue(app, weight))}`;
 }
 
 /** The small form for one weight, which offers all that lead into the same unit. @param {any} app @param {Weight} weight @param {number} x @param {number} y */
@@ -1421,7 +1418,7 @@ function moveCross(app, event) {
 
 /** What can be painted: classes, or five numbers over the range. @param {any} app */
 function showLabels(app) {
-  const { ui, data, palette } = app;
+  const { ui, data } = app;
   const [low, high] = data.range ?? [-1, 1];
   const labels = data.classes
     ? data.classes.map((/** @type {string} */ title, /** @type {number} */ i) => ({ name: String(i), title }))
@@ -1429,14 +1426,15 @@ function showLabels(app) {
   const { value } = ui["paint-label"];
   fill(ui["paint-label"], [{ name: "", title: "off" }, ...labels, { name: "erase", title: "erase" }], value);
   if (!ui["paint-label"].value) ui["paint-label"].value = "";
-  ui.legend.replaceChildren(...labels.map((/** @type {any} */ label) => {
+  ui.legend.classList.toggle("range", !data.classes);
+  ui.legend.replaceChildren(...(data.classes ? labels : [labels[0], labels[4]]).map((/** @type {any} */ label) => {
     const chip = document.createElement("span");
     const dot = document.createElement("i");
     dot.style.background = labelColour(app, Number(label.name));
     chip.append(dot, label.title);
     return chip;
   }));
-  ui.legend.dataset.scheme = palette.paper;
+  ui["paint-label"].closest("label").hidden = Boolean(app.state.table); // A table may have more columns than the plane.
 }
 
 /** @param {any} app @param {string} text */
@@ -1539,7 +1537,7 @@ function showWalk(app, walk) {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     app.travel = !still && (!before || before.stage < walk.stage) ? performance.now() : 0;
     explainStage(app, walk);
-    if (!before) ui.walking.scrollIntoView?.({ block: "nearest", behavior: still ? "auto" : "smooth" });
+    if (!before) ui.stage.closest(".card").scrollIntoView?.({ block: "start", behavior: still ? "auto" : "smooth" });
   }
   app.schedule("network", "output");
 }
@@ -1577,8 +1575,8 @@ function safeNodes(html) {
 
 /** @param {any} app @param {{title: string, html: string}} explanation */
 function showExplanation(app, { title, html }) {
-  const heading = Object.assign(document.createElement("h3"), { textContent: title });
-  app.ui.explanation.replaceChildren(heading, ...safeNodes(html));
+  app.ui.explanation.setAttribute("aria-label", title);
+  app.ui.explanation.replaceChildren(...safeNodes(html));
 }
 
 // -------------------------------------------------------------------------------------------------------- comparing
@@ -1600,7 +1598,7 @@ function toggleRival(app) {
     const pane = document.createElement("div");
     ui.rivals.replaceChildren(pane);
     app.rival = start(pane, transport.another(), {
-      rival: true, state: { ...beginning(state), trained: 0 }, csv: app.csv, onDrawn: () => app.schedule("curve"),
+      rival: true, state: { ...beginning(state), trained: 0 }, csv: state.table ? app.csv : "", onDrawn: () => app.schedule("curve"),
     });
   }
   showCurveKey(app);
@@ -1768,12 +1766,12 @@ function beginning(state) {
 function rebuild(app) {
   const { ui, network } = app;
   const narrow = ui.stage.parentElement.clientWidth;
-  app.layout = layOut(network, Math.max(300, narrow), app.rival || app.isRival ? 330 : 400);
+  app.layout = layOut(network, Math.max(300, narrow), narrow < 480 ? 300 : app.isRival ? 330 : 400);
   app.hover = null;
   if (app.shown && !network.layers[app.shown.layer] && app.shown.layer >= 0) look(app, null);
   showHeads(app);
   showLayers(app);
-  ui["accuracy-box"].hidden = network.task === "regression";
+  ui["accuracy-row"].hidden = network.task === "regression";
   app.schedule("network");
 }
 
@@ -1795,7 +1793,8 @@ function onFrame(app, buffer) {
 function showFindings({ ui }, findings) {
   const items = findings.map(({ where, words, hint }) => {
     const item = document.createElement("li");
-    item.append(Object.assign(document.createElement("b"), { textContent: where }), ` ${words}`);
+    if (!words.includes(where)) item.append(Object.assign(document.createElement("b"), { textContent: `${where} ` }));
+    item.append(words);
     if (hint) item.append(Object.assign(document.createElement("em"), { textContent: hint }));
     return item;
   });
@@ -1810,7 +1809,8 @@ function drawNumbers({ ui, frame }) {
   ui.epoch.textContent = epoch < 1000 ? Number(epoch).toFixed(1) : Math.floor(epoch).toLocaleString("en");
   ui["train-loss"].textContent = short(loss);
   ui["test-loss"].textContent = short(test);
-  ui.accuracy.textContent = `${percent(accuracy)} / ${percent(testAccuracy)}`;
+  ui.accuracy.textContent = percent(accuracy);
+  ui["test-accuracy"].textContent = percent(testAccuracy);
 }
 
 // ------------------------------------------------------------------------------------------------------------ start
@@ -1945,7 +1945,7 @@ export function start(element, transport, { rival = false, state = {}, csv = "",
     element, root, ui, transport, onDrawn, isRival: rival, state: { ...DEFAULTS, ...state }, network: null, choices: null, layout: null, data: null,
     frame: null, frames: 0, unacknowledged: null, curve: [], playing: false, walk: null, travel: 0, shown: null, hover: null, edited: null, explained: null,
     cross: null, unsent: [], sent: 0, painting: 0, csv, rival: null, controls: [], optionControls: [], bitmaps: {}, pointsLayer: null, pointsDirty: true,
-    palette: null, font: (/** @type {number} */ size) => `${size}px ${getComputedStyle(root).fontFamily}`,
+    palette: null, font: (/** @type {number} */ size) => `${size}px ${app.palette.family}`,
   };
   app.send = (/** @type {object} */ message) => transport.send(message);
   app.sendBoth = (/** @type {object} */ message) => { app.send(message); app.rival?.app.send(message); };
