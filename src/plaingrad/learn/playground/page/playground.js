@@ -226,14 +226,22 @@ function widget(model) {
   };
 }
 
+/** Where a recorded run stops: at each stage of a walk, and at each frame outside of one. @param {any[]} entries */
+function stopsOf(entries) {
+  let walking = false;
+  return entries.flatMap((entry, i) => {
+    if (entry.type === "walk") walking = typeof entry.stage === "number";
+    return (entry.type === "walk" ? walking : typeof entry === "string" && !walking) ? [i] : [];
+  });
+}
+
 /**
- * A recorded run: texts (objects) and frames (base64) in the order in which they came. It stops at each frame and at each
- * stage of a walk; what lies between comes with the stop before.
- * @param {(object | string)[]} entries @returns {Transport}
+ * A recorded run: texts (objects) and frames (base64) in the order in which they came. What lies between two stops comes
+ * with the first of them; explanations wait there until a unit is looked at.
+ * @param {any[]} entries @returns {Transport}
  */
 export function recording(entries) {
-  const isStop = (/** @type {any} */ entry) => typeof entry === "string" || entry.type === "walk";
-  const stops = entries.flatMap((entry, i) => (isStop(entry) ? [i] : []));
+  const stops = stopsOf(entries);
   /** @type {(message: any) => void} */ let onText;
   /** @type {(buffer: ArrayBuffer) => void} */ let onFrame;
   let position = -1;
@@ -242,20 +250,23 @@ export function recording(entries) {
   /** Explanations of the stage that is shown, by unit. @type {Map<string, object>} */ const explanations = new Map();
 
   const deliver = (/** @type {any} */ entry) => {
-    if (typeof entry === "string") return onFrame(Uint8Array.from(atob(entry), (c) => c.charCodeAt(0)).buffer);
-    if (entry.type !== "explanation") return onText(entry);
-    explanations.set(`${entry.layer},${entry.unit}`, entry);
+    if (typeof entry === "string") onFrame(Uint8Array.from(atob(entry), (c) => c.charCodeAt(0)).buffer);
+    else onText(entry);
   };
   const tell = () => onText({ type: "playback", playing, position, stops: stops.length });
   const forward = () => {
-    const from = position < 0 ? 0 : stops[position];
-    explanations.clear();
     position += 1;
-    const end = stops[position + 1] ?? entries.length;
-    for (let i = position === 0 ? from : stops[position]; i < end; i += 1) deliver(entries[i]);
+    const next = entries.slice(position === 0 ? 0 : stops[position], stops[position + 1]);
+    const isAside = (/** @type {any} */ entry) => entry.type === "explanation";
+    explanations.clear();
+    next.filter(isAside).forEach((entry) => explanations.set(`${entry.layer},${entry.unit}`, entry));
+    next.filter((entry) => !isAside(entry)).forEach(deliver);
   };
   const seek = (/** @type {number} */ goal) => {
-    if (goal < position) position = -1;
+    if (goal < position) {
+      position = -1;
+      onText({ type: "walk", stage: null });
+    }
     while (position < clamp(0, goal, stops.length - 1)) forward();
     tell();
   };
