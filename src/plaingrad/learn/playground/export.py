@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import base64
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from plaingrad.errors import InputError
 from plaingrad.learn.playground.program import program
+from plaingrad.learn.playground.recording import recording
 from plaingrad.learn.playground.run import Run
+from plaingrad.learn.playground.state import State
 from plaingrad.saving import save
 
 NAME = "playground"
 
 
-def exported(run: Run, kind: Any) -> dict[str, Any]:
+def exported(run: Run, kind: Any, make: Callable[[State], Run]) -> dict[str, Any]:
     """A file of the run, with its format and name.
+
+    Args:
+        run: as it is.
+        kind: the format: "program", "model" or "recording".
+        make: makes the run of a state, for a recording.
 
     Raises:
         InputError: there is no such format.
     """
+    if kind == "program" and not run.editable:
+        raise InputError("export: expected a network of the playground's; yours has its program already")
     if kind == "program":
         return {"format": kind, "name": f"{NAME}.py", "text": program(run)}
     if kind == "model":
@@ -29,7 +39,9 @@ def exported(run: Run, kind: Any) -> dict[str, Any]:
             "name": f"{NAME}.safetensors",
             "base64": base64.b64encode(model_file(run)).decode(),
         }
-    raise InputError(f"export: expected the format program or model, got {kind!r:.40}")
+    if kind == "recording":
+        return {"format": kind, "name": f"{NAME}.html", "text": recording(run, make(run.current()))}
+    raise InputError(f"export: expected the format program, model or recording, got {kind!r:.40}")
 
 
 def model_file(run: Run) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +25,7 @@ class Frame:
         columns: of the data, the shown two first.
         centre: of each column.
         half: the unit of each column.
+        middle: where the columns that are not shown stay, as the plane is looked at.
         functions: whether the features are functions of the plane (`FEATURES`), else they are the columns.
     """
 
@@ -31,6 +33,7 @@ class Frame:
     columns: list[str]
     centre: Tensor
     half: Tensor
+    middle: Tensor
     functions: bool
 
     def features(self, rows: Tensor) -> Tensor:
@@ -42,7 +45,7 @@ class Frame:
 
     def at(self, points: Tensor) -> Tensor:
         """Rows at points of the shown plane, the other columns at their centres."""
-        others = self.centre[2:].expand(len(points), -1)
+        others = self.middle[2:].expand(len(points), -1)
         return torch.cat([points[:, : len(self.centre)], others], 1)
 
 
@@ -78,12 +81,29 @@ class Problem:
             InputError: there are fewer than two samples.
         """
         rows, classes = _rows(state)
+        return cls.split(rows, classes, state, lambda train: _frame(state, train))
+
+    @classmethod
+    def split(
+        cls, rows: Tensor, classes: list[str], state: State, framed: Callable[[Tensor], Frame]
+    ) -> Problem:
+        """The problem of rows of data, parted as a state says.
+
+        Args:
+            rows: all samples, the label in the last column.
+            classes: the names of the classes; empty in regression.
+            state: has the seed and the share of the parts.
+            framed: makes the frame from the rows of the training data.
+
+        Raises:
+            InputError: there are fewer than two samples.
+        """
         if len(rows) < 2:
             raise InputError(f"data: expected at least two points, got {len(rows)}; paint some")
         generator = torch.Generator().manual_seed(state.data_seed)
         order = torch.randperm(len(rows), generator=generator)
         count = min(max(1, round(state.train_share * len(rows))), len(rows) - 1)
-        frame = _frame(state, rows[order[:count]])
+        frame = framed(rows[order[:count]])
         parts = [rows[order[:count]], rows[order[count:]]]
         train, test = (_dataset(frame, part, classes) for part in parts)
         labels = rows[:, -1]
@@ -131,11 +151,12 @@ def _frame(state: State, train: Tensor) -> Frame:
     if state.table is None:
         source = SOURCES[state.data]
         centre, half = torch.tensor(source.centre), torch.full((2,), source.half)
-        return Frame(state.features, ["x1", "x2"], centre, half, functions=True)
+        return Frame(state.features, ["x1", "x2"], centre, half, centre, functions=True)
     names = [*state.features, *(name for name in state.table.names if name not in state.features)]
     inputs = train[:, :-1]
     half = inputs.std(0, correction=0) if len(inputs) > 1 else torch.ones(inputs.shape[1])
-    return Frame(state.features, names, inputs.mean(0), torch.where(half > 0, half, 1.0), functions=False)
+    centre = inputs.mean(0)
+    return Frame(state.features, names, centre, torch.where(half > 0, half, 1.0), centre, functions=False)
 
 
 def _dataset(frame: Frame, rows: Tensor, classes: list[str]) -> Dataset:

@@ -14,6 +14,7 @@ from torch import Tensor
 from plaingrad import nn, optim
 from plaingrad.contract.modes import mode
 from plaingrad.data import Dataset
+from plaingrad.data.finite import all_finite
 from plaingrad.errors import InputError
 from plaingrad.learn.playground.choices import MOST_POINTS
 from plaingrad.learn.playground.network import Stage, build, loss_of, optimizer_of, rule_options, stages
@@ -59,25 +60,34 @@ class Run:
         curve: epoch, training loss and test loss, as they were measured.
     """
 
+    editable = True
+    """Whether layers and features can be changed, as those of a network of one's own cannot."""
+
     def __init__(self, state: State) -> None:
         self.undoable: list[Saved] = []
         self.actions = state.actions
         self.aim = state.trained
         self.origin = self.state = msgspec.structs.replace(state, actions=[], trained=0)
-        self.problem = Problem.of(self.state)
+        self.problem = self.problem_of(self.state)
         self.begin()
+
+    def problem_of(self, state: State) -> Problem:
+        """The data of a state."""
+        return Problem.of(state)
 
     def begin(self) -> None:
         """Begin the training from the first weights."""
         problem, state = self.problem, self.state
         outputs = len(problem.classes) or 1
         self.model: Module = build(state, len(problem.frame.names), outputs)
-        self._use(loss_of(state), optimizer_of(state, self.model))
+        self.use(loss_of(state), optimizer_of(state, self.model))
 
-    def _use(self, loss: nn.Loss, optimizer: optim.Optimizer) -> None:
+    def use(self, loss: nn.Loss, optimizer: optim.Optimizer) -> None:
+        """Train the network with this loss and this rule, from the beginning."""
         self.loss, self.optimizer = loss, optimizer
         self.stages: list[Stage] = stages(self.model)
         self.batch = self.epoch = self.done = 0
+        self.order: tuple[tuple[int, int], Tensor] | None = None
         self.curve: list[tuple[float, float, float]] = []
 
     # Training
@@ -107,33 +117,36 @@ class Run:
         self.done += len(x)
         return value
 
+    @torch.no_grad()
     def train_on(self, x: Tensor, t: Tensor) -> float:
         """Make one step on a batch and return its loss, without counting it.
 
         Raises:
             Diverged: the loss or a gradient is not finite.
         """
-        with torch.no_grad(), mode(True, self.model, self.loss):
-            self.model.zero_grad()
-            value = float(self.loss(self.model(x), self.targets(t)))
-            self.model.backward(self.loss.backward())
-            self.penalise()
-        finite = math.isfinite(value) and all(bool(p.grad.isfinite().all()) for p in self.model.parameters())
-        if finite:
+        self.model.zero_grad()
+        value = float(self.loss(self.model(x), self.targets(t)))
+        self.model.backward(self.loss.backward())
+        self.penalise()
+        (flat,) = self.optimizer.storages
+        before = flat.value.clone()
+        if math.isfinite(value) and all_finite(flat.grad):
             self.optimizer.step()
-        if not finite or not all(bool(p.value.isfinite().all()) for p in self.model.parameters()):
-            raise Diverged
-        return value
+            if all_finite(flat.value):
+                return value
+        flat.value.copy_(before)
+        raise Diverged
 
     def next_batch(self) -> tuple[Tensor, Tensor]:
         """The next batch of this epoch, or the first of the next, in the orders of `Dataset.batches`."""
         data = self.problem.train
         if self.done >= len(data):
             self.epoch, self.done = self.epoch + 1, 0
-        generator = torch.Generator().manual_seed(self.state.seed + self.epoch)
-        order = torch.randperm(len(data), generator=generator)
-        batch = data.take(order[self.done : self.done + self.state.batch_size])
-        return batch.inputs, batch.targets
+        if self.order is None or self.order[0] != (self.epoch, len(data)):
+            generator = torch.Generator().manual_seed(self.state.seed + self.epoch)
+            self.order = (self.epoch, len(data)), torch.randperm(len(data), generator=generator)
+        rows = self.order[1][self.done : self.done + self.state.batch_size]
+        return data.inputs[rows], data.targets[rows]
 
     def penalise(self) -> None:
         """Add the gradients of the penalties of the weights."""
@@ -257,7 +270,7 @@ class Run:
 
     def _see(self, state: State) -> None:
         """Go on with other data, or, where they have other classes, begin anew."""
-        problem, before = Problem.of(state), len(self.problem.classes)
+        problem, before = self.problem_of(state), len(self.problem.classes)
         self.state, self.problem = state, problem
         if len(problem.classes) != before:
             self.origin = state

@@ -10,14 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import torch
 
 from plaingrad.errors import InputError
-from plaingrad.inspect import health, record
-from plaingrad.learn.playground.choices import choices
 from plaingrad.learn.playground.export import exported
-from plaingrad.learn.playground.frame import GRID, Camera
+from plaingrad.learn.playground.frame import Camera
+from plaingrad.learn.playground.messages import Text, data_message, found, state_message
 from plaingrad.learn.playground.run import Diverged, Run
 from plaingrad.learn.playground.state import DEFAULT, State, read_state, to_fragment
 from plaingrad.learn.playground.table import read_table
@@ -28,8 +26,6 @@ BETWEEN_FRAMES = 1 / 60
 BETWEEN_FINDINGS = 0.7
 MOST_WAITING = 1000  # messages; a page sends a few a second
 
-Text = dict[str, Any]
-
 
 class Session:
     """The run of one viewer. `receive` may be called from any thread; what comes back is sent from its own.
@@ -38,6 +34,7 @@ class Session:
         send_text: takes a message as a JSON object.
         send_frame: takes a frame.
         make: makes the run of a state; by default that of the playground's own networks.
+        default: the state whose fields those of `start` replace.
     """
 
     def __init__(
@@ -45,8 +42,9 @@ class Session:
         send_text: Callable[[Text], None],
         send_frame: Callable[[bytes], None],
         make: Callable[[State], Run] = Run,
+        default: State = DEFAULT,
     ) -> None:
-        self.send_text, self.send_frame, self.make = send_text, send_frame, make
+        self.send_text, self.send_frame, self.make, self.default = send_text, send_frame, make, default
         self.messages: queue.Queue[Text | None] = queue.Queue(MOST_WAITING)
         self.playing = False
         self.frames, self.drawn = 0, 0
@@ -172,7 +170,7 @@ class Session:
     # The messages
 
     def _start(self, message: Text) -> None:
-        self._begin(read_state(message.get("state", {}), DEFAULT))
+        self._begin(read_state(message.get("state", {}), self.default))
 
     def _begin(self, state: State) -> None:
         """Begin the run of a state, and catch up with where it was."""
@@ -186,29 +184,12 @@ class Session:
 
     def _send_state(self) -> None:
         assert self.run is not None
-        run = self.run
-        labels = run.problem.classes or None
-        layers = [stage.describe(labels if stage is run.stages[-1] else None) for stage in run.stages]
-        network = {
-            "features": run.problem.frame.names,
-            "layers": layers,
-            "grid": GRID,
-            "task": "classification" if run.problem.classes else "regression",
-            "editable": True,
-        }
-        state = {**full(run.state), "trained": run.batch}
-        answer = {"state": state, "network": network, "choices": choices(), "playing": self.playing}
-        self.send_text({"type": "state", **answer})
+        self.send_text(state_message(self.run, self.playing))
         self.due = True
 
     def _send_data(self) -> None:
         assert self.run is not None
-        problem = self.run.problem
-        train, test = (shown(rows) for rows in (problem.train_rows, problem.test_rows))
-        names = (*problem.frame.columns[:2], "")[:2]
-        answer: Text = {"train": train, "test": test, "bounds": problem.bounds, "names": names}
-        answer |= {"classes": problem.classes or None, "range": problem.values}
-        self.send_text({"type": "data", **answer})
+        self.send_text(data_message(self.run))
         self.due = True
 
     def _change(self, message: Text) -> None:
@@ -329,7 +310,7 @@ class Session:
 
     def _export(self, message: Text) -> None:
         assert self.run is not None
-        self.send_text({"type": "export", **exported(self.run, message.get("format"))})
+        self.send_text({"type": "export", **exported(self.run, message.get("format"), self.make)})
 
     def _link(self, message: Text) -> None:
         assert self.run is not None
@@ -359,27 +340,6 @@ ANSWERS: dict[str, Callable[[Session, Text], None]] = {
 }
 
 
-def full(state: State) -> Text:
-    """All fields of a state, also those that are default."""
-    fields = {name: msgspec.to_builtins(getattr(state, name)) for name in State.__struct_fields__}
-    layers = [
-        {"units": layer.units, "activation": layer.activation, "dropout": layer.dropout}
-        for layer in state.layers
-    ]
-    table = state.table and {
-        "names": state.table.names,
-        "target": state.table.target,
-        "classes": state.table.classes,
-    }
-    return {
-        **fields,
-        "layers": layers,
-        "table": table,
-        "actions": len(state.actions),
-        "loss": state.loss_name,
-    }
-
-
 def fitting(state: State, fields: Text) -> State:
     """A changed state whose loss, features and own data fit its task."""
     other = {}
@@ -388,18 +348,3 @@ def fitting(state: State, fields: Text) -> State:
         if state.table is not None:
             other["features"] = ["x1", "x2"]
     return read_state(other, state)
-
-
-def shown(rows: torch.Tensor) -> list[list[float]]:
-    """Points with their labels: the two columns that are shown, and the label."""
-    if rows.shape[1] == 2:  # a single feature lies along a line
-        rows = torch.stack([rows[:, 0], torch.zeros(len(rows)), rows[:, 1]], 1)
-    return [[round(a, 5) for a in row] for row in rows[:, [0, 1, -1]].tolist()]
-
-
-def found(run: Run) -> list[Text]:
-    """What hinders the network from learning, in one step on some of the training data."""
-    count = min(64, len(run.problem.train))
-    data = run.problem.train[:count]
-    trace = record(run.model, data.inputs, run.targets(data.targets), loss=run.loss, optimizer=run.optimizer)
-    return [{"where": each.path, "kind": each.kind, "words": each.words} for each in health(trace)]
