@@ -63,6 +63,48 @@
  * @property {() => void} [reconnect]
  * @property {() => Transport} [another]       A second connection, for comparing.
  * @property {() => void} [close]
+ *
+ * @typedef {Object} App                       Everything that a page knows: what came, what is shown, what is under way.
+ * @property {any} element                     What the page stands in.
+ * @property {HTMLElement} root
+ * @property {Record<string, any>} ui          Its elements, by their ids without a prefix.
+ * @property {Transport} transport
+ * @property {boolean} isRival                 A second run beside another.
+ * @property {{app: App} | null} rival         The second run, if there is one.
+ * @property {any} state                       The last that came, a State.
+ * @property {any} choices
+ * @property {Network} network
+ * @property {Layout} layout
+ * @property {string} structure                Of the network that the controls over it were made for.
+ * @property {any} data                        Data.
+ * @property {any} frame                       The last Frame.
+ * @property {number} frames                   How many came.
+ * @property {number | null} unacknowledged    The number of a frame that is not drawn yet.
+ * @property {number[][]} curve                Epoch, training loss, test loss.
+ * @property {boolean} playing
+ * @property {Walk | null} walk
+ * @property {number} travel                   When the dots of a walk set out; 0 if they rest.
+ * @property {Unit | null} shown               Looked at, by mouse or keyboard.
+ * @property {Weight | null} hover
+ * @property {any} edited                      The Weight in the small form.
+ * @property {Unit | null} explained
+ * @property {number[] | null} cross           Of the keyboard on the plane.
+ * @property {number[][]} unsent               Painted points that the server has not answered.
+ * @property {number} sent                     How many of them are on their way.
+ * @property {number} painting                 The timer that sends them.
+ * @property {string} csv
+ * @property {((state: State) => void)[]} controls         Each shows its part of a state.
+ * @property {((state: State) => void)[]} optionControls   Those of the update rule's options.
+ * @property {Record<string, any>} bitmaps
+ * @property {any} pointsLayer
+ * @property {boolean} pointsDirty
+ * @property {Palette} palette
+ * @property {(size: number) => string} font
+ * @property {(message: object) => void} send
+ * @property {(message: object) => void} sendBoth
+ * @property {(...parts: string[]) => void} schedule
+ * @property {(theme: string) => void} setTheme
+ * @property {(() => void) | undefined} onDrawn
  */
 
 /** What a state is where it does not say otherwise. @type {State} */
@@ -118,7 +160,7 @@ const pretty = (name) => name.replace(/\bx([12])/g, (_, i) => "x" + "₁₂"[i -
 
 /** @param {Network} network @param {Unit} unit */
 function unitName(network, { layer, unit }) {
-  if (layer < 0) return `Feature ${pretty(network.features[unit])}`;
+  if (layer < 0) return `Feature ${pretty(network.features[unit] ?? "")}`;
   const { labels, activation } = network.layers[layer];
   if (layer === network.layers.length - 1) return `Output ${labels?.[unit] ?? unit + 1}`;
   return `Layer ${layer + 1}, unit ${unit + 1}${activation ? ` (${activation})` : ""}`;
@@ -133,7 +175,7 @@ const CLASSES = {
 };
 
 /** @typedef {{ink: string, pale: string, line: string, paper: string, accent: string, classes: string[], negative: string,
- *             positive: string, diverging: Uint32Array, confidence: Uint32Array[]}} Palette */
+ *             positive: string, family: string, diverging: Uint32Array, confidence: Uint32Array[]}} Palette */
 
 /** @param {string} colour @returns {number[]} */
 function channels(colour) {
@@ -160,7 +202,7 @@ function readPalette(root) {
     Uint32Array.from({ length: 256 }, (_, i) => blend(middle, channels(colour), 0.75 * i / 255)));
   return {
     ink: read("--ink"), pale: read("--pale"), line: read("--line"), paper: read("--card"), accent: read("--accent"),
-    classes, negative, positive, diverging, confidence,
+    classes, negative, positive, diverging, confidence, family: style.fontFamily,
   };
 }
 
@@ -226,14 +268,22 @@ function widget(model) {
   };
 }
 
+/** Where a recorded run stops: at each stage of a walk, and at each frame outside of one. @param {any[]} entries */
+function stopsOf(entries) {
+  let walking = false;
+  return entries.flatMap((entry, i) => {
+    if (entry.type === "walk") walking = typeof entry.stage === "number";
+    return (entry.type === "walk" ? walking : typeof entry === "string" && !walking) ? [i] : [];
+  });
+}
+
 /**
- * A recorded run: texts (objects) and frames (base64) in the order in which they came. It stops at each frame and at each
- * stage of a walk; what lies between comes with the stop before.
- * @param {(object | string)[]} entries @returns {Transport}
+ * A recorded run: texts (objects) and frames (base64) in the order in which they came. What lies between two stops comes
+ * with the first of them; explanations wait there until a unit is looked at.
+ * @param {any[]} entries @returns {Transport}
  */
 export function recording(entries) {
-  const isStop = (/** @type {any} */ entry) => typeof entry === "string" || entry.type === "walk";
-  const stops = entries.flatMap((entry, i) => (isStop(entry) ? [i] : []));
+  const stops = stopsOf(entries);
   /** @type {(message: any) => void} */ let onText;
   /** @type {(buffer: ArrayBuffer) => void} */ let onFrame;
   let position = -1;
@@ -242,20 +292,23 @@ export function recording(entries) {
   /** Explanations of the stage that is shown, by unit. @type {Map<string, object>} */ const explanations = new Map();
 
   const deliver = (/** @type {any} */ entry) => {
-    if (typeof entry === "string") return onFrame(Uint8Array.from(atob(entry), (c) => c.charCodeAt(0)).buffer);
-    if (entry.type !== "explanation") return onText(entry);
-    explanations.set(`${entry.layer},${entry.unit}`, entry);
+    if (typeof entry === "string") onFrame(Uint8Array.from(atob(entry), (c) => c.charCodeAt(0)).buffer);
+    else onText(entry);
   };
   const tell = () => onText({ type: "playback", playing, position, stops: stops.length });
   const forward = () => {
-    const from = position < 0 ? 0 : stops[position];
-    explanations.clear();
     position += 1;
-    const end = stops[position + 1] ?? entries.length;
-    for (let i = position === 0 ? from : stops[position]; i < end; i += 1) deliver(entries[i]);
+    const next = entries.slice(position === 0 ? 0 : stops[position], stops[position + 1]);
+    const isAside = (/** @type {any} */ entry) => entry.type === "explanation";
+    explanations.clear();
+    next.filter(isAside).forEach((entry) => explanations.set(`${entry.layer},${entry.unit}`, entry));
+    next.filter((entry) => !isAside(entry)).forEach(deliver);
   };
   const seek = (/** @type {number} */ goal) => {
-    if (goal < position) position = -1;
+    if (goal < position) {
+      position = -1;
+      onText({ type: "walk", stage: null });
+    }
     while (position < clamp(0, goal, stops.length - 1)) forward();
     tell();
   };
@@ -293,15 +346,15 @@ export function recording(entries) {
 
 // --------------------------------------------------------------------------------------------------------- geometry
 
-const HEAD = 66; // Above the units, for the buttons of each layer.
-const LEFT = 64, RIGHT = 84; // Beside them, for the names of features and outputs.
+const HEAD = 80; // Above the units, for the buttons of each layer.
 const MOST_CURVES = 700; // Beyond so many links, straight lines, which are faster to draw.
 
 /** Columns of units within a width. @param {Network} network @param {number} width @param {number} height @returns {Layout} */
 function layOut(network, width, height) {
   const counts = [network.features.length, ...network.layers.map((layer) => layer.units)];
   const most = Math.max(...counts);
-  const pitch = clamp(20, (height - HEAD - 16) / most, 78);
+  const [LEFT, RIGHT] = width < 480 ? [58, 88] : [84, 104]; // For the names of features and outputs.
+  const pitch = clamp(most > 24 ? 20 : 27, (height - HEAD - 16) / most, 78);
   const gap = Math.max(54, (width - LEFT - RIGHT) / Math.max(1, counts.length - 1));
   const size = Math.round(Math.min(0.74 * pitch, 0.62 * gap));
   const total = Math.max(height, HEAD + 16 + most * pitch);
@@ -397,7 +450,7 @@ function prepare(canvas, width, height) {
   return context;
 }
 
-/** Pixels of bytes, rows from below turned to rows from above; all squares of a stack in one picture. @param {any} app @param {string} name @param {FrameArray} array @param {(i: number) => number} colour */
+/** Pixels of bytes, rows from below turned to rows from above; all squares of a stack in one picture. @param {App} app @param {string} name @param {FrameArray} array @param {(i: number) => number} colour */
 function bitmap(app, name, { shape }, colour) {
   const [rows, columns] = shape.slice(-2);
   const count = shape.length > 2 ? shape[0] : 1;
@@ -426,7 +479,7 @@ function mapIndex(network, { layer, unit }) {
   return network.features.length + before + unit;
 }
 
-/** What the links of a layer show, scaled so that 1 is thick: weights, or gradients. @param {any} app @param {number} layer */
+/** What the links of a layer show, scaled so that 1 is thick: weights, or gradients. @param {App} app @param {number} layer */
 function linkValues(app, layer) {
   const { walk, frame, state } = app;
   const flat = (/** @type {any} */ rows) => rows.flat();
@@ -447,7 +500,7 @@ function largest(values) {
 
 const WIDTHS = 10;
 
-/** All links of a layer, gathered by sign and width, so that each pen is taken once. @param {any} app @param {CanvasRenderingContext2D} context @param {number} layer @param {number} light */
+/** All links of a layer, gathered by sign and width, so that each pen is taken once. @param {App} app @param {CanvasRenderingContext2D} context @param {number} layer @param {number} light */
 function drawLinks(app, context, layer, light) {
   const links = linkValues(app, layer);
   if (!links) return;
@@ -471,20 +524,21 @@ function drawLinks(app, context, layer, light) {
   paths.forEach((path, pen) => {
     const strength = (pen % WIDTHS + 0.5) / WIDTHS;
     context.strokeStyle = pen < WIDTHS ? app.palette.positive : app.palette.negative;
-    context.lineWidth = 0.5 + 5.5 * thin * strength;
+    // Lines of at most a pixel are much faster to draw; in a dense network only the strongest are thicker.
+    context.lineWidth = curved || strength > 0.8 ? 0.5 + 5.5 * thin * strength : 0.3 + 0.8 * strength;
     context.globalAlpha = light * (0.16 + 0.74 * strength);
     context.stroke(path);
   });
   context.globalAlpha = 1;
 }
 
-/** How strongly a layer's links show: all alike, but in a walk those of its layer. @param {any} app @param {number} layer */
+/** How strongly a layer's links show: all alike, but in a walk those of its layer. @param {App} app @param {number} layer */
 function lightOf({ walk }, layer) {
   if (!walk || walk.phase === "update") return 1;
   return walk.layer === layer && walk.phase !== "input" && walk.phase !== "loss" ? 1 : 0.22;
 }
 
-/** Dots that travel with the sample, or back with the gradient. @param {any} app @param {CanvasRenderingContext2D} context */
+/** Dots that travel with the sample, or back with the gradient. @param {App} app @param {CanvasRenderingContext2D} context */
 function drawTravel(app, context) {
   const { walk, layout, palette } = app;
   if (!walk || !app.travel || !["forward", "backward"].includes(walk.phase)) return;
@@ -499,7 +553,7 @@ function drawTravel(app, context) {
   app.schedule("network");
 }
 
-/** The number that a walk shows at a unit, or null. @param {any} app @param {Unit} unit */
+/** The number that a walk shows at a unit, or null. @param {App} app @param {Unit} unit */
 function walkNumber({ walk }, { layer, unit }) {
   if (!walk) return null;
   const values = layer < 0 ? walk.values.features : walk.values.layers[layer];
@@ -508,7 +562,7 @@ function walkNumber({ walk }, { layer, unit }) {
   return values ? { value: values[unit], backward: false } : null;
 }
 
-/** A number on its own ground. @param {any} app @param {CanvasRenderingContext2D} context @param {string} text @param {number} x @param {number} y @param {string} colour */
+/** A number on its own ground. @param {App} app @param {CanvasRenderingContext2D} context @param {string} text @param {number} x @param {number} y @param {string} colour */
 function drawPill(app, context, text, x, y, colour) {
   const width = context.measureText(text).width + 8;
   context.fillStyle = app.palette.paper;
@@ -522,7 +576,7 @@ function drawPill(app, context, text, x, y, colour) {
   context.fillText(text, x, y + 0.5);
 }
 
-/** One unit: its map, the dot of its bias, its frame. @param {any} app @param {CanvasRenderingContext2D} context @param {HTMLCanvasElement | null} maps @param {Column} column @param {number} unit */
+/** One unit: its map, the dot of its bias, its frame. @param {App} app @param {CanvasRenderingContext2D} context @param {HTMLCanvasElement | null} maps @param {Column} column @param {number} unit */
 function drawUnit(app, context, maps, { layer, x, ys, size }, unit) {
   const { network, palette, shown, walk } = app;
   const [left, top] = [x - size / 2, ys[unit] - size / 2];
@@ -536,34 +590,29 @@ function drawUnit(app, context, maps, { layer, x, ys, size }, unit) {
   context.strokeStyle = chosen || active ? palette.accent : palette.pale;
   context.lineWidth = chosen ? 3 : active ? 2 : 1;
   context.globalAlpha = chosen || active ? 1 : 0.75;
-  context.beginPath();
-  context.roundRect(left - 0.5, top - 0.5, size + 1, size + 1, 3);
-  context.stroke();
+  context.strokeRect(left - 0.5, top - 0.5, size + 1, size + 1);
   context.globalAlpha = 1;
   const bias = layer >= 0 ? app.frame?.arrays.get(`biases.${layer}`)?.values[unit] : undefined;
   if (bias !== undefined && size >= 14) {
-    const dot = clamp(2, 1.5 + 2.5 * Math.sqrt(Math.abs(bias)), 5);
+    const dot = clamp(3, 3 + 4 * Math.sqrt(Math.abs(bias)), 8) * clamp(0.6, size / 40, 1);
+    context.fillStyle = palette.paper;
+    context.fillRect(left - 1, top + size - dot - 1, dot + 2, dot + 2);
     context.fillStyle = bias < 0 ? palette.negative : palette.positive;
-    context.strokeStyle = palette.paper;
-    context.lineWidth = 1;
-    context.beginPath();
-    context.arc(left, top + size, dot, 0, 7);
-    context.fill();
-    context.stroke();
+    context.fillRect(left, top + size - dot, dot, dot);
   }
 }
 
-/** @param {any} app @param {CanvasRenderingContext2D} context */
+/** @param {App} app @param {CanvasRenderingContext2D} context */
 function drawNames(app, context) {
   const { network, palette, layout, data } = app;
-  const [first] = layout.columns, last = layout.columns.at(-1);
+  const [first] = layout.columns, last = layout.columns[layout.columns.length - 1];
   context.font = app.font(12.5);
   context.fillStyle = palette.ink;
   context.textAlign = "right";
   network.features.forEach((/** @type {string} */ name, /** @type {number} */ i) =>
-    context.fillText(pretty(name), first.x - first.size / 2 - 8, first.ys[i], LEFT - 14));
+    context.fillText(pretty(name), first.x - first.size / 2 - 8, first.ys[i], first.x - first.size / 2 - 12));
   context.textAlign = "left";
-  const labels = network.layers.at(-1).labels ?? [];
+  const labels = network.layers[network.layers.length - 1].labels ?? [];
   labels.forEach((/** @type {string} */ label, /** @type {number} */ i) => {
     const x = last.x + last.size / 2 + 8;
     if (data?.classes) {
@@ -573,11 +622,11 @@ function drawNames(app, context) {
       context.fill();
     }
     context.fillStyle = palette.ink;
-    context.fillText(label, x + (data?.classes ? 13 : 0), last.ys[i], RIGHT - 34);
+    context.fillText(label, x + (data?.classes ? 13 : 0), last.ys[i], layout.width - x - 17);
   });
 }
 
-/** @param {any} app */
+/** @param {App} app */
 function drawNetwork(app) {
   const { network, layout, frame, palette, ui } = app;
   if (!network || !layout) return;
@@ -595,7 +644,7 @@ function drawNetwork(app) {
   if (app.walk) drawWalkNumbers(app, context);
 }
 
-/** The numbers of a walk, under the units where there is room, else on them. @param {any} app @param {CanvasRenderingContext2D} context */
+/** The numbers of a walk, under the units where there is room, else on them. @param {App} app @param {CanvasRenderingContext2D} context */
 function drawWalkNumbers(app, context) {
   const { layout, palette } = app;
   context.font = app.font(layout.pitch < 30 ? 9.5 : 11);
@@ -610,7 +659,7 @@ function drawWalkNumbers(app, context) {
   }
 }
 
-/** The link under the mouse. @param {any} app @param {CanvasRenderingContext2D} context @param {Weight} weight */
+/** The link under the mouse. @param {App} app @param {CanvasRenderingContext2D} context @param {Weight} weight */
 function drawOneLink(app, context, weight) {
   context.strokeStyle = app.palette.ink;
   context.lineWidth = 2.5;
@@ -624,9 +673,9 @@ function drawOneLink(app, context, weight) {
 
 // ----------------------------------------------------------------------------------------------- the output's canvas
 
-const MARGIN = { left: 34, bottom: 24, top: 6, right: 8 };
+const MARGIN = { left: 40, bottom: 24, top: 6, right: 8 };
 
-/** The square in which the plane is drawn, and its scales. @param {any} app */
+/** The square in which the plane is drawn, and its scales. @param {App} app */
 function plot(app) {
   const size = app.ui.output.parentElement.clientWidth;
   const inner = size - MARGIN.left - MARGIN.right;
@@ -642,7 +691,7 @@ function plot(app) {
   };
 }
 
-/** The colour of a label: its class, or where it lies between the ends of the range. @param {any} app @param {number} label */
+/** The colour of a label: its class, or where it lies between the ends of the range. @param {App} app @param {number} label */
 function labelColour(app, label) {
   const { data, palette } = app;
   if (data.classes) return palette.classes[label] ?? palette.pale;
@@ -651,7 +700,7 @@ function labelColour(app, label) {
   return `rgb(${pixel & 255} ${pixel >> 8 & 255} ${pixel >> 16 & 255})`;
 }
 
-/** The points, drawn once and kept until they change: circles to train, diamonds to test. @param {any} app */
+/** The points, drawn once and kept until they change: circles to train, diamonds to test. @param {App} app */
 function drawPoints(app) {
   const { data, palette, state } = app;
   const { width, height, toPixels } = plot(app);
@@ -680,7 +729,7 @@ function drawPoints(app) {
   app.pointsDirty = false;
 }
 
-/** What the plane shows: the output, or the unit that is looked at. @param {any} app */
+/** What the plane shows: the output, or the unit that is looked at. @param {App} app */
 function planeBitmap(app) {
   const { frame, palette, shown, network, data, state } = app;
   const { diverging, confidence } = palette;
@@ -705,7 +754,7 @@ function planeBitmap(app) {
     confidence[output.values[i] % confidence.length][sure && !state.discretize ? shade[sure.values[i]] : 230]);
 }
 
-/** @param {any} app */
+/** @param {App} app */
 function drawOutput(app) {
   const { ui, frame, data, palette, walk } = app;
   if (!data) return;
@@ -742,7 +791,7 @@ function drawCross(context, { x, y }, colour) {
   context.fillRect(x - 1, y - 9, 2, 18);
 }
 
-/** @param {any} app @param {CanvasRenderingContext2D} context */
+/** @param {App} app @param {CanvasRenderingContext2D} context */
 function drawAxes(app, context) {
   const { data, palette } = app;
   const { inner } = plot(app);
@@ -770,7 +819,7 @@ function drawAxes(app, context) {
 
 const CURVE_HEIGHT = 132;
 
-/** The losses by epoch; of a run beside it too, over each other. @param {any} app */
+/** The losses by epoch; of a run beside it too, over each other. @param {App} app */
 function drawCurve(app) {
   const { ui, palette, rival } = app;
   const width = ui.curve.parentElement.clientWidth;
@@ -802,12 +851,11 @@ function drawLine(context, curve, column, at, colour, dash) {
   Object.assign(context, { strokeStyle: colour, lineWidth: 1.8, lineJoin: "round" });
   context.setLineDash(dash);
   context.beginPath();
-  for (let i = 0; i < curve.length; i += step) {
-    const row = curve[Math.min(i, curve.length - 1)];
-    if (Number.isFinite(row[column])) context.lineTo(...at(row[0], row[column]));
-  }
-  const last = curve.at(-1);
-  if (last && Number.isFinite(last[column])) context.lineTo(...at(last[0], last[column]));
+  curve.forEach((row, i) => {
+    if ((i % step && i < curve.length - 1) || !Number.isFinite(row[column])) return;
+    const [x, y] = at(row[0], row[column]);
+    context.lineTo(x, y);
+  });
   context.stroke();
   context.setLineDash([]);
 }
@@ -831,8 +879,8 @@ const slidable = (/** @type {(name: string) => string} */ id, /** @type {string}
   `<div class="field" title="${hint}"><label><span>${label}</span><input type="number" step="any" ${id(name)}></label>` +
   `<input type="range" min="0" max="1000" aria-label="${label}, slider" ${id(`${name}-slider`)}></div>`;
 
-const selectable = (/** @type {(name: string) => string} */ id, /** @type {string} */ name, /** @type {string} */ label) =>
-  `<label class="field"><span>${label}</span><select ${id(name)}></select></label>`;
+const selectable = (/** @type {(name: string) => string} */ id, /** @type {string} */ name, /** @type {string} */ label, kind = "") =>
+  `<label class="field ${kind}"><span>${label}</span><select ${id(name)}></select></label>`;
 
 const switchable = (/** @type {(name: string) => string} */ id, /** @type {string} */ name, /** @type {string} */ label) =>
   `<label class="switch"><input type="checkbox" ${id(name)}> ${label}</label>`;
@@ -856,27 +904,25 @@ const pageHtml = (id) => `
     <button type="button" ${id("reseed")} title="Other first weights" class="live">New weights</button>
   </div>
   <p class="epoch"><span>Epoch</span> <output ${id("epoch")}>0</output></p>
+  <label class="playback" ${id("playback")} hidden><span>Recorded run</span><input type="range" min="0" value="0" ${id("position")}></label>
   <div class="buttons tools" role="group" aria-label="Runs">
-    <select ${id("preset")} class="live" aria-label="Start from an example"></select>
+    <select ${id("preset")} class="live layered" aria-label="Start from an example"></select>
     <button type="button" class="live" ${id("compare")} aria-pressed="false" title="A second run from the same start, in which something may differ">Compare</button>
     <button type="button" class="live" ${id("share")} title="Put this run into the address, and copy it">Share</button>
-    <select ${id("theme")} aria-label="Colours"><option value="auto">Auto</option><option value="light">Light</option><option value="dark">Dark</option></select>
+    <select ${id("theme")} aria-label="Colours"><option value="auto">Auto theme</option><option value="light">Light</option><option value="dark">Dark</option></select>
   </div>
 </header>
-<label class="playback" ${id("playback")} hidden><span>Recorded run</span><input type="range" min="0" value="0" ${id("position")}></label>
 <div class="message" role="alert" ${id("message")} hidden></div>
 <fieldset class="card settings live" ${id("settings")}><legend class="hidden">Learning</legend>
   ${slidable(id, "lr", "Learning rate")}
   ${selectable(id, "optimizer", "Optimizer")}
+  <div class="options" ${id("options")}></div>
   ${slidable(id, "batch-size", "Batch size")}
-  ${selectable(id, "loss", "Loss")}
-  ${selectable(id, "activation", "Activation")}
-  ${selectable(id, "init", "First weights")}
-  ${slidable(id, "dropout", "Dropout")}
+  ${selectable(id, "activation", "Activation", "layered")}
+  ${selectable(id, "loss", "Loss", "layered")}
   ${slidable(id, "l1", "L1 penalty", "Of the weights, not of the biases")}
   ${slidable(id, "l2", "L2 penalty", "Of the weights, not of the biases")}
   <label class="field" title="Training stops by itself there; 0 is never"><span>Stop at epoch</span><input type="number" min="0" step="1" ${id("epochs")}></label>
-  <div class="options" ${id("options")}></div>
 </fieldset>
 <main class="columns">
   <section class="column data" aria-label="Data">
@@ -889,15 +935,15 @@ const pageHtml = (id) => `
       <label class="field target" hidden><span>Target</span><select ${id("target")}></select></label>
       <div class="buttons"><button type="button" ${id("regenerate")}>Draw anew</button><button type="button" ${id("csv")} title="Paste it, choose a file, or drop one anywhere">CSV …</button></div>
     </fieldset>
-    <fieldset class="card live"><legend>Features</legend><div class="features" ${id("features")}></div></fieldset>
+    <fieldset class="card live layered"><legend>Features</legend><div class="features" ${id("features")}></div></fieldset>
   </section>
   <section class="column middle" aria-label="Network">
     <div class="card network">
       <div class="title"><h2>Network</h2>
-        <div class="buttons small live"><button type="button" ${id("remove-layer")} aria-label="Remove the last hidden layer">−</button>
+        <div class="buttons small live layered"><button type="button" ${id("remove-layer")} aria-label="Remove the last hidden layer">−</button>
           <span ${id("layer-count")}></span><button type="button" ${id("add-layer")} aria-label="Add a hidden layer">+</button></div>
-        ${switchable(id, "gradients", "Gradients on the links")}
-        <button type="button" class="walk" ${id("walk")} aria-pressed="false" title="One sample, forward and backward, a layer at a time">Walk through one step</button>
+        <span class="live">${switchable(id, "gradients", "Gradients on the links")}</span>
+        <button type="button" class="walk live" ${id("walk")} aria-pressed="false" title="One sample, forward and backward, a layer at a time">Walk through one step</button>
       </div>
       <div class="scroll"><div class="stage" ${id("stage")}>
         <canvas ${id("network")} tabindex="0" role="application" aria-label="Network. Arrow keys move among the units, Enter edits, plus and minus change the size of the layer."></canvas>
@@ -910,14 +956,16 @@ const pageHtml = (id) => `
     </div>
     <section class="card walking" ${id("walking")} aria-label="Walk" hidden>
       <div class="title"><h2 ${id("walk-title")}></h2><span class="stages" ${id("walk-stage")}></span>
-        <div class="buttons"><button type="button" ${id("walk-back")}>← Back</button><button type="button" class="primary" ${id("walk-next")}>Next →</button><button type="button" ${id("walk-end")}>End</button></div></div>
+        <div class="buttons"><button type="button" ${id("walk-back")}>← Back</button><button type="button" class="primary" ${id("walk-next")}>Next →</button><button type="button" class="live" ${id("walk-end")}>End</button></div></div>
       <div class="track" ${id("walk-track")} aria-hidden="true"></div>
       <p aria-live="polite" ${id("walk-words")}></p>
       <div class="explanation" ${id("explanation")} aria-live="polite"></div>
     </section>
     <div class="pair">
-      <section class="card" aria-label="Health"><h2>Health</h2><ul class="findings" ${id("findings")} aria-live="polite"></ul></section>
-      <fieldset class="card live"><legend>Layers</legend><div class="layers" ${id("layers")}></div></fieldset>
+      <section class="card health" aria-label="Health"><h2>Health</h2><ul class="findings" ${id("findings")} aria-live="polite"></ul></section>
+      <fieldset class="card live layered"><legend>Layers</legend>
+        <div class="two">${selectable(id, "init", "First weights")}${slidable(id, "dropout", "Dropout of all")}</div>
+        <div class="layers" ${id("layers")}></div></fieldset>
     </div>
   </section>
   <section class="column result" aria-label="Output">
@@ -929,9 +977,10 @@ const pageHtml = (id) => `
       <label class="field live line"><span>Paint points</span><select ${id("paint-label")}></select></label>
     </div>
     <div class="card">
-      <dl class="numbers"><div><dt>Training loss</dt><dd ${id("train-loss")}>–</dd></div><div><dt>Test loss</dt><dd ${id("test-loss")}>–</dd></div>
-        <div ${id("accuracy-box")}><dt>Accuracy<small> train / test</small></dt><dd ${id("accuracy")}>–</dd></div></dl>
-      <canvas ${id("curve")} role="img" aria-label="Training and test loss by epoch"></canvas>
+      <table class="numbers"><thead><tr><td></td><th scope="col">Training</th><th scope="col">Test</th></tr></thead>
+        <tr><th scope="row">Loss</th><td ${id("train-loss")}>–</td><td ${id("test-loss")}>–</td></tr>
+        <tr ${id("accuracy-row")}><th scope="row">Accuracy</th><td ${id("accuracy")}>–</td><td ${id("test-accuracy")}>–</td></tr></table>
+      <div><canvas ${id("curve")} role="img" aria-label="Training and test loss by epoch"></canvas></div>
       <p class="key" ${id("curve-key")}></p>
     </div>
     <div class="card live exports"><h2>Save</h2><div class="buttons"><button type="button" ${id("export-program")} title="The Python program that trains this network">Program</button>
@@ -985,12 +1034,12 @@ function scale(low, high, kind, whole) {
   };
 }
 
-/** Sends the values of some fields. @param {any} app @param {Partial<State>} fields */
+/** Sends the values of some fields. @param {App} app @param {Partial<State>} fields */
 const change = (app, fields) => app.send({ type: "change", state: fields });
 
 /**
  * Ties a number and its slider to a field. A slider sends at most ten times a second while it moves.
- * @param {any} app @param {HTMLInputElement} input @param {HTMLInputElement} slider
+ * @param {App} app @param {HTMLInputElement} input @param {HTMLInputElement} slider
  * @param {{low: number, high: number, kind: string, whole?: boolean}} range
  * @param {(state: State) => number} read @param {(value: number) => Partial<State>} write
  */
@@ -1017,22 +1066,22 @@ function tieNumber(app, input, slider, { low, high, kind, whole = false }, read,
 /** @param {HTMLElement} element */
 const isFocused = (element) => /** @type {Document} */ (element.getRootNode()).activeElement === element;
 
-/** Ties a select to a field. @param {any} app @param {string} name @param {(state: State) => string} read @param {(value: string) => Partial<State>} write */
+/** Ties a select to a field. @param {App} app @param {string} name @param {(state: State) => string} read @param {(value: string) => Partial<State>} write */
 function tieSelect(app, name, read, write) {
   const select = app.ui[name];
   select.onchange = () => change(app, write(select.value));
   app.controls.push((/** @type {State} */ state) => { select.value = read(state); });
 }
 
-/** Shows the state in all controls again, after a change or a refusal. @param {any} app */
+/** Shows the state in all controls again, after a change or a refusal. @param {App} app */
 function refresh(app) {
   app.controls.forEach((/** @type {(state: State) => void} */ show) => show(app.state));
 }
 
-/** The options of a rule, from the state or their defaults. @param {any} app @param {string} name */
+/** The options of a rule, from the state or their defaults. @param {App} app @param {string} name */
 const optionsOf = (app, name) => app.choices.optimizers.find((/** @type {any} */ rule) => rule.name === name)?.options ?? [];
 
-/** All controls that need the choices of the server; once. @param {any} app */
+/** All controls that need the choices of the server; once. @param {App} app */
 function bindControls(app) {
   const { ui, choices } = app;
   const number = (/** @type {string} */ name, /** @type {keyof State} */ field, /** @type {string} */ kind, whole = false) => {
@@ -1063,7 +1112,12 @@ function bindControls(app) {
   tieSelect(app, "optimizer", (state) => state.optimizer.name, (name) => ({
     optimizer: { name, lr: optionsOf(app, name).find((/** @type {any} */ o) => o.name === "lr")?.default ?? 0.01 } }));
   for (const [name, field] of [["show-test", "show_test"], ["discretize", "discretize"], ["gradients", "gradients"]]) {
-    ui[name].onchange = () => { change(app, { [field]: ui[name].checked }); };
+    ui[name].onchange = () => {
+      app.state[field] = ui[name].checked; // Drawn at once; of a recorded run, only here.
+      app.pointsDirty = true;
+      app.schedule("network", "output");
+      change(app, { [field]: ui[name].checked });
+    };
     app.controls.push((/** @type {any} */ state) => { ui[name].checked = state[field]; });
   }
   ui.epochs.onchange = () => change(app, { epochs: Math.max(0, Math.round(ui.epochs.valueAsNumber || 0)) });
@@ -1071,7 +1125,7 @@ function bindControls(app) {
   app.controls.push(() => showOptions(app), () => showFeatures(app), () => showLosses(app), () => showDataFields(app));
 }
 
-/** Other data; features and loss return to what fits them. @param {any} app @param {string} data @returns {Partial<State>} */
+/** Other data; features and loss return to what fits them. @param {App} app @param {string} data @returns {Partial<State>} */
 function withData(app, data) {
   const { state } = app;
   /** @type {Partial<State>} */ const fields = { data, table: null, loss: null };
@@ -1080,11 +1134,11 @@ function withData(app, data) {
   return fields;
 }
 
-/** @param {any} app @param {State} state @param {string} name */
+/** @param {App} app @param {State} state @param {string} name */
 const optionValue = (app, state, name) => state.optimizer[name]
   ?? optionsOf(app, state.optimizer.name).find((/** @type {any} */ option) => option.name === name)?.default ?? 0;
 
-/** The further options of the rule: made anew where the rule is another. @param {any} app */
+/** The further options of the rule: made anew where the rule is another. @param {App} app */
 function showOptions(app) {
   const { ui, state } = app;
   const { name } = state.optimizer;
@@ -1093,12 +1147,11 @@ function showOptions(app) {
     app.optionControls = [];
     const own = optionsOf(app, name).filter((/** @type {any} */ option) => option.name !== "lr");
     ui.options.replaceChildren(...own.map((/** @type {any} */ option) => optionControl(app, option)));
-    ui.options.hidden = own.length === 0;
   }
   app.optionControls.forEach((/** @type {(state: State) => void} */ show) => show(state));
 }
 
-/** @param {any} app @param {any} option */
+/** @param {App} app @param {any} option */
 function optionControl(app, option) {
   const box = document.createElement("div");
   const write = (/** @type {any} */ value) => ({ optimizer: { ...app.state.optimizer, [option.name]: value } });
@@ -1113,10 +1166,11 @@ function optionControl(app, option) {
     tieNumber({ ...app, controls: app.optionControls, send: app.send }, input, slider, option,
       (state) => optionValue(app, state, option.name), write);
   }
+  box.className = "option";
   return box;
 }
 
-/** A box to tick for each feature. @param {any} app */
+/** A box to tick for each feature. @param {App} app */
 function showFeatures(app) {
   const { ui, state, choices } = app;
   const names = state.table ? state.table.names : choices.features.map((/** @type {any} */ feature) => feature.name);
@@ -1138,7 +1192,7 @@ function showFeatures(app) {
   ui.features.querySelectorAll("input").forEach((/** @type {HTMLInputElement} */ input) => { input.checked = state.features.includes(input.value); });
 }
 
-/** The losses that fit the task. @param {any} app */
+/** The losses that fit the task. @param {App} app */
 function showLosses(app) {
   const { ui, choices, network, state } = app;
   const fitting = choices.losses.filter((/** @type {any} */ loss) => loss.task === "either" || loss.task === network.task);
@@ -1147,7 +1201,7 @@ function showLosses(app) {
   fill(ui.loss, [...(usual ? [{ name: "", title: usual.title }] : []), ...others], state.loss === usual?.name ? "" : state.loss ?? "");
 }
 
-/** Fields that only some data have. @param {any} app */
+/** Fields that only some data have. @param {App} app */
 function showDataFields(app) {
   const { ui, state } = app;
   ui.classes.closest(".field.classes").hidden = !["gaussians", "spirals"].includes(state.data) || Boolean(state.table);
@@ -1159,29 +1213,29 @@ function showDataFields(app) {
 
 // ------------------------------------------------------------------------------------------- the network's controls
 
-/** Other hidden layers. @param {any} app @param {(layers: HiddenLayer[]) => HiddenLayer[]} edit */
+/** Other hidden layers. @param {App} app @param {(layers: HiddenLayer[]) => HiddenLayer[]} edit */
 function changeLayers(app, edit) {
   change(app, { layers: edit(app.state.layers.map((/** @type {HiddenLayer} */ layer) => ({ ...layer }))) });
 }
 
-/** One unit more or fewer. @param {any} app @param {number} layer @param {number} step */
+/** One unit more or fewer. @param {App} app @param {number} layer @param {number} step */
 function resizeLayer(app, layer, step) {
   if (app.network.editable === false || layer < 0 || layer >= app.state.layers.length) return;
   changeLayers(app, (layers) => layers.map((other, i) => (i === layer ? { ...other, units: clamp(1, other.units + step, 64) } : other)));
 }
 
-/** @param {any} app */
+/** @param {App} app */
 function addLayer(app) {
   changeLayers(app, (layers) => [...layers, { units: layers.at(-1)?.units ?? 4 }]);
 }
 
-/** Buttons over each hidden layer, made anew when the network is another. @param {any} app */
+/** Buttons over each hidden layer, made anew when the network is another. @param {App} app */
 function showHeads(app) {
   const { ui, network, layout, state } = app;
   const editable = network.editable !== false && !app.transport.recorded;
   ui.heads.replaceChildren(...layout.columns.map((/** @type {Column} */ column) => {
     const { layer, x } = column;
-    const head = Object.assign(document.createElement("div"), { className: `head${layout.tight ? " tight" : ""}` });
+    const head = Object.assign(document.createElement("div"), { className: `head${layout.tight ? " tight" : ""}${layer < 0 ? " first" : ""}` });
     head.style.left = `${x}px`;
     const hidden = layer >= 0 && layer < network.layers.length - 1;
     const count = column.ys.length;
@@ -1194,7 +1248,7 @@ function showHeads(app) {
   ui.stage.style.width = `${layout.width}px`;
 }
 
-/** @param {any} app @param {number} layer */
+/** @param {App} app @param {number} layer */
 function headButtons(app, layer) {
   const box = Object.assign(document.createElement("span"), { className: "buttons small" });
   for (const [text, step, words] of /** @type {[string, number, string][]} */ ([["−", -1, "Fewer"], ["+", 1, "More"]])) {
@@ -1207,7 +1261,7 @@ function headButtons(app, layer) {
   return box;
 }
 
-/** The activation of one layer. @param {any} app @param {number} layer */
+/** The activation of one layer. @param {App} app @param {number} layer */
 function headSelect(app, layer) {
   const select = document.createElement("select");
   select.setAttribute("aria-label", `Activation of layer ${layer + 1}`);
@@ -1217,7 +1271,7 @@ function headSelect(app, layer) {
   return select;
 }
 
-/** The table of layers: size, activation, dropout, removal. @param {any} app */
+/** The table of layers: size, activation, dropout, removal. @param {App} app */
 function showLayers(app) {
   const { ui, state } = app;
   const signature = JSON.stringify([state.layers, state.activation, state.dropout]);
@@ -1244,7 +1298,7 @@ function showLayers(app) {
   ui.layers.replaceChildren(...(rows.length ? [heading, ...rows] : ["No hidden layer: features and outputs are linked directly."]));
 }
 
-/** Looks at a unit: its map becomes large, its equation is asked for in a walk. @param {any} app @param {Unit | null} unit @param {boolean} [aloud] */
+/** Looks at a unit: its map becomes large, its equation is asked for in a walk. @param {App} app @param {Unit | null} unit @param {boolean} [aloud] */
 function look(app, unit, aloud = false) {
   const before = app.shown;
   if (before?.layer === unit?.layer && before?.unit === unit?.unit) return;
@@ -1257,7 +1311,7 @@ function look(app, unit, aloud = false) {
   app.schedule("network", "output");
 }
 
-/** @param {any} app @param {Unit} unit */
+/** @param {App} app @param {Unit} unit */
 function unitWords(app, unit) {
   const bias = app.frame?.arrays.get(`biases.${unit.layer}`)?.values[unit.unit];
   const number = walkNumber(app, unit);
@@ -1265,21 +1319,21 @@ function unitWords(app, unit) {
     + (number ? `, ${number.backward ? "gradient" : "value"} ${short(number.value)}` : "");
 }
 
-/** @param {any} app @param {Weight} weight */
+/** @param {App} app @param {Weight} weight */
 function weightValue(app, { layer, to, from }) {
   if (from === null) return app.frame?.arrays.get(`biases.${layer}`)?.values[to];
   const weights = app.frame?.arrays.get(`weights.${layer}`);
   return weights?.values[to * weights.shape[1] + from];
 }
 
-/** @param {any} app @param {Weight} weight */
+/** @param {App} app @param {Weight} weight */
 function weightWords(app, weight) {
   const { network } = app;
-  const from = unitName(network, { layer: weight.layer - 1, unit: weight.from ?? 0 });
-  return `Weight from ${from} to ${unitName(network, { layer: weight.layer, unit: weight.to })}: ${short(weightValue(app, weight))}`;
+  const from = weight.layer === 0 ? pretty(network.features[weight.from ?? 0]) : `unit ${Number(weight.from) + 1}`;
+  return `${unitName(network, { layer: weight.layer, unit: weight.to })}, weight from ${from}: ${short(weightValue(app, weight))}`;
 }
 
-/** The small form for one weight, which offers all that lead into the same unit. @param {any} app @param {Weight} weight @param {number} x @param {number} y */
+/** The small form for one weight, which offers all that lead into the same unit. @param {App} app @param {Weight} weight @param {number} x @param {number} y */
 function openEditor(app, weight, x, y) {
   const { ui, network, layout } = app;
   if (app.transport.recorded) return;
@@ -1299,14 +1353,14 @@ function openEditor(app, weight, x, y) {
   ui["editor-value"].select();
 }
 
-/** @param {any} app */
+/** @param {App} app */
 function closeEditor(app) {
   if (app.ui.editor.hidden) return;
   app.ui.editor.hidden = true;
   app.ui.network.focus({ preventScroll: true });
 }
 
-/** @param {any} app */
+/** @param {App} app */
 function bindEditor(app) {
   const { ui } = app;
   ui["editor-from"].onchange = () => {
@@ -1323,7 +1377,7 @@ function bindEditor(app) {
   ui["editor-close"].onclick = () => closeEditor(app);
 }
 
-/** The mouse over the network. @param {any} app */
+/** The mouse over the network. @param {App} app */
 function bindNetwork(app) {
   const { ui } = app;
   const canvas = ui.network;
@@ -1356,7 +1410,7 @@ function bindNetwork(app) {
 
 // ----------------------------------------------------------------------------------------------- painting and files
 
-/** Points painted since the last message go together, at most twenty times a second. @param {any} app @param {number[]} point */
+/** Points painted since the last message go together, at most twenty times a second. @param {App} app @param {number[]} point */
 function paint(app, point) {
   app.unsent.push(point);
   app.pointsDirty = true;
@@ -1368,7 +1422,7 @@ function paint(app, point) {
   }, 50);
 }
 
-/** What a stroke on the plane does there: paint, erase, or choose the sample of a walk. @param {any} app @param {number[]} at @param {boolean} erase @param {boolean} first */
+/** What a stroke on the plane does there: paint, erase, or choose the sample of a walk. @param {App} app @param {number[]} at @param {boolean} erase @param {boolean} first */
 function touchPlane(app, at, erase, first) {
   const [left, right, bottom, top] = app.data.bounds;
   const label = app.ui["paint-label"].value;
@@ -1384,7 +1438,7 @@ function nearest(points, [x, y]) {
   return points.reduce((best, point, i) => (away(point) < away(points[best]) ? i : best), 0);
 }
 
-/** @param {any} app */
+/** @param {App} app */
 function bindPlane(app) {
   const canvas = app.ui.output;
   let last = [NaN, NaN];
@@ -1404,7 +1458,7 @@ function bindPlane(app) {
   canvas.onblur = () => { app.cross = null; app.schedule("output"); };
 }
 
-/** The cross, for painting with the keyboard. @param {any} app @param {KeyboardEvent} event */
+/** The cross, for painting with the keyboard. @param {App} app @param {KeyboardEvent} event */
 function moveCross(app, event) {
   /** @type {Record<string, number[]>} */ const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   const step = steps[event.key];
@@ -1419,9 +1473,9 @@ function moveCross(app, event) {
   app.schedule("output");
 }
 
-/** What can be painted: classes, or five numbers over the range. @param {any} app */
+/** What can be painted: classes, or five numbers over the range. @param {App} app */
 function showLabels(app) {
-  const { ui, data, palette } = app;
+  const { ui, data } = app;
   const [low, high] = data.range ?? [-1, 1];
   const labels = data.classes
     ? data.classes.map((/** @type {string} */ title, /** @type {number} */ i) => ({ name: String(i), title }))
@@ -1429,24 +1483,25 @@ function showLabels(app) {
   const { value } = ui["paint-label"];
   fill(ui["paint-label"], [{ name: "", title: "off" }, ...labels, { name: "erase", title: "erase" }], value);
   if (!ui["paint-label"].value) ui["paint-label"].value = "";
-  ui.legend.replaceChildren(...labels.map((/** @type {any} */ label) => {
+  ui.legend.classList.toggle("range", !data.classes);
+  ui.legend.replaceChildren(...(data.classes ? labels : [labels[0], labels[4]]).map((/** @type {any} */ label) => {
     const chip = document.createElement("span");
     const dot = document.createElement("i");
     dot.style.background = labelColour(app, Number(label.name));
     chip.append(dot, label.title);
     return chip;
   }));
-  ui.legend.dataset.scheme = palette.paper;
+  ui["paint-label"].closest("label").hidden = Boolean(app.state.table); // A table may have more columns than the plane.
 }
 
-/** @param {any} app @param {string} text */
+/** @param {App} app @param {string} text */
 function useCsv(app, text) {
   if (!text.trim()) return;
   app.csv = text;
   app.sendBoth({ type: "csv", text });
 }
 
-/** @param {any} app */
+/** @param {App} app */
 function bindFiles(app) {
   const { ui, element } = app;
   ui.csv.onclick = () => { ui["csv-dialog"].returnValue = ""; ui["csv-dialog"].showModal(); };
@@ -1478,7 +1533,7 @@ function saveBlob(name, blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** The network and the plane as one picture. @param {any} app */
+/** The network and the plane as one picture. @param {App} app */
 function savePicture(app) {
   const { network, output } = app.ui;
   const canvas = document.createElement("canvas");
@@ -1493,7 +1548,7 @@ function savePicture(app) {
   canvas.toBlob((blob) => { if (blob) saveBlob("playground.png", blob); });
 }
 
-/** @param {any} app @param {string} fragment */
+/** @param {App} app @param {string} fragment */
 function share(app, fragment) {
   const command = `plaingrad playground "#${fragment}"`;
   let copied = command;
@@ -1509,19 +1564,19 @@ function share(app, fragment) {
 
 // --------------------------------------------------------------------------------------------------------- the walk
 
-/** @param {any} app @param {number} [sample] */
+/** @param {App} app @param {number} [sample] */
 function beginWalk(app, sample = 0) {
   app.send({ type: "walk", action: "begin", sample });
 }
 
-/** @param {any} app @param {"next" | "back" | "end"} action */
+/** @param {App} app @param {"next" | "back" | "end"} action */
 function stepWalk(app, action) {
   if (!app.walk) return;
   app.send({ type: "walk", action });
   if (action === "end") showWalk(app, null);
 }
 
-/** A stage that came, or the end of the walk. @param {any} app @param {Walk | null} walk */
+/** A stage that came, or the end of the walk. @param {App} app @param {Walk | null} walk */
 function showWalk(app, walk) {
   const { ui } = app;
   const before = app.walk;
@@ -1539,17 +1594,17 @@ function showWalk(app, walk) {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     app.travel = !still && (!before || before.stage < walk.stage) ? performance.now() : 0;
     explainStage(app, walk);
-    if (!before) ui.walking.scrollIntoView?.({ block: "nearest", behavior: still ? "auto" : "smooth" });
+    if (!before) ui.stage.closest(".card").scrollIntoView?.({ block: "start", behavior: still ? "auto" : "smooth" });
   }
   app.schedule("network", "output");
 }
 
-/** Ends the walk, if there is one, before something else is done. @param {any} app */
+/** Ends the walk, if there is one, before something else is done. @param {App} app */
 function leaveWalk(app) {
   if (!app.transport.recorded) stepWalk(app, "end");
 }
 
-/** Asks for the equation that goes with a stage: of the unit looked at before, if it is of that layer. @param {any} app @param {Walk} walk */
+/** Asks for the equation that goes with a stage: of the unit looked at before, if it is of that layer. @param {App} app @param {Walk} walk */
 function explainStage(app, walk) {
   const { explained, network } = app;
   if (walk.phase === "input") return;
@@ -1558,7 +1613,7 @@ function explainStage(app, walk) {
   explain(app, { layer, unit: Math.min(unit, network.layers[layer].units - 1) });
 }
 
-/** @param {any} app @param {Unit} unit */
+/** @param {App} app @param {Unit} unit */
 function explain(app, unit) {
   if (unit.layer < 0 || app.walk?.phase === "input") return;
   app.explained = unit;
@@ -1575,10 +1630,10 @@ function safeNodes(html) {
   return page.body.childNodes;
 }
 
-/** @param {any} app @param {{title: string, html: string}} explanation */
+/** @param {App} app @param {{title: string, html: string}} explanation */
 function showExplanation(app, { title, html }) {
-  const heading = Object.assign(document.createElement("h3"), { textContent: title });
-  app.ui.explanation.replaceChildren(heading, ...safeNodes(html));
+  app.ui.explanation.setAttribute("aria-label", title);
+  app.ui.explanation.replaceChildren(...safeNodes(html));
 }
 
 // -------------------------------------------------------------------------------------------------------- comparing
@@ -1586,7 +1641,7 @@ function showExplanation(app, { title, html }) {
 /** Fields of the data and the seeds, in which both runs stay alike. @type {(keyof State)[]} */
 const SHARED = ["data", "samples", "classes", "noise", "train_share", "data_seed", "seed"];
 
-/** A second run from the same start; or its end. @param {any} app */
+/** A second run from the same start; or its end. @param {App} app */
 function toggleRival(app) {
   const { ui, transport, state } = app;
   ui.compare.setAttribute("aria-pressed", String(!app.rival));
@@ -1594,20 +1649,20 @@ function toggleRival(app) {
     app.rival.app.transport.close?.();
     ui.rivals.replaceChildren();
     app.rival = null;
-  } else {
+  } else if (transport.another) {
     app.send({ type: "pause" });
     app.send({ type: "reset" });
     const pane = document.createElement("div");
     ui.rivals.replaceChildren(pane);
     app.rival = start(pane, transport.another(), {
-      rival: true, state: { ...beginning(state), trained: 0 }, csv: app.csv, onDrawn: () => app.schedule("curve"),
+      rival: true, state: { ...beginning(state), trained: 0 }, csv: state.table ? app.csv : "", onDrawn: () => app.schedule("curve"),
     });
   }
   showCurveKey(app);
   app.schedule("network", "output", "curve");
 }
 
-/** The data and seeds of the first run, in the second. @param {any} app */
+/** The data and seeds of the first run, in the second. @param {App} app */
 function shareWithRival({ rival, state }) {
   const theirs = rival?.app.state;
   if (!theirs) return;
@@ -1615,7 +1670,7 @@ function shareWithRival({ rival, state }) {
   if (Object.keys(fields).length) change(rival.app, fields);
 }
 
-/** @param {any} app */
+/** @param {App} app */
 function showCurveKey(app) {
   const runs = app.rival ? [["", "this run"], ["second", "the run below"]] : [["", ""]];
   app.ui["curve-key"].innerHTML = runs.map(([name, words]) =>
@@ -1624,14 +1679,14 @@ function showCurveKey(app) {
 
 // ------------------------------------------------------------------------------------------------------------- keys
 
-/** @param {any} app */
+/** @param {App} app */
 function togglePlay(app) {
   leaveWalk(app);
   app.sendBoth({ type: app.playing ? "pause" : "play" });
   showPlaying(app, !app.playing);
 }
 
-/** @param {any} app @param {boolean} playing */
+/** @param {App} app @param {boolean} playing */
 function showPlaying(app, playing) {
   if (app.playing === playing) return;
   app.playing = playing;
@@ -1639,7 +1694,7 @@ function showPlaying(app, playing) {
   app.ui.play.setAttribute("aria-pressed", String(playing));
 }
 
-/** Keys for the whole page, where no control wants them itself. @param {any} app @param {KeyboardEvent} event */
+/** Keys for the whole page, where no control wants them itself. @param {App} app @param {KeyboardEvent} event */
 function onKey(app, event) {
   const target = /** @type {HTMLElement} */ (event.target);
   if (event.ctrlKey || event.metaKey || event.altKey || app.ui["csv-dialog"].open) return;
@@ -1655,7 +1710,7 @@ function onKey(app, event) {
   }
 }
 
-/** Keys on the network: a unit at a time. @param {any} app @param {KeyboardEvent} event */
+/** Keys on the network: a unit at a time. @param {App} app @param {KeyboardEvent} event */
 function onNetworkKey(app, event) {
   const { layout } = app;
   if (!layout || event.target !== app.ui.network) return;
@@ -1687,7 +1742,7 @@ function onNetworkKey(app, event) {
 
 // --------------------------------------------------------------------------------------------------------- messages
 
-/** Says something above the page, with a way on if there is one. @param {any} app @param {string} words @param {[string, () => void][]} [ways] */
+/** Says something above the page, with a way on if there is one. @param {App} app @param {string} words @param {[string, () => void][]} [ways] */
 function say(app, words, ways = []) {
   const { message } = app.ui;
   const text = Object.assign(document.createElement("span"), { textContent: words });
@@ -1701,7 +1756,7 @@ function say(app, words, ways = []) {
   message.hidden = false;
 }
 
-/** What each text does. @type {Record<string, (app: any, message: any) => void>} */
+/** What each text does. @type {Record<string, (app: App, message: any) => void>} */
 const TEXTS = {
   state: (app, { state, network, choices, playing }) => {
     const first = !app.choices;
@@ -1709,6 +1764,7 @@ const TEXTS = {
     app.state = { ...DEFAULTS, ...state };
     app.network = network;
     app.choices = choices ?? app.choices;
+    app.root.classList.toggle("fixed", network.editable === false); // A network of one's own keeps its layers.
     if (first) bindControls(app);
     refresh(app);
     showPlaying(app, playing);
@@ -1745,12 +1801,12 @@ const TEXTS = {
   },
 };
 
-/** Another run, in both panes. @param {any} app @param {Partial<State>} state */
+/** Another run, in both panes. @param {App} app @param {Partial<State>} state */
 function beginBoth(app, state) {
   app.sendBoth({ type: "start", state });
 }
 
-/** The same state again, as far as it was trained. @param {any} app */
+/** The same state again, as far as it was trained. @param {App} app */
 function reconnect(app) {
   app.transport.reconnect?.();
   const trained = Math.min(20_000, app.frame?.header.batch ?? app.state.trained);
@@ -1764,20 +1820,20 @@ function beginning(state) {
   return table ? { ...rest, data: DEFAULTS.data, loss: null } : { ...rest, features };
 }
 
-/** Geometry and controls of another network. @param {any} app */
+/** Geometry and controls of another network. @param {App} app */
 function rebuild(app) {
   const { ui, network } = app;
   const narrow = ui.stage.parentElement.clientWidth;
-  app.layout = layOut(network, Math.max(300, narrow), app.rival || app.isRival ? 330 : 400);
+  app.layout = layOut(network, Math.max(300, narrow), narrow < 480 ? 300 : app.isRival ? 330 : 400);
   app.hover = null;
   if (app.shown && !network.layers[app.shown.layer] && app.shown.layer >= 0) look(app, null);
   showHeads(app);
   showLayers(app);
-  ui["accuracy-box"].hidden = network.task === "regression";
+  ui["accuracy-row"].hidden = network.task === "regression";
   app.schedule("network");
 }
 
-/** @param {any} app @param {ArrayBuffer} buffer */
+/** @param {App} app @param {ArrayBuffer} buffer */
 function onFrame(app, buffer) {
   const frame = decodeFrame(buffer);
   const { header } = frame;
@@ -1791,11 +1847,12 @@ function onFrame(app, buffer) {
   app.schedule("network", "output", "curve", "numbers");
 }
 
-/** @param {any} app @param {{where: string, words: string, hint?: string}[]} findings */
+/** @param {App} app @param {{where: string, words: string, hint?: string}[]} findings */
 function showFindings({ ui }, findings) {
   const items = findings.map(({ where, words, hint }) => {
     const item = document.createElement("li");
-    item.append(Object.assign(document.createElement("b"), { textContent: where }), ` ${words}`);
+    if (!words.includes(where)) item.append(Object.assign(document.createElement("b"), { textContent: `${where} ` }));
+    item.append(words);
     if (hint) item.append(Object.assign(document.createElement("em"), { textContent: hint }));
     return item;
   });
@@ -1803,21 +1860,22 @@ function showFindings({ ui }, findings) {
   ui.findings.replaceChildren(...(items.length ? items : [none]));
 }
 
-/** @param {any} app */
+/** @param {App} app */
 function drawNumbers({ ui, frame }) {
   const { epoch, loss, test_loss: test, accuracy, test_accuracy: testAccuracy } = frame.header;
   const percent = (/** @type {number | undefined} */ share) => (Number.isFinite(share) ? `${(100 * Number(share)).toFixed(1)} %` : "–");
   ui.epoch.textContent = epoch < 1000 ? Number(epoch).toFixed(1) : Math.floor(epoch).toLocaleString("en");
   ui["train-loss"].textContent = short(loss);
   ui["test-loss"].textContent = short(test);
-  ui.accuracy.textContent = `${percent(accuracy)} / ${percent(testAccuracy)}`;
+  ui.accuracy.textContent = percent(accuracy);
+  ui["test-accuracy"].textContent = percent(testAccuracy);
 }
 
 // ------------------------------------------------------------------------------------------------------------ start
 
 const DRAWN = { network: drawNetwork, output: drawOutput, curve: drawCurve, numbers: drawNumbers };
 
-/** Draws once for all that changed before the screen does, then asks for the next frame. @param {any} app */
+/** Draws once for all that changed before the screen does, then asks for the next frame. @param {App} app */
 function scheduler(app) {
   const dirty = new Set();
   let waiting = false;
@@ -1838,7 +1896,7 @@ function scheduler(app) {
   };
 }
 
-/** The colours, and all that is drawn in them. @param {any} app */
+/** The colours, and all that is drawn in them. @param {App} app */
 function restyle(app) {
   app.palette = readPalette(app.root);
   app.pointsDirty = true;
@@ -1846,7 +1904,7 @@ function restyle(app) {
   app.schedule("network", "output", "curve");
 }
 
-/** @param {any} app */
+/** @param {App} app */
 function bindTheme(app) {
   const { ui, root } = app;
   const set = (/** @type {string} */ theme) => { root.dataset.theme = theme; restyle(app); app.rival?.app.setTheme(theme); };
@@ -1862,7 +1920,7 @@ function bindTheme(app) {
   set(kept);
 }
 
-/** The bar's buttons; those of training act on both runs. @param {any} app */
+/** The bar's buttons; those of training act on both runs. @param {App} app */
 function bindBar(app) {
   const { ui } = app;
   const both = (/** @type {string} */ name, /** @type {object} */ message) => {
@@ -1898,7 +1956,7 @@ async function readFragment(fragment) {
   return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
 }
 
-/** Begins with the state of the address, if the page has one. @param {any} app @param {Partial<State>} state */
+/** Begins with the state of the address, if the page has one. @param {App} app @param {Partial<State>} state */
 async function begin(app, state) {
   const fragment = app.transport.addressed && !app.isRival ? location.hash.slice(1) : "";
   let first = state;
@@ -1909,7 +1967,7 @@ async function begin(app, state) {
   if (app.csv) app.send({ type: "csv", text: app.csv });
 }
 
-/** What a test needs to find its way on the canvases. @param {any} app */
+/** What a test needs to find its way on the canvases. @param {App} app */
 function handle(app) {
   const { ui } = app;
   return {
@@ -1940,13 +1998,12 @@ export function start(element, transport, { rival = false, state = {}, csv = "",
   const prefix = rival ? "second-" : "";
   const ui = build(root, prefix);
   element.append(root);
-  /** @type {any} */
-  const app = {
+  const app = /** @type {App} */ (/** @type {unknown} */ ({
     element, root, ui, transport, onDrawn, isRival: rival, state: { ...DEFAULTS, ...state }, network: null, choices: null, layout: null, data: null,
-    frame: null, frames: 0, unacknowledged: null, curve: [], playing: false, walk: null, travel: 0, shown: null, hover: null, edited: null, explained: null,
+    frame: null, frames: 0, unacknowledged: null, curve: [], playing: false, walk: null, travel: 0, shown: null, hover: null, edited: null, explained: null, structure: "",
     cross: null, unsent: [], sent: 0, painting: 0, csv, rival: null, controls: [], optionControls: [], bitmaps: {}, pointsLayer: null, pointsDirty: true,
-    palette: null, font: (/** @type {number} */ size) => `${size}px ${getComputedStyle(root).fontFamily}`,
-  };
+    palette: null, font: (/** @type {number} */ size) => `${size}px ${app.palette.family}`,
+  }));
   app.send = (/** @type {object} */ message) => transport.send(message);
   app.sendBoth = (/** @type {object} */ message) => { app.send(message); app.rival?.app.send(message); };
   app.schedule = scheduler(app);
