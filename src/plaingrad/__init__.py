@@ -9,6 +9,7 @@ from plaingrad.lazy import exports
 
 if TYPE_CHECKING:
     from plaingrad import data, init, inspect, interop, nn, optim, paper
+    from plaingrad.learn.playground.widget import playground
     from plaingrad.module import Module, ModuleError, flatten_parameters
     from plaingrad.parameter import Buffer, Parameter
     from plaingrad.saving import load, read_file, save
@@ -19,6 +20,7 @@ _HOMES = {
     **dict.fromkeys(["Buffer", "Parameter"], "plaingrad.parameter"),
     **dict.fromkeys(["compile_predict", "evaluate", "fit", "fit_many", "predict"], "plaingrad.train"),
     **dict.fromkeys(["load", "read_file", "save"], "plaingrad.saving"),
+    "playground": "plaingrad.learn.playground.widget",
     **{name: f"plaingrad.{name}" for name in ["data", "init", "inspect", "interop", "nn", "optim", "paper"]},
 }
 
@@ -41,6 +43,7 @@ __all__ = [
     "nn",
     "optim",
     "paper",
+    "playground",
     "predict",
     "read_file",
     "save",

@@ -17,6 +17,10 @@ EXTRAS = {
     "onnx": ("onnx", "onnx"),
     "tensorboard": ("tensorboard", "tensorboard"),
     "optuna": ("Optuna", "tune"),
+    "anywidget": ("anywidget", "playground"),
+    "starlette": ("Starlette", "playground"),
+    "uvicorn": ("uvicorn", "playground"),
+    "websockets": ("websockets", "playground"),
 }
 
 

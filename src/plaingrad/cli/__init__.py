@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from plaingrad._version import __version__
-from plaingrad.cli import cache, check, columns, demo, evaluate, export, info, learn, predict, train
+from plaingrad.cli import (
+    cache,
+    check,
+    columns,
+    demo,
+    evaluate,
+    export,
+    info,
+    learn,
+    playground,
+    predict,
+    train,
+)
 from plaingrad.cli.errors import OneLineErrors
 from plaingrad.cli.help import Command
 from plaingrad.cli.leaving import leave
@@ -33,6 +45,7 @@ for _module, _command in (
     (export, export.export),
     (check, check.check),
     (learn, learn.learn),
+    (playground, playground.playground),
     (cache, cache.cache),
     (demo, demo.demo),
 ):

@@ -1,0 +1,353 @@
+"""A session: one viewer's run, in a thread of its own, and the messages to and from the page."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from plaingrad.errors import InputError
+from plaingrad.learn.playground.export import exported
+from plaingrad.learn.playground.frame import Camera
+from plaingrad.learn.playground.messages import Text, data_message, found, state_message
+from plaingrad.learn.playground.run import Diverged, Run
+from plaingrad.learn.playground.state import DEFAULT, State, read_state, to_fragment
+from plaingrad.learn.playground.table import read_table
+from plaingrad.learn.playground.walk import Walk
+
+SLICE = 0.012  # seconds of training between two looks at messages and frames
+BETWEEN_FRAMES = 1 / 60
+BETWEEN_FINDINGS = 0.7
+POINTS = 100  # of the curve of what was trained before a state is shown
+MOST_WAITING = 1000  # messages; a page sends a few a second
+
+
+class Session:
+    """The run of one viewer. `receive` may be called from any thread; what comes back is sent from its own.
+
+    Args:
+        send_text: takes a message as a JSON object.
+        send_frame: takes a frame.
+        make: makes the run of a state; by default that of the playground's own networks.
+        default: the state whose fields those of `start` replace.
+    """
+
+    def __init__(
+        self,
+        send_text: Callable[[Text], None],
+        send_frame: Callable[[bytes], None],
+        make: Callable[[State], Run] = Run,
+        default: State = DEFAULT,
+    ) -> None:
+        self.send_text, self.send_frame, self.make, self.default = send_text, send_frame, make, default
+        self.messages: queue.Queue[Text | None] = queue.Queue(MOST_WAITING)
+        self.playing = False
+        self.frames, self.drawn = 0, 0
+        self.due = True  # a frame of what has changed
+        self.last_frame = self.last_findings = 0.0
+        self.findings: list[Text] | None = None
+        self.walk: Walk | None = None
+        self.run: Run | None = None
+        self.thread = threading.Thread(target=self._live, name="playground", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self.thread.start()
+
+    def receive(self, message: Any) -> None:
+        """Take a message of the page, or the error that it was none.
+
+        A page that sends more than can be answered is not heard.
+        """
+        with contextlib.suppress(queue.Full):
+            self.messages.put_nowait(message)
+
+    def close(self) -> None:
+        """End the session."""
+        self.closed = True
+        with contextlib.suppress(queue.Full):
+            self.messages.put_nowait(None)
+
+    closed = False
+
+    # The thread
+
+    def _live(self) -> None:
+        torch.set_num_threads(1)
+        with torch.no_grad():
+            while not self.closed:
+                if not self._answer_all():
+                    return
+                if self.playing:
+                    self._train()
+                self._show()
+
+    def _answer_all(self) -> bool:
+        """Answer the messages that wait; with nothing else to do, wait for one. False at the end."""
+        waits = not self.playing and not (self.due and self.drawn == self.frames)
+        try:
+            message = self.messages.get(timeout=5.0) if waits else self.messages.get_nowait()
+            while message is not None:
+                self._answer(message)
+                message = self.messages.get_nowait()
+        except queue.Empty:
+            return True
+        return False
+
+    def _answer(self, message: Any) -> None:
+        kind = message.get("type") if isinstance(message, dict) else None
+        try:
+            if isinstance(message, InputError):
+                raise message
+            if not isinstance(kind, str) or kind not in ANSWERS:
+                raise InputError(f"message: expected a type from {', '.join(ANSWERS)}, got {kind!r:.40}")
+            if self.run is None and kind != "start":
+                raise InputError(f"{kind}: expected start first")
+            ANSWERS[kind](self, message)
+        except InputError as error:
+            self.send_text({"type": "error", "words": str(error), "message": kind})
+        except Diverged:
+            self._diverged()
+        except Exception as error:  # whatever a message does, the session goes on
+            words = f"{type(error).__name__}: {error}"[:300]
+            self.send_text({"type": "error", "words": words, "message": kind})
+
+    def _train(self) -> None:
+        """Train for a slice of time."""
+        assert self.run is not None
+        end = time.perf_counter() + SLICE
+        try:
+            while time.perf_counter() < end:
+                if self.run.is_over:
+                    self.playing = False
+                    break
+                self.run.train_batch()
+        except Diverged:
+            self._diverged()
+        self.due = True
+
+    def _diverged(self) -> None:
+        assert self.run is not None
+        self.playing = False
+        rate = self.run.state.optimizer.get("lr")
+        words = (
+            f"The loss or a gradient became infinite in batch {self.run.batch + 1}; the weights are those "
+            f"before. Try a smaller learning rate than {rate:g}, another initialisation, or go back."
+        )
+        self.send_text({"type": "diverged", "words": words, "undo": bool(self.run.undoable)})
+
+    def _show(self) -> None:
+        """Send a frame if there is something new and the page has drawn the one before."""
+        now = time.perf_counter()
+        if self.run is None or not self.due or self.drawn < self.frames:
+            if self.playing or self.due:
+                time.sleep(0.001)
+            return
+        if now - self.last_frame < BETWEEN_FRAMES and self.playing:
+            return
+        self.due, self.last_frame = False, now
+        self.frames += 1
+        extra = self._new_findings(now)
+        self.send_frame(self.camera.take(self.frames, self.playing, extra))
+
+    def _new_findings(self, now: float) -> Text:
+        """The findings on the health of the run, if they have changed."""
+        assert self.run is not None
+        if self.playing and now - self.last_findings < BETWEEN_FINDINGS:
+            return {}
+        self.last_findings = now
+        findings = found(self.run)
+        if findings == self.findings:
+            return {}
+        self.findings = findings
+        return {"findings": findings}
+
+    # The messages
+
+    def _start(self, message: Text) -> None:
+        self._begin(read_state(message.get("state", {}), self.default))
+
+    def _begin(self, state: State) -> None:
+        """Begin the run of a state, and catch up with where it was."""
+        run = self.make(state)
+        every = max(1, state.trained // POINTS)
+        for _ in run.catch_up():
+            if run.batch % every == 0:
+                run.note()
+        self.run, self.camera, self.walk = run, Camera(run), None
+        self.playing, self.findings = False, None
+        self._send_state()
+        self._send_data()
+
+    def _send_state(self) -> None:
+        assert self.run is not None
+        self.send_text(state_message(self.run, self.playing))
+        self.due = True
+
+    def _send_data(self) -> None:
+        assert self.run is not None
+        self.send_text(data_message(self.run))
+        self.due = True
+
+    def _change(self, message: Text) -> None:
+        assert self.run is not None
+        fields = message.get("state")
+        if isinstance(fields, dict) and self.run.goes_on(fields):
+            self.run.act(message)
+            self._send_state()
+        else:
+            state = read_state(fields, self.run.state)
+            self._begin(fitting(state, fields))
+
+    def _act(self, message: Text) -> None:
+        assert self.run is not None
+        self.run.keep()
+        try:
+            self.run.act(message)
+        except InputError:
+            self.run.undo()
+            raise
+        if message["type"] != "edit":
+            self._send_data()
+            self._send_state()
+        self.due = True
+
+    def _play(self, message: Text) -> None:
+        assert self.run is not None
+        self.walk = None
+        if not self.playing:
+            self.run.keep()
+        self.playing = True
+
+    def _pause(self, message: Text) -> None:
+        self.playing, self.due = False, True
+
+    def _step(self, message: Text) -> None:
+        assert self.run is not None
+        self.playing = False
+        unit = message.get("unit", "batch")
+        if unit not in ("batch", "epoch"):
+            raise InputError(f"step: expected the unit batch or epoch, got {unit!r:.40}")
+        self.run.keep()
+        self.due = True
+        self.run.train_batch()
+        while unit == "epoch" and self.run.done < len(self.run.problem.train):
+            self.run.train_batch()
+
+    def _reset(self, message: Text) -> None:
+        assert self.run is not None
+        self._begin(self.run.state)
+
+    def _reseed(self, message: Text) -> None:
+        assert self.run is not None
+        self._begin(read_state({"seed": random.randrange(2**31)}, self.run.state))
+
+    def _regenerate(self, message: Text) -> None:
+        assert self.run is not None
+        self._begin(read_state({"data_seed": random.randrange(2**31)}, self.run.state))
+
+    def _undo(self, message: Text) -> None:
+        assert self.run is not None
+        self.playing, self.walk = False, None
+        if not self.run.undo():
+            raise InputError("undo: there is nothing to go back to")
+        self._send_state()
+        self._send_data()
+
+    def _csv(self, message: Text) -> None:
+        assert self.run is not None
+        table = read_table(message.get("text"), message.get("target"))
+        fields = {"data": "own", "table": table, "features": table["names"][:8], "points": [], "loss": None}
+        self._begin(read_state(fields, self.run.state))
+
+    def _drawn(self, message: Text) -> None:
+        frame = message.get("frame")
+        if isinstance(frame, int) and frame <= self.frames:
+            self.drawn = max(self.drawn, frame)
+
+    def _enlarge(self, message: Text) -> None:
+        assert self.run is not None
+        layer, unit = message.get("layer"), message.get("unit")
+        widths = {k: stage.units for k, stage in enumerate(self.run.stages)}
+        widths[-1] = len(self.run.problem.frame.names)
+        known = isinstance(layer, int) and isinstance(unit, int) and 0 <= unit < widths.get(layer, 0)
+        if not known and (layer is not None or unit is not None):
+            raise InputError(f"enlarge: expected a unit, got layer {layer!r:.40}, unit {unit!r:.40}")
+        self.camera.enlarged = (int(layer), int(unit)) if known else None  # type: ignore[arg-type]
+        self.due = True
+
+    def _walk(self, message: Text) -> None:
+        assert self.run is not None
+        action = message.get("action")
+        if action == "begin":
+            self.playing = False
+            sample = message.get("sample", 0)
+            if not isinstance(sample, int):
+                raise InputError(f"walk: expected the index of a sample, got {sample!r:.40}")
+            self.walk = Walk(self.run, sample)
+        elif action not in ("next", "back", "end"):
+            raise InputError(f"walk: expected the action begin, next, back or end, got {action!r:.40}")
+        elif self.walk is None:
+            raise InputError(f"walk: expected begin before {action}")
+        elif action == "end":
+            self.walk, self.due = None, True
+            return
+        else:
+            self.walk.go(1 if action == "next" else -1)
+        self.send_text(self.walk.message())
+        self.due = True
+
+    def _look(self, message: Text) -> None:
+        layer, unit = message.get("layer"), message.get("unit")
+        if self.walk is None:
+            raise InputError("look: expected a walk to have begun")
+        if not isinstance(layer, int) or not isinstance(unit, int):
+            raise InputError(f"look: expected a unit, got layer {layer!r:.40}, unit {unit!r:.40}")
+        self.send_text(self.walk.look(layer, unit))
+
+    def _export(self, message: Text) -> None:
+        assert self.run is not None
+        self.send_text({"type": "export", **exported(self.run, message.get("format"), self.make)})
+
+    def _link(self, message: Text) -> None:
+        assert self.run is not None
+        self.send_text({"type": "link", "fragment": to_fragment(self.run.current())})
+
+
+ANSWERS: dict[str, Callable[[Session, Text], None]] = {
+    "start": Session._start,
+    "change": Session._change,
+    "play": Session._play,
+    "pause": Session._pause,
+    "step": Session._step,
+    "reset": Session._reset,
+    "reseed": Session._reseed,
+    "regenerate": Session._regenerate,
+    "undo": Session._undo,
+    "edit": Session._act,
+    "paint": Session._act,
+    "erase": Session._act,
+    "csv": Session._csv,
+    "drawn": Session._drawn,
+    "enlarge": Session._enlarge,
+    "walk": Session._walk,
+    "look": Session._look,
+    "export": Session._export,
+    "link": Session._link,
+}
+
+
+def fitting(state: State, fields: Text) -> State:
+    """A changed state whose loss, features and own data fit its task."""
+    other = {}
+    if "data" in fields:
+        other = {"table": None, "points": [], "loss": None}
+        if state.table is not None:
+            other["features"] = ["x1", "x2"]
+    return read_state(other, state)

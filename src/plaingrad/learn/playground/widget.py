@@ -1,0 +1,95 @@
+"""The playground in a notebook: the same module as the page, with a session in the notebook's process."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import resources
+from typing import Any
+
+from plaingrad import nn, optim
+from plaingrad.data import Dataset
+from plaingrad.extras import needed_by
+from plaingrad.learn.playground.own import Own, OwnRun
+from plaingrad.learn.playground.run import Run
+from plaingrad.learn.playground.session import Session
+from plaingrad.learn.playground.state import DEFAULT, from_fragment, read_state
+from plaingrad.module import Module
+
+with needed_by("plaingrad.playground"):
+    import anywidget
+
+PAGE = resources.files("plaingrad.learn.playground") / "page"
+
+
+class Playground(anywidget.AnyWidget):  # type: ignore[misc]
+    """The widget. Use `playground`, which makes one."""
+
+    _esm = (PAGE / "playground.js").read_text(encoding="utf-8")
+    _css = (PAGE / "playground.css").read_text(encoding="utf-8")
+
+    def __init__(self, session: Any) -> None:
+        super().__init__()
+        self.session: Session = session(self._send_text, self._send_frame)
+        self.on_msg(self._receive)
+        self.session.start()
+
+    def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        self.session.receive(content)
+
+    def _send_text(self, message: dict[str, Any]) -> None:
+        self.send(message)
+
+    def _send_frame(self, frame: bytes) -> None:
+        self.send({"type": "frame"}, [frame])
+
+    @property
+    def model(self) -> Module | None:
+        """The network as it is now, or None before the widget is shown."""
+        return None if self.session.run is None else self.session.run.model
+
+    def close(self) -> None:
+        """End the session and remove the widget."""
+        self.session.close()
+        super().close()
+
+
+def playground(
+    model: Module | None = None,
+    data: Any = None,
+    *,
+    loss: nn.Loss | None = None,
+    optimizer: optim.Optimizer | None = None,
+    link: str = "",
+    **state: Any,
+) -> Playground:
+    """Watch a network train in a notebook, forward and backward, one step at a time.
+
+    Without arguments it is the page of ``plaingrad playground``.
+
+    Args:
+        model: a network of your own: a chain that begins with a `Linear`. It is copied, and stays as it is;
+            the trained one is the widget's ``model``.
+        data: a `Dataset` or a pair ``(inputs, targets)``, inputs of shape ``(n, k)``. The maps are drawn over
+            the first two columns, with the others at their means. Without a model, the playground's networks
+            are trained on it.
+        loss: of the model, by default cross-entropy for classes, else the mean squared error.
+        optimizer: over the model's parameters; by default the page's.
+        link: an address of the playground to begin with.
+        state: fields of the state, as in the protocol: ``playground(data="spirals", classes=3)`` is
+            ``playground(state={"data": "spirals", ...})``.
+
+    Returns:
+        The widget, which a notebook shows.
+
+    Raises:
+        InputError: an argument cannot be used.
+        ImportError: anywidget is not installed.
+    """
+    fields = {**(from_fragment(link) if link else {}), **state}
+    if isinstance(data, str):
+        fields, data = {"data": data, **fields}, None
+    if data is None:
+        return Playground(partial(Session, default=read_state(fields, DEFAULT)))
+    own = Own(model, Dataset.of(data), loss, optimizer)
+    make = Run if model is None else partial(OwnRun, own)
+    return Playground(partial(Session, make=make, default=own.state(fields)))
