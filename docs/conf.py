@@ -65,6 +65,7 @@ html_sidebars = {
         "columns",
         "demo",
         "own_layer",
+        "wrong_gradient",
         "exercises",
         "native",
         "estimators",
