@@ -309,6 +309,8 @@ def as_expression(value: Expression | float) -> Expression:
 
 def largest(*parts: Expression | float) -> Expression:
     """The largest of several formulas."""
+    if len(parts) == 1:
+        return as_expression(parts[0])
     return Several(r"\max", [as_expression(part) for part in parts], max)
 
 
