@@ -20,6 +20,7 @@ STYLE = """<style>
 .plaingrad-explanation h4 { margin: 0.8em 0 0.2em; }
 .plaingrad-explanation p { margin: 0.3em 0 0.3em 1.5em; }
 .plaingrad-explanation .equation { opacity: 0.7; }
+.plaingrad-explanation math { math-style: normal; }
 </style>"""
 
 
