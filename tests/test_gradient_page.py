@@ -44,7 +44,6 @@ def test_each_example_is_named_as_the_page_says(executed: tuple[str, dict[str, A
         "wrong-axis",
         "not-summed",
         "transposed",
-        "passes-upstream",
         "missing-factor",
         "missing-term",
         "overwrites",
