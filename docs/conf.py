@@ -66,6 +66,7 @@ html_sidebars = {
         "columns",
         "demo",
         "own_layer",
+        "wrong_gradient",
         "exercises",
         "teaching",
         "native",

@@ -1,4 +1,4 @@
-"""The numbers of activations that act on each element by itself: a table of formulas and derivatives."""
+"""The numbers of functions that act on each element by itself: a table of formulas and derivatives."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ from plaingrad.inspect.explain.expression import (
     largest,
     log,
     sigmoid,
+    sign,
     smallest,
     softplus,
     sqrt,
     tanh,
 )
+from plaingrad.inspect.explain.operations.names import times
 from plaingrad.inspect.explain.registry import explains
 from plaingrad.inspect.explain.selection import (
     Selection,
@@ -93,6 +95,19 @@ def beta_times(x: Symbol, m: Any) -> Expression:
 
 def softplus_of(x: Symbol, m: Any) -> Expression:
     return x if is_straight(x, m) else 1 / Symbol(r"\beta", m.beta) * softplus(beta_times(x, m))
+
+
+def clamp(x: Symbol, m: Any) -> Expression:
+    above = x if m.min is None else largest(x, m.min)
+    return above if m.max is None else smallest(above, m.max)
+
+
+def clamp_slope(x: Symbol, y: Symbol, m: Any) -> Expression:
+    low = ONE if m.min is None else holds(x, r"\ge", m.min)
+    if m.max is None:
+        return low
+    high = holds(x, r"\le", m.max)
+    return high if m.min is None else low * high
 
 
 PI = Symbol(r"\pi", math.pi)
@@ -166,6 +181,13 @@ FORMULAS: dict[type[Module], tuple[Formula, Slope]] = {
         lambda x, m: x * holds(absolute(x), ">", bound(m)),
         lambda x, y, m: holds(absolute(x), ">", bound(m)),
     ),
+    nn.Negative: (lambda x, m: -x, lambda x, y, m: Constant(-1)),
+    nn.Abs: (lambda x, m: absolute(x), lambda x, y, m: sign(x)),
+    nn.Exp: (lambda x, m: exp(x), lambda x, y, m: y),
+    nn.Log: (lambda x, m: log(x), lambda x, y, m: 1 / x),
+    nn.Log1p: (lambda x, m: log(1 + x), lambda x, y, m: 1 / (1 + x)),
+    nn.Sqrt: (lambda x, m: sqrt(x), lambda x, y, m: 1 / (2 * y)),
+    nn.Clamp: (clamp, clamp_slope),
 }
 
 
@@ -185,7 +207,9 @@ def backward(selected: Selection, slope: Expression) -> Iterator[Section]:
     """The gradient of an element whose output depends on it alone."""
     dy, dx, index = selected.dy, selected.dx, selected.unit
     if dy is not None and dx is not None:
-        line = Line(derivative(indexed("x", *index)), gradient("y", dy, *index) * slope, dx[index].item())
+        line = Line(
+            derivative(indexed("x", *index)), times(gradient("y", dy, *index), slope), dx[index].item()
+        )
         yield Section("backward", [line])
 
 

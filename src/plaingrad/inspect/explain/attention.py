@@ -212,7 +212,7 @@ def backward(selected: Selection, parts: Heads, h: int, t: int) -> Iterator[Sect
     extra = extra_gradient(selected, h, t, keys)
     dcs = (dy[t] @ weight).view(-1, size)
     shown = range(min(keys, MOST_SHOWN))
-    name = [rf"\mathrm dc_{{{t + 1},{h * size + d + 1}}}" for d in range(size)]
+    name = [indexed(r"\mathrm dc", t, h * size + d) for d in range(size)]
     dc = [
         Line(
             name[d],

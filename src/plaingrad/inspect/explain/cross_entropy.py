@@ -23,6 +23,8 @@ from plaingrad.inspect.explain.selection import Selection, derivative, indexed, 
 
 Index = tuple[int, ...]
 
+NOTHING_COUNTS = Section("forward", note="No target counts: the gradient is 0.")
+
 
 @explains(nn.CrossEntropyLoss)
 def cross_entropy(selected: Selection) -> Iterator[Section]:
@@ -33,6 +35,9 @@ def cross_entropy(selected: Selection) -> Iterator[Section]:
         return
     n, c, *rest = map(int, selected.full)
     mass, count = masses(module, x, call.inputs[1])
+    if count == 0:
+        yield NOTHING_COUNTS
+        return
     xs, ms = (values[n].movedim(0, -1)[tuple(rest)] for values in (x, mass))
     logits = [Symbol(name("x", n, k, rest), value) for k, value in enumerate(xs.tolist())]
     total = Sum(exp(each) for each in logits)
@@ -145,6 +150,9 @@ def negative_log_likelihood(selected: Selection) -> Iterator[Section]:
         value = Symbol(name("x", i[0], i[1], i[2:]), x[tuple(i)].item())
         terms.append(value if m.value == 1 else m * value)
     count = mass.sum().item() if module.is_mean else None
+    if count == 0:
+        yield NOTHING_COUNTS
+        return
     yield Section("forward", [Line(r"\ell", mean_of(count, -Sum(terms)), call.outputs.item())])
     dx = call.input_gradients()[0]
     if call.grad_outputs is not None and dx is not None:

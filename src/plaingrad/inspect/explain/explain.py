@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
+from plaingrad import nn
 from plaingrad.contract.nest import brief
 from plaingrad.errors import InputError
 from plaingrad.inspect.explain.explanation import Explanation, Section
+from plaingrad.inspect.explain.inner import inside
 from plaingrad.inspect.explain.registry import explainer
 from plaingrad.inspect.explain.rules import updates
 from plaingrad.inspect.explain.selection import Selection, first, is_time_first, select
-from plaingrad.inspect.record import Trace
+from plaingrad.inspect.record import Call, Trace
+from plaingrad.module import Module
 
 
 def explain(
@@ -40,9 +43,15 @@ def explain(
         raise InputError(f"trace: expected what record(...) returns, got {brief(trace)}")
     call = trace.find(path, use)
     selected = select(trace, call, sample, unit)
-    function = explainer(type(call.module)) or unexplained
+    function = unexplained if is_single(call) else explainer(type(call.module)) or unexplained
     sections = [*function(selected), *updates(selected)]
     return Explanation(f"{call.name}, {row_name(selected)} {sample}", call.equations, sections)
+
+
+def is_single(call: Call) -> bool:
+    """True if the first input is a single number, which has no batch, and its module sees elements alone."""
+    x = first(call.inputs)
+    return isinstance(x, Tensor) and x.ndim == 0
 
 
 def row_name(selected: Selection) -> str:
@@ -58,11 +67,21 @@ def row_name(selected: Selection) -> str:
 def unexplained(selected: Selection) -> Iterator[Section]:
     """A word on modules without formulas for their numbers."""
     module = selected.call.module
-    inside = [name for name, _ in module.named_children()]
-    if inside:
-        around = f"{selected.call.path}." if selected.call.path else ""
-        paths = ", ".join(repr(around + name) for name in inside)
+    paths = ", ".join(dict.fromkeys(repr(call.path) for call in inside(selected)))
+    if is_single(selected.call) and explainer(type(module)):
+        yield Section("numbers", note="Of a single number, without a batch, the record has the results.")
+    elif type(module) in WORDS:
+        yield Section("numbers", note=WORDS[type(module)])
+    elif paths:
         yield Section("inside", note=f"It hands its numbers to the modules inside it: explain {paths}.")
     else:
         note = "Its numbers are not written out term by term; the record has all of them."
         yield Section("numbers", note=note)
+
+
+WORDS: dict[type[Module], str] = {
+    nn.LinearCrossEntropyLoss: "It is a Linear and a CrossEntropyLoss in one: explain these two.",
+    nn.Size: "It is a number of elements along an axis, and has no gradient.",
+    nn.Arange: "It counts from its start to its end, and has no gradient.",
+}
+"""Sentences for classes without formulas."""

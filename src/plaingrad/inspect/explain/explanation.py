@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -12,11 +13,14 @@ from plaingrad.inspect.explain.expression import Expression, Symbol, number
 from plaingrad.inspect.explain.text import text
 from plaingrad.inspect.record.equations import lines as equation_lines
 
+WIDTH = 110  # of a line in a terminal
+
 STYLE = """<style>
 .plaingrad-explanation { font: 14px/1.6 system-ui, sans-serif; }
 .plaingrad-explanation h4 { margin: 0.8em 0 0.2em; }
 .plaingrad-explanation p { margin: 0.3em 0 0.3em 1.5em; }
 .plaingrad-explanation .equation { opacity: 0.7; }
+.plaingrad-explanation math { math-style: normal; }
 </style>"""
 
 
@@ -49,6 +53,21 @@ class Line:
     def latex(self) -> str:
         """The steps as one equation."""
         return " = ".join(self.steps())
+
+    def text(self) -> list[str]:
+        """The steps for a terminal: on one line if they fit, else each on its own, below the first."""
+        name, *steps = map(text, self.steps())
+        whole = " = ".join([name, *steps])
+        if columns(whole) <= WIDTH:
+            return [whole]
+        indent = " " * columns(name)
+        return [f"{indent if i else name} = {step}" for i, step in enumerate(steps)]
+
+    def html(self) -> str:
+        """The steps in MathML, likewise."""
+        name, *steps = map(mathml, self.steps())
+        separator = " = " if len(self.text()) == 1 else "<br/>\u2003= "
+        return f"{name} = {separator.join(steps)}"
 
 
 @dataclass(eq=False)
@@ -94,7 +113,7 @@ class Explanation:
             *(f"  {text(line)}" for block in self.equations for line in equation_lines(block)),
         ]
         for section in self.sections:
-            parts += ["", section.title, *(f"  {text(line.latex())}" for line in section.lines)]
+            parts += ["", section.title, *(f"  {row}" for line in section.lines for row in line.text())]
             parts += [f"  {section.note}"] if section.note else []
         return "\n".join(parts)
 
@@ -115,12 +134,17 @@ class Explanation:
             parts += [f'<p class="equation">{mathml(line)}</p>' for line in equation_lines(block)]
         for section in self.sections:
             parts.append(f"<h4>{html.escape(section.title)}</h4>")
-            parts += [f"<p>{' = '.join(map(mathml, line.steps()))}</p>" for line in section.lines]
+            parts += [f"<p>{line.html()}</p>" for line in section.lines]
             parts += [f"<p>{html.escape(section.note)}</p>"] if section.note else []
         return f'{STYLE}<div class="plaingrad-explanation">{"".join(parts)}</div>'
 
     def _repr_html_(self) -> str:
         return self.to_html()
+
+
+def columns(words: str) -> int:
+    """The width of a text in a terminal, where accents take no room."""
+    return sum(not unicodedata.combining(character) for character in words)
 
 
 def mathml(latex: str) -> str:

@@ -114,10 +114,26 @@ class Sum(Expression):
             return "0"
         if len(self.terms) == 1:
             return self.terms[0].latex(numbers)
-        texts = [term.within(PRODUCT, numbers) for term in self.terms]
-        if len(texts) > MOST_TERMS:
-            texts = [*texts[:ENDS], r"\dots", *texts[-ENDS:]]
-        return " + ".join(texts)
+        if len(self.terms) <= MOST_TERMS:
+            return joined(self.terms, numbers)
+        start, end = (joined(terms, numbers) for terms in (self.terms[:ENDS], self.terms[-ENDS:]))
+        return rf"{start} + \dots {'-' if end.startswith('-') else '+'} {end.removeprefix('-')}"
+
+
+def joined(terms: Sequence[Expression], numbers: bool) -> str:
+    """Terms with their signs between them."""
+    text = ""
+    for term in terms:
+        is_negative = isinstance(term, Negative)
+        part = term.part if isinstance(term, Negative) else term
+        written = part.within(PRODUCT, numbers)
+        is_number = numbers and isinstance(term, (Symbol, Constant)) and term.value < 0
+        if is_number or (not text and isinstance(term, Difference)):
+            written = term.latex(numbers)
+        if written.startswith("-"):  # a number, or a product whose first factor is one
+            is_negative, written = True, written[1:]
+        text += (" - " if is_negative else " + ") + written if text else "-" * is_negative + written
+    return text
 
 
 @dataclass(eq=False)
@@ -160,9 +176,17 @@ class Product(Expression):
             part for each in factors for part in (each.factors if isinstance(each, Product) else [each])
         ]
         self.value = math.prod(factor.value for factor in self.factors)
+        self.binding = self.factors[0].binding if len(self.factors) == 1 else PRODUCT
 
     def latex(self, numbers: bool) -> str:
-        return (r" \cdot " if numbers else r"\, ").join(each.within(POWER, numbers) for each in self.factors)
+        if len(self.factors) == 1:
+            return self.factors[0].latex(numbers)
+        text = self.factors[0].within(POWER, numbers)
+        for factor in self.factors[1:]:
+            written = factor.within(POWER, numbers)
+            needs_dot = numbers or isinstance(factor, (Fraction, Constant)) or written[0].isdigit()
+            text += (r" \cdot " if needs_dot else r"\, ") + written
+        return text
 
 
 @dataclass(eq=False)
@@ -193,8 +217,9 @@ class Power(Expression):
 
     def __post_init__(self) -> None:
         try:
-            self.value = self.base.value**self.exponent
-        except OverflowError:
+            is_real = self.base.value >= 0 or self.exponent == int(self.exponent)
+            self.value = self.base.value**self.exponent if is_real else math.nan
+        except (OverflowError, ZeroDivisionError):
             self.value = math.inf
 
     def latex(self, numbers: bool) -> str:
@@ -284,6 +309,8 @@ def as_expression(value: Expression | float) -> Expression:
 
 def largest(*parts: Expression | float) -> Expression:
     """The largest of several formulas."""
+    if len(parts) == 1:
+        return as_expression(parts[0])
     return Several(r"\max", [as_expression(part) for part in parts], max)
 
 
@@ -332,9 +359,9 @@ def mean(terms: Sequence[Expression]) -> Expression:
     return over(len(terms)) * Sum(terms)
 
 
-def over(count: float) -> Expression:
+def over(count: float, name: str = "n") -> Expression:
     """The fraction 1 / n."""
-    return Fraction(Constant(1), Symbol("n", count))
+    return Fraction(Constant(1), Symbol(name, count))
 
 
 def exp(part: Expression) -> Expression:

@@ -108,6 +108,11 @@ FORMULAS: dict[type[Module], tuple[str, Formula, Formula]] = {
         lambda x, t, m: -t * sigmoid(-t * x),
     ),
     nn.HingeEmbeddingLoss: ("x", hinge, hinge_slope),
+    nn.MultiLabelSoftMarginLoss: (
+        "x",
+        lambda x, t, m: t * softplus(-x) + (1 - t) * softplus(x),
+        lambda x, t, m: sigmoid(x) - t,
+    ),
 }
 """The letter of the prediction, the loss of an element, and its derivative."""
 
@@ -197,7 +202,7 @@ def reduced(selected: Selection, letter: str, loss: Any, slope: Any) -> Iterator
         name = element_name(index)
         terms.append(Symbol(name, loss(*pair(index)).value))
     count = divisor(module, prediction)
-    factors = [] if count is None else [over(count)]
+    factors = [] if count is None else [over(count, divisor_name(module))]
     total = Line(r"\ell", scaled(factors, Sum(terms)), call.outputs.item())
     yield Section("forward", [element, total], "One element, then all.")
     dx = call.input_gradients()[0]
@@ -225,10 +230,19 @@ def divisor(module: Any, prediction: Tensor) -> int | None:
     """The n of a mean; None for a sum."""
     if module.reduction == "batchmean":
         return len(prediction)
+    if isinstance(module, nn.MultiLabelSoftMarginLoss) and not module.is_mean:
+        return prediction.shape[-1]
     return prediction.numel() if module.is_mean else None
+
+
+def divisor_name(module: Any) -> str:
+    """The name of that n, as the equations have it."""
+    if isinstance(module, nn.MultiLabelSoftMarginLoss):
+        return "n C" if module.is_mean else "C"
+    return "n"
 
 
 def upstream(call: Any) -> list[Expression]:
     """The upstream gradient of a loss inside something larger; nothing if it is 1."""
     grads = [each for each in call.grad_outputs or () if each is not None]
-    return [Symbol(derivative(r"\ell_{1}"), grads[0].item())] if grads else []
+    return [Symbol(derivative(r"\ell_{1}"), grads[0].item())] if grads and grads[0].item() != 1 else []

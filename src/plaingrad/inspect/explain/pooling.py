@@ -11,10 +11,19 @@ from torch import Tensor
 
 from plaingrad import nn
 from plaingrad.inspect.explain.explanation import Line, Section
-from plaingrad.inspect.explain.expression import Sum, Symbol, largest
+from plaingrad.inspect.explain.expression import (
+    Constant,
+    Expression,
+    Fraction,
+    Product,
+    Sum,
+    Symbol,
+    largest,
+)
+from plaingrad.inspect.explain.norm import power, root
 from plaingrad.inspect.explain.registry import explains
 from plaingrad.inspect.explain.selection import Selection, derivative, gradient, indexed, symbol
-from plaingrad.nn.pooling.average import Average
+from plaingrad.nn.pooling.average import Average, LPPool
 from plaingrad.nn.pooling.maximum import Maximum
 from plaingrad.nn.pooling.reach import Reach
 
@@ -112,3 +121,65 @@ def average(selected: Selection) -> Iterator[Section]:
             "backward: an input, from all windows that reach it",
             [Line(derivative(indexed("x", c, *member)), back, dx[(c, *member)].item())],
         )
+
+
+@explains(nn.LPPool1d, nn.LPPool2d, nn.LPPool3d)
+def powers(selected: Selection) -> Iterator[Section]:
+    """The norm of a window, and the gradient of its first element from all windows that reach it."""
+    call, module = selected.call, selected.module
+    assert isinstance(module, LPPool)
+    if without_batch(selected, len(module.axes)):
+        yield WITHOUT
+        return
+    p, (c, *at) = module.norm_type, selected.unit
+    numbers = zip(call.inputs[0].shape[-len(module.axes) :], module.kernel_size, module.stride)
+    reaches = [Reach.sliding(*each, ceil_mode=module.ceil_mode) for each in numbers]
+    full = math.prod(module.kernel_size)
+
+    def share(each: Index) -> list[Expression]:
+        count = len(window(reaches, each))
+        return [] if count == full else [Fraction(Constant(full), Constant(count))]
+
+    members = window(reaches, tuple(at))
+    total = Sum(power(symbol("x", selected.x, c, *member), p) for member in members)
+    inner = Product([*share(tuple(at)), total]) if share(tuple(at)) else total
+    y = Line(indexed("y", *selected.unit), root(inner, p), selected.y[selected.unit].item())
+    note = "The window reaches over the edge, and counts as if it went on alike." if share(tuple(at)) else ""
+    yield Section("forward", [y], note)
+    dy, dx = selected.dy, selected.dx
+    if dy is None or dx is None:
+        return
+    member = members[0]
+    x = symbol("x", selected.x, c, *member)
+    terms: list[Expression] = []
+    for each in itertools.product(*(range(len(reach.starts)) for reach in reaches)):
+        if member in window(reaches, each):
+            norm = symbol("y", selected.y, c, *each)
+            slope = Constant(0) if norm.value == 0 else power(x / norm, p - 1)
+            terms.append(Product([*share(each), slope, gradient("y", dy, c, *each)]))
+    line = Line(derivative(x.name), Sum(terms), dx[(c, *member)].item())
+    yield Section("backward: an input, from all windows that reach it", [line])
+
+
+@explains(nn.FractionalMaxPool2d, nn.FractionalMaxPool3d)
+def fractional(selected: Selection) -> Iterator[Section]:
+    """The element that a random window chose, and the gradient from all windows that chose it."""
+    module = selected.module
+    if without_batch(selected, len(module.axes)):
+        yield WITHOUT
+        return
+    c, *at = selected.unit
+    x, y = selected.x[c], selected.y[c]
+    winners = (x == y[tuple(at)]).nonzero().tolist()
+    if len(winners) != 1:
+        yield Section("forward", note="Several elements are as large: which was chosen is not in the record.")
+        return
+    winner = tuple(winners[0])
+    largest_x = symbol("x", selected.x, c, *winner)
+    line = Line(indexed("y", *selected.unit), largest_x, y[tuple(at)].item())
+    yield Section("forward", [line], "It is the largest of its window, which was drawn at random.")
+    dy, dx = selected.dy, selected.dx
+    if dy is not None and dx is not None:
+        fans = (y == y[tuple(at)]).nonzero().tolist()
+        total = Sum(gradient("y", dy, c, *fan) for fan in fans)
+        yield Section("backward", [Line(derivative(largest_x.name), total, dx[(c, *winner)].item())])

@@ -11,6 +11,7 @@ from torch import Tensor
 from plaingrad.errors import InputError
 from plaingrad.inspect.explain.expression import Symbol
 from plaingrad.inspect.record import Call, Trace
+from plaingrad.nn import CTCLoss
 from plaingrad.parameter import shape
 
 Unit = tuple[int, ...]
@@ -99,6 +100,8 @@ def select(trace: Trace, call: Call, sample: int, unit: int | Sequence[int] | No
 
 def is_time_first(trace: Trace, call: Call) -> bool:
     """True if the call, or one around it, has time steps in the first axis and samples in the second."""
+    if isinstance(call.module, CTCLoss):
+        return True
     around = [each for each in trace.calls if not each.path or f"{call.path}.".startswith(f"{each.path}.")]
     return any(getattr(each.module, "batch_first", True) is False for each in around)
 

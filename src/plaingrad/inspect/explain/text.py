@@ -11,23 +11,28 @@ from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec
 from pylatexenc.macrospec import LatexContextDb, MacroSpec
 
 LOW = dict(zip("0123456789+-()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"))
-HIGH = dict(zip("0123456789+-()inᵀ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁱⁿᵀ"))
+HIGH = dict(zip("0123456789+-()cfghijnoprtzᵀ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᶜᶠᵍʰⁱʲⁿᵒᵖʳᵗᶻᵀ"))
 MARKS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304"}
 WORDS = {",": " ", "!": "", "odot": "⊙ ", "cdot": "· ", "dots": "… ", "top": "ᵀ"}
 NARROW = {"pmod": "{", "mathrel": "{"}  # macros with an argument that the library does not know
-ATOM = re.compile(r"[\w\u0300-\u036f.'∂…₀-₉ₐ-ₜ⁰-⁹⁻⁽⁾₍₎]*|\d+(\.\d+)?( ?· ?10[⁻⁰-⁹]+)?")
+ATOM = re.compile(
+    r"\|?[\w\u0300-\u036f.'∂…₀-₉ₐ-ₜ⁰-⁹⁻⁽⁾₍₎ᶜᶠᵍʰʲᵒᵖʳᵗᶻ]*\|?|(\w\^|√)\([^()]*\)|\d+(\.\d+)?( ?· ?10[⁻⁰-⁹]+)?"
+)
+PRODUCT = re.compile(r"\d+[a-zA-Z]+|[a-zA-Z]{2,}")  # without a sign between the factors
 ROW = re.compile(r"\s*\\\\(\[[^]]*\])?\s*")
 OPERATOR = re.compile(
-    r"(\\(?!log|max|min|tanh|exp)[a-zA-Z]+) (?=[-+=<>(])"
+    r"(\\(?!log|ln|max|min|tanh|exp|lfloor|lceil|lVert)[a-zA-Z]+) (?=[-+=<>(]|\\cdot)"
 )  # the space behind a macro is part of it
-WORD = re.compile(r"(\\(?:log|tanh|erf|max|min|approx|circ|in|cup|sum|le|ge|neq)) (?=[\w\\])")
-SCRIPT = re.compile(r"([\^_])\s*(\\[a-zA-Z]+|[^\s{\\])")
+WORD = re.compile(r"(\\(?:log|ln|tanh|erf|max|min|approx|circ|in|notin|cup|sum|le|ge|neq)) (?=[\w\\])")
+SCRIPT = re.compile(r"(?<!\\)([\^_])\s*(\\[a-zA-Z]+|[^\s{\\])")
 
 
 def text(latex: str) -> str:
     """A formula in LaTeX as one line of unicode: fractions with a slash, indices below, powers above."""
     bare = latex.replace(r"\left", "").replace(r"\right", "").replace(r"\big", "").replace(r"\Big", "")
     bare = ROW.sub("; ", bare.replace(r"\operatorname*", r"\operatorname").replace("&", " "))
+    bare = re.sub(r"\s+(\\r(?:Vert|floor|ceil))", r"\1", bare)
+    bare = re.sub(r"(\\rVert)\s*(?=\\[lg]e)", r"\1{}\\ ", bare)
     bare = re.sub(r"\s*\\end\{cases\}", r"\\}", re.sub(r"\\begin\{cases\}\s*", r"\\{", bare))
     braced = SCRIPT.sub(r"\1{\2}", bare).replace("^{", r"\power{").replace("_{", r"\indexed{")
     spaced = WORD.sub(r"\1{}\ ", OPERATOR.sub(r"\1{} ", braced))
@@ -84,4 +89,6 @@ def script(content: str, table: dict[str, str], sign: str) -> str:
 
 def fraction(above: str, below: str) -> str:
     """A fraction on one line, with parentheses around what is not one number or letter."""
-    return "/".join(part if ATOM.fullmatch(part) else f"({part})" for part in (above, below))
+    atoms = [bool(ATOM.fullmatch(part)) for part in (above, below)]
+    atoms[1] = atoms[1] and not PRODUCT.fullmatch(below)
+    return "/".join(part if is_atom else f"({part})" for part, is_atom in zip((above, below), atoms))

@@ -1,0 +1,1 @@
+"""The numbers of losses of pairs, triplets, rows and sequences."""
