@@ -31,10 +31,10 @@ def build(state: State, inputs: int, outputs: int) -> nn.Sequential:
             width = layer.units
         model = nn.Sequential(*modules, nn.Linear(width, outputs))
         initialise = INITS[state.init]
-        for module in model.modules() if initialise else ():
-            if isinstance(module, nn.Linear):
-                initialise(module.weight.value)
-                module.bias.value.zero_()
+        if initialise is not None:
+            for layer in filter(lambda each: isinstance(each, nn.Linear), model.modules()):
+                initialise(layer.weight.value)
+                layer.bias.value.zero_()
     model.generator = torch.Generator().manual_seed(state.seed)  # of dropout
     return model
 
@@ -53,10 +53,9 @@ def optimizer_of(state: State, model: Module) -> optim.Optimizer:
 def rule_options(rule: dict[str, Any]) -> dict[str, Any]:
     """The arguments of an update rule, by its own names."""
     known = {option.name: option for option in RULES[rule["name"]][1]}
-    options = {name: option.default for name, option in known.items()}
-    options |= {name: value for name, value in rule.items() if name != "name"}
-    options = {
-        name: bool(value) if known[name].kind == "switch" else float(value) for name, value in options.items()
+    values = {name: rule.get(name, option.default) for name, option in known.items()}
+    options: dict[str, Any] = {
+        name: bool(value) if known[name].kind == "switch" else float(value) for name, value in values.items()
     }
     if "beta1" in options:
         options["betas"] = (options.pop("beta1"), options.pop("beta2"))

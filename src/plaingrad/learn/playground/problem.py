@@ -104,11 +104,11 @@ class Problem:
         order = torch.randperm(len(rows), generator=generator)
         count = min(max(1, round(state.train_share * len(rows))), len(rows) - 1)
         frame = framed(rows[order[:count]])
-        parts = [rows[order[:count]], rows[order[count:]]]
-        train, test = (_dataset(frame, part, classes) for part in parts)
+        here, there = rows[order[:count]], rows[order[count:]]
+        train, test = (_dataset(frame, part, classes) for part in (here, there))
         labels = rows[:, -1]
         values = (float(labels.min()), float(labels.max()))
-        return cls(frame, train, test, *parts, _bounds(frame, rows), classes, values)
+        return cls(frame, train, test, here, there, _bounds(frame, rows), classes, values)
 
     def grid(self, size: int) -> Tensor:
         """The features of a grid of points over what is shown, row by row from below."""

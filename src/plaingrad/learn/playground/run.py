@@ -234,7 +234,8 @@ class Run:
             self.origin = msgspec.structs.replace(self.state, actions=self.origin.actions)
 
     def _edit(self, message: dict[str, Any]) -> None:
-        layer, unit, source, value = (message.get(name) for name in ("layer", "to", "from", "value"))
+        fields: list[Any] = [message.get(name) for name in ("layer", "to", "from", "value")]
+        layer, unit, source, value = fields
         if not _is_index(layer, len(self.stages)):
             raise InputError(f"edit: expected a layer from 0 to {len(self.stages) - 1}, got {layer!r:.40}")
         linear = self.stages[layer].linear
@@ -250,7 +251,7 @@ class Run:
         parameter.value[unit if source is None else (unit, source)] = value
 
     def _change(self, message: dict[str, Any]) -> None:
-        fields = message.get("state")
+        fields: Any = message.get("state")
         new = read_state(fields, self.state)
         if not self.goes_on(fields):
             raise InputError("change: expected fields with which training goes on")
@@ -269,8 +270,9 @@ class Run:
         self._see(read_state({"points": [*self.state.points, *painted]}, self.state))
 
     def _erase(self, message: dict[str, Any]) -> None:
-        x, y, radius = (message.get(name) for name in ("x", "y", "radius"))
-        if not all(isinstance(each, (int, float)) for each in (x, y, radius)):
+        circle: list[Any] = [message.get(name) for name in ("x", "y", "radius")]
+        x, y, radius = circle
+        if not all(isinstance(each, (int, float)) for each in circle):
             raise InputError("erase: expected the numbers x, y and radius")
         kept = [p for p in self.state.points if (p[0] - x) ** 2 + (p[1] - y) ** 2 > radius**2]
         self._see(read_state({"points": kept}, self.state))

@@ -202,8 +202,7 @@ class Session:
             self.run.act(message)
             self._send_state()
         else:
-            state = read_state(fields, self.run.state)
-            self._begin(fitting(state, fields))
+            self._begin(read_state(fitting(self.run.state, fields), self.run.state))
 
     def _act(self, message: Text) -> None:
         assert self.run is not None
@@ -343,11 +342,9 @@ ANSWERS: dict[str, Callable[[Session, Text], None]] = {
 }
 
 
-def fitting(state: State, fields: Text) -> State:
-    """A changed state whose loss, features and own data fit its task."""
-    other = {}
-    if "data" in fields:
-        other = {"table": None, "points": [], "loss": None}
-        if state.table is not None:
-            other["features"] = ["x1", "x2"]
-    return read_state(other, state)
+def fitting(state: State, fields: Any) -> Any:
+    """Fields of a change with those that do not fit other data set to their defaults."""
+    if not isinstance(fields, dict) or "data" not in fields:
+        return fields
+    columns = {"features": ["x1", "x2"]} if state.table is not None else {}
+    return {"table": None, "points": [], "loss": None, **columns, **fields}
