@@ -7,15 +7,13 @@ import json
 import os
 import secrets
 import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from plaingrad.errors import InputError
 from plaingrad.learn.exercise import Exercise
 from plaingrad.learn.verdict import Problem, Verdict
+from plaingrad.processes import run_alone
 
 SECONDS = 60  # for everything, the import of PyTorch included
 TIME_LIMIT = 2.0  # for the file itself, and for each forward and backward
@@ -70,7 +68,14 @@ def check_source(
             "memory": MEMORY,
             "output": OUTPUT,
         }
-        code = _run(request, folder, output, seconds)
+        code = run_alone(
+            "plaingrad.learn.runner",
+            request,
+            seconds,
+            folder=folder,
+            output=output,
+            environment=_environment(),
+        )
         printed = output.read_text(encoding="utf-8", errors="replace")
         verdict = _verdict(exercise, result, token, code)
         if output.stat().st_size >= OUTPUT:
@@ -80,40 +85,13 @@ def check_source(
     return verdict
 
 
-def _run(request: dict[str, Any], folder: Path, output: Path, seconds: float) -> int | None:
-    """The exit code of the process; None if it did not end in time."""
-    command = [sys.executable, "-P", "-m", "plaingrad.learn.runner"]
+def _environment() -> dict[str, str]:
+    """The environment of the process: what Python needs, and one thread."""
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     if "PYTHONPATH" in environment:  # whose relative paths would mean others in the new folder
         paths = filter(None, environment["PYTHONPATH"].split(os.pathsep))
         environment["PYTHONPATH"] = os.pathsep.join(str(Path(path).resolve()) for path in paths)
-    with output.open("wb") as printed:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=printed,
-            stderr=printed,
-            cwd=folder,
-            env={**environment, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-            start_new_session=True,
-        )
-        try:
-            process.communicate(json.dumps(request).encode(), timeout=seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            _end(process)
-    return process.returncode
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all that it has started."""
-    with contextlib.suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    process.wait()
+    return {**environment, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _verdict(exercise: Exercise, result: Path, token: str, code: int | None) -> Verdict:

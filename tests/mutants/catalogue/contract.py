@@ -75,7 +75,7 @@ FAULTS = [
         ("not storage.abandoned and storage.parameters == parameters", "not storage.abandoned"),
         ("            return torch.zeros_like(self._value)  #", "            return self._grad  #"),
         ("        self.frozen = not learned\n", "        self.frozen = learned\n"),
-        ("            parameter.has_grad = False\n", "            pass\n"),
+        ("            parameter.has_grad = parameter.has_grad and not set_to_none\n", "            pass\n"),
         ('fields | {"_grad": self._grad.clone()}', "fields"),
     ),
 ]

@@ -6,8 +6,6 @@ import html
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from latex2mathml.converter import convert
-
 from plaingrad.inspect.explain.expression import Expression, Symbol, number
 from plaingrad.inspect.explain.text import text
 from plaingrad.inspect.record.equations import lines as equation_lines
@@ -125,6 +123,8 @@ class Explanation:
 
 def mathml(latex: str) -> str:
     """A formula as MathML."""
+    from latex2mathml.converter import convert  # which takes long to load
+
     # The library keeps the backslash in text, and knows no star.
     return convert(latex.replace(r"\_", "_").replace(r"\operatorname*", r"\operatorname"))
 
