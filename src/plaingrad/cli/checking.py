@@ -183,7 +183,7 @@ def _constructed(cls: type[Module], text: str) -> Module:
         raise InputError(f"{cls.__name__}({text}) raised {type(error).__name__}: {error}") from error
 
 
-def _sizes_and_limit(text: str, option: str) -> tuple[tuple[int, ...], int | None]:
+def _sizes_and_limit(text: str, option: str) -> tuple[list[int], int | None]:
     """The shape that the text gives, and what integers are below; None for real numbers."""
     shape, colon, kind = text.partition(":")
     sizes = choices.sizes(shape, option)

@@ -169,7 +169,7 @@ def _mistakes(
     """The mistakes behind a gradient, from autograd, or from differences where that is no reference."""
     if reference is not None and not comparison.misled:
         try:
-            with limited(4 * SECONDS):
+            with limited(10 * SECONDS):
                 return namer.of_gradient(name, ours)
         except Overtime:  # a changed backward need not end
             return []

@@ -72,7 +72,7 @@ def html(trace: Trace) -> str:
 def table_lines(trace: Trace) -> Iterator[Line]:
     """The rows: the inputs with their gradients, then each module's output and parameters, and the loss."""
     first = trace.calls[0]
-    inputs = {**dict(enumerate(first.inputs)), **first.options}
+    inputs: dict[int | str, Any] = {**dict(enumerate(first.inputs)), **first.options}
     for (name, x), dx in zip(inputs.items(), first.input_gradients()):
         for within, tensor, gradient in with_gradients(x, dx):
             yield Line(
@@ -98,7 +98,7 @@ def with_gradients(nest: Any, grads: Any) -> Iterator[tuple[str, Tensor, Tensor 
     if isinstance(nest, Tensor):
         yield "", nest, grads if isinstance(grads, Tensor) else None
     if isinstance(nest, (tuple, list, dict)):
-        known = grads if isinstance(grads, dict) else dict(enumerate(grads or ()))
+        known: dict[Any, Any] = grads if isinstance(grads, dict) else dict(enumerate(grads or ()))
         for key, entry in nest.items() if isinstance(nest, dict) else enumerate(nest):
             for within, x, dx in with_gradients(entry, known.get(key)):
                 yield f"[{key}]{within}", x, dx
