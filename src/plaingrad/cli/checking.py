@@ -33,7 +33,7 @@ MOST_NUMBERS = 10**8
 
 
 class Request(NamedTuple):
-    """What is to be checked, as the options of the command say it.
+    """A check, as the options of the command describe it.
 
     Attributes:
         target: the file and the class.

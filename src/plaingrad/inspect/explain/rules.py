@@ -137,7 +137,7 @@ def updates(selected: Selection) -> Iterator[Section]:
 
 
 def contributions(trace: Trace, parameter: Parameter) -> dict[Call, Tensor]:
-    """What each call in the step has added to the gradient of a parameter, in the order of the calls."""
+    """The gradient of a parameter by the calls in the step that have added to it, in their order."""
     shares: dict[Call, Tensor] = {}
     for call in trace.calls:
         for name, own in own_parameters(call.module).items():

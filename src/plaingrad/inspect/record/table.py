@@ -72,7 +72,7 @@ def html(trace: Trace) -> str:
 def table_lines(trace: Trace) -> Iterator[Line]:
     """The rows: the inputs with their gradients, then each module's output and parameters, and the loss."""
     first = trace.calls[0]
-    inputs: dict[int | str, Any] = {**dict(enumerate(first.inputs)), **first.options}
+    inputs: dict[Any, Any] = {**dict(enumerate(first.inputs)), **first.options}
     for (name, x), dx in zip(inputs.items(), first.input_gradients()):
         for within, tensor, gradient in with_gradients(x, dx):
             yield Line(

@@ -1,4 +1,4 @@
-"""What stands on a run's page, by the names that its template has for it."""
+"""The contents of a run's page, by the names that its template has for them."""
 
 from __future__ import annotations
 
