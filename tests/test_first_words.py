@@ -16,8 +16,10 @@ import torch
 from torch import Tensor
 
 from plaingrad import Module, nn, optim
+from plaingrad.data import Dataset
 from plaingrad.errors import InputError
 from plaingrad.train.callbacks import Callback
+from plaingrad.train.last import ends_in as last_module
 from train.small import network, plane, run
 
 
@@ -136,11 +138,61 @@ def test_an_activation_that_the_loss_has_built_in_is_warned_of(
         run(ends_in(last), (plane()[0], target), loss=loss, epochs=1)
 
 
+class Head(Module):
+    """A composite whose modules are called by hand, with the last one in its middle field."""
+
+    def __init__(self, last: Module) -> None:
+        self.first, self.last, self.second = nn.Linear(2, 2), last, nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last.forward(self.second.forward(self.first.forward(x)))
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return self.first.backward(self.second.backward(self.last.backward(dy)))
+
+
+@pytest.mark.parametrize("engine", ["eager", "auto"])
+def test_the_last_module_of_any_composite_is_seen(engine: str) -> None:
+    classes = torch.tensor([0, 1] * 10)
+    nodes = {"h": (nn.Linear(2, 2), "x"), "p": (nn.Softmax(1), "h")}
+    graph = nn.Graph(inputs="x", nodes=nodes, outputs="p")
+    for model in (Head(nn.Softmax(1)), nn.Sequential(Head(nn.Softmax(1)), nn.Dropout(0.0)), graph):
+        with pytest.warns(UserWarning, match="ends in Softmax, which CrossEntropyLoss has built in"):
+            run(model.to(torch.float64), (plane()[0], classes), loss=nn.CrossEntropyLoss(), engine=engine)
+
+
+def test_the_last_module_is_looked_for_once_and_only_where_it_may_be_one() -> None:
+    class Counted(nn.Linear):
+        calls = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            Counted.calls += 1
+            return super().forward(x)
+
+        def backward(self, dy: Tensor) -> Tensor:
+            return super().backward(dy)
+
+    data = Dataset(plane()[0], torch.tensor([0, 1] * 10))
+    model = nn.Sequential(Counted(2, 2), nn.Tanh()).to(torch.float64)
+    assert last_module(model, (nn.Softmax,), data) is None
+    assert Counted.calls == 0
+    assert last_module(model, (nn.Tanh,), data) is model[1]
+    assert Counted.calls == 1
+    assert model.training
+    assert not model[0]._saved
+
+
 def test_a_network_that_ends_as_it_should_is_not_warned_of() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         classes = torch.tensor([0, 1] * 10)
         run(ends_in(nn.Softmax(1), nn.Linear(2, 2)), (plane()[0], classes), loss=nn.CrossEntropyLoss())
+        inner = Head(nn.Softmax(1)).to(torch.float64)
+        run(
+            nn.Sequential(inner, nn.Linear(2, 2).to(torch.float64)),
+            (plane()[0], classes),
+            loss=nn.CrossEntropyLoss(),
+        )
         run(ends_in(nn.LogSoftmax(1)), (plane()[0], classes), loss=nn.NLLLoss())
 
 

@@ -434,3 +434,15 @@ def test_parameters_are_drawn_anew_from_the_modules_own_generator(make: Any) -> 
         drawn.append([parameter.value.clone() for parameter in layer.parameters()])
     assert all(map(torch.equal, *drawn))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", ["factor", "uses"])
+def test_a_tensor_does_not_take_the_position_of_a_parameter(name: str) -> None:
+    layer = Scale()
+    kind = type(getattr(layer, name)).__name__
+    expected = f"field '{name}': expected a {kind}, got a tensor; write layer.{name}.value = tensor"
+    with pytest.raises(ModuleError, match=re.escape(expected)):
+        setattr(layer, name, torch.tensor(3.0))
+    assert isinstance(getattr(layer, name), (Parameter, Buffer))
+    layer.factor.value = torch.tensor(3.0)
+    assert layer(torch.ones(1)).tolist() == [3.0]

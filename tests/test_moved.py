@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from plaingrad import nn
+from plaingrad import inspect, nn
 from plaingrad.train.callbacks import Callback
 
 
@@ -28,6 +28,13 @@ def test_a_name_that_has_moved_is_found(package: str, name: str, home: str) -> N
         found = getattr(old, name)
     assert found is getattr(importlib.import_module(home), name)
     assert name in dir(old)
+
+
+def test_the_report_of_the_gradient_checker_is_found_under_its_old_name() -> None:
+    with pytest.warns(DeprecationWarning, match=r"^plaingrad\.inspect\.Report is GradientReport now"):
+        assert inspect.Report is inspect.GradientReport
+    with pytest.raises(AttributeError, match="has no attribute 'Finding'"):
+        inspect.Finding  # noqa: B018
 
 
 def test_the_native_engine_is_found_under_its_old_name() -> None:

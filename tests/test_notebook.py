@@ -12,9 +12,10 @@ import torch
 
 from plaingrad import Parameter, data, fit, nn, optim
 from plaingrad.console.notebook import NotebookProgress, in_notebook
-from plaingrad.contract.html import html_table
+from plaingrad.contract.html import escaped, html_table
 from plaingrad.data import Dataset
 from plaingrad.drawing import new_figure
+from plaingrad.inspect import check_gradients, health, record
 from plaingrad.train import History
 
 
@@ -161,3 +162,33 @@ def test_cells_are_escaped_and_numbers_have_commas() -> None:
     assert "<th>&lt;i&gt;</th>" in html
     assert '<td class="number">12,345</td>' in html
     assert '<tr class="total"><td>all</td>' in html
+
+
+def test_columns_of_numbers_stand_at_the_right() -> None:
+    html = html_table("", ("a", "b"), [("x", "1.5")], kinds=["module"], is_numeric=True)
+    assert '<thead><tr><th>a</th><th class="number">b</th></tr></thead>' in html
+    assert '<tr class="module"><td>x</td><td class="number">1.5</td></tr>' in html
+
+
+def test_a_record_a_diagnosis_and_a_check_are_tables_of_one_style() -> None:
+    model, x = nn.Sequential(nn.Linear(2, 2)), torch.randn(4, 2)
+    step = record(model, x, x, loss=nn.MSELoss())
+    for shown in (step, health(step), check_gradients(model, x)):
+        html = shown._repr_html_()
+        assert html_table("", (), []).partition("<table")[0] in html
+        assert html.count("<table") == html.count('<table class="plaingrad">') == 1
+
+
+def test_a_check_shows_what_is_wrong_and_why() -> None:
+    class Negative(nn.Tanh):
+        """With a sign that is turned, <b>on purpose</b>."""
+
+        def backward(self, dy: torch.Tensor) -> torch.Tensor:
+            return -super().backward(dy)
+
+    report = check_gradients(Negative(), torch.randn(3, 2))
+    html = report._repr_html_()
+    assert f"<li><b>wrong</b> {escaped(report.findings[0].problem)}<ul>" in html
+    assert "<li>likely <b>wrong-sign</b>: " in html
+    assert html.endswith("<p><b>wrong gradients</b></p>")
+    assert '<td class="number">wrong</td>' in html

@@ -219,3 +219,30 @@ def test_a_parameter_holds_floating_point_numbers(dtype: torch.dtype) -> None:
         Parameter(torch.ones(2, dtype=dtype))
     with pytest.raises(ValueError, match="expected a parameter of floating-point numbers"):
         nn.Linear(2, 2, dtype=dtype)
+
+
+def test_a_gradient_of_none_is_none_to_update_rules() -> None:
+    parameter = random(3)
+    parameter.grad = None
+    assert not parameter.has_grad
+    assert not parameter._grad.any()
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_zero_grad_takes_the_word_of_pytorch(set_to_none: bool) -> None:
+    for zero in (
+        lambda model: model.zero_grad(set_to_none=set_to_none),
+        lambda model: model.weight.zero_grad(set_to_none=set_to_none),
+        lambda model: optim.SGD(model.parameters(), lr=0.1).zero_grad(set_to_none=set_to_none),
+    ):
+        model, theirs = nn.Linear(2, 2, bias=False), torch.nn.Linear(2, 2, bias=False)
+        model.weight.value = theirs.weight
+        ours = optim.SGD(model.parameters(), lr=0.1, weight_decay=0.5)
+        model.weight.grad += 1
+        zero(model)
+        ours.step()
+        theirs.weight.grad = torch.ones(2, 2)
+        rule = torch.optim.SGD(theirs.parameters(), lr=0.1, weight_decay=0.5)
+        rule.zero_grad(set_to_none=set_to_none)
+        rule.step()
+        torch.testing.assert_close(model.weight.value, theirs.weight.detach())

@@ -28,7 +28,7 @@ from plaingrad.contract.missing import missing
 from plaingrad.contract.nest import invalid_type, mapped, mismatch, outline, versions
 from plaingrad.contract.overview import overview
 from plaingrad.errors import ModuleError
-from plaingrad.parameter import FlatStorage, Parameter
+from plaingrad.parameter import Buffer, FlatStorage, Parameter
 
 M = TypeVar("M", bound="Module")
 
@@ -120,6 +120,10 @@ class Module(Constructed):
 
     def __setattr__(self, name: str, value: Any) -> None:
         is_new, before = name not in vars(self), vars(self).get(name)
+        if type(value) is Tensor and isinstance(before, (Parameter, Buffer)):
+            kind = type(before).__name__
+            problem = f"field {name!r}: expected a {kind}, got a tensor"
+            raise ModuleError(self, f"{problem}; write layer.{name}.value = tensor, which keeps the {kind}")
         super().__setattr__(name, value)
         if type(value) not in (ATOMIC if is_new else NOTES) or type(before) not in NOTES:
             self._take_in(value)
@@ -231,12 +235,12 @@ class Module(Constructed):
         for module in self.modules():
             module._saved[:] = [saved for saved in module._saved if saved[0] < begun]
 
-    def zero_grad(self) -> None:
-        """Set all gradients to zero and discard saved state."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set all gradients to zero and discard saved state; ``set_to_none`` as for `Parameter.zero_grad`."""
         for module in self.modules():
             module._saved.clear()
         for _, parameter in self.named_parameters():
-            parameter.zero_grad()
+            parameter.zero_grad(set_to_none)
 
     @contextmanager
     def watched(self, watcher: Watcher) -> Iterator[None]:

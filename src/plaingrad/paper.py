@@ -232,10 +232,10 @@ class sequential(Container):
         for value, grad in self.parameters():
             value -= learning_rate * grad
 
-    def zero_grad(self) -> None:
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Set all gradients to zero and discard saved state."""
         for operation in self:
-            operation.zero_grad()
+            operation.zero_grad(set_to_none)
 
 
 Sequential = sequential  # the paper writes both

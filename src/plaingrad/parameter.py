@@ -132,8 +132,10 @@ class Parameter:
         return self._grad
 
     @grad.setter
-    def grad(self, new: Tensor) -> None:
-        if new is not self._grad and not self.frozen:
+    def grad(self, new: Tensor | None) -> None:
+        if new is None:  # as PyTorch's users write it
+            self.zero_grad()
+        elif new is not self._grad and not self.frozen:
             self._grad.copy_(self._fitting(new).detach())
             self.has_grad = True
 
@@ -146,11 +148,16 @@ class Parameter:
     def requires_grad(self, learned: bool) -> None:
         self.frozen = not learned
 
-    def zero_grad(self) -> None:
-        """Set the gradient to zero, and note that no backward has added to it since."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set the gradient to zero, and note that no backward has added to it since.
+
+        Args:
+            set_to_none: PyTorch's name for that note, by which update rules skip the parameter; False leaves
+                it out. The gradient is a tensor of zeros in both cases.
+        """
         if self.is_shaped:
             self._grad.zero_()
-        self.has_grad = False
+        self.has_grad = self.has_grad and not set_to_none
 
     def _fitting(self, new: Tensor) -> Tensor:
         if new.shape != self._value.shape:
@@ -271,11 +278,11 @@ class FlatStorage:
             parameter.has_grad = True
         return self._grad
 
-    def zero_grad(self) -> None:
-        """Set all gradients to zero, and note that no backward has added to them since."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set all gradients to zero; ``set_to_none`` as for a parameter."""
         self._grad.zero_()
         for parameter in self.parameters:
-            parameter.has_grad = False
+            parameter.has_grad = parameter.has_grad and not set_to_none
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy the parameters first; they become views into the copy."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from cli.shell import refused, run, succeed
 
 LAYERS = """
+import os
+import re
 from dataclasses import dataclass
 
 import torch
@@ -53,6 +56,26 @@ class Broken(Module):
         return x.nonsense
 
 
+class Deaf(Module):
+    def forward(self, x):
+        while True:
+            try:
+                while True:
+                    pass
+            except BaseException:
+                pass
+
+
+class InC(Module):
+    def forward(self, x):
+        re.match("(a|a)*b", 60 * "a")
+
+
+class Ending(Module):
+    def forward(self, x):
+        os._exit(0)
+
+
 class Leaving(Module):
     def __init__(self, early=False):
         if early:
@@ -93,6 +116,19 @@ def test_the_same_seed_says_the_same(layers: Path) -> None:
     )
     assert once == again
     assert once != other
+
+
+@pytest.mark.parametrize("name", ["Deaf", "InC"])
+def test_code_that_does_not_end_is_ended(layers: Path, name: str) -> None:
+    result = run("check", f"{layers}:{name}", "--input", "4,3", "--time-limit", "0.1", "--json")
+    assert result.exit_code == 1
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert finding["mistakes"][0]["kind"] == "endless"
+
+
+def test_what_ends_the_process_is_no_right_gradient(layers: Path) -> None:
+    line = refused("check", f"{layers}:Ending", "--input", "4,3")
+    assert line.endswith("Ending ended the program before the check was over (exit code 0)")
 
 
 def test_integer_inputs(layers: Path) -> None:

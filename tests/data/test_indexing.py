@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
@@ -84,3 +87,19 @@ def test_inputs_and_targets_stay_together() -> None:
 def test_a_wrong_size_is_refused_at_once(size: object) -> None:
     with pytest.raises(InputError, match="size: expected"):
         numbered().batches(size)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [torch.tensor, np.array, list])
+def test_a_mask_chooses_samples(kind: Any) -> None:
+    part = numbered()[kind([False, True, True, False, False, False, True])]
+    assert part.targets.tolist() == [1, 2, 6]
+    assert part.inputs.tolist() == [[2, 3], [4, 5], [12, 13]]
+    data = Dataset({"a": torch.arange(3.0)[:, None]}, torch.arange(3))
+    assert data[kind([True, False, True])].inputs["a"].tolist() == [[0], [2]]
+
+
+def test_a_mask_of_another_length_is_refused() -> None:
+    with pytest.raises(IndexError, match=r"expected a mask \(7,\) for the samples, got \(2,\)"):
+        numbered()[[True, False]]
+    with pytest.raises(InputError, match="expected at least one sample, got none"):
+        numbered()[[False] * 7]

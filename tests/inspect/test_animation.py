@@ -97,6 +97,25 @@ def test_the_animation_has_each_frame(tmp_path: Path) -> None:
     assert sum(durations) == 500 * (3 + math.ceil(1.2 / 0.5))
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_single_output_decides_between_two_classes(signed: bool) -> None:
+    points = disc(60, seed=0)
+    targets = points.targets.float()[:, None]
+    data = (points.inputs, 2 * targets - 1 if signed else targets)
+    loss: nn.Loss = nn.SoftMarginLoss() if signed else nn.BCEWithLogitsLoss()
+    model, frames = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)), BoundaryFrames(resolution=10)
+    plaingrad.fit(
+        model, data, loss=loss, optimizer=optim.Adam(model.parameters(), lr=0.1), epochs=20, batch_size=20,
+        callbacks=[frames], progress=False, engine="eager",
+    )  # fmt: skip
+    assert frames.plane is not None
+    assert frames.plane.names == (("-1", "1") if signed else ["0", "1"])
+    assert torch.equal(frames.plane.data.targets, points.targets)
+    expected = predict(model, points.inputs)[:, 0] > 0
+    assert 0 < expected.sum() < 60
+    assert torch.equal(frames.frames[-1].points.bool(), expected)
+
+
 def test_data_that_are_no_points_with_classes_are_refused() -> None:
     data = disc(40, seed=0)
     with pytest.raises(InputError, match="expected data of two inputs"):

@@ -17,7 +17,7 @@ from torch import Tensor
 from conformance.case import Arguments, Case, Inputs
 from conformance.table import CASES
 from plaingrad import nn
-from plaingrad.inspect import Report, check_gradients
+from plaingrad.inspect import GradientReport, check_gradients
 from plaingrad.module import Module
 
 from .examples import build, examples, finite
@@ -132,7 +132,7 @@ def test_a_planted_mistake_is_caught(case: Case, mistake: Mistake) -> None:
     assert not report.ok, str(report)
 
 
-def checked(mistake: Mistake, example: Example) -> Report:
+def checked(mistake: Mistake, example: Example) -> GradientReport:
     module = plant(mistake, copy.deepcopy(example.module))
     return check_gradients(module, *example.inputs, seed=SEED, max_elements=8)
 

@@ -118,6 +118,24 @@ def test_a_network_and_a_data_set_are_enough(outputs: int) -> None:
     assert model.training
 
 
+@pytest.mark.parametrize("targets", [[[0.0], [1.0], [0.0]], [-1, 1, -1], [[1, 0], [0, 1], [1, 0]]])
+def test_classes_come_in_several_forms(targets: Any) -> None:
+    points = (torch.tensor([[-1.0, 0], [2.0, 1], [3.0, -1]]), torch.tensor(targets))
+    boundary = plots.decision_boundary(plane_network(1), points).axes[0]
+    (ringed,) = (each for each in boundary.collections if each.get_label() == "misclassified")
+    assert ringed.get_offsets().tolist() == [[3.0, -1.0]]
+    matrix = plots.confusion_matrix(plane_network(1), points)
+    assert [text.get_text() for text in matrix.axes[0].texts] == ["1", "1", "·", "1"]
+    names = [label.get_text() for label in matrix.axes[0].get_yticklabels()]
+    assert names == (["-1", "1"] if targets[0] == -1 else ["0", "1"])
+
+
+def test_a_last_sigmoid_is_above_one_half_for_the_second_class() -> None:
+    points = (torch.tensor([[-1.0, 0], [2.0, 1], [-3.0, -1]]), torch.tensor([0.0, 1, 0]))
+    matrix = plots.confusion_matrix(nn.Sequential(plane_network(1), nn.Sigmoid()), points)
+    assert [text.get_text() for text in matrix.axes[0].texts] == ["2", "·", "·", "1"]
+
+
 @pytest.mark.parametrize("kind", [torch.tensor, np.array, list])
 def test_tensors_arrays_and_lists_are_plotted_alike(kind: Callable[[list[Any]], Any]) -> None:
     truth, predicted, points = [0, 1, 1], [0, 1, 0], [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]

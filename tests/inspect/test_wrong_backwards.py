@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from plaingrad.inspect import Report, check_gradients
+from plaingrad.inspect import GradientReport, check_gradients
 from plaingrad.inspect.gradients.finding import KINDS
 
 from .wrong_backwards import further, larger, usual
@@ -18,7 +18,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case[0].__n
 
 
 @cache
-def report(number: int) -> Report:
+def report(number: int) -> GradientReport:
     cls, arguments, inputs, _ = CASES[number]
     with torch.random.fork_rng([]):
         torch.manual_seed(number)

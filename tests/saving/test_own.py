@@ -177,3 +177,18 @@ def test_other_networks_have_no_file() -> None:
             getattr(model, name)
     with pytest.raises(AttributeError, match=r"has no attribute 'cuda'; write .to\('cuda'\)"):
         model.cuda()
+
+
+def test_arguments_in_the_wrong_order_or_form_are_refused_with_what_to_write(tmp_path: Path) -> None:
+    model, path = Scaled(3), tmp_path / "model.safetensors"
+    expected = r"module: expected a network or a trained estimator, got .*; write save\(model, path\)"
+    with pytest.raises(InputError, match=expected):
+        plaingrad.save(path, model)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=expected):
+        plaingrad.save(torch.nn.Linear(2, 2), path)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+    plaingrad.save(model, path)
+    with pytest.raises(
+        InputError, match=r"classes: expected a list of classes, .*; write classes=\[Scaled\]"
+    ):
+        plaingrad.load(path, classes=Scaled)  # type: ignore[arg-type]

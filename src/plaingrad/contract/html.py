@@ -11,9 +11,11 @@ STYLE = """<style>
 .plaingrad th { border-bottom: 1px solid #8888; font-weight: 600; }
 .plaingrad td { font-variant-numeric: tabular-nums; }
 .plaingrad .number { text-align: right; }
-.plaingrad tr.total td { border-top: 1px solid #8888; }
+.plaingrad tr.total td, .plaingrad tr.module td { border-top: 1px solid #8888; }
+.plaingrad tr.parameter td:first-child { opacity: 0.75; }
 </style>"""
 
+NUMBER = ' class="number"'
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 
 
@@ -28,7 +30,9 @@ def html_table(
     rows: Iterable[Sequence[object]],
     *,
     depths: Sequence[int] = (),
+    kinds: Sequence[str] = (),
     total: Sequence[object] = (),
+    is_numeric: bool = False,
 ) -> str:
     """A table with a style of its own; integers stand at the right, with commas.
 
@@ -37,24 +41,29 @@ def html_table(
         headings: of the columns; none for no line of them.
         rows: the cells of each.
         depths: how far the first cell of each row is indented.
+        kinds: of each row "module", "parameter" or "", for its style.
         total: a last row below a line.
+        is_numeric: whether all columns but the first stand at the right.
     """
     rows = list(rows)
-    lines = [_row(cells, depth) for cells, depth in zip(rows, depths or [0] * len(rows))]
-    lines += [_row(total, 0, "total")] if total else []
-    head = f"<thead><tr>{''.join(f'<th>{escaped(each)}</th>' for each in headings)}</tr></thead>"
-    body = f"{head if headings else ''}<tbody>{''.join(lines)}</tbody>"
+    styles = zip(rows, depths or [0] * len(rows), kinds or [""] * len(rows))
+    lines = [_row(cells, depth, kind, is_numeric) for cells, depth, kind in styles]
+    lines += [_row(total, 0, "total", is_numeric)] if total else []
+    names = "".join(
+        f"<th{NUMBER if is_numeric and i else ''}>{escaped(each)}</th>" for i, each in enumerate(headings)
+    )
+    body = f"{f'<thead><tr>{names}</tr></thead>' if headings else ''}<tbody>{''.join(lines)}</tbody>"
     title = f"<caption>{escaped(caption)}</caption>" if caption else ""
     return f'{STYLE}<table class="plaingrad">{title}{body}</table>'
 
 
-def _row(cells: Sequence[object], depth: int, kind: str = "") -> str:
+def _row(cells: Sequence[object], depth: int, kind: str, is_numeric: bool) -> str:
     first, *others = cells
     indent = f' style="padding-left: {10 + 18 * depth}px"' if depth else ""
     texts = [f"<td{indent}>{escaped(first)}</td>"]
     for cell in others:
-        is_number = isinstance(cell, int)
-        attribute = ' class="number"' if is_number else ""
-        texts.append(f"<td{attribute}>{f'{cell:,}' if is_number else escaped(cell)}</td>")
+        is_count = isinstance(cell, int)
+        attribute = NUMBER if is_count or is_numeric else ""
+        texts.append(f"<td{attribute}>{f'{cell:,}' if is_count else escaped(cell)}</td>")
     start = f'<tr class="{kind}">' if kind else "<tr>"
     return f"{start}{''.join(texts)}</tr>"

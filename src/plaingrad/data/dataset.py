@@ -78,12 +78,14 @@ class Dataset:
         return rows(self.inputs)
 
     def __getitem__(self, index: Any) -> Any:
-        """One sample ``(x, t)`` for an integer; a data set for a slice, or for a tensor or list of indices.
+        """One sample ``(x, t)`` for an integer; a data set for a slice, indices, or a mask of True and False.
+
+        Indices and masks are tensors, arrays or lists.
 
         A PyTorch ``DataLoader`` can so be made of it, too.
 
         Raises:
-            IndexError: there is no such sample.
+            IndexError: there is no such sample, or a mask has another length.
         """
         if isinstance(index, slice):
             return self.take(torch.tensor(range(len(self))[index], dtype=torch.int64))
@@ -93,7 +95,12 @@ class Dataset:
                 raise IndexError(f"expected a sample from {-count} to {count - 1}, got {i}")
             one = self.take(torch.tensor([i % count]))
             return mapped(_only, one.inputs), mapped(_only, one.targets)
-        return self.take(torch.as_tensor(index))
+        chosen = torch.as_tensor(index)
+        if chosen.dtype != torch.bool:
+            return self.take(chosen)
+        if chosen.shape != (len(self),):
+            raise IndexError(f"expected a mask ({len(self)},) for the samples, got {tuple(chosen.shape)}")
+        return self.take(chosen.nonzero()[:, 0])
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         """Each sample ``(x, t)``."""

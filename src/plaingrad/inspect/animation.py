@@ -7,23 +7,23 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from plaingrad.data import Dataset
-from plaingrad.drawing import dress
 from plaingrad.errors import InputError
 from plaingrad.files import replacing
-from plaingrad.inspect.classes import class_indices
-from plaingrad.inspect.plane import Plane
+from plaingrad.inspect.classes import class_count, predicted_classes, threshold_of, with_classes
+from plaingrad.inspect.thinning import thinned
 from plaingrad.optim.common.options import COUNT, POSITIVE, expect
 from plaingrad.train import predict
 from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
 
-MOST_POINTS = 500  # that are shown
+if TYPE_CHECKING:
+    from plaingrad.inspect.plane import Plane
 
 
 class Frame(NamedTuple):
@@ -49,7 +49,8 @@ class BoundaryFrames(Callback):
         epochs: the number of epochs from one frame to the next, or the epochs themselves, counted from 1;
             the start and the last epoch are always kept.
         data: the points to show, as the network takes them, and their classes: a `Dataset`, or a pair of
-            inputs ``(n, 2)`` and targets, as class indices or one-hot. None for the training data.
+            inputs ``(n, 2)`` and targets, as class indices, one-hot, 0 and 1, or -1 and 1. None for the
+            training data.
         resolution: the number of points of the grid along each axis.
 
     Attributes:
@@ -57,7 +58,8 @@ class BoundaryFrames(Callback):
 
     Raises:
         InputError: ``epochs`` or ``resolution`` is no count; at the start of training, if the data are not
-            points of the plane with classes, or the network has no output for each class.
+            points of the plane with classes, or the network has no output for each class; of two classes a
+            single one will do.
     """
 
     def __init__(self, epochs: int | Iterable[int] = 1, data: Any = None, resolution: int = 150) -> None:
@@ -69,12 +71,16 @@ class BoundaryFrames(Callback):
         self.data, self.resolution = data, resolution
         self.frames: list[Frame] = []
         self.plane: Plane | None = None
-        self._epoch = 0
+        self._epoch, self._threshold = 0, 0.0
 
     def on_train_begin(self, logs: Logs) -> None:
+        from plaingrad.inspect.plane import Plane  # matplotlib
+
         self.frames, self._epoch = [], 0
         data = self.run.data if self.data is None else Dataset.of(self.data)
         self.plane = Plane(points_of(data), self.resolution)
+        assert data is not None
+        self._threshold = threshold_of(self.run.model, data, self.run.loss)
         self._keep(None)
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
@@ -102,9 +108,9 @@ class BoundaryFrames(Callback):
     def _classes(self, inputs: Tensor) -> Tensor:
         assert self.plane is not None
         y, count = predict(self.run.model, inputs), len(self.plane.names)
-        if not isinstance(y, Tensor) or y.ndim != 2 or y.shape[1] < count:
+        if class_count(y) < count:
             raise InputError(f"BoundaryFrames: expected a network with {count} outputs, one for each class")
-        return y.argmax(1).to(torch.uint8).cpu()
+        return predicted_classes(y, self._threshold).to(torch.uint8).cpu()
 
     def __repr__(self) -> str:
         return f"BoundaryFrames({self.every or sorted(self.chosen)})"
@@ -117,14 +123,11 @@ def points_of(data: Dataset | None) -> Dataset:
         InputError: the data are others.
     """
     inputs = None if data is None else data.inputs
-    classes = None if data is None else class_indices(data.targets)
-    if data is None or classes is None or not isinstance(inputs, Tensor) or inputs.shape[1:] != (2,):
+    whole = None if data is None else with_classes(data)
+    if whole is None or not isinstance(inputs, Tensor) or inputs.shape[1:] != (2,):
         raise InputError("BoundaryFrames: expected data of two inputs, (n, 2), with a class for each sample")
-    names = data.class_names or [str(k) for k in range(int(classes.max()) + 1)]
-    whole = replace(data, inputs=inputs.cpu(), targets=classes.cpu(), class_names=names)
-    if len(whole) <= MOST_POINTS:
-        return whole
-    return whole.take(torch.arange(MOST_POINTS) * len(whole) // MOST_POINTS)
+    names = whole.class_names or [str(k) for k in range(int(whole.targets.max()) + 1)]
+    return thinned(replace(whole.to("cpu"), class_names=names))
 
 
 def boundary_animation(
@@ -162,6 +165,8 @@ def boundary_animation(
     if plane is None or not frames.frames:
         raise InputError("frames: expected a callback of a run, got one without frames")
     from matplotlib.animation import PillowWriter
+
+    from plaingrad.drawing import dress
 
     figure, ax = plane.figure(title)
     drawn = plane.draw_points(ax, torch.zeros(len(plane.data), dtype=torch.bool))

@@ -32,7 +32,7 @@ Point = tuple[float, float]
 
 
 @dataclass
-class Layer:
+class Column:
     """A column of the picture.
 
     Attributes:
@@ -83,7 +83,7 @@ def network(trace: Trace, sample: int = 0, what: str = "values", *, title: str |
     return figure
 
 
-def columns(trace: Trace, sample: int, is_gradient: bool) -> list[Layer]:
+def columns(trace: Trace, sample: int, is_gradient: bool) -> list[Column]:
     """The input and, in the order in which they came to an end, the modules without others inside."""
     calls = [call for call in in_order(trace.calls) if isinstance(first(call.outputs), Tensor)]
     inner = [call for call in calls if not call.is_composite or isinstance(call.module, nn.Residual)]
@@ -94,7 +94,7 @@ def columns(trace: Trace, sample: int, is_gradient: bool) -> list[Layer]:
     if not 0 <= sample < count:
         raise InputError(f"sample: expected 0 to {count - 1}, got {sample}")
     x, dx = first(inner[0].inputs), first(inner[0].input_gradients())
-    layers = [Layer("input\n", shown(dx if is_gradient else x, x, sample), x)]
+    layers = [Column("input\n", shown(dx if is_gradient else x, x, sample), x)]
     for call in inner:
         y = first(call.outputs)
         dy = first(call.grad_outputs)
@@ -103,7 +103,7 @@ def columns(trace: Trace, sample: int, is_gradient: bool) -> list[Layer]:
         if isinstance(call.module, nn.Residual):
             sources.append(len(layers) - 1)
         title = f"{type(call.module).__name__}\n{call.path}"
-        layers.append(Layer(title, values, y, call, list(dict.fromkeys(sources or [len(layers) - 1]))))
+        layers.append(Column(title, values, y, call, list(dict.fromkeys(sources or [len(layers) - 1]))))
     return layers
 
 
@@ -127,7 +127,7 @@ def shown(values: Any, like: Tensor, sample: int) -> Tensor:
     return one.reshape(1) if one.ndim == 0 else one
 
 
-def source_of(x: Any, layers: list[Layer]) -> int | None:
+def source_of(x: Any, layers: list[Column]) -> int | None:
     """The latest column whose output is this input."""
     if not isinstance(x, Tensor):
         return None
@@ -137,7 +137,7 @@ def source_of(x: Any, layers: list[Layer]) -> int | None:
     return None
 
 
-def draw(ax: Axes, column: int, layer: Layer) -> None:
+def draw(ax: Axes, column: int, layer: Column) -> None:
     """A column: circles for a vector, else tiles; with its title above and its scale below."""
     finite = layer.values.nan_to_num(0, 0, 0)
     top = finite.abs().max().item() if finite.numel() else 0.0
@@ -152,7 +152,7 @@ def draw(ax: Axes, column: int, layer: Layer) -> None:
     ax.text(column, -0.6, "×".join(map(str, layer.values.shape)), va="top", **style)
 
 
-def circles(ax: Axes, column: int, layer: Layer, values: Tensor) -> None:
+def circles(ax: Axes, column: int, layer: Column, values: Tensor) -> None:
     """A circle for each unit, the first at the top; in the middle of many a gap."""
     count = len(values)
     half = MOST_UNITS // 2
@@ -171,7 +171,7 @@ def circles(ax: Axes, column: int, layer: Layer, values: Tensor) -> None:
         ax.text(column, y, "⋮", ha="center", va="center", color=INK, fontsize=12)
 
 
-def tiles(ax: Axes, column: int, layer: Layer, values: Tensor) -> None:
+def tiles(ax: Axes, column: int, layer: Column, values: Tensor) -> None:
     """A tile of pixels for each channel; a single one for a sequence or a row of channels."""
     channels = values.unsqueeze(0) if values.ndim == 2 else values.reshape(*values.shape[:2], -1)
     count = min(len(channels), MOST_TILES)
@@ -192,7 +192,7 @@ def tiles(ax: Axes, column: int, layer: Layer, values: Tensor) -> None:
         ax.text(column, -0.1, "⋮", ha="center", va="center", color=INK, fontsize=12)
 
 
-def connect(ax: Axes, source: Layer, target: Layer, ends: tuple[int, int], is_gradient: bool) -> None:
+def connect(ax: Axes, source: Column, target: Column, ends: tuple[int, int], is_gradient: bool) -> None:
     """Lines between two columns: weights, or unit to unit, or an arrow; above the columns between."""
     start, end = ends
     if end - start > 1:
@@ -231,7 +231,7 @@ def over(ax: Axes, start: Point, end: Point) -> None:
     ax.add_patch(FancyArrowPatch(path=path, zorder=2, **style))
 
 
-def weights_of(layer: Layer, is_gradient: bool) -> Tensor | None:
+def weights_of(layer: Column, is_gradient: bool) -> Tensor | None:
     """The matrix of a fully connected layer, or its gradient."""
     if layer.call is None or not isinstance(layer.call.module, nn.Linear):
         return None

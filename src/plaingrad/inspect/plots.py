@@ -15,6 +15,7 @@ from plaingrad.data import Dataset
 from plaingrad.data.dataset import as_tensor
 from plaingrad.drawing import BLUE, INK, PALE, new_figure
 from plaingrad.errors import InputError
+from plaingrad.inspect.classes import predicted_classes, threshold_of, with_classes
 from plaingrad.inspect.layers import network as network
 from plaingrad.inspect.plane import Plane
 from plaingrad.module import Module
@@ -36,19 +37,20 @@ def decision_boundary(
     """Plot the predicted class over the plane, with the data; misclassified points are ringed.
 
     Args:
-        classify: a network with an output for each class, or one whose only output is above 0 for the second
-            of two classes; or a function from points ``(n, 2)`` to class indices ``(n,)``.
-        data: points of the plane, and their true classes: a data set, or a pair of tensors, arrays or lists.
+        classify: a network with an output for each class; or with a single one, which means the second of two
+            classes above 0, above 0.5 if it is the network's last sigmoid; or a function from points
+            ``(n, 2)`` to class indices ``(n,)``.
+        data: points of the plane, and their true classes, as indices, one-hot, 0 and 1, or -1 and 1: a data
+            set, or a pair of tensors, arrays or lists.
         title: the title.
 
     Raises:
         InputError: the data are no points of a plane with a class index for each.
     """
-    data = Dataset.of(data).to("cpu")
-    _expect_classes(data)
+    classify, data = _classified(classify, data)
     if not isinstance(data.inputs, Tensor) or data.inputs.ndim != 2 or data.inputs.shape[1] != 2:
         raise InputError(f"data: expected points (n, 2) of the plane, got {data!r}")
-    classify, plane = _classifier(classify), Plane(data, 500)
+    plane = Plane(data, 500)
     figure, ax = plane.figure(title)
     plane.draw_region(ax, classify(plane.grid))
     plane.draw_points(ax, classify(data.inputs) != data.targets)
@@ -76,10 +78,9 @@ def confusion_matrix(
         InputError: there is not one predicted class for each true one, or a class without a name.
     """
     if isinstance(truth, Module):
-        data = Dataset.of(predicted).to("cpu")
-        _expect_classes(data)
+        classify, data = _classified(truth, predicted)
         class_names = class_names or data.class_names
-        truth, predicted = data.targets, _classifier(truth)(data.inputs)
+        truth, predicted = data.targets, classify(data.inputs)
     truth, predicted = _tensor("truth", truth).long(), _tensor("predicted", predicted).long()
     if truth.ndim != 1 or truth.shape != predicted.shape:
         got = f"{tuple(truth.shape)} and {tuple(predicted.shape)}"
@@ -184,22 +185,16 @@ def _points(ax: Axes, x: Tensor, y: Tensor) -> None:
     ax.scatter(x.numpy(), y.numpy(), s=16, color=BLUE, alpha=0.6 if len(x) < 300 else 0.3, linewidths=0)
 
 
-def _classifier(classify: Any) -> Callable[[Tensor], Tensor]:
-    """A function from inputs to class indices, of one or of a network."""
-
-    def classes(x: Tensor) -> Tensor:
-        if not isinstance(classify, Module):
-            return _tensor("classes", classify(x)).cpu()
-        y = predict(classify, x).cpu()
-        y = y.reshape(len(y), -1) if y.ndim == 1 else y
-        return y.argmax(1) if y.shape[1] > 1 else (y[:, 0] > 0).long()
-
-    return classes
-
-
-def _expect_classes(data: Dataset) -> None:
-    if not isinstance(data.targets, Tensor) or data.targets.ndim != 1 or data.targets.is_floating_point():
-        raise InputError(f"data: expected a class index for each sample, got {data!r}")
+def _classified(classify: Any, data: Any) -> tuple[Callable[[Tensor], Tensor], Dataset]:
+    """A function from inputs to class indices, of one or of a network, and the data with class indices."""
+    whole = Dataset.of(data).to("cpu")
+    classified = with_classes(whole)
+    if classified is None:
+        raise InputError(f"data: expected a class index for each sample, got {whole!r}")
+    if not isinstance(classify, Module):
+        return lambda x: _tensor("classes", classify(x)).cpu(), classified
+    threshold = threshold_of(classify, whole)
+    return lambda x: predicted_classes(predict(classify, x), threshold).cpu(), classified
 
 
 def _values(truth: Any, predicted: Any) -> tuple[Tensor, Tensor]:

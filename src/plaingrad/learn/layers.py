@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plaingrad.inspect.gradients import Finding, check_gradients
+from plaingrad.inspect.gradients import GradientFinding, check_gradients
 from plaingrad.inspect.gradients.isolation import isolated
 from plaingrad.inspect.gradients.naming import runs
 from plaingrad.inspect.gradients.tested import ModuleUnderTest, reason
@@ -86,7 +86,7 @@ def _same(mine: Any, right: Tensor) -> bool:
     return torch.allclose(mine, right, rtol=1e-9, atol=1e-12)
 
 
-def _problem(finding: Finding, names: Sequence[str]) -> Problem:
+def _problem(finding: GradientFinding, names: Sequence[str]) -> Problem:
     """The finding as a problem, in which several inputs have the names that forward has for them."""
     unfilled = finding.problem.find("NotImplementedError: your turn")
     if unfilled >= 0:

@@ -7,16 +7,14 @@ import json
 import os
 import secrets
 import signal
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import IO, Any
 
 from plaingrad.errors import InputError
 from plaingrad.learn.exercise import Exercise
 from plaingrad.learn.verdict import ENDS, EVERYTHING, Problem, Verdict
+from plaingrad.processes import is_alone, run_alone
 
 SECONDS = 60  # for everything, the import of PyTorch included
 TIME_LIMIT = 2.0  # for the file itself, and for each forward and backward
@@ -24,8 +22,6 @@ MEMORY = 2 * 1024**3  # beyond what PyTorch takes
 OUTPUT = 1024**2  # bytes that the code may print
 LARGEST = 10 * 1024**2  # bytes of a file; notebooks have pictures in them
 SHOWN = 2000  # characters of these that a verdict has
-ROUNDS = 500  # in which processes that start others are hunted
-MARK = "PLAINGRAD_LEARN"  # the variable by which all processes of a check are known
 ENVIRONMENT = (
     "PATH",
     "HOME",
@@ -60,7 +56,7 @@ def check_source(
         seed: of everything random; None draws one, which nobody sees.
         seconds: the time that all of it may take.
     """
-    if MARK in os.environ:  # by the code that is being checked
+    if is_alone():  # by the code that is being checked
         return Verdict.of(exercise.id, exercise.parts, [])
     seed = secrets.randbelow(2**31) if seed is None else seed
     with (
@@ -81,7 +77,15 @@ def check_source(
             "memory": MEMORY,
             "output": OUTPUT,
         }
-        code = _run(request, file.parent, printed.fileno(), seconds)
+        code = run_alone(
+            "plaingrad.learn.runner",
+            request,
+            seconds,
+            folder=file.parent,
+            output=printed.fileno(),
+            files=[result.fileno()],
+            environment=_environment(),
+        )
         output, data = (_content(each) for each in (printed, result))
     if len(output) >= OUTPUT:
         text, words = f"{file.name} prints more than {OUTPUT:,} bytes", "take print out of loops"
@@ -98,57 +102,13 @@ def _content(file: IO[bytes]) -> bytes:
     return file.read(OUTPUT)
 
 
-def _run(request: dict[str, Any], folder: Path, printed: int, seconds: float) -> int | None:
-    """The exit code of the process; None if it did not end in time."""
-    command = [sys.executable, "-P", "-m", "plaingrad.learn.runner"]
+def _environment() -> dict[str, str]:
+    """The environment of the process: what Python needs, and one thread."""
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     if "PYTHONPATH" in environment:  # whose relative paths would mean others in the new folder
         paths = filter(None, environment["PYTHONPATH"].split(os.pathsep))
         environment["PYTHONPATH"] = os.pathsep.join(str(Path(path).resolve()) for path in paths)
-    mark = f"{MARK}={secrets.token_hex()}"
-    environment |= {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", MARK: mark.partition("=")[2]}
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=printed,
-        stderr=printed,
-        cwd=folder,
-        env=environment,
-        start_new_session=True,
-        pass_fds=[request["result"]],
-    )
-    try:
-        process.communicate(json.dumps(request).encode(), timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        _end(process, mark.encode())
-    return process.returncode
-
-
-def _end(process: subprocess.Popen[bytes], mark: bytes) -> None:
-    """End the process and all that it has started, in other sessions too."""
-    with contextlib.suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    for _ in range(ROUNDS):
-        left = _marked(mark)
-        for pid in left:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-        if not left:
-            return
-        time.sleep(0.01)
-
-
-def _marked(mark: bytes) -> set[int]:
-    """The processes that run and were started with this variable."""
-    pids = set()
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if mark in path.read_bytes().split(b"\0"):
-                pids.add(int(path.parent.name))
-    return pids
+    return {**environment, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _verdict(exercise: Exercise, data: bytes, seed: int, code: int | None) -> Verdict:

@@ -186,10 +186,14 @@ class Optimizer(Declared):
                     raise
         return loss
 
-    def zero_grad(self) -> None:
-        """Set all gradients to zero, and mark their parameters as without a gradient."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set all gradients to zero, and mark their parameters as without a gradient.
+
+        Args:
+            set_to_none: as for `plaingrad.Parameter.zero_grad`.
+        """
         for storage in self.storages:
-            storage.zero_grad()
+            storage.zero_grad(set_to_none)
 
     def select(self, flags: Callable[[list[Parameter]], list[bool]]) -> list[list[Segment]]:
         """The segments of each group whose parameters are all active; partly active ones are split.

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from plaingrad._version import __version__
+from plaingrad.data.checks import one_line
 from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.parameter import Buffer, Parameter
@@ -94,6 +95,9 @@ def save(
         TypeError: an attachment is not bytes.
         OSError: the file cannot be written, or not to the end, as on a full disk.
     """
+    if not isinstance(module, (Module, Holder)):
+        expected, got = "a network or a trained estimator", one_line(module)
+        raise InputError(f"module: expected {expected}, got {got:.80}; write save(model, path)")
     own: dict[str, Any] = {}
     is_holder = isinstance(module, Holder)
     if isinstance(module, Holder):

@@ -25,6 +25,10 @@ def by_name(classes: Iterable[type[Module]], ours: Mapping[str, type[Module]]) -
     Raises:
         InputError: one is no class of modules, or has the name of another one or of one of `plaingrad.nn`.
     """
+    if not isinstance(classes, Iterable):
+        name = getattr(classes, "__name__", None)
+        write = f"; write classes=[{name}]" if isinstance(classes, type) else ""
+        raise InputError(f"classes: expected a list of classes, got {classes!r:.80}{write}")
     named: dict[str, type[Module]] = {}
     for each in classes:
         if not (isinstance(each, type) and issubclass(each, Module)):

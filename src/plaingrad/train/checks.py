@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
-from plaingrad import nn
 from plaingrad.data import Dataset
 from plaingrad.data.checks import expect_model, expect_positive, one_line
 from plaingrad.errors import InputError
@@ -47,30 +45,6 @@ def expect_loss(loss: Any) -> None:
     if loss.reduction == "none":
         raise InputError(f"loss: expected reduction 'mean' or 'sum', got {loss!r}")
     loss.parameters()  # refuses fields that training would not reach
-
-
-# The losses that begin with a function themselves, each with the modules that compute it.
-BUILT_IN: dict[type[Loss], tuple[type[Module], ...]] = {
-    nn.CrossEntropyLoss: (nn.Softmax,),
-    nn.BCEWithLogitsLoss: (nn.Sigmoid, nn.LogSigmoid),
-    nn.MultiLabelSoftMarginLoss: (nn.Sigmoid, nn.LogSigmoid),
-}
-
-
-def warn_of_two_activations(model: Module, loss: Any) -> None:
-    """Warn where the last module of the network computes what the loss begins with."""
-    last = last_of(model)
-    if isinstance(last, BUILT_IN.get(type(loss), ())):
-        name, second = type(last).__name__, type(loss).__name__
-        text = f"the network ends in {name}, which {second} has built in: train without {name}"
-        warnings.warn(f"{text}, and apply it to predictions", stacklevel=4)
-
-
-def last_of(model: Module) -> Module:
-    """The module that computes the output of a chain; of any other network the network itself."""
-    while isinstance(model, nn.Sequential) and len(model):
-        model = model[-1]
-    return model
 
 
 def expect_weight_decay_per(what: Any) -> None:
@@ -186,4 +160,7 @@ def _expect_own(name: str, lists: Sequence[Sequence[Any]]) -> None:
 def as_trained(model: Module, data: Dataset) -> Dataset:
     """The data on the model's device, with floating-point tensors in the model's dtype."""
     _, first = next(model.named_parameters(), ("", None))
-    return data if first is None else data.to(first.value.device, first.value.dtype)
+    if first is None:
+        return data
+    like = first.value if first.is_shaped else first.template
+    return data.to(like.device, like.dtype)

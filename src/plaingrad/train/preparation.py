@@ -19,6 +19,7 @@ from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
 from plaingrad.train.callbacks.progress_bar import BatchProgressBar
 from plaingrad.train.history import History
+from plaingrad.train.last import warn_of_two_activations
 from plaingrad.train.metrics import Metric, Metrics, named
 from plaingrad.train.randomness import Shuffle
 from plaingrad.train.several import Losses, aligned, as_loss
@@ -98,7 +99,6 @@ def prepare(
     """Check the arguments of `fit` for one network."""
     expect_model(model)
     whole = as_loss(loss, loss_weights, model)
-    checks.warn_of_two_activations(model, whole)
 
     def prepared(part: Dataset) -> Dataset:
         return aligned(checks.as_trained(model, part), whole)
@@ -106,6 +106,7 @@ def prepare(
     source = as_source("train", train, prepared, steps_per_epoch)
     data = source.first() if isinstance(source, Batches) else source
     stream = source if isinstance(source, Batches) else None
+    warn_of_two_activations(model, whole, data)
     held_out = None if validation is None else as_source("validation", validation, prepared)
     epochs = expect_positive("epochs", epochs)
     if stream is None:

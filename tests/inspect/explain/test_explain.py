@@ -63,6 +63,33 @@ def test_a_class_with_a_forward_of_its_own_is_not_explained_by_its_base() -> Non
     assert notes == ["Its numbers are not written out term by term; the record has all of them.", ""]
 
 
+@pytest.mark.parametrize("clip_norm", [None, 0.01])
+def test_the_update_of_a_shared_module_is_that_of_the_sum_over_its_calls(clip_norm: float | None) -> None:
+    shared = nn.Linear(3, 3)
+    model = nn.Sequential(shared, nn.Tanh(), shared)
+    optimizer = optim.SGD(model.parameters(), lr=0.5)
+    optimizer.clip_norm = clip_norm
+    step = record(model, torch.randn(4, 3), torch.zeros(4, 3), loss=nn.MSELoss(), optimizer=optimizer)
+    (weight, _) = explain(step, "0").sections[-2:]
+    assert weight.note.startswith(
+        "The update is that of the sum of what its calls at '0', '2' add to the gradient."
+    )
+    total, update = weight.lines[0], weight.lines[-1]
+    assert total.formula.latex(False) == "g_1 + g_2"
+    parts = [step[path].gradients["weight"][0, 0].item() for path in ("0", "2")]
+    assert total.formula.value == pytest.approx(sum(parts))
+    assert (total.name, total.ran is None) == ((r"\bar g", True) if clip_norm else ("g", False))
+    assert update.formula.value == pytest.approx(update.ran)
+
+
+def test_calls_of_one_shared_layer_are_told_apart_by_their_use() -> None:
+    model, x, target, loss = NETWORKS["composite"]()
+    step = record(model, x, target, loss=loss, optimizer=optim.SGD(model.parameters(), lr=0.1))
+    assert (
+        "its calls at 'layer' (use 0), 'layer' (use 1) add" in explain(step, "layer", use=1).sections[-1].note
+    )
+
+
 def test_a_container_names_what_is_inside() -> None:
     (section,) = explain(trace(nn.Sequential(nn.Linear(2, 3), nn.Tanh()), 4, 2), "").sections
     assert section.note == "It hands its numbers to the modules inside it: explain '0', '1'."

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from plaingrad import nn, optim
 from plaingrad.errors import InputError
-from plaingrad.inspect import record
-from plaingrad.module import ModuleError
+from plaingrad.inspect import Trace, record
+from plaingrad.inspect.record.table import table_lines, with_gradients
+from plaingrad.module import Module, ModuleError
 from plaingrad.train.calling import called
 from plaingrad.train.weighting import of_prediction
 
@@ -167,6 +168,117 @@ def test_the_table_and_the_data_have_every_number(network: str) -> None:
     assert data["loss"] == trace.loss
 
 
+def rows(trace: Trace) -> dict[str, str]:
+    """The gradient norms of the table, by the names of its rows."""
+    return {line.name: line.cells()[5] for line in table_lines(trace)}
+
+
+def norm(x: Tensor) -> str:
+    return f"{x.norm().item():.3g}"
+
+
+def test_inputs_by_name_are_in_the_table_with_their_gradients() -> None:
+    model, (a, b), target, loss = NETWORKS["pair"]()
+    trace = record(model, {"b": b, "a": a}, target, loss=loss)
+    db, da = trace[""].input_gradients()
+    dy = trace["sum"].grad_outputs
+    assert dy is not None
+    torch.testing.assert_close(da, dy[0] @ trace["left"].parameters["weight"])
+    torch.testing.assert_close(db, dy[0] @ trace["right"].parameters["weight"])
+    assert [rows(trace)[name] for name in ("input b", "input a")] == [norm(db), norm(da)]
+
+
+class Named(Module):
+    """Two inputs by fixed names, the second of which has a default."""
+
+    def __init__(self) -> None:
+        self.layer = nn.Linear(2, 3)
+
+    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
+        y = self.layer.forward(x)
+        out = y if scale is None else y * scale
+        self.save((y, scale), out)
+        return out
+
+    def backward(self, dy: Tensor) -> Any:
+        y, scale = self.restore(dy)
+        return self.layer.backward(dy if scale is None else dy * scale), None if scale is None else dy * y
+
+
+def test_gradients_of_inputs_by_name_are_those_of_the_names() -> None:
+    inputs = {"scale": torch.randn(4, 3), "x": torch.randn(4, 2)}
+    call = record(Named(), inputs, torch.zeros(4, 3), loss=nn.MSELoss())[""]
+    assert [dx.shape for dx in call.input_gradients()] == [(4, 3), (4, 2)]
+    (dx,) = record(Named(), inputs["x"], torch.zeros(4, 3), loss=nn.MSELoss())[""].input_gradients()
+    assert dx.shape == (4, 2)
+
+
+class Last(Module):
+    """A recurrent layer of which only some outputs are used."""
+
+    def __init__(self, used: str) -> None:
+        self.layer, self.used = nn.LSTM(2, 3, batch_first=True), used
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = (torch.ones(1, len(x), 3), torch.ones(1, len(x), 3))
+        y, (h, c) = self.layer.forward(x, state)
+        return {"y": y, "h": h[0], "c": c[0]}[self.used]
+
+    def backward(self, dy: Tensor) -> Tensor:
+        grads = {"y": (dy,), "h": (None, (dy[None], None)), "c": (None, (None, dy[None]))}[self.used]
+        dx, _ = self.layer.backward(*grads)
+        return dx
+
+
+@pytest.mark.parametrize("used", ["y", "h", "c"])
+def test_the_gradient_of_one_of_several_outputs_is_in_the_table(used: str) -> None:
+    x = torch.randn(4, 5, 2)
+    target = torch.zeros(4, 5, 3) if used == "y" else torch.zeros(4, 3)
+    trace = record(Last(used), x, target, loss=nn.MSELoss())
+    call = trace["layer"]
+    dy = trace["loss"].input_gradients()[0]
+    written = [rows(trace)[name] for name in (call.name, "output 1", "output 2")]
+    assert written == [norm(dy) if name == used else "" for name in "yhc"]
+    dx, (dh, dc) = call.input_gradients()
+    assert (dx.shape, dh.shape, dc.shape) == ((4, 5, 2), (1, 4, 3), (1, 4, 3))
+
+
+class Halves(Module):
+    """A network whose input is a pair."""
+
+    def forward(self, pair: Any) -> Tensor:
+        y = pair[0] - 2 * pair[1]
+        self.save((), y)
+        return y
+
+    def backward(self, dy: Tensor) -> Any:
+        self.restore(dy)
+        return dy, -2 * dy
+
+
+def test_a_nest_among_the_inputs_has_a_row_for_each_tensor() -> None:
+    class Around(Module):
+        def __init__(self) -> None:
+            self.inner = Halves()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.inner.forward((x, x))
+
+        def backward(self, dy: Tensor) -> Tensor:
+            a, b = self.inner.backward(dy)
+            return a + b
+
+    x = torch.randn(4, 2)
+    trace = record(Around(), x, torch.zeros(4, 2), loss=nn.MSELoss())
+    inner = trace["inner"]
+    assert inner.grad_outputs is not None
+    torch.testing.assert_close(
+        inner.input_gradients(), ((inner.grad_outputs[0], -2 * inner.grad_outputs[0]),)
+    )
+    names = [name for name, _, _ in with_gradients(inner.inputs, inner.input_gradients())]
+    assert names == ["[0][0]", "[0][1]"]
+
+
 def test_a_printed_number_is_never_cut_short() -> None:
     x = torch.randn(4, 2)
     inner: nn.Sequential = nn.Sequential({"a_long_name_of_a_layer": nn.Linear(2, 2)})
@@ -205,3 +317,15 @@ def test_what_is_not_there_is_refused_by_name() -> None:
         record(model, x, target, loss=loss, optimizer=optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1))
     with pytest.raises(ModuleError, match=r"Sequential\[0\] Linear\(2, 5\): expected"):
         record(model, torch.ones(6, 3), target, loss=loss)
+
+
+def test_layers_without_a_shape_get_one_in_the_step_alone() -> None:
+    model = nn.Sequential(nn.LazyLinear(4), nn.LazyBatchNorm1d(), nn.Linear(4, 2))
+    x = torch.randn(5, 3)
+    trace = record(model, x, torch.zeros(5, 2), loss=nn.MSELoss())
+    call = trace["0"]
+    assert call.parameters["weight"].shape == (4, 3)
+    assert call.grad_outputs is not None
+    torch.testing.assert_close(call.gradients["weight"], call.grad_outputs[0].T @ x)
+    assert isinstance(model[0], nn.LazyLinear)
+    torch.testing.assert_close(model(x), trace[""].outputs)

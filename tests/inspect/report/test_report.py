@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import sys
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 import torch
 from matplotlib.image import imread
+from torch import Tensor
 
 import plaingrad
 from plaingrad import nn, optim
 from plaingrad.data import Dataset, disc
+from plaingrad.errors import InputError
 from plaingrad.extras import MissingExtra
 from plaingrad.inspect import Health, health, record, report
 from plaingrad.train import History
@@ -68,6 +71,54 @@ def test_the_table_of_classes_counts_the_predictions(run: Run, tmp_path: Path) -
         right = round(history["accuracy"][-1] * len(data))
         assert sum(counts) == len(data)
         assert counts[0] + counts[3] == right
+
+
+Targets = Callable[[Tensor], Tensor]
+BINARY: dict[str, tuple[nn.Loss, list[nn.Module], float, Targets]] = {
+    "logits": (nn.BCEWithLogitsLoss(), [], 0.0, lambda t: t.float()[:, None]),
+    "probabilities": (nn.BCELoss(), [nn.Sigmoid()], 0.5, lambda t: t.float()[:, None]),
+    "numbers": (nn.MSELoss(), [nn.Flatten(0)], 0.5, lambda t: t.float()),
+    "signs": (nn.SoftMarginLoss(), [], 0.0, lambda t: 2 * t[:, None] - 1),
+    "signs as numbers": (nn.MSELoss(), [nn.Tanh()], 0.0, lambda t: 2 * t.float()[:, None] - 1),
+}
+
+
+@pytest.mark.parametrize("of_run", [True, False])
+@pytest.mark.parametrize("kind", BINARY)
+def test_a_single_output_decides_between_two_classes(kind: str, of_run: bool, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    loss, last, threshold, targets = BINARY[kind]
+    inputs, classes = torch.rand(30, 2) - 0.3, torch.arange(30) % 2
+    model = nn.Sequential(nn.Linear(2, 1), *last)
+    model[0].weight.value.fill_(1.0)
+    predicted = model(inputs).reshape(-1) > threshold
+    assert 0 < predicted.sum() < 30
+    data, monitor = (inputs, targets(classes)), Health()
+    if of_run:
+        history = plaingrad.fit(
+            model, data, loss=loss, optimizer=optim.SGD(model.parameters(), lr=1e-9), epochs=1,
+            batch_size=30, callbacks=[monitor], progress=False, engine="eager",
+        )  # fmt: skip
+        page = report(history, tmp_path / "run.html", health=monitor).read_text()
+    else:
+        step = record(model, *data, loss=loss)
+        page = report(History(), tmp_path / "run.html", record=step, model=model, data=data).read_text()
+    table = page[page.index('<table class="confusion">') :].partition("</table>")[0]
+    counts = [0 if cell == "·" else int(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", table)]
+    right = int((predicted == classes).sum())
+    assert counts == [int(((classes == t) & (predicted == p)).sum()) for t in (0, 1) for p in (0, 1)]
+    assert counts[0] + counts[3] == right
+    assert re.findall(r"<tr><th>(.*?)</th>\s*<td", table) == (["-1", "1"] if "signs" in kind else ["0", "1"])
+    assert "Decision boundary" in headings(page)
+
+
+def test_misclassified_images_of_a_single_output(tmp_path: Path) -> None:
+    inputs = torch.rand(4, 6, 8) + torch.tensor([-1.0, 0, -1, 0])[:, None, None]
+    model = nn.Sequential(nn.Flatten(), nn.Linear(48, 1))
+    model[1].weight.value.fill_(1.0)
+    data = Dataset(inputs, torch.tensor([[0.0], [1], [1], [1]]), class_names=["dark", "bright"])
+    page = report(History(), tmp_path / "run.html", model=model, data=data).read_text()
+    assert re.findall(r"base64,.*?<figcaption>(.*?)</figcaption>", page) == ["bright, predicted dark"]
 
 
 def test_findings_are_listed(run: Run, tmp_path: Path) -> None:
@@ -155,3 +206,28 @@ def test_without_jinja_one_line_names_the_extra(
     ):
         report(run[0], tmp_path / "run.html")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("history", "what plaingrad.fit returns"),
+        ("path", "the path of a file"),
+        ("health", "a Health callback or what inspect.health returns"),
+        ("record", "what inspect.record returns"),
+        ("model", "a plaingrad Module"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(name: str, expected: str, tmp_path: Path) -> None:
+    arguments = {"history": History(), "path": tmp_path / "run.html", name: [1]}
+    with pytest.raises(InputError, match=rf"^{name}: expected {expected}, got \[1\]$"):
+        report(**arguments)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_page_changes_nothing_of_the_network(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Sigmoid())
+    data = (torch.randn(9, 2), torch.tensor([0, 1, 0] * 3))
+    report(History(), tmp_path / "run.html", model=model, data=data)
+    assert not any(parameter.has_grad for parameter in model.parameters())
+    assert model.training

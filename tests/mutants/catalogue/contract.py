@@ -22,7 +22,8 @@ FAULTS = [
             "                module._watchers = watchers\n",
         ),
         ("return {**vars(self), **tree, **fresh}", "return {**vars(self), **fresh}"),
-        ("if type(value) not in NOTES or type(before) not in NOTES:", "if type(value) not in NOTES:"),
+        ("or type(before) not in NOTES:", ":"),
+        ("(ATOMIC if is_new else NOTES)", "NOTES"),
     ),
     *planted(
         "contract/guard.py",
@@ -57,7 +58,7 @@ FAULTS = [
     *planted(
         "contract/tree.py",
         MODULE,
-        ("if isinstance(field, kind) and id(field) not in seen:", "if isinstance(field, kind):"),
+        ("once.setdefault(id(field), (name, field))", "once[len(once)] = (name, field)"),
         ("module.training, module.saving = training, saving", "module.training = training"),
         ("if not (only_learned and p.frozen)", "if True"),
         ('problems += [f"unexpected {name!r}" for name in state if name not in own]', "pass"),
@@ -75,7 +76,7 @@ FAULTS = [
         ("not storage.abandoned and storage.parameters == parameters", "not storage.abandoned"),
         ("            return torch.zeros_like(self._value)  #", "            return self._grad  #"),
         ("        self.frozen = not learned\n", "        self.frozen = learned\n"),
-        ("            parameter.has_grad = False\n", "            pass\n"),
+        ("            parameter.has_grad = parameter.has_grad and not set_to_none\n", "            pass\n"),
         ('fields | {"_grad": self._grad.clone()}', "fields"),
     ),
 ]

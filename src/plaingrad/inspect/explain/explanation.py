@@ -7,8 +7,6 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from latex2mathml.converter import convert
-
 from plaingrad.inspect.explain.expression import Expression, Symbol, number
 from plaingrad.inspect.explain.text import text
 from plaingrad.inspect.record.equations import lines as equation_lines
@@ -149,6 +147,8 @@ def columns(words: str) -> int:
 
 def mathml(latex: str) -> str:
     """A formula as MathML."""
+    from latex2mathml.converter import convert  # which takes long to load
+
     # The library keeps the backslash in text, and knows no star.
     return convert(latex.replace(r"\_", "_").replace(r"\operatorname*", r"\operatorname"))
 

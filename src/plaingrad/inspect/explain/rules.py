@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from torch import Tensor
 
 from plaingrad import optim
 from plaingrad.inspect.explain.explanation import Line, Section
-from plaingrad.inspect.explain.expression import Constant, Expression, Symbol, largest, sqrt
-from plaingrad.inspect.explain.selection import Selection, first
+from plaingrad.inspect.explain.expression import Constant, Expression, Sum, Symbol, largest, sqrt
+from plaingrad.inspect.explain.selection import Selection, first, indexed
+from plaingrad.inspect.record import Call, Trace
+from plaingrad.inspect.record.recording import own_parameters
 from plaingrad.optim import Optimizer
 from plaingrad.parameter import Parameter
+
+MOST_CALLS = 8  # that are named
 
 Rule = Callable[[Symbol, Symbol, dict[str, Any], dict[str, Any]], Iterator[Line]]
 """Lines from the parameter, its gradient, the state of the element before the step and the options."""
@@ -108,8 +113,7 @@ def updates(selected: Selection) -> Iterator[Section]:
     call, optimizer = selected.call, selected.trace.optimizer
     if optimizer is None or not call.updated:
         return
-    fields = {name: field for name, field in call.module.named_fields() if isinstance(field, Parameter)}
-    for name, parameter in fields.items():
+    for name, parameter in own_parameters(call.module).items():
         group = next((g for g in optimizer.param_groups if any(p is parameter for p in g["params"])), None)
         if group is None or parameter.frozen or not parameter.has_grad:
             yield Section(f"update: {name}", note="It is not updated.")
@@ -123,8 +127,39 @@ def updates(selected: Selection) -> Iterator[Section]:
             )
             continue
         ran = call.updated[name][index].item()
-        note = "g is the gradient after clipping." if optimizer.clip_norm is not None else ""
-        yield Section(title, list(lines(selected, optimizer, group, name, parameter, index, ran)), note)
+        shares = contributions(selected.trace, parameter)
+        notes = [sum_note(list(shares))] if len(shares) > 1 else []
+        notes += ["g is the gradient after clipping."] if optimizer.clip_norm is not None else []
+        steps = list(lines(selected, optimizer, group, name, parameter, index, ran))
+        if len(shares) > 1:
+            steps.insert(0, summed(shares.values(), parameter, index, optimizer.clip_norm is not None))
+        yield Section(title, steps, " ".join(notes))
+
+
+def contributions(trace: Trace, parameter: Parameter) -> dict[Call, Tensor]:
+    """The gradient of a parameter by the calls in the step that have added to it, in their order."""
+    shares: dict[Call, Tensor] = {}
+    for call in trace.calls:
+        for name, own in own_parameters(call.module).items():
+            if own is parameter and name in call.gradients:
+                shares.setdefault(call, call.gradients[name])
+    return shares
+
+
+def summed(shares: Iterable[Tensor], parameter: Parameter, index: tuple[int, ...], is_clipped: bool) -> Line:
+    """The gradient of one element as the sum over calls; of one that is clipped afterwards what it was."""
+    terms = [Symbol(indexed("g", k), share[index].item()) for k, share in enumerate(shares)]
+    if is_clipped:
+        return Line(r"\bar g", Sum(terms))
+    return Line("g", Sum(terms), parameter.grad[index].item())
+
+
+def sum_note(calls: list[Call]) -> str:
+    """The words on a sum over several calls."""
+    several = Counter(call.path for call in calls)
+    names = [f"{call.path!r}{f' (use {call.use})' if several[call.path] > 1 else ''}" for call in calls]
+    which = f"its calls at {', '.join(names)}" if len(names) <= MOST_CALLS else f"its {len(names)} calls"
+    return f"The update is that of the sum of what {which} add to the gradient."
 
 
 def lines(

@@ -1,7 +1,7 @@
 """The gradient checker."""
 
 from plaingrad.inspect.gradients.check import check_gradients
-from plaingrad.inspect.gradients.finding import KINDS, Finding, Mistake
-from plaingrad.inspect.gradients.report import Report, Row
+from plaingrad.inspect.gradients.finding import KINDS, GradientFinding, Mistake
+from plaingrad.inspect.gradients.report import GradientReport, Row
 
-__all__ = ["KINDS", "Finding", "Mistake", "Report", "Row", "check_gradients"]
+__all__ = ["KINDS", "GradientFinding", "GradientReport", "Mistake", "Row", "check_gradients"]

@@ -14,10 +14,10 @@ from plaingrad.inspect.gradients.comparison import Comparison, Limits
 from plaingrad.inspect.gradients.contract_checks import ContractChecks
 from plaingrad.inspect.gradients.differences import Differences
 from plaingrad.inspect.gradients.endless import Overtime, limited
-from plaingrad.inspect.gradients.finding import Finding, Mistake, finite
+from plaingrad.inspect.gradients.finding import GradientFinding, Mistake, finite
 from plaingrad.inspect.gradients.isolation import isolated
 from plaingrad.inspect.gradients.naming import SECONDS, Namer
-from plaingrad.inspect.gradients.report import Report, Row, index_text
+from plaingrad.inspect.gradients.report import GradientReport, Row, index_text
 from plaingrad.inspect.gradients.tested import ModuleUnderTest, Upstream, device_of, first_forward
 from plaingrad.module import Module, ModuleError
 
@@ -35,7 +35,7 @@ def check_gradients(
     max_elements: int = 200,
     directions: int = 8,
     time_limit: float = 5.0,
-) -> Report:
+) -> GradientReport:
     """Compare a hand-written backward with central differences and with PyTorch's autograd.
 
     It works on a copy in double precision: the module, its gradients, saved state, buffers and mode, and the
@@ -62,17 +62,20 @@ def check_gradients(
         max_elements: in larger tensors only this many random elements are compared with differences,
             and random directions besides. Autograd is compared everywhere.
         directions: the number of these directions.
-        time_limit: the seconds that a forward or a backward may take at least, before it counts as endless.
+        time_limit: the seconds that a forward or a backward may take at least, before it counts as endless. A
+            thread of this process watches them, since a module need not be of a kind that can be sent to
+            another one: a single call into C that does not return holds it up. ``plaingrad check`` runs in a
+            process of its own, which is ended whatever it does.
 
     Returns:
-        A `Report`: ``report.ok``, ``report.problems``, ``print(report)``.
+        A `GradientReport`: ``report.ok``, ``report.problems``, ``print(report)``.
 
     Raises:
         ValueError: the module is no `Module`, or its forward cannot use the inputs.
     """
     with isolated(device_of([*inputs, *(options or {}).values()])):
         under_test = ModuleUnderTest(module, inputs, options or {}, loss, training, seed)
-        report = Report(under_test.name, under_test.module.training, seed)
+        report = GradientReport(under_test.name, under_test.module.training, seed)
         started = time.monotonic()
         checks = ContractChecks(under_test, report.findings)
         try:
@@ -104,7 +107,7 @@ def _rows(
     dys: Upstream,
     eps: float,
     limits: Limits,
-    report: Report,
+    report: GradientReport,
 ) -> list[Row]:
     notes, namer = report.notes, checks.namer(dys)
     names = [*under_test.names, *under_test.parameters]
@@ -130,7 +133,9 @@ def _rows(
             value = float(ours[at])
             rows.append(Row(name, tuple(x.shape), ok=False, index=at, backward=value))
             problem = f"{under_test.name} {name}{index_text(at)}: backward gives {value}"
-            report.findings.append(Finding(name, problem, at, value, None, [_not_finite(name, value)]))
+            report.findings.append(
+                GradientFinding(name, problem, at, value, None, [_not_finite(name, value)])
+            )
             continue
         reference = None if references is None else references[k]
         comparison = Comparison(under_test.name, name, x, ours, reference, differences, limits, generator)
@@ -141,7 +146,9 @@ def _rows(
                 "equals; does the forward detach something?"
             )
         if not row.ok:
-            finding = Finding(name, comparison.problem, row.index, finite(row.backward), comparison.expected)
+            finding = GradientFinding(
+                name, comparison.problem, row.index, finite(row.backward), comparison.expected
+            )
             finding.mistakes = checks.breaks or _mistakes(name, ours, reference, comparison, namer)
             report.findings.append(finding)
         if row.ok and x.numel() and not bool(ours.any()):
@@ -162,7 +169,7 @@ def _mistakes(
     """The mistakes behind a gradient, from autograd, or from differences where that is no reference."""
     if reference is not None and not comparison.misled:
         try:
-            with limited(4 * SECONDS):
+            with limited(10 * SECONDS):
                 return namer.of_gradient(name, ours)
         except Overtime:  # a changed backward need not end
             return []

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.inspect.gradients.entries import Entries
-from plaingrad.inspect.gradients.finding import Finding, Mistake
+from plaingrad.inspect.gradients.finding import GradientFinding, Mistake
 from plaingrad.inspect.gradients.naming import Namer, runs
 from plaingrad.inspect.gradients.naming.calls import Watch
 from plaingrad.inspect.gradients.nests import close, flat, same
@@ -28,7 +28,7 @@ class ContractChecks:
         breaks: the mistakes after which numbers say nothing more.
     """
 
-    def __init__(self, under_test: ModuleUnderTest, findings: list[Finding]) -> None:
+    def __init__(self, under_test: ModuleUnderTest, findings: list[GradientFinding]) -> None:
         self.under_test = under_test
         self.findings = findings
         self.gradients: dict[str, Tensor] = {}
@@ -43,7 +43,9 @@ class ContractChecks:
         return self._namer
 
     def _note(self, problem: str, *mistakes: Mistake, name: str = "") -> None:
-        self.findings.append(Finding(name, f"{self.under_test.name}: {problem}", mistakes=list(mistakes)))
+        self.findings.append(
+            GradientFinding(name, f"{self.under_test.name}: {problem}", mistakes=list(mistakes))
+        )
 
     def _changed(self, method: str, what: str, hint: str) -> None:
         mistake = Mistake("mutates", method, f"{method} changes {what} in place; {hint}")

@@ -55,7 +55,7 @@ class Mistake:
 
 
 @dataclass
-class Finding:
+class GradientFinding:
     """Something that is wrong with a module, and the mistakes that explain it.
 
     Attributes:

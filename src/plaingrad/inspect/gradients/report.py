@@ -8,7 +8,11 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from plaingrad.inspect.gradients.finding import Finding, Mistake
+from plaingrad.contract.html import escaped, html_table
+from plaingrad.inspect.gradients.finding import GradientFinding, Mistake
+
+COMPARED = ("vs differences", "vs autograd", "worst at", "backward", "differences", "autograd")
+HEADINGS = ("gradient of", "shape", *COMPARED)
 
 
 @dataclass
@@ -45,7 +49,7 @@ class Row:
 
 
 @dataclass(repr=False)
-class Report:
+class GradientReport:
     """The result of `check_gradients`; print it to read it.
 
     Attributes:
@@ -62,7 +66,7 @@ class Report:
     training: bool
     seed: int
     rows: list[Row] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[GradientFinding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -102,8 +106,7 @@ class Report:
             color_system="auto" if colour else None,
             highlight=False,
         )
-        mode = "training" if self.training else "evaluation"
-        console.print(Text.assemble((self.module, "bold"), f" in {mode} mode, float64, seed {self.seed}"))
+        console.print(Text.assemble((self.module, "bold"), f" {self._conditions()}"))
         if self.rows:
             console.print(self._table())
         for finding in self.findings:
@@ -114,9 +117,7 @@ class Report:
                 console.print(Text.assemble((lead, "dim"), (mistake.kind, "bold"), explained), soft_wrap=True)
         for text in self.notes:
             console.print(Text.assemble(("note   ", "dim"), text), soft_wrap=True)
-        console.print(
-            Text("every gradient is right", "bold green") if self.ok else Text("wrong gradients", "bold red")
-        )
+        console.print(Text(self._verdict(), "bold green" if self.ok else "bold red"))
         lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
         return "\n".join(line.rstrip() for line in lines)
 
@@ -125,30 +126,57 @@ class Report:
         from rich.text import Text
 
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for heading in ("gradient of", "shape"):
-            table.add_column(heading, no_wrap=True)
-        for heading in ("vs differences", "vs autograd", "worst at", "backward", "differences", "autograd"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        if self.kinks:
-            table.add_column("kinks", justify="right", no_wrap=True)
-        table.add_column("")
+        for heading in self._headings():
+            is_text = heading in ("gradient of", "shape", "")
+            table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
         for row in self.rows:
-            cells = [
-                row.name,
-                str(row.shape),
-                _error(row.differences),
-                _error(row.autograd),
-                "-" if row.index is None else index_text(row.index) or "-",
-                number(row.backward),
-                number(row.central),
-                number(row.traced),
-                *([str(row.kinks or "")] if self.kinks else []),
-            ]
-            table.add_row(*cells, Text("ok", "green") if row.ok else Text("wrong", "bold red"))
+            *cells, verdict = self._cells(row)
+            table.add_row(*cells, Text(verdict, "green" if row.ok else "bold red"))
         return table
 
+    def _conditions(self) -> str:
+        return f"in {'training' if self.training else 'evaluation'} mode, float64, seed {self.seed}"
 
-def _location(mistake: Mistake, finding: Finding) -> str:
+    def _verdict(self) -> str:
+        return "every gradient is right" if self.ok else "wrong gradients"
+
+    def _headings(self) -> list[str]:
+        """The names of the columns; that of the kinks is there only where there are any."""
+        return [*HEADINGS, *(["kinks"] if self.kinks else []), ""]
+
+    def _cells(self, row: Row) -> list[str]:
+        """The texts of a row."""
+        return [
+            row.name,
+            str(row.shape),
+            _error(row.differences),
+            _error(row.autograd),
+            "-" if row.index is None else index_text(row.index) or "-",
+            number(row.backward),
+            number(row.central),
+            number(row.traced),
+            *([str(row.kinks or "")] if self.kinks else []),
+            "ok" if row.ok else "wrong",
+        ]
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook."""
+        caption, rows = f"{self.module} {self._conditions()}", map(self._cells, self.rows)
+        table = html_table(caption, self._headings() if self.rows else (), rows, is_numeric=True)
+        lines = []
+        for finding in self.findings:
+            mistakes = [
+                f"<li>{'or' if number else 'likely'} <b>{escaped(mistake.kind)}</b>: "
+                f"{escaped(mistake.words + _location(mistake, finding))}</li>"
+                for number, mistake in enumerate(finding.mistakes)
+            ]
+            inside = f"<ul>{''.join(mistakes)}</ul>" if mistakes else ""
+            lines.append(f"<li><b>wrong</b> {escaped(finding.problem)}{inside}</li>")
+        lines += [f"<li>note {escaped(text)}</li>" for text in self.notes]
+        return f"{table}<ul>{''.join(lines)}</ul><p><b>{self._verdict()}</b></p>"
+
+
+def _location(mistake: Mistake, finding: GradientFinding) -> str:
     """The location of a mistake in brackets, unless the words have it."""
     known = mistake.where in mistake.words or mistake.where in ("", finding.name, "backward", "forward")
     return "" if known else f" [{mistake.where}]"

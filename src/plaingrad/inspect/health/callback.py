@@ -5,9 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import torch
-
-from plaingrad.data.dataset import Dataset
 from plaingrad.errors import InputError
 from plaingrad.inspect.health.diagnosis import Diagnosis
 from plaingrad.inspect.health.finding import Problem, over_time
@@ -15,6 +12,7 @@ from plaingrad.inspect.health.measures import EpochHealth, measured
 from plaingrad.inspect.health.progress import constant_loss, has_fallen, loss_not_falling
 from plaingrad.inspect.health.rules import problems
 from plaingrad.inspect.record import Trace, record
+from plaingrad.inspect.thinning import thinned
 from plaingrad.optim.common.options import COUNT, expect
 from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
@@ -63,7 +61,7 @@ class Health(Callback):
         data = self.run.data
         if data is None or self.run.loss is None:
             raise InputError("Health: expected to be a callback of plaingrad.fit, got a run without data")
-        self._data = spread(data, self.samples)
+        self._data = thinned(data, self.samples)
         self._constant = constant_loss(self._record(0))
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
@@ -133,10 +131,3 @@ class Health(Callback):
 
     def _repr_html_(self) -> str:
         return self.diagnosis._repr_html_()
-
-
-def spread(data: Dataset, count: int) -> Dataset:
-    """So many samples at even distances, or all if there are fewer."""
-    if len(data) <= count:
-        return data
-    return data.take(torch.arange(count) * len(data) // count)

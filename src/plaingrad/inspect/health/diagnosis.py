@@ -13,7 +13,7 @@ from plaingrad.errors import InputError
 from plaingrad.inspect.health.finding import HealthFinding, over_time
 from plaingrad.inspect.health.measures import EpochHealth, measured
 from plaingrad.inspect.health.rules import problems
-from plaingrad.inspect.health.table import html_tables, tables
+from plaingrad.inspect.health.table import html, tables
 from plaingrad.inspect.record import Trace
 
 
@@ -55,7 +55,7 @@ class Diagnosis:
         return tables(self)
 
     def _repr_html_(self) -> str:
-        return html_tables(self)
+        return html(self)
 
 
 def health(trace: Trace) -> Diagnosis:

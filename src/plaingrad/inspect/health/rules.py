@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from plaingrad.inspect.health.finding import Problem
-from plaingrad.inspect.health.measures import EpochHealth, LayerHealth, locations, numeric, units
+from plaingrad.inspect.health.measures import EpochHealth, locations, numeric, units
 from plaingrad.inspect.health.thresholds import (
     CONSTANT_SPREAD,
     DEAD_SHARE,
@@ -112,7 +112,7 @@ def vanishing_or_exploding(trace: Trace, health: EpochHealth) -> Iterator[Proble
     layers = [layer for layer in health.layers if layer.has_parameters and layer.gradient_size is not None]
     if len(layers) < 2 or not layers[-1].gradient_size:
         return
-    size, last = gradient_sizes(layers), layers[-1]
+    size, last = [layer.gradient_size or 0.0 for layer in layers], layers[-1]
     lowest = min(range(len(layers)), key=size.__getitem__)
     highest = max(range(len(layers)), key=size.__getitem__)
     if size[lowest] < VANISHING * size[-1]:
@@ -129,11 +129,6 @@ def vanishing_or_exploding(trace: Trace, health: EpochHealth) -> Iterator[Proble
         what = f"the gradient explodes: it is {ratio:.1e} times that at {last.name}"
         hint = "; try smaller initial weights (init.xavier_uniform_, init.kaiming_normal_) or a normalisation"
         yield Problem("exploding-gradient", layer.path, ratio, layer.name, what, hint)
-
-
-def gradient_sizes(layers: Sequence[LayerHealth]) -> list[float]:
-    """The root mean square of the gradient at each layer's output."""
-    return [layer.gradient_size or 0.0 for layer in layers]
 
 
 def updates(trace: Trace, health: EpochHealth) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.contract.modes import mode
-from plaingrad.contract.nest import mapped
+from plaingrad.contract.nest import mapped, tensors
 from plaingrad.data import Dataset
 from plaingrad.inspect.record.trace import Call, Trace
 from plaingrad.module import Module
@@ -48,7 +48,7 @@ def record(model: Module, x: Any, target: Any, *, loss: Any, optimizer: Optimize
     if optimizer is not None:
         expect_optimizer(optimizer, model)
     twin, twin_loss, twin_optimizer = copy.deepcopy((model, whole, optimizer))
-    devices = sorted({value.device.index or 0 for value, _ in twin.parameters() if value.is_cuda})
+    devices = sorted({x.device.index or 0 for x in tensors(data.inputs) if x.is_cuda})
     with torch.random.fork_rng(devices), torch.no_grad(), mode(True, twin, twin_loss):
         adopt_generators(model, twin)
         recorder = Recorder()
@@ -111,6 +111,8 @@ class Recorder:
         self.calls.append(call)
         self.running.append(call)
         outputs = run(*inputs, **options)
+        if len(call.parameters) < len(own_parameters(module)):  # which had no shape before
+            call.parameters = own_values(module)
         self.running.pop()
         call.outputs = copied(outputs)
         self.open.setdefault(id(module), []).append(call)
@@ -158,8 +160,9 @@ def own_parameters(module: Module) -> dict[str, Parameter]:
 
 
 def own_values(module: Module) -> dict[str, Tensor]:
-    """Copies of the values of the module's own parameters, by name."""
-    return {name: parameter.value.clone() for name, parameter in own_parameters(module).items()}
+    """Copies of the values of the module's own parameters that have a shape, by name."""
+    shaped = {name: each for name, each in own_parameters(module).items() if each.is_shaped}
+    return {name: parameter.value.clone() for name, parameter in shaped.items()}
 
 
 def own_gradients(module: Module) -> dict[str, Tensor]:

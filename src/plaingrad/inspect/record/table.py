@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
-from plaingrad.contract.nest import tensors
+from plaingrad.console.printed import table_of_numbers
+from plaingrad.contract.html import html_table
 from plaingrad.parameter import shape
 
 if TYPE_CHECKING:
     from plaingrad.inspect.record.trace import Call, Trace
 
 HEADINGS = ("", "shape", "norm", "min", "max", "gradient norm", "min", "max", "update / value")
-STYLE = """<style>
-.plaingrad-trace { border-collapse: collapse; font: 13px/1.5 system-ui, sans-serif; color: inherit; }
-.plaingrad-trace th, .plaingrad-trace td { padding: 1px 10px; text-align: right; white-space: nowrap; }
-.plaingrad-trace th { border-bottom: 1px solid #8888; font-weight: 600; }
-.plaingrad-trace th:first-child, .plaingrad-trace td:first-child { text-align: left; }
-.plaingrad-trace td { font-variant-numeric: tabular-nums; }
-.plaingrad-trace .module td { border-top: 1px solid #8884; }
-.plaingrad-trace .parameter td:first-child { opacity: 0.75; }
-</style>"""
 
 
 class Line(NamedTuple):
@@ -57,12 +48,7 @@ class Line(NamedTuple):
 
 def table(trace: Trace) -> Table:
     """The record for a terminal."""
-    drawn = Table(title=repr(trace), title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for heading in HEADINGS:
-        # Names alone may take several lines: a number that is cut short is another.
-        drawn.add_column(
-            heading, justify="right" if heading else "left", no_wrap=bool(heading), overflow="fold"
-        )
+    drawn = table_of_numbers(repr(trace), HEADINGS)
     for line in table_lines(trace):
         name, *cells = line.cells()
         name = "  " * line.depth + name
@@ -70,41 +56,52 @@ def table(trace: Trace) -> Table:
     return drawn
 
 
-def html_table(trace: Trace) -> str:
+def html(trace: Trace) -> str:
     """The record for a notebook or a page."""
-    headings = "".join(f"<th>{html.escape(heading)}</th>" for heading in HEADINGS)
-    rows = []
-    for line in table_lines(trace):
-        name, *cells = map(html.escape, line.cells())
-        kind = "module" if line.is_module else "parameter"
-        first = f'<td style="padding-left: {10 + 18 * line.depth}px">{name}</td>'
-        rows.append(f'<tr class="{kind}">{first}{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>')
-    caption = f'<caption style="text-align: left">{html.escape(repr(trace))}</caption>'
-    head, body = f"<thead><tr>{headings}</tr></thead>", f"<tbody>{''.join(rows)}</tbody>"
-    return f'{STYLE}<table class="plaingrad-trace">{caption}{head}{body}</table>'
+    lines = list(table_lines(trace))
+    return html_table(
+        repr(trace),
+        HEADINGS,
+        [line.cells() for line in lines],
+        depths=[line.depth for line in lines],
+        kinds=["module" if line.is_module else "parameter" for line in lines],
+        is_numeric=True,
+    )
 
 
 def table_lines(trace: Trace) -> Iterator[Line]:
     """The rows: the inputs with their gradients, then each module's output and parameters, and the loss."""
     first = trace.calls[0]
-    for i, (x, dx) in enumerate(zip(first.inputs, first.input_gradients())):
-        if isinstance(x, Tensor):
-            yield Line("input" if len(first.inputs) == 1 else f"input {i}", 0, True, x, dx)
+    inputs: dict[Any, Any] = {**dict(enumerate(first.inputs)), **first.options}
+    for (name, x), dx in zip(inputs.items(), first.input_gradients()):
+        for within, tensor, gradient in with_gradients(x, dx):
+            yield Line(
+                f"input{within if len(inputs) == 1 else f' {name}{within}'}", 0, True, tensor, gradient
+            )
     for call in trace.calls:
         yield from call_lines(call)
 
 
 def call_lines(call: Call) -> Iterator[Line]:
     """The row of a call's output and those of the module's parameters; several outputs have one each."""
-    outputs = list(tensors(call.outputs))
-    gradients: list[Tensor | None] = list(tensors(call.grad_outputs or ()))
-    if len(gradients) != len(outputs):  # of a loss, or with outputs that nothing used
-        gradients = [None] * len(outputs)
-    for i, (y, dy) in enumerate(zip(outputs, gradients)):
+    is_nest = isinstance(call.outputs, tuple)
+    grads = call.grad_outputs if is_nest else next(iter(call.grad_outputs or ()), None)
+    for i, (_, y, dy) in enumerate(with_gradients(call.outputs, grads)):
         name = call.name if i == 0 else f"output {i}"
         yield Line(name, call.depth + (i > 0), i == 0, y, dy)
     for name, value in call.parameters.items():
         yield Line(name, call.depth + 1, False, value, call.gradients.get(name), call.updated.get(name))
+
+
+def with_gradients(nest: Any, grads: Any) -> Iterator[tuple[str, Tensor, Tensor | None]]:
+    """Each tensor of a nest, its position there in brackets, and its gradient; None where there is none."""
+    if isinstance(nest, Tensor):
+        yield "", nest, grads if isinstance(grads, Tensor) else None
+    if isinstance(nest, (tuple, list, dict)):
+        known: dict[Any, Any] = grads if isinstance(grads, dict) else dict(enumerate(grads or ()))
+        for key, entry in nest.items() if isinstance(nest, dict) else enumerate(nest):
+            for within, x, dx in with_gradients(entry, known.get(key)):
+                yield f"[{key}]{within}", x, dx
 
 
 def sizes(x: Tensor) -> tuple[str, str, str]:

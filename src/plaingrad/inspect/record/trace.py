@@ -14,7 +14,7 @@ from plaingrad.console.printed import printed
 from plaingrad.errors import InputError
 from plaingrad.inspect.record.contents import contents
 from plaingrad.inspect.record.equations import equations
-from plaingrad.inspect.record.table import html_table, table
+from plaingrad.inspect.record.table import html, table
 from plaingrad.module import Module
 from plaingrad.optim import Optimizer
 from plaingrad.parameter import Parameter
@@ -75,9 +75,16 @@ class Call:
         return any(True for _ in self.module.named_children())
 
     def input_gradients(self) -> tuple[Any, ...]:
-        """One entry for each positional input: its gradient, or None."""
+        """One entry for each argument, positional ones first: its gradient, or None; of a nest a nest."""
+        names, count = self.module._parameters, len(self.inputs) + len(self.options)
         grads = self.grad_inputs if isinstance(self.grad_inputs, tuple) else (self.grad_inputs,)
-        return (*grads, *[None] * len(self.inputs))[: len(self.inputs)]
+        if len(names) == len(grads):  # of all that forward can take
+            by_name = dict(zip(names, grads))
+            return (*grads[: len(self.inputs)], *(by_name[name] for name in self.options))
+        only = next(iter([*self.inputs, *self.options.values()]), None)
+        if count == 1 and isinstance(only, (tuple, list)) and len(only) == len(grads):
+            return (grads,)
+        return (*grads, *[None] * count)[:count]
 
     def __repr__(self) -> str:
         return f"Call({self.name})"
@@ -123,7 +130,7 @@ class Trace:
 
     def to_html(self) -> str:
         """The record as an HTML table with a style of its own."""
-        return html_table(self)
+        return html(self)
 
     def to_json(self) -> str:
         """The record with all its numbers as a JSON object; those that are not finite are texts."""
@@ -152,4 +159,4 @@ class Trace:
         return table(self)
 
     def _repr_html_(self) -> str:
-        return html_table(self)
+        return html(self)

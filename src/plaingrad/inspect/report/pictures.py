@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
@@ -18,11 +17,11 @@ from plaingrad.data import Dataset
 from plaingrad.drawing import BLUE, COLOURS, INK, PALE, dress, new_figure, svg
 from plaingrad.inspect import plots
 from plaingrad.inspect.health import EpochHealth, Histogram, LayerHealth
+from plaingrad.inspect.thinning import thinned
 from plaingrad.train import History
 
 SIZE, WIDE = (4.6, 3.1), (4.6, 2.2)  # inches; letters stay legible on a phone that is about as wide
 MOST_LAYERS = 24  # in the histograms
-MOST_POINTS = 500  # in the plane
 MOST_IMAGES = 24
 SHADES = (0.3, 0.6, 1.0)  # of the first, the middle and the last epoch
 
@@ -145,11 +144,9 @@ def outline(ax: Axes, drawn: Histogram | None, shade: float) -> None:
 
 def boundary(classify: Callable[[Tensor], Tensor], data: Dataset) -> Picture:
     """The predicted class over the plane, with some of the samples."""
-    chosen = (
-        data if len(data) <= MOST_POINTS else data.take(torch.arange(MOST_POINTS) * len(data) // MOST_POINTS)
-    )
+    chosen = thinned(data)
     figure = plots.decision_boundary(classify, chosen, title="")
-    note = f"; {MOST_POINTS} of {len(data):,} samples" if chosen is not data else ""
+    note = f"; {len(chosen)} of {len(data):,} samples" if chosen is not data else ""
     return Picture(
         svg(figure, "boundary"), f"The predicted class by its colour; wrong samples are ringed{note}."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,21 @@ from plaingrad.inspect.gradients.naming.source import CallSite, call_site, funct
 
 @dataclass
 class Call:
-    """One call of backward: the function, its arguments, and the code that it stands in."""
+    """One call of backward.
+
+    Attributes:
+        function: what is called, with
+        args: these arguments, and
+        kwargs: these keywords.
+        site: the code that it stands in.
+        round: its number among the calls that run in another way together, as those of a loop.
+    """
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     site: CallSite
+    round: int = 0
 
     @property
     def name(self) -> str:
@@ -45,7 +54,7 @@ class Watch(TorchFunctionMode):
         asks_autograd: the call by which backward asks PyTorch's autograd; empty if it does not.
     """
 
-    def __init__(self, at: Collection[int] = (), run: Run | None = None) -> None:
+    def __init__(self, at: Sequence[int] = (), run: Run | None = None) -> None:
         super().__init__()
         self.at = at
         self.run = run
@@ -57,6 +66,7 @@ class Watch(TorchFunctionMode):
         self.calls.append(call)
         if call.name in ("requires_grad_", "backward") or getattr(func, "__module__", "") == "torch.autograd":
             self.asks_autograd = call.site.text
-        if len(self.calls) - 1 in self.at and self.run is not None:
+        if self.run is not None and len(self.calls) - 1 in self.at:
+            call.round = self.at.index(len(self.calls) - 1)
             return self.run(call)
         return func(*args, **(kwargs or {}))

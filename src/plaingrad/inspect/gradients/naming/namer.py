@@ -23,7 +23,7 @@ from plaingrad.inspect.gradients.naming.tape import Tape
 from plaingrad.inspect.gradients.naming.upstream import Linearity, of_samples
 from plaingrad.inspect.gradients.tested import ModuleUnderTest, doubled
 
-SECONDS = 1.5  # that naming may take, for all gradients of a module together
+SECONDS = 1.5  # of this thread, whatever else runs, for all gradients of a module together
 LARGEST = 100_000  # elements of a tensor that is compared in every way
 DIAGONAL = 100  # elements of a tensor whose Jacobian is computed
 
@@ -50,8 +50,8 @@ class Namer:
 
     @cached_property
     def started(self) -> float:
-        """The time at which the search began."""
-        return time.monotonic()
+        """The time of this thread at which the search began."""
+        return time.thread_time()
 
     @cached_property
     def right(self) -> dict[str, Tensor] | None:
@@ -151,22 +151,21 @@ class Namer:
     @cached_property
     def _repairs(self) -> Repairs:
         assert self.right is not None
-        deadline = max(self.started + SECONDS, time.monotonic() + SECONDS / 3)
+        deadline = max(self.started + SECONDS, time.thread_time() + SECONDS / 3)
         return Repairs(self.under_test, self.dys, self.right, self._pool(), deadline)
 
-    def _pool(self) -> dict[str, Tensor]:
-        """The tensors of forward, by description."""
+    def _pool(self) -> dict[str, list[Tensor]]:
+        """The tensors of forward, by description; of a loop one for each round."""
         under_test = self.under_test
         pool = {
-            **{f"`{name}`": x for name, x in zip(under_test.names, under_test.inputs)},
-            **{f"`{name}`": p.value for name, p in under_test.parameters.items()},
+            **{f"`{name}`": [x] for name, x in zip(under_test.names, under_test.inputs)},
+            **{f"`{name}`": [p.value] for name, p in under_test.parameters.items()},
         }
         if (tape := self._tape) is not None:
-            for operation in tape.operations:
-                text = f"the result of `{operation.name}` in forward ({operation.site.text})"
-                for k in operation.results:
-                    pool[text] = tape.values[k]
-        return {text: doubled([x])[0] for text, x in pool.items() if x.is_floating_point()}
+            for (site, name), operations in tape.sites.items():
+                text = f"the result of `{name}` in forward ({site.text})"
+                pool[text] = [tape.values[each.results[-1]] for each in operations]
+        return {text: list(doubled(values)) for text, values in pool.items() if values[0].is_floating_point()}
 
     @cached_property
     def _factors(self) -> Factors:

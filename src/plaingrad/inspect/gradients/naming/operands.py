@@ -39,21 +39,46 @@ def other_functions(name: str) -> Iterator[Repair]:
             yield Repair(2.3, "wrong-derivative", f"`{name}` stands where `{other}` belongs", run)
 
 
-def other_factors(name: str, pool: Mapping[str, Tensor]) -> Iterator[Repair]:
+Rounds = list[Tensor]
+"""A tensor for each round of a loop of backward; or a single one for all."""
+
+
+def of_rounds(pool: Mapping[str, Rounds], count: int) -> dict[str, Rounds]:
+    """The tensors of forward for this many rounds of backward, which meets those of a loop in reverse.
+
+    Those of the rounds before and after are among them, too. Of another number of tensors it is the last.
+    """
+    rounds: dict[str, Rounds] = {}
+    for text, values in pool.items():
+        if count == 1 or len(values) != count:
+            rounds[text] = values[-1:]
+        else:
+            back, nothing = values[::-1], torch.zeros_like(values[0])
+            rounds[text] = back
+            rounds[f"{text}, of the round before"] = [*back[1:], nothing]
+            rounds[f"{text}, of the round after"] = [nothing, *back[:-1]]
+    return rounds
+
+
+def _of_round(others: Rounds, call: Call) -> Tensor:
+    return others[call.round if len(others) > 1 else 0]
+
+
+def other_factors(name: str, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
     """A factor or a divisor more, of the result, or of what is summed."""
-    for text, other in pool.items():
+    for text, others in pool.items():
 
-        def times(call: Call, other: Tensor = other) -> Any:
+        def times(call: Call, others: Rounds = others) -> Any:
             result = call.run()
-            return _unbroadcast(result * other, result)
+            return _unbroadcast(result * _of_round(others, call), result)
 
-        def over(call: Call, other: Tensor = other) -> Any:
+        def over(call: Call, others: Rounds = others) -> Any:
             result = call.run()
-            return _unbroadcast(result / other, result)
+            return _unbroadcast(result / _of_round(others, call), result)
 
-        def inside(call: Call, other: Tensor = other) -> Any:
+        def inside(call: Call, others: Rounds = others) -> Any:
             x = call.args[0]
-            return call.having(_unbroadcast(x * other, x), *call.args[1:])
+            return call.having(_unbroadcast(x * _of_round(others, call), x), *call.args[1:])
 
         yield Repair(2.4, "missing-factor", f"a factor is left out: {text}", times)
         yield Repair(2.5, "missing-factor", f"a divisor is left out: {text}", over)
@@ -94,17 +119,18 @@ ELEMENTWISE = (
 )
 
 
-def other_operands(call: Call, pool: Mapping[str, Tensor]) -> Iterator[Repair]:
+def other_operands(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
     """Another tensor in the place of an operand."""
     for k, x in enumerate(call.args):
         if not isinstance(x, Tensor):
             continue
-        for text, other in pool.items():
+        for text, others in pool.items():
+            other = others[0]
             if other.shape != x.shape or other.dtype != x.dtype or torch.equal(other, x):
                 continue
 
-            def run(c: Call, k: int = k, x: Tensor = x, other: Tensor = other) -> Any:
-                both = [other if a is c.args[k] else a for a in c.args]
+            def run(c: Call, k: int = k, others: Rounds = others) -> Any:
+                both = [_of_round(others, c) if a is c.args[k] else a for a in c.args]
                 return c.function(*both, **c.kwargs)
 
             product = call.name in ("mul", "div")

@@ -25,7 +25,7 @@ class Paths:
         tape: the forward.
         dys: the upstream gradients.
         factors: names for numbers.
-        deadline: the `time.monotonic` at which to stop.
+        deadline: the `time.thread_time` at which to stop.
     """
 
     def __init__(self, tape: Tape, dys: Sequence[Tensor | None], factors: Factors, deadline: float) -> None:
@@ -59,7 +59,7 @@ class Paths:
         right = self.right[name]
         reaching = [each for each in self._all_edges() if not same(each[2][name], right)]
         for first, second in combinations(reaching[:40], 2):
-            if time.monotonic() > self.deadline:
+            if time.thread_time() > self.deadline:
                 return
             grads = self._with(_merged(first, second))
             if same(ours, grads[name]):
@@ -108,20 +108,16 @@ class Paths:
             self._edges = []
             for operations in self._groups():
                 for k in range(len(operations[0].inputs)):
-                    if time.monotonic() > self.deadline:
+                    if time.thread_time() > self.deadline:
                         return self._edges
                     without = self._with({id(op): edge(op, k) for op in operations})
                     self._edges.append((operations, k, without))
         return self._edges
 
     def _groups(self) -> list[list[Operation]]:
-        """The operations of each call in the code; first all of a call, then each alone."""
-        groups = []
-        for operations in self.tape.sites.values():
-            groups.append(operations)
-            if len(operations) > 1:
-                groups += [[operation] for operation in operations]
-        return groups
+        """The operations of each call in the code; after all of these, each of a loop alone."""
+        groups = list(self.tape.sites.values())
+        return groups + [[each] for operations in groups if len(operations) > 1 for each in operations]
 
     def _all_changed(self) -> list[tuple[Change, str, Gradients]]:
         """The gradients of every change."""
@@ -129,7 +125,7 @@ class Paths:
             self._changed = []
             for operations in self._groups():
                 for change in changes(operations[0], self.dys):
-                    if time.monotonic() > self.deadline:
+                    if time.thread_time() > self.deadline:
                         return self._changed
                     try:
                         grads = self._with({id(op): change.backward for op in operations})

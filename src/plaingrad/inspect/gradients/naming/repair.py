@@ -104,6 +104,8 @@ def other_signs(name: str) -> Iterator[Repair]:
         return a - b if name in ("add", "radd") else a + b
 
     yield Repair(1, "wrong-sign", "the sign between the two terms is turned", run)
+    if name in ("add", "radd"):
+        yield Repair(1, "wrong-sign", "the sign of the first term is turned", lambda c: c.args[1] - c.args[0])
     if name in ("sub", "rsub"):
         yield Repair(1, "wrong-sign", "the difference is taken the wrong way round", lambda c: -c.run())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -14,6 +15,8 @@ from plaingrad.inspect.gradients.naming.candidate import Candidate, candidate, s
 from plaingrad.inspect.gradients.naming.operands import (
     ELEMENTWISE,
     FUNCTIONS,
+    Rounds,
+    of_rounds,
     other_factors,
     other_functions,
     other_operands,
@@ -39,8 +42,8 @@ class Repairs:
         under_test: the module.
         dys: the upstream gradients.
         right: the right gradients.
-        pool: tensors that may belong where another one stands, by description.
-        deadline: the `time.monotonic` at which to stop.
+        pool: tensors that may belong where another one stands, by description; of a loop one for each round.
+        deadline: the `time.thread_time` at which to stop.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Repairs:
         under_test: ModuleUnderTest,
         dys: Sequence[Tensor | None],
         right: Mapping[str, Tensor],
-        pool: Mapping[str, Tensor],
+        pool: Mapping[str, list[Tensor]],
         deadline: float,
     ) -> None:
         self.under_test = under_test
@@ -83,14 +86,22 @@ class Repairs:
             calls = list(watch.calls)
             if len(calls) > LONGEST:
                 return self._repaired
-            for together in [*([at] for at in reversed(range(len(calls)))), *_alike(calls)]:
-                for repair in _repairs(calls[together[0]], self.pool):
-                    if time.monotonic() > self.deadline:
-                        return self._repaired
-                    grads = self._attempt(Watch(together, repair.run))
-                    if grads:
-                        self._repaired.append((repair, calls[together[0]].site.text, grads))
+            for together, repair in self._in_order(calls):
+                if time.thread_time() > self.deadline:
+                    break
+                grads = self._attempt(Watch(together, repair.run))
+                if grads:
+                    self._repaired.append((repair, calls[together[0]].site.text, grads))
         return self._repaired
+
+    def _in_order(self, calls: Sequence[Call]) -> Iterator[tuple[list[int], Repair]]:
+        """The repairs with the calls to which they belong: first what is few, and of all rounds of a loop."""
+        loops, rounds = _together(calls)
+        for groups in (loops, rounds):
+            for repairs in (_of_operation, _of_operands, _of_factors):
+                for together in groups:
+                    pool = of_rounds(self.pool, len(together))
+                    yield from ((together, repair) for repair in repairs(calls[together[0]], pool))
 
     def _attempt(self, watch: Watch) -> dict[str, Tensor]:
         try:
@@ -99,19 +110,29 @@ class Repairs:
             return {}
 
 
-def _alike(calls: Sequence[Call]) -> list[list[int]]:
-    """The sums and means that run along the same axes, where there are several."""
-    groups: dict[str, list[int]] = {}
+def _together(calls: Sequence[Call]) -> tuple[list[list[int]], list[list[int]]]:
+    """The calls that run in another way at once, from the end.
+
+    Returns:
+        All rounds of each call in the code, and the sums and means that run along the same axes; and single
+        rounds.
+    """
+    by_site: dict[Any, list[int]] = {}
+    alike: dict[Any, list[int]] = {}
     for at, call in enumerate(calls):
+        by_site.setdefault((call.site, call.name), []).append(at)
         if call.name in ("sum", "mean"):
-            groups.setdefault(f"{call.name} {call.args[1:]} {call.kwargs}", []).append(at)
-    return [group for group in groups.values() if len(group) > 1]
+            alike.setdefault(f"{call.name} {call.args[1:]} {call.kwargs}", []).append(at)
+    groups = sorted(by_site.values(), key=max, reverse=True)
+    sums = [group for group in alike.values() if len(group) > 1 and group not in groups]
+    rounds = sorted((at for group in groups if len(group) > 1 for at in group), reverse=True)
+    return [*groups, *sums], [[at] for at in rounds]
 
 
-def _repairs(call: Call, pool: Mapping[str, Tensor]) -> Iterator[Repair]:
-    """Every way to run a call otherwise."""
-    name, own = call.name, [x for x in tensors(list(call.args))]
-    if not own:
+def _of_operation(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
+    """Every way to run a call otherwise with the same operands."""
+    name = call.name
+    if not any(True for _ in tensors(list(call.args))):
         return
     if name in ("sum", "mean"):
         yield from other_axes(call)
@@ -131,9 +152,17 @@ def _repairs(call: Call, pool: Mapping[str, Tensor]) -> Iterator[Repair]:
         yield from other_sums(name)
     if name in ("mul", "div"):
         yield from other_products(name)
-    if name in ELEMENTWISE or name in ("matmul", "mm"):
-        yield from other_operands(call, pool)
     if name in FUNCTIONS:
         yield from other_functions(name)
-    if name in ("mul", "div", "add", "sub", "rsub", "sum", "mean", "matmul", "expand"):
-        yield from other_factors(name, pool)
+
+
+def _of_operands(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
+    """Every way to run a call with other operands."""
+    if call.name in ELEMENTWISE or call.name in ("matmul", "mm"):
+        yield from other_operands(call, pool)
+
+
+def _of_factors(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
+    """Every way to run a call with a factor more."""
+    if call.name in ("mul", "div", "add", "sub", "rsub", "sum", "mean", "matmul", "expand"):
+        yield from other_factors(call.name, pool)
