@@ -73,8 +73,8 @@ def shown(rows: torch.Tensor) -> list[list[float]]:
     return [[round(a, 5) for a in row] for row in rows[:, [0, 1, -1]].tolist()]
 
 
-def found(run: Run) -> list[Text]:
-    """What hinders the network from learning, in one step on some of the training data."""
+def findings(run: Run) -> list[Text]:
+    """The findings on the health of the network, in one step on some of the training data."""
     count = min(64, len(run.problem.train))
     data = run.problem.train[:count]
     trace = record(run.model, data.inputs, run.targets(data.targets), loss=run.loss, optimizer=run.optimizer)

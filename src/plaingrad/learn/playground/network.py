@@ -110,16 +110,16 @@ def stages(model: Module) -> list[Stage]:
     Raises:
         InputError: it is no chain of modules that begins with a linear layer.
     """
-    found: list[Stage] = []
+    columns: list[Stage] = []
     for path, module in _chain(model, ""):
         if isinstance(module, nn.Linear):
-            found.append(Stage(path, module, []))
-        elif not found:
+            columns.append(Stage(path, module, []))
+        elif not columns:
             first = module.signature()
             raise InputError(f"model: expected a chain that begins with a Linear, got {first} first")
         else:
-            found[-1].rest.append((path, module))
-    return found
+            columns[-1].rest.append((path, module))
+    return columns
 
 
 def _chain(model: Module, path: str) -> Iterator[tuple[str, Module]]:

@@ -18,7 +18,7 @@ MARGIN = 1.1  # of the shown square beyond the data
 
 @dataclass(frozen=True)
 class Frame:
-    """How the columns of the data become the features of a network.
+    """The way from the columns of the data to the features of a network.
 
     Attributes:
         names: of the features.
@@ -127,9 +127,9 @@ def _rows(state: State) -> tuple[Tensor, list[str]]:
     source, parts, classes = SOURCES[state.data], [], ["0", "1"]
     if source.make is not None:
         options = {"classes": state.classes} if source.has_classes else {}
-        made = source.make(state.samples, state.noise * source.half, state.data_seed, **options)
-        parts.append(torch.cat([made.inputs, made.targets.view(len(made), 1).float()], 1))
-        classes = list(made.class_names)
+        drawn = source.make(state.samples, state.noise * source.half, state.data_seed, **options)
+        parts.append(torch.cat([drawn.inputs, drawn.targets.view(len(drawn), 1).float()], 1))
+        classes = list(drawn.class_names)
     if state.points:
         parts.append(torch.tensor(state.points))
     rows = torch.cat(parts) if parts else torch.zeros(0, 3)

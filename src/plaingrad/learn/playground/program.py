@@ -79,7 +79,7 @@ def _data(state: State, run: Run) -> str:
     elif SOURCES[state.data].make is None:
         rows = "rows = torch.zeros(0, 3)"
     else:
-        rows = _made(state)
+        rows = _drawn(state)
     painted = f"painted = [\n{_lines(list(map(list, state.points)))}]"
     targets = "part[:, -1].long()" if run.problem.classes else "part[:, -1:]"
     return f'''
@@ -107,7 +107,7 @@ train, test = parts()
 '''
 
 
-def _made(state: State) -> str:
+def _drawn(state: State) -> str:
     source = SOURCES[state.data]
     assert source.make is not None
     more = f", classes={state.classes}" if source.has_classes else ""

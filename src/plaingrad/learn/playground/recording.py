@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from plaingrad.learn.playground.frame import Camera
-from plaingrad.learn.playground.messages import data_message, found, state_message
+from plaingrad.learn.playground.messages import data_message, findings, state_message
 from plaingrad.learn.playground.run import Run
 from plaingrad.learn.playground.walk import Walk
 
@@ -47,7 +47,7 @@ def entries(run: Run, again: Run) -> Iterator[Any]:
 
 def shot(camera: Camera, number: int) -> str:
     """A frame with the findings at that moment."""
-    frame = camera.take(number, playing=False, extra={"findings": found(camera.run)})
+    frame = camera.take(number, playing=False, extra={"findings": findings(camera.run)})
     return base64.b64encode(frame).decode()
 
 

@@ -30,7 +30,11 @@ class Diverged(Exception):
 
 
 class Saved(NamedTuple):
-    """What `Run.undo` goes back to; ``at`` are the epoch, the samples of it that are done, and the batch."""
+    """A moment that `Run.undo` goes back to.
+
+    Attributes:
+        at: the epoch, the samples of it that are done, and the batch.
+    """
 
     model: Module
     optimizer: optim.Optimizer

@@ -22,7 +22,7 @@ with needed_by("plaingrad playground"):
     import uvicorn
     from starlette.applications import Starlette
     from starlette.requests import Request
-    from starlette.responses import PlainTextResponse, Response
+    from starlette.responses import Response
     from starlette.routing import Route, WebSocketRoute
     from starlette.types import ASGIApp
     from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -83,7 +83,7 @@ class Playground:
         if reason is None and request.url.path == "/" and not self.has_token(request):
             reason = "the address needs its token: open the one that plaingrad printed"
         if reason is not None:
-            return PlainTextResponse(f"plaingrad: {reason}\n", 403, HEADERS)
+            return Response(f"plaingrad: {reason}\n", 403, HEADERS, "text/plain; charset=utf-8")
         name, kind = FILES[request.url.path]
         return Response((PAGE / name).read_bytes(), 200, HEADERS, f"{kind}; charset=utf-8")
 
@@ -178,7 +178,7 @@ def serve(host: str, port: int, fragment: str, open_page: bool, announce: Any) -
     address += f"#{fragment}" if fragment else ""
     config = uvicorn.Config(
         Playground(token, hosts).app,
-        log_level="warning",
+        log_level="critical",
         ws_max_size=MOST_CSV_BYTES + 1000,
         ws_max_queue=8,
         timeout_graceful_shutdown=1,

@@ -15,7 +15,7 @@ import torch
 from plaingrad.errors import InputError
 from plaingrad.learn.playground.export import exported
 from plaingrad.learn.playground.frame import Camera
-from plaingrad.learn.playground.messages import Text, data_message, found, state_message
+from plaingrad.learn.playground.messages import Text, data_message, findings, state_message
 from plaingrad.learn.playground.run import Diverged, Run
 from plaingrad.learn.playground.state import DEFAULT, State, read_state, to_fragment
 from plaingrad.learn.playground.table import read_table
@@ -26,6 +26,7 @@ BETWEEN_FRAMES = 1 / 60
 BETWEEN_FINDINGS = 0.7
 POINTS = 100  # of the curve of what was trained before a state is shown
 MOST_WAITING = 1000  # messages; a page sends a few a second
+END = object()
 
 
 class Session:
@@ -46,7 +47,7 @@ class Session:
         default: State = DEFAULT,
     ) -> None:
         self.send_text, self.send_frame, self.make, self.default = send_text, send_frame, make, default
-        self.messages: queue.Queue[Text | None] = queue.Queue(MOST_WAITING)
+        self.messages: queue.Queue[Any] = queue.Queue(MOST_WAITING)
         self.playing = False
         self.frames, self.drawn = 0, 0
         self.due = True  # a frame of what has changed
@@ -54,6 +55,7 @@ class Session:
         self.findings: list[Text] | None = None
         self.walk: Walk | None = None
         self.run: Run | None = None
+        self.closed = False
         self.thread = threading.Thread(target=self._live, name="playground", daemon=True)
 
     def start(self) -> None:
@@ -72,9 +74,7 @@ class Session:
         """End the session."""
         self.closed = True
         with contextlib.suppress(queue.Full):
-            self.messages.put_nowait(None)
-
-    closed = False
+            self.messages.put_nowait(END)
 
     # The thread
 
@@ -93,7 +93,7 @@ class Session:
         waits = not self.playing and not (self.due and self.drawn == self.frames)
         try:
             message = self.messages.get(timeout=5.0) if waits else self.messages.get_nowait()
-            while message is not None:
+            while message is not END:
                 self._answer(message)
                 message = self.messages.get_nowait()
         except queue.Empty:
@@ -162,11 +162,11 @@ class Session:
         if self.playing and now - self.last_findings < BETWEEN_FINDINGS:
             return {}
         self.last_findings = now
-        findings = found(self.run)
-        if findings == self.findings:
+        latest = findings(self.run)
+        if latest == self.findings:
             return {}
-        self.findings = findings
-        return {"findings": findings}
+        self.findings = latest
+        return {"findings": latest}
 
     # The messages
 
