@@ -50,7 +50,7 @@ docs: $(VENV)/.docs   ## build the documentation, executing every block, into do
 	@$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/.bench   ## time plaingrad beside its peers; writes benchmarks/RESULTS.md (ONLY="steps cold": those alone)
-	@$(BIN)/python -m benchmarks $(ONLY)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ONLY)
 
 size:   ## lines of code by folder, and how many more than at another commit (SINCE=v0.1.0)
 	@$(PYTHON) tools/size.py $(SINCE)

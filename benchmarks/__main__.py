@@ -31,6 +31,7 @@ SECTIONS = [
     "contract",
     "threads",
     "fann",
+    "playground",
 ]
 HEAD = """# Results
 

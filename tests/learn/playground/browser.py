@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from selenium import webdriver
 from selenium.common.exceptions import JavascriptException
 from selenium.webdriver.common.action_chains import ActionChains
@@ -29,6 +28,8 @@ PATIENCE = 60  # seconds
 def expect_browser() -> None:
     """Skip what needs a browser where there is none."""
     if CHROMIUM is None or DRIVER is None:
+        import pytest
+
         pytest.skip("needs a browser: apt-get install chromium chromium-driver")
 
 

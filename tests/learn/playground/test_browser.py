@@ -16,7 +16,7 @@ from matplotlib import image
 from selenium.webdriver.common.keys import Keys
 
 from learn.playground.browser import Browser, expect_browser
-from learn.playground.test_server import Server
+from learn.playground.serving import Server
 from plaingrad.learn.playground.recording import recording
 from plaingrad.learn.playground.run import Run
 from plaingrad.learn.playground.state import from_fragment, read_state, to_fragment
