@@ -346,7 +346,6 @@ export function recording(entries) {
 
 // --------------------------------------------------------------------------------------------------------- geometry
 
-const HEAD = 80; // Above the units, for the buttons of each layer.
 const MOST_CURVES = 700; // Beyond so many links, straight lines, which are faster to draw.
 
 /** Columns of units within a width. @param {Network} network @param {number} width @param {number} height @returns {Layout} */
@@ -354,8 +353,10 @@ function layOut(network, width, height) {
   const counts = [network.features.length, ...network.layers.map((layer) => layer.units)];
   const most = Math.max(...counts);
   const [LEFT, RIGHT] = width < 480 ? [58, 88] : [84, 104]; // For the names of features and outputs.
-  const pitch = clamp(most > 24 ? 20 : 27, (height - HEAD - 16) / most, 78);
   const gap = Math.max(54, (width - LEFT - RIGHT) / Math.max(1, counts.length - 1));
+  const tight = gap < 92;
+  const HEAD = tight ? 60 : 80; // Above the units, for the buttons of each layer.
+  const pitch = clamp(most > 24 ? 20 : 27, (height - HEAD - 16) / most, 78);
   const size = Math.round(Math.min(0.74 * pitch, 0.62 * gap));
   const total = Math.max(height, HEAD + 16 + most * pitch);
   const middle = HEAD + (total - HEAD - 8) / 2;
@@ -365,7 +366,7 @@ function layOut(network, width, height) {
   const links = counts.slice(1).reduce((sum, count, i) => sum + count * counts[i], 0);
   return {
     columns, pitch, width: Math.max(width, LEFT + RIGHT + gap * (counts.length - 1)), height: total,
-    curved: links <= MOST_CURVES, tight: gap < 92,
+    curved: links <= MOST_CURVES, tight,
   };
 }
 
@@ -886,7 +887,7 @@ const switchable = (/** @type {(name: string) => string} */ id, /** @type {strin
   `<label class="switch"><input type="checkbox" ${id(name)}> ${label}</label>`;
 
 /** The whole page; ids carry a prefix, since two runs may stand side by side. @param {(name: string) => string} id */
-const pageHtml = (id) => `
+const pageHtml = (id) => `<div class="page">
 <header class="bar">
   <div class="brand">
     <svg viewBox="0 0 32 32" width="30" height="30" aria-hidden="true"><rect width="32" height="32" rx="8" fill="var(--accent)"/>
@@ -909,7 +910,7 @@ const pageHtml = (id) => `
     <select ${id("preset")} class="live layered" aria-label="Start from an example"></select>
     <button type="button" class="live" ${id("compare")} aria-pressed="false" title="A second run from the same start, in which something may differ">Compare</button>
     <button type="button" class="live" ${id("share")} title="Put this run into the address, and copy it">Share</button>
-    <select ${id("theme")} aria-label="Colours"><option value="auto">Auto theme</option><option value="light">Light</option><option value="dark">Dark</option></select>
+    <select ${id("theme")} aria-label="Light or dark"><option value="auto">◐ Auto</option><option value="light">◐ Light</option><option value="dark">◐ Dark</option></select>
   </div>
 </header>
 <div class="message" role="alert" ${id("message")} hidden></div>
@@ -996,7 +997,7 @@ const pageHtml = (id) => `
   <p>Comma-separated values with a line of names. Each column of numbers is a feature; the last column is the target until you choose another.</p>
   <textarea rows="10" ${id("csv-text")} aria-label="CSV" spellcheck="false" placeholder="x1,x2,label"></textarea>
   <div class="buttons"><input type="file" accept=".csv,.tsv,.txt,text/csv" ${id("csv-file")} aria-label="A file"><button value="">Cancel</button><button class="primary" value="use" ${id("csv-use")}>Use</button></div></form></dialog>
-`;
+</div>`;
 
 /** Builds the page and returns its elements by id, without the prefix. @param {HTMLElement} root @param {string} prefix */
 function build(root, prefix) {
@@ -1004,6 +1005,14 @@ function build(root, prefix) {
   /** @type {Record<string, any>} */ const ui = {};
   root.querySelectorAll("[data-ui]").forEach((element) => { ui[/** @type {HTMLElement} */ (element).dataset.ui ?? ""] = element; });
   return ui;
+}
+
+/** Replaces what is in a box; what has the focus there keeps it, by its data-key. @param {HTMLElement} box @param {(Node | string)[]} children */
+function replaceKeepingFocus(box, children) {
+  const focused = /** @type {HTMLElement | null} */ (/** @type {Document} */ (box.getRootNode()).activeElement);
+  const key = focused && box.contains(focused) ? focused.dataset.key : undefined;
+  box.replaceChildren(...children);
+  if (key) /** @type {HTMLElement | null} */ (box.querySelector(`[data-key="${key}"]`))?.focus();
 }
 
 /** Replaces the options of a select where they differ. @param {HTMLSelectElement} select @param {{name: string, title: string}[]} options @param {string} [value] */
@@ -1233,7 +1242,7 @@ function addLayer(app) {
 function showHeads(app) {
   const { ui, network, layout, state } = app;
   const editable = network.editable !== false && !app.transport.recorded;
-  ui.heads.replaceChildren(...layout.columns.map((/** @type {Column} */ column) => {
+  replaceKeepingFocus(ui.heads, layout.columns.map((/** @type {Column} */ column) => {
     const { layer, x } = column;
     const head = Object.assign(document.createElement("div"), { className: `head${layout.tight ? " tight" : ""}${layer < 0 ? " first" : ""}` });
     head.style.left = `${x}px`;
@@ -1254,7 +1263,7 @@ function headButtons(app, layer) {
   for (const [text, step, words] of /** @type {[string, number, string][]} */ ([["−", -1, "Fewer"], ["+", 1, "More"]])) {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: text });
     button.setAttribute("aria-label", `${words} units in layer ${layer + 1}`);
-    button.dataset.head = `${layer}${text}`;
+    button.dataset.key = `${layer}${step > 0 ? "+" : "-"}`;
     button.onclick = () => resizeLayer(app, layer, step);
     box.append(button);
   }
@@ -1265,6 +1274,7 @@ function headButtons(app, layer) {
 function headSelect(app, layer) {
   const select = document.createElement("select");
   select.setAttribute("aria-label", `Activation of layer ${layer + 1}`);
+  select.dataset.key = `${layer}-activation`;
   const usual = { name: "", title: `${app.state.activation.replace("_", " ")}` };
   fill(select, [usual, ...app.choices.activations.filter((/** @type {any} */ a) => a.name !== app.state.activation)], app.state.layers[layer].activation ?? "");
   select.onchange = () => changeLayers(app, (layers) => layers.map((other, i) => (i === layer ? { ...other, activation: select.value || null } : other)));
@@ -1284,6 +1294,7 @@ function showLayers(app) {
       const input = Object.assign(document.createElement("input"), { type: "number", min: field === "units" ? "1" : "0", max: String(high), step: String(step) });
       input.value = String(layer[field] ?? (field === "dropout" ? state.dropout : 1));
       input.setAttribute("aria-label", `${words} of layer ${i + 1}`);
+      input.dataset.key = `${i}-${field}`;
       input.onchange = () => changeLayers(app, (layers) => layers.map((other, k) => (k === i ? { ...other, [field]: clamp(Number(input.min), input.valueAsNumber || 0, high) } : other)));
       return input;
     };
@@ -1295,7 +1306,7 @@ function showLayers(app) {
   });
   const heading = Object.assign(document.createElement("div"), { className: "layer heading" });
   heading.innerHTML = "<span></span><span>Units</span><span>Activation</span><span>Dropout</span><span></span>";
-  ui.layers.replaceChildren(...(rows.length ? [heading, ...rows] : ["No hidden layer: features and outputs are linked directly."]));
+  replaceKeepingFocus(ui.layers, rows.length ? [heading, ...rows] : ["No hidden layer: features and outputs are linked directly."]);
 }
 
 /** Looks at a unit: its map becomes large, its equation is asked for in a walk. @param {App} app @param {Unit | null} unit @param {boolean} [aloud] */
@@ -1784,7 +1795,7 @@ const TEXTS = {
   },
   walk: (app, walk) => showWalk(app, typeof walk.stage === "number" ? walk : null),
   explanation: (app, explanation) => showExplanation(app, explanation),
-  export: (app, file) => save(file),
+  export: (_, file) => save(file),
   link: (app, { fragment }) => share(app, fragment),
   diverged: (app, { words, undo }) => {
     showPlaying(app, false);
@@ -2018,7 +2029,12 @@ export function start(element, transport, { rival = false, state = {}, csv = "",
   ui.playback.hidden = !transport.recorded;
   if (transport.recorded) root.querySelectorAll("fieldset").forEach((fieldset) => { fieldset.disabled = true; });
   ui.network.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => onNetworkKey(app, event));
-  if (!rival) element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => onKey(app, event));
+  if (!rival) {
+    element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      onKey(app, event);
+      if (!transport.addressed) event.stopPropagation(); // A notebook has keys of its own.
+    });
+  }
   new ResizeObserver(() => { app.pointsDirty = true; if (app.network) rebuild(app); app.schedule("output", "curve"); }).observe(ui.stage.parentElement);
   transport.listen((message) => TEXTS[message.type]?.(app, message), (buffer) => onFrame(app, buffer));
   if (!transport.recorded) begin(app, state);
