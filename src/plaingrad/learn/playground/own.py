@@ -54,7 +54,7 @@ class Own:
         targets = self.data.targets
         if targets.is_floating_point():
             return []
-        return list(self.data.class_names) or [str(k) for k in range(int(targets.max()) + 1)]
+        return list(map(str, self.data.class_names)) or [str(k) for k in range(int(targets.max()) + 1)]
 
     def rows(self) -> Tensor:
         """All samples, the label in the last column."""
@@ -63,7 +63,9 @@ class Own:
 
     def names(self) -> list[str]:
         """The names of the inputs."""
-        return list(self.data.feature_names) or [f"x{k + 1}" for k in range(self.data.inputs.shape[1])]
+        return list(map(str, self.data.feature_names)) or [
+            f"x{k + 1}" for k in range(self.data.inputs.shape[1])
+        ]
 
     def state(self, fields: dict[str, Any]) -> State:
         """The state in which the page begins: its data are these, and its rule the optimizer's."""

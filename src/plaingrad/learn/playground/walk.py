@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from plaingrad import nn
 from plaingrad.errors import InputError
 from plaingrad.inspect import explain, record
 from plaingrad.inspect.explain import Explanation
 from plaingrad.learn.playground.run import Run
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.SyncBatchNorm)
 
 WORDS = {
     "input": "The sample's features enter the network.",
@@ -39,14 +43,21 @@ class Walk:
         if not 0 <= sample < len(data):
             raise InputError(f"walk: expected a sample from 0 to {len(data) - 1}, got {sample!r:.40}")
         self.run, self.sample, self.at = run, sample, 0
-        self.x = data.inputs[sample : sample + 1]
-        self.t = data.targets[sample : sample + 1]
+        batch = data.take(torch.tensor(self.rows()))
+        self.x, self.t = batch.inputs, batch.targets
         penalised = run.state.l1 or run.state.l2  # by the run, beside the update rule
         optimizer = None if penalised else run.optimizer
         self.trace = record(run.model, self.x, run.targets(self.t), loss=run.loss, optimizer=optimizer)
         layers = range(len(run.stages))
         self.phases: list[tuple[str, int | None]] = [("input", None), *(("forward", k) for k in layers)]
         self.phases += [("loss", None), *(("backward", k) for k in reversed(layers)), ("update", None)]
+
+    def rows(self) -> list[int]:
+        """The sample; before others where the network normalises over a batch."""
+        count = len(self.run.problem.train)
+        over_batch = any(isinstance(module, BATCH_NORMS) for module in self.run.model.modules())
+        size = min(self.run.state.batch_size, count) if over_batch else 1
+        return [(self.sample + k) % count for k in range(max(size, 2 if over_batch else 1))]
 
     def go(self, steps: int) -> None:
         """Go forth or back; at the update the run makes its step, or takes it back."""
