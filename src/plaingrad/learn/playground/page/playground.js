@@ -485,11 +485,18 @@ function linkValues(app, layer) {
   const { walk, frame, state } = app;
   const flat = (/** @type {any} */ rows) => rows.flat();
   if (walk?.phase === "backward" && walk.gradients.weights[layer]) return { values: flat(walk.gradients.weights[layer]), scale: 0 };
-  if (walk?.phase === "update" && walk.weights?.[layer]) return { values: flat(walk.weights[layer]), scale: 2.5 };
+  if (walk?.phase === "update" && walk.weights?.[layer]) return { values: flat(walk.weights[layer]), scale: thickest(app) };
   const gradients = state.gradients && frame?.arrays.get(`gradients.${layer}`);
   if (gradients) return { values: gradients.values, scale: 0 };
   const weights = frame?.arrays.get(`weights.${layer}`);
-  return weights ? { values: weights.values, scale: 2.5 } : null;
+  return weights ? { values: weights.values, scale: thickest(app) } : null;
+}
+
+/** The weight whose link is thickest: the largest, or 2.5 while all are smaller, so that links grow with their weights. @param {App} app */
+function thickest({ frame, network }) {
+  if (!frame) return 2.5;
+  frame.thickest ??= network.layers.reduce((most, _, layer) => Math.max(most, largest(frame.arrays.get(`weights.${layer}`)?.values ?? [])), 2.5);
+  return frame.thickest;
 }
 
 /** The largest absolute value. @param {ArrayLike<number>} values */
@@ -952,7 +959,7 @@ const pageHtml = (id) => `<div class="page">
         <form class="editor" ${id("editor")} hidden><label><span ${id("editor-title")}></span><select ${id("editor-from")} aria-label="Which weight of the unit"></select></label>
           <input type="number" step="any" ${id("editor-value")} aria-label="Value"><button type="submit">Set</button><button type="button" ${id("editor-close")} aria-label="Close">×</button></form>
       </div></div>
-      <p class="status"><span ${id("status")}></span><span class="key"><i class="negative"></i>negative<i class="positive"></i>positive</span></p>
+      <p class="status"><span ${id("status")}></span><span class="key"><span ${id("links")}>links: weights</span><i class="negative"></i>negative<i class="positive"></i>positive</span></p>
       <p class="hidden" aria-live="polite" ${id("says")}></p>
     </div>
     <section class="card walking" ${id("walking")} aria-label="Walk" hidden>
@@ -1124,6 +1131,7 @@ function bindControls(app) {
     ui[name].onchange = () => {
       app.state[field] = ui[name].checked; // Drawn at once; of a recorded run, only here.
       app.pointsDirty = true;
+      showLinks(app);
       app.schedule("network", "output");
       change(app, { [field]: ui[name].checked });
     };
@@ -1320,6 +1328,11 @@ function look(app, unit, aloud = false) {
   app.ui.status.textContent = words;
   if (aloud) app.ui.says.textContent = words;
   app.schedule("network", "output");
+}
+
+/** What the links show now. @param {App} app */
+function showLinks({ ui, walk, state }) {
+  ui.links.textContent = walk?.phase === "backward" || state.gradients ? "links: gradients" : "links: weights";
 }
 
 /** @param {App} app @param {Unit} unit */
@@ -1592,6 +1605,7 @@ function showWalk(app, walk) {
   const { ui } = app;
   const before = app.walk;
   app.walk = walk;
+  showLinks(app);
   ui.walking.hidden = !walk;
   ui.walk.setAttribute("aria-pressed", String(Boolean(walk)));
   if (walk) {
@@ -1601,6 +1615,7 @@ function showWalk(app, walk) {
     ui["walk-track"].style.setProperty("--share", String((walk.stage + 1) / walk.stages));
     ui["walk-track"].dataset.phase = walk.phase;
     ui["walk-back"].disabled = walk.stage === 0 && !app.transport.recorded;
+    ui["walk-next"].disabled = walk.stage + 1 === walk.stages && !app.transport.recorded;
     ui.explanation.replaceChildren();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     app.travel = !still && (!before || before.stage < walk.stage) ? performance.now() : 0;
@@ -1779,6 +1794,7 @@ const TEXTS = {
     if (first) bindControls(app);
     refresh(app);
     showPlaying(app, playing);
+    showLinks(app);
     if (app.structure !== structure) { app.structure = structure; rebuild(app); }
     app.pointsDirty = true;
     shareWithRival(app);
