@@ -80,7 +80,7 @@ class Browser:
 
     def numbers(self, name: str) -> list[float]:
         """An array of the latest frame."""
-        script = f"return Array.from(document.body.__playground.app.frame.arrays.get('{name}').data)"
+        script = f"return Array.from(document.body.__playground.frame.arrays.get('{name}').values)"
         return list(self.driver.execute_script(script))
 
     def header(self) -> dict[str, Any]:

@@ -39,10 +39,7 @@ class Camera:
             extra: more entries of the header.
         """
         run = self.run
-        loss, accuracy = run.measure(run.problem.train)
-        test_loss, test_accuracy = run.measure(run.problem.test)
-        if not run.curve or run.curve[-1][0] < run.position:
-            run.curve.append((run.position, loss, test_loss))
+        (loss, accuracy), (test_loss, test_accuracy) = run.note()
         whole = self.sent == 0 or self.sent > len(run.curve)
         new = run.curve if whole else run.curve[self.sent :]
         self.sent = len(run.curve)

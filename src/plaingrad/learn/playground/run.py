@@ -192,6 +192,13 @@ class Run:
             return value, None
         return value, float((outputs.argmax(1) == part.targets).float().mean())
 
+    def note(self) -> tuple[tuple[float, float | None], tuple[float, float | None]]:
+        """Measure both parts of the data, and put the losses into the curve."""
+        train, test = self.measure(self.problem.train), self.measure(self.problem.test)
+        if not self.curve or self.curve[-1][0] < self.position:
+            self.curve.append((self.position, train[0], test[0]))
+        return train, test
+
     def gradients(self) -> list[Tensor]:
         """The gradient of the loss over the training data with respect to the weights of each stage."""
         model, loss = copy.deepcopy((self.model, self.loss))

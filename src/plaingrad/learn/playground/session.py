@@ -24,6 +24,7 @@ from plaingrad.learn.playground.walk import Walk
 SLICE = 0.012  # seconds of training between two looks at messages and frames
 BETWEEN_FRAMES = 1 / 60
 BETWEEN_FINDINGS = 0.7
+POINTS = 100  # of the curve of what was trained before a state is shown
 MOST_WAITING = 1000  # messages; a page sends a few a second
 
 
@@ -175,8 +176,10 @@ class Session:
     def _begin(self, state: State) -> None:
         """Begin the run of a state, and catch up with where it was."""
         run = self.make(state)
+        every = max(1, state.trained // POINTS)
         for _ in run.catch_up():
-            pass
+            if run.batch % every == 0:
+                run.note()
         self.run, self.camera, self.walk = run, Camera(run), None
         self.playing, self.findings = False, None
         self._send_state()
