@@ -1122,6 +1122,8 @@ function bindControls(app) {
   fill(ui.optimizer, choices.optimizers.map((/** @type {any} */ rule) => ({ name: rule.name, title: rule.name })));
   fill(ui.preset, [{ name: "", title: "Examples" }, ...Object.entries(PRESETS).map(([name, [title]]) => ({ name, title }))]);
   tieSelect(app, "data", (state) => (state.table ? "own" : state.data), (data) => withData(app, data));
+  const { onchange } = ui.data;
+  ui.data.onchange = () => (ui.data.value === "own" ? beginOwn(app) : onchange());
   tieSelect(app, "activation", (state) => state.activation, (activation) => ({ activation }));
   tieSelect(app, "init", (state) => state.init, (init) => ({ init }));
   tieSelect(app, "loss", (state) => state.loss ?? "", (loss) => ({ loss: loss || null }));
@@ -1140,6 +1142,12 @@ function bindControls(app) {
   ui.epochs.onchange = () => change(app, { epochs: Math.max(0, Math.round(ui.epochs.valueAsNumber || 0)) });
   app.controls.push((/** @type {State} */ state) => { if (!isFocused(ui.epochs)) ui.epochs.value = String(state.epochs); });
   app.controls.push(() => showOptions(app), () => showFeatures(app), () => showLosses(app), () => showDataFields(app));
+}
+
+/** Data to paint: the points painted so far, or one of each of two classes, since there must be some to train on. @param {App} app */
+function beginOwn(app) {
+  const points = app.state.points.length > 1 ? app.state.points : [[-0.5, -0.5, 0], [0.5, 0.5, 1]];
+  beginBoth(app, { ...beginning(app.state), data: "own", loss: null, trained: 0, points });
 }
 
 /** Other data; features and loss return to what fits them. @param {App} app @param {string} data @returns {Partial<State>} */
@@ -1505,7 +1513,8 @@ function showLabels(app) {
     ? data.classes.map((/** @type {string} */ title, /** @type {number} */ i) => ({ name: String(i), title }))
     : [0, 1, 2, 3, 4].map((i) => low + (high - low) * i / 4).map((value) => ({ name: String(value), title: short(value, 2) }));
   const { value } = ui["paint-label"];
-  fill(ui["paint-label"], [{ name: "", title: "off" }, ...labels, { name: "erase", title: "erase" }], value);
+  const further = data.classes && labels.length < 8 ? [{ name: String(labels.length), title: "a new class" }] : [];
+  fill(ui["paint-label"], [{ name: "", title: "off" }, ...labels, ...further, { name: "erase", title: "erase" }], value);
   if (!ui["paint-label"].value) ui["paint-label"].value = "";
   ui.legend.classList.toggle("range", !data.classes);
   ui.legend.replaceChildren(...(data.classes ? labels : [labels[0], labels[4]]).map((/** @type {any} */ label) => {
