@@ -767,6 +767,7 @@ function drawOutput(app) {
   const { ui, frame, data, palette, walk } = app;
   if (!data) return;
   const { inner, width, height, toPixels } = plot(app);
+  if (!width) return; // Not on the screen.
   const context = prepare(ui.output, width, height);
   const picture = frame && planeBitmap(app);
   context.imageSmoothingEnabled = true;
@@ -982,7 +983,7 @@ const pageHtml = (id) => `<div class="page">
       <div class="square"><canvas ${id("output")} tabindex="0" role="application" aria-label="The plane with the data. Arrow keys move a cross, Enter paints there."></canvas></div>
       <div class="legend" ${id("legend")}></div>
       <div class="row">${switchable(id, "show-test", "Test points")}${switchable(id, "discretize", "Discretize")}</div>
-      <label class="field live line"><span>Paint points</span><select ${id("paint-label")}></select></label>
+      <label class="field live line paint"><span>Paint points</span><select ${id("paint-label")}></select></label>
     </div>
     <div class="card">
       <table class="numbers"><thead><tr><td></td><th scope="col">Training</th><th scope="col">Test</th></tr></thead>
