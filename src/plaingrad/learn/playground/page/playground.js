@@ -907,7 +907,7 @@ const pageHtml = (id) => `<div class="page">
   <div class="buttons" role="group" aria-label="Training">
     <button type="button" class="play" ${id("play")} title="Play or pause (Space)">${icon(ICONS.play)}<span>Play</span></button>
     <button type="button" ${id("step-batch")} title="Train on one batch">${icon(ICONS.batch)}<span>Batch</span></button>
-    <button type="button" ${id("step-epoch")} title="Train on all training points once">${icon(ICONS.epoch)}<span>Epoch</span></button>
+    <button type="button" ${id("step-epoch")} title="Train to the end of the epoch">${icon(ICONS.epoch)}<span>Epoch</span></button>
     <button type="button" ${id("undo")} title="Back to before the last batch, edit or walk">${icon(ICONS.undo)}<span>Undo</span></button>
     <button type="button" ${id("reset")} title="The first weights again">${icon(ICONS.reset)}<span>Reset</span></button>
     <button type="button" ${id("reseed")} title="Other first weights" class="live">New weights</button>
@@ -936,13 +936,13 @@ const pageHtml = (id) => `<div class="page">
 <main class="columns">
   <section class="column data" aria-label="Data">
     <fieldset class="card live"><legend>Data</legend>
-      ${selectable(id, "data", "Set")}
+      ${selectable(id, "data", "Set", "layered")}
       <div class="field classes">${slidable(id, "classes", "Classes")}</div>
       ${slidable(id, "samples", "Points")}
       ${slidable(id, "noise", "Noise")}
       ${slidable(id, "train-share", "Share to train on")}
-      <label class="field target" hidden><span>Target</span><select ${id("target")}></select></label>
-      <div class="buttons"><button type="button" ${id("regenerate")}>Draw anew</button><button type="button" ${id("csv")} title="Paste it, choose a file, or drop one anywhere">CSV …</button></div>
+      <label class="field target layered" hidden><span>Target</span><select ${id("target")}></select></label>
+      <div class="buttons"><button type="button" ${id("regenerate")}>Draw anew</button><button type="button" class="layered" ${id("csv")} title="Paste it, choose a file, or drop one anywhere">CSV …</button></div>
     </fieldset>
     <fieldset class="card live layered"><legend>Features</legend><div class="features" ${id("features")}></div></fieldset>
   </section>
@@ -1002,9 +1002,9 @@ const pageHtml = (id) => `<div class="page">
 </main>
 <div class="rivals" ${id("rivals")}></div>
 <dialog ${id("csv-dialog")}><form method="dialog"><h2>Your own data</h2>
-  <p>Comma-separated values with a line of names. Each column of numbers is a feature; the last column is the target until you choose another.</p>
+  <p>Comma-separated values with a line of names. Columns of numbers become features, up to eight of them at first; the last column is the target until you choose another.</p>
   <textarea rows="10" ${id("csv-text")} aria-label="CSV" spellcheck="false" placeholder="x1,x2,label"></textarea>
-  <div class="buttons"><input type="file" accept=".csv,.tsv,.txt,text/csv" ${id("csv-file")} aria-label="A file"><button value="">Cancel</button><button class="primary" value="use" ${id("csv-use")}>Use</button></div></form></dialog>
+  <div class="buttons"><input type="file" accept=".csv,.tsv,.txt,text/csv" ${id("csv-file")} aria-label="A file"><button value="" class="cancel">Cancel</button><button class="primary" value="use" ${id("csv-use")}>Use</button></div></form></dialog>
 </div>`;
 
 /** Builds the page and returns its elements by id, without the prefix. @param {HTMLElement} root @param {string} prefix */
@@ -1987,6 +1987,16 @@ function bindBar(app) {
   ui.position.oninput = () => app.send({ type: "seek", position: Number(ui.position.value) });
 }
 
+/** A recorded run can only be played, and looked at stop by stop. @param {App} app */
+function bindRecorded({ ui, root }) {
+  root.querySelectorAll("fieldset").forEach((fieldset) => { fieldset.disabled = true; });
+  ui["step-epoch"].hidden = true;
+  for (const [name, words] of [["step-batch", "Next"], ["undo", "Back"], ["reset", "Start"]]) {
+    ui[name].querySelector("span").textContent = words;
+    ui[name].title = "";
+  }
+}
+
 /** The state in the address, or none. The server checks it. @param {string} fragment @returns {Promise<Partial<State>>} */
 async function readFragment(fragment) {
   const packed = Uint8Array.from(atob(fragment.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
@@ -2053,7 +2063,7 @@ export function start(element, transport, { rival = false, state = {}, csv = "",
   showCurveKey(app);
   showFindings(app, []);
   ui.playback.hidden = !transport.recorded;
-  if (transport.recorded) root.querySelectorAll("fieldset").forEach((fieldset) => { fieldset.disabled = true; });
+  if (transport.recorded) bindRecorded(app);
   ui.network.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => onNetworkKey(app, event));
   if (!rival) {
     element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
