@@ -1861,7 +1861,7 @@ function beginning(state) {
 function rebuild(app) {
   const { ui, network } = app;
   const narrow = ui.stage.parentElement.clientWidth;
-  app.layout = layOut(network, Math.max(300, narrow), narrow < 480 ? 300 : app.isRival ? 330 : 400);
+  app.layout = layOut(network, Math.max(300, narrow), narrow < 400 ? 300 : app.isRival ? 330 : 400);
   app.hover = null;
   if (app.shown && !network.layers[app.shown.layer] && app.shown.layer >= 0) look(app, null);
   showHeads(app);
