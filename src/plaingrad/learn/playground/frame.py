@@ -55,6 +55,8 @@ class Camera:
         }
         if whole:
             header["whole"] = True
+        if self.enlarged is not None:
+            header["enlarged"] = list(self.enlarged)
         if accuracy is not None:
             header |= {"accuracy": accuracy, "test_accuracy": test_accuracy}
         return packed(header, {**self.maps(), **self.parameters()})

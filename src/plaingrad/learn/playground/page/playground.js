@@ -346,7 +346,6 @@ export function recording(entries) {
 
 // --------------------------------------------------------------------------------------------------------- geometry
 
-const HEAD = 80; // Above the units, for the buttons of each layer.
 const MOST_CURVES = 700; // Beyond so many links, straight lines, which are faster to draw.
 
 /** Columns of units within a width. @param {Network} network @param {number} width @param {number} height @returns {Layout} */
@@ -354,8 +353,10 @@ function layOut(network, width, height) {
   const counts = [network.features.length, ...network.layers.map((layer) => layer.units)];
   const most = Math.max(...counts);
   const [LEFT, RIGHT] = width < 480 ? [58, 88] : [84, 104]; // For the names of features and outputs.
-  const pitch = clamp(most > 24 ? 20 : 27, (height - HEAD - 16) / most, 78);
   const gap = Math.max(54, (width - LEFT - RIGHT) / Math.max(1, counts.length - 1));
+  const tight = gap < 92;
+  const HEAD = tight ? 60 : 80; // Above the units, for the buttons of each layer.
+  const pitch = clamp(most > 24 ? 20 : 27, (height - HEAD - 16) / most, 78);
   const size = Math.round(Math.min(0.74 * pitch, 0.62 * gap));
   const total = Math.max(height, HEAD + 16 + most * pitch);
   const middle = HEAD + (total - HEAD - 8) / 2;
@@ -365,7 +366,7 @@ function layOut(network, width, height) {
   const links = counts.slice(1).reduce((sum, count, i) => sum + count * counts[i], 0);
   return {
     columns, pitch, width: Math.max(width, LEFT + RIGHT + gap * (counts.length - 1)), height: total,
-    curved: links <= MOST_CURVES, tight: gap < 92,
+    curved: links <= MOST_CURVES, tight,
   };
 }
 
@@ -484,11 +485,18 @@ function linkValues(app, layer) {
   const { walk, frame, state } = app;
   const flat = (/** @type {any} */ rows) => rows.flat();
   if (walk?.phase === "backward" && walk.gradients.weights[layer]) return { values: flat(walk.gradients.weights[layer]), scale: 0 };
-  if (walk?.phase === "update" && walk.weights?.[layer]) return { values: flat(walk.weights[layer]), scale: 2.5 };
+  if (walk?.phase === "update" && walk.weights?.[layer]) return { values: flat(walk.weights[layer]), scale: thickest(app) };
   const gradients = state.gradients && frame?.arrays.get(`gradients.${layer}`);
   if (gradients) return { values: gradients.values, scale: 0 };
   const weights = frame?.arrays.get(`weights.${layer}`);
-  return weights ? { values: weights.values, scale: 2.5 } : null;
+  return weights ? { values: weights.values, scale: thickest(app) } : null;
+}
+
+/** The weight whose link is thickest: the largest, or 2.5 while all are smaller, so that links grow with their weights. @param {App} app */
+function thickest({ frame, network }) {
+  if (!frame) return 2.5;
+  frame.thickest ??= network.layers.reduce((most, _, layer) => Math.max(most, largest(frame.arrays.get(`weights.${layer}`)?.values ?? [])), 2.5);
+  return frame.thickest;
 }
 
 /** The largest absolute value. @param {ArrayLike<number>} values */
@@ -759,6 +767,7 @@ function drawOutput(app) {
   const { ui, frame, data, palette, walk } = app;
   if (!data) return;
   const { inner, width, height, toPixels } = plot(app);
+  if (!width) return; // Not on the screen.
   const context = prepare(ui.output, width, height);
   const picture = frame && planeBitmap(app);
   context.imageSmoothingEnabled = true;
@@ -886,7 +895,7 @@ const switchable = (/** @type {(name: string) => string} */ id, /** @type {strin
   `<label class="switch"><input type="checkbox" ${id(name)}> ${label}</label>`;
 
 /** The whole page; ids carry a prefix, since two runs may stand side by side. @param {(name: string) => string} id */
-const pageHtml = (id) => `
+const pageHtml = (id) => `<div class="page">
 <header class="bar">
   <div class="brand">
     <svg viewBox="0 0 32 32" width="30" height="30" aria-hidden="true"><rect width="32" height="32" rx="8" fill="var(--accent)"/>
@@ -898,7 +907,7 @@ const pageHtml = (id) => `
   <div class="buttons" role="group" aria-label="Training">
     <button type="button" class="play" ${id("play")} title="Play or pause (Space)">${icon(ICONS.play)}<span>Play</span></button>
     <button type="button" ${id("step-batch")} title="Train on one batch">${icon(ICONS.batch)}<span>Batch</span></button>
-    <button type="button" ${id("step-epoch")} title="Train on all training points once">${icon(ICONS.epoch)}<span>Epoch</span></button>
+    <button type="button" ${id("step-epoch")} title="Train to the end of the epoch">${icon(ICONS.epoch)}<span>Epoch</span></button>
     <button type="button" ${id("undo")} title="Back to before the last batch, edit or walk">${icon(ICONS.undo)}<span>Undo</span></button>
     <button type="button" ${id("reset")} title="The first weights again">${icon(ICONS.reset)}<span>Reset</span></button>
     <button type="button" ${id("reseed")} title="Other first weights" class="live">New weights</button>
@@ -909,7 +918,7 @@ const pageHtml = (id) => `
     <select ${id("preset")} class="live layered" aria-label="Start from an example"></select>
     <button type="button" class="live" ${id("compare")} aria-pressed="false" title="A second run from the same start, in which something may differ">Compare</button>
     <button type="button" class="live" ${id("share")} title="Put this run into the address, and copy it">Share</button>
-    <select ${id("theme")} aria-label="Colours"><option value="auto">Auto theme</option><option value="light">Light</option><option value="dark">Dark</option></select>
+    <select ${id("theme")} aria-label="Light or dark"><option value="auto">◐ Auto</option><option value="light">◐ Light</option><option value="dark">◐ Dark</option></select>
   </div>
 </header>
 <div class="message" role="alert" ${id("message")} hidden></div>
@@ -927,13 +936,13 @@ const pageHtml = (id) => `
 <main class="columns">
   <section class="column data" aria-label="Data">
     <fieldset class="card live"><legend>Data</legend>
-      ${selectable(id, "data", "Set")}
+      ${selectable(id, "data", "Set", "layered")}
       <div class="field classes">${slidable(id, "classes", "Classes")}</div>
       ${slidable(id, "samples", "Points")}
       ${slidable(id, "noise", "Noise")}
       ${slidable(id, "train-share", "Share to train on")}
-      <label class="field target" hidden><span>Target</span><select ${id("target")}></select></label>
-      <div class="buttons"><button type="button" ${id("regenerate")}>Draw anew</button><button type="button" ${id("csv")} title="Paste it, choose a file, or drop one anywhere">CSV …</button></div>
+      <label class="field target layered" hidden><span>Target</span><select ${id("target")}></select></label>
+      <div class="buttons"><button type="button" ${id("regenerate")}>Draw anew</button><button type="button" class="layered" ${id("csv")} title="Paste it, choose a file, or drop one anywhere">CSV …</button></div>
     </fieldset>
     <fieldset class="card live layered"><legend>Features</legend><div class="features" ${id("features")}></div></fieldset>
   </section>
@@ -951,7 +960,7 @@ const pageHtml = (id) => `
         <form class="editor" ${id("editor")} hidden><label><span ${id("editor-title")}></span><select ${id("editor-from")} aria-label="Which weight of the unit"></select></label>
           <input type="number" step="any" ${id("editor-value")} aria-label="Value"><button type="submit">Set</button><button type="button" ${id("editor-close")} aria-label="Close">×</button></form>
       </div></div>
-      <p class="status"><span ${id("status")}></span><span class="key"><i class="negative"></i>negative<i class="positive"></i>positive</span></p>
+      <p class="status"><span ${id("status")}></span><span class="key"><span ${id("links")}>links: weights</span><i class="negative"></i>negative<i class="positive"></i>positive</span></p>
       <p class="hidden" aria-live="polite" ${id("says")}></p>
     </div>
     <section class="card walking" ${id("walking")} aria-label="Walk" hidden>
@@ -974,7 +983,7 @@ const pageHtml = (id) => `
       <div class="square"><canvas ${id("output")} tabindex="0" role="application" aria-label="The plane with the data. Arrow keys move a cross, Enter paints there."></canvas></div>
       <div class="legend" ${id("legend")}></div>
       <div class="row">${switchable(id, "show-test", "Test points")}${switchable(id, "discretize", "Discretize")}</div>
-      <label class="field live line"><span>Paint points</span><select ${id("paint-label")}></select></label>
+      <label class="field live line paint"><span>Paint points</span><select ${id("paint-label")}></select></label>
     </div>
     <div class="card">
       <table class="numbers"><thead><tr><td></td><th scope="col">Training</th><th scope="col">Test</th></tr></thead>
@@ -993,10 +1002,10 @@ const pageHtml = (id) => `
 </main>
 <div class="rivals" ${id("rivals")}></div>
 <dialog ${id("csv-dialog")}><form method="dialog"><h2>Your own data</h2>
-  <p>Comma-separated values with a line of names. Each column of numbers is a feature; the last column is the target until you choose another.</p>
+  <p>Comma-separated values with a line of names. Columns of numbers become features, up to eight of them at first; the last column is the target until you choose another.</p>
   <textarea rows="10" ${id("csv-text")} aria-label="CSV" spellcheck="false" placeholder="x1,x2,label"></textarea>
-  <div class="buttons"><input type="file" accept=".csv,.tsv,.txt,text/csv" ${id("csv-file")} aria-label="A file"><button value="">Cancel</button><button class="primary" value="use" ${id("csv-use")}>Use</button></div></form></dialog>
-`;
+  <div class="buttons"><input type="file" accept=".csv,.tsv,.txt,text/csv" ${id("csv-file")} aria-label="A file"><button value="" class="cancel">Cancel</button><button class="primary" value="use" ${id("csv-use")}>Use</button></div></form></dialog>
+</div>`;
 
 /** Builds the page and returns its elements by id, without the prefix. @param {HTMLElement} root @param {string} prefix */
 function build(root, prefix) {
@@ -1004,6 +1013,14 @@ function build(root, prefix) {
   /** @type {Record<string, any>} */ const ui = {};
   root.querySelectorAll("[data-ui]").forEach((element) => { ui[/** @type {HTMLElement} */ (element).dataset.ui ?? ""] = element; });
   return ui;
+}
+
+/** Replaces what is in a box; what has the focus there keeps it, by its data-key. @param {HTMLElement} box @param {(Node | string)[]} children */
+function replaceKeepingFocus(box, children) {
+  const focused = /** @type {HTMLElement | null} */ (/** @type {Document} */ (box.getRootNode()).activeElement);
+  const key = focused && box.contains(focused) ? focused.dataset.key : undefined;
+  box.replaceChildren(...children);
+  if (key) /** @type {HTMLElement | null} */ (box.querySelector(`[data-key="${key}"]`))?.focus();
 }
 
 /** Replaces the options of a select where they differ. @param {HTMLSelectElement} select @param {{name: string, title: string}[]} options @param {string} [value] */
@@ -1106,6 +1123,8 @@ function bindControls(app) {
   fill(ui.optimizer, choices.optimizers.map((/** @type {any} */ rule) => ({ name: rule.name, title: rule.name })));
   fill(ui.preset, [{ name: "", title: "Examples" }, ...Object.entries(PRESETS).map(([name, [title]]) => ({ name, title }))]);
   tieSelect(app, "data", (state) => (state.table ? "own" : state.data), (data) => withData(app, data));
+  const { onchange } = ui.data;
+  ui.data.onchange = () => (ui.data.value === "own" ? beginOwn(app) : onchange());
   tieSelect(app, "activation", (state) => state.activation, (activation) => ({ activation }));
   tieSelect(app, "init", (state) => state.init, (init) => ({ init }));
   tieSelect(app, "loss", (state) => state.loss ?? "", (loss) => ({ loss: loss || null }));
@@ -1115,6 +1134,7 @@ function bindControls(app) {
     ui[name].onchange = () => {
       app.state[field] = ui[name].checked; // Drawn at once; of a recorded run, only here.
       app.pointsDirty = true;
+      showLinks(app);
       app.schedule("network", "output");
       change(app, { [field]: ui[name].checked });
     };
@@ -1123,6 +1143,12 @@ function bindControls(app) {
   ui.epochs.onchange = () => change(app, { epochs: Math.max(0, Math.round(ui.epochs.valueAsNumber || 0)) });
   app.controls.push((/** @type {State} */ state) => { if (!isFocused(ui.epochs)) ui.epochs.value = String(state.epochs); });
   app.controls.push(() => showOptions(app), () => showFeatures(app), () => showLosses(app), () => showDataFields(app));
+}
+
+/** Data to paint: the points painted so far, or one of each of two classes, since there must be some to train on. @param {App} app */
+function beginOwn(app) {
+  const points = app.state.points.length > 1 ? app.state.points : [[-0.5, -0.5, 0], [0.5, 0.5, 1]];
+  beginBoth(app, { ...beginning(app.state), data: "own", loss: null, trained: 0, points });
 }
 
 /** Other data; features and loss return to what fits them. @param {App} app @param {string} data @returns {Partial<State>} */
@@ -1233,7 +1259,7 @@ function addLayer(app) {
 function showHeads(app) {
   const { ui, network, layout, state } = app;
   const editable = network.editable !== false && !app.transport.recorded;
-  ui.heads.replaceChildren(...layout.columns.map((/** @type {Column} */ column) => {
+  replaceKeepingFocus(ui.heads, layout.columns.map((/** @type {Column} */ column) => {
     const { layer, x } = column;
     const head = Object.assign(document.createElement("div"), { className: `head${layout.tight ? " tight" : ""}${layer < 0 ? " first" : ""}` });
     head.style.left = `${x}px`;
@@ -1254,7 +1280,7 @@ function headButtons(app, layer) {
   for (const [text, step, words] of /** @type {[string, number, string][]} */ ([["−", -1, "Fewer"], ["+", 1, "More"]])) {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: text });
     button.setAttribute("aria-label", `${words} units in layer ${layer + 1}`);
-    button.dataset.head = `${layer}${text}`;
+    button.dataset.key = `${layer}${step > 0 ? "+" : "-"}`;
     button.onclick = () => resizeLayer(app, layer, step);
     box.append(button);
   }
@@ -1265,6 +1291,7 @@ function headButtons(app, layer) {
 function headSelect(app, layer) {
   const select = document.createElement("select");
   select.setAttribute("aria-label", `Activation of layer ${layer + 1}`);
+  select.dataset.key = `${layer}-activation`;
   const usual = { name: "", title: `${app.state.activation.replace("_", " ")}` };
   fill(select, [usual, ...app.choices.activations.filter((/** @type {any} */ a) => a.name !== app.state.activation)], app.state.layers[layer].activation ?? "");
   select.onchange = () => changeLayers(app, (layers) => layers.map((other, i) => (i === layer ? { ...other, activation: select.value || null } : other)));
@@ -1284,6 +1311,7 @@ function showLayers(app) {
       const input = Object.assign(document.createElement("input"), { type: "number", min: field === "units" ? "1" : "0", max: String(high), step: String(step) });
       input.value = String(layer[field] ?? (field === "dropout" ? state.dropout : 1));
       input.setAttribute("aria-label", `${words} of layer ${i + 1}`);
+      input.dataset.key = `${i}-${field}`;
       input.onchange = () => changeLayers(app, (layers) => layers.map((other, k) => (k === i ? { ...other, [field]: clamp(Number(input.min), input.valueAsNumber || 0, high) } : other)));
       return input;
     };
@@ -1295,7 +1323,7 @@ function showLayers(app) {
   });
   const heading = Object.assign(document.createElement("div"), { className: "layer heading" });
   heading.innerHTML = "<span></span><span>Units</span><span>Activation</span><span>Dropout</span><span></span>";
-  ui.layers.replaceChildren(...(rows.length ? [heading, ...rows] : ["No hidden layer: features and outputs are linked directly."]));
+  replaceKeepingFocus(ui.layers, rows.length ? [heading, ...rows] : ["No hidden layer: features and outputs are linked directly."]);
 }
 
 /** Looks at a unit: its map becomes large, its equation is asked for in a walk. @param {App} app @param {Unit | null} unit @param {boolean} [aloud] */
@@ -1309,6 +1337,11 @@ function look(app, unit, aloud = false) {
   app.ui.status.textContent = words;
   if (aloud) app.ui.says.textContent = words;
   app.schedule("network", "output");
+}
+
+/** What the links show now. @param {App} app */
+function showLinks({ ui, walk, state }) {
+  ui.links.textContent = walk?.phase === "backward" || state.gradients ? "links: gradients" : "links: weights";
 }
 
 /** @param {App} app @param {Unit} unit */
@@ -1481,7 +1514,8 @@ function showLabels(app) {
     ? data.classes.map((/** @type {string} */ title, /** @type {number} */ i) => ({ name: String(i), title }))
     : [0, 1, 2, 3, 4].map((i) => low + (high - low) * i / 4).map((value) => ({ name: String(value), title: short(value, 2) }));
   const { value } = ui["paint-label"];
-  fill(ui["paint-label"], [{ name: "", title: "off" }, ...labels, { name: "erase", title: "erase" }], value);
+  const further = data.classes && labels.length < 8 ? [{ name: String(labels.length), title: "a new class" }] : [];
+  fill(ui["paint-label"], [{ name: "", title: "off" }, ...labels, ...further, { name: "erase", title: "erase" }], value);
   if (!ui["paint-label"].value) ui["paint-label"].value = "";
   ui.legend.classList.toggle("range", !data.classes);
   ui.legend.replaceChildren(...(data.classes ? labels : [labels[0], labels[4]]).map((/** @type {any} */ label) => {
@@ -1581,6 +1615,7 @@ function showWalk(app, walk) {
   const { ui } = app;
   const before = app.walk;
   app.walk = walk;
+  showLinks(app);
   ui.walking.hidden = !walk;
   ui.walk.setAttribute("aria-pressed", String(Boolean(walk)));
   if (walk) {
@@ -1590,6 +1625,7 @@ function showWalk(app, walk) {
     ui["walk-track"].style.setProperty("--share", String((walk.stage + 1) / walk.stages));
     ui["walk-track"].dataset.phase = walk.phase;
     ui["walk-back"].disabled = walk.stage === 0 && !app.transport.recorded;
+    ui["walk-next"].disabled = walk.stage + 1 === walk.stages && !app.transport.recorded;
     ui.explanation.replaceChildren();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     app.travel = !still && (!before || before.stage < walk.stage) ? performance.now() : 0;
@@ -1768,6 +1804,7 @@ const TEXTS = {
     if (first) bindControls(app);
     refresh(app);
     showPlaying(app, playing);
+    showLinks(app);
     if (app.structure !== structure) { app.structure = structure; rebuild(app); }
     app.pointsDirty = true;
     shareWithRival(app);
@@ -1784,7 +1821,7 @@ const TEXTS = {
   },
   walk: (app, walk) => showWalk(app, typeof walk.stage === "number" ? walk : null),
   explanation: (app, explanation) => showExplanation(app, explanation),
-  export: (app, file) => save(file),
+  export: (_, file) => save(file),
   link: (app, { fragment }) => share(app, fragment),
   diverged: (app, { words, undo }) => {
     showPlaying(app, false);
@@ -1824,7 +1861,7 @@ function beginning(state) {
 function rebuild(app) {
   const { ui, network } = app;
   const narrow = ui.stage.parentElement.clientWidth;
-  app.layout = layOut(network, Math.max(300, narrow), narrow < 480 ? 300 : app.isRival ? 330 : 400);
+  app.layout = layOut(network, Math.max(300, narrow), narrow < 400 ? 300 : app.isRival ? 330 : 400);
   app.hover = null;
   if (app.shown && !network.layers[app.shown.layer] && app.shown.layer >= 0) look(app, null);
   showHeads(app);
@@ -1950,6 +1987,16 @@ function bindBar(app) {
   ui.position.oninput = () => app.send({ type: "seek", position: Number(ui.position.value) });
 }
 
+/** A recorded run can only be played, and looked at stop by stop. @param {App} app */
+function bindRecorded({ ui, root }) {
+  root.querySelectorAll("fieldset").forEach((fieldset) => { fieldset.disabled = true; });
+  ui["step-epoch"].hidden = true;
+  for (const [name, words] of [["step-batch", "Next"], ["undo", "Back"], ["reset", "Start"]]) {
+    ui[name].querySelector("span").textContent = words;
+    ui[name].title = "";
+  }
+}
+
 /** The state in the address, or none. The server checks it. @param {string} fragment @returns {Promise<Partial<State>>} */
 async function readFragment(fragment) {
   const packed = Uint8Array.from(atob(fragment.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
@@ -2016,9 +2063,14 @@ export function start(element, transport, { rival = false, state = {}, csv = "",
   showCurveKey(app);
   showFindings(app, []);
   ui.playback.hidden = !transport.recorded;
-  if (transport.recorded) root.querySelectorAll("fieldset").forEach((fieldset) => { fieldset.disabled = true; });
+  if (transport.recorded) bindRecorded(app);
   ui.network.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => onNetworkKey(app, event));
-  if (!rival) element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => onKey(app, event));
+  if (!rival) {
+    element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      onKey(app, event);
+      if (!transport.addressed) event.stopPropagation(); // A notebook has keys of its own.
+    });
+  }
   new ResizeObserver(() => { app.pointsDirty = true; if (app.network) rebuild(app); app.schedule("output", "curve"); }).observe(ui.stage.parentElement);
   transport.listen((message) => TEXTS[message.type]?.(app, message), (buffer) => onFrame(app, buffer));
   if (!transport.recorded) begin(app, state);
