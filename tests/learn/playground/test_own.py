@@ -126,7 +126,7 @@ def test_the_widget_of_a_network_of_ones_own() -> None:
     state = next(text for text in bridge.texts if text["type"] == "state")
     assert state["network"]["editable"] is False
     assert [layer["activation"] for layer in state["network"]["layers"]] == ["BatchNorm1d, ReLU", None]
-    assert unpacked(bridge.frames[-1])[0]["accuracy"] > 0.9
+    assert unpacked(bridge.frames[-1])[0]["accuracy"] > 0.8
     widget.close()
 
 

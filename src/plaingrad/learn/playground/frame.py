@@ -11,7 +11,7 @@ from torch import Tensor
 
 from plaingrad.learn.playground.run import Run
 
-GRID, FINE, LARGE = 30, 90, 120
+GRID, FINE, LARGE = 30, 60, 120
 """Points along each side of the map of a unit, of that of the output, and of an enlarged one."""
 
 Arrays = dict[str, Tensor]

@@ -75,7 +75,7 @@ def shown(rows: torch.Tensor) -> list[list[float]]:
 
 def findings(run: Run) -> list[Text]:
     """The findings on the health of the network, in one step on some of the training data."""
-    count = min(64, len(run.problem.train))
+    count = min(32, len(run.problem.train))
     data = run.problem.train[:count]
     trace = record(run.model, data.inputs, run.targets(data.targets), loss=run.loss, optimizer=run.optimizer)
     return [{"where": each.path, "kind": each.kind, "words": each.words} for each in health(trace)]

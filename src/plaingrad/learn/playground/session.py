@@ -21,9 +21,9 @@ from plaingrad.learn.playground.state import DEFAULT, State, read_state, to_frag
 from plaingrad.learn.playground.table import read_table
 from plaingrad.learn.playground.walk import Walk
 
-SLICE = 0.012  # seconds of training between two looks at messages and frames
+SLICE = 0.005  # seconds of training between two looks at messages and frames
 BETWEEN_FRAMES = 1 / 60
-BETWEEN_FINDINGS = 0.7
+BETWEEN_FINDINGS = 1.5
 POINTS = 100  # of the curve of what was trained before a state is shown
 MOST_WAITING = 1000  # messages; a page sends a few a second
 END = object()
