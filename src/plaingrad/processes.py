@@ -33,7 +33,7 @@ def run_alone(
     files: Sequence[int] = (),
     environment: Mapping[str, str] = os.environ,
 ) -> int | None:
-    """Run a module as a program that reads a request from standard input, and wait until it ends.
+    """Run a module's ``main``, which reads a request from standard input, and wait until it ends.
 
     When it ends, or its time is over, so does all that it has started, where the system knows groups of
     processes; in sessions of their own too, where it shows the environments of processes.
@@ -52,7 +52,7 @@ def run_alone(
     """
     mark = secrets.token_hex()
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", module],
+        [sys.executable, "-P", "-c", f"from {module} import main; main()"],
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=output,

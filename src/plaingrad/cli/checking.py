@@ -225,7 +225,3 @@ def _loss_and_target(
     if len(outputs) > 1:
         raise refused(f"expected a module with one output, got {len(outputs)}", "--loss")
     return loss_class(), torch.randn_like(outputs[0])
-
-
-if __name__ == "__main__":
-    main()

@@ -42,7 +42,3 @@ def _limit(memory: int, seconds: int, output: int) -> None:
     for name, limit in limits.items():
         with contextlib.suppress(ValueError, OSError):  # a lower one is in force
             resource.setrlimit(getattr(resource, name), (limit, limit))
-
-
-if __name__ == "__main__":
-    main()
