@@ -108,7 +108,7 @@ def channels(selected: Selection, samples: list[int]) -> Iterator[Section]:
     """One element of a channel; with running statistics it depends on no other."""
     call, full = selected.call, selected.full
     x, module = call.inputs[0], selected.module
-    if not isinstance(module, (BatchNorm, InstanceNorm)) or x.ndim < min(module.ranks):  # type: ignore[call-overload,type-var]
+    if isinstance(module, InstanceNorm) and x.ndim < module.ranks[1]:
         yield Section("forward", note="Without a batch the numbers are those of the record.")
         return
     c = full[1]
