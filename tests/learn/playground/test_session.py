@@ -109,10 +109,24 @@ def test_a_link_restores_what_was_seen(page: Page) -> None:
     fields = from_fragment(page.ask("link", "link")["fragment"])
     other = Page()
     other.begin(**fields)
+    other.until(lambda: other.header()["batch"] == page.header()["batch"])
     (mine, a), (theirs, b) = unpacked(page.frames[-1]), unpacked(other.frames[-1])
     other.session.close()
     assert (mine["batch"], mine["loss"]) == (theirs["batch"], theirs["loss"])
     assert all((a[name] == b[name]).all() for name in a)
+
+
+def test_what_a_link_has_trained_is_shown_on_the_way_and_messages_wait() -> None:
+    page = Page()
+    page.send("start", state={"trained": 3000, "layers": [{"units": 16}] * 6})
+    page.send("step", unit="batch")
+    page.until(lambda: bool(page.frames) and page.header()["batch"] == 3001)
+    batches = [unpacked(frame)[0]["batch"] for frame in page.frames]
+    assert len([batch for batch in batches if 0 < batch < 3000]) > 5
+    assert len(unpacked(page.frames[-1])[1]) > 0
+    assert page.session.run is not None
+    assert len(page.session.run.curve) >= 100
+    page.session.close()
 
 
 def test_own_data_come_as_csv(page: Page) -> None:

@@ -7,7 +7,7 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ from plaingrad.learn.playground.walk import Walk
 SLICE = 0.005  # seconds of training between two looks at messages and frames
 BETWEEN_FRAMES = 1 / 60
 BETWEEN_FINDINGS = 1.5
+UNSEEN = 600.0  # seconds after which a run that nobody looks at is paused
 POINTS = 100  # of the curve of what was trained before a state is shown
 MOST_WAITING = 1000  # messages; a page sends a few a second
 END = object()
@@ -56,6 +57,8 @@ class Session:
         self.walk: Walk | None = None
         self.run: Run | None = None
         self.closed = False
+        self.behind: Iterator[None] | None = None
+        self.held: list[Any] = []  # messages that wait until the run has caught up
         self.thread = threading.Thread(target=self._live, name="playground", daemon=True)
 
     def start(self) -> None:
@@ -84,24 +87,30 @@ class Session:
             while not self.closed:
                 if not self._answer_all():
                     return
-                if self.playing:
+                if self.behind is not None:
+                    self._catch_up()
+                elif self.playing:
                     self._train()
                 self._show()
 
     def _answer_all(self) -> bool:
         """Answer the messages that wait; with nothing else to do, wait for one. False at the end."""
-        waits = not self.playing and not (self.due and self.drawn == self.frames)
+        is_busy = self.playing or self.behind is not None
+        waits = not is_busy and not (self.due and self.drawn == self.frames)
         try:
             message = self.messages.get(timeout=5.0) if waits else self.messages.get_nowait()
             while message is not END:
-                self._answer(message)
+                if self.behind is None or _kind(message) in ("start", "drawn"):
+                    self._answer(message)
+                elif len(self.held) < MOST_WAITING:
+                    self.held.append(message)
                 message = self.messages.get_nowait()
         except queue.Empty:
             return True
         return False
 
     def _answer(self, message: Any) -> None:
-        kind = message.get("type") if isinstance(message, dict) else None
+        kind = _kind(message)
         try:
             if isinstance(message, InputError):
                 raise message
@@ -146,6 +155,8 @@ class Session:
         """Send a frame if there is something new and the page has drawn the one before."""
         now = time.perf_counter()
         if self.run is None or not self.due or self.drawn < self.frames:
+            if self.playing and now - self.last_frame > UNSEEN:
+                self.playing = False
             if self.playing or self.due:
                 time.sleep(0.001)
             return
@@ -176,14 +187,32 @@ class Session:
     def _begin(self, state: State) -> None:
         """Begin the run of a state, and catch up with where it was."""
         run = self.make(state)
-        every = max(1, state.trained // POINTS)
-        for _ in run.catch_up():
-            if run.batch % every == 0:
-                run.note()
         self.run, self.camera, self.walk = run, Camera(run), None
         self.playing, self.findings = False, None
+        self.behind = run.catch_up() if state.trained or state.actions else None
+        self.noted_every = max(1, state.trained // POINTS)
         self._send_state()
         self._send_data()
+
+    def _catch_up(self) -> None:
+        """Train for a slice of time towards where the run was; at the end, answer what has waited."""
+        assert self.run is not None
+        assert self.behind is not None
+        end = time.perf_counter() + SLICE
+        self.due = True
+        try:
+            for _ in self.behind:
+                if self.run.batch % self.noted_every == 0:
+                    self.run.note()
+                if time.perf_counter() > end:
+                    return
+        except Diverged:
+            self._diverged()
+        self.behind = None
+        self._send_state()
+        held, self.held = self.held, []
+        for message in held:
+            self._answer(message)
 
     def _send_state(self) -> None:
         assert self.run is not None
@@ -340,6 +369,11 @@ ANSWERS: dict[str, Callable[[Session, Text], None]] = {
     "export": Session._export,
     "link": Session._link,
 }
+
+
+def _kind(message: Any) -> Any:
+    """The type of a message."""
+    return message.get("type") if isinstance(message, dict) else None
 
 
 def fitting(state: State, fields: Any) -> Any:
