@@ -10,6 +10,7 @@ from plaingrad.inspect.attribution import GradientImportance, gradient_importanc
 from plaingrad.inspect.explain import Explanation, explain
 from plaingrad.inspect.gradients import GradientFinding, GradientReport, Mistake, Row, check_gradients
 from plaingrad.inspect.health import Diagnosis, Health, HealthFinding, health
+from plaingrad.inspect.player import step_player
 from plaingrad.inspect.record import Call, Trace, record
 from plaingrad.inspect.report import report
 from plaingrad.inspect.summary import Layer, Summary, summary
@@ -36,6 +37,7 @@ __all__ = [
     "health",
     "record",
     "report",
+    "step_player",
     "summary",
 ]
 

@@ -12,10 +12,12 @@ from torch import Tensor
 
 from plaingrad._version import __version__
 from plaingrad.data import Dataset
+from plaingrad.errors import InputError
 from plaingrad.inspect.classes import class_count, predicted_classes, threshold_of, with_classes
 from plaingrad.inspect.health import Diagnosis, EpochHealth
 from plaingrad.inspect.health.measures import measured
 from plaingrad.inspect.health.table import HEADINGS, caption, rows
+from plaingrad.inspect.player import step_player
 from plaingrad.inspect.record import Trace
 from plaingrad.inspect.report import pictures
 from plaingrad.module import Module
@@ -39,6 +41,7 @@ def contents(
     return {
         "summary": summary(history),
         "findings": None if diagnosis is None else [finding.words for finding in diagnosis],
+        "step": None if record is None else player_of(record, data),
         "record": None if record is None else record.to_html(),
         "settings": listed_settings(history, run, record, loss, settings),
         "versions": list(versions().items()),
@@ -47,6 +50,14 @@ def contents(
         **health_parts(diagnosis, record),
         **prediction_parts(model, data, loss),
     }
+
+
+def player_of(record: Trace, data: Dataset | None) -> str | None:
+    """The page on which the step is taken layer by layer; None for a network that it cannot draw."""
+    try:
+        return step_player(record, data)
+    except InputError:
+        return None
 
 
 def summary(history: History) -> str:

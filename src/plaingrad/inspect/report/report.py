@@ -42,7 +42,8 @@ def report(
         path: the file; its folder must exist.
         health: the callback of the run, which knows its network, optimizer and training data too; or what
             `plaingrad.inspect.health` has returned.
-        record: one step, to be shown call by call. Without ``health`` its layers are shown.
+        record: one step, to be shown call by call, and of a chain that begins with a `Linear` layer by layer,
+            forward and backward, to be stepped through. Without ``health`` its layers are shown.
         model: the trained network.
         data: what its predictions are judged by: a `Dataset`, or a pair of inputs and targets. The training
             data of ``health`` if None.

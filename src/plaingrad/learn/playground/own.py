@@ -12,8 +12,9 @@ from torch import Tensor
 from plaingrad import nn, optim
 from plaingrad.data import Dataset
 from plaingrad.errors import InputError
+from plaingrad.inspect.player import stages
 from plaingrad.learn.playground.choices import RULES
-from plaingrad.learn.playground.network import optimizer_of, stages
+from plaingrad.learn.playground.network import optimizer_of
 from plaingrad.learn.playground.problem import Frame, Problem
 from plaingrad.learn.playground.run import Run
 from plaingrad.learn.playground.state import DEFAULT, State, read_state

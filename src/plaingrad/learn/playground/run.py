@@ -16,8 +16,9 @@ from plaingrad.contract.modes import mode
 from plaingrad.data import Dataset
 from plaingrad.data.finite import all_finite
 from plaingrad.errors import InputError
+from plaingrad.inspect.player import Stage, stages
 from plaingrad.learn.playground.choices import MOST_POINTS
-from plaingrad.learn.playground.network import Stage, build, loss_of, optimizer_of, rule_options, stages
+from plaingrad.learn.playground.network import build, loss_of, optimizer_of, rule_options
 from plaingrad.learn.playground.problem import Problem
 from plaingrad.learn.playground.state import LIVE, State, read_state
 from plaingrad.module import Module

@@ -10,11 +10,11 @@ import secrets
 import socket
 import threading
 import webbrowser
-from importlib import resources
 from typing import Any
 
 from plaingrad.errors import InputError
 from plaingrad.extras import needed_by
+from plaingrad.inspect.player import page_file
 from plaingrad.learn.playground.session import Session
 from plaingrad.strict_json import strict_json
 
@@ -27,7 +27,6 @@ with needed_by("plaingrad playground"):
     from starlette.types import ASGIApp
     from starlette.websockets import WebSocket, WebSocketDisconnect
 
-PAGE = resources.files("plaingrad.learn.playground") / "page"
 FILES = {
     "/": ("index.html", "text/html"),
     "/playground.js": ("playground.js", "text/javascript"),
@@ -85,7 +84,7 @@ class Playground:
         if reason is not None:
             return Response(f"plaingrad: {reason}\n", 403, HEADERS, "text/plain; charset=utf-8")
         name, kind = FILES[request.url.path]
-        return Response((PAGE / name).read_bytes(), 200, HEADERS, f"{kind}; charset=utf-8")
+        return Response(page_file(name), 200, HEADERS, f"{kind}; charset=utf-8")
 
     async def socket(self, socket: WebSocket) -> None:
         """A viewer: its messages go to a session, whose frames and texts go back."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib import resources
 from typing import Any
 
 from plaingrad import nn, optim
 from plaingrad.data import Dataset
 from plaingrad.extras import needed_by
+from plaingrad.inspect.player import page_file
 from plaingrad.learn.playground.own import Own, OwnRun
 from plaingrad.learn.playground.run import Run
 from plaingrad.learn.playground.session import Session
@@ -18,14 +18,12 @@ from plaingrad.module import Module
 with needed_by("plaingrad.playground"):
     import anywidget
 
-PAGE = resources.files("plaingrad.learn.playground") / "page"
-
 
 class Playground(anywidget.AnyWidget):  # type: ignore[misc]
     """The widget. Use `playground`, which makes one."""
 
-    _esm = (PAGE / "playground.js").read_text(encoding="utf-8")
-    _css = (PAGE / "playground.css").read_text(encoding="utf-8")
+    _esm = page_file("playground.js")
+    _css = page_file("playground.css")
 
     def __init__(self, session: Any) -> None:
         super().__init__()

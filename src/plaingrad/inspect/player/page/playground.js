@@ -43,7 +43,7 @@
  * @property {boolean} gradients
  *
  * @typedef {{name: string, units: number, activation: string | null, dropout: number, maps: boolean, labels?: string[]}} Layer
- * @typedef {{features: string[], layers: Layer[], grid: number, task: string, editable: boolean}} Network
+ * @typedef {{features: string[], layers: Layer[], grid: number, task: string, editable: boolean, bare?: boolean}} Network
  * @typedef {{train: number[][], test: number[][], bounds: number[], names: string[], classes: string[] | null,
  *            range?: number[]}} Data
  * @typedef {{values: Uint8Array | Float32Array, shape: number[]}} FrameArray
@@ -1801,8 +1801,11 @@ const TEXTS = {
     app.network = network;
     app.choices = choices ?? app.choices;
     app.root.classList.toggle("fixed", network.editable === false); // A network of one's own keeps its layers.
-    if (first) bindControls(app);
-    refresh(app);
+    app.root.classList.toggle("bare", network.bare === true); // A single step has nothing to set.
+    if (!network.bare) {
+      if (first) bindControls(app);
+      refresh(app);
+    }
     showPlaying(app, playing);
     showLinks(app);
     if (app.structure !== structure) { app.structure = structure; rebuild(app); }
@@ -1865,7 +1868,7 @@ function rebuild(app) {
   app.hover = null;
   if (app.shown && !network.layers[app.shown.layer] && app.shown.layer >= 0) look(app, null);
   showHeads(app);
-  showLayers(app);
+  if (app.choices) showLayers(app);
   ui["accuracy-row"].hidden = network.task === "regression";
   app.schedule("network");
 }
