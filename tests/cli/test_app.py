@@ -14,7 +14,19 @@ import plaingrad
 from cli.shell import failed, refused, run, succeed
 from plaingrad.cli import app
 
-COMMANDS = ["columns", "train", "predict", "evaluate", "info", "export", "check", "learn", "cache", "demo"]
+COMMANDS = [
+    "columns",
+    "train",
+    "predict",
+    "evaluate",
+    "info",
+    "export",
+    "check",
+    "learn",
+    "playground",
+    "cache",
+    "demo",
+]
 SLOW_TO_IMPORT = ["torch", "numpy", "pandas", "matplotlib", "sklearn", "safetensors"]
 
 

@@ -60,6 +60,8 @@ def test_it_has_the_numbers_of_the_record() -> None:
     assert last["values"]["features"] == trace.calls[0].inputs[0][0].tolist()
     assert last["values"]["layers"] == [trace["2"].outputs[0].tolist(), trace["3"].outputs[0].tolist()]
     assert last["gradients"]["weights"] == [trace[k].gradients["weight"].tolist() for k in ("0", "3")]
+    assert last["weights"] == [trace[k].updated["weight"].tolist() for k in ("0", "3")]
+    assert last["biases"] == [trace[k].updated["bias"].tolist() for k in ("0", "3")]
     assert last["loss"] == trace.loss
     _, arrays = next(entry for entry in each if isinstance(entry, tuple))
     for k, path in enumerate(("0", "3")):  # before the update

@@ -25,6 +25,8 @@ FASTER = {
 PAINT = {"type": "paint", "points": [[0.1, 0.2, 1.0], [0.3, 0.1, 0.0]]}
 ERASE = {"type": "erase", "x": 0.1, "y": 0.2, "radius": 0.05}
 
+WALK = {"type": "walk", "sample": 5}
+
 Actions = list[tuple[int, dict[str, Any]]]
 
 
@@ -68,6 +70,10 @@ RUNS: list[tuple[dict[str, Any], Actions]] = [
     ({"points": [[0.5, 0.5, 2.0]], "train_share": 0.8}, []),
     ({}, [(0, EDIT), (17, BIAS)]),
     ({}, [(7, FASTER), (5, PAINT), (9, ERASE), (0, EDIT)]),
+    (
+        {"dropout": 0.2, "l1": 0.01},
+        [(0, WALK), (7, WALK), (0, FASTER), (0, {**FASTER, "state": {"l1": 0.5}})],
+    ),
     ({"optimizer": {"name": "SGD", "momentum": 0.9}}, [(31, FASTER)]),
     (iris(), []),
 ]
@@ -122,23 +128,32 @@ def test_what_was_done_is_taken_back(action: dict[str, Any]) -> None:
     assert not run.undo()
 
 
+TOO_FAST = {"data": "plane", "loss": "mse", "activation": "linear", "optimizer": {"name": "SGD", "lr": 10}}
+
+
 def test_a_batch_that_diverges_leaves_the_weights_as_they_were() -> None:
-    run = Run(
-        read_state(
-            {"data": "plane", "loss": "mse", "activation": "linear", "optimizer": {"name": "SGD", "lr": 10}}
-        )
-    )
+    run = Run(read_state(TOO_FAST))
     with pytest.raises(Diverged):
         train(run, 1000)
     assert 0 < run.batch < 1000
-    assert all(bool(p.value.isfinite().all()) for p in run.model.parameters())
-    assert_same(
-        run.model,
-        trained(
-            {"data": "plane", "loss": "mse", "activation": "linear", "optimizer": {"name": "SGD", "lr": 10}},
-            run.batch,
-        ).model,
-    )
+    assert run.has_diverged
+    assert_same(run.model, trained(TOO_FAST, run.batch - 1).model)
+
+
+def test_an_address_goes_on_after_a_batch_that_diverged() -> None:
+    fields = {**TOO_FAST, "dropout": 0.3, "optimizer": {"name": "Adam", "lr": 10.0}}
+    run = Run(read_state(fields))
+    run.stages[0].linear.weight.value.fill_(1e30)  # as an edit could in two steps
+    run.act({"type": "edit", "layer": 0, "to": 0, "from": 0, "value": 1e6})
+    other = Run(read_state(fields))
+    other.stages[0].linear.weight.value.fill_(1e30)
+    other.act({"type": "edit", "layer": 0, "to": 0, "from": 0, "value": 1e6})
+    with pytest.raises(Diverged):
+        train(run, 1000)
+    for _ in range(run.batch):
+        other._pass()
+    assert_same(run.model, other.model)
+    assert other.has_diverged
 
 
 def test_a_new_class_begins_anew_with_an_output_more() -> None:

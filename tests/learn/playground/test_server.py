@@ -96,7 +96,7 @@ def test_malformed_messages_are_answered(server: Server) -> None:
             assert (got["type"], got["words"].startswith("message: expected")) == ("error", True), text[:20]
         view.send(b"\x00\x01")
         assert "expected text, got bytes" in json.loads(view.recv(timeout=60))["words"]
-        view.send(json.dumps({"type": "start", "state": {"data": "x" * 1_000_001}}))
+        view.send(json.dumps({"type": "paint", "points": "x" * 1_000_001}))
         assert "expected at most 1,000,000 characters" in json.loads(view.recv(timeout=60))["words"]
         assert answer(view, "state", type="start", state={})["state"]["data"] == "disc"
 

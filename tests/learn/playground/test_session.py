@@ -168,6 +168,42 @@ def test_a_walk_and_a_look(page: Page) -> None:
     assert "expected a walk" in page.ask("error", "look", layer=0, unit=0)["words"]
 
 
+def test_an_edit_ends_a_walk_and_its_update_is_in_the_link(page: Page) -> None:
+    page.begin()
+    page.ask("walk", "walk", action="begin", sample=3)
+    for _ in range(8):
+        page.ask("walk", "walk", action="next")
+    page.send("edit", **{"layer": 0, "to": 0, "from": 1, "value": 2.0})
+    assert page.next("walk")["stage"] is None
+    page.send("step", unit="batch")
+    page.until(lambda: page.header()["batch"] == 1)
+    other = Page()
+    other.begin(**from_fragment(page.ask("link", "link")["fragment"]))
+    other.until(lambda: other.header()["batch"] == 1)
+    a, b = unpacked(page.frames[-1])[1], unpacked(other.frames[-1])[1]
+    other.session.close()
+    assert all((a[name] == b[name]).all() for name in a)
+
+
+def test_whatever_goes_wrong_is_said_and_the_page_goes_on(page: Page) -> None:
+    page.begin()
+    assert page.session.run is not None
+    page.session.run.train_batch = None  # type: ignore[assignment,method-assign]
+    page.send("play")
+    assert "NoneType" in page.next("error")["words"]
+    page.begin(data="xor")
+    page.send("step", unit="batch")
+    page.until(lambda: page.header()["batch"] == 1)
+
+
+def test_a_new_start_forgets_messages_that_waited(page: Page) -> None:
+    page.send("start", state={"trained": 20_000, "layers": [{"units": 30}] * 5})
+    page.send("edit", **{"layer": 0, "to": 0, "from": 1, "value": 2.0})
+    page.send("start", state={"trained": 20})
+    page.until(lambda: bool(page.frames) and page.header()["batch"] == 20)
+    assert read_state(from_fragment(page.ask("link", "link")["fragment"])).actions == []
+
+
 def test_exports(page: Page, tmp_path: Any) -> None:
     page.begin(trained=9)
     program = page.ask("export", "export", format="program")

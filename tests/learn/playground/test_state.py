@@ -57,6 +57,12 @@ def test_an_address_has_the_whole_state(fields: dict[str, Any]) -> None:
     assert msgspec.to_builtins(read_state({}, state)) == msgspec.to_builtins(state)
 
 
+def table(**fields: Any) -> dict[str, Any]:
+    """A state with a table of one's own, some of it another."""
+    whole = {"names": ["a", "b"], "rows": [[1, 2, 0], [3, 4, 1]], "target": "c", "classes": ["x", "y"]}
+    return {"data": "own", "table": {**whole, **fields}, "features": ["a"]}
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -77,6 +83,16 @@ def test_an_address_has_the_whole_state(fields: dict[str, Any]) -> None:
         ({"optimizer": {}}, "expected optimizer from SGD"),
         ({"points": [[1, 2, 1e9]]}, "expected points between -1e6 and 1e6"),
         ({"data": "x" * 1000}, "expected data from disc"),
+        ({"points": [[0, 0, -1]]}, "expected points of the classes 0 to 7"),
+        ({"points": [[0, 0, 999_999]]}, "expected points of the classes 0 to 7"),
+        ({"points": [[0, 0, 0.5]]}, "expected points of the classes 0 to 7"),
+        ({"actions": [[10**12, {"type": "edit"}]]}, "expected actions in the order"),
+        ({"trained": 9, "actions": [[5, {"type": "paint"}], [4, {"type": "paint"}]]}, "in the order"),
+        ({"trained": 9, "actions": [[5, {"a": 1}]]}, "expected actions"),
+        (table(rows=[[1, 2, 7], [1, 2, 0]]), "expected a class from 0 to 1"),
+        (table(rows=[[1, 2], [1, 2, 0]]), "expected 3 numbers"),
+        (table(rows=[[1, 2, 0]]), "expected a table of 2 to"),
+        (table(names=["a", "a"]), "a name of its own"),
     ],
 )
 def test_a_state_that_is_none_is_refused(fields: Any, words: str) -> None:

@@ -41,7 +41,8 @@ class Expression:
         """The formula as a part of another, in parentheses where it binds more loosely."""
         text = self.latex(numbers)
         is_negative = numbers and text.startswith("-")
-        return rf"\left({text}\right)" if self.binding > binding or is_negative else text
+        is_product = numbers and binding == ATOM and r"\cdot" in text  # with a power of ten
+        return rf"\left({text}\right)" if self.binding > binding or is_negative or is_product else text
 
     def __add__(self, other: Expression | float) -> Expression:
         return Sum([self, as_expression(other)])

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from plaingrad.errors import InputError
 from plaingrad.inspect.explain import Explanation, explain
+from plaingrad.inspect.explain.explanation import Section
 from plaingrad.inspect.player.stages import Stage
 from plaingrad.inspect.record import Trace
 
@@ -20,6 +21,11 @@ WORDS = {
     "loss": "The loss says how far the outputs are from the target.",
     "backward": "The gradient comes back: how the loss changes with each unit, and so with each weight.",
     "update": "Each weight moves against its gradient, by the update rule.",
+}
+
+NOTHING = {
+    "backward": "No gradient comes back through it.",
+    "update": "It has no parameters, or penalties are added to their gradients.",
 }
 
 
@@ -53,7 +59,9 @@ class Steps:
         """
         phase, layer = self.phases[at]
         features: Tensor = self.trace.calls[0].inputs[0]
+        updated = {"weights": self._updated("weight"), "biases": self._updated("bias")}
         return {
+            **(updated if phase == "update" else {}),
             "type": "walk",
             "stage": at,
             "stages": len(self.phases),
@@ -96,6 +104,11 @@ class Steps:
     def _gradient(self, layer: int, name: str) -> list[Any] | None:
         gradient = self.trace[self.stages[layer].path].gradients.get(name)
         return None if gradient is None else gradient.tolist()
+
+    def _updated(self, name: str) -> list[Any]:
+        """A parameter of each layer after the update, where the record has one."""
+        values = [self.trace[stage.path].updated.get(name) for stage in self.stages]
+        return [None if value is None else value.tolist() for value in values]
 
     def _title(self, phase: str, layer: int | None) -> str:
         if layer is None:
@@ -140,6 +153,7 @@ class Steps:
 
 
 def _only(explanation: Explanation, phase: str) -> Explanation:
-    """The sections of an explanation that belong to a phase; all if none does."""
+    """The sections of an explanation that belong to a phase, or a word that none does."""
     sections = [section for section in explanation.sections if section.title.startswith(phase)]
-    return Explanation(explanation.title, explanation.equations, sections or explanation.sections)
+    none = [Section(phase, note=NOTHING[phase])] if phase in NOTHING else explanation.sections
+    return Explanation(explanation.title, explanation.equations, sections or none)

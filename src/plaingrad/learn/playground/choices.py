@@ -12,7 +12,9 @@ from torch import Tensor
 from plaingrad import data, init, nn, optim
 from plaingrad.module import Module
 
-MOST_POINTS, MOST_LAYERS, MOST_UNITS, MOST_TRAINED = 5000, 16, 64, 20_000
+MOST_POINTS, MOST_LAYERS, MOST_UNITS, MOST_TRAINED = 5000, 16, 64, 10_000_000
+MOST_ROWS, MOST_COLUMNS, MOST_CLASSES = 20_000, 200, 8
+MOST_ACTIONS = 5000
 
 LIMITS: dict[str, tuple[float, float]] = {
     "samples": (10, MOST_POINTS),

@@ -18,19 +18,24 @@ from plaingrad.saving import save
 NAME = "playground"
 
 
-def exported(run: Run, kind: Any, make: Callable[[State], Run]) -> dict[str, Any]:
+def exported(
+    run: Run, kind: Any, make: Callable[[State], Run], stopped: Callable[[], bool] = lambda: False
+) -> dict[str, Any]:
     """A file of the run, with its format and name.
 
     Args:
         run: as it is.
         kind: the format: "program", "model" or "recording".
         make: makes the run of a state, for a recording.
+        stopped: asked whether a recording is still needed.
 
     Raises:
         InputError: there is no such format.
     """
     if kind == "program" and not run.editable:
         raise InputError("export: expected a network of the playground's; yours has its program already")
+    if kind == "program" and run.has_diverged:
+        raise InputError("export: expected a run in which no batch diverged; go back, or reset")
     if kind == "program":
         return {"format": kind, "name": f"{NAME}.py", "text": program(run)}
     if kind == "model":
@@ -40,7 +45,7 @@ def exported(run: Run, kind: Any, make: Callable[[State], Run]) -> dict[str, Any
             "base64": base64.b64encode(model_file(run)).decode(),
         }
     if kind == "recording":
-        return {"format": kind, "name": f"{NAME}.html", "text": recording(run, make(run.current()))}
+        return {"format": kind, "name": f"{NAME}.html", "text": recording(run, make(run.current()), stopped)}
     raise InputError(f"export: expected the format program, model or recording, got {kind!r:.40}")
 
 

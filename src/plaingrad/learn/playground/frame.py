@@ -48,6 +48,8 @@ class Camera:
         whole = self.sent == 0 or self.sent > len(run.curve)
         new = run.curve if whole else run.curve[self.sent :]
         self.sent = len(run.curve)
+        if self.enlarged is not None and not run.has_unit(*self.enlarged):
+            self.enlarged = None
         header: dict[str, Any] = {
             "frame": number,
             "epoch": run.position,

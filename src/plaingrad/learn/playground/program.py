@@ -184,6 +184,10 @@ batch = epoch = done = 0
 batch_size, l1, l2 = {state.batch_size}, {state.l1!r}, {state.l2!r}
 
 
+def step(x, t):
+    """Make a step of training on a batch."""
+{_indented(changing, 4)}
+
 def train_until(last):
     """Train until so many batches are done."""
     global batch, epoch, done
@@ -192,8 +196,8 @@ def train_until(last):
             epoch, done = epoch + 1, 0
         order = torch.randperm(len(train), generator=torch.Generator().manual_seed({state.seed} + epoch))
         rows = order[done : done + batch_size]
-        x, t = train.inputs[rows], train.targets[rows]
-{_indented(changing, 8)}        batch, done = batch + 1, done + len(x)
+        step(train.inputs[rows], train.targets[rows])
+        batch, done = batch + 1, done + len(rows)
 
 
 {"".join(_changes(state, run))}train_until({state.trained})
@@ -235,6 +239,8 @@ def _change(action: dict[str, Any], paths: list[str]) -> Iterator[str]:
                 yield f"{name} = {fields[name]!r}\n"
         if "optimizer" in fields:
             yield f"optimizer.param_groups[0].update({rule_options(fields['optimizer'])!r})\n"
+    elif kind == "walk":
+        yield f"step(train.inputs[[{action['sample']}]], train.targets[[{action['sample']}]])\n"
     else:
         if kind == "paint":
             yield f"painted += {json.dumps(action['points'])}\n"

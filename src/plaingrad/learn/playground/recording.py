@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from plaingrad.errors import InputError
 from plaingrad.inspect.player import page
 from plaingrad.learn.playground.frame import Camera
 from plaingrad.learn.playground.messages import data_message, findings, state_message
@@ -13,19 +14,27 @@ from plaingrad.learn.playground.run import Run
 from plaingrad.learn.playground.walk import Walk
 
 FRAMES = 60
+MOST_RECORDED = 50_000  # batches
 
 
-def recording(run: Run, again: Run) -> str:
+def recording(run: Run, again: Run, stopped: Callable[[], bool] = lambda: False) -> str:
     """The run from its beginning to where it is, then one step of it layer by layer, as an HTML page.
 
     Args:
         run: where it is.
         again: a new run of its current state, which is trained here.
+        stopped: asked whether it is still needed.
+
+    Raises:
+        InputError: the run is too long to be trained once more.
     """
-    return page(list(entries(run, again)))
+    if run.batch > MOST_RECORDED:
+        got = f"got {run.batch:,}; share it, or reset and train for less"
+        raise InputError(f"export: expected a recording of at most {MOST_RECORDED:,} batches, {got}")
+    return page(list(entries(run, again, stopped)))
 
 
-def entries(run: Run, again: Run) -> Iterator[Any]:
+def entries(run: Run, again: Run, stopped: Callable[[], bool] = lambda: False) -> Iterator[Any]:
     """The messages and frames, in order; frames in base64."""
     yield state_message(again, playing=False)
     yield data_message(again)
@@ -34,6 +43,8 @@ def entries(run: Run, again: Run) -> Iterator[Any]:
     yield shot(camera, 1)
     number = 1
     for _ in again.catch_up():
+        if stopped():
+            return
         if again.batch % every == 0 or again.batch == last:
             number += 1
             yield shot(camera, number)

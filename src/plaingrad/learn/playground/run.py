@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,13 +18,18 @@ from plaingrad.data import Dataset
 from plaingrad.data.finite import all_finite
 from plaingrad.errors import InputError
 from plaingrad.inspect.player import Stage, stages
-from plaingrad.learn.playground.choices import MOST_POINTS
+from plaingrad.learn.playground.choices import MOST_ACTIONS
 from plaingrad.learn.playground.network import build, loss_of, optimizer_of, rule_options
 from plaingrad.learn.playground.problem import Problem
 from plaingrad.learn.playground.state import LIVE, State, read_state
 from plaingrad.module import Module
 
-MOST_UNDO = 100
+MOST_UNDO, MOST_KEPT = 100, 10_000_000  # moments to go back to, and parameters in all of them
+MOST_NOTED = 4000  # points of the curve
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.SyncBatchNorm)
+LOOKS = {"show_test", "discretize", "gradients"}
+"""Fields on which no number depends."""
 
 
 class Diverged(Exception):
@@ -34,7 +40,7 @@ class Saved(NamedTuple):
     """A moment that `Run.undo` goes back to.
 
     Attributes:
-        at: the epoch, the samples of it that are done, and the batch.
+        at: the epoch, the samples of it that are done, the batch, and whether one has diverged.
     """
 
     model: Module
@@ -43,7 +49,7 @@ class Saved(NamedTuple):
     state: State
     origin: State
     problem: Problem
-    at: tuple[int, int, int]
+    at: tuple[int, int, int, bool]
 
 
 class Run:
@@ -59,6 +65,8 @@ class Run:
         model: the network.
         loss: as it is trained.
         optimizer: of the network.
+        is_over_batch: whether the network normalises over a batch, which then has more than one sample.
+        has_diverged: whether a batch was passed over, since its numbers became infinite.
         stages: the network as layers of units.
         batch: the number of batches trained.
         epoch: the number of epochs begun before the current one.
@@ -91,7 +99,9 @@ class Run:
         """Train the network with this loss and this rule, from the beginning."""
         self.loss, self.optimizer = loss, optimizer
         self.stages: list[Stage] = stages(self.model)
+        self.is_over_batch = any(isinstance(module, BATCH_NORMS) for module in self.model.modules())
         self.batch = self.epoch = self.done = 0
+        self.has_diverged = False
         self.order: tuple[tuple[int, int], Tensor] | None = None
         self.curve: list[tuple[float, float, float]] = []
 
@@ -103,24 +113,31 @@ class Run:
         self.actions, self.aim = [], 0
         for when, action in actions:
             while self.batch < when:
-                self.train_batch()
+                self._pass()
                 yield
             self.act(action)
         while self.batch < aim:
-            self.train_batch()
+            self._pass()
             yield
+
+    def _pass(self) -> None:
+        with suppress(Diverged):
+            self.train_batch()
 
     def train_batch(self) -> float:
         """Train on the next batch and return its loss.
 
         Raises:
-            Diverged: the loss or a gradient is not finite.
+            Diverged: the loss or a gradient is not finite. The batch counts, but the weights stay.
         """
         x, t = self.next_batch()
-        value = self.train_on(x, t)
         self.batch += 1
         self.done += len(x)
-        return value
+        try:
+            return self.train_on(x, t)
+        except Diverged:
+            self.has_diverged = True
+            raise
 
     @torch.no_grad()
     def train_on(self, x: Tensor, t: Tensor) -> float:
@@ -150,7 +167,10 @@ class Run:
         if self.order is None or self.order[0] != (self.epoch, len(data)):
             generator = torch.Generator().manual_seed(self.state.seed + self.epoch)
             self.order = (self.epoch, len(data)), torch.randperm(len(data), generator=generator)
-        rows = self.order[1][self.done : self.done + self.state.batch_size]
+        stop = self.done + self.state.batch_size
+        if self.is_over_batch and len(data) - stop == 1:
+            stop += 1
+        rows = self.order[1][self.done : stop]
         return data.inputs[rows], data.targets[rows]
 
     def penalise(self) -> None:
@@ -179,6 +199,11 @@ class Run:
 
     # Measuring
 
+    def has_unit(self, layer: int, unit: int) -> bool:
+        """True if there is such a unit; layer -1 are the features."""
+        columns = [len(self.problem.frame.names), *(stage.units for stage in self.stages)]
+        return -1 <= layer < len(self.stages) and 0 <= unit < columns[layer + 1]
+
     def outputs(self, inputs: Tensor) -> list[Tensor]:
         """The outputs of each stage, in evaluation mode."""
         each: list[Tensor] = []
@@ -199,6 +224,8 @@ class Run:
 
     def note(self) -> tuple[tuple[float, float | None], tuple[float, float | None]]:
         """Measure both parts of the data, and put the losses into the curve."""
+        if len(self.curve) > MOST_NOTED:
+            del self.curve[1::2]
         train, test = self.measure(self.problem.train), self.measure(self.problem.test)
         if not self.curve or self.curve[-1][0] < self.position:
             self.curve.append((self.position, train[0], test[0]))
@@ -223,20 +250,17 @@ class Run:
         Raises:
             InputError: it cannot be done; nothing is changed.
         """
-        kind, trained = message["type"], self.batch
-        before = self.model
-        {"edit": self._edit, "change": self._change, "paint": self._paint, "erase": self._erase}[kind](
-            message
-        )
+        kind, trained, before = message["type"], self.batch, self.model
+        if len(self.origin.actions) >= MOST_ACTIONS:
+            raise InputError(f"{kind}: expected at most {MOST_ACTIONS:,} changes in one run; press reset")
+        getattr(self, f"_{kind}")(message)
         if self.model is not before:  # it began anew
             return
-        if trained or kind == "edit":
-            if len(self.origin.actions) >= MOST_POINTS:
-                raise InputError(f"{kind}: expected at most {MOST_POINTS} changes in one run; press reset")
-            actions = [*self.origin.actions, (trained, message)]
-            self.origin = msgspec.structs.replace(self.origin, actions=actions)
-        else:
+        if not trained and kind not in ("edit", "walk"):
             self.origin = msgspec.structs.replace(self.state, actions=self.origin.actions)
+        elif kind != "change" or message["state"].keys() - LOOKS:
+            noted = [*self.origin.actions, (trained, message)]
+            self.origin = msgspec.structs.replace(self.origin, actions=merged(noted))
 
     def _edit(self, message: dict[str, Any]) -> None:
         fields: list[Any] = [message.get(name) for name in ("layer", "to", "from", "value")]
@@ -251,6 +275,8 @@ class Run:
             raise InputError(f"edit: expected a unit from 0 to {len(parameter.value) - 1}, got {unit!r:.40}")
         if source is not None and not _is_index(source, parameter.value.shape[1]):
             raise InputError(f"edit: expected a source below {parameter.value.shape[1]}, got {source!r:.40}")
+        if "from" not in message:
+            raise InputError("edit: expected from, null for a bias")
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= 1e6:
             raise InputError(f"edit: expected a number from -1e6 to 1e6, got {value!r:.40}")
         parameter.value[unit if source is None else (unit, source)] = value
@@ -266,9 +292,11 @@ class Run:
     def goes_on(self, fields: dict[str, Any]) -> bool:
         """True if training goes on with other values of these fields of the state."""
         rule = fields.get("optimizer", self.state.optimizer)
-        return fields.keys() <= LIVE and rule.get("name") == self.state.optimizer["name"]
+        same = isinstance(rule, dict) and rule.get("name") == self.state.optimizer["name"]
+        return fields.keys() <= LIVE and same
 
     def _paint(self, message: dict[str, Any]) -> None:
+        self._expect_plane("paint")
         painted = message.get("points")
         if not isinstance(painted, list):
             raise InputError(f"paint: expected a list of points, got {type(painted).__name__}")
@@ -277,10 +305,30 @@ class Run:
     def _erase(self, message: dict[str, Any]) -> None:
         circle: list[Any] = [message.get(name) for name in ("x", "y", "radius")]
         x, y, radius = circle
-        if not all(isinstance(each, (int, float)) for each in circle):
+        self._expect_plane("erase")
+        if not all(isinstance(each, (int, float)) and abs(each) <= 1e6 for each in circle):
             raise InputError("erase: expected the numbers x, y and radius")
         kept = [p for p in self.state.points if (p[0] - x) ** 2 + (p[1] - y) ** 2 > radius**2]
         self._see(read_state({"points": kept}, self.state))
+
+    def _expect_plane(self, action: str) -> None:
+        if self.state.table is not None:
+            raise InputError(f"{action}: expected points of the plane, got a table")
+
+    def _walk(self, message: dict[str, Any]) -> None:
+        """Make a step on one sample, as at the end of a walk."""
+        sample: Any = message.get("sample")
+        if not _is_index(sample, len(self.problem.train)):
+            count = len(self.problem.train)
+            raise InputError(f"walk: expected a sample from 0 to {count - 1}, got {sample!r:.40}")
+        self.train_on(*self.batch_from(sample))
+
+    def batch_from(self, sample: int) -> tuple[Tensor, Tensor]:
+        """A sample alone; before others where the network normalises over a batch."""
+        data = self.problem.train
+        size = max(2, min(self.state.batch_size, len(data))) if self.is_over_batch else 1
+        rows = [(sample + k) % len(data) for k in range(size)]
+        return data.inputs[rows], data.targets[rows]
 
     def _see(self, state: State) -> None:
         """Go on with other data, or, where they have other classes, begin anew."""
@@ -303,9 +351,10 @@ class Run:
         model, optimizer = copy.deepcopy((self.model, self.optimizer))
         generator = self.model.generator
         drawn = None if generator is None else generator.get_state()
-        at = (self.epoch, self.done, self.batch)
+        at = (self.epoch, self.done, self.batch, self.has_diverged)
         self.undoable.append(Saved(model, optimizer, drawn, self.state, self.origin, self.problem, at))
-        del self.undoable[:-MOST_UNDO]
+        size = self.model.num_parameters()
+        del self.undoable[: -max(3, min(MOST_UNDO, MOST_KEPT // max(1, size)))]
 
     def undo(self) -> bool:
         """Go back to what was last noted; False if there is nothing."""
@@ -318,9 +367,18 @@ class Run:
             self.model.generator = torch.Generator()
             self.model.generator.set_state(saved.generator)
         self.state, self.origin, self.problem = saved.state, saved.origin, saved.problem
-        self.epoch, self.done, self.batch = saved.at
+        self.epoch, self.done, self.batch, self.has_diverged = saved.at
         self.curve = [point for point in self.curve if point[0] <= self.position]
         return True
+
+
+def merged(actions: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, Any]]]:
+    """The actions, the last two being one where both change fields at the same batch."""
+    if len(actions) > 1:
+        (when, one), (then, other) = actions[-2:]
+        if when == then and one["type"] == other["type"] == "change":
+            return [*actions[:-2], (when, {"type": "change", "state": {**one["state"], **other["state"]}})]
+    return actions
 
 
 def _is_index(value: Any, count: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import ipaddress
 import json
 import secrets
 import socket
@@ -16,7 +17,6 @@ from plaingrad.errors import InputError
 from plaingrad.extras import needed_by
 from plaingrad.inspect.player import page_file
 from plaingrad.learn.playground.session import Session
-from plaingrad.strict_json import strict_json
 
 with needed_by("plaingrad playground"):
     import uvicorn
@@ -34,7 +34,9 @@ FILES = {
 }
 MOST_BYTES = 1_000_000  # of a message
 MOST_CSV_BYTES = 4_100_000
+CSV = ('{"type":"csv"', '{"type": "csv"', '{"type":"start"', '{"type": "start"')  # may be as long as a table
 MOST_SESSIONS = 64
+ALL_ADDRESSES = ("0.0.0.0", "::")
 
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
@@ -54,20 +56,22 @@ class Playground:
     Args:
         token: that the address of the page and of the socket must have.
         hosts: the values of the Host header that are answered, such as "127.0.0.1:8000".
+        on_all_addresses: whether any numeric address is answered too; a name could be another's.
     """
 
-    def __init__(self, token: str, hosts: set[str]) -> None:
-        self.token, self.hosts = token, hosts
+    def __init__(self, token: str, hosts: set[str], on_all_addresses: bool = False) -> None:
+        self.token, self.hosts, self.on_all_addresses = token, hosts, on_all_addresses
         self.sessions = 0
         pages = [Route(path, self.page) for path in FILES]
         self.app: ASGIApp = Starlette(routes=[*pages, WebSocketRoute("/socket", self.socket)])
 
     def refuses(self, request: Request | WebSocket) -> str | None:
         """The reason why a request is not answered; None if it is."""
-        if request.headers.get("host") not in self.hosts:
+        host = request.headers.get("host", "")
+        if host not in self.hosts and not (self.on_all_addresses and is_address(host)):
             return "this address is not that of the playground"
         origin = request.headers.get("origin")
-        if origin is not None and origin.partition("://")[2] not in self.hosts:
+        if origin is not None and origin.partition("://")[2] != host:
             return "a page of another origin may not use the playground"
         return None
 
@@ -101,7 +105,10 @@ class Playground:
         session.start()
         try:
             while True:
-                session.receive(parsed(await socket.receive()))
+                event = await socket.receive()
+                while session.is_full and session.thread.is_alive():
+                    await asyncio.sleep(0.005)
+                session.receive(received(event))
         except WebSocketDisconnect:
             pass
         finally:
@@ -109,8 +116,8 @@ class Playground:
             self.sessions -= 1
 
 
-def parsed(event: Any) -> Any:
-    """A message of the socket, or the error that it is none, which the session sends back.
+def received(event: Any) -> str | InputError:
+    """The text of a message, or the error that it cannot be one; the session parses and answers both.
 
     Raises:
         WebSocketDisconnect: the viewer has gone.
@@ -120,13 +127,10 @@ def parsed(event: Any) -> Any:
     text = event.get("text")
     if text is None:
         return InputError("message: expected text, got bytes")
-    limit = MOST_CSV_BYTES if '"csv"' in text[:40] else MOST_BYTES
+    limit = MOST_CSV_BYTES if text.startswith(CSV) else MOST_BYTES
     if len(text) > limit:
         return InputError(f"message: expected at most {limit:,} characters, got {len(text):,}")
-    try:
-        return strict_json(text)
-    except InputError as error:
-        return InputError(f"message: expected a JSON object, got something with {error}")
+    return str(text)
 
 
 class Sender:
@@ -153,6 +157,16 @@ class Sender:
             sent.result(timeout=30)
 
 
+def is_address(host: str) -> bool:
+    """True for a numeric address, with or without a port."""
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 def serve(host: str, port: int, fragment: str, open_page: bool, announce: Any) -> None:
     """Serve the playground until it is interrupted.
 
@@ -171,12 +185,12 @@ def serve(host: str, port: int, fragment: str, open_page: bool, announce: Any) -
     port = listening.getsockname()[1]
     name = f"[{host}]" if ":" in host else host
     hosts = {f"{each}:{port}" for each in (name, "127.0.0.1", "localhost", "[::1]")}
-    if host in ("0.0.0.0", "::"):  # all addresses of this machine, whose names only the user knows
+    if host in ALL_ADDRESSES:  # all addresses of this machine, whose names only the user knows
         hosts |= {f"{each}:{port}" for each in (socket.gethostname(), socket.getfqdn())}
-    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else name}:{port}/?token={token}"
+    address = f"http://{'127.0.0.1' if host in ALL_ADDRESSES else name}:{port}/?token={token}"
     address += f"#{fragment}" if fragment else ""
     config = uvicorn.Config(
-        Playground(token, hosts).app,
+        Playground(token, hosts, host in ALL_ADDRESSES).app,
         log_level="critical",
         ws_max_size=MOST_CSV_BYTES + 1000,
         ws_max_queue=8,

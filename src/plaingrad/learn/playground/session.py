@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from plaingrad.errors import InputError
+from plaingrad.errors import InputError, ModuleError
 from plaingrad.learn.playground.export import exported
 from plaingrad.learn.playground.frame import Camera
 from plaingrad.learn.playground.messages import Text, data_message, findings, state_message
@@ -20,13 +20,17 @@ from plaingrad.learn.playground.run import Diverged, Run
 from plaingrad.learn.playground.state import DEFAULT, State, read_state, to_fragment
 from plaingrad.learn.playground.table import read_table
 from plaingrad.learn.playground.walk import Walk
+from plaingrad.strict_json import strict_json
 
 SLICE = 0.005  # seconds of training between two looks at messages and frames
 BETWEEN_FRAMES = 1 / 60
+BETWEEN_SHOWN = 0.2  # while a run catches up
 BETWEEN_FINDINGS = 1.5
 UNSEEN = 600.0  # seconds after which a run that nobody looks at is paused
 POINTS = 100  # of the curve of what was trained before a state is shown
-MOST_WAITING = 1000  # messages; a page sends a few a second
+MOST_WAITING = 64  # messages; a page sends a few a second
+MOST_FRAGMENT = 100_000  # characters of an address
+AT_ONCE = ("start", "drawn", "pause", "reset")  # the messages that do not wait until a run has caught up
 END = object()
 
 
@@ -85,22 +89,26 @@ class Session:
         torch.set_num_threads(1)
         with torch.no_grad():
             while not self.closed:
-                if not self._answer_all():
-                    return
-                if self.behind is not None:
-                    self._catch_up()
-                elif self.playing:
-                    self._train()
-                self._show()
+                try:
+                    if not self._answer_all():
+                        return
+                    if self.behind is not None:
+                        self._catch_up()
+                    elif self.playing:
+                        self._train()
+                    self._show()
+                except Exception as error:  # whatever it is, the page hears of it and can go on
+                    self.playing, self.behind, self.due = False, None, False
+                    self._refuse(error, None)
 
     def _answer_all(self) -> bool:
         """Answer the messages that wait; with nothing else to do, wait for one. False at the end."""
-        is_busy = self.playing or self.behind is not None
-        waits = not is_busy and not (self.due and self.drawn == self.frames)
+        waits = not self.is_busy and not (self.due and self.drawn == self.frames)
         try:
             message = self.messages.get(timeout=5.0) if waits else self.messages.get_nowait()
-            while message is not END:
-                if self.behind is None or _kind(message) in ("start", "drawn"):
+            while message is not END and not self.closed:
+                message = parsed(message)
+                if self.behind is None or _kind(message) in AT_ONCE:
                     self._answer(message)
                 elif len(self.held) < MOST_WAITING:
                     self.held.append(message)
@@ -108,6 +116,16 @@ class Session:
         except queue.Empty:
             return True
         return False
+
+    @property
+    def is_busy(self) -> bool:
+        """True while it trains."""
+        return self.playing or self.behind is not None
+
+    @property
+    def is_full(self) -> bool:
+        """True if no more messages should come until some are answered."""
+        return self.messages.full()
 
     def _answer(self, message: Any) -> None:
         kind = _kind(message)
@@ -119,13 +137,17 @@ class Session:
             if self.run is None and kind != "start":
                 raise InputError(f"{kind}: expected start first")
             ANSWERS[kind](self, message)
-        except InputError as error:
-            self.send_text({"type": "error", "words": str(error), "message": kind})
         except Diverged:
             self._diverged()
         except Exception as error:  # whatever a message does, the session goes on
-            words = f"{type(error).__name__}: {error}"[:300]
-            self.send_text({"type": "error", "words": words, "message": kind})
+            self._refuse(error, kind)
+
+    def _refuse(self, error: Exception, kind: Any) -> None:
+        """Say what was wrong."""
+        words = str(error)
+        if not isinstance(error, (InputError, ModuleError)):
+            words = f"{type(error).__name__}: {error}"
+        self.send_text({"type": "error", "words": words[:500], "message": kind})
 
     def _train(self) -> None:
         """Train for a slice of time."""
@@ -146,7 +168,7 @@ class Session:
         self.playing = False
         rate = self.run.state.optimizer.get("lr")
         words = (
-            f"The loss or a gradient became infinite in batch {self.run.batch + 1}; the weights are those "
+            f"The loss or a gradient became infinite in batch {self.run.batch}; the weights are those "
             f"before. Try a smaller learning rate than {rate:g}, another initialisation, or go back."
         )
         self.send_text({"type": "diverged", "words": words, "undo": bool(self.run.undoable)})
@@ -160,7 +182,7 @@ class Session:
             if self.playing or self.due:
                 time.sleep(0.001)
             return
-        if now - self.last_frame < BETWEEN_FRAMES and self.playing:
+        if self.is_busy and now - self.last_frame < (BETWEEN_FRAMES if self.playing else BETWEEN_SHOWN):
             return
         self.due, self.last_frame = False, now
         self.frames += 1
@@ -170,7 +192,7 @@ class Session:
     def _new_findings(self, now: float) -> Text:
         """The findings on the health of the run, if they have changed."""
         assert self.run is not None
-        if self.playing and now - self.last_findings < BETWEEN_FINDINGS:
+        if self.is_busy and now - self.last_findings < BETWEEN_FINDINGS:
             return {}
         self.last_findings = now
         latest = findings(self.run)
@@ -187,8 +209,9 @@ class Session:
     def _begin(self, state: State) -> None:
         """Begin the run of a state, and catch up with where it was."""
         run = self.make(state)
-        self.run, self.camera, self.walk = run, Camera(run), None
-        self.playing, self.findings = False, None
+        self._end_walk()
+        self.run, self.camera = run, Camera(run)
+        self.playing, self.findings, self.held = False, None, []
         self.behind = run.catch_up() if state.trained or state.actions else None
         self.noted_every = max(1, state.trained // POINTS)
         self._send_state()
@@ -228,6 +251,7 @@ class Session:
         assert self.run is not None
         fields = message.get("state")
         if isinstance(fields, dict) and self.run.goes_on(fields):
+            self._end_walk()
             self.run.act(message)
             self._send_state()
         else:
@@ -235,10 +259,11 @@ class Session:
 
     def _act(self, message: Text) -> None:
         assert self.run is not None
+        self._end_walk()
         self.run.keep()
         try:
             self.run.act(message)
-        except InputError:
+        except Exception:
             self.run.undo()
             raise
         if message["type"] != "edit":
@@ -246,19 +271,26 @@ class Session:
             self._send_state()
         self.due = True
 
+    def _end_walk(self) -> None:
+        """End a walk, since what it shows would no longer be what the run does."""
+        if self.walk is not None:
+            self.walk = None
+            self.send_text({"type": "walk", "stage": None})
+
     def _play(self, message: Text) -> None:
         assert self.run is not None
-        self.walk = None
+        self._end_walk()
         if not self.playing:
             self.run.keep()
         self.playing = True
 
     def _pause(self, message: Text) -> None:
-        self.playing, self.due = False, True
+        self.playing, self.behind, self.due = False, None, True
 
     def _step(self, message: Text) -> None:
         assert self.run is not None
         self.playing = False
+        self._end_walk()
         unit = message.get("unit", "batch")
         if unit not in ("batch", "epoch"):
             raise InputError(f"step: expected the unit batch or epoch, got {unit!r:.40}")
@@ -282,7 +314,8 @@ class Session:
 
     def _undo(self, message: Text) -> None:
         assert self.run is not None
-        self.playing, self.walk = False, None
+        self.playing = False
+        self._end_walk()
         if not self.run.undo():
             raise InputError("undo: there is nothing to go back to")
         self._send_state()
@@ -302,9 +335,7 @@ class Session:
     def _enlarge(self, message: Text) -> None:
         assert self.run is not None
         layer, unit = message.get("layer"), message.get("unit")
-        widths = {k: stage.units for k, stage in enumerate(self.run.stages)}
-        widths[-1] = len(self.run.problem.frame.names)
-        known = isinstance(layer, int) and isinstance(unit, int) and 0 <= unit < widths.get(layer, 0)
+        known = isinstance(layer, int) and isinstance(unit, int) and self.run.has_unit(layer, unit)
         if not known and (layer is not None or unit is not None):
             raise InputError(f"enlarge: expected a unit, got layer {layer!r:.40}, unit {unit!r:.40}")
         self.camera.enlarged = (int(layer), int(unit)) if known else None  # type: ignore[arg-type]
@@ -341,11 +372,24 @@ class Session:
 
     def _export(self, message: Text) -> None:
         assert self.run is not None
-        self.send_text({"type": "export", **exported(self.run, message.get("format"), self.make)})
+        self.send_text(
+            {"type": "export", **exported(self.run, message.get("format"), self.make, lambda: self.closed)}
+        )
 
     def _link(self, message: Text) -> None:
         assert self.run is not None
-        self.send_text({"type": "link", "fragment": to_fragment(self.run.current())})
+        if not self.run.editable:
+            raise InputError("link: expected a network of the playground's; an address cannot hold yours")
+        fragment = to_fragment(self.run.current())
+        if len(fragment) > MOST_FRAGMENT:
+            raise InputError("link: expected less data than an address can hold; save the recording instead")
+        self.send_text({"type": "link", "fragment": fragment})
+
+    def _show_again(self, message: Text) -> None:
+        """Send everything, for a page that sees the run for the first time."""
+        self._send_state()
+        self._send_data()
+        self.camera.sent, self.drawn, self.due = 0, self.frames, True
 
 
 ANSWERS: dict[str, Callable[[Session, Text], None]] = {
@@ -368,7 +412,18 @@ ANSWERS: dict[str, Callable[[Session, Text], None]] = {
     "look": Session._look,
     "export": Session._export,
     "link": Session._link,
+    "show": Session._show_again,
 }
+
+
+def parsed(message: Any) -> Any:
+    """A message, of its text where it comes as one; or the error that it is none."""
+    if not isinstance(message, str):
+        return message
+    try:
+        return strict_json(message)
+    except InputError as error:
+        return InputError(f"message: expected a JSON object, got something with {error}")
 
 
 def _kind(message: Any) -> Any:

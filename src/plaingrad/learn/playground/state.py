@@ -17,8 +17,12 @@ from plaingrad.learn.playground.choices import (
     INITS,
     LIMITS,
     LOSSES,
+    MOST_ACTIONS,
+    MOST_CLASSES,
+    MOST_COLUMNS,
     MOST_LAYERS,
     MOST_POINTS,
+    MOST_ROWS,
     MOST_UNITS,
     RULES,
     SOURCES,
@@ -26,6 +30,11 @@ from plaingrad.learn.playground.choices import (
 from plaingrad.strict_json import strict_json
 
 MOST_FRAGMENT = 1_000_000
+
+LARGEST = 1e30
+
+ACTIONS = ("edit", "change", "paint", "erase", "walk")
+"""The messages that are noted, since what follows depends on them."""
 
 LIVE = {"optimizer", "l1", "l2", "batch_size", "epochs", "show_test", "discretize", "gradients"}
 """The fields whose change lets training go on."""
@@ -140,13 +149,48 @@ def _expect_in_range(state: State) -> None:
     for layer in state.layers:
         if layer.activation is not None:
             _expect_one("activation", layer.activation, ACTIVATIONS)
-    if len(state.points) > MOST_POINTS or len(state.actions) > MOST_POINTS:
+    if len(state.points) > MOST_POINTS or len(state.actions) > MOST_ACTIONS:
         raise InputError(f"state: expected at most {MOST_POINTS} points and actions")
     if any(abs(number) > 1e6 for point in state.points for number in point):
         raise InputError("state: expected points between -1e6 and 1e6")
+    if state.table is not None:
+        _expect_table(state.table)
+    if state.task == "classification" and any(not _is_class(label) for _, _, label in state.points):
+        raise InputError(f"state: expected points of the classes 0 to {MOST_CLASSES - 1}")
+    _expect_actions(state)
     _expect_features(state)
     _expect_loss(state)
     _expect_rule(state.optimizer)
+
+
+def _is_class(label: float) -> bool:
+    return label == int(label) and 0 <= label < MOST_CLASSES
+
+
+def _expect_table(table: Table) -> None:
+    width, count = len(table.names), len(table.classes)
+    if not 2 <= len(table.rows) <= MOST_ROWS or not 1 <= width <= MOST_COLUMNS or count > MOST_CLASSES:
+        raise InputError(
+            f"state: expected a table of 2 to {MOST_ROWS:,} rows, at most {MOST_COLUMNS} columns and at most "
+            f"{MOST_CLASSES} classes"
+        )
+    if len(set(table.names)) < width:
+        raise InputError("state: expected each column of the table to have a name of its own")
+    for row in table.rows:
+        if len(row) != width + 1 or any(abs(number) > LARGEST for number in row):
+            raise InputError(
+                f"state: expected {width + 1} numbers up to {LARGEST:g} in each row of the table"
+            )
+        if count and not (row[-1] == int(row[-1]) and 0 <= row[-1] < count):
+            raise InputError(f"state: expected a class from 0 to {count - 1} in each row of the table")
+
+
+def _expect_actions(state: State) -> None:
+    before = 0
+    for when, action in state.actions:
+        if not before <= when <= state.trained or action.get("type") not in ACTIONS:
+            raise InputError("state: expected actions in the order in which they were done")
+        before = when
 
 
 def _expect_between(name: str, value: float) -> None:

@@ -8,8 +8,9 @@ import math
 from typing import Any
 
 from plaingrad.errors import InputError
+from plaingrad.learn.playground.choices import MOST_CLASSES, MOST_COLUMNS, MOST_ROWS
 
-MOST_CHARACTERS, MOST_ROWS, MOST_COLUMNS, MOST_CLASSES = 4_000_000, 20_000, 200, 8
+MOST_CHARACTERS = 4_000_000
 
 
 def read_table(text: Any, target: Any = None) -> dict[str, Any]:

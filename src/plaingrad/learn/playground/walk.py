@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
-from plaingrad import nn
 from plaingrad.errors import InputError
 from plaingrad.inspect import record
 from plaingrad.inspect.player import Steps
 from plaingrad.learn.playground.run import Run
-
-BATCH_NORMS = (nn.BatchNorm1d, nn.SyncBatchNorm)
 
 
 class Walk:
@@ -30,23 +25,15 @@ class Walk:
     """
 
     def __init__(self, run: Run, sample: int) -> None:
-        data = run.problem.train
-        if not 0 <= sample < len(data):
-            raise InputError(f"walk: expected a sample from 0 to {len(data) - 1}, got {sample!r:.40}")
+        count = len(run.problem.train)
+        if not 0 <= sample < count:
+            raise InputError(f"walk: expected a sample from 0 to {count - 1}, got {sample!r:.40}")
         self.run, self.sample, self.at = run, sample, 0
-        batch = data.take(torch.tensor(self.rows()))
-        self.x, self.t = batch.inputs, batch.targets
+        x, t = run.batch_from(sample)
         penalised = run.state.l1 or run.state.l2  # by the run, beside the update rule
         optimizer = None if penalised else run.optimizer
-        trace = record(run.model, self.x, run.targets(self.t), loss=run.loss, optimizer=optimizer)
+        trace = record(run.model, x, run.targets(t), loss=run.loss, optimizer=optimizer)
         self.steps = Steps(trace, run.stages, rule=repr(run.optimizer))
-
-    def rows(self) -> list[int]:
-        """The sample; before others where the network normalises over a batch."""
-        count = len(self.run.problem.train)
-        over_batch = any(isinstance(module, BATCH_NORMS) for module in self.run.model.modules())
-        size = min(self.run.state.batch_size, count) if over_batch else 1
-        return [(self.sample + k) % count for k in range(max(size, 2 if over_batch else 1))]
 
     @property
     def phases(self) -> list[tuple[str, int | None]]:
@@ -58,7 +45,7 @@ class Walk:
         to = min(max(self.at + steps, 0), len(self.phases) - 1)
         if to > self.at and self.phases[to][0] == "update":
             self.run.keep()
-            self.run.train_on(self.x, self.t)
+            self.run.act({"type": "walk", "sample": self.sample})
         elif to < self.at and self.phases[self.at][0] == "update":
             self.run.undo()
         self.at = to

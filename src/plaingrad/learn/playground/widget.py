@@ -32,6 +32,8 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         self.session.start()
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        if isinstance(content, dict) and content.get("type") == "start" and self.session.run is not None:
+            content = {"type": "show"}  # another view of the run
         self.session.receive(content)
 
     def _send_text(self, message: dict[str, Any]) -> None:
@@ -89,5 +91,7 @@ def playground(
     if data is None:
         return Playground(partial(Session, default=read_state(fields, DEFAULT)))
     own = Own(model, Dataset.of(data), loss, optimizer)
+    if model is not None:
+        OwnRun(own, own.state(fields)).train_batch()  # says at once what does not fit
     make = Run if model is None else partial(OwnRun, own)
     return Playground(partial(Session, make=make, default=own.state(fields)))

@@ -1680,6 +1680,7 @@ const SHARED = ["data", "samples", "classes", "noise", "train_share", "data_seed
 /** A second run from the same start; or its end. @param {App} app */
 function toggleRival(app) {
   const { ui, transport, state } = app;
+  if (state.table && !app.csv && !app.rival) return say(app, "To compare runs on a table, drop its CSV file on this page first.");
   ui.compare.setAttribute("aria-pressed", String(!app.rival));
   if (app.rival) {
     app.rival.app.transport.close?.();
@@ -1833,7 +1834,7 @@ const TEXTS = {
   error: (app, { words }) => { say(app, words); if (app.choices) refresh(app); },
   closed: (app) => {
     showPlaying(app, false);
-    say(app, "The connection to plaingrad is lost. Your settings are kept.", [["Reconnect", () => reconnect(app)]]);
+    say(app, "The connection to plaingrad is lost. A new run can begin with your settings.", [["Reconnect", () => reconnect(app)]]);
   },
   playback: (app, { playing, position, stops }) => {
     showPlaying(app, playing);
@@ -1846,11 +1847,10 @@ function beginBoth(app, state) {
   app.sendBoth({ type: "start", state });
 }
 
-/** The same state again, as far as it was trained. @param {App} app */
+/** A run with the same settings, from its beginning: what was done on the way is gone with the connection. @param {App} app */
 function reconnect(app) {
   app.transport.reconnect?.();
-  const trained = Math.min(20_000, app.frame?.header.batch ?? app.state.trained);
-  app.send({ type: "start", state: { ...beginning(app.state), trained } });
+  app.send({ type: "start", state: { ...beginning(app.state), trained: 0 } });
   if (app.state.table && app.csv) app.send({ type: "csv", text: app.csv, target: app.state.table.target });
 }
 
@@ -1887,13 +1887,12 @@ function onFrame(app, buffer) {
   app.schedule("network", "output", "curve", "numbers");
 }
 
-/** @param {App} app @param {{where: string, words: string, hint?: string}[]} findings */
+/** @param {App} app @param {{where: string, words: string}[]} findings */
 function showFindings({ ui }, findings) {
-  const items = findings.map(({ where, words, hint }) => {
+  const items = findings.map(({ where, words }) => {
     const item = document.createElement("li");
     if (!words.includes(where)) item.append(Object.assign(document.createElement("b"), { textContent: `${where} ` }));
     item.append(words);
-    if (hint) item.append(Object.assign(document.createElement("em"), { textContent: hint }));
     return item;
   });
   const none = Object.assign(document.createElement("li"), { className: "none", textContent: "No findings." });
@@ -2077,7 +2076,7 @@ export function start(element, transport, { rival = false, state = {}, csv = "",
   new ResizeObserver(() => { app.pointsDirty = true; if (app.network) rebuild(app); app.schedule("output", "curve"); }).observe(ui.stage.parentElement);
   transport.listen((message) => TEXTS[message.type]?.(app, message), (buffer) => onFrame(app, buffer));
   if (!transport.recorded) begin(app, state);
-  if (transport.addressed && !rival) window.addEventListener("hashchange", () => begin(app, {}));
+  if (transport.addressed && !rival) window.addEventListener("hashchange", () => { app.csv = ""; begin(app, {}); });
   const it = handle(app);
   element.__playground = it;
   return it;
