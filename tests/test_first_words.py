@@ -15,9 +15,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from plaingrad import Module, nn, optim
+from plaingrad import Module, evaluate, fit, nn, optim
 from plaingrad.data import Dataset
 from plaingrad.errors import InputError
+from plaingrad.inspect import plots
 from plaingrad.train.callbacks import Callback
 from plaingrad.train.last import ends_in as last_module
 from train.small import network, plane, run
@@ -95,6 +96,9 @@ for call in (
     lambda: nn.LSTM(3, 2)(rows),
     lambda: nn.Conv2d(1, 1, 3)(images),
     lambda: nn.Sequential(nn.BatchNorm1d(3))(rows),
+    lambda: nn.Sequential(nn.Flatten(), nn.Linear(25, 2))(images),
+    lambda: nn.PixelShuffle(1)(images),
+    lambda: nn.ChannelShuffle(1)(images),
     lambda: nn.CrossEntropyLoss()(torch.zeros(2, 2), np.array([0, 1])),
 ):
     try:
@@ -107,7 +111,29 @@ for call in (
 def test_an_array_of_numpy_is_named() -> None:  # in a process that does not check annotations
     ran = subprocess.run([sys.executable, "-c", ARRAYS], capture_output=True, text=True, check=True)
     expected = "expected a tensor, got an array of numpy; torch.from_numpy(x) is one"
-    assert ran.stdout.splitlines() == [expected] * 7
+    assert ran.stdout.splitlines() == [expected] * 10
+
+
+def test_what_is_torchs_is_said_to_be() -> None:
+    model = nn.Linear(2, 1)
+    with pytest.raises(InputError, match=r"got torch's MSELoss\(\)"):
+        fit(model, (torch.zeros(2, 2), torch.zeros(2, 1)), loss=torch.nn.MSELoss(), optimizer=None, epochs=1)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"got torch's Linear"):
+        evaluate(torch.nn.Linear(2, 1), (torch.zeros(2, 2), torch.zeros(2, 1)), loss=nn.MSELoss())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("inputs", [[[1.0, 2.0]], "numpy"])
+def test_a_data_set_of_what_are_no_tensors_says_how_it_is_made(inputs: Any) -> None:
+    inputs = torch.zeros(1, 2).numpy() if inputs == "numpy" else inputs
+    with pytest.raises(InputError, match=r"^inputs: expected a tensor, got (list|ndarray); Dataset.of"):
+        Dataset(inputs, torch.zeros(1, 1))
+
+
+def test_pictures_of_something_else_are_refused() -> None:
+    with pytest.raises(InputError, match=r"history: expected what plaingrad.fit returns, got a list"):
+        plots.loss_curve([1.0, 2.0])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"trace: expected what record\(...\) returns, got a Linear"):
+        plots.network(nn.Linear(1, 1))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

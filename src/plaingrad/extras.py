@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 # The package that is imported: the library's name, and the extra that brings it.
 EXTRAS = {
-    "jinja2": ("Jinja2", "tables"),
     "narwhals": ("narwhals", "tables"),
     "pandas": ("pandas", "tables"),
     "pyarrow": ("pyarrow", "tables"),

@@ -97,6 +97,16 @@ def test_the_animation_has_each_frame(tmp_path: Path) -> None:
     assert sum(durations) == 500 * (3 + math.ceil(1.2 / 0.5))
 
 
+def test_a_page_has_every_frame_inside(tmp_path: Path) -> None:
+    frames = BoundaryFrames(resolution=8)
+    fitted(frames, epochs=2)
+    path = boundary_animation(frames, tmp_path / "boundary.html", seconds=0.5, pause=1.0, dpi=40)
+    assert [each.name for each in tmp_path.iterdir()] == ["boundary.html"]
+    text = path.read_text(encoding="utf-8")
+    assert text.count("data:image/png;base64") == len(frames.frames) + 1
+    assert "<button" in text
+
+
 @pytest.mark.parametrize("signed", [False, True])
 def test_a_single_output_decides_between_two_classes(signed: bool) -> None:
     points = disc(60, seed=0)
@@ -131,7 +141,7 @@ def test_what_cannot_be_animated_is_refused(tmp_path: Path) -> None:
         boundary_animation(BoundaryFrames(), tmp_path / "a.gif")
     frames = BoundaryFrames(resolution=5)
     fitted(frames, epochs=1)
-    with pytest.raises(InputError, match=r"suffix \.gif"):
+    with pytest.raises(InputError, match=r"suffix \.gif or \.html"):
         boundary_animation(frames, tmp_path / "a.mp4")
     with pytest.raises(InputError, match="seconds"):
         boundary_animation(frames, tmp_path / "a.gif", seconds=0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
-from plaingrad.console.options import Quiet
+from plaingrad.console.options import Json, Quiet
 from plaingrad.console.output import Reporter
 
 EXAMPLE = "Example: plaingrad playground --port 8000 --no-open"
@@ -24,6 +25,7 @@ def playground(
     ] = "127.0.0.1",
     no_open: Annotated[bool, Option("--no-open", help="Leave the browser alone.")] = False,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Watch a network train, forward and backward, one step at a time.
 
@@ -36,6 +38,10 @@ def playground(
     fragment = link.rpartition("#")[2]
     if link:
         read_state(from_fragment(link))
-    reporter = Reporter(quiet)
-    serve(host, port, fragment, not no_open, lambda address: print(address, flush=True))
+    reporter = Reporter(quiet, as_json)
+
+    def announce(address: str) -> None:
+        print(json.dumps({"address": address}) if as_json else address, flush=True)
+
+    serve(host, port, fragment, not no_open, announce)
     reporter.text("the playground has ended")

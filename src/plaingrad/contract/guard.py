@@ -173,14 +173,14 @@ def raise_with_path(module: Any, error: BaseException, *inputs: Any) -> NoReturn
     """
     if isinstance(error, ModuleError) and error.module is not module:
         error.passing(module)
-    elif type(error) in MISUSE:
-        hint = _array_hint(inputs)
-        raise ModuleError(module, f"expected a tensor, {hint}" if hint else str(error)) from error
     elif isinstance(error, ModuleError) and (hint := _array_hint(inputs)):
         error.problem = f"expected a tensor, {hint}"
+    elif isinstance(error, Exception) and (hint := _array_hint(inputs)):
+        raise ModuleError(module, f"expected a tensor, {hint}") from error
+    elif type(error) in MISUSE:
+        raise ModuleError(module, str(error)) from error
     elif isinstance(error, AttributeError) and _is_no_tensor(error, inputs):
-        got = _array_hint(inputs) or f"got {brief(error.obj)}"
-        raise ModuleError(module, f"expected a tensor, {got}") from error
+        raise ModuleError(module, f"expected a tensor, got {brief(error.obj)}") from error
     elif isinstance(error, Exception) and not isinstance(error, ModuleError):
         error.add_note(f"in {module.signature()}")
     raise error

@@ -26,5 +26,7 @@ def expect_model(model: Any) -> None:
 
 
 def one_line(value: Any) -> str:
-    """The repr of a value on one line."""
-    return " ".join(repr(value).split())
+    """The repr of a value on one line; says what is PyTorch's, whose names are the same."""
+    text = " ".join(repr(value).split())
+    is_theirs = type(value).__module__.startswith(("torch.nn", "torch.optim"))
+    return f"torch's {text}" if is_theirs else text

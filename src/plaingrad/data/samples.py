@@ -10,6 +10,7 @@ from torch import Tensor
 
 from plaingrad.contract.nest import mapped, tensors
 from plaingrad.data import sparse
+from plaingrad.errors import InputError
 
 
 def is_several(values: Any) -> bool:
@@ -26,6 +27,9 @@ def named_tensors(name: str, samples: Any) -> Iterator[tuple[str, Tensor]]:
     """Each tensor of the samples with its name, as in ``inputs``, ``inputs[0]`` or ``inputs['text']``."""
     if isinstance(samples, Tensor):
         yield name, samples
+    elif not isinstance(samples, (dict, tuple)):
+        got = type(samples).__name__
+        raise InputError(f"{name}: expected a tensor, got {got}; Dataset.of((x, y)) takes arrays and tables")
     else:
         entries = samples.items() if isinstance(samples, dict) else enumerate(samples)
         for key, entry in entries:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from plaingrad.inspect.plane import Plane
 
 
+MOST_MEGABYTES = 200  # of the pictures in a page
+
+
 class Frame(NamedTuple):
     """The classes that the network predicted at an epoch.
 
@@ -143,7 +146,8 @@ def boundary_animation(
 
     Args:
         frames: the callback of the run.
-        path: the file, with the suffix .gif; it is written whole or not at all.
+        path: the file, with the suffix .gif, or .html for a page with buttons to go through the epochs; it is
+            written whole or not at all.
         seconds: the time of each frame.
         pause: the time of the last frame, after which the animation begins anew.
         title: the title, to which epoch and loss are added.
@@ -159,12 +163,12 @@ def boundary_animation(
     target = Path(path)
     expect("boundary_animation", "seconds", POSITIVE, seconds)
     expect("boundary_animation", "pause", POSITIVE, pause)
-    if target.suffix.lower() != ".gif":
-        raise InputError(f"path: expected a file with the suffix .gif, got {str(target)!r}")
+    if target.suffix.lower() not in (".gif", ".html"):
+        raise InputError(f"path: expected a file with the suffix .gif or .html, got {str(target)!r}")
     plane = frames.plane
     if plane is None or not frames.frames:
         raise InputError("frames: expected a callback of a run, got one without frames")
-    from matplotlib.animation import PillowWriter
+    from matplotlib.animation import HTMLWriter, PillowWriter
 
     from plaingrad.drawing import dress
 
@@ -174,7 +178,11 @@ def boundary_animation(
     dress(ax, frame_title(title, frames.frames[-1]))
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # so that nothing moves from frame to frame
-    writer = PillowWriter(fps=1 / seconds)  # type: ignore[arg-type]
+    is_page = target.suffix.lower() == ".html"
+    rate: Any = 1 / seconds
+    writer = (
+        HTMLWriter(rate, embed_frames=True, embed_limit=MOST_MEGABYTES) if is_page else PillowWriter(rate)
+    )
     with replacing(target) as temporary, writer.saving(figure, str(temporary), dpi):
         for i, frame in enumerate(frames.frames):
             for artist in drawn:

@@ -14,6 +14,7 @@ from matplotlib.path import Path
 from torch import Tensor
 
 from plaingrad import nn
+from plaingrad.contract.nest import brief
 from plaingrad.drawing import BLUE, INK, ORANGE, PALE, new_figure
 from plaingrad.errors import InputError
 from plaingrad.inspect.explain.selection import first
@@ -68,6 +69,8 @@ def network(trace: Trace, sample: int = 0, what: str = "values", *, title: str |
     Raises:
         InputError: ``what`` is neither, there is no such sample, or there are no layers with tensors.
     """
+    if not isinstance(trace, Trace):
+        raise InputError(f"trace: expected what record(...) returns, got {brief(trace)}")
     if what not in ("values", "gradients"):
         raise InputError(f"what: expected 'values' or 'gradients', got {what!r}")
     layers = columns(trace, sample, what == "gradients")

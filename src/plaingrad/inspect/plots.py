@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
+from plaingrad.contract.nest import brief
 from plaingrad.data import Dataset
 from plaingrad.data.dataset import as_tensor
 from plaingrad.drawing import BLUE, INK, PALE, new_figure
@@ -26,6 +27,8 @@ def loss_curve(
     history: History, *, best: int | None = None, title: str = "Loss during training", ylabel: str = "loss"
 ) -> Figure:
     """Plot the loss of each epoch; arguments as for `History.plot`."""
+    if not isinstance(history, History):
+        raise InputError(f"history: expected what plaingrad.fit returns, got {brief(history)}")
     figure, ax = new_figure(title, (7, 4.2))
     history.plot(ax, best=best, ylabel=ylabel)
     return figure

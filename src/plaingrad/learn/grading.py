@@ -57,7 +57,7 @@ class Grade:
             self.verdict.out_of,
             "yes" if self.verdict.solved else "no",
             "; ".join(parts),
-            "; ".join(dict.fromkeys(kinds)) or "solved",
+            _text("; ".join(dict.fromkeys(kinds)) or "solved"),
             _text(self.submission.path.as_posix()),
         )
         return dict(zip(COLUMNS, values))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import secrets
 import signal
@@ -16,6 +17,7 @@ from plaingrad.learn.exercise import Exercise
 from plaingrad.learn.verdict import ENDS, EVERYTHING, Problem, Verdict
 from plaingrad.processes import is_alone, run_alone
 
+IS_WINDOWS = os.name == "nt"  # where a process inherits no descriptors, and the result has a name
 SECONDS = 60  # for everything, the import of PyTorch included
 TIME_LIMIT = 2.0  # for the file itself, and for each forward and backward
 MEMORY = 2 * 1024**3  # beyond what PyTorch takes
@@ -28,7 +30,10 @@ ENVIRONMENT = (
     "PYTHONPATH",
     "LANG",
     "SYSTEMROOT",
+    "TEMP",
+    "TMP",
     "TMPDIR",
+    "USERPROFILE",
     "VIRTUAL_ENV",
     "LD_LIBRARY_PATH",
 )
@@ -66,11 +71,12 @@ def check_source(
     ):
         file = Path(name) / f"{exercise.id}.py"
         file.write_text(source, encoding="utf-8")
+        named = file.with_name("result.json")
         request = {
             "exercise": exercise.id,
             "source": exercise.source,
             "file": str(file),
-            "result": result.fileno(),
+            "result": str(named) if IS_WINDOWS else result.fileno(),
             "seed": seed,
             "time_limit": TIME_LIMIT,
             "seconds": int(seconds),
@@ -83,10 +89,12 @@ def check_source(
             seconds,
             folder=file.parent,
             output=printed.fileno(),
-            files=[result.fileno()],
+            files=[] if IS_WINDOWS else [result.fileno()],
             environment=_environment(),
         )
         output, data = (_content(each) for each in (printed, result))
+        if IS_WINDOWS and named.exists():
+            data = named.read_bytes()[:OUTPUT]
     if len(output) >= OUTPUT:
         text, words = f"{file.name} prints more than {OUTPUT:,} bytes", "take print out of loops"
         problem = Problem(EVERYTHING, text, "output", file.name, words)
@@ -120,10 +128,10 @@ def _verdict(exercise: Exercise, data: bytes, seed: int, code: int | None) -> Ve
             verdict = Verdict.from_data(exercise.id, exercise.parts, result["verdict"]["problems"])
             return confirmed(exercise, verdict, result["answers"], seed)
     file = f"{exercise.id}.py"
-    if code is None or code == -signal.SIGXCPU:
+    if code is None or code == -getattr(signal, "SIGXCPU", math.inf):
         text, kind = f"{file} does not end in time", "endless"
         words = "stopped when its time was over; look at the conditions of loops"
-    elif code == -signal.SIGKILL:
+    elif code == -getattr(signal, "SIGKILL", math.inf):
         text, kind = f"{file} was killed, as is what takes too much time or memory", "killed"
         words = "look at the sizes of tensors, and at the conditions of loops"
     else:

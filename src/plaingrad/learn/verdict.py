@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 UNSOLVED_BLANK, FORWARD = "blank", "forward"
 LONGEST = 1000  # characters of a text in a problem
 ENDS = "leave out exit(), quit() and os._exit(); a check ends by itself"
+KIND = re.compile(r"[a-z-]{0,40}")  # of a mistake
 EVERYTHING = ""  # the part of a problem after which nothing can be judged
 
 
@@ -85,4 +87,7 @@ class Verdict:
             TypeError: these are no problems.
         """
         texts = [{str(key): str(value)[:LONGEST] for key, value in dict(each).items()} for each in problems]
+        for each in texts:  # what the other process may have made up is not shown
+            each["part"] = each.get("part", "") if each.get("part") in points else EVERYTHING
+            each["kind"] = each.get("kind", "") if KIND.fullmatch(each.get("kind", "")) else ""
         return cls.of(exercise, points, [Problem(**each) for each in texts])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -125,6 +126,15 @@ def test_viewers_are_apart_and_leave_nothing(server: Server) -> None:
         view.close()
     with server.view() as view:
         answer(view, "state", type="start", state={})
+
+
+def test_programs_get_the_address_as_json() -> None:
+    command = [sys.executable, "-m", "plaingrad", "playground", "--no-open", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = json.loads(process.stdout.readline())["address"]
+        process.send_signal(signal.SIGINT)
+    assert address.startswith("http://127.0.0.1:")
 
 
 def test_a_link_is_opened() -> None:

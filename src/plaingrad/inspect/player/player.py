@@ -38,6 +38,8 @@ def step_player(trace: Trace, data: Dataset | None = None) -> str:
     layers = stages(copy.deepcopy(root.module))
     if not isinstance(x, Tensor) or x.ndim != 2 or not isinstance(trace.target, Tensor):
         raise InputError("trace: expected a step on inputs of shape (n, k) with one target for each")
+    if any(trace[layer.last].outputs.ndim != 2 for layer in layers):
+        raise InputError("trace: expected each layer to give numbers of shape (n, units)")
     if x.shape[1] + sum(layer.units for layer in layers) > MOST_UNITS:
         raise InputError(f"trace: expected a network of at most {MOST_UNITS} units and features")
     points = data if data is not None and _fits(data, x) else Dataset(x, trace.target)

@@ -11,7 +11,6 @@ from typing import Any
 from plaingrad.data import Dataset
 from plaingrad.data.checks import one_line
 from plaingrad.errors import InputError
-from plaingrad.extras import needed_by
 from plaingrad.files import replacing
 from plaingrad.inspect.health import Diagnosis, Health
 from plaingrad.inspect.record import Trace
@@ -54,7 +53,6 @@ def report(
         The path.
 
     Raises:
-        ImportError: Jinja2 is not installed; the message names the extra.
         InputError: an argument is of another kind, such as a network in the place of the history.
         OSError: the file cannot be written.
     """
@@ -67,8 +65,8 @@ def report(
     ):
         if not isinstance(value, kinds):  # type: ignore[arg-type]
             raise InputError(f"{name}: expected {expected}, got {one_line(value):.80}")
-    with needed_by("plaingrad.inspect.report"):
-        from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     from plaingrad.inspect.report.page import contents  # and with it matplotlib
 
     run = getattr(health, "run", None)
