@@ -67,7 +67,6 @@ html_sidebars = {
         "demo",
         "own_layer",
         "wrong_gradient",
-        "teaching",
         "playground",
         "playground_protocol",
         "exercises",

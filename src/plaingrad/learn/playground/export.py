@@ -34,8 +34,6 @@ def exported(
     """
     if kind == "program" and not run.editable:
         raise InputError("export: expected a network of the playground's; yours has its program already")
-    if kind == "program" and run.has_diverged:
-        raise InputError("export: expected a run in which no batch diverged; go back, or reset")
     if kind == "program":
         return {"format": kind, "name": f"{NAME}.py", "text": program(run)}
     if kind == "model":

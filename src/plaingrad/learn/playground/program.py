@@ -33,11 +33,23 @@ CODE_OF_INITS = {
     "zeros": "init.zeros_(module.weight.value)",
 }
 
+NO_GRADIENT = "model.zero_grad()\n"
+
 STEP = """\
 model.zero_grad()
 loss(model(x), {targets})
 model.backward(loss.backward())
 {penalty}optimizer.step()
+"""
+
+GUARDED = """\
+(flat,) = optimizer.storages
+before = flat.value.clone()
+if value.isfinite() and flat.grad.isfinite().all():
+    optimizer.step()
+    if flat.value.isfinite().all():
+        return
+flat.value.copy_(before)  # a batch whose numbers are not finite is passed over
 """
 
 PENALTY = """\
@@ -166,7 +178,7 @@ def _modules(state: State, run: Run) -> Iterator[str]:
 def _training(state: State, run: Run) -> str:
     targets = _target_code(run, "t")
     step = STEP.format(targets=targets, penalty="".join(_penalty(state)))
-    if not state.actions:
+    if not state.actions and not run.has_diverged:
         return f"""
 # Training: {state.trained} batches, in an order of its own in each epoch
 batch = epoch = 0
@@ -178,6 +190,9 @@ while batch < {state.trained}:
     epoch += 1
 """
     changing = STEP.format(targets=targets, penalty=_changing_penalty())
+    if run.has_diverged:
+        changing = f"value = {changing.partition(NO_GRADIENT)[2]}".replace("optimizer.step()\n", GUARDED)
+        changing = NO_GRADIENT + changing
     return f'''
 # Training: {state.trained} batches, in an order of its own in each epoch, with what was changed on the way
 batch = epoch = done = 0

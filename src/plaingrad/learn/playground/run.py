@@ -18,18 +18,17 @@ from plaingrad.data import Dataset
 from plaingrad.data.finite import all_finite
 from plaingrad.errors import InputError
 from plaingrad.inspect.player import Stage, stages
+from plaingrad.learn.playground.actions import ACTIONS, matters, merged
 from plaingrad.learn.playground.choices import MOST_ACTIONS
-from plaingrad.learn.playground.network import build, loss_of, optimizer_of, rule_options
+from plaingrad.learn.playground.network import build, loss_of, optimizer_of
 from plaingrad.learn.playground.problem import Problem
-from plaingrad.learn.playground.state import LIVE, State, read_state
+from plaingrad.learn.playground.state import LIVE, State
 from plaingrad.module import Module
 
 MOST_UNDO, MOST_KEPT = 100, 10_000_000  # moments to go back to, and parameters in all of them
 MOST_NOTED = 4000  # points of the curve
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.SyncBatchNorm)
-LOOKS = {"show_test", "discretize", "gradients"}
-"""Fields on which no number depends."""
 
 
 class Diverged(Exception):
@@ -253,75 +252,20 @@ class Run:
         kind, trained, before = message["type"], self.batch, self.model
         if len(self.origin.actions) >= MOST_ACTIONS:
             raise InputError(f"{kind}: expected at most {MOST_ACTIONS:,} changes in one run; press reset")
-        getattr(self, f"_{kind}")(message)
+        ACTIONS[kind](self, message)
         if self.model is not before:  # it began anew
             return
         if not trained and kind not in ("edit", "walk"):
             self.origin = msgspec.structs.replace(self.state, actions=self.origin.actions)
-        elif kind != "change" or message["state"].keys() - LOOKS:
-            noted = [*self.origin.actions, (trained, message)]
-            self.origin = msgspec.structs.replace(self.origin, actions=merged(noted))
-
-    def _edit(self, message: dict[str, Any]) -> None:
-        fields: list[Any] = [message.get(name) for name in ("layer", "to", "from", "value")]
-        layer, unit, source, value = fields
-        if not _is_index(layer, len(self.stages)):
-            raise InputError(f"edit: expected a layer from 0 to {len(self.stages) - 1}, got {layer!r:.40}")
-        linear = self.stages[layer].linear
-        parameter = linear.bias if source is None else linear.weight
-        if parameter is None:
-            raise InputError("edit: expected a weight, for this layer has no biases")
-        if not _is_index(unit, len(parameter.value)):
-            raise InputError(f"edit: expected a unit from 0 to {len(parameter.value) - 1}, got {unit!r:.40}")
-        if source is not None and not _is_index(source, parameter.value.shape[1]):
-            raise InputError(f"edit: expected a source below {parameter.value.shape[1]}, got {source!r:.40}")
-        if "from" not in message:
-            raise InputError("edit: expected from, null for a bias")
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= 1e6:
-            raise InputError(f"edit: expected a number from -1e6 to 1e6, got {value!r:.40}")
-        parameter.value[unit if source is None else (unit, source)] = value
-
-    def _change(self, message: dict[str, Any]) -> None:
-        fields: Any = message.get("state")
-        new = read_state(fields, self.state)
-        if not self.goes_on(fields):
-            raise InputError("change: expected fields with which training goes on")
-        self.optimizer.param_groups[0].update(rule_options(new.optimizer))
-        self.state = new
+        elif matters(message):
+            noted = merged([*self.origin.actions, (trained, message)])
+            self.origin = msgspec.structs.replace(self.origin, actions=noted)
 
     def goes_on(self, fields: dict[str, Any]) -> bool:
         """True if training goes on with other values of these fields of the state."""
         rule = fields.get("optimizer", self.state.optimizer)
         same = isinstance(rule, dict) and rule.get("name") == self.state.optimizer["name"]
         return fields.keys() <= LIVE and same
-
-    def _paint(self, message: dict[str, Any]) -> None:
-        self._expect_plane("paint")
-        painted = message.get("points")
-        if not isinstance(painted, list):
-            raise InputError(f"paint: expected a list of points, got {type(painted).__name__}")
-        self._see(read_state({"points": [*self.state.points, *painted]}, self.state))
-
-    def _erase(self, message: dict[str, Any]) -> None:
-        circle: list[Any] = [message.get(name) for name in ("x", "y", "radius")]
-        x, y, radius = circle
-        self._expect_plane("erase")
-        if not all(isinstance(each, (int, float)) and abs(each) <= 1e6 for each in circle):
-            raise InputError("erase: expected the numbers x, y and radius")
-        kept = [p for p in self.state.points if (p[0] - x) ** 2 + (p[1] - y) ** 2 > radius**2]
-        self._see(read_state({"points": kept}, self.state))
-
-    def _expect_plane(self, action: str) -> None:
-        if self.state.table is not None:
-            raise InputError(f"{action}: expected points of the plane, got a table")
-
-    def _walk(self, message: dict[str, Any]) -> None:
-        """Make a step on one sample, as at the end of a walk."""
-        sample: Any = message.get("sample")
-        if not _is_index(sample, len(self.problem.train)):
-            count = len(self.problem.train)
-            raise InputError(f"walk: expected a sample from 0 to {count - 1}, got {sample!r:.40}")
-        self.train_on(*self.batch_from(sample))
 
     def batch_from(self, sample: int) -> tuple[Tensor, Tensor]:
         """A sample alone; before others where the network normalises over a batch."""
@@ -330,7 +274,7 @@ class Run:
         rows = [(sample + k) % len(data) for k in range(size)]
         return data.inputs[rows], data.targets[rows]
 
-    def _see(self, state: State) -> None:
+    def see(self, state: State) -> None:
         """Go on with other data, or, where they have other classes, begin anew."""
         problem, before = self.problem_of(state), len(self.problem.classes)
         self.state, self.problem = state, problem
@@ -370,16 +314,3 @@ class Run:
         self.epoch, self.done, self.batch, self.has_diverged = saved.at
         self.curve = [point for point in self.curve if point[0] <= self.position]
         return True
-
-
-def merged(actions: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, Any]]]:
-    """The actions, the last two being one where both change fields at the same batch."""
-    if len(actions) > 1:
-        (when, one), (then, other) = actions[-2:]
-        if when == then and one["type"] == other["type"] == "change":
-            return [*actions[:-2], (when, {"type": "change", "state": {**one["state"], **other["state"]}})]
-    return actions
-
-
-def _is_index(value: Any, count: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < count

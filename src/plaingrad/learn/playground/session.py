@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +12,11 @@ from typing import Any
 import torch
 
 from plaingrad.errors import InputError, ModuleError
-from plaingrad.learn.playground.export import exported
+from plaingrad.learn.playground.answers import ANSWERS
 from plaingrad.learn.playground.frame import Camera
 from plaingrad.learn.playground.messages import Text, data_message, findings, state_message
 from plaingrad.learn.playground.run import Diverged, Run
-from plaingrad.learn.playground.state import DEFAULT, State, read_state, to_fragment
-from plaingrad.learn.playground.table import read_table
+from plaingrad.learn.playground.state import DEFAULT, State
 from plaingrad.learn.playground.walk import Walk
 from plaingrad.strict_json import strict_json
 
@@ -29,7 +27,6 @@ BETWEEN_FINDINGS = 1.5
 UNSEEN = 600.0  # seconds after which a run that nobody looks at is paused
 POINTS = 100  # of the curve of what was trained before a state is shown
 MOST_WAITING = 64  # messages; a page sends a few a second
-MOST_FRAGMENT = 100_000  # characters of an address
 AT_ONCE = ("start", "drawn", "pause", "reset")  # the messages that do not wait until a run has caught up
 END = object()
 
@@ -201,21 +198,18 @@ class Session:
         self.findings = latest
         return {"findings": latest}
 
-    # The messages
+    # The run
 
-    def _start(self, message: Text) -> None:
-        self._begin(read_state(message.get("state", {}), self.default))
-
-    def _begin(self, state: State) -> None:
+    def begin(self, state: State) -> None:
         """Begin the run of a state, and catch up with where it was."""
         run = self.make(state)
-        self._end_walk()
+        self.end_walk()
         self.run, self.camera = run, Camera(run)
         self.playing, self.findings, self.held = False, None, []
         self.behind = run.catch_up() if state.trained or state.actions else None
         self.noted_every = max(1, state.trained // POINTS)
-        self._send_state()
-        self._send_data()
+        self.send_state()
+        self.send_data()
 
     def _catch_up(self) -> None:
         """Train for a slice of time towards where the run was; at the end, answer what has waited."""
@@ -232,188 +226,26 @@ class Session:
         except Diverged:
             self._diverged()
         self.behind = None
-        self._send_state()
+        self.send_state()
         held, self.held = self.held, []
         for message in held:
             self._answer(message)
 
-    def _send_state(self) -> None:
+    def send_state(self) -> None:
         assert self.run is not None
         self.send_text(state_message(self.run, self.playing))
         self.due = True
 
-    def _send_data(self) -> None:
+    def send_data(self) -> None:
         assert self.run is not None
         self.send_text(data_message(self.run))
         self.due = True
 
-    def _change(self, message: Text) -> None:
-        assert self.run is not None
-        fields = message.get("state")
-        if isinstance(fields, dict) and self.run.goes_on(fields):
-            self._end_walk()
-            self.run.act(message)
-            self._send_state()
-        else:
-            self._begin(read_state(fitting(self.run.state, fields), self.run.state))
-
-    def _act(self, message: Text) -> None:
-        assert self.run is not None
-        self._end_walk()
-        self.run.keep()
-        try:
-            self.run.act(message)
-        except Exception:
-            self.run.undo()
-            raise
-        if message["type"] != "edit":
-            self._send_data()
-            self._send_state()
-        self.due = True
-
-    def _end_walk(self) -> None:
+    def end_walk(self) -> None:
         """End a walk, since what it shows would no longer be what the run does."""
         if self.walk is not None:
             self.walk = None
             self.send_text({"type": "walk", "stage": None})
-
-    def _play(self, message: Text) -> None:
-        assert self.run is not None
-        self._end_walk()
-        if not self.playing:
-            self.run.keep()
-        self.playing = True
-
-    def _pause(self, message: Text) -> None:
-        self.playing, self.behind, self.due = False, None, True
-
-    def _step(self, message: Text) -> None:
-        assert self.run is not None
-        self.playing = False
-        self._end_walk()
-        unit = message.get("unit", "batch")
-        if unit not in ("batch", "epoch"):
-            raise InputError(f"step: expected the unit batch or epoch, got {unit!r:.40}")
-        self.run.keep()
-        self.due = True
-        self.run.train_batch()
-        while unit == "epoch" and self.run.done < len(self.run.problem.train):
-            self.run.train_batch()
-
-    def _reset(self, message: Text) -> None:
-        assert self.run is not None
-        self._begin(self.run.state)
-
-    def _reseed(self, message: Text) -> None:
-        assert self.run is not None
-        self._begin(read_state({"seed": random.randrange(2**31)}, self.run.state))
-
-    def _regenerate(self, message: Text) -> None:
-        assert self.run is not None
-        self._begin(read_state({"data_seed": random.randrange(2**31)}, self.run.state))
-
-    def _undo(self, message: Text) -> None:
-        assert self.run is not None
-        self.playing = False
-        self._end_walk()
-        if not self.run.undo():
-            raise InputError("undo: there is nothing to go back to")
-        self._send_state()
-        self._send_data()
-
-    def _csv(self, message: Text) -> None:
-        assert self.run is not None
-        table = read_table(message.get("text"), message.get("target"))
-        fields = {"data": "own", "table": table, "features": table["names"][:8], "points": [], "loss": None}
-        self._begin(read_state(fields, self.run.state))
-
-    def _drawn(self, message: Text) -> None:
-        frame = message.get("frame")
-        if isinstance(frame, int) and frame <= self.frames:
-            self.drawn = max(self.drawn, frame)
-
-    def _enlarge(self, message: Text) -> None:
-        assert self.run is not None
-        layer, unit = message.get("layer"), message.get("unit")
-        known = isinstance(layer, int) and isinstance(unit, int) and self.run.has_unit(layer, unit)
-        if not known and (layer is not None or unit is not None):
-            raise InputError(f"enlarge: expected a unit, got layer {layer!r:.40}, unit {unit!r:.40}")
-        self.camera.enlarged = (int(layer), int(unit)) if known else None  # type: ignore[arg-type]
-        self.due = True
-
-    def _walk(self, message: Text) -> None:
-        assert self.run is not None
-        action = message.get("action")
-        if action == "begin":
-            self.playing = False
-            sample = message.get("sample", 0)
-            if not isinstance(sample, int):
-                raise InputError(f"walk: expected the index of a sample, got {sample!r:.40}")
-            self.walk = Walk(self.run, sample)
-        elif action not in ("next", "back", "end"):
-            raise InputError(f"walk: expected the action begin, next, back or end, got {action!r:.40}")
-        elif self.walk is None:
-            raise InputError(f"walk: expected begin before {action}")
-        elif action == "end":
-            self.walk, self.due = None, True
-            return
-        else:
-            self.walk.go(1 if action == "next" else -1)
-        self.send_text(self.walk.message())
-        self.due = True
-
-    def _look(self, message: Text) -> None:
-        layer, unit = message.get("layer"), message.get("unit")
-        if self.walk is None:
-            raise InputError("look: expected a walk to have begun")
-        if not isinstance(layer, int) or not isinstance(unit, int):
-            raise InputError(f"look: expected a unit, got layer {layer!r:.40}, unit {unit!r:.40}")
-        self.send_text(self.walk.look(layer, unit))
-
-    def _export(self, message: Text) -> None:
-        assert self.run is not None
-        self.send_text(
-            {"type": "export", **exported(self.run, message.get("format"), self.make, lambda: self.closed)}
-        )
-
-    def _link(self, message: Text) -> None:
-        assert self.run is not None
-        if not self.run.editable:
-            raise InputError("link: expected a network of the playground's; an address cannot hold yours")
-        fragment = to_fragment(self.run.current())
-        if len(fragment) > MOST_FRAGMENT:
-            raise InputError("link: expected less data than an address can hold; save the recording instead")
-        self.send_text({"type": "link", "fragment": fragment})
-
-    def _show_again(self, message: Text) -> None:
-        """Send everything, for a page that sees the run for the first time."""
-        self._send_state()
-        self._send_data()
-        self.camera.sent, self.drawn, self.due = 0, self.frames, True
-
-
-ANSWERS: dict[str, Callable[[Session, Text], None]] = {
-    "start": Session._start,
-    "change": Session._change,
-    "play": Session._play,
-    "pause": Session._pause,
-    "step": Session._step,
-    "reset": Session._reset,
-    "reseed": Session._reseed,
-    "regenerate": Session._regenerate,
-    "undo": Session._undo,
-    "edit": Session._act,
-    "paint": Session._act,
-    "erase": Session._act,
-    "csv": Session._csv,
-    "drawn": Session._drawn,
-    "enlarge": Session._enlarge,
-    "walk": Session._walk,
-    "look": Session._look,
-    "export": Session._export,
-    "link": Session._link,
-    "show": Session._show_again,
-}
 
 
 def parsed(message: Any) -> Any:
@@ -429,11 +261,3 @@ def parsed(message: Any) -> Any:
 def _kind(message: Any) -> Any:
     """The type of a message."""
     return message.get("type") if isinstance(message, dict) else None
-
-
-def fitting(state: State, fields: Any) -> Any:
-    """Fields of a change with those that do not fit other data set to their defaults."""
-    if not isinstance(fields, dict) or "data" not in fields:
-        return fields
-    columns = {"features": ["x1", "x2"]} if state.table is not None else {}
-    return {"table": None, "points": [], "loss": None, **columns, **fields}
