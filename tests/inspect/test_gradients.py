@@ -319,3 +319,24 @@ def test_a_factor_near_one_has_no_name() -> None:
 def test_numbers_that_differ_look_different() -> None:
     assert distinct(1.0, 2.0) == ("1", "2")
     assert distinct(1.0000001, 1.0) == ("1.0000001", "1")
+
+
+def test_a_loss_may_have_names_of_its_own_for_its_arguments() -> None:
+    class Squares(nn.Loss):
+        factor = 2
+
+        def forward(self, p: Tensor, t: Tensor) -> Tensor:
+            loss = (p - t).square().sum()
+            self.save(p - t, loss)
+            return loss
+
+        def backward(self, dloss: Tensor | None = None) -> Tensor:
+            difference: Tensor = self.restore(dloss)
+            return self.factor * difference * (1 if dloss is None else dloss)
+
+    class Doubled(Squares):
+        factor = 4
+
+    x, t = torch.randn(3, 2), torch.randn(3, 2)
+    assert check_gradients(Squares(), x, t).ok
+    assert check_gradients(Doubled(), x, t).findings[0].mistakes[0].kind == "wrong-factor"

@@ -103,7 +103,8 @@ class ModuleUnderTest:
         if declared is None:
             return own
         names = [*self._declaring_names(declared), *own[self._positional :]]
-        return [argument for argument, name in zip(own, names) if name in declared]
+        chosen = [argument for argument, name in zip(own, names) if name in declared]
+        return chosen or own[: len(declared)]  # of a loss of one's own that has other names for them
 
     def _declaring_names(self, declared: Sequence[str]) -> list[str]:
         """Forward's names for its arguments, as the class that declares them as differentiable has them.
