@@ -97,7 +97,8 @@ def save(
     """
     if not isinstance(module, (Module, Holder)):
         expected, got = "a network or a trained estimator", one_line(module)
-        raise InputError(f"module: expected {expected}, got {got:.80}; write save(model, path)")
+        hint = "; write save(model, path)" if isinstance(module, (str, os.PathLike)) else ""
+        raise InputError(f"module: expected {expected}, got {got:.80}{hint}")
     own: dict[str, Any] = {}
     is_holder = isinstance(module, Holder)
     if isinstance(module, Holder):
