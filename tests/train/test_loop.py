@@ -340,7 +340,7 @@ STRANGER = optim.SGD(network(2, 1).parameters())
         ({"callbacks": Callback()}, r"callbacks: expected a list such as \[EarlyStopping\(\)\], got <"),
         (
             {"optimizer": torch.optim.SGD([torch.ones(1)])},
-            "optimizer: expected an Optimizer such as .*, got SGD",
+            "optimizer: expected an Optimizer such as .*, got torch's SGD",
         ),
         ({"data": (X[:, :1], T)}, r"Sequential\[0\] Linear\(2, 3.*: expected input \(\*, 2\).*got \(20, 1\)"),
         ({"data": (X, T[:, 0])}, r"MSELoss\(\): expected target \(20, 1\).*got \(20,\)"),
