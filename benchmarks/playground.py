@@ -22,12 +22,12 @@ FRAMES_BAR, CLICK_BAR = 30, 100
 
 
 def report() -> str:
-    rows = [[name, *measured(state)] for name, state in WORKS]
+    rows = [[name, *measured(state, "80 maps" in name)] for name, state in WORKS]
     head = [
         "network",
-        f"frames a second / bar {FRAMES_BAR}",
+        "frames a second / bar",
         "batches a second",
-        f"ms to answer a click / bar {CLICK_BAR}",
+        "ms to answer a click / bar",
     ]
     return f"""## The playground
 
@@ -39,7 +39,7 @@ median (largest) of {CLICKS}, while it trains.
 """
 
 
-def measured(state: dict[str, Any]) -> list[str]:
+def measured(state: dict[str, Any], has_bars: bool) -> list[str]:
     """Frames and batches a second, and the time of a click."""
     server, browser = Server(), Browser()
     try:
@@ -56,8 +56,11 @@ def measured(state: dict[str, Any]) -> list[str]:
         browser.close()
         server.end()
     rate, click = frames / seconds, statistics.median(clicks)
-    met = ("met" if rate >= FRAMES_BAR else "**missed**", "met" if click <= CLICK_BAR else "**missed**")
-    return [f"{rate:.0f}: {met[0]}", f"{batches / seconds:.0f}", f"{click:.0f} ({max(clicks):.0f}): {met[1]}"]
+    shown = [f"{rate:.0f}", f"{batches / seconds:.0f}", f"{click:.0f} ({max(clicks):.0f})"]
+    if has_bars:
+        shown[0] += f" / {FRAMES_BAR}: {'met' if rate >= FRAMES_BAR else '**missed**'}"
+        shown[2] += f" / {CLICK_BAR}: {'met' if click <= CLICK_BAR else '**missed**'}"
+    return shown
 
 
 ANSWERED = """
