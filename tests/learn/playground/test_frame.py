@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from learn.playground.frames import unpacked
-from plaingrad.learn.playground.frame import FINE, GRID, LARGE, Camera
+from plaingrad.inspect.player.frame import FINE, GRID
+from plaingrad.learn.playground.frame import LARGE, Camera
 from plaingrad.learn.playground.run import Run
 from plaingrad.learn.playground.state import read_state
 

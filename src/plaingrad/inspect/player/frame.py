@@ -13,6 +13,9 @@ from plaingrad.inspect.player.stages import Stage
 
 Arrays = dict[str, Tensor]
 
+GRID, FINE = 30, 60
+"""Points along each side of the map of a unit, and of that of the output."""
+
 
 def maps(columns: Sequence[Tensor], fine: int, coarse: int) -> Arrays:
     """The map of each unit.

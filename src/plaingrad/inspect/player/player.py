@@ -12,13 +12,20 @@ from torch import Tensor
 from plaingrad import nn
 from plaingrad.data import Dataset
 from plaingrad.errors import InputError
-from plaingrad.inspect.player.frame import maps, packed, predicted_classes, predicted_numbers, weights
+from plaingrad.inspect.player.frame import (
+    FINE,
+    GRID,
+    maps,
+    packed,
+    predicted_classes,
+    predicted_numbers,
+    weights,
+)
 from plaingrad.inspect.player.page import page
 from plaingrad.inspect.player.stages import Stage, stages
 from plaingrad.inspect.player.steps import Steps
 from plaingrad.inspect.record import Trace
 
-GRID, FINE = 30, 60
 MOST_UNITS = 400  # that are drawn
 MOST_POINTS = 1000
 

@@ -17,7 +17,7 @@ from plaingrad.learn.playground.walk import Walk
 if TYPE_CHECKING:
     from plaingrad.learn.playground.session import Session
 
-MOST_FRAGMENT = 100_000  # characters of an address
+MOST_SHARED = 100_000  # characters of an address
 
 
 def running(session: Session) -> Run:
@@ -187,7 +187,7 @@ def link(session: Session, message: Text) -> None:
     if not run.editable:
         raise InputError("link: expected a network of the playground's; an address cannot hold yours")
     fragment = to_fragment(run.current())
-    if len(fragment) > MOST_FRAGMENT:
+    if len(fragment) > MOST_SHARED:
         raise InputError("link: expected less data than an address can hold; save the recording instead")
     session.send_text({"type": "link", "fragment": fragment})
 

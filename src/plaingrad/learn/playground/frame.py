@@ -8,6 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from plaingrad.inspect.player.frame import (
+    FINE,
+    GRID,
     Arrays,
     maps,
     packed,
@@ -18,8 +20,8 @@ from plaingrad.inspect.player.frame import (
 )
 from plaingrad.learn.playground.run import Run
 
-GRID, FINE, LARGE = 30, 60, 120
-"""Points along each side of the map of a unit, of that of the output, and of an enlarged one."""
+LARGE = 120
+"""Points along each side of an enlarged map."""
 
 
 class Camera:

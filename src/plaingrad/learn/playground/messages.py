@@ -8,8 +8,8 @@ import msgspec
 import torch
 
 from plaingrad.inspect import health, record
+from plaingrad.inspect.player.frame import GRID
 from plaingrad.learn.playground.choices import choices
-from plaingrad.learn.playground.frame import GRID
 from plaingrad.learn.playground.run import Run
 from plaingrad.learn.playground.state import State
 
