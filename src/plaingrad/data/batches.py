@@ -8,6 +8,7 @@ from typing import Any
 
 from plaingrad.data.checks import expect_positive, one_line
 from plaingrad.data.dataset import Dataset
+from plaingrad.data.random_states import random_states, restore_random_states
 from plaingrad.data.samples import is_array, is_several
 from plaingrad.errors import InputError, error_fields
 from plaingrad.module import Module
@@ -45,6 +46,7 @@ class Batches:
         self.count = self._drawn = 0
         self._iterator: Iterator[Any] | None = None
         self._next: Dataset | None = None
+        self._random = random_states()
 
     @property
     def length(self) -> int | None:
@@ -95,9 +97,29 @@ class Batches:
         """Draw the first batch of a new iteration; False if there can be none."""
         if self.once and self._iterator is not None:
             return False
+        self._random = random_states()
         self._iterator = iter(self.source() if callable(self.source) else self.source)
         self._drawn = 0
         return self._draw()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position between two epochs: the batches of the current iteration, and how it began."""
+        waiting = self._next is not None
+        return {"batches": self._drawn - waiting, "random": self._random}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go to a position of an earlier run; the batches before it are drawn, and dropped.
+
+        Without ``steps`` each epoch begins a new iteration, and nothing has to be drawn.
+        """
+        if not self.once:
+            self._iterator = self._next = None
+            restore_random_states(state["random"])
+        if self.steps is not None:
+            for _ in range(state["batches"]):
+                if not self._draw():
+                    self._draw_anew()
+                self._next = None
 
     def _prepared(self, batch: Any) -> Dataset:
         self._drawn += 1

@@ -24,6 +24,7 @@ from plaingrad.estimators.parameters import (
     CONSTRAINTS,
     expect_lbfgs_heeds,
     expect_own_callbacks,
+    expect_repeatable,
     expect_same_shape,
     shape,
     warn_ignored,
@@ -93,6 +94,7 @@ class BaseMultilayerPerceptron(SaveMixin, FittedAttributes, CallbackSupportMixin
         if self.solver == "lbfgs":
             expect_lbfgs_heeds(self, validated=validation is not None)
         expect_own_callbacks(self)
+        expect_repeatable(self)
         continues = self.warm_start or incremental
         before = vars(self).get("state_") if continues else None
         if incremental and self.early_stopping:

@@ -75,6 +75,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         clip_norm: the norm that the gradient of a batch keeps to; None leaves it alone.
         callbacks: `plaingrad.train.callbacks.Callback` instances. scikit-learn's go to ``set_callbacks``.
         max_time: seconds after which training ends, after the epoch under way.
+        checkpoint: a folder in which ``fit`` keeps its state, so that the same call goes on after the program
+            was killed, as for `plaingrad.fit`; it needs a ``random_state``.
         dtype: of training: "float32", "float64", or "auto" for single precision where batches are smaller
             than the data. Weights and predictions have the dtype of ``X`` in any case.
         engine: as for `plaingrad.fit`: "auto", "eager" or "native"; "auto" also compiles the predictions

@@ -66,6 +66,15 @@ class Convergence(Callback):
         if self.continued and self.rates == "invscaling":
             self.first_rate *= (self.record.t + 1) ** self.parameters.power_t
 
+    def state_dict(self) -> dict[str, Any]:
+        """The record, and the time that training took."""
+        seconds = time.perf_counter() - self.begun
+        return {"record": dict(vars(self.record)), "first_rate": self.first_rate, "seconds": seconds}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        vars(self.record).update(state["record"])
+        self.first_rate, self.begun = state["first_rate"], time.perf_counter() - state["seconds"]
+
     def epochs_until_needed(self) -> float:
         """As long as nothing can end training, unless something has to be measured or changed."""
         if self.score is not None or self.rates == "invscaling":
@@ -167,6 +176,10 @@ class SklearnCallbacks(Callback):
         self, new_context: Callable[..., Any], data: dict[str, Any], snapshot: Callable[[], dict[str, Any]]
     ) -> None:
         self.new_context, self.data, self.snapshot = new_context, data, snapshot
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: the tasks of these callbacks begin anew with the program."""
+        return {}
 
     def on_train_begin(self, logs: Logs) -> None:
         self.context = self.new_context(max_subtasks=self.run.epochs)

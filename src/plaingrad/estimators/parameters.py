@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -54,6 +55,7 @@ CONSTRAINTS: dict[str, Any] = {
     "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
     "callbacks": ["array-like", None],
     "max_time": [Interval(Real, 0, None, closed="neither"), None],
+    "checkpoint": [str, os.PathLike, None],
     "dtype": [StrOptions({"auto", "float32", "float64"})],
     "engine": [StrOptions({"auto", "eager", "native"})],
     "n_models": [Interval(Integral, 1, None, closed="left")],
@@ -104,6 +106,7 @@ class Parameters:
     clip_norm: float | None = None
     callbacks: Sequence[Callback] | None = None
     max_time: float | None = None
+    checkpoint: str | os.PathLike[str] | None = None
     dtype: str = "auto"
     engine: str = "auto"
     n_models: int = 1
@@ -186,6 +189,17 @@ def expect_own_callbacks(parameters: Parameters) -> None:
             )
 
 
+def expect_repeatable(parameters: Parameters) -> None:
+    """Refuse a checkpoint of a call that would draw other numbers each time.
+
+    Raises:
+        ValueError: there is no random state.
+    """
+    if parameters.checkpoint is not None and parameters.random_state is None:
+        expected = "expected a random_state, with which the same call is the same run"
+        raise InputError(f"{expected}, got None", argument="checkpoint")
+
+
 def expect_lbfgs_heeds(parameters: Parameters, validated: bool) -> None:
     """Refuse what "lbfgs", which knows neither batches nor epochs, could only ignore.
 
@@ -194,6 +208,7 @@ def expect_lbfgs_heeds(parameters: Parameters, validated: bool) -> None:
     """
     unused = {
         "callbacks": bool(parameters.callbacks),
+        "checkpoint": parameters.checkpoint is not None,
         "clip_norm": parameters.clip_norm is not None,
         "dropout": parameters.dropout > 0,
         "engine": parameters.engine == "native",

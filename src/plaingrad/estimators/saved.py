@@ -169,7 +169,7 @@ def _parameters_to_json(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], 
     """The parameters as JSON holds them, and the names of those that it cannot."""
     data, lost = {}, []
     for name, value in parameters.items():
-        if name == "module":  # `own_network` says so
+        if name in ("module", "checkpoint"):  # which `own_network` tells, and a folder of this machine
             continue
         try:
             data[name] = {"loss": _described(value)} if isinstance(value, nn.Loss) else to_json(value)

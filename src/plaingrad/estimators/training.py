@@ -29,6 +29,7 @@ from plaingrad.estimators.state import FittedState
 from plaingrad.estimators.targets import ClassTargets, Part
 from plaingrad.module import Module, ModuleError
 from plaingrad.train import History, TrainingDiverged, fit_many, loop
+from plaingrad.train.resume.checkpoint import Checkpoint
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
@@ -206,13 +207,16 @@ class Training:
         seed = int(random_state.randint(2**31))  # of dropout
         random_state.set_state(before)  # which the orders come from, as scikit-learn's
         own = list(parameters.callbacks or [])
+        folder = None if self.incremental else parameters.checkpoint
         if len(runs) == 1:
             callbacks = [runs[0], *own, *([self.watching] if self.watching else [])]
             optimizer, schedule = state.optimizers[0], state.schedules[0]
             options |= {"optimizer": optimizer, "schedule": schedule, "seed": seed, "callbacks": callbacks}
             shuffle = orders(samples, random_state) if parameters.shuffle else False
             options |= {"shuffle": shuffle, "epochs_per_compile": options["epochs"], "metrics": ()}
-            return [loop.run(loop.prepare(state.module, data, **options), tried=bool(state.histories))]
+            checkpoint = None if folder is None else Checkpoint(folder)
+            training = loop.prepare(state.module, data, **options)
+            return [loop.run(training, checkpoint, tried=bool(state.histories))]
         states = [np.random.RandomState(random_state.randint(2**31)) for _ in runs]
         with (
             self.watching.whole_task() if self.watching else nullcontext(),
@@ -228,6 +232,7 @@ class Training:
                 shuffle=[orders(samples, each) if parameters.shuffle else False for each in states],
                 seeds=[seed + i for i in range(len(runs))],
                 callbacks=[[each, *copy.deepcopy(own)] for each in runs],
+                checkpoint=folder,
                 **options,
             )
 

@@ -86,6 +86,13 @@ class BoundaryFrames(Callback):
         self._threshold = threshold_of(self.run.model, data, self.run.loss)
         self._keep(None)
 
+    def state_dict(self) -> dict[str, Any]:
+        """The frames so far."""
+        return {"epoch": self._epoch, "frames": [tuple(frame) for frame in self.frames]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._epoch, self.frames = state["epoch"], [Frame(*frame) for frame in state["frames"]]
+
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         self._epoch = epoch + 1
         if self._is_chosen(self._epoch) or self._epoch == self.run.epochs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any, SupportsIndex
@@ -30,6 +31,13 @@ def expect_seed(seed: SupportsIndex | None) -> int | None:
     if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= operator.index(seed) < 2**63:
         raise InputError(f"seed: expected None or an integer from 0 to 2**63 - 1, got {seed!r}")
     return operator.index(seed)
+
+
+def expect_seconds(name: str, seconds: Any) -> float:
+    """The number of seconds, if it is one of at least 0."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
+        raise InputError(f"{name}: expected a number of seconds of at least 0, got {one_line(seconds)}")
+    return float(seconds)
 
 
 def expect_shuffle(shuffle: Any) -> None:

@@ -34,6 +34,9 @@ class Epochs:
         draw: draws the order of each epoch; None for the data's own order in all.
         callbacks: called before each epoch.
         watched: whether something besides the callbacks reads the model between epochs.
+
+    Attributes:
+        is_current: whether the model is as it was after the epoch that was yielded last.
     """
 
     task: Task
@@ -42,9 +45,12 @@ class Epochs:
     draw: Draw | None
     callbacks: Sequence[Callback]
     watched: bool
+    is_current: bool = False
 
     def __iter__(self) -> Iterator[tuple[int, Logs]]:
-        """Run epochs until the run is stopped; yield the number of each, from 0, and its logs so far.
+        """Run the epochs that the history does not have yet, until the run is stopped.
+
+        Yields the number of each, from 0, and its logs so far.
 
         The logs are loss, penalty if the weight decay is per sample, lr and seconds.
 
@@ -52,7 +58,7 @@ class Epochs:
             TrainingDiverged: an epoch met NaN or infinity.
             ValueError: the drawn order is not a permutation of the samples.
         """
-        done, count = 0, 1
+        done, count = len(self.run.history), 1
         while done < self.run.epochs and not self.run.history.stopped:
             if self.task.stream is not None and not self.task.stream.ready():
                 self.run.history.stopped = f"the batches ran out after epoch {done}"
@@ -68,7 +74,8 @@ class Epochs:
             self.run.history.engine, self.run.history.engine_reason = self.engine.name, self.engine.reason
             seconds = (time.perf_counter() - start) / len(passed)
             healthy = finite(self.task, before, passed[-1])
-            for epoch_loss in passed if healthy else passed[:-1]:
+            for i, epoch_loss in enumerate(passed if healthy else passed[:-1], 1):
+                self.is_current = healthy and i == len(passed)
                 yield done, {**epoch_loss.logs, "lr": rate, "seconds": seconds}
                 done += 1
             if not healthy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from plaingrad.native.masks import Masks
 from plaingrad.native.task import Engine, Task
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer, Schedule
+from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback
 from plaingrad.train.callbacks.callback import Logs
 from plaingrad.train.engine import choose
@@ -27,6 +29,8 @@ from plaingrad.train.history import History
 from plaingrad.train.metrics import Metrics
 from plaingrad.train.preparation import Training, prepare
 from plaingrad.train.randomness import Draw, Shuffle, drawing, seeded
+from plaingrad.train.resume.checkpoint import Checkpoint
+from plaingrad.train.resume.session import Session
 from plaingrad.train.sanity import sanity_check
 from plaingrad.train.threads import threads_for
 
@@ -52,6 +56,8 @@ def fit(
     engine: Literal["auto", "eager", "native"] = "auto",
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: float = 10.0,
 ) -> History:
     """Train a network on mini-batches.
 
@@ -125,9 +131,15 @@ def fit(
             compiling takes (`plaingrad.native.cost`); the history says why.
         callbacks: instances of `plaingrad.train.callbacks.Callback`, called in this order.
         progress: whether to show a progress bar, if the output is a terminal or a notebook.
+        checkpoint: a folder in which the run keeps its state, so that the same call goes on after the program
+            was killed, and ends in the same bits for the same engine, processor and number of threads. The
+            checkpoint is removed when the run is complete, and stays after Ctrl-C. SIGTERM lets the epoch
+            finish and ends the program with exit code 143, unless the program handles it itself.
+        checkpoint_every: the least seconds from one checkpoint to the next; each is written after an epoch, 0
+            for one after every epoch.
 
     Returns:
-        The `History` of the run.
+        The `History` of the run, epochs before it was killed included.
 
     Raises:
         ValueError: an argument cannot be used; said before anything is trained. Or a callable for the order
@@ -137,20 +149,29 @@ def fit(
             bad first; the model is as it was before that epoch (if no callback puts back other weights at the
             end of training), and the history so far is in ``.history``.
     """
-    return run(prepare(**locals(), epochs_per_compile=epochs))
+    arguments = locals()
+    folder, every = arguments.pop("checkpoint"), arguments.pop("checkpoint_every")
+    saved = None if folder is None else Checkpoint(folder, checks.expect_seconds("checkpoint_every", every))
+    return run(prepare(**arguments, epochs_per_compile=epochs), saved)
 
 
-def run(training: Training, tried: bool = False) -> History:
+def run(training: Training, checkpoint: Checkpoint | None = None, tried: bool = False) -> History:
     """Train the network; everything else is left as it was.
 
     Args:
         training: the checked arguments.
+        checkpoint: what the run goes on from; None for nothing.
         tried: whether the network is known to fit such data, which then need no `sanity_check`.
     """
     begun = time.perf_counter()
     history, callbacks = training.run.history, training.callbacks
+    session = Session(training, checkpoint)
+    if session.is_complete:
+        return history
+    begun -= history.seconds  # of the time before the run was killed
     with ExitStack() as around:
-        task, draw = enter(training, around)
+        task, draw, orders = enter(training, around)
+        session.enter(task, orders, around)
         if not tried:
             sanity_check(task, training.validation, training.metrics)
         verbose = any(callback.verbose for callback in callbacks)
@@ -161,7 +182,9 @@ def run(training: Training, tried: bool = False) -> History:
             callback.run = training.run
             around.callback(_end_of_training, callback)
             callback.on_train_begin({})
-        for epoch, logs in Epochs(task, engine, training.run, draw, callbacks, training.is_watched):
+        session.resume()
+        epochs = Epochs(task, engine, training.run, draw, callbacks, training.is_watched or session.is_eager)
+        for epoch, logs in epochs:
             finish_epoch(training, task, engine, logs)
             logs = {name: logs[name] for name in training.run.columns}
             history.append(logs)
@@ -171,12 +194,19 @@ def run(training: Training, tried: bool = False) -> History:
                 callback.on_epoch_end(epoch, logs)
             if interrupt.requested:
                 training.run.stop(f"interrupted in epoch {epoch + 1}")
+            if epochs.is_current:
+                session.after_epoch()
         history.stopped = history.stopped or f"all {training.run.epochs} epochs done"
+    session.finish()
     return history
 
 
-def enter(training: Training, around: ExitStack) -> tuple[Task, Draw | None]:
-    """Enter the state of training until the stack is closed; return the task and the source of orders."""
+def enter(training: Training, around: ExitStack) -> tuple[Task, Draw | None, torch.Generator]:
+    """Enter the state of training until the stack is closed.
+
+    Returns:
+        The task, the source of orders, and the generator that it draws from.
+    """
     model, loss, data, callbacks = training.model, training.loss, training.data, training.callbacks
     around.enter_context(torch.no_grad())
     device = first_of(data.inputs).device
@@ -205,7 +235,7 @@ def enter(training: Training, around: ExitStack) -> tuple[Task, Draw | None]:
         met=[] if training.stream is not None and training.metrics else None,
     )
     draw = drawing(training.shuffle, len(data), generator) if training.stream is None else None
-    return task, draw
+    return task, draw, generator
 
 
 def finish_epoch(training: Training, task: Task, engine: Engine, logs: Logs) -> None:

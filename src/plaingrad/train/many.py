@@ -8,7 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from plaingrad.data import Dataset
 from plaingrad.data.checks import expect_positive
 from plaingrad.errors import InputError
 from plaingrad.module import Module, ModuleError
-from plaingrad.native.interrupt import Interrupt
+from plaingrad.native.interrupt import Interrupt, Termination
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import checks
@@ -33,6 +33,7 @@ from plaingrad.train.loop import run
 from plaingrad.train.metrics import Metric
 from plaingrad.train.preparation import prepare
 from plaingrad.train.randomness import Shuffle, draw_seed
+from plaingrad.train.resume.checkpoint import Checkpoint, terminate
 from plaingrad.train.threads import set_threads
 
 SECONDS_PER_REFRESH = 0.25  # of the progress bar
@@ -57,6 +58,8 @@ def fit_many(
     callbacks: Sequence[Sequence[Callback]] | None = None,
     progress: bool = True,
     workers: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: float = 10.0,
 ) -> list[History]:
     """Train many networks on the same data, spread over the processor's cores: a sweep.
 
@@ -91,6 +94,9 @@ def fit_many(
             train.
         progress: whether to show one progress bar for all, if the output is a terminal or a notebook.
         workers: how many networks to train side by side; None for as many as there are cores.
+        checkpoint: a folder in which each network keeps its state, as for `plaingrad.fit`; those that are
+            complete are not trained again. The folder is cleared when all are.
+        checkpoint_every: as for `plaingrad.fit`, for each network.
 
     Returns:
         The `History` of each network, in their order.
@@ -130,16 +136,32 @@ def fit_many(
     epochs_per_compile: Counter[Any] = Counter()
     for kind, number in zip(kinds, own["epochs"]):
         epochs_per_compile[kind] += number
-    interrupt = Interrupt()
-    sweep = Sweep(interrupt, epochs_per_compile, progress)
+    interrupt, termination = Interrupt(), Termination()
+    every = checks.expect_seconds("checkpoint_every", checkpoint_every)
+    checkpoints = [
+        None
+        if checkpoint is None
+        else Checkpoint(checkpoint, every, f"network-{i}.safetensors", is_kept=True)
+        for i in range(count)
+    ]
+    sweep = Sweep((interrupt, termination), epochs_per_compile, progress)
     trials = [
-        Trial(i, model, data, shared | dict(zip(own, row)), sweep, kinds[i])
+        Trial(i, model, data, shared | dict(zip(own, row)), sweep, kinds[i], checkpoints[i])
         for i, (model, *row) in enumerate(zip(models, *own.values()))
     ]
-    with interrupt, bar(trials, progress) as refresh:
+    with ExitStack() as around:
+        around.enter_context(interrupt)
+        if checkpoint is not None:
+            around.enter_context(termination)
+        refresh = around.enter_context(bar(trials, progress))
         sweep.run(trials, workers, 1, refresh)
         sweep.side_by_side = False
         sweep.run([trial for trial in trials if trial.deferred], 1, torch.get_num_threads(), refresh)
+    if termination.requested:
+        terminate()
+    if not interrupt.requested:
+        for each_checkpoint in filter(None, checkpoints):
+            each_checkpoint.remove()
     failed = [trial for trial in trials if trial.diverged]
     if failed:
         numbers = ", ".join(str(trial.number) for trial in failed)
@@ -152,14 +174,14 @@ class Sweep:
     """The state that the trials of a sweep share.
 
     Attributes:
-        interrupt: records Ctrl-C.
+        signals: record Ctrl-C and SIGTERM.
         epochs: the total epochs of each kind of network; networks of one kind share one compilation.
         verbose: whether progress is shown.
         side_by_side: whether several networks are trained at once.
         failed: whether one of them has raised an error.
     """
 
-    interrupt: Interrupt
+    signals: Sequence[Interrupt]
     epochs: Counter[Any]
     verbose: bool
     side_by_side: bool = True
@@ -168,7 +190,7 @@ class Sweep:
     @property
     def ending(self) -> bool:
         """True if no further epoch should begin."""
-        return self.failed or self.interrupt.requested
+        return self.failed or any(signal.requested for signal in self.signals)
 
     def run(self, trials: list[Trial], workers: int, threads: int, refresh: Any) -> None:
         """Run trials in worker threads with this number of torch's threads each; refresh the progress."""
@@ -199,6 +221,7 @@ class Trial(Callback):
         options: the other arguments of `plaingrad.fit`.
         sweep: the sweep that it belongs to.
         kind: its key in ``sweep.epochs``.
+        checkpoint: what it goes on from, if anything.
 
     Attributes:
         epochs: the number of epochs done.
@@ -210,11 +233,18 @@ class Trial(Callback):
     watches_model = False
 
     def __init__(
-        self, number: int, model: Module, data: Dataset, options: dict[str, Any], sweep: Sweep, kind: Any
+        self,
+        number: int,
+        model: Module,
+        data: Dataset,
+        options: dict[str, Any],
+        sweep: Sweep,
+        kind: Any,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.number, self.model, self.data, self.sweep, self.kind = number, model, data, sweep, kind
         self.options = {**options, "callbacks": [self, *options["callbacks"]]}
-        self.epochs, self.verbose = 0, sweep.verbose
+        self.checkpoint, self.epochs, self.verbose = checkpoint, 0, sweep.verbose
         self.history = History(stopped="interrupted before it began")
         self.deferred = self.diverged = False
 
@@ -225,7 +255,7 @@ class Trial(Callback):
         try:
             epochs = self.sweep.epochs[self.kind]
             options = {**self.options, "progress": False, "epochs_per_compile": epochs}
-            self.history = run(prepare(self.model, self.data, **options))
+            self.history = run(prepare(self.model, self.data, **options), self.checkpoint)
             self.deferred = False
         except Deferred:
             self.deferred = True
@@ -247,6 +277,10 @@ class Trial(Callback):
         # Python would run one of them at a time; alone, it may have all of torch's threads.
         if self.sweep.side_by_side and self.run.history.engine != "native":
             raise Deferred
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: the epochs are counted as they come."""
+        return {}
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         self.epochs = epoch + 1

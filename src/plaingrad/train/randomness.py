@@ -92,6 +92,10 @@ def seeded(seed: int | None, device: torch.device, *roots: Module) -> Iterator[t
         warnings.warn(f"{text}generator=self.generator", RuntimeWarning, stacklevel=2)
 
 
-def draw_seed() -> int:
+class DrawnSeed(int):
+    """A seed that no caller has named: that of a run that goes on may be another one."""
+
+
+def draw_seed() -> DrawnSeed:
     """A seed of 63 bits from torch's global generator."""
-    return int(torch.empty((), dtype=torch.int64).random_())
+    return DrawnSeed(torch.empty((), dtype=torch.int64).random_())

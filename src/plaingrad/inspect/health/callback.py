@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import msgspec
+
 from plaingrad.errors import InputError
 from plaingrad.inspect.health.diagnosis import Diagnosis
 from plaingrad.inspect.health.finding import Problem, over_time
@@ -63,6 +65,21 @@ class Health(Callback):
             raise InputError("Health: expected to be a callback of plaingrad.fit, got a run without data")
         self._data = thinned(data, self.samples)
         self._constant = constant_loss(self._record(0))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The records so far, as data."""
+        return {
+            "epoch": self._epoch,
+            "epochs": msgspec.to_builtins(self.epochs),
+            "problems": msgspec.to_builtins(self._problems),
+            "constant": self._constant,
+            "seconds": self.seconds,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._epoch, self._constant, self.seconds = state["epoch"], state["constant"], state["seconds"]
+        self.epochs = msgspec.convert(state["epochs"], list[EpochHealth])
+        self._problems = msgspec.convert(state["problems"], list[tuple[int | None, list[Problem]]])
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         self._epoch = epoch + 1

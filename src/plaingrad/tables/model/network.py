@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +56,16 @@ class Fitted:
     best_epoch: int | None
     batch_size: int
 
+    @classmethod
+    def of(cls, estimator: MLPClassifier | MLPRegressor, encoded: Encoded, settings: Settings) -> Fitted:
+        """The result with an estimator that was trained on these rows."""
+        best = None
+        if encoded.validation:
+            sign = 1 if smaller_is_better(settings) else -1
+            values = sign * np.array(estimator.histories_[0].epochs[column_of(settings)])
+            best = 1 + int(np.argmin(np.nan_to_num(values, nan=np.inf)))
+        return cls(estimator, encoded.encoder, best, batch_size(estimator, len(encoded.train)))
+
     def predict(self, X: np.ndarray) -> np.ndarray:
         """The predictions of the estimator for encoded rows ``(rows, features)``."""
         return np.asarray(self.estimator.predict(_with_codes(X, list(self.encoder.cardinalities_))))
@@ -65,7 +76,13 @@ class Fitted:
         return self.estimator.histories_[0]
 
 
-def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequence[Watcher] = ()) -> Fitted:
+def fitted(
+    encoded: Encoded,
+    target: Target,
+    settings: Settings,
+    callbacks: Sequence[Watcher] = (),
+    checkpoint: Path | None = None,
+) -> Fitted:
     """Train the network that the settings ask for.
 
     Args:
@@ -73,6 +90,7 @@ def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequ
         target: what is to be predicted.
         settings: of network and training.
         callbacks: of the training; each is told of the validation data by ``begin`` before.
+        checkpoint: the folder that the training goes on from after it was killed.
 
     Raises:
         InputError: an option cannot be used.
@@ -85,6 +103,7 @@ def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequ
         callback.begin(held_out, target, settings)
     coded = list(encoded.encoder.cardinalities_)
     estimator = make_estimator(settings, target, train.X.shape, coded, [*stopping, *callbacks])
+    estimator.checkpoint = checkpoint
     validation = (
         {"X_val": _with_codes(held_out.X, coded), "y_val": target.learned(held_out.y)} if held_out else {}
     )
@@ -99,12 +118,7 @@ def fitted(encoded: Encoded, target: Target, settings: Settings, callbacks: Sequ
             raise
     if target.log_scale is not None and settings.loss in ("auto", "squared_error"):
         center(estimator, held_out or train, coded, target)
-    best = None
-    if held_out:
-        sign = 1 if smaller_is_better(settings) else -1
-        values = sign * np.array(estimator.histories_[0].epochs[column_of(settings)])
-        best = 1 + int(np.argmin(np.nan_to_num(values, nan=np.inf)))
-    return Fitted(estimator, encoded.encoder, best, batch_size(estimator, len(train)))
+    return Fitted.of(estimator, encoded, settings)
 
 
 def center(estimator: Any, rows: Samples, coded: list[int], target: Target) -> None:

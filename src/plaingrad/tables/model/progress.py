@@ -60,6 +60,10 @@ class EpochProgress(Watcher):
         self.due = 0.0
         self.display.start()
 
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: what is shown is the history's."""
+        return {}
+
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self.held_out is not None:
             name, score = self._score(self.held_out)

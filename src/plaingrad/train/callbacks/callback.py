@@ -13,6 +13,7 @@ from plaingrad.module import Module
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer
 from plaingrad.train.history import History
+from plaingrad.train.resume.nest import is_data
 
 Logs = dict[str, float]
 
@@ -93,6 +94,19 @@ class Callback:
 
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
         """Called after each batch with its ``loss``; 0 for a batch without weight."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The memory of this callback for a checkpoint; called after an epoch.
+
+        These are the fields that are data: numbers, strings, None, tensors, arrays, and collections of
+        these, arguments of the constructor included. A callback overrides it if that is too much, as of a
+        clock that starts with the process, or too little, as of a file.
+        """
+        return {name: field for name, field in vars(self).items() if name != "run" and is_data(field)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the result of `state_dict`, called after ``on_train_begin``."""
+        vars(self).update(state)
 
     def epochs_until_needed(self) -> float:
         """The number of epochs that the engine may run before this callback is needed; infinity for any."""

@@ -29,6 +29,7 @@ class CSVLogger(Callback):
     def __init__(self, path: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         self.path, self.separator, self.append = path, separator, append
         self._file: IO[str] | None = None
+        self._start = 0
         self._writer: Any = None
 
     def on_train_begin(self, logs: Logs) -> None:
@@ -43,13 +44,34 @@ class CSVLogger(Callback):
                 problem = f"expected columns {', '.join(columns)} in {str(path)!r}, got {', '.join(header)}"
                 raise InputError(f"CSVLogger: {problem}")
 
+    def state_dict(self) -> dict[str, Any]:
+        """The size of the file before this run."""
+        return {"start": self._start}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Write the rows of the epochs before anew, in the place of those that the file has of this run."""
+        path = Path(self.path)
+        if path.exists():
+            os.truncate(path, min(state["start"], path.stat().st_size))
+        self._open("a")
+        self._start, epochs = state["start"], self.run.history.epochs
+        for epoch in range(len(self.run.history)):
+            self._write(epoch, {name: epochs[name][epoch] for name in self.run.columns})
+
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self._file is None:
-            mode = "a" if self.append else "w"
-            self._file = Path(self.path).open(mode, newline="", encoding="utf-8")  # noqa: SIM115, closed at the end
-            self._writer = csv.DictWriter(self._file, ["epoch", *self.run.columns], delimiter=self.separator)
-            if self._file.tell() == 0:
-                self._writer.writeheader()
+            self._open("a" if self.append else "w")
+        self._write(epoch, logs)
+
+    def _open(self, mode: str) -> None:
+        file = self._file = Path(self.path).open(mode, newline="", encoding="utf-8")  # noqa: SIM115, closed at the end
+        self._start = file.tell()
+        self._writer = csv.DictWriter(file, ["epoch", *self.run.columns], delimiter=self.separator)
+        if self._start == 0:
+            self._writer.writeheader()
+
+    def _write(self, epoch: int, logs: Logs) -> None:
+        assert self._file is not None
         self._writer.writerow({"epoch": epoch + 1, **logs})
         self._file.flush()
 

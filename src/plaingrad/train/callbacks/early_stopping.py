@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from plaingrad.optim.common.options import COUNT_OR_ZERO, NUMBER, expect
@@ -81,6 +83,20 @@ class EarlyStopping(Callback):
         if self._waited >= self.patience:
             self.stopped_epoch = epoch
             self.run.stop(f"{self.monitor} {self._complaint(epoch)}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value, its epoch and weights, and how long it is ago."""
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "stopped_epoch": self.stopped_epoch,
+            "waited": self._waited,
+            "weights": self._weights,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._monitor.best, self._waited, self._weights = state["best"], state["waited"], state["weights"]
+        self.best_epoch, self.stopped_epoch = state["best_epoch"], state["stopped_epoch"]
 
     def _complaint(self, epoch: int) -> str:
         if self.best_epoch is not None:

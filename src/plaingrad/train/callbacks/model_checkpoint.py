@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from plaingrad.errors import InputError
 from plaingrad.train.callbacks.callback import Callback, Logs
@@ -50,6 +51,14 @@ class ModelCheckpoint(Callback):
             ) from error
         if not Path(example).parent.is_dir():
             raise InputError(f"ModelCheckpoint: expected a path in a folder that exists, got {example!r}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value so far."""
+        return {"best": None if self._monitor is None else self._monitor.best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if self._monitor is not None:
+            self._monitor.best = state["best"]
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self._monitor is None or self._monitor.improved(logs):

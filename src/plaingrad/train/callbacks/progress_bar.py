@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -39,6 +40,10 @@ class ProgressBar(Callback):
         self._task = self._bar.add_task("", total=self.run.epochs)
         self._due = 0.0
         self._bar.start()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: the bar shows how far the history has come."""
+        return {}
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         assert self._bar is not None

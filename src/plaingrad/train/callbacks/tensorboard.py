@@ -58,13 +58,21 @@ class TensorBoard(Callback):
         """True if the hook is implemented; for batches, only if their losses are logged."""
         return super().overrides(hook) and (hook != "on_train_batch_end" or self._every > 0)
 
+    def state_dict(self) -> dict[str, Any]:
+        """The number of batches so far."""
+        return {"batches": self._batches}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Log on; TensorBoard leaves out what was logged after the epoch that the run goes on from."""
+        self.on_train_end({})
+        self._open(None if self._every else len(self.run.history) + 1)  # steps of batches are not of epochs
+        self._batches = state["batches"]
+
     def on_train_begin(self, logs: Logs) -> None:
-        writer, _ = _import()
         folder = Path(self.log_dir)
         if any(part.exists() and not part.is_dir() for part in (folder, *folder.parents)):
             raise InputError(f"TensorBoard: expected a folder, got {str(folder)!r}")
-        parts = ["train"] + ["validation"] * any(name.startswith("val_") for name in self.run.columns)
-        self._writers = {part: writer(str(folder / part), flush_secs=FLUSH) for part in parts}
+        self._open()
         self._batches = 0
         if self.write_graph:
             self._write_setting()
@@ -88,6 +96,14 @@ class TensorBoard(Callback):
         for writer in self._writers.values():
             writer.close()
         self._writers = {}
+
+    def _open(self, purge_step: int | None = None) -> None:
+        writer, _ = _import()
+        parts = ["train"] + ["validation"] * any(name.startswith("val_") for name in self.run.columns)
+        self._writers = {
+            part: writer(str(Path(self.log_dir) / part), purge_step=purge_step, flush_secs=FLUSH)
+            for part in parts
+        }
 
     def _write_setting(self) -> None:
         _, hparams = _import()

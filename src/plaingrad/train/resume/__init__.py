@@ -1,0 +1,1 @@
+"""Checkpoints of a run: what a run that was killed goes on from."""

@@ -1,0 +1,113 @@
+"""The file that a run goes on from after it was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from torch import Tensor
+
+from plaingrad.errors import InputError
+from plaingrad.files import expect_writable
+from plaingrad.strict_json import strict_json
+from plaingrad.tensor_file import ENTRY, open_tensors, write_tensors
+from plaingrad.train.resume.fingerprint import difference
+from plaingrad.train.resume.nest import packed, unpacked
+
+FORMAT = 1
+NAME = "checkpoint.safetensors"
+TERMINATED = 143  # the exit code of a process that SIGTERM has ended, as shells report it
+
+
+def terminate() -> NoReturn:
+    """End the program after SIGTERM, once the state is written.
+
+    Raises:
+        SystemExit: with the exit code of such an end.
+    """
+    print("stopped; run the same command to go on", file=sys.stderr, flush=True)
+    raise SystemExit(TERMINATED)
+
+
+class Checkpoint:
+    """The state of a run in a file, which is there from the first checkpoint to the end of the run.
+
+    Args:
+        folder: the folder of the file; created when the run begins, and removed with it if it is empty then.
+        every: the least seconds from one checkpoint to the next; 0 for one after each epoch.
+        name: the name of the file.
+        is_kept: whether the file stays when the run is complete, so that a run of several parts, of which
+            this is one, need not do it again; then the program's global random numbers are not in it.
+
+    Attributes:
+        path: the file.
+        epoch: the number of epochs after which the state in the file was written; 0 if there is none.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], every: float = 10.0, name: str = NAME, is_kept: bool = False
+    ) -> None:
+        self.folder, self.every, self.is_kept = Path(folder), every, is_kept
+        self.path, self.epoch = self.folder / name, 0
+        self._fingerprint: dict[str, str] = {}
+        self._written = time.monotonic()
+
+    def begin(self, fingerprint: dict[str, str]) -> dict[str, Any] | None:
+        """Return the state of the run with this fingerprint; None if it has not begun.
+
+        Raises:
+            InputError: the file holds the state of another run, or none.
+            OSError: the folder cannot be created or written to.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        expect_writable(self.path)
+        self._fingerprint, self._written = fingerprint, time.monotonic()
+        return self._read() if self.path.exists() else None
+
+    def is_due(self) -> bool:
+        """True if it is time for the next checkpoint."""
+        return time.monotonic() - self._written >= self.every
+
+    def write(self, state: dict[str, Any], epoch: int) -> None:
+        """Write the state after so many epochs; if it cannot be written, warn, and keep the one before."""
+        tensors: dict[str, Tensor] = {}
+        data = {"format": FORMAT, "fingerprint": self._fingerprint, "epoch": epoch}
+        data["state"] = packed(state, tensors)
+        try:
+            write_tensors(self.path, tensors, json.dumps(data, allow_nan=False))
+            self.epoch = epoch
+        except OSError as error:
+            text = f"the checkpoint cannot be written, and that after epoch {self.epoch} stays: {error}"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
+        self._written = time.monotonic()
+
+    def remove(self) -> None:
+        """Remove the file, and the folder if nothing else is in it."""
+        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # other files are in it
+            self.folder.rmdir()
+
+    def _read(self) -> dict[str, Any]:
+        expected = "the checkpoint of a run"
+        with open_tensors(self.path, expected) as file:
+            tensors = {name: file.tensor(name) for name in file.names}
+            text = file.metadata.get(ENTRY, "{}")
+        try:
+            data = strict_json(text)
+            state = unpacked(data["state"], tensors)
+            before, self.epoch = dict(data["fingerprint"]), int(data["epoch"])
+            if data["format"] != FORMAT:
+                raise InputError(f"format {data['format']}")
+        except (InputError, KeyError, TypeError, ValueError) as error:
+            hint = "remove it to begin anew"
+            raise InputError(f"expected {expected}, got {error}", file=self.path, hint=hint) from None
+        if other := difference(before, self._fingerprint):
+            problem = f"expected the run that this checkpoint is of, got {other}"
+            raise InputError(problem, file=self.path, hint="remove it to begin anew")
+        return dict(state)

@@ -1,0 +1,114 @@
+"""The fingerprint of a run: what must be the same for it to go on."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plaingrad.contract.nest import tensors
+from plaingrad.data import Dataset
+from plaingrad.data.batches import Batches
+from plaingrad.module import Module
+from plaingrad.parameter import shape
+from plaingrad.train.callbacks import Callback, ProgressBar
+from plaingrad.train.preparation import Training
+from plaingrad.train.randomness import DrawnSeed
+
+WHOLE = 2**28  # bytes of a tensor that are read whole; of a larger one, pieces of this size in sum
+PIECES = 1024
+DIGEST = re.compile("[0-9a-f]{64}")
+
+
+def fingerprint(training: Training) -> dict[str, str]:
+    """Everything that the steps of a run depend on but for its initial numbers, as text by name."""
+    model, optimizer, schedule = training.model, training.optimizer, training.schedule
+    data, held_out = training.data, training.validation
+    rules = [*optimizer.param_groups, {} if schedule is None else schedule.state_dict()]
+    return {
+        "network": f"{readable(model)} {layout(model)}",
+        "loss": f"{readable(training.loss)} {digest(training.loss.state_dict())}",
+        "optimizer": f"{readable(optimizer)} {[len(group['params']) for group in rules[:-1]]}",
+        "schedule": f"{type(schedule).__name__} {readable(rules[-1])}",
+        "callbacks": ", ".join(type(each).__name__ for each in training.callbacks if not is_bar(each)),
+        "metrics": ", ".join(training.metrics),
+        "epochs": str(training.run.epochs),
+        "batch_size": "of the batches" if training.stream else str(training.batch_size),
+        "steps_per_epoch": str(training.stream.steps if training.stream else None),
+        "gradient_accumulation_steps": str(training.batches_per_update),
+        "weight_decay_per": "sample" if training.decay_per_sample else "batch",
+        "shuffle": str(training.shuffle) if isinstance(training.shuffle, bool) else "a callable",
+        "seed": str(None if isinstance(training.seed, DrawnSeed) else training.seed),
+        "engine": training.engine,
+        "train": digest((data.inputs, data.targets)) if training.stream is None else outline(data),
+        "sample_weight": digest(training.weights),
+        "validation": "batches" if isinstance(held_out, Batches) else digest(held_out and vars(held_out)),
+    }
+
+
+def difference(expected: Mapping[str, str], actual: Mapping[str, str]) -> str | None:
+    """The first entry in which two fingerprints differ, in words; None if they are alike."""
+    for name in {**expected, **actual}:
+        before, now = expected.get(name, ""), actual.get(name, "")
+        if before != now:
+            is_short = len(before) + len(now) < 100 and not DIGEST.search(before + now)
+            return f"another {name} ({now}, was {before})" if is_short else f"another {name}"
+    return None
+
+
+def is_bar(callback: Callback) -> bool:
+    """True for what ``progress`` decides."""
+    return isinstance(callback, ProgressBar)
+
+
+def readable(value: Any) -> str:
+    """The printed form without addresses of objects, which are others in each process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
+
+
+def layout(model: Module) -> str:
+    """The name, shape, dtype and freezing of each parameter and buffer, in short."""
+    fields = [
+        (name, shape(field.value), str(field.value.dtype), getattr(field, "frozen", False))
+        for name, field in model._named_state()
+    ]
+    return hashlib.sha256(repr(fields).encode()).hexdigest()
+
+
+def outline(batch: Dataset) -> str:
+    """The shapes and dtypes of a batch; which samples it has may change from process to process."""
+    layouts = [(shape(each)[1:], each.dtype) for each in tensors((batch.inputs, batch.targets))]
+    return f"batches of {layouts}"
+
+
+def digest(nest: Any) -> str:
+    """A hash of the numbers, shapes and dtypes of all tensors in a nest."""
+    result = hashlib.sha256()
+    for tensor in tensors(nest):
+        result.update(f"{tuple(tensor.shape)} {tensor.dtype} {tensor.layout}".encode())
+        for part in parts(tensor):
+            add(part, result.update)
+    return result.hexdigest()
+
+
+def parts(tensor: Tensor) -> list[Tensor]:
+    """The dense tensors of which one consists."""
+    if tensor.layout is torch.sparse_csr:
+        return [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
+    if tensor.layout is torch.sparse_coo:
+        return [tensor._indices(), tensor._values()]
+    return [tensor]
+
+
+def add(tensor: Tensor, update: Callable[[Any], object]) -> None:
+    """Hash a dense tensor; of a large one, which may be on a disk, evenly spaced pieces."""
+    flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+    size = len(flat)
+    piece = size if size <= WHOLE else WHOLE // PIECES
+    starts = [0] if piece == size else [i * (size - piece) // (PIECES - 1) for i in range(PIECES)]
+    for start in starts:
+        update(flat[start : start + piece].cpu().numpy().data)

@@ -1,0 +1,127 @@
+"""A run between its checkpoints: what is put back at its beginning, and when its state is written."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+
+from plaingrad.data.batches import Batches
+from plaingrad.data.random_states import random_states, restore_random_states
+from plaingrad.errors import error_fields
+from plaingrad.native.interrupt import Termination
+from plaingrad.native.task import Task
+from plaingrad.train.diagnose import TrainingDiverged
+from plaingrad.train.preparation import Training
+from plaingrad.train.resume.checkpoint import Checkpoint, terminate
+from plaingrad.train.resume.fingerprint import fingerprint
+from plaingrad.train.resume.state import drawn, learned, restore_drawn, restore_learned
+
+
+class Session:
+    """The part of a run from a start to an end of the program.
+
+    Args:
+        training: the checked arguments. Network, optimizer, schedule and history become those of the
+            checkpoint, if there is one.
+        checkpoint: the file; None for a run that goes on from nothing.
+
+    Raises:
+        InputError: the checkpoint is of another run, or damaged.
+        OSError: its folder cannot be created or written to.
+    """
+
+    def __init__(self, training: Training, checkpoint: Checkpoint | None) -> None:
+        self.training, self.checkpoint = training, checkpoint
+        self.state: dict[str, Any] | None = None
+        self._termination = Termination()
+        if checkpoint is not None:
+            self.state = checkpoint.begin(fingerprint(training))
+        if checkpoint is not None and self.state is not None:
+            with error_fields(file=checkpoint.path):
+                restore_learned(training, self.state)
+
+    @property
+    def is_complete(self) -> bool:
+        """True if nothing is left to be done; then the callbacks too are as they were at the end."""
+        if self.state is None or not self.state["complete"]:
+            return False
+        self._restore_callbacks()
+        return True
+
+    @property
+    def is_eager(self) -> bool:
+        """True if the state is to be written after every epoch."""
+        return self.checkpoint is not None and self.checkpoint.every == 0
+
+    def enter(self, task: Task, orders: torch.Generator, around: ExitStack) -> None:
+        """Put random numbers back once the run has them; note SIGTERM until the stack is closed."""
+        self.task, self.orders = task, orders
+        if self.state is not None:
+            restore_drawn(task, orders, self.state)
+        if self.checkpoint is not None:
+            around.enter_context(self._termination)
+            around.push(self._forget_what_diverged)
+
+    def resume(self) -> None:
+        """Put back what callbacks and preparations have drawn and changed since the program began."""
+        if self.checkpoint is None or self.state is None:
+            return
+        self._restore_callbacks()
+        if callable(self.training.shuffle):  # which may have a state of its own
+            for _ in range(len(self.training.run.history)):
+                self.training.shuffle()
+        for stream, position in zip(self._streams, self.state["streams"]):
+            stream.load_state_dict(position)
+        if not self.checkpoint.is_kept:
+            restore_random_states(self.state["random"])
+        if any(callback.verbose for callback in self.training.callbacks):
+            print(f"going on after epoch {self.checkpoint.epoch}", file=sys.stderr, flush=True)
+
+    def after_epoch(self) -> None:
+        """Write the state if it is time, and end the program if it was asked to end.
+
+        Raises:
+            SystemExit: SIGTERM has come.
+        """
+        if self.checkpoint is None:
+            return
+        is_interrupted = self.training.run.history.stopped.startswith("interrupted")
+        if self._termination.requested or is_interrupted or self.checkpoint.is_due():
+            self._write(is_complete=False)
+        if self._termination.requested:
+            terminate()
+
+    def finish(self) -> None:
+        """Remove the checkpoint of a complete run, or mark it as complete if it is kept."""
+        if self.checkpoint is None or self.training.run.history.stopped.startswith("interrupted"):
+            return
+        if self.checkpoint.is_kept:
+            self._write(is_complete=True)
+        else:
+            self.checkpoint.remove()
+
+    def _forget_what_diverged(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        """Remove the checkpoint of a run that would end in the same way again."""
+        if self.checkpoint is not None and isinstance(error, TrainingDiverged):
+            self.checkpoint.remove()
+
+    def _write(self, is_complete: bool) -> None:
+        assert self.checkpoint is not None
+        state = learned(self.training) | drawn(self.task, self.orders)
+        state |= {"streams": [stream.state_dict() for stream in self._streams], "complete": is_complete}
+        state |= {} if self.checkpoint.is_kept else {"random": random_states()}
+        self.checkpoint.write(state, len(self.training.run.history))
+
+    def _restore_callbacks(self) -> None:
+        assert self.state is not None
+        for callback, saved in zip(self.training.callbacks, self.state["callbacks"]):
+            callback.run = self.training.run
+            callback.load_state_dict(saved)
+
+    @property
+    def _streams(self) -> list[Batches]:
+        sources = [self.training.stream, self.training.validation]
+        return [source for source in sources if isinstance(source, Batches)]

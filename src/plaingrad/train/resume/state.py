@@ -1,0 +1,74 @@
+"""The state of a run between two epochs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from plaingrad.errors import InputError
+from plaingrad.module import ModuleError
+from plaingrad.native.task import Task
+from plaingrad.train.preparation import Training
+
+State = dict[str, Any]
+
+
+def learned(training: Training) -> State:
+    """The part of a state that training changes: network, loss, optimizer, schedule, history, callbacks."""
+    schedule = training.schedule
+    return {
+        "model": training.model.state_dict(),
+        "frozen": [name for name, field in training.model.named_parameters() if field.frozen],
+        "loss": training.loss.state_dict(),
+        "optimizer": training.optimizer.state_dict(),
+        "schedule": None if schedule is None else schedule.state_dict(),
+        "history": dict(vars(training.run.history)),
+        "callbacks": [callback.state_dict() for callback in training.callbacks],
+    }
+
+
+def restore_learned(training: Training, state: State) -> None:
+    """Put back what `learned` returned, but for the callbacks' part.
+
+    Raises:
+        InputError: it does not fit.
+    """
+    try:
+        training.model.load_state_dict(state["model"])
+        training.loss.load_state_dict(state["loss"])
+    except ModuleError as error:
+        raise InputError(str(error)) from None
+    for name, parameter in training.model.named_parameters():
+        parameter.frozen = name in state["frozen"]
+    training.optimizer.load_state_dict(state["optimizer"])
+    if training.schedule is not None:
+        training.schedule.load_state_dict(state["schedule"])
+        for group, saved in zip(training.optimizer.param_groups, state["optimizer"]["param_groups"]):
+            group.update({name: saved[name] for name in saved if name in group})
+    history = training.run.history
+    vars(history).update(state["history"])
+    if history.stopped.startswith("interrupted"):
+        history.stopped = ""
+
+
+def drawn(task: Task, orders: torch.Generator) -> State:
+    """The states that the next random numbers depend on."""
+    masks = task.masks
+    return {
+        "masks": {"keys": list(masks.keys), "draws": list(masks.draws)},
+        "generators": [generator.get_state() for generator in generators(task, orders)],
+    }
+
+
+def restore_drawn(task: Task, orders: torch.Generator, state: State) -> None:
+    """Put back what `drawn` returned."""
+    task.masks.keys[:], task.masks.draws[:] = state["masks"]["keys"], state["masks"]["draws"]
+    for generator, saved in zip(generators(task, orders), state["generators"]):
+        generator.set_state(saved)
+
+
+def generators(task: Task, orders: torch.Generator) -> list[torch.Generator]:
+    """The generator of the orders and those of the modules, each once."""
+    own = [module.generator for root in (task.model, task.loss) for module in root.modules()]
+    return list(dict.fromkeys([orders, *(generator for generator in own if generator is not None)]))
