@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test browser quick floors sanitize fuzz mutants lint docs bench size clean
+.PHONY: help demo test browser database quick floors sanitize fuzz mutants lint docs bench size clean
 
 KERNELS := $(wildcard src/plaingrad/native/kernels/*/*.hpp)
 
@@ -21,12 +21,16 @@ help:   ## show this list
 demo: $(VENV)/.demo   ## train the paper's network; pictures, history and model in out/demo
 	@$(BIN)/plaingrad demo --output out/demo
 
-test: lint $(VENV)/.test browser   ## style, types and the whole test suite, which builds documentation and packages too
+test: lint $(VENV)/.test browser database   ## style, types and the whole test suite, which builds documentation and packages too
 	@$(BIN)/python -m pytest
 
 browser:   # some tests drive the playground's page in Chromium
 	@command -v chromedriver > /dev/null || { test "$$(id -u)" = 0 && apt-get update && apt-get install -y chromium chromium-driver; } \
 	    > /dev/null 2>&1 || echo "tests in a browser are skipped: apt-get install chromium chromium-driver"
+
+database:   # a test has several workers search in PostgreSQL
+	@ls -d /usr/lib/postgresql/*/bin > /dev/null 2>&1 || { test "$$(id -u)" = 0 && apt-get update && apt-get install -y postgresql; } \
+	    > /dev/null 2>&1 || echo "the test with PostgreSQL is skipped: apt-get install postgresql"
 
 quick: $(VENV)/.test   ## run the tests that need neither a compiler nor minutes
 	@$(BIN)/python -m pytest $(QUICK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,14 @@ from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.model import TableModel
 from plaingrad.tables.model.network import Fitted, fitted
 from plaingrad.tables.model.progress import EpochProgress
-from plaingrad.tables.model.transform import scaled
+from plaingrad.tables.model.transform import Scaled, scaled
 from plaingrad.tables.preparation import Prepared
 from plaingrad.tables.report import terminal
 from plaingrad.tables.report.contents import contents
 from plaingrad.tables.report.files import Report, write, write_page
 from plaingrad.tables.report.judging import Judgement
 from plaingrad.tables.report.suspicions import repeated_rows, repeated_text
-from plaingrad.tables.search import tuned
+from plaingrad.tables.search.search import searched
 from plaingrad.tables.settings import Settings
 
 
@@ -41,19 +41,40 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
         TrainingDiverged: the parameters became infinite.
     """
     table = Prepared.of(data, settings, reporter)
+    scale = scaled(table.encoded, table.target, settings, reporter, partial(_watchers, reporter))
+
+    def written(settings: Settings, search: Any = None) -> Report:
+        return _written(data, table, scale, settings, search, output, reporter)
+
+    if settings.tune is None:
+        return written(settings)
+    scale = replace(scale, fitted=None)
+    return searched(scale.encoded, scale.target, settings, output, reporter, written)
+
+
+def _written(
+    data: Path,
+    table: Prepared,
+    scale: Scaled,
+    settings: Settings,
+    search: Any,
+    output: Path,
+    reporter: Reporter,
+) -> Report:
+    """Train with these settings, judge, write and report; returns the report."""
     with filling(output) as folder:
-        trained = _trained(table, settings, output, reporter)
-        settings, judgement = trained.settings, trained.judgement
+        trained = _trained(table, scale, settings, reporter)
+        judgement = trained.judgement
         repeated = repeated_rows(trained.encoded.train, trained.encoded.test or trained.encoded.validation)
         scores = judgement.scores()["network"]
         suspicions = list(table.clues.suspicions(scores.get("accuracy", scores.get("r2")), repeated))
         report = {
             "data": str(data),
             **contents(trained.model, trained.result, judgement, table, trained.encoded, settings, reporter),
-            "target_transform": trained.transform,
+            "target_transform": scale.report,
             "split": {**table.split.report(table.parts), "repeated_rows": repeated},
             "suspicions": [suspicion.to_dict() for suspicion in suspicions],
-            "search": trained.search,
+            "search": search,
         }
         reporter.text(*terminal.report(report))  # before the files, for which the disk may have no room
         if repeated["rows"]:
@@ -74,25 +95,18 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
 
 @dataclass(frozen=True)
 class _Trained:
-    """A trained model, with the settings that it was trained with and its judgement by rows held out."""
+    """A trained model, and its judgement by rows held out."""
 
     model: TableModel
     result: Fitted
     encoded: Encoded
-    settings: Settings
     judgement: Judgement
-    transform: Any
-    search: Any
 
 
-def _trained(table: Prepared, settings: Settings, output: Path, reporter: Reporter) -> _Trained:
-    scale = scaled(table.encoded, table.target, settings, reporter, partial(_watchers, reporter))
-    target, encoded, result, search = scale.target, scale.encoded, scale.fitted, None
-    if settings.tune:
-        result = None
-        settings, search = tuned(encoded, target, settings, output, reporter)
+def _trained(table: Prepared, scale: Scaled, settings: Settings, reporter: Reporter) -> _Trained:
+    target, encoded = scale.target, scale.encoded
     judgement = _cross_validated(table, target, settings, reporter) if table.folded else None
-    result = result or fitted(encoded, target, settings, [EpochProgress(reporter.stderr)])
+    result = scale.fitted or fitted(encoded, target, settings, [EpochProgress(reporter.stderr)])
     reporter.text(_ended(result))
     model = decided(result, encoded, target, settings)
     if model.decision is not None and model.decision.threshold is not None:
@@ -100,7 +114,7 @@ def _trained(table: Prepared, settings: Settings, output: Path, reporter: Report
     if judgement is None:
         with reporter.status("training baselines"):
             judgement = Judgement.of(model, encoded, settings)
-    return _Trained(model, result, encoded, settings, judgement, scale.report, search)
+    return _Trained(model, result, encoded, judgement)
 
 
 def _cross_validated(table: Prepared, target: Target, settings: Settings, reporter: Reporter) -> Judgement:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # What a training writes into its folder, and --tune besides.
 FILES = ("model.safetensors", "report.html", "report.json", "history.json")
-STUDY = "study.journal"
+STUDY = "search.db"
 FORMATS = ("csv", "tsv", "parquet", "arrow", "jsonl", "npz")
 # As plaingrad.estimators has them; named here because the help must not wait for torch.
 ACTIVATIONS = (
@@ -310,7 +310,19 @@ class Settings:
     tune: Annotated[
         int | None,
         _option(
-            SEARCH, "Search so many settings first; goes on where it was left.", integer(1, 100_000), "TRIALS"
+            SEARCH,
+            "Search so many settings first, with all that run this command; goes on where it was left.",
+            integer(1, 100_000),
+            "TRIALS",
+        ),
+    ] = None
+    storage: Annotated[
+        str | None,
+        _option(
+            SEARCH,
+            "Database of the search, as postgresql+psycopg://HOST/NAME; a file in the folder by default.",
+            None,
+            "URL",
         ),
     ] = None
 
@@ -322,6 +334,8 @@ class Settings:
             if getattr(self, option) == self.target:
                 raise InputError(f"expected another column than the target {self.target!r}", argument=option)
         self._expect_one_split()
+        if self.storage is not None and self.tune is None:
+            raise InputError("expected --tune with it", argument="storage")
         if self.cv is not None and (self.test is not None or self.validation is not None):
             raise InputError("expected neither --test nor --validation with it", argument="cv")
         if self.cv is not None and self.tune is not None:

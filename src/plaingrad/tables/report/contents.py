@@ -95,6 +95,7 @@ def _training(result: Fitted, settings: Settings) -> Report:
     parameters = sum(parameter.value.numel() for parameter in estimator.module_.parameters())
     sizes = [estimator.n_features_in_, *settings.hidden, estimator.n_outputs_]
     options = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    del options["storage"]  # whose URL may have a password
     return {
         "network": {
             "architecture": sizes,

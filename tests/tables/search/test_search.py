@@ -11,8 +11,9 @@ import pytest
 
 from cli.shell import diabetes, failed, iris, refused, run, succeed, told
 from plaingrad.tables.model.network import fitted
-from plaingrad.tables.search import SEARCHED, STUDY, Pruning
-from plaingrad.tables.settings import Settings
+from plaingrad.tables.search.pruning import Pruning
+from plaingrad.tables.search.space import SEARCHED
+from plaingrad.tables.settings import STUDY, Settings
 from plaingrad.train import TrainingDiverged
 
 COMMON = ("--target", "species", "--epochs", 8, "--seed", 3, "--models", 1)
@@ -84,6 +85,35 @@ def test_a_search_of_other_data_is_refused(tmp_path: Path) -> None:
     assert "a search of other data or settings" in line
 
 
+def test_a_complete_search_is_reported_but_not_begun_anew(tmp_path: Path) -> None:
+    table, out = iris(tmp_path / "iris.csv"), tmp_path / "out"
+    first = told("train", table, "-o", out, *COMMON, "--tune", 2)
+    written = (out / "model.safetensors").stat().st_mtime_ns
+    said = succeed("train", table, "-o", out, *COMMON, "--tune", 2)
+    assert f"model.safetensors and report.json of this search are in {out}" in said
+    assert (out / "model.safetensors").stat().st_mtime_ns == written
+    assert told("train", table, "-o", out, *COMMON, "--tune", 2) == first
+    (out / "model.safetensors").write_bytes(b"another")
+    assert "2 settings searched before" in succeed("train", table, "-o", out, *COMMON, "--tune", 2)
+    assert (out / "model.safetensors").stat().st_size > 7
+    other = told("train", table, "-o", out, *COMMON[:-1], 2, "--tune", 2)
+    assert other["network"]["models"] == 2
+    assert other["search"] == first["search"]
+
+
+def test_one_worker_with_one_seed_tries_the_same(tmp_path: Path) -> None:
+    table = iris(tmp_path / "iris.csv")
+    searches = [
+        told("train", table, "-o", tmp_path / str(seed), *COMMON[:-4], "--seed", seed % 2, "--tune", 4)[
+            "search"
+        ]
+        for seed in (0, 1, 2)
+    ]
+    assert searches[0] == searches[2]
+    assert searches[0]["trials"][0]["settings"] == searches[1]["trials"][0]["settings"]
+    assert searches[0]["trials"][1]["settings"] != searches[1]["trials"][1]["settings"]
+
+
 def test_settings_that_diverge_do_not_end_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
 
@@ -93,7 +123,7 @@ def test_settings_that_diverge_do_not_end_the_search(tmp_path: Path, monkeypatch
             raise TrainingDiverged.__new__(TrainingDiverged)
         return fitted(*arguments)
 
-    monkeypatch.setattr("plaingrad.tables.search.fitted", diverging)
+    monkeypatch.setattr("plaingrad.tables.search.search.fitted", diverging)
     table = iris(tmp_path / "iris.csv")
     search = told("train", table, "-o", tmp_path / "out", *COMMON, "--tune", 3)["search"]
     assert [trial["state"] for trial in search["trials"]] == ["complete", "fail", "complete"]

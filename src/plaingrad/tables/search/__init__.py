@@ -1,0 +1,1 @@
+"""The search for good settings of a table's network, by any number of workers."""

@@ -1,0 +1,24 @@
+"""The fingerprint of a search: alike on any machine, unlike for other data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from plaingrad.tables.model.rows import Samples
+from plaingrad.tables.search.storage import ROWS, checksums
+
+
+def part(X: np.ndarray) -> Samples:
+    return Samples(X, np.arange(len(X)), None)
+
+
+def test_a_cell_changes_it_and_rounding_does_not() -> None:
+    X = np.random.default_rng(0).standard_normal((ROWS + 10, 7)).astype(np.float32)
+    sums = checksums(part(X))
+    assert np.allclose(sums, checksums(part(np.nextafter(X, np.float32(9)))), rtol=0, atol=0.001)
+    for row in (0, ROWS - 1, ROWS + 9):
+        changed = X.copy()
+        changed[row, 3] += 0.5
+        assert abs(checksums(part(changed))[0] - sums[0]) > 0.4
+    assert len(sums) == 2
+    assert checksums(None) == []
