@@ -13,8 +13,9 @@ from plaingrad.tables import Target
 from plaingrad.tables.model.deciding import decided, threshold_text
 from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.model import TableModel
-from plaingrad.tables.model.network import Fitted, fitted
+from plaingrad.tables.model.network import Fitted
 from plaingrad.tables.model.progress import EpochProgress
+from plaingrad.tables.model.trainings import Trainings
 from plaingrad.tables.model.transform import Scaled, scaled
 from plaingrad.tables.preparation import Prepared
 from plaingrad.tables.report import terminal
@@ -23,7 +24,7 @@ from plaingrad.tables.report.files import Report, write, write_page
 from plaingrad.tables.report.judging import Judgement
 from plaingrad.tables.report.suspicions import repeated_rows, repeated_text
 from plaingrad.tables.search.search import searched
-from plaingrad.tables.settings import Settings
+from plaingrad.tables.settings import MODEL, Settings
 
 
 def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Report:
@@ -41,15 +42,18 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
         TrainingDiverged: the parameters became infinite.
     """
     table = Prepared.of(data, settings, reporter)
-    scale = scaled(table.encoded, table.target, settings, reporter, partial(_watchers, reporter))
-
-    def written(settings: Settings, search: Any = None) -> Report:
-        return _written(data, table, scale, settings, search, output, reporter)
-
+    watchers = partial(_watchers, reporter)
     if settings.tune is None:
-        return written(settings)
-    scale = replace(scale, fitted=None)
-    return searched(scale.encoded, scale.target, settings, output, reporter, written)
+        trainings = Trainings.of(output, table.encoded, settings, reporter)
+        scale = scaled(table.encoded, table.target, settings, reporter, watchers, trainings)
+        return _written(data, table, scale, settings, None, trainings, output, reporter)
+    scale = replace(scaled(table.encoded, table.target, settings, reporter, watchers), fitted=None)
+
+    def write(best: Settings, search: Any) -> Report:
+        trainings = Trainings.of(output, scale.encoded, best, reporter)
+        return _written(data, table, scale, best, search, trainings, output, reporter)
+
+    return searched(scale.encoded, scale.target, settings, output, reporter, write)
 
 
 def _written(
@@ -58,12 +62,14 @@ def _written(
     scale: Scaled,
     settings: Settings,
     search: Any,
+    trainings: Trainings,
     output: Path,
     reporter: Reporter,
 ) -> Report:
     """Train with these settings, judge, write and report; returns the report."""
-    with filling(output) as folder:
-        trained = _trained(table, scale, settings, reporter)
+    page, no_page = [], None
+    with filling(output, last=MODEL) as folder:
+        trained = _trained(table, scale, settings, trainings, reporter)
         judgement = trained.judgement
         repeated = repeated_rows(trained.encoded.train, trained.encoded.test or trained.encoded.validation)
         scores = judgement.scores()["network"]
@@ -82,11 +88,15 @@ def _written(
         for suspicion in suspicions:
             reporter.warn(suspicion.words)
         write(folder, trained.model, trained.result, report)
-    page = []
-    if settings.report:
-        page = ["report.html"]
-        with filling(output) as folder:  # of its own, so that a plot that fails costs no training
-            write_page(folder, trained.result, judgement, report, settings)
+        if settings.report:
+            page = ["report.html"]
+            try:
+                write_page(folder, trained.result, judgement, report, settings)
+            except Exception as error:  # a plot that fails costs no model
+                no_page = error
+    trainings.remove()
+    if no_page is not None:
+        raise no_page
     reporter.text(
         f"{', '.join(['model.safetensors', *page, 'report.json'])} and history.json are in {output}"
     )
@@ -103,10 +113,13 @@ class _Trained:
     judgement: Judgement
 
 
-def _trained(table: Prepared, scale: Scaled, settings: Settings, reporter: Reporter) -> _Trained:
+def _trained(
+    table: Prepared, scale: Scaled, settings: Settings, trainings: Trainings, reporter: Reporter
+) -> _Trained:
     target, encoded = scale.target, scale.encoded
-    judgement = _cross_validated(table, target, settings, reporter) if table.folded else None
-    result = scale.fitted or fitted(encoded, target, settings, [EpochProgress(reporter.stderr)])
+    judgement = _cross_validated(table, target, settings, trainings, reporter) if table.folded else None
+    progress = [EpochProgress(reporter.stderr)]
+    result = scale.fitted or trainings.fitted("network", encoded, target, settings, progress)
     reporter.text(_ended(result))
     model = decided(result, encoded, target, settings)
     if model.decision is not None and model.decision.threshold is not None:
@@ -117,7 +130,9 @@ def _trained(table: Prepared, scale: Scaled, settings: Settings, reporter: Repor
     return _Trained(model, result, encoded, judgement)
 
 
-def _cross_validated(table: Prepared, target: Target, settings: Settings, reporter: Reporter) -> Judgement:
+def _cross_validated(
+    table: Prepared, target: Target, settings: Settings, trainings: Trainings, reporter: Reporter
+) -> Judgement:
     assert table.folded is not None
     judgements = []
     for number, parts in enumerate(table.folded, 1):
@@ -125,7 +140,8 @@ def _cross_validated(table: Prepared, target: Target, settings: Settings, report
         encoded = Encoded.of(parts, settings)
         if target != table.target:
             encoded = encoded.retargeted(table.target, target)
-        result = fitted(encoded, target, settings, [EpochProgress(reporter.stderr, title)])
+        progress = [EpochProgress(reporter.stderr, title)]
+        result = trainings.fitted(f"fold {number}", encoded, target, settings, progress)
         expect_uninterrupted(result)
         judgements.append(Judgement.of(decided(result, encoded, target, settings), encoded, settings))
         scores = ", ".join(

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from plaingrad.tables.reading.options import ReadOptions
 
 # What a training writes into its folder, and --tune besides.
-FILES = ("model.safetensors", "report.html", "report.json", "history.json")
+MODEL = "model.safetensors"
+FILES = (MODEL, "report.html", "report.json", "history.json")
 STUDY = "search.db"
 FORMATS = ("csv", "tsv", "parquet", "arrow", "jsonl", "npz")
 # As plaingrad.estimators has them; named here because the help must not wait for torch.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from plaingrad.console.output import Reporter
 from plaingrad.tables import Target
 from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.network import Fitted, fitted
+from plaingrad.tables.model.trainings import Trainings
 from plaingrad.tables.model.watcher import Watcher
 from plaingrad.tables.settings import Settings
 
@@ -45,6 +47,7 @@ def scaled(
     settings: Settings,
     reporter: Reporter,
     callbacks: Callable[[str], Sequence[Watcher]],
+    trainings: Trainings | None = None,
 ) -> Scaled:
     """Decide on the scale of a target, and say so.
 
@@ -54,6 +57,7 @@ def scaled(
         settings: of network and training.
         reporter: tells what was decided.
         callbacks: those of a training with a name.
+        trainings: of the run; None to keep none of those that are done here.
 
     Raises:
         InputError: a logarithm was asked for, and a value is negative.
@@ -74,7 +78,8 @@ def scaled(
     again = encoded.retargeted(target, logarithmic)
     tried: list[tuple[float, Fitted]] = []
     for name, each, rows in (("none", target, encoded), ("log", logarithmic, again)):
-        result = fitted(rows, each, settings, callbacks(name))
+        train = fitted if trainings is None else partial(trainings.fitted, f"transform {name}")
+        result = train(rows, each, settings, callbacks(name))
         if result.history.stopped.startswith("interrupted"):
             return Scaled(target, encoded, tried[0][1] if tried else result, measured)
         tried.append((_error(result, rows, each, settings), result))

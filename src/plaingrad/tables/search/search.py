@@ -23,10 +23,10 @@ from plaingrad.tables.model.progress import EpochProgress
 from plaingrad.tables.report.files import Report
 from plaingrad.tables.search.pruning import Pruning
 from plaingrad.tables.search.space import as_parameters, searched_part, settings_of, suggested
-from plaingrad.tables.settings import Settings
+from plaingrad.tables.settings import MODEL, Settings
 from plaingrad.train import TrainingDiverged
 
-MODEL, REPORT = "model.safetensors", "report.json"
+REPORT = "report.json"
 Write = Callable[[Settings, dict[str, Any]], Report]
 
 

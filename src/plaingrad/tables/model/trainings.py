@@ -1,0 +1,112 @@
+"""The trainings of a run, kept until all of it is complete, so that none has to be done twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import warnings
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from plaingrad.console.output import Reporter
+from plaingrad.files import replacing
+from plaingrad.tables import Target
+from plaingrad.tables.model.encoded import Encoded
+from plaingrad.tables.model.network import Fitted, fitted
+from plaingrad.tables.model.watcher import Watcher
+from plaingrad.tables.settings import Settings
+
+FOLDER = ".checkpoint"
+RUN = "run.json"
+WHERE = ("output", "report", "storage")  # settings that no training depends on
+
+
+class Trainings:
+    """The trainings of `plaingrad train` in a folder inside its output folder, while it runs.
+
+    Args:
+        folder: the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def of(cls, output: Path, encoded: Encoded, settings: Settings, reporter: Reporter) -> Trainings:
+        """Those of a run that was stopped, or of a new one.
+
+        Args:
+            output: the output folder.
+            encoded: the rows that are trained on.
+            settings: of the run.
+            reporter: tells whether it goes on or begins anew.
+
+        Raises:
+            OSError: the folder cannot be read or written to.
+        """
+        trainings, run = cls(output / FOLDER), {"fingerprint": _fingerprint(encoded, settings)}
+        if trainings.folder.exists():
+            if _read(trainings.folder / RUN) == run:
+                reporter.text(f"going on with the run that was stopped in {output}")
+                return trainings
+            reporter.text(f"the run that was stopped in {output} had other data or settings; beginning anew")
+            trainings.remove()
+        with replacing(trainings.folder / RUN, parents=True) as temporary:
+            temporary.write_text(json.dumps(run), encoding="utf-8")
+        return trainings
+
+    def fitted(
+        self,
+        name: str,
+        encoded: Encoded,
+        target: Target,
+        settings: Settings,
+        callbacks: Sequence[Watcher] = (),
+    ) -> Fitted:
+        """Train as `plaingrad.tables.model.network.fitted` does, or return the result of the run before.
+
+        Args:
+            name: of the training within the run.
+            encoded: as there.
+            target: as there.
+            settings: as there.
+            callbacks: as there.
+        """
+        from plaingrad.estimators import MLPClassifier, MLPRegressor
+
+        file = self.folder / f"{name}.safetensors"
+        if file.exists():
+            kind = MLPClassifier if target.labels else MLPRegressor
+            return Fitted.of(kind.load(file), encoded, settings)
+        result = fitted(encoded, target, settings, callbacks, self.folder / name)
+        if not result.history.stopped.startswith("interrupted"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the callbacks, which only told how it went, are not kept
+                result.estimator.save(file)
+        return result
+
+    def remove(self) -> None:
+        """Remove the folder: the run is complete."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _fingerprint(encoded: Encoded, settings: Settings) -> str:
+    """A hash of the rows, and of the settings that a training depends on."""
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    digest = hashlib.sha256(repr([(name, values[name]) for name in values if name not in WHERE]).encode())
+    for part in (encoded.train, encoded.validation, encoded.test):
+        for array in () if part is None else (part.X, part.y, part.weights):
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
