@@ -57,6 +57,7 @@ def fit_many(
     callbacks: Sequence[Sequence[Callback]] | None = None,
     progress: bool = True,
     workers: int | None = None,
+    n_jobs: int | None = None,
 ) -> list[History]:
     """Train many networks on the same data, spread over the processor's cores: a sweep.
 
@@ -91,6 +92,11 @@ def fit_many(
             train.
         progress: whether to show one progress bar for all, if the output is a terminal or a notebook.
         workers: how many networks to train side by side; None for as many as there are cores.
+        n_jobs: how many jobs of joblib to train in instead, with the backend of ``joblib.parallel_config``:
+            processes, a cluster of Dask. Each network is trained with one of torch's threads, wherever it is,
+            so that its bits depend on the processor alone; models, optimizers, schedules and callbacks come
+            back as if they had been trained here. -1 for as many as the backend has. Ctrl-C ends the sweep at
+            once.
 
     Returns:
         The `History` of each network, in their order.
@@ -136,10 +142,16 @@ def fit_many(
         Trial(i, model, data, shared | dict(zip(own, row)), sweep, kinds[i])
         for i, (model, *row) in enumerate(zip(models, *own.values()))
     ]
-    with interrupt, bar(trials, progress) as refresh:
-        sweep.run(trials, workers, 1, refresh)
-        sweep.side_by_side = False
-        sweep.run([trial for trial in trials if trial.deferred], 1, torch.get_num_threads(), refresh)
+    if n_jobs is not None:
+        from plaingrad.train.jobs import train_in_jobs  # which knows trials
+
+        with bar(trials, progress) as refresh:
+            train_in_jobs(trials, n_jobs, refresh)
+    else:
+        with interrupt, bar(trials, progress) as refresh:
+            sweep.run(trials, workers, 1, refresh)
+            sweep.side_by_side = False
+            sweep.run([trial for trial in trials if trial.deferred], 1, torch.get_num_threads(), refresh)
     failed = [trial for trial in trials if trial.diverged]
     if failed:
         numbers = ", ".join(str(trial.number) for trial in failed)
