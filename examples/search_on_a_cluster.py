@@ -53,7 +53,7 @@ def main() -> None:
     if arguments.quick:
         X, y, grid = X[:300], y[:300], {"hidden_layer_sizes": [(8,), (16,)], "alpha": [1e-4, 1e-2]}
     search = GridSearchCV(
-        MLPClassifier(random_state=0, early_stopping=True, max_iter=5 if arguments.quick else 200),
+        MLPClassifier(random_state=0, early_stopping=True, n_iter_no_change=2 if arguments.quick else 10),
         grid,
         cv=3,
     )
