@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import multiprocessing
 
 from rich.console import Console
 from torch import Tensor
@@ -55,7 +56,7 @@ def choose(name: str, task: Task, epochs: int, verbose: bool = False) -> Engine:
     try:
         return NativeEngine(task, eager, lower_training(task, threads), f"native: {estimate}{split}", verbose)
     except (NotLoweredError, BuildError) as error:
-        if verbose:
+        if verbose or (isinstance(error, BuildError) and _in_worker()):
             _print_once(f"training eagerly, not compiled: {error}")
         return EagerEngine(task, f"eager: {error}")
 
@@ -69,6 +70,11 @@ def not_compiled(task: Task) -> str:
     if isinstance(task.loss, Losses):
         return "several losses"
     return "gradients of several batches for one update" if task.batches_per_update > 1 else ""
+
+
+def _in_worker() -> bool:
+    """True in a process of a pool or cluster: nobody sees there that the machine lacks a compiler."""
+    return multiprocessing.parent_process() is not None
 
 
 @functools.cache

@@ -58,6 +58,7 @@ def fit_many(
     callbacks: Sequence[Sequence[Callback]] | None = None,
     progress: bool = True,
     workers: int | None = None,
+    n_jobs: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: float = 10.0,
 ) -> list[History]:
@@ -94,6 +95,11 @@ def fit_many(
             train.
         progress: whether to show one progress bar for all, if the output is a terminal or a notebook.
         workers: how many networks to train side by side; None for as many as there are cores.
+        n_jobs: how many jobs of joblib to train in instead, with the backend of ``joblib.parallel_config``:
+            processes, a cluster of Dask. Each network is trained with one of torch's threads, wherever it is,
+            so that its bits depend on the processor alone; models, optimizers, schedules and callbacks come
+            back as if they had been trained here. -1 for as many as the backend has. Ctrl-C ends the sweep at
+            once.
         checkpoint: a folder in which each network keeps its state, as for `plaingrad.fit`; those that are
             complete are not trained again. The folder is cleared when all are.
         checkpoint_every: as for `plaingrad.fit`, for each network.
@@ -136,6 +142,8 @@ def fit_many(
     epochs_per_compile: Counter[Any] = Counter()
     for kind, number in zip(kinds, own["epochs"]):
         epochs_per_compile[kind] += number
+    if n_jobs is not None and checkpoint is not None:
+        raise InputError("checkpoint: expected None with n_jobs, whose jobs may be on other machines")
     interrupt, termination = Interrupt(), Termination()
     every = checks.expect_seconds("checkpoint_every", checkpoint_every)
     checkpoints = [
@@ -150,13 +158,19 @@ def fit_many(
         for i, (model, *row) in enumerate(zip(models, *own.values()))
     ]
     with ExitStack() as around:
-        around.enter_context(interrupt)
+        if n_jobs is None:  # else the backend ends at once
+            around.enter_context(interrupt)
         if checkpoint is not None:
             around.enter_context(termination)
         refresh = around.enter_context(bar(trials, progress))
-        sweep.run(trials, workers, 1, refresh)
-        sweep.side_by_side = False
-        sweep.run([trial for trial in trials if trial.deferred], 1, torch.get_num_threads(), refresh)
+        if n_jobs is None:
+            sweep.run(trials, workers, 1, refresh)
+            sweep.side_by_side = False
+            sweep.run([trial for trial in trials if trial.deferred], 1, torch.get_num_threads(), refresh)
+        else:
+            from plaingrad.train.jobs import train_in_jobs  # which knows trials
+
+            train_in_jobs(trials, n_jobs, refresh)
     if termination.requested:
         terminate()
     if not interrupt.requested:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -118,12 +118,12 @@ def opened(storage: RDBStorage, name: str, encoded: Encoded, settings: Settings,
     Raises:
         InputError: there is a search of other data or settings.
     """
-    direction = "minimize" if smaller_is_better(settings) else "maximize"
+    direction: Literal["minimize", "maximize"] = "minimize" if smaller_is_better(settings) else "maximize"
     study_name = "plaingrad" if settings.storage is None else f"plaingrad {output.resolve().name}"
     study = optuna.create_study(
         study_name=study_name, storage=storage, direction=direction, load_if_exists=True
     )
-    fingerprint = {"settings": _digest(encoded, settings), "data": _checksums(encoded)}
+    fingerprint: dict[str, Any] = {"settings": _digest(encoded, settings), "data": _checksums(encoded)}
     stored = study.user_attrs.get("fingerprint", fingerprint)
     same = stored["settings"] == fingerprint["settings"]
     if not same or not np.allclose(stored["data"], fingerprint["data"], rtol=1e-6, atol=0.01):

@@ -91,6 +91,7 @@ def _run_one(
     failures: tuple[type[Exception], ...],
     after: Callable[[FrozenTrial], None],
 ) -> None:
+    ends: tuple[type[Exception], ...] = (TrialPruned, *failures)
     over = False  # the objective is done, or another worker has taken this one for dead
 
     def admitted(trial: Trial) -> float:
@@ -103,7 +104,7 @@ def _run_one(
             trial.set_user_attr(WORKER, worker_name())
             try:
                 value = objective(trial, before)
-            except (TrialPruned, *failures):
+            except ends:
                 trial.set_user_attr(ENDED, True)
                 over = True
                 raise
