@@ -145,7 +145,7 @@ def test_what_needs_the_whole_table_is_refused_by_name(tmp_path: Path, option: s
     folder = in_files(table(), tmp_path / "parts")
     line = refused("train", folder, *OPTIONS, "-o", tmp_path / "out", *option.split())
     name = option.split()[0].removeprefix("--")
-    assert f"{name}: expected none for {folder}, which does not fit into memory" in line
+    assert f"'--{name}': expected none for {folder}, which does not fit into memory" in line
     assert not (tmp_path / "out").exists()
 
 

@@ -31,10 +31,11 @@ def compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 def test_every_chunk_runs_compiled_by_a_network_that_is_compiled_once(kind: Any, compiled: list[str]) -> None:
     random = np.random.default_rng(0)
     models = {
-        engine: kind((17,), batch_size=64, random_state=0, engine=engine) for engine in ("native", "eager")
+        engine: kind(hidden_layer_sizes=(17,), batch_size=64, random_state=0, engine=engine)
+        for engine in ("native", "eager")
     }
     options = {"classes": [0, 1]} if kind is MLPClassifier else {}
-    for rows in (1000, 1000, 1000, 700, 64, 1000):
+    for rows in (1000, 1000, 1000, 700, 65, 1000):
         x = random.normal(size=(rows, 6))
         x[:, 0] *= random.random(rows) < rows / 1000
         y = (x.sum(1) > 0).astype(int) if kind is MLPClassifier else x.sum(1)

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from plaingrad.errors import InputError
+from plaingrad.errors import InputError, error_fields
 from plaingrad.tables.columns.column import Column
 from plaingrad.tables.columns.encoder import TableEncoder
 from plaingrad.tables.columns.meaning import Meaning
@@ -94,13 +94,13 @@ def measured(
         frame, without = with_target(piece, target, skip)
         lost += without
         for name, schema in encoder.schema_.items():
-            with piece.located(frame.index):
+            with piece.located(frame.index), error_fields(column=name):
                 column, _ = schema.read(Column.of(frame[name]))
             missing[name] += int(column.missing().sum())
             if name in measurers:
                 measurers[name].add(column)
         if moments is not None:
-            with piece.located(frame.index):
+            with piece.located(frame.index), error_fields(column=target.name):
                 moments.add(target.schema.read_all(Column.of(frame[target.name])).values)
         if progress:
             progress(piece)
