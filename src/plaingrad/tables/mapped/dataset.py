@@ -73,7 +73,7 @@ def dataset(
     files of the table have changed, it is encoded anew, which a line on standard error says; a folder with
     another table is refused.
 
-    The table is read once to draw a sample (6 million cells, but at least 10,000 and at most 500,000 rows).
+    The table is read once to draw a sample (4 million cells, but at least 10,000 and at most 500,000 rows).
     Of a table that has no more, everything is as `TableEncoder` and `Target` have it in memory. Of a larger
     one,
 
@@ -161,6 +161,7 @@ def dataset(
     with late_progress(console, "encoding rows", pieces.rows) as advance:
         state = caching.write(folder, pieces, encoder, predicted, options, strange, _counting(advance))
     strange.warn()
+    pa.default_memory_pool().release_unused()
     return _dataset(caching.mapped(folder, state))
 
 

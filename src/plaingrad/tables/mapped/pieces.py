@@ -168,6 +168,8 @@ class Pieces:
                     part = table.slice(offset, rows)
                     yield Piece(part, path, first, start)
                     first, start = first + len(part), start + len(part)
+                batch = table = part = None
+                pa.default_memory_pool().release_unused()  # which keeps what many pieces took before
 
     def _schema(self, path: Path, values: Mapping[str, str | None]) -> pa.Schema:
         options, format = self.options, self.format(path)
@@ -196,7 +198,8 @@ class Pieces:
         options, format = self.options, self.format(path)
         if format == "parquet":
             with _parquet(path) as file:
-                yield from file.iter_batches(rows)
+                # Threads would each keep memory of their own.
+                yield from file.iter_batches(rows, use_threads=False)
         elif format == "arrow":
             with seekable(path) as source:
                 reader = _arrow(source)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from plaingrad.errors import InputError
 from plaingrad.tables.mapped.pieces import Piece, Pieces, as_frame
 
-CELLS = 6_000_000  # of a sample, which is in memory
+CELLS = 4_000_000  # of a sample, which is in memory
 FEWEST_ROWS, MOST_ROWS = 10_000, 500_000
 SURPLUS = 1.25  # times as many rows are kept on the way, lest each piece cost a copy of all
 MOST_VALUES = 10_000  # distinct ones of a target that is counted
