@@ -166,7 +166,10 @@ def test_each_network_of_a_sweep_has_its_own_order() -> None:
     [
         (Orders(20), r"^shuffle: expected instances for each network alone, got a Orders for 0 and 1$"),
         ([True, False], r"^shuffle: expected one for each of 3 models, got 2$"),
-        ([True, False, 3], r"^shuffle: expected True, False or a callable that gives an order, got 3$"),
+        (
+            [True, False, 3],
+            r"^shuffle: expected True, False, 'blocks' or a callable that gives an order, got 3$",
+        ),
     ],
 )
 def test_orders_that_a_sweep_cannot_use(shuffle: Any, problem: str) -> None:
