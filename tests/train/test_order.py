@@ -129,7 +129,7 @@ def test_what_is_no_order_is_refused_and_the_epochs_before_stay(
 @pytest.mark.parametrize("shuffle", [None, "yes", 1, torch.arange(20)])
 def test_what_gives_no_order_is_refused(shuffle: Any) -> None:
     model = network(2, 9, 1)
-    with pytest.raises(ValueError, match=r"^shuffle: expected True, False or a callable .*, got "):
+    with pytest.raises(ValueError, match=r"^shuffle: expected True, False, 'blocks' or a callable .*, got "):
         run(model, plane(), shuffle=shuffle)
     assert all(torch.equal(a, b) for a, b in zip(values(model), values(network(2, 9, 1))))
 
