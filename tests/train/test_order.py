@@ -129,7 +129,7 @@ def test_what_is_no_order_is_refused_and_the_epochs_before_stay(
 @pytest.mark.parametrize("shuffle", [None, "yes", 1, torch.arange(20)])
 def test_what_gives_no_order_is_refused(shuffle: Any) -> None:
     model = network(2, 9, 1)
-    with pytest.raises(ValueError, match=r"^shuffle: expected True, False or a callable .*, got "):
+    with pytest.raises(ValueError, match=r"^shuffle: expected True, False, 'blocks' or a callable .*, got "):
         run(model, plane(), shuffle=shuffle)
     assert all(torch.equal(a, b) for a, b in zip(values(model), values(network(2, 9, 1))))
 
@@ -166,7 +166,10 @@ def test_each_network_of_a_sweep_has_its_own_order() -> None:
     [
         (Orders(20), r"^shuffle: expected instances for each network alone, got a Orders for 0 and 1$"),
         ([True, False], r"^shuffle: expected one for each of 3 models, got 2$"),
-        ([True, False, 3], r"^shuffle: expected True, False or a callable that gives an order, got 3$"),
+        (
+            [True, False, 3],
+            r"^shuffle: expected True, False, 'blocks' or a callable that gives an order, got 3$",
+        ),
     ],
 )
 def test_orders_that_a_sweep_cannot_use(shuffle: Any, problem: str) -> None:

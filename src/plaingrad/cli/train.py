@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,8 @@ def train(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="Table: CSV, TSV, Parquet, Arrow, JSON lines or .npz, or compressed; - for standard input.",
+            help="Table: CSV, TSV, Parquet, Arrow, JSON lines or .npz, or compressed; - for standard input. "
+            "Or a folder of CSV, TSV, Parquet or Arrow files, or a pattern of such, in quotes.",
         ),
     ],
     settings: Settings,
@@ -38,9 +40,11 @@ def train(
     Columns of any kind are encoded, and the target decides between
     classification and regression. The folder gets the model, a report as
     a page (report.html) and for programs (report.json), and the history.
+    Rows that do not fit into memory are encoded into a file there, which
+    is removed when the training is done.
     """
     settings.expect_sound()
-    output = settings.output or Path("out", "table" if data == STANDARD else data.name.split(".")[0])
+    output = settings.output or Path("out", _name(data))
     _expect_distinct_files(data, settings, output, config, save_config)
     reporter = Reporter(quiet, json)
     with reporter.status("starting"):  # the libraries take a while
@@ -50,6 +54,15 @@ def train(
     if save_config is not None:
         save_options(save_config, {"data": data}, settings)
     reporter.result({**report, "output": str(output)})
+
+
+def _name(data: Path) -> str:
+    """The name of a folder for what is made of a table."""
+    if data == STANDARD:
+        return "table"
+    name = (data.name or data.resolve().name).split(".")[0]
+    bare = re.sub(r"[*?\[\]]+", "", name)
+    return name if bare == name else bare.strip("-_ ") or "table"
 
 
 def _expect_distinct_files(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -14,6 +18,7 @@ from rich.progress import (
 from rich.table import Column
 
 WIDE = 90  # characters of a terminal that has room for a bar
+PATIENCE = 2.0  # seconds before a line that is shown late
 INTERVAL = 0.1  # seconds between updates by whoever reports many small steps
 
 
@@ -40,3 +45,31 @@ def progress_line(console: Console, title: str, *, counted: bool = True, transie
         refresh_per_second=8,
         transient=transient,
     )
+
+
+@contextmanager
+def late_progress(console: Console, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a line once the block has taken two seconds.
+
+    Args:
+        console: where to; nothing is shown if it is quiet or no terminal.
+        title: stands before the count.
+        total: how much there is to do; None if that is not known.
+
+    Yields:
+        A function that takes how much more is done.
+    """
+    line, begun, done = progress_line(console, title, counted=total is not None), time.monotonic(), 0
+    task = line.add_task("", total=total)
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        if time.monotonic() - begun > PATIENCE and not line.live.is_started:
+            line.start()
+        line.update(task, completed=done, description="" if total is not None else f"{done:,}")
+
+    try:
+        yield advance
+    finally:
+        line.stop()

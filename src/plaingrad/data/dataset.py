@@ -14,7 +14,7 @@ from torch import Tensor
 from plaingrad.contract.html import html_table
 from plaingrad.contract.nest import mapped
 from plaingrad.data.checks import expect_positive
-from plaingrad.data.finite import all_finite
+from plaingrad.data.finite import all_finite, parts
 from plaingrad.data.samples import first_of, is_several, named_tensors, rows, take
 from plaingrad.data.sparse import from_scipy, is_sparse
 from plaingrad.errors import InputError
@@ -194,10 +194,15 @@ def _expect_length(expected: str, tensor: Tensor, count: int) -> None:
 def _expect_finite(name: str, tensor: Tensor) -> None:
     if not all_finite(tensor):
         tensor = tensor.to_dense() if is_sparse(tensor) else tensor
-        bad = (~torch.isfinite(tensor)).nonzero()
-        index = ", ".join(str(i) for i in bad[0].tolist())
-        value = tensor[tuple(bad[0])].item()
-        raise InputError(f"data: expected finite {name}, got {value} at [{index}] ({len(bad)} in all)")
+        start, count, first = 0, 0, None
+        for part in parts(tensor):
+            bad = (~torch.isfinite(part)).nonzero()
+            if first is None and len(bad):
+                first = [start + int(bad[0, 0]), *bad[0, 1:].tolist()]
+            start, count = start + len(part), count + len(bad)
+        assert first is not None
+        value, index = tensor[tuple(first)].item(), ", ".join(map(str, first))
+        raise InputError(f"data: expected finite {name}, got {value} at [{index}] ({count} in all)")
 
 
 def as_samples(name: str, values: Any) -> Any:

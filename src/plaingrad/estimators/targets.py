@@ -159,9 +159,11 @@ class ClassTargets:
 
     def encode(self, y: np.ndarray) -> np.ndarray:
         """Rows of zeros and ones ``(n_samples, n_outputs)`` for labels that are among the classes."""
+        if not self.columns and len(self.classes) == 2:  # as the binarizer, in less time and memory
+            return np.asarray(y == self.classes[1]).astype(np.int64)[:, None]
         if not self.multiclass:
             return np.asarray(self.binarizer.transform(y))
-        encoded = np.zeros((len(y), len(self.classes)), dtype=np.int64)  # as the binarizer, in less time
+        encoded = np.zeros((len(y), len(self.classes)), dtype=np.int8)  # likewise
         encoded[np.arange(len(y)), np.searchsorted(self.classes, y)] = 1
         return encoded
 

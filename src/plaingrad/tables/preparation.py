@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from plaingrad.console.output import Reporter, plural
 from plaingrad.tables import Target
+from plaingrad.tables.mapped.pieces import Pieces
+from plaingrad.tables.mapped.training import LargeTable, expect_possible, larger_than_memory
 from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.options import expect_fitting
-from plaingrad.tables.model.rows import Rows, read_more, read_rows
+from plaingrad.tables.model.rows import Rows, overrides_of, read_more, read_rows
 from plaingrad.tables.report import terminal
 from plaingrad.tables.report.grids import columns_grid
 from plaingrad.tables.report.suspicions import Clues
@@ -48,13 +50,21 @@ class Prepared:
     lost: int
 
     @classmethod
-    def of(cls, data: Path, settings: Settings, reporter: Reporter) -> Prepared:
+    def of(cls, data: Path, settings: Settings, reporter: Reporter, folder: Path) -> Prepared:
         """Read and encode a table.
+
+        Args:
+            data: a file, or a folder or pattern of several.
+            settings: of everything.
+            reporter: tells how it goes.
+            folder: for the training rows of a table that does not fit into memory.
 
         Raises:
             InputError: the table or an option cannot be used.
             OSError: a file cannot be read.
         """
+        if (pieces := larger_than_memory(data, settings)) is not None:
+            return cls._larger(pieces, data, settings, reporter, folder)
         with reporter.status(f"reading {data}"):
             rows, target = read_rows(data, settings)
         expect_fitting(settings, target)
@@ -69,14 +79,43 @@ class Prepared:
             encoded = Encoded.of(parts, settings)
             del parts
             pa.default_memory_pool().release_unused()
-        columns = msgspec.to_builtins(encoded.encoder.choices())
-        reporter.text(terminal.drawn(columns_grid(columns)), encoded.description())
+        columns = _tell_of_columns(encoded, reporter)
         if description := split.description(split_parts):
             reporter.text(description)
         for path, strange in encoded.strange.items():
             for cells in strange:
                 reporter.warn(f"{path}: {cells}")
         return cls(target, encoded, folded, columns, split, split_parts, clues, lost)
+
+    @classmethod
+    def _larger(
+        cls, pieces: Pieces, data: Path, settings: Settings, reporter: Reporter, folder: Path
+    ) -> Prepared:
+        """Read a table that does not fit into memory, and encode its training rows into a folder."""
+        expect_possible(settings, data)
+        overrides = overrides_of(settings)
+        table = LargeTable.of(pieces, settings, overrides, reporter)
+        rows, target = table.rows(data, settings, overrides)
+        expect_fitting(settings, target)
+        count, looked_at = table.sample.rows, len(rows) + rows.lost
+        reporter.text(
+            f"{plural(count, 'row')}, more than memory holds: {looked_at:,} of them decide what the columns "
+            "are and judge the network, all others train it"
+        )
+        _tell_of_rows(replace(rows, lost=0), target, reporter)
+        parts = divided(rows, target, settings)
+        clues = Clues(rows, target, parts, settings)
+        encoded, target = table.encoded(parts, target, settings, folder, reporter)
+        if target.missing:
+            reporter.text(f"{plural(target.missing, 'row')} without {target.name!r} left out")
+        columns = _tell_of_columns(encoded, reporter)
+        return cls(target, encoded, None, columns, rows.split, parts.split(), clues, target.missing)
+
+
+def _tell_of_columns(encoded: Encoded, reporter: Reporter) -> list[dict[str, Any]]:
+    columns: list[dict[str, Any]] = msgspec.to_builtins(encoded.encoder.choices())
+    reporter.text(terminal.drawn(columns_grid(columns)), encoded.description())
+    return columns
 
 
 def _tell_of_rows(rows: Rows, target: Target, reporter: Reporter) -> None:

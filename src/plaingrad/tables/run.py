@@ -10,6 +10,7 @@ from typing import Any
 from plaingrad.console.output import Reporter, duration, plural
 from plaingrad.files import filling
 from plaingrad.tables import Target
+from plaingrad.tables.mapped.training import FOLDER, removed_when_done
 from plaingrad.tables.model.deciding import decided, threshold_text
 from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.model import TableModel
@@ -41,7 +42,12 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
         OSError: a file cannot be read or written.
         TrainingDiverged: the parameters became infinite.
     """
-    table = Prepared.of(data, settings, reporter)
+    with removed_when_done(output / FOLDER):
+        return _run(data, settings, output, reporter)
+
+
+def _run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Report:
+    table = Prepared.of(data, settings, reporter, output / FOLDER)
     watchers = partial(_watchers, reporter)
     if settings.tune is None:
         trainings = Trainings.of(output, table.encoded, settings, reporter)

@@ -14,6 +14,7 @@ from plaingrad.module import Module
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train.callbacks import Callback
+from plaingrad.train.randomness import BLOCKS
 
 
 def expect_batch_size(batch_size: SupportsIndex | None, data: Dataset) -> int:
@@ -41,9 +42,10 @@ def expect_seconds(name: str, seconds: Any) -> float:
 
 
 def expect_shuffle(shuffle: Any) -> None:
-    """Refuse anything but a bool or a callable."""
-    if not isinstance(shuffle, bool) and not callable(shuffle):
-        raise InputError(f"shuffle: expected True, False or a callable that gives an order, got {shuffle!r}")
+    """Refuse anything but a bool, "blocks" or a callable."""
+    if not isinstance(shuffle, bool) and shuffle != BLOCKS and not callable(shuffle):
+        expected = "True, False, 'blocks' or a callable that gives an order"
+        raise InputError(f"shuffle: expected {expected}, got {shuffle!r}")
 
 
 def expect_loss(loss: Any) -> None:
@@ -79,7 +81,7 @@ def expect_of_batches(batch_size: Any, shuffle: Any, sample_weight: Any) -> None
     """Refuse the arguments that say how to make batches of data that come in batches."""
     if batch_size is not None:
         raise InputError(f"batch_size: expected None, for train is in batches, got {batch_size!r}")
-    if callable(shuffle):
+    if not isinstance(shuffle, bool):
         raise InputError(f"shuffle: expected True or False, for train is in batches, got {one_line(shuffle)}")
     if sample_weight is not None:
         raise InputError("sample_weight: expected None, for train is in batches, got weights")

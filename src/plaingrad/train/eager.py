@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from plaingrad.contract.nest import tensors
 from plaingrad.data.samples import batches, rows, take
 from plaingrad.module import Module
 from plaingrad.native.task import EpochLoss, Task
@@ -19,6 +20,8 @@ from plaingrad.train.evaluation import BATCH_SIZE, outputs
 from plaingrad.train.gathering import EpochSums, Gathered
 from plaingrad.train.several import Losses
 from plaingrad.train.weighting import Weighted, counts_for_something, of_prediction
+
+BYTES_AT_ONCE = 1 << 26  # of samples that are put in order, lest data on disk come into memory as a whole
 
 Batch = tuple[Any, Any]
 """The inputs and the targets of a batch; the targets are pairs with weights where there are weights."""
@@ -93,9 +96,16 @@ class EagerEngine:
             yield from ((batch.inputs, batch.targets) for batch in task.stream)
             return
         data = [task.data.inputs, task.data.targets, *([] if task.weights is None else [task.weights])]
-        if order is not None:
-            data = [take(each, order) for each in data]
-        inputs, targets, *weights = (batches(each, size) for each in data)
+        if order is None:
+            yield from self._split(data)
+            return
+        width = max(1, sum(each.numel() * each.element_size() for each in tensors(data[0])) // len(task.data))
+        for part in order.split(max(1, BYTES_AT_ONCE // (width * size)) * size):
+            yield from self._split([take(each, part) for each in data])
+
+    def _split(self, data: list[Any]) -> Iterator[Batch]:
+        """Inputs, targets and perhaps weights in batches."""
+        inputs, targets, *weights = (batches(each, self.task.batch_size) for each in data)
         if not weights:
             yield from zip(inputs, targets)
             return

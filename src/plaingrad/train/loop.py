@@ -119,9 +119,11 @@ def fit(
             callables ``(prediction, target) -> number`` over all the data. For several outputs a dict with a
             list of them for each, or callables that get all outputs and targets in tuples. Where ``train``
             comes in batches, those of the training data are of the batches as they were met, as the loss is.
-        shuffle: whether each epoch has a new random order; or a callable that gives the order of the next
-            epoch: an array or tensor with the index of each sample once. It is called once for each epoch,
-            in their order, but for several epochs at once where several go into one call of the engine.
+        shuffle: whether each epoch has a new random order. "blocks" is for data on a disk that seeks slowly:
+            blocks of up to 8192 neighbours come in random order, and the samples of 64 of them at a time too.
+            Or a callable that gives the order of the next epoch: an array or tensor with the index of each
+            sample once. It is called once for each epoch, in their order, but for several epochs at once
+            where several go into one call of the engine.
         seed: the same call with the same seed gives the same bits on the same machine, for the same number of
             torch's threads, and leaves torch's global random state as it was. Without it, one is drawn from
             that state. The masks of dropout are counted random numbers of the seed, the same in every

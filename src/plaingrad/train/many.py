@@ -304,11 +304,12 @@ class Trial(Callback):
 
 def each(name: str, values: Any, count: int, one_for_all: bool = False) -> list[Any]:
     """A list with a value for each network."""
-    if isinstance(values, Sequence) and len(values) == count:
+    if not isinstance(values, str) and isinstance(values, Sequence) and len(values) == count:
         return list(values)
-    if one_for_all and not isinstance(values, Sequence):
+    is_one = isinstance(values, str) or not isinstance(values, Sequence)
+    if one_for_all and is_one:
         return [values] * count
-    got = len(values) if isinstance(values, Sequence) else repr(values)
+    got = repr(values) if is_one else len(values)
     raise InputError(f"{name}: expected one for each of {count} models, got {got}")
 
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,8 +17,13 @@ from plaingrad.errors import InputError
 from plaingrad.module import Module
 from plaingrad.parameter import shape
 
-Shuffle = bool | Callable[[], Any]
-"""True for a new random order in each epoch, or a callable that returns the order of the next epoch."""
+Shuffle = bool | Literal["blocks"] | Callable[[], Any]
+"""True for a new random order in each epoch, "blocks" for one that reads blocks of neighbours, or a callable
+that returns the order of the next epoch."""
+
+BLOCKS = "blocks"
+SAMPLES_PER_BLOCK, BLOCKS_PER_WINDOW = 8192, 64
+FEWEST_BLOCKS = 256  # of data in which blocks are smaller
 
 Draw = Callable[[Tensor], object]
 """Writes the order of the next epoch, int64 indices ``(n,)``, into a tensor."""
@@ -28,11 +33,29 @@ def drawing(shuffle: Shuffle, samples: int, generator: torch.Generator) -> Draw 
     """The source of orders: the generator, or a callable; None for the data's own order."""
     if callable(shuffle):
         return partial(_supplied, samples, shuffle)
+    if shuffle == BLOCKS:
+        return partial(_in_blocks, samples, generator)
     return partial(_random, samples, generator) if shuffle else None
 
 
 def _random(samples: int, generator: torch.Generator, order: Tensor) -> None:
     torch.randperm(samples, generator=generator, out=order)
+
+
+def _in_blocks(samples: int, generator: torch.Generator, order: Tensor) -> None:
+    """Draw the order of blocks of neighbours, and that of the samples within each few blocks of these.
+
+    A disk that seeks slowly then reads some thousand samples at a time, and the blocks of a window stay in
+    memory until it has been visited.
+    """
+    size = max(1, min(SAMPLES_PER_BLOCK, samples // FEWEST_BLOCKS))
+    starts, filled = torch.randperm(-(-samples // size), generator=generator) * size, 0
+    for window in starts.split(BLOCKS_PER_WINDOW):
+        indices = (window[:, None] + torch.arange(size)).flatten()
+        indices = indices[indices < samples]  # the last block of the data may be shorter
+        part = order[filled : filled + len(indices)]
+        torch.index_select(indices, 0, torch.randperm(len(indices), generator=generator), out=part)
+        filled += len(indices)
 
 
 def _supplied(samples: int, supply: Callable[[], Any], order: Tensor) -> None:

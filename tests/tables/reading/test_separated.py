@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -192,3 +194,48 @@ def test_a_file_that_is_cut_off_is_let_go_at_once(tmp_path: Path, monkeypatch: p
         read_frame(path)
     assert released
     assert all(released)
+
+
+def test_a_stream_has_the_same_rows_some_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a;b\n" + "".join(f'{i};"x\n{i}"\n' for i in range(5000)))
+    monkeypatch.setattr(separated, "STREAMED", 1000)
+    batches = list(separated.stream_separated(path, "utf-8", None, None))
+    whole = separated.read_separated(path, "utf-8", None, None, None)
+    assert len(batches) > 20
+    assert pa.Table.from_batches(batches).equals(whole)
+    assert separated.names_of_separated(path, "utf-8", None, None) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n" + "1,2\n" * 2000 + "1\n", "line 2002: expected 2 fields as the header, got 1"),
+        ("a,b\n" + "1,2\n" * 2000 + '1,"2\n', "line 2002: unexpected end of data"),
+        ("a,b\n" + "1,2\n" * 2000 + "1,\0\n", "line 2002: expected text, got a NUL byte"),
+    ],
+)
+def test_a_stream_names_the_line_that_is_at_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    monkeypatch.setattr(separated, "STREAMED", 1000)
+    begun = time.monotonic()
+    with pytest.raises(InputError, match=message):
+        list(separated.stream_separated(tmp_path / "t.csv", "utf-8", None, None))
+    assert time.monotonic() - begun < 10  # nobody waits for a thread that holds the stream
+
+
+def test_a_stream_that_is_left_early_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * 200_000)
+    monkeypatch.setattr(separated, "STREAMED", 1000)
+    begun = time.monotonic()
+    stream = separated.stream_separated(tmp_path / "t.csv", "utf-8", None, None)
+    next(stream)
+    stream.close()
+    assert time.monotonic() - begun < 10
+
+
+def test_a_stream_of_a_header_alone_has_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n")
+    assert list(separated.stream_separated(tmp_path / "t.csv", "utf-8", None, None)) == []

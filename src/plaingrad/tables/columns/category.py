@@ -21,9 +21,21 @@ def counted_levels(texts: Column, most: int) -> tuple[list[str], list[str]]:
         most: how many frequent levels at most.
     """
     counts = np.bincount(texts.values[texts.values >= 0], minlength=len(texts.levels))
-    levels = pd.DataFrame({"level": texts.levels.to_pylist(), "count": counts})
+    return ranked(texts.levels.to_pylist(), counts, len(texts.values), most)
+
+
+def ranked(texts: list[str], counts: np.ndarray, rows: int, most: int) -> tuple[list[str], list[str]]:
+    """The levels that are worth a feature each, the most frequent first, and the rare ones.
+
+    Args:
+        texts: the levels.
+        counts: the number of rows of each, ``(levels,)``.
+        rows: how many rows there are.
+        most: how many frequent levels at most.
+    """
+    levels = pd.DataFrame({"level": texts, "count": counts})
     levels = levels[levels["count"] > 0].sort_values(["count", "level"], ascending=[False, True])
-    fewest = max(1, min(RARE_ROWS, RARE_SHARE * len(texts.values)))
+    fewest = max(1, min(RARE_ROWS, RARE_SHARE * rows))
     frequent = min(most, int((levels["count"] >= fewest).sum()))
     names = levels["level"].tolist()
     return names[:frequent], names[frequent:]

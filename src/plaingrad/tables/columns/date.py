@@ -57,7 +57,7 @@ class DateEncoder(Strict, frozen=True):
         present = dates[~np.isnat(dates)]
         index = pd.DatetimeIndex(present)
         cycles = [name for name, phase in CYCLES.items() if np.ptp(phase(index)) > 0]
-        standard = Standard.of(_seconds(present))
+        standard = Standard.of(seconds_of(present))
         return cls(standard.mean, standard.deviation, cycles, len(present) < len(dates))
 
     @property
@@ -76,7 +76,7 @@ class DateEncoder(Strict, frozen=True):
         dates = column.values
         missing = np.isnat(dates)
         index = pd.DatetimeIndex(np.where(missing, np.datetime64(0, "us"), dates))
-        out[:, 0] = Standard(self.mean, self.deviation).apply(_seconds(index.to_numpy()))
+        out[:, 0] = Standard(self.mean, self.deviation).apply(seconds_of(index.to_numpy()))
         for i, cycle in enumerate(self.cycles):
             angle = 2 * np.pi * CYCLES[cycle](index)
             out[:, 1 + 2 * i] = np.sin(angle)
@@ -86,5 +86,6 @@ class DateEncoder(Strict, frozen=True):
             out[:, -1] = missing
 
 
-def _seconds(dates: np.ndarray) -> np.ndarray:
+def seconds_of(dates: np.ndarray) -> np.ndarray:
+    """Dates as seconds since 1970."""
     return dates.astype("datetime64[us]").astype(np.int64) / 1e6

@@ -219,10 +219,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         prefix = f"{written}, " if written and not isinstance(encoder, DroppedColumn) else ""
         return prefix + encoder.description
 
-    def with_encoders(self, encoders: Mapping[str, Any]) -> TableEncoder:
-        """Read the same columns by the same schema, but encode some of them, and no others, by these."""
+    def with_encoders(
+        self, encoders: Mapping[str, Any], missing: Mapping[str, int] | None = None
+    ) -> TableEncoder:
+        """Read the same columns by the same schema, but encode some of them, and no others, by these.
+
+        Args:
+            encoders: by column.
+            missing: in how many rows the value of a column is missing; None for as many as before.
+        """
         other = TableEncoder(max_levels=self.max_levels, embedding=self.embedding, bins=self.bins)
-        other._set(self.schema_, dict(encoders), self.missing_)
+        other._set(self.schema_, dict(encoders), {**self.missing_, **(missing or {})})
         return other
 
     def to_bytes(self) -> bytes:

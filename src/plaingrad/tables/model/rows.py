@@ -20,6 +20,8 @@ from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.schema_file import load_schema
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.errors import MisfitError, expect_column, expect_columns
+from plaingrad.tables.mapped.pieces import whole_table
+from plaingrad.tables.mapped.sources import is_several
 from plaingrad.tables.reading.options import ReadOptions
 from plaingrad.tables.reading.source import IGNORE, located, mendable, named, repeated
 from plaingrad.tables.settings import Settings
@@ -127,38 +129,65 @@ def read_rows(path: Path, settings: Settings) -> tuple[Rows, Target]:
         InputError: something in the file cannot be used; one line that says what and where.
         OSError: the file cannot be read.
     """
-    overrides = {} if settings.columns is None else load_schema(settings.columns)
+    overrides = overrides_of(settings)
     with located(path, settings.format) as file:
         frame = read_cells(file, overrides, settings.reading)
-        names = list(frame.columns)
-        others = [name for name in (settings.weight, settings.group) if name is not None]
-        left_out = list(dict.fromkeys([settings.target, *others, *settings.ignore]))
-        timed = [] if settings.time is None else [settings.time]
-        with repeated("--ignore", settings.ignore, names):
-            for name in (*left_out, *timed):
-                expect_column(name, names)
-        if len(names) == len(left_out):
-            raise InputError(f"there is no column besides the target {settings.target!r} to predict it from")
-        values = frame[settings.target]
-        task = None if settings.task == "auto" else settings.task
-        schema, order = overrides.get(settings.target), settings.order or None
-        target = Target.of(values, settings.target, task, schema, order)  # type: ignore[arg-type]
-        if target.task == "regression" and settings.loss == "poisson":
-            target = _as_rate(target, values)
-        weights = None if settings.weight is None else frame[settings.weight]
-        split = _split(frame, settings, overrides)
-        frame.drop(columns=left_out, inplace=True)
-        with mendable(IGNORE):
-            meaning = Meaning.of(frame, overrides, settings.infinite_as_missing)
-        rows = _with_target(path, meaning.frame, values, target)
-        rows = replace(rows, meaning=replace(meaning, frame=frame))
-        if weights is not None:
-            rows = replace(rows, weights=_weights(weights[rows.frame.index], str(settings.weight)))
-        rows = replace(rows, split=split.take(rows.frame.index.to_numpy()))
-        if isinstance(rows.split, TimeSplit) and not rows.split.known.all():
-            rows = replace(rows.take(np.flatnonzero(rows.split.known)), lost=rows.lost)
-        if len(rows) < FEWEST_ROWS:
-            raise InputError(f"too few rows: expected at least {FEWEST_ROWS}, got {len(rows)}")
+        return rows_of(frame, path, settings, overrides)
+
+
+def overrides_of(settings: Settings) -> dict[str, ColumnSchema]:
+    """The meaning of columns that the settings name."""
+    return {} if settings.columns is None else load_schema(settings.columns)
+
+
+def rows_of(
+    frame: pd.DataFrame,
+    path: Path,
+    settings: Settings,
+    overrides: Mapping[str, ColumnSchema],
+    target: Target | None = None,
+) -> tuple[Rows, Target]:
+    """The rows of a table that has been read, and the column to be predicted.
+
+    Args:
+        frame: all columns; emptied on the way.
+        path: of the table.
+        settings: say how it is used.
+        overrides: the meaning of columns of which it is not to be decided.
+        target: what is predicted, if more rows than these have decided it.
+
+    Raises:
+        InputError: something in the table cannot be used.
+    """
+    names = list(frame.columns)
+    others = [name for name in (settings.weight, settings.group) if name is not None]
+    left_out = list(dict.fromkeys([settings.target, *others, *settings.ignore]))
+    timed = [] if settings.time is None else [settings.time]
+    with repeated("--ignore", settings.ignore, names):
+        for name in (*left_out, *timed):
+            expect_column(name, names)
+    if len(names) == len(left_out):
+        raise InputError(f"there is no column besides the target {settings.target!r} to predict it from")
+    values = frame[settings.target]
+    task = None if settings.task == "auto" else settings.task
+    schema, order = overrides.get(settings.target), settings.order or None
+    target = target or Target.of(values, settings.target, task, schema, order)  # type: ignore[arg-type]
+    if target.task == "regression" and settings.loss == "poisson":
+        target = _as_rate(target, values)
+    weights = None if settings.weight is None else frame[settings.weight]
+    split = _split(frame, settings, overrides)
+    frame.drop(columns=left_out, inplace=True)
+    with mendable(IGNORE):
+        meaning = Meaning.of(frame, overrides, settings.infinite_as_missing)
+    rows = _with_target(path, meaning.frame, values, target)
+    rows = replace(rows, meaning=replace(meaning, frame=frame))
+    if weights is not None:
+        rows = replace(rows, weights=_weights(weights[rows.frame.index], str(settings.weight)))
+    rows = replace(rows, split=split.take(rows.frame.index.to_numpy()))
+    if isinstance(rows.split, TimeSplit) and not rows.split.known.all():
+        rows = replace(rows.take(np.flatnonzero(rows.split.known)), lost=rows.lost)
+    if len(rows) < FEWEST_ROWS:
+        raise InputError(f"too few rows: expected at least {FEWEST_ROWS}, got {len(rows)}")
     return rows, target
 
 
@@ -177,11 +206,13 @@ def read_cells(
 ) -> pd.DataFrame:
     """Read a table as it stands, of which perhaps the meaning of some columns is known.
 
+    A folder, or a pattern such as ``part-*.csv``, is a table in several files.
+
     Raises:
         InputError: something in the file cannot be used, or it has no such column.
         OSError: the file cannot be read.
     """
-    frame = read_frame(file, **vars(options), text=True)
+    frame = whole_table(file, options) if is_several(file) else read_frame(file, **vars(options), text=True)
     with error_fields(argument="columns"):
         expect_columns(overrides, list(frame.columns))
     return frame

@@ -16,7 +16,7 @@ ARROW_FILE = b"ARROW1"
 
 def read_parquet(path: Path, columns: list[str] | None) -> pa.Table:
     """A Parquet file."""
-    with _seekable(path) as source:
+    with seekable(path) as source:
         file = pyarrow.parquet.ParquetFile(source)
         _expect(columns, file.schema_arrow.names)
         return file.read(columns=columns)
@@ -24,10 +24,8 @@ def read_parquet(path: Path, columns: list[str] | None) -> pa.Table:
 
 def read_arrow(path: Path, columns: list[str] | None) -> pa.Table:
     """Arrow's IPC format, of which Feather is a name, as a file or as a stream."""
-    with _seekable(path) as source:
-        is_file = source.read(len(ARROW_FILE)) == ARROW_FILE
-        source.seek(0)
-        reader = pyarrow.ipc.open_file(source) if is_file else pyarrow.ipc.open_stream(source)
+    with seekable(path) as source:
+        reader = pyarrow.ipc.open_file(source) if is_arrow_file(source) else pyarrow.ipc.open_stream(source)
         _expect(columns, reader.schema.names)
         table = reader.read_all()
         return table.select(columns) if columns else table
@@ -39,7 +37,14 @@ def _expect(columns: list[str] | None, names: list[str]) -> None:
         expect_column(name, names)
 
 
-def _seekable(path: Path) -> pa.NativeFile:
+def is_arrow_file(source: pa.NativeFile) -> bool:
+    """True for a file, False for a stream, in either case at its beginning."""
+    is_file = bool(source.read(len(ARROW_FILE)) == ARROW_FILE)
+    source.seek(0)
+    return is_file
+
+
+def seekable(path: Path) -> pa.NativeFile:
     """The file itself, or what was compressed in memory: these formats are not read from front to back."""
     if path.suffix.lower() not in COMPRESSIONS:
         return pa.OSFile(str(path))

@@ -91,7 +91,7 @@ def read_frame(
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.open("rb").close()
     with naming(path, "a zip archive"):
-        format = format or _format(path)
+        format = format or format_of(path)
     if format not in FORMATS:
         raise InputError(f"expected one of {', '.join(FORMATS)}, got {format!r}", argument="format")
     if separator is not None and len(separator) != 1:
@@ -124,7 +124,12 @@ def read_frame(
 _READERS = {"parquet": read_parquet, "arrow": read_arrow}
 
 
-def _format(path: Path) -> str:
+def format_of(path: Path) -> str:
+    """The format that the suffix of a file tells.
+
+    Raises:
+        FormatError: it tells none.
+    """
     name = PurePath(path.name)
     if name.suffix.lower() in COMPRESSIONS:
         inner = PurePath(name.stem)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv
@@ -17,7 +19,7 @@ from plaingrad.tables.errors import expect_column
 from plaingrad.tables.reading.dialect import Dialect
 from plaingrad.tables.reading.header import column_names
 
-BLOCK = 1 << 23
+BLOCK, STREAMED = 1 << 23, 1 << 21  # bytes read at once
 LONGEST_WAIT = 60  # seconds for Arrow's thread to read a block
 
 
@@ -39,54 +41,99 @@ def read_separated(
         columns: the columns to read.
         empty: whether there may be a header alone.
     """
+    with _opened(path, encoding, separator, header) as rows:
+        for name in columns or ():
+            expect_column(name, rows.names)
+        text = None
+        with rows.explained():
+            text = pyarrow.csv.read_csv(*rows.source, *rows.options(columns, BLOCK))
+        return text if text is not None and len(text) else _without_rows(columns or rows.names, empty)
+
+
+def stream_separated(
+    path: Path, encoding: str, separator: str | None, header: bool | None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a table of text, some at a time, of which none need be there; arguments as above."""
+    with _opened(path, encoding, separator, header) as rows, rows.explained():
+        reader = pyarrow.csv.open_csv(*rows.source, *rows.options(None, STREAMED))
+        try:
+            yield from reader
+        finally:
+            reader.close()
+            del reader  # which holds the stream
+
+
+def names_of_separated(path: Path, encoding: str, separator: str | None, header: bool | None) -> list[str]:
+    """The names of the columns of such a table."""
+    with _opened(path, encoding, separator, header) as rows:
+        return rows.names
+
+
+@contextmanager
+def _opened(path: Path, encoding: str, separator: str | None, header: bool | None) -> Iterator[_Rows]:
     dialect = Dialect.of(path, encoding, separator)
     with dialect.opened() as stream:
         _, first = next(dialect.records(stream), (1, []))
         names = column_names(first, dialect.separator, header)
-        for name in columns or ():
-            expect_column(name, names)
         if header is not False:
-            return _read(stream, dialect, names, columns, empty, above=1)
+            yield _Rows(stream, dialect, names, above=1)
+            return
     with dialect.opened() as stream:
         if dialect.names_itself:
             stream.readline()
-        return _read(stream, dialect, names, columns, empty, above=0)
+        yield _Rows(stream, dialect, names, above=0)
 
 
-def _read(
-    stream: BinaryIO, dialect: Dialect, names: list[str], columns: list[str] | None, empty: bool, above: int
-) -> pa.Table:
-    """The rows from here on, before which stand so many records."""
-    seen, released = _Seen(), threading.Event()
-    try:
-        text = pyarrow.csv.read_csv(
-            _Watched(stream, seen, released),
-            pyarrow.csv.ReadOptions(column_names=names, block_size=BLOCK),
-            pyarrow.csv.ParseOptions(delimiter=dialect.separator, newlines_in_values=True),
+@dataclass
+class _Rows:
+    """The rows from here on of a stream, before which stand so many records."""
+
+    stream: BinaryIO
+    dialect: Dialect
+    names: list[str]
+    above: int
+
+    def __post_init__(self) -> None:
+        self.seen, self.released = _Seen(), threading.Event()
+
+    @property
+    def source(self) -> tuple[_Watched]:
+        """The stream, as nobody else may hold it while Arrow reads it."""
+        return (_Watched(self.stream, self.seen, self.released),)
+
+    def options(self, columns: list[str] | None, block: int) -> tuple[Any, ...]:
+        """Arrow's options to read these columns, or all, as text, so many bytes at once."""
+        return (
+            pyarrow.csv.ReadOptions(column_names=self.names, block_size=block),
+            pyarrow.csv.ParseOptions(delimiter=self.dialect.separator, newlines_in_values=True),
             pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), include_columns=columns or names
+                column_types=dict.fromkeys(self.names, pa.string()), include_columns=columns or self.names
             ),
         )
-    except pa.ArrowInvalid:
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Give errors of Arrow the line that is at fault; a table without rows is none."""
+        seen, dialect = self.seen, self.dialect
+        try:
+            yield
+        except pa.ArrowInvalid:
+            if seen.error is not None:
+                raise seen.error from None
+            _expect_no_nul(seen, dialect)
+            if _find_fault(dialect, len(self.names)) == self.above:
+                return
+            raise
+        finally:
+            # A thread of Arrow's that reads ahead still holds the stream after an error; at the interpreter's
+            # exit it would abort the process.
+            seen.enough = True
+            self.released.wait(LONGEST_WAIT)
         if seen.error is not None:
-            raise seen.error from None
+            raise seen.error
         _expect_no_nul(seen, dialect)
-        if _find_fault(dialect, len(names)) == above:
-            return _without_rows(columns or names, empty)
-        raise
-    finally:
-        # A thread of Arrow's that reads ahead still holds the stream after an error; at the interpreter's
-        # exit it would abort the process.
-        seen.enough = True
-        released.wait(LONGEST_WAIT)
-    if seen.error is not None:
-        raise seen.error
-    _expect_no_nul(seen, dialect)
-    if not len(text):
-        return _without_rows(text.column_names, empty)
-    if seen.quotes % 2:  # perhaps one that nobody closed, which has swallowed all lines after it
-        _find_fault(dialect, len(names))
-    return text
+        if seen.quotes % 2:  # perhaps one that nobody closed, which has swallowed all lines after it
+            _find_fault(dialect, len(self.names))
 
 
 def _without_rows(names: list[str], allowed: bool) -> pa.Table:

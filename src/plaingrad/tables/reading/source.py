@@ -65,6 +65,8 @@ def _optioned(file: Path) -> Iterator[None]:
         error.hint = f"--format tells the format whatever the suffix{lines}"
         raise
     except BinaryFileError as error:
+        if not file.is_file():  # of a table in several files
+            raise
         with file.open("rb") as stream:
             start = stream.read(6)
         for begin, (kind, remedy) in BINARIES.items():
