@@ -32,6 +32,7 @@ SECTIONS = [
     "threads",
     "fann",
     "playground",
+    "ranks",
 ]
 HEAD = """# Results
 

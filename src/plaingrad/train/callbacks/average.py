@@ -46,7 +46,7 @@ class Average(Callback):
     in all; for metrics that are no means over samples, such as "f1" or "roc_auc", it is the mean of those of
     the shares. Only process 0 shows progress and has the callbacks that write (`Callback.writes`). If one
     process is interrupted or stopped, all end after the same epoch. In a single process nothing of this
-    happens.
+    happens. It is for `plaingrad.fit`, not for networks that `plaingrad.fit_many` trains side by side.
 
     Args:
         every: the number of epochs in a round, or "step".
