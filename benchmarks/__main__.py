@@ -33,6 +33,7 @@ SECTIONS = [
     "fann",
     "playground",
     "rows",
+    "ranks",
 ]
 HEAD = """# Results
 

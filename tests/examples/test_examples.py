@@ -33,6 +33,21 @@ def test_a_program_runs(name: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.glob("out/*")] == [f"{name}.png"] * (name in PICTURES)
 
 
+def test_several_processes_run_one(tmp_path: Path) -> None:
+    program = str(FOLDER / "several_processes.py")
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [sys.executable, *launcher, program, "--quick"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("in each of 2 processes") == 1
+
+
 @pytest.mark.parametrize("name", [*PROGRAMS, "digits"])
 def test_a_program_is_short_and_uses_no_gradients_but_ours(name: str) -> None:
     source = (FOLDER / f"{name}.py").read_text()

@@ -16,6 +16,7 @@ from plaingrad.contract.nest import mapped
 from plaingrad.data.checks import expect_positive
 from plaingrad.data.finite import all_finite, parts
 from plaingrad.data.samples import first_of, is_several, named_tensors, rows, take
+from plaingrad.data.shard import share
 from plaingrad.data.sparse import from_scipy, is_sparse
 from plaingrad.errors import InputError
 
@@ -164,6 +165,25 @@ class Dataset:
         """The samples with these indices."""
         targets = mapped(lambda each: each[rows], self.targets)
         return replace(self, inputs=take(self.inputs, rows), targets=targets)
+
+    def shard(
+        self, rank: int | None = None, world_size: int | None = None, contiguous: bool = False
+    ) -> Dataset:
+        """The share of one process of several: as many samples, and so as many batches, as that of any other.
+
+        Process r of w has the samples r, r + w, r + 2w, ...; the last n mod w samples belong to none.
+
+        Args:
+            rank: the number of the process, from 0; None for this one, as ``torch.distributed`` or the
+                variables ``RANK`` and ``WORLD_SIZE`` of torchrun say. Without these it has all samples.
+            world_size: the number of processes; None likewise.
+            contiguous: whether a share is consecutive samples: for data in random order, of which it is a
+                view, or in a file that is mapped into memory.
+
+        Raises:
+            InputError: there is no such rank, or there are fewer samples than processes.
+        """
+        return self.take(share(len(self), rank, world_size, contiguous))
 
     def one_hot(self) -> Dataset:
         """The data set with one-hot targets in the dtype of the inputs, for losses such as MSE."""

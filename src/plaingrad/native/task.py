@@ -69,6 +69,7 @@ class Task:
         schedule: to be stepped after every update; None if it is stepped after epochs, or if there is none.
         batch_begin: to be called before each batch with its number, counted from 0, and an empty dict.
         batch_end: to be called after each batch with its number and its ``{"loss": number}``.
+        update_begin: to be called before each update with the gradients that were gathered for it.
         batches_per_update: the number of batches whose gradients are added up for each update.
         stream: the batches of each epoch where they come from outside; None if they are made of ``data``.
         met: collects the outputs and targets of the batches of a stream, as they are met; None for none.
@@ -85,6 +86,7 @@ class Task:
     schedule: Schedule | None = None
     batch_begin: Sequence[BatchHook] = ()
     batch_end: Sequence[BatchHook] = ()
+    update_begin: Sequence[Callable[[Any], None]] = ()
     batches_per_update: int = 1
     stream: Batches | None = None
     met: list[tuple[Any, Any]] | None = None

@@ -15,11 +15,13 @@ from plaingrad.train.evaluation import evaluate, predict
 from plaingrad.train.history import History
 from plaingrad.train.loop import fit
 from plaingrad.train.many import fit_many
+from plaingrad.train.ranks.group import RanksLost
 
 __all__ = [
     "AveragedModel",
     "CompiledPredictor",
     "History",
+    "RanksLost",
     "TrainingDiverged",
     "callbacks",
     "compile_predict",

@@ -70,8 +70,8 @@ class EagerEngine:
                     else:
                         gathered.skip(x, t)
                         value = 0.0
-                    if j == len(group) - 1 and gathered.values:
-                        sums.penalty += gathered.finish()
+                    if j == len(group) - 1 and gathered.finish():
+                        sums.penalty += gathered.penalty()
                         again = Closure(model, optimizer, loss, x, t, value)
                         optimizer.step(again if optimizer.needs_closure else None, samples=gathered.samples)
                         optimizer.zero_grad()

@@ -41,6 +41,7 @@ class Gathered:
         self.values: list[float] = []
         self.samples, self._rows = (0.0 if task.decay_per_sample else 1.0), 0
         self._first = self._ratios = 1.0
+        self._needs_shares = task.loss.is_mean and (task.batches_per_update > 1 or bool(task.update_begin))
 
     def add(self, dy: Any, value: float, x: Any, y: Any, t: Any) -> Any:
         """Count a batch; return its gradient with respect to the network's outputs, scaled by its shares.
@@ -56,7 +57,7 @@ class Gathered:
             self.samples += self._weight(x, t)
         self._rows += rows(x)
         self.values.append(value)
-        if self.task.batches_per_update == 1 or not self.task.loss.is_mean:
+        if not self._needs_shares:
             return dy
         if isinstance(self.task.loss, Losses):
             shares = self._weight(x, t)
@@ -78,14 +79,30 @@ class Gathered:
         if not self.values:
             self.task.model.zero_grad()
 
-    def finish(self) -> float:
-        """Divide the gradients by the sum of the shares; return the summed penalties of the samples."""
-        optimizer = self.task.optimizer
+    @property
+    def shares(self) -> float:
+        """The sum of the shares of the batches that count; known where something is called before updates."""
+        return self._first * self._ratios
+
+    def finish(self) -> bool:
+        """Divide the gradients by the sum of the shares, and call what comes before the update.
+
+        Returns:
+            True if there is an update: something counts.
+        """
         if self._ratios != 1:
-            for parameter in (p for group in optimizer.param_groups for p in group["params"]):
+            for parameter in (p for group in self.task.optimizer.param_groups for p in group["params"]):
                 if parameter.has_grad:
                     parameter.grad.div_(self._ratios)
-        return optimizer.penalty(self.samples).item() * self._rows if self.task.decay_per_sample else 0.0
+        for begin in self.task.update_begin:
+            begin(self)
+        return bool(self.values)
+
+    def penalty(self) -> float:
+        """The summed penalties of the samples."""
+        if not self.task.decay_per_sample:
+            return 0.0
+        return self.task.optimizer.penalty(self.samples).item() * self._rows
 
     def step(self, schedule: Schedule) -> None:
         """Step a schedule of updates, unless it watches the loss and there is none."""

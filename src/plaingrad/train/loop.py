@@ -178,6 +178,8 @@ def run(training: Training, checkpoint: Checkpoint | None = None, tried: bool = 
             sanity_check(task, training.validation, training.metrics)
         verbose = any(callback.verbose for callback in callbacks)
         engine = choose(training.engine, task, training.epochs_per_compile, verbose)
+        for callback in callbacks:
+            engine = callback.around(engine, task)
         history.engine, history.engine_reason = engine.name, engine.reason
         interrupt = around.enter_context(Interrupt())
         for callback in callbacks:
@@ -194,7 +196,7 @@ def run(training: Training, checkpoint: Checkpoint | None = None, tried: bool = 
             history.seconds = time.perf_counter() - begun
             for callback in callbacks:
                 callback.on_epoch_end(epoch, logs)
-            if interrupt.requested:
+            if training.run.agreed(interrupt.requested):
                 training.run.stop(f"interrupted in epoch {epoch + 1}")
             if epochs.is_current:
                 session.after_epoch()
@@ -232,6 +234,7 @@ def enter(training: Training, around: ExitStack) -> tuple[Task, Draw | None, tor
         schedule=schedule if schedule is not None and schedule.interval == "step" else None,
         batch_begin=[c.on_train_batch_begin for c in callbacks if c.overrides("on_train_batch_begin")],
         batch_end=[c.on_train_batch_end for c in callbacks if c.overrides("on_train_batch_end")],
+        update_begin=[c.on_update_begin for c in callbacks if c.overrides("on_update_begin")],
         batches_per_update=training.batches_per_update,
         stream=training.stream,
         met=[] if training.stream is not None and training.metrics else None,
@@ -254,6 +257,8 @@ def finish_epoch(training: Training, task: Task, engine: Engine, logs: Logs) -> 
     elif validation is not None:
         measured = scores(engine.outputs(validation.inputs), validation.targets, training.loss, metrics)
         logs |= {f"val_{name}": value for name, value in measured.items()}
+    for callback in training.callbacks:
+        callback.on_epoch_measured(len(training.run.history), logs)
     schedule = training.schedule
     if schedule is not None and schedule.interval == "epoch":
         score = (logs.get("val_loss", logs["loss"]),)

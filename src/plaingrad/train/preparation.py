@@ -17,6 +17,7 @@ from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback, ProgressBar, Run
+from plaingrad.train.callbacks.callback import allowed
 from plaingrad.train.callbacks.progress_bar import BatchProgressBar
 from plaingrad.train.history import History
 from plaingrad.train.last import warn_of_two_activations
@@ -147,7 +148,7 @@ def prepare(
         shuffle=shuffle,
         seed=seed,
         engine=engine,
-        callbacks=[*callbacks, *bar],
+        callbacks=allowed([*callbacks, *bar]),
         epochs_per_compile=epochs_per_compile,
         run=Run(model, optimizer, History(), epochs, columns, data, whole),
     )

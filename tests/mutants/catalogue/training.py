@@ -24,6 +24,32 @@ FAULTS = [
         ("        if not self.values:\n", "        if True:\n"),
     ),
     *planted(
+        "train/ranks/gradients.py",
+        "tests/train/ranks",
+        ("storage.grad.mul_(shares / total if total else 0.0)", "storage.grad.mul_(1 / ranks.size)"),
+        ("if update.task.loss.is_mean:", "if True:"),
+        ("        update.samples = samples\n", "        pass\n"),
+    ),
+    *planted(
+        "train/ranks/rounds.py",
+        "tests/train/ranks",
+        ("        exchange(vectors, self._mean)\n", "        exchange(vectors[:1], self._mean)\n"),
+        ("sums[0] = sums[0] if healthy else math.nan", "pass"),
+    ),
+    *planted(
+        "train/callbacks/average.py",
+        "tests/train/ranks",
+        ("self._engine.pending and ", "False and "),
+        ("return self.is_first or not other.writes", "return True"),
+        ("        if stopped and not own:\n", "        if False:\n"),
+    ),
+    *planted(
+        "data/shard.py",
+        "tests/data/test_shard.py",
+        ("count // size", "-(-count // size)"),
+        ("torch.arange(number, length * size, size)", "torch.arange(number, count, size)"),
+    ),
+    *planted(
         "train/several.py",
         "tests/train/test_several.py",
         ("gradients[self.positions[i]] = self.weights[i] * dy", "gradients[self.positions[i]] = dy"),

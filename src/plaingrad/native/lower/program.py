@@ -58,6 +58,8 @@ def lower_training(task: Task, threads: int = 1) -> Program:
     data, optimizer = task.data, task.optimizer
     if task.batch_begin or task.batch_end:
         raise NotLoweredError("callbacks before or after each batch")
+    if task.update_begin:
+        raise NotLoweredError("a callback before each update")
     if task.schedule is not None and task.schedule.needs_metric:
         raise NotLoweredError(f"{type(task.schedule).__name__} wants the loss of each batch")
     groups = {

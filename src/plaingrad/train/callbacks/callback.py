@@ -5,15 +5,20 @@ from __future__ import annotations
 import difflib
 import math
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plaingrad.data.dataset import Dataset
 from plaingrad.module import Module
+from plaingrad.native.task import Engine, Task
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer
 from plaingrad.train.history import History
 from plaingrad.train.resume.nest import is_data
+
+if TYPE_CHECKING:
+    from plaingrad.train.gathering import Gathered
 
 Logs = dict[str, float]
 
@@ -30,6 +35,7 @@ class Run:
         columns: the names of the values that each epoch records.
         data: the training data; of batches that come from outside, the first. None outside `plaingrad.fit`.
         loss: what is minimised, for all outputs together. None outside `plaingrad.fit`.
+        agreed: decides whether training ends, from whether this process has been interrupted.
     """
 
     model: Module
@@ -39,6 +45,7 @@ class Run:
     columns: list[str]
     data: Dataset | None = None
     loss: Loss | None = None
+    agreed: Callable[[bool], bool] = bool
 
     def stop(self, reason: str) -> None:
         """End training after this epoch; the reason goes to ``history.stopped``."""
@@ -58,11 +65,13 @@ class Callback:
             epochs in a row after the last of them. `epochs_until_needed` decides it from epoch to epoch.
         verbose: whether it shows progress. Then a line on standard error reports a compilation that takes
             longer than half a second, or why a network is not compiled.
+        writes: whether it shows or writes something, which only the first of several processes is to do.
     """
 
     run: Run
     watches_model: bool = True
     verbose: bool = False
+    writes: bool = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -89,6 +98,12 @@ class Callback:
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Called after each epoch with everything that it recorded."""
 
+    def on_epoch_measured(self, epoch: int, logs: Logs) -> None:
+        """Called after each epoch with its values, which may be changed before schedule and history."""
+
+    def on_update_begin(self, update: Gathered) -> None:
+        """Called before each update of the optimizer, with the gradients gathered for it."""
+
     def on_train_batch_begin(self, batch: int, logs: Logs) -> None:
         """Called before each batch; ``logs`` is empty."""
 
@@ -112,9 +127,22 @@ class Callback:
         """The number of epochs that the engine may run before this callback is needed; infinity for any."""
         return 1 if self.watches_model else math.inf
 
+    def around(self, engine: Engine, task: Task) -> Engine:
+        """The engine that is to run the task: the one that was chosen, or another around it."""
+        return engine
+
+    def allows(self, other: Callback) -> bool:
+        """True if another callback of the same run is to be called in this process."""
+        return True
+
     def overrides(self, hook: str) -> bool:
         """True if this callback implements that hook."""
         return getattr(type(self), hook) is not getattr(Callback, hook)
+
+
+def allowed(callbacks: Sequence[Callback]) -> list[Callback]:
+    """The callbacks that all of them allow."""
+    return [callback for callback in callbacks if all(other.allows(callback) for other in callbacks)]
 
 
 def _nearest(name: str) -> str:

@@ -25,6 +25,7 @@ class CSVLogger(Callback):
     """
 
     watches_model = False
+    writes = True
 
     def __init__(self, path: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         self.path, self.separator, self.append = path, separator, append

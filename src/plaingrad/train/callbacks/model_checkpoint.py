@@ -28,6 +28,8 @@ class ModelCheckpoint(Callback):
             path's folder does not exist or it has other fields.
     """
 
+    writes = True
+
     def __init__(
         self,
         path: str | os.PathLike[str],

@@ -25,6 +25,7 @@ class ProgressBar(Callback):
     """
 
     watches_model = False
+    writes = True
 
     def __init__(self, lines: bool = False, console: Console | None = None) -> None:
         self.lines, self.console = lines, console

@@ -37,6 +37,8 @@ class TensorBoard(Callback):
             if the folder is a file.
     """
 
+    writes = True
+
     def __init__(
         self,
         log_dir: str | os.PathLike[str] = "logs",

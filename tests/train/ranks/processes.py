@@ -1,0 +1,53 @@
+"""Several processes that run one scenario."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+SECONDS = 100
+
+
+def run(scenario: str, folder: Path, size: int = 2) -> list[Any]:
+    """The results of a scenario in each of so many processes."""
+    ended = outcomes(scenario, folder, size)
+    assert [code for code, _ in ended] == [0] * size, "\n".join(text for _, text in ended)
+    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(size)]
+
+
+def outcomes(scenario: str, folder: Path, size: int = 2) -> list[tuple[int, str]]:
+    """The exit codes of a scenario's processes, and what they have written to standard error."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = f"from train.ranks.scenarios import main; main({scenario!r})"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=folder,
+            env={
+                **os.environ,
+                "RANK": str(rank),
+                "WORLD_SIZE": str(size),
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(port),
+                "OMP_NUM_THREADS": "1",
+                "PYTHONPATH": os.pathsep.join(sys.path),
+            },
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(size)
+    ]
+    try:
+        texts = [process.communicate(timeout=SECONDS)[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [(process.returncode, text) for process, text in zip(processes, texts)]

@@ -1,0 +1,237 @@
+"""Scenarios that several processes run together; each returns what its test compares."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from plaingrad import fit, nn, optim
+from plaingrad.data import Dataset
+from plaingrad.module import Module
+from plaingrad.optim import Optimizer
+from plaingrad.train.callbacks import Average, Callback, CSVLogger, EarlyStopping, ModelCheckpoint
+
+RANK = int(os.environ.get("RANK", "0"))
+ROWS = 46
+
+
+def classes(n: int = ROWS, ignored: bool = False) -> Dataset:
+    """Points and three classes in float64, of which the first eight odd ones may be ignored."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(n, 3, generator=generator, dtype=torch.float64)
+    t = x.argmax(1)
+    if ignored:
+        t[1:17:2] = -100
+        t[20::5] = -100
+    return Dataset(x, t)
+
+
+def network(seed: int = 0, normalised: bool = False) -> nn.Sequential:
+    torch.manual_seed(seed)
+    first = nn.Linear(3, 5, dtype=torch.float64)
+    middle: list[Module] = [nn.BatchNorm1d(5, dtype=torch.float64)] if normalised else []
+    return nn.Sequential(first, *middle, nn.ReLU(), nn.Linear(5, 3, dtype=torch.float64))
+
+
+def train(model: Module, data: Any, optimizer: Optimizer, **arguments: Any) -> dict[str, Any]:
+    """Everything that a run leaves behind."""
+    arguments = {"epochs": 3, "batch_size": 4, "seed": 0, "loss": nn.CrossEntropyLoss(), **arguments}
+    history = fit(model, data, optimizer=optimizer, progress=False, **arguments)
+    return {
+        "model": {name: value.clone() for name, value in model.state_dict().items()},
+        "optimizer": optimizer.state_dict(),
+        "epochs": history.epochs,
+        "engine": history.engine,
+        "reason": history.engine_reason,
+        "stopped": history.stopped,
+    }
+
+
+def rounds() -> dict[str, Any]:
+    """Rounds of an epoch, in both engines; each process begins with a network of its own."""
+    results = {}
+    for engine in ("eager", "native"):
+        model = network(seed=RANK, normalised=True)
+        optimizer = optim.Adam(model.parameters(), lr=0.01 * (RANK + 1))
+        results[engine] = train(
+            model,
+            classes().shard(),
+            optimizer,
+            engine=engine,
+            metrics=["accuracy"],
+            validation=classes(20),
+            shuffle=False,
+            callbacks=[Average()],
+        )
+    return results
+
+
+def longer_rounds() -> dict[str, Any]:
+    """Rounds of two epochs, the last of which is cut short."""
+    model = network()
+    frozen = model[0].bias
+    frozen.frozen = True
+    before = frozen.value.clone()
+    average, seen = Average(every=2), []
+
+    class Look(Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+            seen.append(model[0].weight.value.clone())
+
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    result = train(model, classes().shard(), optimizer, callbacks=[average, Look()])
+    return {**result, "seen": seen, "is_frozen": torch.equal(frozen.value, before)}
+
+
+STEPS: dict[str, dict[str, Any]] = {
+    "momentum": {"rule": lambda params: optim.SGD(params, lr=0.1, momentum=0.9, clip_norm=0.3)},
+    "sum": {"loss": nn.CrossEntropyLoss(reduction="sum"), "rule": lambda p: optim.SGD(p, lr=0.01)},
+    "adam": {"rule": lambda params: optim.Adam(params, lr=0.01, weight_decay=0.1)},
+    "decay": {
+        "rule": lambda params: optim.SGD(params, lr=0.1, weight_decay=0.3),
+        "weight_decay_per": "sample",
+    },
+    "gathered": {"gradient_accumulation_steps": 2, "rule": lambda params: optim.SGD(params, lr=0.1)},
+    "weights": {"weights": True, "rule": lambda params: optim.SGD(params, lr=0.1)},
+    "ignored": {"ignored": True, "rule": lambda params: optim.SGD(params, lr=0.1, momentum=0.9)},
+}
+
+
+def step(name: str, alone: bool) -> dict[str, Any]:
+    """One case of shared gradients; alone, with batches as large as those of two processes."""
+    arguments = dict(STEPS[name])
+    data, rule = classes(ignored=arguments.pop("ignored", False)), arguments.pop("rule")
+    if arguments.pop("weights", False):
+        weights = torch.arange(len(data)) % 5 / 3
+        arguments["sample_weight"] = weights if alone else weights[RANK::2]
+    if not alone:
+        data = data.shard()
+        arguments |= {"callbacks": [Average(every="step")]}
+    model = network()
+    return train(
+        model, data, rule(model.parameters()), batch_size=8 if alone else 4, shuffle=False, **arguments
+    )
+
+
+def steps() -> dict[str, Any]:
+    return {name: step(name, alone=False) for name in STEPS}
+
+
+def plateau() -> dict[str, Any]:
+    """A schedule that watches the loss; early stopping and what is written."""
+    model = network()
+    optimizer = optim.SGD(model.parameters(), lr=0.5)
+    folder = Path(f"out{RANK}")
+    folder.mkdir()
+    result = train(
+        model,
+        classes().shard(),
+        optimizer,
+        epochs=30,
+        validation=classes(20).shard(),
+        schedule=optim.ReduceLROnPlateau(optimizer, patience=1),
+        callbacks=[
+            Average(),
+            CSVLogger(folder / "log.csv"),
+            ModelCheckpoint(folder / "best.safetensors", save_best_only=True),
+            EarlyStopping(patience=4),
+        ],
+    )
+    return {**result, "files": sorted(path.name for path in folder.iterdir())}
+
+
+def stopped() -> dict[str, Any]:
+    """One process is interrupted in the second epoch, and one stops in the third of another run."""
+
+    class Press(Callback):
+        def on_epoch_begin(self, epoch: int, logs: dict[str, float]) -> None:
+            if epoch == 1 and RANK == 1:
+                signal.raise_signal(signal.SIGINT)
+
+    class Stop(Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+            if epoch == 2 and RANK == 0:
+                self.run.stop("enough")
+
+    results = {}
+    for name, callback in (("pressed", Press()), ("stopped", Stop())):
+        model = network()
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        results[name] = train(
+            model, classes().shard(), optimizer, epochs=9, callbacks=[Average(every=4), callback]
+        )
+    return results
+
+
+def refused() -> dict[str, str]:
+    """What several processes cannot train together, and what they say."""
+
+    def attempt(action: Callable[[], Any]) -> str:
+        try:
+            action()
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return "trained"
+
+    def other_network() -> None:
+        model = nn.Sequential(nn.Linear(3, 3 + RANK, dtype=torch.float64))
+        train(model, classes().shard(), optim.SGD(model.parameters(), lr=0.1), callbacks=[Average()])
+
+    def attempted(rule: Any = optim.SGD, data: Any = None, every: Any = 1, **arguments: Any) -> None:
+        model = network()
+        own = classes().shard() if data is None else data
+        train(model, own, rule(model.parameters(), lr=0.1), callbacks=[Average(every)], **arguments)
+
+    own = classes().shard()
+    huge = Dataset(own.inputs * (1e200 if RANK else 1.0), own.targets)
+    pairs = [(classes().inputs, classes().targets)]
+    return {
+        "network": attempt(other_network),
+        "epochs": attempt(lambda: attempted(epochs=2 + RANK)),
+        "optimizer": attempt(lambda: attempted(optim.Adam if RANK else optim.SGD)),
+        "closure": attempt(lambda: attempted(optim.LBFGS)),
+        "every": attempt(lambda: attempted(every=1 + RANK)),
+        "batches": attempt(lambda: attempted(data=pairs, every="step", batch_size=None)),
+        "updates": attempt(lambda: attempted(data=classes(20 + 10 * RANK), every="step")),
+        "native": attempt(lambda: attempted(every="step", engine="native")),
+        "diverged": attempt(lambda: attempted(data=huge)),
+        "after all": attempt(attempted),
+    }
+
+
+def lost() -> None:
+    """One process dies in the third epoch."""
+
+    class Die(Callback):
+        def on_epoch_begin(self, epoch: int, logs: dict[str, float]) -> None:
+            if epoch == 2 and RANK == 1:
+                os._exit(3)
+
+    model = network()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    train(model, classes().shard(), optimizer, epochs=9, callbacks=[Average(), Die()])
+
+
+def silent() -> None:
+    """One process hangs in the third epoch."""
+
+    class Hang(Callback):
+        def on_epoch_begin(self, epoch: int, logs: dict[str, float]) -> None:
+            if epoch == 2 and RANK == 1:
+                signal.pause()
+
+    signal.alarm(20)
+    model = network()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    train(model, classes().shard(), optimizer, epochs=9, callbacks=[Average(timeout=2.0), Hang()])
+
+
+def main(scenario: str) -> None:
+    signal.alarm(90)  # if they wait for each other for ever
+    torch.set_num_threads(1)
+    torch.save(globals()[scenario](), f"{RANK}.pt")

@@ -1,0 +1,225 @@
+"""One network on several processes: the test starts them and compares what each has in the end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from plaingrad import evaluate, nn, optim
+from plaingrad.train.callbacks import Average
+from train.ranks import processes
+from train.ranks.scenarios import STEPS, classes, network, step, train
+
+
+def expect_close(left: Any, right: Any, tolerance: float = 1e-12) -> None:
+    """Nests of tensors, numbers and other things are alike; bit for bit with a tolerance of 0."""
+    if isinstance(left, (torch.Tensor, float)):
+        torch.testing.assert_close(left, right, rtol=tolerance, atol=tolerance)
+    elif isinstance(left, dict):
+        assert left.keys() == right.keys()
+        for name in left:
+            expect_close(left[name], right[name], tolerance)
+    elif isinstance(left, (list, tuple)):
+        assert len(left) == len(right)
+        for each, other in zip(left, right):
+            expect_close(each, other, tolerance)
+    else:
+        assert left == right
+
+
+def expect_same(results: list[Any]) -> None:
+    """Networks, optimizers and histories have the same bits in all processes."""
+    first, *others = results
+    for other in others:
+        for part in ("model", "optimizer", "epochs"):
+            expect_close(other[part], first[part], 0.0)
+
+
+def simulated(engine: str) -> tuple[nn.Sequential, list[float]]:
+    """Two networks, trained in turns and averaged after each epoch; and their mean losses."""
+    models = [network(seed=0, normalised=True) for _ in range(2)]
+    rules = [optim.Adam(model.parameters(), lr=0.01) for model in models]
+    losses = []
+    for _ in range(3):
+        runs = [
+            train(model, classes().shard(rank, 2), rule, epochs=1, shuffle=False, engine=engine)
+            for rank, (model, rule) in enumerate(zip(models, rules))
+        ]
+        losses.append(sum(result["epochs"]["loss"][0] for result in runs) / 2)
+        states = [model.state_dict() for model in models]
+        mean = {name: ((x + states[1][name]).double() / 2).to(x.dtype) for name, x in states[0].items()}
+        for model in models:
+            model.load_state_dict(mean)
+        vectors = [rule.segments[0][0].state for rule in rules]
+        for name in ("exp_avg", "exp_avg_sq"):
+            average = (vectors[0][name] + vectors[1][name]) / 2
+            for vector in vectors:
+                vector[name].copy_(average)
+    return models[0], losses
+
+
+@pytest.fixture(scope="module")
+def rounds(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    return processes.run("rounds", tmp_path_factory.mktemp("rounds"))
+
+
+@pytest.mark.parametrize("engine", ["eager", "native"])
+def test_rounds_are_the_mean_of_what_each_process_trains(rounds: list[Any], engine: str) -> None:
+    results = [result[engine] for result in rounds]
+    expect_same(results)
+    model, losses = simulated(engine)
+    expect_close(results[0]["model"], model.state_dict())
+    expect_close(results[0]["epochs"]["loss"], losses)
+    assert results[0]["engine"] == engine
+    assert results[0]["reason"] == "asked for, in each of 2 processes"
+
+
+def test_the_history_is_that_of_all(rounds: list[Any]) -> None:
+    result = rounds[0]["eager"]
+    model = network(normalised=True)
+    model.load_state_dict(result["model"])
+    all_of_it, held_out = (
+        evaluate(model, classes(n), loss=nn.CrossEntropyLoss(), metrics=["accuracy"]) for n in (46, 20)
+    )
+    last = {name: column[-1] for name, column in result["epochs"].items()}
+    assert last["accuracy"] == pytest.approx(all_of_it["accuracy"], rel=1e-12)
+    assert last["val_loss"] == pytest.approx(held_out["loss"], rel=1e-12)
+    assert last["val_accuracy"] == pytest.approx(held_out["accuracy"], rel=1e-12)
+    assert last["lr"] == 0.01
+
+
+def test_three_processes_have_the_same_bits(tmp_path: Path) -> None:
+    for results in zip(*(result.values() for result in processes.run("rounds", tmp_path, 3))):
+        expect_same(list(results))
+
+
+def test_a_round_of_two_epochs(tmp_path: Path) -> None:
+    results = processes.run("longer_rounds", tmp_path)
+    expect_same(results)
+    first, other = (result["seen"] for result in results)
+    assert [torch.equal(a, b) for a, b in zip(first, other)] == [False, True, True]
+    assert all(result["is_frozen"] for result in results)
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    return processes.run("steps", tmp_path_factory.mktemp("steps"))
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_shared_gradient_is_that_of_the_doubled_batch(steps: list[Any], name: str) -> None:
+    results, alone = [result[name] for result in steps], step(name, alone=True)
+    expect_same(results)
+    for part in ("model", "optimizer"):
+        expect_close(results[0][part], alone[part])
+    columns = {"decay": ["loss", "penalty"], "weights": [], "ignored": []}
+    for column in columns.get(name, ["loss"]):
+        expect_close(results[0]["epochs"][column], alone["epochs"][column])
+
+
+def test_schedules_and_callbacks_see_the_same_and_one_process_writes(tmp_path: Path) -> None:
+    results = processes.run("plateau", tmp_path)
+    expect_same(results)
+    assert [result["files"] for result in results] == [["best.safetensors", "log.csv"], []]
+    assert (tmp_path / "out0" / "log.csv").read_text().count("\n") == len(results[0]["epochs"]["loss"]) + 1
+    assert results[0]["epochs"]["lr"][-1] < 0.5
+
+
+def test_all_end_after_the_same_epoch(tmp_path: Path) -> None:
+    results = processes.run("stopped", tmp_path)
+    for name, epochs in (("pressed", 2), ("stopped", 3)):
+        assert [len(result[name]["epochs"]["loss"]) for result in results] == [epochs, epochs]
+        expect_same([result[name] for result in results])
+    assert [result["pressed"]["stopped"] for result in results] == ["interrupted in epoch 2"] * 2
+    assert [result["stopped"]["stopped"] for result in results] == ["enough", "another process has stopped"]
+
+
+def test_what_cannot_be_shared_is_refused_by_all(tmp_path: Path) -> None:
+    first, other = processes.run("refused", tmp_path)
+    expected = {
+        "network": "Average: expected the same networks in all processes, got others",
+        "epochs": "Average: expected the same epochs and metrics in all processes, got others",
+        "optimizer": "Average: expected the same optimizers in all processes, got others",
+        "closure": "Average: expected an optimizer that makes one step of a gradient, got LBFGS",
+        "every": "Average: expected the same arguments of Average in all processes, got others",
+        "batches": "Average: expected data, for every='step', got batches that come from outside",
+        "updates": "Average: expected the same numbers of updates (data.shard() makes equal shares) in all "
+        "processes, got others",
+        "native": "engine 'native' cannot run this: a callback before each update",
+    }
+    for result in (first, other):
+        assert result.pop("diverged").startswith("TrainingDiverged: training diverged in epoch 1")
+        assert result.pop("after all") == "trained"
+        assert result == {name: f"InputError: {message}" for name, message in expected.items()}
+
+
+@pytest.mark.parametrize("scenario", ["lost", "silent"])
+def test_a_process_that_loses_another_ends_with_one_line(scenario: str, tmp_path: Path) -> None:
+    (code, text), (other, _) = processes.outcomes(scenario, tmp_path)
+    assert other != 0
+    assert code == 1
+    line = text.strip().splitlines()[-1]
+    assert "RanksLost: process 0 of 2 has lost another one, and ends (" in line
+    assert ".cc:" not in line
+
+
+def test_a_single_process_is_as_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    results = []
+    for callbacks in ([], [Average()], [Average(every="step")]):
+        model = network()
+        rule = optim.SGD(model.parameters(), lr=0.1)
+        result = train(model, classes().shard(), rule, engine="native", callbacks=callbacks)
+        result["epochs"].pop("seconds")
+        results.append(result)
+    expect_same(results)
+    assert results[1]["reason"] == results[0]["reason"]
+
+
+@pytest.mark.parametrize("every", [0, -1, 1.5, True, "batch", None])
+def test_other_rounds_are_refused(every: Any) -> None:
+    with pytest.raises(ValueError, match="every"):
+        Average(every)
+    with pytest.raises(ValueError, match="timeout"):
+        Average(timeout=0)
+
+
+def test_torchrun_starts_it_and_starts_it_again(tmp_path: Path) -> None:
+    """The process that dies in the first attempt has left a file, by which the second knows."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os\n"
+        "from pathlib import Path\n"
+        "import torch\n"
+        "from train.ranks.scenarios import RANK, classes, network, train\n"
+        "from plaingrad import optim\n"
+        "from plaingrad.train.callbacks import Average, Callback\n"
+        "class Die(Callback):\n"
+        "    def on_epoch_begin(self, epoch, logs):\n"
+        "        if epoch == 2 and RANK == 1 and not Path('died').exists():\n"
+        "            Path('died').touch()\n"
+        "            os._exit(3)\n"
+        "model = network()\n"
+        "rule = optim.SGD(model.parameters(), lr=0.1)\n"
+        "result = train(model, classes().shard(), rule, epochs=5, callbacks=[Average(), Die()])\n"
+        "torch.save(result, f'{RANK}.pt')\n"
+    )
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "1"]
+    done = subprocess.run(
+        [sys.executable, *command, str(script)],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "died").exists()
+    expect_same([torch.load(tmp_path / f"{rank}.pt", weights_only=False) for rank in range(2)])
