@@ -191,35 +191,61 @@ def test_other_rounds_are_refused(every: Any) -> None:
         Average(timeout=0)
 
 
-def test_torchrun_starts_it_and_starts_it_again(tmp_path: Path) -> None:
-    """The process that dies in the first attempt has left a file, by which the second knows."""
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import os\n"
-        "from pathlib import Path\n"
-        "import torch\n"
-        "from train.ranks.scenarios import RANK, classes, network, train\n"
-        "from plaingrad import optim\n"
-        "from plaingrad.train.callbacks import Average, Callback\n"
-        "class Die(Callback):\n"
-        "    def on_epoch_begin(self, epoch, logs):\n"
-        "        if epoch == 2 and RANK == 1 and not Path('died').exists():\n"
-        "            Path('died').touch()\n"
-        "            os._exit(3)\n"
-        "model = network()\n"
-        "rule = optim.SGD(model.parameters(), lr=0.1)\n"
-        "result = train(model, classes().shard(), rule, epochs=5, callbacks=[Average(), Die()])\n"
-        "torch.save(result, f'{RANK}.pt')\n"
-    )
+SCRIPT = """
+import os
+from pathlib import Path
+import torch
+from train.ranks.scenarios import RANK, classes, network, train
+from plaingrad import optim
+from plaingrad.train.callbacks import Average, Callback, CSVLogger, EarlyStopping
+
+class Die(Callback):
+    def on_epoch_begin(self, epoch, logs):
+        if epoch == 3 and RANK == DYING and not Path("died").exists():
+            Path("died").write_text("in the fourth epoch")
+            os._exit(3)
+        with open(f"epochs-{RANK}", "a") as file:
+            print(epoch, file=file)
+
+model = network(normalised=True)
+rule = optim.Adam(model.parameters(), lr=0.02)
+logger, stopping = CSVLogger("log.csv"), EarlyStopping("loss", patience=9)
+callbacks = [logger, stopping, Average(), Die()]
+result = train(
+    model, classes().shard(), rule, epochs=6, callbacks=callbacks, checkpoint="checkpoint", checkpoint_every=0
+)
+torch.save({**result, "best": stopping.best}, f"{RANK}.pt")
+"""
+
+
+def torchrun(folder: Path, dying: int) -> list[Any]:
+    """The results of the script, one of whose processes may die, after which both are started again."""
+    folder.mkdir()
+    (folder / "script.py").write_text(SCRIPT.replace("DYING", str(dying)))
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "1"]
     done = subprocess.run(
-        [sys.executable, *command, str(script)],
-        cwd=tmp_path,
+        [sys.executable, *command, "script.py"],
+        cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert (tmp_path / "died").exists()
-    expect_same([torch.load(tmp_path / f"{rank}.pt", weights_only=False) for rank in range(2)])
+    assert not (folder / "checkpoint").exists()
+    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(2)]
+
+
+@pytest.mark.parametrize("dying", [0, 1])
+def test_torchrun_starts_it_again_and_it_goes_on(dying: int, tmp_path: Path) -> None:
+    """No epoch that is complete in all processes is trained twice, and the bits are those of a whole run."""
+    whole, resumed = torchrun(tmp_path / "whole", -1), torchrun(tmp_path / "parts", dying)
+    assert (tmp_path / "parts" / "died").exists()
+    epochs = [(tmp_path / "parts" / f"epochs-{rank}").read_text().split() for rank in range(2)]
+    assert epochs[dying] == list("012345")
+    assert epochs[1 - dying] in (list("012345"), list("0123345"))
+    for result in (*whole, *resumed):
+        result["epochs"].pop("seconds")
+    expect_same([*whole, *resumed])
+    log = (tmp_path / "parts" / "log.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in log] == ["epoch", *"123456"]

@@ -65,6 +65,8 @@ class Average(Callback):
     learning of deep networks from decentralized data", 2017, as FederatedAveraging with all clients.
     """
 
+    shares_data = True
+
     def __init__(self, every: int | str = 1, timeout: float = 600.0) -> None:
         expect("Average", "every", EVERY, every)
         expect("Average", "timeout", POSITIVE, timeout)
@@ -88,6 +90,19 @@ class Average(Callback):
     def allows(self, other: Callback) -> bool:
         """True for all in the first process, and in the others for those that write nothing."""
         return self.is_first or not other.writes
+
+    def from_first(self, value: Any) -> Any:
+        """The value of process 0."""
+        return self.ranks.broadcast_object(value)
+
+    @property
+    def is_settled(self) -> bool:
+        """True unless the processes are in the middle of a round."""
+        return self._engine is None or not self._engine.pending
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: a run goes on at the beginning of a round."""
+        return {}
 
     def overrides(self, hook: str) -> bool:
         """True if the hook is implemented; for updates, only if they share their gradients."""

@@ -66,12 +66,15 @@ class Callback:
         verbose: whether it shows progress. Then a line on standard error reports a compilation that takes
             longer than half a second, or why a network is not compiled.
         writes: whether it shows or writes something, which only the first of several processes is to do.
+        shares_data: whether the data of this process are a share, which may be another one when the run goes
+            on from a checkpoint.
     """
 
     run: Run
     watches_model: bool = True
     verbose: bool = False
     writes: bool = False
+    shares_data: bool = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -133,6 +136,15 @@ class Callback:
 
     def allows(self, other: Callback) -> bool:
         """True if another callback of the same run is to be called in this process."""
+        return True
+
+    def from_first(self, value: Any) -> Any:
+        """The value that the first of several processes has; that of this one if it is alone."""
+        return value
+
+    @property
+    def is_settled(self) -> bool:
+        """True if the network is the same in all processes, so that it can be kept."""
         return True
 
     def overrides(self, hook: str) -> bool:

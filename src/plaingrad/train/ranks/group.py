@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import re
 from collections.abc import Iterator, Sequence
@@ -49,7 +50,7 @@ class Ranks:
         wait = timedelta(seconds=timeout)
         with self._reporting():
             if not dist.is_initialized():
-                dist.init_process_group("gloo", timeout=wait)
+                dist.init_process_group("gloo", **_meeting(wait))
             elif "gloo" not in str(dist.get_backend()):
                 self._group = dist.new_group(backend="gloo", timeout=wait)
 
@@ -117,3 +118,14 @@ class Ranks:
             cause = CODE.sub("", " ".join(str(error).split())).partition(". ")[0]
             text = f"process {self.rank} of {self.size} has lost another one, and ends ({cause})"
             raise RanksLost(text) from None
+
+
+def _meeting(timeout: timedelta) -> dict[str, Any]:
+    """The store where the processes meet, for this attempt of torchrun's alone.
+
+    torchrun starts them again with the store that they had, in which the addresses of the dead still stand.
+    """
+    store, rank, size = next(dist.rendezvous("env://", timeout=timeout))
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store = dist.PrefixStore(f"attempt {attempt}", store)
+    return {"store": store, "rank": rank, "world_size": size, "timeout": timeout}

@@ -28,6 +28,9 @@ def fingerprint(training: Training) -> dict[str, str]:
     """Everything that the steps of a run depend on but for its initial numbers, as text by name."""
     model, optimizer, schedule = training.model, training.optimizer, training.schedule
     data, held_out = training.data, training.validation
+    is_share = any(callback.shares_data for callback in training.callbacks)
+    is_part = is_share or training.stream is not None
+    other_part = isinstance(held_out, Batches) or (is_share and held_out is not None)
     rules = [*optimizer.param_groups, {} if schedule is None else schedule.state_dict()]
     return {
         "network": f"{readable(model)} {layout(model)}",
@@ -44,9 +47,9 @@ def fingerprint(training: Training) -> dict[str, str]:
         "shuffle": str(training.shuffle) if isinstance(training.shuffle, bool) else "a callable",
         "seed": str(None if isinstance(training.seed, DrawnSeed) else training.seed),
         "engine": training.engine,
-        "train": digest((data.inputs, data.targets)) if training.stream is None else outline(data),
-        "sample_weight": digest(training.weights),
-        "validation": "batches" if isinstance(held_out, Batches) else digest(held_out and vars(held_out)),
+        "train": outline(data) if is_part else digest((data.inputs, data.targets)),
+        "sample_weight": str(training.weights is not None) if is_part else digest(training.weights),
+        "validation": "another part" if other_part else digest(held_out and vars(held_out)),
     }
 
 

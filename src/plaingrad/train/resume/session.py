@@ -37,9 +37,14 @@ class Session:
         self.training, self.checkpoint = training, checkpoint
         self.state: dict[str, Any] | None = None
         self._termination = Termination()
-        if checkpoint is not None:
+        if checkpoint is None:
+            return
+        self.is_first = all(callback.allows(checkpoint) for callback in training.callbacks)
+        if self.is_first:
             self.state = checkpoint.begin(fingerprint(training))
-        if checkpoint is not None and self.state is not None:
+        for callback in training.callbacks:
+            self.state = callback.from_first(self.state)
+        if self.state is not None:
             with error_fields(file=checkpoint.path):
                 restore_learned(training, self.state)
 
@@ -78,34 +83,43 @@ class Session:
         if not self.checkpoint.is_kept:
             restore_random_states(self.state["random"])
         if any(callback.verbose for callback in self.training.callbacks):
-            print(f"going on after epoch {self.checkpoint.epoch}", file=sys.stderr, flush=True)
+            print(f"going on after epoch {len(self.training.run.history)}", file=sys.stderr, flush=True)
+
+    @property
+    def is_terminated(self) -> bool:
+        """True if SIGTERM has come."""
+        return self._termination.requested
 
     def after_epoch(self) -> None:
-        """Write the state if it is time, and end the program if it was asked to end.
+        """Write the state if it is time, or if the run is interrupted."""
+        if self.checkpoint is None or not self.is_first:
+            return
+        is_settled = all(callback.is_settled for callback in self.training.callbacks)
+        if is_settled and (self._is_interrupted or self.checkpoint.is_due()):
+            self._write(is_complete=False)
+
+    def finish(self) -> None:
+        """Remove the checkpoint of a complete run, or mark it as complete if it is kept.
 
         Raises:
             SystemExit: SIGTERM has come.
         """
-        if self.checkpoint is None:
-            return
-        is_interrupted = self.training.run.history.stopped.startswith("interrupted")
-        if self._termination.requested or is_interrupted or self.checkpoint.is_due():
-            self._write(is_complete=False)
-        if self._termination.requested:
+        if self.is_terminated:
             terminate()
-
-    def finish(self) -> None:
-        """Remove the checkpoint of a complete run, or mark it as complete if it is kept."""
-        if self.checkpoint is None or self.training.run.history.stopped.startswith("interrupted"):
+        if self.checkpoint is None or not self.is_first or self._is_interrupted:
             return
         if self.checkpoint.is_kept:
             self._write(is_complete=True)
         else:
             self.checkpoint.remove()
 
+    @property
+    def _is_interrupted(self) -> bool:
+        return self.training.run.history.stopped.startswith("interrupted")
+
     def _forget_what_diverged(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         """Remove the checkpoint of a run that would end in the same way again."""
-        if self.checkpoint is not None and isinstance(error, TrainingDiverged):
+        if self.checkpoint is not None and self.is_first and isinstance(error, TrainingDiverged):
             self.checkpoint.remove()
 
     def _write(self, is_complete: bool) -> None:
@@ -117,9 +131,13 @@ class Session:
 
     def _restore_callbacks(self) -> None:
         assert self.state is not None
-        for callback, saved in zip(self.training.callbacks, self.state["callbacks"]):
-            callback.run = self.training.run
-            callback.load_state_dict(saved)
+        saved = iter(self.state["callbacks"])
+        for callback in self.training.callbacks:
+            callback.run, kind = self.training.run, type(callback).__name__
+            # Those between are of callbacks that another process alone has.
+            state = next((state for name, state in saved if name == kind), None)
+            if state is not None:
+                callback.load_state_dict(state)
 
     @property
     def _streams(self) -> list[Batches]:

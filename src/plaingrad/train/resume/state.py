@@ -24,7 +24,7 @@ def learned(training: Training) -> State:
         "optimizer": training.optimizer.state_dict(),
         "schedule": None if schedule is None else schedule.state_dict(),
         "history": dict(vars(training.run.history)),
-        "callbacks": [callback.state_dict() for callback in training.callbacks],
+        "callbacks": [(type(each).__name__, each.state_dict()) for each in training.callbacks],
     }
 
 
