@@ -49,9 +49,10 @@ def evaluate(
             If nothing in the data counts, as all targets are ignored, the mean is NaN.
         loss_weights: as for `plaingrad.fit`.
         metrics: names or callables ``(prediction, target) -> number``, as for `plaingrad.fit`, which get all
-            samples at once. For a single column of predictions, metrics of classes need the loss to tell
-            logits from probabilities; without one they are probabilities. For several outputs a dict with a
-            list for each, by the names of the losses.
+            samples at once; metrics of classes, by their names, leave out the targets that the loss ignores.
+            For a single column of predictions these need the loss to tell logits from probabilities; without
+            one they are probabilities. For several outputs a dict with a list for each, by the names of the
+            losses.
         batch_size: how many samples pass through the network at once; of no use for batches.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Small factors, the 1 / n of a mean, upstream gradients and weights, times slopes that only they keep finite."""
+"""Small factors (1 / n, upstream gradients, weights) times slopes that only they keep finite."""
 
 from __future__ import annotations
 
