@@ -60,11 +60,12 @@ def fit_many(
 ) -> list[History]:
     """Train many networks on the same data, spread over the processor's cores: a sweep.
 
-    Each network is trained as `plaingrad.fit` would train it alone, with torch on one thread, and comes out
-    bit for bit the same. Networks that the native engine runs are trained side by side; the others after
-    them, one at a time, with as many threads as `plaingrad.fit` gives them. Networks of one shape share what
-    is compiled for them, so ``engine="auto"`` counts them together, and may compile where it would not for
-    one alone.
+    Each network comes out bit for bit as `plaingrad.fit` would train it alone with the engine that its
+    history names. Networks that the native engine runs are trained side by side, each as with torch on one
+    thread; the others after them, one at a time, with as many threads as `plaingrad.fit` gives them. Networks
+    of one shape share what is compiled for them, so ``engine="auto"`` counts them together, and may compile
+    where it would not for one alone: such a network then agrees with that of `plaingrad.fit` to rounding
+    alone.
 
     A network that diverges ends alone: it is left as it was before that epoch, its history's ``stopped``
     says so, and a warning at the end names it. Any other error ends the whole sweep, after the epochs that
