@@ -28,6 +28,7 @@ from plaingrad.train.metrics import Metrics
 from plaingrad.train.preparation import Training, prepare
 from plaingrad.train.randomness import Draw, Shuffle, drawing, seeded
 from plaingrad.train.sanity import sanity_check
+from plaingrad.train.sharing import reserved
 from plaingrad.train.threads import threads_for
 
 
@@ -68,7 +69,8 @@ def fit(
     Ctrl-C lets the current epoch finish and returns the history so far; a second Ctrl-C interrupts at once.
     During training torch uses as many threads as the size of the network is worth
     (`plaingrad.train.threads`), and each module is in training mode; afterwards both are as they were
-    before.
+    before. Several threads may train networks of their own at once, with one loss for all: a loss that
+    another thread trains with is copied, a network in training there is refused.
 
     Args:
         model: the network, changed in place.
@@ -110,9 +112,11 @@ def fit(
         validation: data or batches as in ``train`` to measure after each epoch.
         metrics: what to measure besides the loss: "accuracy" and "error" (fractions), "f1", "precision",
             "recall", "roc_auc", "top_k_accuracy" as scikit-learn defines them, "mse", "mae", "r2", or
-            callables ``(prediction, target) -> number`` over all the data. For several outputs a dict with a
-            list of them for each, or callables that get all outputs and targets in tuples. Where ``train``
-            comes in batches, those of the training data are of the batches as they were met, as the loss is.
+            callables ``(prediction, target) -> number`` over all the data. By these names, metrics of classes
+            leave out the targets that the loss ignores (``ignore_index``), and are NaN if it ignores all;
+            callables get every sample. For several outputs a dict with a list of them for each, or callables
+            that get all outputs and targets in tuples. Where ``train`` comes in batches, those of the
+            training data are of the batches as they were met, as the loss is.
         shuffle: whether each epoch has a new random order; or a callable that gives the order of the next
             epoch: an array or tensor with the index of each sample once. It is called once for each epoch,
             in their order, but for several epochs at once where several go into one call of the engine.
@@ -137,7 +141,8 @@ def fit(
             bad first; the model is as it was before that epoch (if no callback puts back other weights at the
             end of training), and the history so far is in ``.history``.
     """
-    return run(prepare(**locals(), epochs_per_compile=epochs))
+    with reserved(model, loss) as loss:  # before the checks, which read the loss
+        return run(prepare(**locals(), epochs_per_compile=epochs))
 
 
 def run(training: Training, tried: bool = False) -> History:
@@ -150,6 +155,7 @@ def run(training: Training, tried: bool = False) -> History:
     begun = time.perf_counter()
     history, callbacks = training.run.history, training.callbacks
     with ExitStack() as around:
+        around.enter_context(reserved(training.model, training.loss))
         task, draw = enter(training, around)
         if not tried:
             sanity_check(task, training.validation, training.metrics)

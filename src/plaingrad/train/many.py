@@ -33,6 +33,7 @@ from plaingrad.train.loop import run
 from plaingrad.train.metrics import Metric
 from plaingrad.train.preparation import prepare
 from plaingrad.train.randomness import Shuffle, draw_seed
+from plaingrad.train.sharing import reserved
 from plaingrad.train.threads import set_threads
 
 SECONDS_PER_REFRESH = 0.25  # of the progress bar
@@ -105,6 +106,8 @@ def fit_many(
     checks.expect_disjoint(models)
     workers = cores() if workers is None else expect_positive("workers", workers)
     data = Dataset.of(train)
+    with reserved(None, loss) as undisturbed:
+        losses = [copy.deepcopy(one) for one in each("loss", undisturbed, count, True)]
     shared = {
         "validation": None if validation is None else Dataset.of(validation),
         "metrics": metrics,
@@ -113,7 +116,7 @@ def fit_many(
         "engine": engine,
     }
     own: dict[str, list[Any]] = {
-        "loss": [copy.deepcopy(one) for one in each("loss", loss, count, True)],
+        "loss": losses,
         "optimizer": each("optimizers", optimizers, count),
         "epochs": [expect_positive("epochs", n) for n in each("epochs", epochs, count, True)],
         "batch_size": each("batch_size", batch_size, count, True),
