@@ -18,6 +18,7 @@ from plaingrad.contract.guard import (
     ONE,
     CallShape,
     Watcher,
+    expect_differentiable,
     fixed_parameters,
     guarded_backward,
     guarded_forward,
@@ -92,6 +93,7 @@ class Module(Constructed):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         expect_fields(cls)
+        expect_differentiable(cls)
         if "backward" in vars(cls):  # which may rely on the input gradient of the one it overrides
             cls.may_skip_input_grad = vars(cls).get("may_skip_input_grad", False)
         cls._parameters = fixed_parameters(cls.forward)

@@ -322,3 +322,14 @@ def test_a_module_that_was_taken_out_is_looked_at_alone() -> None:
     taken.forward(torch.ones(4, 2))
     with pytest.raises(ModuleError, match="field 'junk' holds"):
         model.forward(torch.ones(4, 2))
+
+
+@pytest.mark.parametrize("names", [("foo",), ("x", "foo"), "x", ["x"]])
+def test_differentiable_names_arguments_of_forward(names: Any) -> None:
+    with pytest.raises(
+        TypeError, match="Scale: expected differentiable as a tuple of arguments of forward, x"
+    ):
+        type("Scale", (Module,), {"differentiable": names, "forward": lambda self, x, factor=1: x})
+    kept: Any = type("Scale", (Module,), {"differentiable": ("x",), "forward": lambda self, x, factor=1: x})
+    assert kept.differentiable == ("x",)
+    type("Loose", (Module,), {"differentiable": ("y",), "forward": lambda self, **options: 1})

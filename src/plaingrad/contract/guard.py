@@ -158,6 +158,23 @@ def fixed_parameters(forward: Method) -> tuple[str, ...]:
     return () if variable or len(names) < 2 else tuple(names)
 
 
+def expect_differentiable(kind: Any) -> None:
+    """Refuse a class whose ``differentiable`` is no tuple of names of arguments of its forward.
+
+    Raises:
+        TypeError: that is so.
+    """
+    names = vars(kind).get("differentiable")
+    if names is None:
+        return
+    parameters = list(inspect.signature(kind.forward).parameters.values())[1:]
+    own = [parameter.name for parameter in parameters]
+    is_open = any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in parameters)
+    if not isinstance(names, tuple) or not (is_open or set(names) <= set(own)):
+        expected = f"expected differentiable as a tuple of arguments of forward, {', '.join(own) or 'none'}"
+        raise TypeError(f"{kind.__name__}: {expected}, got {names!r}")
+
+
 def passed_entries(entries: tuple[Any, ...], names: tuple[str, ...], call: CallShape) -> Any:
     """The entries for the arguments that were passed to forward; for a single one, the entry itself."""
     count, keywords = call

@@ -17,7 +17,6 @@ HABITS = {
     "half": "write .to(torch.float16)",
     "register_buffer": "assign a plaingrad.Buffer to a field",
     "register_parameter": "assign a plaingrad.Parameter to a field",
-    "requires_grad_": "write .freeze() or .unfreeze()",
 }
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
+from plaingrad.contract.state import IncompatibleKeys, loaded
 from plaingrad.errors import ModuleError
-from plaingrad.parameter import Buffer, Parameter, shape
+from plaingrad.parameter import Buffer, Parameter
 
 T = TypeVar("T", bound="Tree")
+F = TypeVar("F", Parameter, Buffer)
 
 CONTRACT = {  # the contract's own fields; `_file` is of a network that was loaded
     *("_arguments", "_saved", "_watchers", "_generator", "_root", "_index", "_file"),
@@ -68,6 +70,10 @@ class Tree:
             if isinstance(field, Tree):
                 yield name, field
 
+    def children(self) -> Iterator[Any]:
+        """The modules directly inside, each once."""
+        return iter({id(child): child for _, child in self.named_children()}.values())
+
     def named_fields(self) -> Iterator[tuple[str, Parameter | Buffer]]:
         """The parameters and buffers of this module itself, without those of its children."""
         for name, field in vars(self).items():
@@ -121,6 +127,31 @@ class Tree:
             children = [child for child, _ in modules[owner].named_children()]
             raise ModuleError(modules[owner], f"expected a child from {children}, got {name!r} of {target!r}")
         return modules[target]
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted path.
+
+        Raises:
+            ModuleError: there is none; the message names those that there are.
+        """
+        return self._get_field(target, Parameter)
+
+    def get_buffer(self, target: str) -> Buffer:
+        """The buffer at a dotted path.
+
+        Raises:
+            ModuleError: there is none; the message names those that there are.
+        """
+        return self._get_field(target, Buffer)
+
+    def _get_field(self, target: str, kind: type[F]) -> F:
+        path, _, name = target.rpartition(".")
+        owner = self.get_submodule(path)
+        fields = {key: field for key, field in owner.named_fields() if isinstance(field, kind)}
+        if name not in fields:
+            expected = f"expected a {kind.__name__} from {list(fields)}"
+            raise ModuleError(owner, f"{expected}, got {name!r} of {target!r}")
+        return fields[name]
 
     def _named_state(self) -> list[tuple[str, Parameter | Buffer]]:
         """Every parameter and buffer at each position, with its dotted path."""
@@ -194,6 +225,10 @@ class Tree:
     def unfreeze(self: T) -> T:
         """Unfreeze every parameter, and return self."""
         return self._set_frozen(False)
+
+    def requires_grad_(self: T, requires_grad: bool = True) -> T:
+        """`unfreeze`, or without ``requires_grad`` `freeze`: the name that torch.nn has for both."""
+        return self._set_frozen(not requires_grad)
 
     def _set_frozen(self: T, frozen: bool) -> T:
         for _, parameter in self.named_parameters():
@@ -273,7 +308,7 @@ class Tree:
         self._expect_shaped(state)
         return {name: field.value for name, field in state.items()}
 
-    def load_state_dict(self, state: dict[str, Tensor], strict: bool = True) -> None:
+    def load_state_dict(self, state: Mapping[str, Tensor], strict: bool = True) -> IncompatibleKeys:
         """Copy values into parameters and buffers by name; all of them, or on an error none.
 
         A parameter that has no shape yet takes that of its value.
@@ -282,32 +317,14 @@ class Tree:
             state: tensors by torch.nn's names.
             strict: whether every name must occur on both sides.
 
+        Returns:
+            The names that occur on one side alone, as ``missing_keys`` and ``unexpected_keys``.
+
         Raises:
             ModuleError: names are missing or unexpected (if ``strict``), a shape differs, or a parameter
                 without a shape would become one of integers.
         """
-        own = dict(self._named_state())
-        problems = []
-        if strict:
-            problems += [f"missing {name!r}" for name in own if name not in state]
-            problems += [f"unexpected {name!r}" for name in state if name not in own]
-        common = [name for name in own if name in state]
-        for name in common:
-            value, field = state[name], own[name]
-            if not isinstance(value, Tensor):
-                problems.append(f"{name!r}: expected {_size(field)}, got {type(value).__name__}")
-            elif field.is_shaped and value.shape != field.value.shape:
-                problems.append(f"{name!r}: expected {_size(field)}, got {shape(value)}")
-            elif not field.is_shaped and not value.is_floating_point():
-                problems.append(f"{name!r}: expected floating-point numbers, got {value.dtype}")
-        if problems:
-            raise ModuleError(self, "state does not fit: " + "; ".join(problems))
-        for name in common:
-            value, field = state[name].detach(), own[name]
-            if not field.is_shaped:
-                field.shape_as(value.clone())
-            else:
-                field.value.copy_(value)
+        return loaded(self, state, strict)
 
     def _expect_shaped(self, fields: dict[str, Any]) -> None:
         unshaped = [name for name, field in fields.items() if not field.is_shaped]
@@ -335,7 +352,3 @@ class Tree:
             for module in field.modules():
                 if module._generator is None:
                     vars(module)["_generator"] = self._generator
-
-
-def _size(field: Parameter | Buffer) -> str:
-    return f"shape {shape(field.value)}" if field.is_shaped else "a tensor"

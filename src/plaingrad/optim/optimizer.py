@@ -26,7 +26,7 @@ from plaingrad.optim.common.segment import Group, Segment, State, bind, learning
 from plaingrad.optim.common.state import described, expect_alike, expect_groups, restored, state_of
 from plaingrad.parameter import FlatStorage, Parameter
 
-Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
+Parameters = Iterable[Parameter] | Iterable[tuple[str, Parameter]] | Iterable[dict[str, Any]]
 Vector = Float[Tensor, " n"]
 
 
@@ -65,7 +65,8 @@ class Optimizer(Declared):
     """
 
     params: Parameters = option(
-        "the parameters, or dicts ``{'params': ..., 'lr': ...}`` whose options override the others"
+        "the parameters, with or without their names, or dicts ``{'params': ..., 'lr': ...}`` whose options "
+        "override the others"
     )
     lr: float = option("the step size", NON_NEGATIVE)
     maximize: bool = option("whether to walk up instead", FLAG, default=False, kw_only=True)

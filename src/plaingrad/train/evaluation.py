@@ -22,6 +22,7 @@ from plaingrad.train.calling import called, expect_arguments
 from plaingrad.train.checks import as_trained
 from plaingrad.train.metrics import Metric, Metrics, named
 from plaingrad.train.several import Losses, aligned, as_loss
+from plaingrad.train.sharing import reserved
 
 Pair = tuple[Any, Any]
 """The outputs of a batch and their targets."""
@@ -49,9 +50,10 @@ def evaluate(
             If nothing in the data counts, as all targets are ignored, the mean is NaN.
         loss_weights: as for `plaingrad.fit`.
         metrics: names or callables ``(prediction, target) -> number``, as for `plaingrad.fit`, which get all
-            samples at once. For a single column of predictions, metrics of classes need the loss to tell
-            logits from probabilities; without one they are probabilities. For several outputs a dict with a
-            list for each, by the names of the losses.
+            samples at once; metrics of classes, by their names, leave out the targets that the loss ignores.
+            For a single column of predictions these need the loss to tell logits from probabilities; without
+            one they are probabilities. For several outputs a dict with a list for each, by the names of the
+            losses.
         batch_size: how many samples pass through the network at once; of no use for batches.
 
     Returns:
@@ -63,15 +65,16 @@ def evaluate(
     """
     expect_model(model)
     expect_positive("batch_size", batch_size)
-    whole = None if loss is None else as_loss(loss, loss_weights, model)
-    measured = named(metrics, whole)
+    with reserved(None, loss) as own:
+        whole = None if own is None else as_loss(own, loss_weights, model)
+        measured = named(metrics, whole)
 
-    def prepared(part: Dataset) -> Dataset:
-        return aligned(as_trained(model, part), whole)
+        def prepared(part: Dataset) -> Dataset:
+            return aligned(as_trained(model, part), whole)
 
-    if are_batches(data):
-        return measure_batches(model, Batches("data", data, prepared), whole, measured)
-    return measure(model, prepared(Dataset.of(data)), whole, measured, batch_size)
+        if are_batches(data):
+            return measure_batches(model, Batches("data", data, prepared), whole, measured)
+        return measure(model, prepared(Dataset.of(data)), whole, measured, batch_size)
 
 
 def predict(model: Module, inputs: Any, batch_size: int = BATCH_SIZE) -> Any:

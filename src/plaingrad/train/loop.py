@@ -32,6 +32,7 @@ from plaingrad.train.randomness import Draw, Shuffle, drawing, seeded
 from plaingrad.train.resume.checkpoint import Checkpoint
 from plaingrad.train.resume.session import Session
 from plaingrad.train.sanity import sanity_check
+from plaingrad.train.sharing import reserved
 from plaingrad.train.threads import threads_for
 
 
@@ -74,7 +75,8 @@ def fit(
     Ctrl-C lets the current epoch finish and returns the history so far; a second Ctrl-C interrupts at once.
     During training torch uses as many threads as the size of the network is worth
     (`plaingrad.train.threads`), and each module is in training mode; afterwards both are as they were
-    before.
+    before. Several threads may train networks of their own at once, with one loss for all: a loss that
+    another thread trains with is copied, a network in training there is refused.
 
     Args:
         model: the network, changed in place.
@@ -116,9 +118,11 @@ def fit(
         validation: data or batches as in ``train`` to measure after each epoch.
         metrics: what to measure besides the loss: "accuracy" and "error" (fractions), "f1", "precision",
             "recall", "roc_auc", "top_k_accuracy" as scikit-learn defines them, "mse", "mae", "r2", or
-            callables ``(prediction, target) -> number`` over all the data. For several outputs a dict with a
-            list of them for each, or callables that get all outputs and targets in tuples. Where ``train``
-            comes in batches, those of the training data are of the batches as they were met, as the loss is.
+            callables ``(prediction, target) -> number`` over all the data. By these names, metrics of classes
+            leave out the targets that the loss ignores (``ignore_index``), and are NaN if it ignores all;
+            callables get every sample. For several outputs a dict with a list of them for each, or callables
+            that get all outputs and targets in tuples. Where ``train`` comes in batches, those of the
+            training data are of the batches as they were met, as the loss is.
         shuffle: whether each epoch has a new random order. "blocks" is for data on a disk that seeks slowly:
             blocks of up to 8192 neighbours come in random order, and the samples of 64 of them at a time too.
             Or a callable that gives the order of the next epoch: an array or tensor with the index of each
@@ -154,7 +158,8 @@ def fit(
     arguments = locals()
     folder, every = arguments.pop("checkpoint"), arguments.pop("checkpoint_every")
     saved = None if folder is None else Checkpoint(folder, checks.expect_seconds("checkpoint_every", every))
-    return run(prepare(**arguments, epochs_per_compile=epochs), saved)
+    with reserved(model, loss) as arguments["loss"]:  # before the checks, which read the loss
+        return run(prepare(**arguments, epochs_per_compile=epochs), saved)
 
 
 def run(training: Training, checkpoint: Checkpoint | None = None, tried: bool = False) -> History:
@@ -172,6 +177,7 @@ def run(training: Training, checkpoint: Checkpoint | None = None, tried: bool = 
         return history
     begun -= history.seconds  # of the time before the run was killed
     with ExitStack() as around:
+        around.enter_context(reserved(training.model, training.loss))
         task, draw, orders = enter(training, around)
         session.enter(task, orders, around)
         if not tried:

@@ -34,6 +34,7 @@ from plaingrad.train.metrics import Metric
 from plaingrad.train.preparation import prepare
 from plaingrad.train.randomness import Shuffle, draw_seed
 from plaingrad.train.resume.checkpoint import Checkpoint, terminate
+from plaingrad.train.sharing import reserved
 from plaingrad.train.threads import set_threads
 
 SECONDS_PER_REFRESH = 0.25  # of the progress bar
@@ -64,11 +65,12 @@ def fit_many(
 ) -> list[History]:
     """Train many networks on the same data, spread over the processor's cores: a sweep.
 
-    Each network is trained as `plaingrad.fit` would train it alone, with torch on one thread, and comes out
-    bit for bit the same. Networks that the native engine runs are trained side by side; the others after
-    them, one at a time, with as many threads as `plaingrad.fit` gives them. Networks of one shape share what
-    is compiled for them, so ``engine="auto"`` counts them together, and may compile where it would not for
-    one alone.
+    Each network comes out bit for bit as `plaingrad.fit` would train it alone with the engine that its
+    history names. Networks that the native engine runs are trained side by side, each as with torch on one
+    thread; the others after them, one at a time, with as many threads as `plaingrad.fit` gives them. Networks
+    of one shape share what is compiled for them, so ``engine="auto"`` counts them together, and may compile
+    where it would not for one alone: such a network then agrees with that of `plaingrad.fit` to rounding
+    alone.
 
     A network that diverges ends alone: it is left as it was before that epoch, its history's ``stopped``
     says so, and a warning at the end names it. Any other error ends the whole sweep, after the epochs that
@@ -116,6 +118,8 @@ def fit_many(
     checks.expect_disjoint(models)
     workers = cores() if workers is None else expect_positive("workers", workers)
     data = Dataset.of(train)
+    with reserved(None, loss) as undisturbed:
+        losses = [copy.deepcopy(one) for one in each("loss", undisturbed, count, True)]
     shared = {
         "validation": None if validation is None else Dataset.of(validation),
         "metrics": metrics,
@@ -124,7 +128,7 @@ def fit_many(
         "engine": engine,
     }
     own: dict[str, list[Any]] = {
-        "loss": [copy.deepcopy(one) for one in each("loss", loss, count, True)],
+        "loss": losses,
         "optimizer": each("optimizers", optimizers, count),
         "epochs": [expect_positive("epochs", n) for n in each("epochs", epochs, count, True)],
         "batch_size": each("batch_size", batch_size, count, True),

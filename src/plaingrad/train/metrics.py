@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from plaingrad.errors import InputError
 from plaingrad.nn import Loss
+from plaingrad.nn.loss.classes import ClassLoss
 from plaingrad.parameter import shape
 from plaingrad.train.class_metrics import accuracy, error, f1, precision, recall, roc_auc, top_k_accuracy
 from plaingrad.train.several import Losses
@@ -49,7 +51,7 @@ def _difference(prediction: Tensor, target: Tensor) -> Tensor:
     return prediction.double() - target.double()
 
 
-METRICS: dict[str, Metric] = {
+CLASS_METRICS: dict[str, Metric] = {
     "accuracy": accuracy,
     "error": error,
     "f1": f1,
@@ -57,10 +59,8 @@ METRICS: dict[str, Metric] = {
     "recall": recall,
     "roc_auc": roc_auc,
     "top_k_accuracy": top_k_accuracy,
-    "mse": mse,
-    "mae": mae,
-    "r2": r2,
 }
+METRICS: dict[str, Metric] = {**CLASS_METRICS, "mse": mse, "mae": mae, "r2": r2}
 
 
 def named(metrics: Any, loss: Loss | None) -> dict[str, Metric]:
@@ -69,7 +69,8 @@ def named(metrics: Any, loss: Loss | None) -> dict[str, Metric]:
     Args:
         metrics: names from `METRICS`, or callables ``(prediction, target) -> number``; for several outputs a
             dict with these for each, by the names of the losses.
-        loss: decides whether a single column of predictions means a logit or a probability.
+        loss: decides whether a single column of predictions means a logit or a probability, and which targets
+            a metric of classes, by its name, leaves out: those that it ignores.
     """
     if not isinstance(loss, Losses):
         if isinstance(metrics, Mapping):
@@ -96,13 +97,16 @@ def _named(metrics: Any, loss: Any) -> dict[str, Metric]:
         raise InputError(f"metrics: expected a list of names or callables, got {metrics!r}")
     functions: dict[str, Metric] = {}
     for metric in metrics:
-        name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
-        if isinstance(metric, str) and metric in METRICS:
+        by_name = isinstance(metric, str)
+        name = metric if by_name else getattr(metric, "__name__", type(metric).__name__)
+        if by_name and metric in METRICS:
             metric = METRICS[metric]
         if not callable(metric):
             known = ", ".join(METRICS)
             raise InputError(f"metrics: expected a callable or one of {known}, got {metric!r}")
-        functions[name] = _of_logits(metric, type(loss).__name__)
+        function = _of_logits(metric, type(loss).__name__)
+        ignores = by_name and name in CLASS_METRICS and isinstance(loss, ClassLoss)
+        functions[name] = _of_counted(function, loss) if ignores else function
     return functions
 
 
@@ -112,6 +116,21 @@ def _of_logits(metric: Metric, loss: str) -> Metric:
     if metric not in (accuracy, error, f1, precision, recall) or loss not in LOSSES_OF_LOGITS:
         return metric
     return lambda prediction, target: metric(prediction, target, 0.0)  # type: ignore[call-arg]
+
+
+def _of_counted(metric: Metric, loss: ClassLoss) -> Metric:
+    """The metric of the targets that the loss does not ignore; NaN if it ignores all."""
+
+    def of_counted(prediction: Tensor, target: Tensor) -> Tensor | float:
+        ignored = target == loss.ignored
+        fits = prediction.ndim > 1 and target.shape == prediction.shape[:1] + prediction.shape[2:]
+        if target.is_floating_point() or not fits or not ignored.any():
+            return metric(prediction, target)
+        if ignored.all():
+            return math.nan
+        return metric(prediction.movedim(1, -1)[~ignored], target[~ignored])
+
+    return of_counted
 
 
 def _of_output(loss: Losses, i: int, metric: Metric) -> Metric:

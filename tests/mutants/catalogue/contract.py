@@ -61,13 +61,17 @@ FAULTS = [
         ("once.setdefault(id(field), (name, field))", "once[len(once)] = (name, field)"),
         ("module.training, module.saving = training, saving", "module.training = training"),
         ("if not (only_learned and p.frozen)", "if True"),
-        ('problems += [f"unexpected {name!r}" for name in state if name not in own]', "pass"),
         (
             '        for module in self.modules():\n            vars(module)["_generator"] = generator\n',
             '        vars(self)["_generator"] = generator\n',
         ),
         ("                if module._generator is None:\n", "                if False:\n"),
         ("tensor = tensor.to(each)", "pass"),
+    ),
+    *planted(
+        "contract/state.py",
+        MODULE,
+        ('problems += [f"unexpected {name!r}" for name in keys.unexpected_keys]', "pass"),
     ),
     *planted(
         "parameter.py",

@@ -70,19 +70,19 @@ FAULTS = [
     *loss(
         "kl.py",
         "KLDivLoss",
-        ("dq = gap + 1", "dq = gap"),
+        ("dq = (gap + 1) * dlosses", "dq = gap * dlosses"),
         ("count = len(x) if", "count = x.numel() if"),
     ),
     *loss(
         "gaussian.py",
         "GaussianNLLLoss",
-        ("1 / v - slope * slope", "1 / v - slope"),
+        ("share - dp * (difference / v)", "share - dp"),
         ("return dprediction, -dprediction, dvar", "return dprediction, dprediction, dvar"),
     ),
     *loss(
         "rows.py",
         "MultiMarginLoss or MultiLabelMarginLoss or MultiLabelSoftMarginLoss",
-        ("else 2 * z)", "else z)"),
+        ("(self.p * factor", "(factor"),
         ("(y >= 0).cumprod(1)", "(y >= 0).long()"),
         ("(x.sigmoid() - t) / max(x.shape[-1], 1)", "(x.sigmoid() - t)"),
     ),

@@ -8,7 +8,7 @@ CONV = ["tests/nn/convolution/test_conv.py", "-k", "bound or same"]
 
 FAULTS = [
     *planted(
-        "contract/tree.py",
+        "contract/state.py",
         "tests/test_module.py",
         ("value.shape != field.value.shape", "value.numel() != field.value.numel()"),
     ),

@@ -7,6 +7,24 @@ from collections.abc import Iterator, Mapping
 from plaingrad.module import Module, ModuleError
 
 
+def expect_name(container: Module, name: object, free: bool = False) -> str:
+    """The name of an entry, after a check.
+
+    Args:
+        container: the module that gets the entry.
+        name: the name.
+        free: whether attributes of the container are refused as names, as in torch.nn.
+
+    Raises:
+        ModuleError: it is no string, empty, or has a dot; or it is an attribute.
+    """
+    if not isinstance(name, str) or not name or "." in name:
+        raise ModuleError(container, f"expected a name without dots, got {name!r}")
+    if free and (name in vars(container) or hasattr(type(container), name)):
+        raise ModuleError(container, f"expected a name that is no attribute of it, got {name!r}")
+    return name
+
+
 class Container(Module):
     """Children in order, named by their positions or by a mapping, as in torch.nn.
 
@@ -25,8 +43,7 @@ class Container(Module):
             self._add(name, module)
 
     def _add(self, name: str, module: object) -> None:
-        if not isinstance(name, str) or not name or "." in name:
-            raise ModuleError(self, f"expected a name without dots, got {name!r}")
+        expect_name(self, name)
         if not isinstance(module, Module):
             raise ModuleError(self, f"expected a Module at position {name}, got {module!r}")
         self._children[name] = module

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from plaingrad.module import Module, ModuleError
+from plaingrad.nn.container.base import expect_name
 from plaingrad.parameter import Buffer, Parameter
 
 T = TypeVar("T")
@@ -24,8 +25,7 @@ class _Collection(Module, Generic[T]):
     _entries: dict[str, T]
 
     def _put(self, name: object, entry: T) -> None:
-        if not isinstance(name, str) or not name or "." in name:
-            raise ModuleError(self, f"expected a name without dots, got {name!r}")
+        name = expect_name(self, name, free=True)
         if not isinstance(entry, self.kind):
             raise ModuleError(self, f"expected a {self.kind.__name__} at {name!r}, got {entry!r}")
         self._entries[name] = entry
@@ -116,7 +116,7 @@ class _List(_Collection[T]):
 class _Dict(_Collection[T]):
     """Entries by name, with a dict's methods."""
 
-    def update(self, entries: Mapping[str, T] | Iterable[tuple[str, T]]) -> None:
+    def update(self, entries: Mapping[str, T] | Iterable[tuple[str, T]] | _Dict[T]) -> None:
         """Add or replace entries."""
         for name, entry in dict(entries).items():
             self._put(name, entry)
@@ -125,6 +125,25 @@ class _Dict(_Collection[T]):
         """Take out the entry of this name and return it."""
         self._changed()
         return self._entries.pop(name)
+
+    def popitem(self) -> tuple[str, T]:
+        """Take out the entry that was added last and return its name and it."""
+        self._changed()
+        return self._entries.popitem()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The entry of this name, else the default."""
+        return self._entries.get(name, default)
+
+    def setdefault(self, name: str, default: T) -> T:
+        """The entry of this name, for which the default is added where there is none."""
+        if name not in self._entries:
+            self._put(name, default)
+        return self._entries[name]
+
+    def copy(self) -> Any:
+        """Another one with the same entries, which both share."""
+        return type(self)(dict(self._entries))  # type: ignore[call-arg]
 
     def clear(self) -> None:
         """Take out all entries."""
@@ -158,6 +177,21 @@ class _Dict(_Collection[T]):
     def __delitem__(self, name: str) -> None:
         self.pop(name)
 
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._entries)
+
+    def __or__(self, other: Mapping[str, T] | _Dict[T]) -> Any:
+        both = self.copy()
+        both.update(other)
+        return both
+
+    def __ror__(self, other: Mapping[str, T]) -> Any:
+        return type(self)({**other, **self._entries})  # type: ignore[call-arg]
+
+    def __ior__(self, other: Mapping[str, T] | _Dict[T]) -> Any:
+        self.update(other)
+        return self
+
 
 class ModuleList(_List[Module]):
     """A list of modules that belong to the network: trained, saved, moved with it.
@@ -186,7 +220,7 @@ class ModuleDict(_Dict[Module]):
         modules: the modules by name, or pairs of name and module.
 
     Raises:
-        ModuleError: an entry is no module, or a name is empty or has a dot.
+        ModuleError: an entry is no module; or a name is empty, has a dot, or is an attribute of the dict.
     """
 
     kind = Module
@@ -218,7 +252,7 @@ class ParameterDict(_Dict[Parameter]):
         parameters: the parameters by name, or pairs of name and parameter.
 
     Raises:
-        ModuleError: an entry is no parameter, or a name is empty or has a dot.
+        ModuleError: an entry is no parameter; or a name is empty, has a dot, or is an attribute of the dict.
     """
 
     kind = Parameter

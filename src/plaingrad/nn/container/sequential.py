@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, overload
 
-from plaingrad.module import Module
+from plaingrad.module import Module, ModuleError
 from plaingrad.nn.container.base import Container
 
 
@@ -16,8 +17,9 @@ class Sequential(Container):
         \qquad
         \frac{\partial \ell}{\partial x} = f_1'\big(\dots f_n'\big(\tfrac{\partial \ell}{\partial y}\big)\big)
 
-    Behaves as a list: index, slice, iterate, ``append``. A slice is a `Sequential` that shares its modules,
-    and their names, with the original. Keywords of forward go to the first module.
+    Behaves as a list: index, slice, iterate, ``append``, ``insert``, ``pop``, ``+``. A slice is a
+    `Sequential` that shares its modules, and their names, with the original; where a module is inserted or
+    taken out, all are named by their positions again. Keywords of forward go to the first module.
 
     Args:
         modules: the modules in order, or one mapping from names to modules.
@@ -52,6 +54,62 @@ class Sequential(Container):
             position += 1
         self._add(str(position), module)
         return self
+
+    def extend(self, modules: Iterable[Module]) -> Sequential:
+        """Add modules at the end, and return self."""
+        for module in list(modules):
+            self.append(module)
+        return self
+
+    def insert(self, index: int, module: Module) -> Sequential:
+        """Add a module before the one at ``index``, and return self.
+
+        Raises:
+            IndexError: there are fewer modules.
+        """
+        if not -len(self) <= index <= len(self):
+            raise IndexError(f"index {index} is out of range for {len(self)} modules")
+        modules: list[object] = list(self)
+        modules.insert(index, module)
+        self._renew({str(i): each for i, each in enumerate(modules)})
+        return self
+
+    def pop(self, index: int | slice) -> Module:
+        """Take out the module at ``index``, or a slice, and return it."""
+        module = self[index]
+        del self[index]
+        return module
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        name = list(self._children)[index]
+        self._add(name, module)
+
+    def __delitem__(self, index: int | slice) -> None:
+        modules = list(self)
+        del modules[index]
+        self._renew({str(i): each for i, each in enumerate(modules)})
+
+    def __add__(self, other: Sequential) -> Sequential:
+        if not isinstance(other, Sequential):
+            return NotImplemented
+        return Sequential(*self, *other)
+
+    def __iadd__(self, other: Sequential) -> Sequential:
+        if not isinstance(other, Sequential):
+            return NotImplemented
+        self.extend(other)
+        return self
+
+    def _renew(self, modules: dict[str, object]) -> None:
+        """Replace all modules and their names."""
+        before, self._children = self._children, {}
+        self._changed()
+        try:
+            for name, module in modules.items():
+                self._add(name, module)
+        except ModuleError:
+            self._children = before
+            raise
 
     @overload
     def __getitem__(self, index: int) -> Module: ...

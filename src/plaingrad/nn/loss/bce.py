@@ -127,4 +127,4 @@ class BCEWithLogitsLoss(BinaryLoss):
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
         x, yes, pull, dtype = self.restore(dloss)
         slope = pull * x.sigmoid() - yes
-        return narrow(self.weigh(slope, self.weight, dtype) * self.upstream(dloss, slope.numel()), dtype)
+        return narrow(self.weigh(slope * self.upstream(dloss, slope.numel()), self.weight, dtype), dtype)

@@ -58,23 +58,23 @@ class GaussianNLLLoss(Reduction):
         self.expect_alike(prediction, target)
         v = self.variance(prediction, var).clamp(min=self.eps)
         difference = widen(prediction) - widen(target)
-        slope = difference / v
-        losses = 0.5 * (v.log() + difference * slope)
+        losses = 0.5 * (v.log() + difference * (difference / v))
         if self.full:
             losses = losses + 0.5 * math.log(2 * math.pi)
         loss = self.rounded(self.reduce(losses), prediction.dtype)
         sizes = var.shape if isinstance(var, Tensor) else None
-        self.save((slope, v, sizes, prediction.dtype), loss)
+        self.save((difference, v, sizes, prediction.dtype), loss)
         return loss
 
     def backward(
         self, dloss: Float[Tensor, ...] | None = None
     ) -> tuple[Float[Tensor, ...], Float[Tensor, ...], Float[Tensor, ...] | None]:
-        slope, v, sizes, dtype = self.restore(dloss)
-        dlosses = self.upstream(dloss, slope.numel())
-        dprediction, dvar = narrow(slope * dlosses, dtype), None
+        difference, v, sizes, dtype = self.restore(dloss)
+        share = self.upstream(dloss, difference.numel()) / v
+        dp, dvar = difference * share, None
+        dprediction = narrow(dp, dtype)
         if sizes is not None:
-            dv = 0.5 * (1 / v - slope * slope) * dlosses
+            dv = 0.5 * (share - dp * (difference / v))
             dvar = narrow(dv.sum_to_size(v.shape).view(sizes), dtype)
         return dprediction, -dprediction, dvar
 

@@ -58,9 +58,9 @@ class KLDivLoss(Loss):
     ) -> tuple[Float[Tensor, ...], Float[Tensor, ...]]:
         q, gap, count, dtype = self.restore(dloss)
         dlosses = self.upstream(dloss, count)
-        dq = gap + 1
+        dq = (gap + 1) * dlosses  # before its product with q, which might overflow
         dtarget = weighed(q, dq) if self.log_target else dq
-        return narrow(-q * dlosses, dtype), narrow(dtarget * dlosses, dtype)
+        return narrow(-q * dlosses, dtype), narrow(dtarget, dtype)
 
     def shares(self, prediction: Tensor, target: Tensor) -> Tensor:
         """The weight of each element's loss in a mean; with "batchmean" those of a sample add up to 1."""

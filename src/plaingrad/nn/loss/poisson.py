@@ -62,18 +62,17 @@ class PoissonNLLLoss(Loss):
         if self.log_input:
             rate = x.exp()
             losses = rate - t * x
-            slope = rate - t
         else:
             rate = x + self.eps
             losses = x - t * rate.log()
-            slope = 1 - t / rate
         loss = self.rounded(self.reduce(losses + stirling(t) if self.full else losses), prediction.dtype)
-        self.save((slope, prediction.dtype), loss)
+        self.save((t, rate, prediction.dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        slope, dtype = self.restore(dloss)
-        return narrow(slope * self.upstream(dloss, slope.numel()), dtype)
+        t, rate, dtype = self.restore(dloss)
+        dlosses = self.upstream(dloss, t.numel())
+        return narrow((rate - t) * dlosses if self.log_input else dlosses - t * dlosses / rate, dtype)
 
 
 def stirling(t: Tensor) -> Tensor:

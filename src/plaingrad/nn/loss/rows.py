@@ -100,16 +100,17 @@ class MultiMarginLoss(RowLoss):
         z = self.margin - x.gather(1, y) + x
         z = torch.where(z > 0, z, torch.zeros_like(z)).scatter_(1, y, 0)
         factor = self.factor(prediction, y, x.shape[1])
-        slope = (z.sign() if self.p == 1 else 2 * z) * factor
-        losses = (slope * (z / self.p)).sum(1, keepdim=True).view(target.shape)  # z squared might overflow
-        slope.scatter_(1, y, -slope.sum(1, keepdim=True))
+        slope = z.sign() if self.p == 1 else z
+        losses = (slope * factor * z).sum(1, keepdim=True).view(target.shape)  # z squared might overflow
         loss = self.rounded(self.reduce(losses), prediction.dtype)
-        self.save((slope, prediction.shape, prediction.dtype), loss)
+        self.save((slope, factor, y, prediction.shape, prediction.dtype), loss)
         return loss
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
-        slope, sizes, dtype = self.restore(dloss)
-        return narrow(slope * self.upstream(dloss, len(slope)), dtype).view(sizes)
+        slope, factor, y, sizes, dtype = self.restore(dloss)
+        dx = slope * (self.p * factor * self.upstream(dloss, len(slope)))
+        dx.scatter_(1, y, -dx.sum(1, keepdim=True))
+        return narrow(dx, dtype).view(sizes)
 
     def factor(self, prediction: Tensor, y: Tensor, classes: int) -> Tensor | float:
         """The weight of each target's class, divided by the number of classes.
@@ -218,5 +219,5 @@ class MultiLabelSoftMarginLoss(RowLoss, BinaryLoss):
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
         x, t, dtype = self.restore(dloss)
         dlosses = self.upstream(dloss, x.shape[:-1].numel())
-        slope = self.weigh((x.sigmoid() - t) / max(x.shape[-1], 1), self.weight, dtype)
-        return narrow(slope * dlosses, dtype)
+        slope = (x.sigmoid() - t) / max(x.shape[-1], 1)
+        return narrow(self.weigh(slope * dlosses, self.weight, dtype), dtype)

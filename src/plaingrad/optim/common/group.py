@@ -25,7 +25,7 @@ def completed(where: str, group: Any, defaults: Group, others: Sequence[Group]) 
     if not isinstance(group, dict) or "params" not in group:
         raise InputError(f"{where}: expected a dict with 'params', got {group!r}")
     params = group["params"]
-    params = [params] if isinstance(params, Parameter) else list(dict.fromkeys(params))
+    params = [params] if isinstance(params, Parameter) else list(dict.fromkeys(map(unnamed, params)))
     if not params:
         raise InputError(f"{where}: expected at least one parameter, got none")
     for param in params:
@@ -37,3 +37,9 @@ def completed(where: str, group: Any, defaults: Group, others: Sequence[Group]) 
     if unknown:
         raise InputError(f"{where}: expected options among {list(defaults)}, got {unknown}")
     return {**defaults, **group, "params": params}
+
+
+def unnamed(param: Any) -> Any:
+    """The parameter of a pair of its name and it, as `Module.named_parameters` gives; all else as it is."""
+    is_named = isinstance(param, tuple) and len(param) == 2 and isinstance(param[0], str)
+    return param[1] if is_named else param
