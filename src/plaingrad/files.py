@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -62,6 +62,14 @@ def expect_writable(path: str | os.PathLike[str]) -> None:
     handle, temporary = _temporary(Path(path))
     temporary.unlink()
     os.close(handle)
+
+
+def remove_unfinished(folder: Path, suffixes: Sequence[str]) -> None:
+    """Remove what killed processes have left of `replacing` files with these suffixes in a folder."""
+    with _alone(folder):
+        for suffix in suffixes:
+            for left in _dead(folder, ".", f".unfinished{suffix}"):
+                left.unlink(missing_ok=True)
 
 
 def _temporary(target: Path) -> tuple[int, Path]:

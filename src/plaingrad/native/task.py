@@ -107,8 +107,11 @@ class Engine(Protocol):
         reason: why it is this one.
     """
 
-    name: str
-    reason: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def reason(self) -> str: ...
 
     def run_epochs(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
         """Train for some epochs, or up to the first whose loss is not finite.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,7 +16,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.errors import InputError
-from plaingrad.files import replacing
+from plaingrad.files import remove_unfinished, replacing
 from plaingrad.saving.schema import Count, Strict, decode
 from plaingrad.strict_json import strict_json
 from plaingrad.tables.columns.encoder import TableEncoder
@@ -30,7 +28,6 @@ from plaingrad.tables.mapped.pieces import Piece, Pieces
 FORMAT = 1
 NAME = "table.json"
 SUFFIXES = (".f32", ".i64")
-ABANDONED = 3600.0  # seconds without a change, after which an unfinished file is a dead process's
 
 
 class FileState(Strict, frozen=True):
@@ -175,7 +172,7 @@ def write(
         OSError: a file cannot be read or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder)
+    remove_unfinished(folder, SUFFIXES)
     files, code = [FileState.of(path) for path, _ in pieces.files], uuid.uuid4().hex[:12]
     names = [f"inputs-{code}.f32", f"targets-{code}.{'i64' if target.labels else 'f32'}"]
     rows = 0
@@ -194,11 +191,9 @@ def write(
     if not rows:
         raise InputError(f"the target {target.name!r} has no value")
     text = encoder.to_bytes().decode("ascii")
-    state = MapState(FORMAT, dict(options), files, rows, *names, text, target)
-    with replacing(folder / NAME) as temporary, temporary.open("wb") as stream:
-        stream.write(json.dumps(msgspec.to_builtins(state), indent=2).encode())
-        _to_disk(stream)
-    _sync(folder)
+    state = MapState(FORMAT, dict(options), files, rows, names[0], names[1], text, target)
+    with replacing(folder / NAME) as temporary:
+        temporary.write_bytes(json.dumps(msgspec.to_builtins(state), indent=2).encode())
     for path in folder.iterdir():
         if path.suffix in SUFFIXES and not path.name.startswith(".") and path.name not in names:
             path.unlink()
@@ -207,31 +202,6 @@ def write(
 
 @contextmanager
 def _written(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which is there when it is on the disk."""
+    """A file to write to, which is there when it is whole."""
     with replacing(path) as temporary, temporary.open("wb") as stream:
         yield stream
-        _to_disk(stream)
-
-
-def _to_disk(stream: BinaryIO) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in a folder on the disk, where the system can."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows has no handles of folders
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove files that a process which was killed has left."""
-    for path in folder.glob(".*"):
-        if path.suffix in SUFFIXES and time.time() - path.stat().st_mtime > ABANDONED:
-            path.unlink(missing_ok=True)

@@ -87,7 +87,7 @@ class Average(Callback):
             self._ranks = Ranks(self.timeout)
         return self._ranks
 
-    def allows(self, other: Callback) -> bool:
+    def allows(self, other: Any) -> bool:
         """True for all in the first process, and in the others for those that write nothing."""
         return self.is_first or not other.writes
 
@@ -138,8 +138,8 @@ class Average(Callback):
         known = self._engine.combined_columns
         own = [name for name in self.run.columns if name in logs and name not in known]
         n = self._engine.samples
-        sums = torch.tensor([*(logs[name] * n for name in own), n], dtype=torch.float64)
-        *sums, count = self.ranks.sum(sums).tolist()
+        vector = torch.tensor([*(logs[name] * n for name in own), n], dtype=torch.float64)
+        *sums, count = self.ranks.sum(vector).tolist()
         logs |= {name: each / (count or math.nan) for name, each in zip(own, sums)}
 
     def on_train_end(self, logs: Logs) -> None:

@@ -134,8 +134,8 @@ class Callback:
         """The engine that is to run the task: the one that was chosen, or another around it."""
         return engine
 
-    def allows(self, other: Callback) -> bool:
-        """True if another callback of the same run is to be called in this process."""
+    def allows(self, other: Any) -> bool:
+        """True if another callback, or whatever else has ``writes``, is to be used in this process."""
         return True
 
     def from_first(self, value: Any) -> Any:
