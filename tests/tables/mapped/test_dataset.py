@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -309,12 +310,14 @@ def test_what_a_killed_process_has_left_is_removed(tmp_path: Path) -> None:
     table().to_csv(tmp_path / "t.csv", index=False)
     folder = tmp_path / "cache"
     folder.mkdir()
-    old, new, other = folder / ".inputs-1-x.f32", folder / ".inputs-2-x.f32", folder / ".hidden"
-    for path in (old, new, other):
+    names = [".inputs-1-x.unfinished.f32", ".inputs-2-x.unfinished.f32", ".inputs-3-x.f32"]
+    dead, written, other = (folder / name for name in names)
+    for path in (dead, written, other):
         path.touch()
-    os.utime(old, (0, 0))
-    dataset(tmp_path / "t.csv", target="y", cache=folder)
-    assert (old.exists(), new.exists(), other.exists()) == (False, True, True)
+    with written.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # as the process that writes it does
+        dataset(tmp_path / "t.csv", target="y", cache=folder)
+    assert (dead.exists(), written.exists(), other.exists()) == (False, True, True)
 
 
 def test_folders_patterns_and_lists_are_one_table(tmp_path: Path) -> None:
