@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from cli.shell import breast_cancer, diabetes, failed, iris, refused, run, succe
 from disk import limited
 from plaingrad.cli import app
 from plaingrad.console.output import duration
+from plaingrad.native.interrupt import Interrupt
 from plaingrad.tables import read_frame
 from plaingrad.tables.model.model import TableModel
 
@@ -315,7 +317,10 @@ def test_a_model_that_finds_no_room_has_been_reported(tmp_path: Path) -> None:
     assert (result.exit_code, result.stderr) == (1, line)
     assert "accuracy" in result.stdout
     assert "Confusion" in result.stdout
-    assert not out.exists()
+    assert [path.name for path in out.iterdir()] == [".checkpoint"]  # with which the same command goes on
+    said = succeed("train", table, "--target", "species", "-o", out, "--epochs", 1, "--engine", "eager")
+    assert "going on with the run that was stopped" in said
+    assert sorted(path.name for path in out.iterdir()) == MADE
 
 
 def test_a_page_that_fails_costs_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,9 +402,19 @@ def test_options_come_from_a_file_and_the_command_line_wins(
     assert again == report
 
 
+class Pressed(Interrupt):
+    """Ctrl-C that was pressed already."""
+
+    def __enter__(self) -> Self:
+        self.requested = True
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing was changed."""
+
+
 def test_interruption_keeps_the_best_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plaingrad.native.interrupt.Interrupt.requested", True, raising=False)
-    monkeypatch.setattr("plaingrad.native.interrupt.Interrupt.__init__", lambda self: None)
+    monkeypatch.setattr("plaingrad.train.loop.Interrupt", Pressed)
     options = ("--target", "species", "-o", tmp_path / "out", "--models", 1)
     said = run("train", iris(tmp_path / "iris.csv"), *options)
     assert said.exit_code == 0, said.output

@@ -50,14 +50,14 @@ def _run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Re
     table = Prepared.of(data, settings, reporter, output / FOLDER)
     watchers = partial(_watchers, reporter)
     if settings.tune is None:
-        trainings = Trainings.of(output, table.encoded, settings, reporter)
-        scale = scaled(table.encoded, table.target, settings, reporter, watchers, trainings)
-        return _written(data, table, scale, settings, None, trainings, output, reporter)
+        with Trainings.of(output, table.encoded, settings, reporter) as trainings:
+            scale = scaled(table.encoded, table.target, settings, reporter, watchers, trainings)
+            return _written(data, table, scale, settings, None, trainings, output, reporter)
     scale = replace(scaled(table.encoded, table.target, settings, reporter, watchers), fitted=None)
 
     def write(best: Settings, search: Any) -> Report:
-        trainings = Trainings.of(output, scale.encoded, best, reporter)
-        return _written(data, table, scale, best, search, trainings, output, reporter)
+        with Trainings.of(output, scale.encoded, best, reporter) as trainings:
+            return _written(data, table, scale, best, search, trainings, output, reporter)
 
     return searched(scale.encoded, scale.target, settings, output, reporter, write)
 

@@ -105,7 +105,7 @@ def test_a_value_that_cannot_be_used_costs_no_training(
 ) -> None:
     frame = pd.read_csv(diabetes(tmp_path / "t.csv"))
     frame.assign(bmi=np.inf).head(20).to_csv(tmp_path / "other.csv", index=False)
-    monkeypatch.setattr("plaingrad.tables.run.fitted", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("plaingrad.tables.model.trainings.fitted", lambda *_: pytest.fail("trained"))
     options = ("--target", "progression", "-o", tmp_path / "out", "--test", tmp_path / "other.csv")
     line = refused("train", tmp_path / "t.csv", *options)
     assert "other.csv: column 'bmi': expected a finite number, got inf in row 1; mend it" in line
@@ -162,7 +162,7 @@ def test_the_table_leaves_memory_before_the_training(tmp_path: Path, monkeypatch
         return fitted(*arguments)
 
     monkeypatch.setattr("plaingrad.tables.preparation.divided", remembered)
-    monkeypatch.setattr("plaingrad.tables.run.fitted", gone)
+    monkeypatch.setattr("plaingrad.tables.model.trainings.fitted", gone)
     table = iris(tmp_path / "t.csv")
     succeed("train", table, "--target", "species", "--epochs", 1, "-o", tmp_path / "out")
 

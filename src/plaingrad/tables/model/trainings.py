@@ -7,8 +7,11 @@ import json
 import shutil
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 
@@ -28,12 +31,22 @@ WHERE = ("output", "report", "storage")  # settings that no training depends on
 class Trainings:
     """The trainings of `plaingrad train` in a folder inside its output folder, while it runs.
 
+    An error ends the run, and the folder is removed. After Ctrl-C or SIGTERM, or if there was no room for a
+    file, the same command goes on.
+
     Args:
         folder: the folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, Exception) and not isinstance(error, OSError):
+            self.remove()
 
     @classmethod
     def of(cls, output: Path, encoded: Encoded, settings: Settings, reporter: Reporter) -> Trainings:
@@ -82,11 +95,14 @@ class Trainings:
         if file.exists():
             kind = MLPClassifier if target.labels else MLPRegressor
             return Fitted.of(kind.load(file), encoded, settings)
-        result = fitted(encoded, target, settings, callbacks, self.folder / name)
-        if not result.history.stopped.startswith("interrupted"):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the callbacks, which only told how it went, are not kept
-                result.estimator.save(file)
+        with warnings.catch_warnings():
+            # Where there is no room for a checkpoint, there is none for the model, which is said then.
+            warnings.filterwarnings("ignore", "the checkpoint cannot be written")
+            result = fitted(encoded, target, settings, callbacks, self.folder / name)
+            if not result.history.stopped.startswith("interrupted"):
+                warnings.simplefilter("ignore")  # callbacks, which only told how it went, are not kept
+                with suppress(OSError):
+                    result.estimator.save(file)
         return result
 
     def remove(self) -> None:
