@@ -157,6 +157,31 @@ def filling(folder: str | os.PathLike[str], last: str = "") -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file for the block; it is created for that, and removed.
+
+    Yields:
+        False if another process, or another block of this one, holds it.
+    """
+    if fcntl is None:
+        yield True
+        return
+    handle = os.open(path, os.O_CREAT | os.O_RDWR)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(handle)
+
+
 def clear(target: Path, last: str = "") -> None:
     """Complete or remove what processes that were killed have left of `filling` a folder."""
     for left in _dead(target, FINISHED):

@@ -18,9 +18,9 @@ from safetensors.torch import save_file
 from disk import limited
 from plaingrad import fit, nn, optim
 from plaingrad.errors import InputError
-from plaingrad.train import fit_many
+from plaingrad.train import callbacks, fit_many
 from plaingrad.train.checkpoint import save_model
-from train.resume.runs import Dies, Killed, expect_equal, mixed, outcome, points
+from train.resume.runs import EPOCHS, Dies, Killed, expect_equal, mixed, outcome, points
 
 NAME = "checkpoint.safetensors"
 
@@ -103,6 +103,24 @@ def begun(tmp_path: Path) -> Path:
     with pytest.raises(Killed):
         outcome(mixed(), tmp_path / "run", 2)
     return tmp_path / "run"
+
+
+def test_no_two_programs_go_on_with_one_run(tmp_path: Path) -> None:
+    folder, refusals = tmp_path / "run", []
+
+    class Again(callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: dict[str, float]) -> None:
+            with pytest.raises(InputError) as caught:
+                outcome(mixed(), folder)
+            refusals.append(str(caught.value))
+
+    outcome(mixed(callbacks=[Again()]), folder)
+    problem = (
+        f"{folder / NAME}: expected a checkpoint that nobody uses, got one that another run goes on from"
+    )
+    assert refusals[0] == problem
+    assert len(refusals) == EPOCHS
+    assert not folder.exists()
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {

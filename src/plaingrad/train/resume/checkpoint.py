@@ -7,14 +7,15 @@ import os
 import sys
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from torch import Tensor
 
 from plaingrad.errors import InputError
-from plaingrad.files import expect_writable
+from plaingrad.files import expect_writable, held
 from plaingrad.strict_json import strict_json
 from plaingrad.tensor_file import ENTRY, open_tensors, write_tensors
 from plaingrad.train.resume.fingerprint import difference
@@ -72,6 +73,19 @@ class Checkpoint:
         expect_writable(self.path)
         self._fingerprint, self._written = fingerprint, time.monotonic()
         return self._read() if self.path.exists() else None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have no other process go on with the run for the length of a block.
+
+        Raises:
+            InputError: one does.
+        """
+        with held(self.path.with_name(f".{self.path.stem}.lock")) as is_ours:
+            if not is_ours:
+                problem = "expected a checkpoint that nobody uses, got one that another run goes on from"
+                raise InputError(problem, file=self.path)
+            yield
 
     def is_due(self) -> bool:
         """True if it is time for the next checkpoint."""

@@ -62,11 +62,17 @@ class Session:
         return self.checkpoint is not None and self.checkpoint.every == 0
 
     def enter(self, task: Task, orders: torch.Generator, around: ExitStack) -> None:
-        """Put random numbers back once the run has them; note SIGTERM until the stack is closed."""
+        """Put random numbers back once the run has them; until the stack is closed, note SIGTERM.
+
+        Raises:
+            InputError: another process goes on from the checkpoint.
+        """
         self.task, self.orders = task, orders
         if self.state is not None:
             restore_drawn(task, orders, self.state)
         if self.checkpoint is not None:
+            if self.is_first:
+                around.enter_context(self.checkpoint.alone())
             around.enter_context(self._termination)
             around.push(self._forget_what_diverged)
 
