@@ -92,6 +92,15 @@ class Freezes(callbacks.Callback):
             self.run.optimizer.param_groups[0]["lr"] *= 0.5
 
 
+class Anneals(callbacks.Callback):
+    """Changes the fields of modules during a run."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        self.run.model[3].p *= 0.8
+        if epoch == 1:
+            self.run.loss.label_smoothing = 0.1
+
+
 class Best(callbacks.Callback):
     """Remembers the best loss as a callback of one's own does, in fields."""
 
@@ -115,6 +124,7 @@ CALLBACKS: dict[str, Callable[[Path], callbacks.Callback]] = {
     "TensorBoard": lambda folder: callbacks.TensorBoard(folder / "board"),
     "Health": lambda folder: inspect.Health(8, every=2),
     "Freezes": lambda folder: Freezes(),
+    "Anneals": lambda folder: Anneals(),
     "Best": lambda folder: Best(),
 }
 

@@ -17,7 +17,7 @@ from plaingrad.train.diagnose import TrainingDiverged
 from plaingrad.train.preparation import Training
 from plaingrad.train.resume.checkpoint import Checkpoint, terminate
 from plaingrad.train.resume.fingerprint import fingerprint
-from plaingrad.train.resume.state import drawn, learned, restore_drawn, restore_learned
+from plaingrad.train.resume.state import drawn, learned, restore_drawn, restore_learned, restore_scalars
 
 
 class Session:
@@ -136,7 +136,9 @@ class Session:
         self.checkpoint.write(state, len(self.training.run.history))
 
     def _restore_callbacks(self) -> None:
+        """Restore what callbacks remember, and the fields that they may have changed."""
         assert self.state is not None
+        restore_scalars(self.training, self.state)
         saved = iter(self.state["callbacks"])
         for callback in self.training.callbacks:
             callback.run, kind = self.training.run, type(callback).__name__

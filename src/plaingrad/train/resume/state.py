@@ -7,11 +7,14 @@ from typing import Any
 import torch
 
 from plaingrad.errors import InputError
-from plaingrad.module import ModuleError
+from plaingrad.module import Module, ModuleError
 from plaingrad.native.task import Task
 from plaingrad.train.preparation import Training
 
 State = dict[str, Any]
+
+SCALARS = (bool, int, float, str)
+MODES = ("training", "saving", "needs_input_grad")
 
 
 def learned(training: Training) -> State:
@@ -21,6 +24,7 @@ def learned(training: Training) -> State:
         "model": training.model.state_dict(),
         "frozen": [name for name, field in training.model.named_parameters() if field.frozen],
         "loss": training.loss.state_dict(),
+        "fields": [scalars(module) for module in modules(training)],
         "optimizer": training.optimizer.state_dict(),
         "schedule": None if schedule is None else schedule.state_dict(),
         "history": dict(vars(training.run.history)),
@@ -50,6 +54,27 @@ def restore_learned(training: Training, state: State) -> None:
     vars(history).update(state["history"])
     if history.stopped.startswith("interrupted"):
         history.stopped = ""
+
+
+def modules(training: Training) -> list[Module]:
+    """The modules of network and loss, in order."""
+    return [*training.model.modules(), *training.loss.modules()]
+
+
+def scalars(module: Module) -> dict[str, Any]:
+    """The fields of a module that are numbers or words, which a callback or the module itself may change."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if type(value) in SCALARS and not name.startswith("_") and name not in MODES
+    }
+
+
+def restore_scalars(training: Training, state: State) -> None:
+    """Put those fields back, after the engine was chosen by what they were when the run began."""
+    for module, fields in zip(modules(training), state["fields"]):
+        changed = {name: value for name, value in fields.items() if vars(module).get(name) != value}
+        vars(module).update(changed)
 
 
 def drawn(task: Task, orders: torch.Generator) -> State:
