@@ -129,3 +129,54 @@ def test_errors_about_other_files_stay_as_they_are(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="fork") as nameless, filling(tmp_path / "new"):
         raise OSError(errno.ENOMEM, "fork")
     assert nameless.value.filename is None
+
+
+class Killed(BaseException):
+    """In the place of SIGKILL."""
+
+
+@pytest.mark.parametrize("renames", range(5))
+def test_a_folder_that_was_half_filled_is_completed_by_the_next(
+    renames: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last file is there with all others of its kind only, whenever the process is killed."""
+    names = ["a", "model", "z"]
+    for name in names:
+        (tmp_path / name).write_text("old")
+    replace, left = Path.replace, [renames]
+
+    def dying(self: Path, target: Path) -> Path:
+        if not left[0]:
+            raise Killed
+        left[0] -= 1
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", dying)
+    monkeypatch.setattr("shutil.rmtree", lambda *arguments, **options: None)  # nothing is tidied up
+    with suppress(Killed), filling(tmp_path, last="model") as folder:
+        for name in names:
+            (folder / name).write_text("new")
+    monkeypatch.undo()
+    if (tmp_path / "model").exists():
+        assert {(tmp_path / name).read_text() for name in names} == {"new"}
+    with filling(tmp_path, last="model"):
+        assert {name: (tmp_path / name).read_text() for name in names} == dict.fromkeys(names, "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+def test_what_a_process_that_was_killed_has_left_is_removed_and_a_living_one_s_is_not(tmp_path: Path) -> None:
+    (tmp_path / ".unfinished-dead").mkdir()
+    (tmp_path / ".unfinished-dead" / "a").write_text("half")
+    (tmp_path / ".a-dead0000.unfinished.txt").write_text("half")
+    (tmp_path / ".a-mine.txt").write_text("a file of someone's own")
+    with filling(tmp_path) as living:
+        with filling(tmp_path) as other:
+            assert living.is_dir()
+            (other / "b").write_text("new")
+        (living / "c").write_text("new")
+        with replacing(tmp_path / "a.txt") as first, replacing(tmp_path / "a.txt") as second:
+            assert first.exists()
+            first.write_text("first")
+            second.write_text("second")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a-mine.txt", "a.txt", "b", "c"]
+    assert (tmp_path / "a.txt").read_text() == "first"
