@@ -142,9 +142,13 @@ def expect_disjoint(models: Sequence[Module]) -> None:
 
 
 def expect_own(lists: Sequence[Sequence[Callback]]) -> None:
-    """Refuse a callback that is shared by two networks."""
+    """Refuse a callback that is shared by two networks, or that joins processes which train one."""
     for own in lists:
         expect_callbacks(own)
+        for callback in own:
+            if callback.shares_data:
+                expected = "expected none that joins processes, which are for a network in fit"
+                raise InputError(f"callbacks: {expected}, got {type(callback).__name__}")
     _expect_own("callbacks", lists)
 
 

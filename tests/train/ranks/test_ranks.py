@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from plaingrad import evaluate, nn, optim
+from plaingrad.errors import InputError
+from plaingrad.train import fit_many
 from plaingrad.train.callbacks import Average
 from train.ranks import processes
 from train.ranks.scenarios import STEPS, classes, network, step, train
@@ -189,6 +191,14 @@ def test_other_rounds_are_refused(every: Any) -> None:
         Average(every)
     with pytest.raises(ValueError, match="timeout"):
         Average(timeout=0)
+
+
+def test_it_is_for_one_network() -> None:
+    models = [network(), network()]
+    rules = [optim.SGD(model.parameters(), lr=0.1) for model in models]
+    options = {"loss": nn.CrossEntropyLoss(), "optimizers": rules, "epochs": 1, "batch_size": 4}
+    with pytest.raises(InputError, match="^callbacks: expected none that joins processes, .* got Average$"):
+        fit_many(models, classes(), callbacks=[[Average()], []], **options)  # type: ignore[arg-type]
 
 
 SCRIPT = """
