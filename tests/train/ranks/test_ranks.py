@@ -197,7 +197,7 @@ def test_it_is_for_one_network() -> None:
     models = [network(), network()]
     rules = [optim.SGD(model.parameters(), lr=0.1) for model in models]
     options = {"loss": nn.CrossEntropyLoss(), "optimizers": rules, "epochs": 1, "batch_size": 4}
-    with pytest.raises(InputError, match="^callbacks: expected none that joins processes, .* got Average$"):
+    with pytest.raises(InputError, match=r"^callbacks: expected none that joins processes, .* got Average$"):
         fit_many(models, classes(), callbacks=[[Average()], []], **options)  # type: ignore[arg-type]
 
 
