@@ -49,7 +49,7 @@ def config(content: str | bytes, message: str) -> BadCommand:
 
 TABLES = {
     "no such file": BadCommand("train no.csv --target y -o new/out", "no.csv: No such file or directory"),
-    "a folder": BadCommand("train . --target y -o new/out", ".: Is a directory"),
+    "a folder without tables": BadCommand("train in --target y -o new/out", "in: expected files of csv, tsv, parquet, arrow in it, got none", {"in/notes.txt": ""}),
     "an unknown suffix": BadCommand("train t.xlsx --target y -o new/out", "t.xlsx: expected a suffix of .csv", {"t.xlsx": "x"}),
     "an empty file": table("", "the file is empty"),
     "blank lines only": table("\n\n\n", "the file is empty"),

@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cli.shell import diabetes, run, succeed
+from cli.shell import diabetes, refused, run, succeed
 from plaingrad.tables import run as runs
 from plaingrad.tables.model import trainings
 from plaingrad.tables.settings import FILES
@@ -110,6 +110,26 @@ def test_with_other_rows_it_begins_anew(table: Path, tmp_path: Path, monkeypatch
         run("train", table, *OPTIONS, "-o", out)
     monkeypatch.undo()
     assert "beginning anew" in succeed("train", other, *OPTIONS, "-o", out, "--no-report")
+
+
+def test_two_runs_do_not_write_to_one_folder(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, train = tmp_path / "out", trainings.Trainings.fitted
+    options = (*OPTIONS, "-o", out, "--no-report")
+    lines: list[str] = []
+
+    def beside(self: Any, *arguments: Any) -> Any:
+        monkeypatch.undo()
+        lines.append(refused("train", table, *options, "--seed", 1))
+        return train(self, *arguments)
+
+    monkeypatch.setattr(runs.Trainings, "fitted", beside)
+    succeed("train", table, *options)
+    assert lines == [
+        f"plaingrad train: {out}: expected a folder that no other run is writing to, got one that is"
+    ]
+    assert {path.name for path in out.iterdir()} == set(FILES) - {"report.html"}
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"fingerprint": 3}'])

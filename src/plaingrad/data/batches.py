@@ -6,6 +6,8 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
+
 from plaingrad.data.checks import expect_positive, one_line
 from plaingrad.data.dataset import Dataset
 from plaingrad.data.random_states import random_states, restore_random_states
@@ -46,7 +48,7 @@ class Batches:
         self.count = self._drawn = 0
         self._iterator: Iterator[Any] | None = None
         self._next: Dataset | None = None
-        self._random = random_states()
+        self._random = self._random_states()
 
     @property
     def length(self) -> int | None:
@@ -97,7 +99,7 @@ class Batches:
         """Draw the first batch of a new iteration; False if there can be none."""
         if self.once and self._iterator is not None:
             return False
-        self._random = random_states()
+        self._random = self._random_states()
         self._iterator = iter(self.source() if callable(self.source) else self.source)
         self._drawn = 0
         return self._draw()
@@ -105,7 +107,11 @@ class Batches:
     def state_dict(self) -> dict[str, Any]:
         """The position between two epochs: the batches of the current iteration, and how it began."""
         waiting = self._next is not None
-        return {"batches": self._drawn - waiting, "random": self._random}
+        return {
+            "batches": self._drawn - waiting,
+            "random": self._random,
+            "generators": [generator.get_state() for generator in self._generators()],
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go to a position of an earlier run; the batches before it are drawn, and dropped.
@@ -114,12 +120,28 @@ class Batches:
         """
         if not self.once:
             self._iterator = self._next = None
-            restore_random_states(state["random"])
+            restore_random_states(state["random"]["all"])
+            self._set_generators(state["random"]["own"])
         if self.steps is not None:
             for _ in range(state["batches"]):
                 if not self._draw():
                     self._draw_anew()
                 self._next = None
+        self._set_generators(state["generators"])
+
+    def _random_states(self) -> dict[str, Any]:
+        """What an iteration that begins now depends on."""
+        return {"all": random_states(), "own": [each.get_state() for each in self._generators()]}
+
+    def _generators(self) -> list[torch.Generator]:
+        """The generators that a DataLoader and its sampler have of their own."""
+        holders = (self.source, getattr(self.source, "sampler", None))
+        own = [getattr(holder, "generator", None) for holder in holders]
+        return list(dict.fromkeys(each for each in own if isinstance(each, torch.Generator)))
+
+    def _set_generators(self, states: list[torch.Tensor]) -> None:
+        for generator, state in zip(self._generators(), states):
+            generator.set_state(state)
 
     def _prepared(self, batch: Any) -> Dataset:
         self._drawn += 1

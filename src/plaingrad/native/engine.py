@@ -21,6 +21,7 @@ from plaingrad.optim.common.segment import Segment, accumulator
 from plaingrad.parameter import Buffer, Parameter
 
 SECONDS_PER_CALL = 0.2  # of training, after which Ctrl-C is heard
+OF_THE_TREE = ("_index", "_root")  # of a tree, by whoever walks it
 ROWS_PER_CALL = 65_536  # of evaluation, for the same
 
 
@@ -283,7 +284,7 @@ def description(task: Task) -> list[dict[str, Any]]:
     """
     modules = [*task.model.modules(), *task.loss.modules()]
     fields = [
-        {name: described(value) for name, value in vars(module).items() if name != "_index"}
+        {name: described(value) for name, value in vars(module).items() if name not in OF_THE_TREE}
         for module in modules
     ]
     buffers = [field for field in vars(task.loss).values() if isinstance(field, Buffer)]

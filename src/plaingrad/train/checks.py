@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, SupportsIndex
 
 from plaingrad.data import Dataset
@@ -32,6 +34,13 @@ def expect_seed(seed: SupportsIndex | None) -> int | None:
     if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= operator.index(seed) < 2**63:
         raise InputError(f"seed: expected None or an integer from 0 to 2**63 - 1, got {seed!r}")
     return operator.index(seed)
+
+
+def expect_folder(name: str, folder: Any) -> Path:
+    """The path of a folder, if it is one."""
+    if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
+        raise InputError(f"{name}: expected a folder, got {one_line(folder)}")
+    return Path(folder)
 
 
 def expect_seconds(name: str, seconds: Any) -> float:

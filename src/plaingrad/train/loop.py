@@ -157,7 +157,10 @@ def fit(
     """
     arguments = locals()
     folder, every = arguments.pop("checkpoint"), arguments.pop("checkpoint_every")
-    saved = None if folder is None else Checkpoint(folder, checks.expect_seconds("checkpoint_every", every))
+    saved = None
+    if folder is not None:
+        every = checks.expect_seconds("checkpoint_every", every)
+        saved = Checkpoint(checks.expect_folder("checkpoint", folder), every)
     with reserved(model, loss) as arguments["loss"]:  # before the checks, which read the loss
         return run(prepare(**arguments, epochs_per_compile=epochs), saved)
 

@@ -150,6 +150,10 @@ def fit_many(
         raise InputError("checkpoint: expected None with n_jobs, whose jobs may be on other machines")
     interrupt, termination = Interrupt(), Termination()
     every = checks.expect_seconds("checkpoint_every", checkpoint_every)
+    if checkpoint is not None:
+        checks.expect_folder("checkpoint", checkpoint)
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0):
+        raise InputError(f"n_jobs: expected an integer other than 0, or None, got {n_jobs!r}")
     checkpoints = [
         None
         if checkpoint is None

@@ -306,6 +306,23 @@ def test_what_cannot_be_encoded_leaves_nothing_and_keeps_what_was_there(tmp_path
     assert len(data) == 400
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"source": []}, "source: expected a file, a folder, a pattern or a list of them, got "),
+        ({"source": [3]}, "source: expected a file, a folder, a pattern or a list of them, got "),
+        ({"target": ["y"]}, "target: expected the name of a column, got "),
+        ({"cache": None}, "cache: expected a folder, got None"),
+    ],
+    ids=str,
+)
+def test_arguments_of_other_types_are_refused(change: dict[str, Any], problem: str, tmp_path: Path) -> None:
+    table().to_csv(tmp_path / "t.csv", index=False)
+    options = {"source": tmp_path / "t.csv", "target": "y", "cache": tmp_path / "cache", **change}
+    with pytest.raises(InputError, match=f"^{problem}"):
+        dataset(options.pop("source"), **options)
+
+
 def test_what_a_killed_process_has_left_is_removed(tmp_path: Path) -> None:
     table().to_csv(tmp_path / "t.csv", index=False)
     folder = tmp_path / "cache"

@@ -151,7 +151,7 @@ def test_what_cannot_be_shared_is_refused_by_all(tmp_path: Path) -> None:
         "closure": "Average: expected an optimizer that makes one step of a gradient, got LBFGS",
         "every": "Average: expected the same arguments of Average in all processes, got others",
         "batches": "Average: expected data, for every='step', got batches that come from outside",
-        "updates": "Average: expected the same numbers of updates (data.shard() makes equal shares) in all "
+        "updates": "Average: expected the same numbers of rows (data.shard() makes equal shares) in all "
         "processes, got others",
         "native": "engine 'native' cannot run this: a callback before each update",
     }

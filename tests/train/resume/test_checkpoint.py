@@ -123,10 +123,19 @@ def test_no_two_programs_go_on_with_one_run(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def flipped(content: bytes, index: int) -> bytes:
+    """The content with one bit changed."""
+    changed = bytearray(content)
+    changed[index] ^= 1
+    return bytes(changed)
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_bytes(b""),
     "truncated header": lambda path: os.truncate(path, 100),
     "truncated": lambda path: os.truncate(path, path.stat().st_size - 1),
+    "a bit of a number": lambda path: path.write_bytes(flipped(path.read_bytes(), -9)),
+    "a bit of a text": lambda path: path.write_bytes(flipped(path.read_bytes(), 300)),
     "noise": lambda path: path.write_bytes(os.urandom(1000)),
     "a model": lambda path: save_model(nn.Linear(2, 2), path, {"epoch": 3}),
     "foreign": lambda path: save_file({"weight": torch.zeros(3)}, path, {"by": "another program"}),
@@ -149,6 +158,7 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(name: str, begun: Path) ->
     with pytest.raises((InputError, OSError)) as caught:
         outcome(made, begun)
     assert NAME in str(caught.value)
+    assert name == "a folder" or str(caught.value).endswith("; remove it to begin anew")
     assert "\n" not in str(caught.value)
     assert all(torch.equal(value, old) for (value, _), old in zip(model.parameters(), values))
     assert not path.is_file() or path.read_bytes() == before
@@ -182,6 +192,13 @@ def test_the_seconds_are_checked(every: object, tmp_path: Path) -> None:
         InputError, match=r"^checkpoint_every: expected a number of seconds of at least 0, got "
     ):
         fit(made.pop("model"), made.pop("train"), **made, checkpoint=tmp_path, checkpoint_every=every)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("folder", [3, "", b"bytes", ["run"], True])
+def test_the_folder_is_checked(folder: object) -> None:
+    made = mixed()
+    with pytest.raises(InputError, match=r"^checkpoint: expected a folder, got "):
+        fit(made.pop("model"), made.pop("train"), **made, checkpoint=folder)  # type: ignore[arg-type]
 
 
 def test_what_was_not_written_through_is_lost_with_the_power(

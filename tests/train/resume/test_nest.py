@@ -42,12 +42,17 @@ def test_a_state_comes_back(state: Any) -> None:
     assert repr(back) == repr(state)
 
 
+def test_a_set_comes_back() -> None:
+    state = {1, "a", (2, "b")}
+    assert unpacked(packed(state, {}), {}) == state
+
+
 def test_numbers_of_numpy_become_python_s() -> None:
     assert packed({"a": np.float64(2), "b": np.int8(3)}, {}) == {"items": [["a", 2.0], ["b", 3]]}
 
 
 @pytest.mark.parametrize(
-    "value", [object(), {1, 2}, [print], {"a": (1, open)}, np.array(["a"]), b"bytes", 1j]
+    "value", [object(), {1, print}, [print], {"a": (1, open)}, np.array(["a"]), b"bytes", 1j]
 )
 def test_objects_are_no_data(value: Any) -> None:
     assert not is_data(value)

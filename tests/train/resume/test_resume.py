@@ -223,6 +223,10 @@ def loader(**options: Any) -> Any:
     return DataLoader(TensorDataset(*points()), batch_size=8, shuffle=True, **options)
 
 
+def seeded_loader() -> Any:
+    return loader(generator=torch.Generator().manual_seed(1))
+
+
 def draws() -> Iterator[Any]:
     x, t = points()
     for _ in range(4):
@@ -231,7 +235,9 @@ def draws() -> Iterator[Any]:
         yield x[chosen] * scale, t[chosen]
 
 
-@pytest.mark.parametrize("source", [loader, lambda: draws], ids=["DataLoader", "function"])
+@pytest.mark.parametrize(
+    "source", [loader, seeded_loader, lambda: draws], ids=["DataLoader", "with a generator", "function"]
+)
 @pytest.mark.parametrize("steps", [None, 4, 9])
 def test_batches_from_outside(source: Callable[[], Any], steps: int | None, tmp_path: Path) -> None:
     def make() -> Made:
@@ -266,6 +272,18 @@ def test_an_order_of_ones_own(engine: str, tmp_path: Path) -> None:
     expect_equal(interrupted(make, tmp_path / "run", 3), outcome(make()))
 
 
+@engines
+def test_weights_of_samples(engine: str, tmp_path: Path) -> None:
+    weights = torch.rand(30, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def make() -> Made:
+        return mixed(engine=engine, sample_weight=weights)
+
+    whole = outcome(make())
+    assert whole[-1] == engine
+    expect_equal(interrupted(make, tmp_path / "run", 3), whole)
+
+
 OTHERS: dict[str, tuple[Callable[[], Made], str]] = {
     "epochs": (lambda: mixed(epochs=7), r"epochs \(7, was 6\)"),
     "batch_size": (lambda: mixed(batch_size=7), r"batch_size \(7, was 8\)"),
@@ -283,6 +301,7 @@ OTHERS: dict[str, tuple[Callable[[], Made], str]] = {
     "metrics": (lambda: mixed(metrics=["error"]), r"metrics \(error, was accuracy\)"),
     "shuffle": (lambda: mixed(shuffle=False), r"shuffle \(False, was True\)"),
     "callbacks": (lambda: mixed(callbacks=[callbacks.EarlyStopping()]), "callbacks"),
+    "patience": (lambda: mixed(callbacks=[callbacks.EarlyStopping(patience=3)]), "callbacks"),
 }
 
 

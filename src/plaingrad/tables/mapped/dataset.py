@@ -16,6 +16,7 @@ from rich.console import Console
 
 from plaingrad.console.progress import late_progress
 from plaingrad.data import Dataset
+from plaingrad.data.checks import one_line
 from plaingrad.errors import InputError, error_fields
 from plaingrad.tables.columns.encoder import TableEncoder
 from plaingrad.tables.columns.schema import ColumnSchema
@@ -30,6 +31,8 @@ from plaingrad.tables.mapped.sample import drawn
 from plaingrad.tables.mapped.sources import Source
 from plaingrad.tables.reading.encoding import UTF_8
 from plaingrad.tables.reading.options import ReadOptions
+
+PATHS = (str, os.PathLike)
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,6 +123,7 @@ def dataset(
             another table.
         OSError: a file cannot be read or written.
     """
+    _expect_types(source, target, cache)
     pieces = Pieces.of(source, ReadOptions(format, separator, encoding, header))
     meanings = load_schema(Path(schema)) if isinstance(schema, (str, os.PathLike)) else dict(schema or {})
     deciding = {
@@ -163,6 +167,19 @@ def dataset(
     strange.warn()
     pa.default_memory_pool().release_unused()
     return _dataset(caching.mapped(folder, state))
+
+
+def _expect_types(source: Any, target: Any, cache: Any) -> None:
+    """Refuse arguments of other types than `dataset` takes."""
+    is_list = isinstance(source, Sequence) and not isinstance(source, str)
+    sources = list(source) if is_list else [source]
+    if not sources or not all(isinstance(each, PATHS) for each in sources):
+        problem = f"expected a file, a folder, a pattern or a list of them, got {one_line(source)}"
+        raise InputError(problem, argument="source")
+    if target is not None and not isinstance(target, str):
+        raise InputError(f"expected the name of a column, got {one_line(target)}", argument="target")
+    if not isinstance(cache, PATHS):
+        raise InputError(f"expected a folder, got {one_line(cache)}", argument="cache")
 
 
 def _fitted(

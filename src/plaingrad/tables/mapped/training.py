@@ -25,7 +25,7 @@ from plaingrad.errors import InputError
 from plaingrad.tables.columns.schema import ColumnSchema
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.columns.target import Target
-from plaingrad.tables.errors import expect_column, expect_columns
+from plaingrad.tables.errors import FormatError, expect_column, expect_columns
 from plaingrad.tables.mapped import cache
 from plaingrad.tables.mapped.fitting import measured, target_of
 from plaingrad.tables.mapped.memory import fits
@@ -52,12 +52,17 @@ def larger_than_memory(data: Path, settings: Settings) -> Pieces | None:
     """
     if data == STANDARD or is_stream(data):
         return None
-    if not is_several(data):
-        alone = Pieces([(data, {})], settings.reading)
-        if not data.exists() or alone.format(data) not in PIECEWISE:
-            return None
+    if not is_several(data) and (not data.exists() or not _is_piecewise(data, settings)):
+        return None
     pieces = Pieces.of(data, settings.reading)
     return None if fits(pieces) else pieces
+
+
+def _is_piecewise(data: Path, settings: Settings) -> bool:
+    try:
+        return Pieces([(data, {})], settings.reading).format(data) in PIECEWISE
+    except FormatError:  # which whoever reads it says, with what helps
+        return False
 
 
 def expect_possible(settings: Settings, data: Path) -> None:

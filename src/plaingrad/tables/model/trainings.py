@@ -7,7 +7,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,8 @@ from typing import Self
 import numpy as np
 
 from plaingrad.console.output import Reporter
-from plaingrad.files import replacing
+from plaingrad.errors import InputError
+from plaingrad.files import held, replacing
 from plaingrad.tables import Target
 from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.network import Fitted, fitted
@@ -39,7 +40,7 @@ class Trainings:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self._lock = folder, ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +48,7 @@ class Trainings:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if isinstance(error, Exception) and not isinstance(error, OSError):
             self.remove()
+        self._lock.close()
 
     @classmethod
     def of(cls, output: Path, encoded: Encoded, settings: Settings, reporter: Reporter) -> Trainings:
@@ -59,18 +61,32 @@ class Trainings:
             reporter: tells whether it goes on or begins anew.
 
         Raises:
+            InputError: another process is at work there.
             OSError: the folder cannot be read or written to.
         """
-        trainings, run = cls(output / FOLDER), {"fingerprint": _fingerprint(encoded, settings)}
-        if trainings.folder.exists():
-            if _read(trainings.folder / RUN) == run:
-                reporter.text(f"going on with the run that was stopped in {output}")
-                return trainings
-            reporter.text(f"the run that was stopped in {output} had other data or settings; beginning anew")
-            trainings.remove()
-        with replacing(trainings.folder / RUN, parents=True) as temporary:
-            temporary.write_text(json.dumps(run), encoding="utf-8")
+        trainings = cls(output / FOLDER)
+        output.mkdir(parents=True, exist_ok=True)
+        if not trainings._lock.enter_context(held(output / f"{FOLDER}.lock")):
+            raise InputError(
+                "expected a folder that no other run is writing to, got one that is", file=output
+            )
+        try:
+            trainings._begin(_fingerprint(encoded, settings), output, reporter)
+        except BaseException:
+            trainings._lock.close()
+            raise
         return trainings
+
+    def _begin(self, fingerprint: str, output: Path, reporter: Reporter) -> None:
+        run = {"fingerprint": fingerprint}
+        if self.folder.is_dir():
+            if _read(self.folder / RUN) == run:
+                reporter.text(f"going on with the run that was stopped in {output}")
+                return
+            reporter.text(f"the run that was stopped in {output} had other data or settings; beginning anew")
+            self.remove()
+        with replacing(self.folder / RUN, parents=True) as temporary:
+            temporary.write_text(json.dumps(run), encoding="utf-8")
 
     def fitted(
         self,

@@ -161,6 +161,8 @@ class Average(Callback):
         if optimizer.needs_closure:
             raise InputError(f"Average: expected an optimizer that makes one step of a gradient, got {rule}")
         self._expect_same("arguments of Average", self.every)
+        if task.stream is None:
+            self._expect_same("numbers of rows (data.shard() makes equal shares)", len(task.data))
         if self.every == "step":
             if task.stream is not None:
                 expected = "data, for every='step'"

@@ -98,6 +98,11 @@ class EarlyStopping(Callback):
         self._monitor.best, self._waited, self._weights = state["best"], state["waited"], state["weights"]
         self.best_epoch, self.stopped_epoch = state["best_epoch"], state["stopped_epoch"]
 
+    def __repr__(self) -> str:
+        options = ("monitor", "min_delta", "patience", "mode", "baseline", "restore_best_weights")
+        own = ", ".join(f"{name}={vars(self)[name]!r}" for name in (*options, "start_from_epoch"))
+        return f"{type(self).__name__}({own})"
+
     def _complaint(self, epoch: int) -> str:
         if self.best_epoch is not None:
             return f"has not improved since epoch {epoch + 1 - self._waited}"

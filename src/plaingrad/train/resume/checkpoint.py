@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -14,11 +15,11 @@ from typing import Any, NoReturn
 
 from torch import Tensor
 
-from plaingrad.errors import InputError
+from plaingrad.errors import InputError, error_fields
 from plaingrad.files import expect_writable, held
 from plaingrad.strict_json import strict_json
 from plaingrad.tensor_file import ENTRY, open_tensors, write_tensors
-from plaingrad.train.resume.fingerprint import difference
+from plaingrad.train.resume.fingerprint import difference, digest
 from plaingrad.train.resume.nest import packed, unpacked
 
 FORMAT = 1
@@ -34,6 +35,14 @@ def terminate() -> NoReturn:
     """
     print("stopped; run the same command to go on", file=sys.stderr, flush=True)
     raise SystemExit(TERMINATED)
+
+
+def checksum(data: dict[str, Any], tensors: dict[str, Tensor]) -> str:
+    """A hash of all that is in a checkpoint."""
+    text = json.dumps(data, sort_keys=True)
+    return hashlib.sha256(
+        f"{text} {[digest(tensors[name]) for name in sorted(tensors)]}".encode()
+    ).hexdigest()
 
 
 class Checkpoint:
@@ -61,6 +70,7 @@ class Checkpoint:
         self.path, self.epoch = self.folder / name, 0
         self._fingerprint: dict[str, str] = {}
         self._written = time.monotonic()
+        self._has_warned = False
 
     def begin(self, fingerprint: dict[str, str]) -> dict[str, Any] | None:
         """Return the state of the run with this fingerprint; None if it has not begun.
@@ -96,12 +106,15 @@ class Checkpoint:
         tensors: dict[str, Tensor] = {}
         data = {"format": FORMAT, "fingerprint": self._fingerprint, "epoch": epoch}
         data["state"] = packed(state, tensors)
+        data["sha256"] = checksum(data, tensors)
         try:
             write_tensors(self.path, tensors, json.dumps(data, allow_nan=False))
-            self.epoch = epoch
+            self.epoch, self._has_warned = epoch, False
         except OSError as error:
             text = f"the checkpoint cannot be written, and that after epoch {self.epoch} stays: {error}"
-            warnings.warn(text, RuntimeWarning, stacklevel=2)
+            if not self._has_warned:
+                warnings.warn(text, RuntimeWarning, stacklevel=2)
+            self._has_warned = True
         self._written = time.monotonic()
 
     def remove(self) -> None:
@@ -111,20 +124,21 @@ class Checkpoint:
             self.folder.rmdir()
 
     def _read(self) -> dict[str, Any]:
-        expected = "the checkpoint of a run"
-        with open_tensors(self.path, expected) as file:
+        expected, hint = "the checkpoint of a run", "remove it to begin anew"
+        with error_fields(hint=hint), open_tensors(self.path, expected) as file:
             tensors = {name: file.tensor(name) for name in file.names}
             text = file.metadata.get(ENTRY, "{}")
         try:
             data = strict_json(text)
+            if data.pop("sha256") != checksum(data, tensors):
+                raise InputError("one whose content is not what was written")
             state = unpacked(data["state"], tensors)
             before, self.epoch = dict(data["fingerprint"]), int(data["epoch"])
             if data["format"] != FORMAT:
                 raise InputError(f"format {data['format']}")
         except (InputError, KeyError, TypeError, ValueError) as error:
-            hint = "remove it to begin anew"
             raise InputError(f"expected {expected}, got {error}", file=self.path, hint=hint) from None
         if other := difference(before, self._fingerprint):
             problem = f"expected the run that this checkpoint is of, got {other}"
-            raise InputError(problem, file=self.path, hint="remove it to begin anew")
+            raise InputError(problem, file=self.path, hint=hint)
         return dict(state)

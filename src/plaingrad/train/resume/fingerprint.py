@@ -37,7 +37,7 @@ def fingerprint(training: Training) -> dict[str, str]:
         "loss": f"{readable(training.loss)} {digest(training.loss.state_dict())}",
         "optimizer": f"{readable(optimizer)} {[len(group['params']) for group in rules[:-1]]}",
         "schedule": f"{type(schedule).__name__} {readable(rules[-1])}",
-        "callbacks": ", ".join(type(each).__name__ for each in training.callbacks if not is_bar(each)),
+        "callbacks": ", ".join(words(each) for each in training.callbacks if not is_bar(each)),
         "metrics": ", ".join(training.metrics),
         "epochs": str(training.run.epochs),
         "batch_size": "of the batches" if training.stream else str(training.batch_size),
@@ -61,6 +61,12 @@ def difference(expected: Mapping[str, str], actual: Mapping[str, str]) -> str | 
             is_short = len(before) + len(now) < 100 and not DIGEST.search(before + now)
             return f"another {name} ({now}, was {before})" if is_short else f"another {name}"
     return None
+
+
+def words(callback: Callback) -> str:
+    """The class of a callback, with the settings that its printed form has."""
+    kind = type(callback)
+    return kind.__name__ if kind.__repr__ is object.__repr__ else readable(callback)
 
 
 def is_bar(callback: Callback) -> bool:

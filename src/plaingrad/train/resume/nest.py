@@ -1,7 +1,7 @@
 """States as data that JSON can hold beside tensors, and back.
 
-A state is a nest of numbers, strings, None, tensors, arrays, lists, tuples and dicts. What JSON lacks stands
-in an object of one field: ``{"float": "inf"}``, ``{"tuple": [...]}``, for a dict
+A state is a nest of numbers, strings, None, tensors, arrays, lists, tuples, sets and dicts. What JSON lacks
+stands in an object of one field: ``{"float": "inf"}``, ``{"tuple": [...]}``, ``{"set": [...]}``, for a dict
 ``{"items": [[key, value], ...]}``, and for what lies beside it ``{"tensor": name}`` or ``{"array": name}``.
 """
 
@@ -23,7 +23,7 @@ def is_data(value: Any) -> bool:
     """True for a state that `packed` takes."""
     if isinstance(value, dict):
         return all(is_data(key) and is_data(entry) for key, entry in value.items())
-    if type(value) in (list, tuple):
+    if type(value) in (list, tuple, set):
         return all(map(is_data, value))
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "biuf"
@@ -57,6 +57,8 @@ def packed(value: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
     if type(value) in (list, tuple):
         entries = [packed(entry, tensors, f"{path}/{i}") for i, entry in enumerate(value)]
         return entries if type(value) is list else {"tuple": entries}
+    if type(value) is set:
+        return {"set": packed(list(value), tensors, path)}
     if isinstance(value, dict):
         pairs = enumerate(value.items())
         return {
@@ -84,6 +86,8 @@ def unpacked(data: Any, tensors: dict[str, Tensor]) -> Any:
             return float(text)
         case {"tuple": list(entries)}:
             return tuple(unpacked(entry, tensors) for entry in entries)
+        case {"set": list(entries)}:
+            return set(unpacked(entries, tensors))
         case {"tensor": str(name)} if name in tensors:
             return tensors[name]
         case {"array": str(name)} if name in tensors:

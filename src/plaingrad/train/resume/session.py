@@ -45,7 +45,7 @@ class Session:
         for callback in training.callbacks:
             self.state = callback.from_first(self.state)
         if self.state is not None:
-            with error_fields(file=checkpoint.path):
+            with error_fields(file=checkpoint.path, hint="remove it to begin anew"):
                 restore_learned(training, self.state)
 
     @property
@@ -71,10 +71,10 @@ class Session:
         if self.state is not None:
             restore_drawn(task, orders, self.state)
         if self.checkpoint is not None:
+            around.push(self._forget_what_diverged)
             if self.is_first:
                 around.enter_context(self.checkpoint.alone())
             around.enter_context(self._termination)
-            around.push(self._forget_what_diverged)
 
     def resume(self) -> None:
         """Put back what callbacks and preparations have drawn and changed since the program began."""
@@ -110,7 +110,8 @@ class Session:
         Raises:
             SystemExit: SIGTERM has come.
         """
-        if self.is_terminated:
+        is_ended = self.training.run.agreed(self.is_terminated) if self._is_interrupted else False
+        if is_ended:  # in whichever process
             terminate()
         if self.checkpoint is None or not self.is_first or self._is_interrupted:
             return
