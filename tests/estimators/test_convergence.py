@@ -16,6 +16,7 @@ from sklearn.metrics import r2_score
 from estimators.data import numbers
 from plaingrad.estimators import MLPClassifier, MLPRegressor
 from plaingrad.estimators.targets import r2
+from plaingrad.native.interrupt import Interrupt
 from plaingrad.train.callbacks import Callback
 
 
@@ -104,12 +105,15 @@ def test_the_score_of_numbers_is_scikit_learns(
 
 
 def test_an_interrupted_ensemble_keeps_the_networks_that_have_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pressed(Interrupt):
+        is_pressed = False
+        requested = property(lambda self: Pressed.is_pressed, lambda self, value: None)  # type: ignore[assignment]
+
     class Interrupting(Callback):
         def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-            monkeypatch.setattr("plaingrad.native.interrupt.Interrupt.requested", True, raising=False)
+            Pressed.is_pressed = True
 
-    monkeypatch.setattr("plaingrad.native.interrupt.Interrupt.requested", False, raising=False)
-    monkeypatch.setattr("plaingrad.native.interrupt.Interrupt.__init__", lambda self, **_: None)
+    monkeypatch.setattr("plaingrad.train.many.Interrupt", Pressed)
     x, y = load_iris(return_X_y=True)
     estimator = MLPClassifier((4,), n_models=64, callbacks=[Interrupting()], engine="eager", random_state=0)
     with pytest.warns(UserWarning, match="Training interrupted by user"):

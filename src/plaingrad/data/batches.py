@@ -130,7 +130,7 @@ class Batches:
         self._set_generators(state["generators"])
 
     def _random_states(self) -> dict[str, Any]:
-        """What an iteration that begins now depends on."""
+        """The states that an iteration which begins now depends on."""
         return {"all": random_states(), "own": [each.get_state() for each in self._generators()]}
 
     def _generators(self) -> list[torch.Generator]:
