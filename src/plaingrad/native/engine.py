@@ -21,7 +21,7 @@ from plaingrad.optim.common.segment import Segment, accumulator
 from plaingrad.parameter import Buffer, Parameter
 
 SECONDS_PER_CALL = 0.2  # of training, after which Ctrl-C is heard
-OF_THE_TREE = ("_index", "_root")  # of a tree, by whoever walks it
+OF_THE_TREE = ("_index", "_root")  # fields that whoever walks a network sets anew
 ROWS_PER_CALL = 65_536  # of evaluation, for the same
 
 
