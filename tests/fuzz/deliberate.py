@@ -222,7 +222,7 @@ DELIBERATE: tuple[Difference, ...] = (
     Difference(
         "numbers that are not floating-point",
         "They have no gradients here; torch.nn takes integers, truth values or complex numbers in places.",
-        "activations, losses | integers, truth values, complex numbers",
+        "activations, dropout, losses | integers, truth values, complex numbers",
         lambda finding: finding.kind == "ours refuses" and "expected a floating-point input" in finding.what,
     ),
     Difference(

@@ -44,7 +44,7 @@ def output(process: subprocess.Popen[str], code: int = 0) -> str:
     """What a process says that ends well."""
     out, err = process.communicate(timeout=120)
     assert process.returncode == code, out + err
-    assert "Traceback" not in err
+    assert "Traceback" not in err, err
     return out
 
 

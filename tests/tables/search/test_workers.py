@@ -22,6 +22,7 @@ from pathlib import Path
 import optuna
 from plaingrad.tables.search.workers import SamplerByNumber, share
 
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # as the command line does
 url, total, seconds, start = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4])
 storage = optuna.storages.RDBStorage(
     url, {"connect_args": {"timeout": 60}}, heartbeat_interval=1, grace_period=3
