@@ -65,7 +65,7 @@ def watching(model: Module) -> dict[str, Any]:
     ("model", "arguments", "reason"),
     [
         (with_noise(), {}, "Noise is not among its layers"),
-        (network(2, 1), {"callbacks": [OfBatches()]}, "callbacks before or after each batch"),
+        (network(2, 1), {"callbacks": [OfBatches()]}, "OfBatches is called before or after each batch"),
     ],
 )
 def test_what_is_not_known_runs_eagerly_and_says_so_once(

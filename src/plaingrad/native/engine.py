@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import time
 from itertools import islice
 from typing import Any
@@ -113,12 +114,22 @@ class NativeEngine:
         )
         done, goal = 0, count * self.steps
         while done < goal:
-            stop = min(done + self.steps_per_call, goal)
+            stop = int(min(done + self.steps_per_call, goal, self._round_end(done)))
             done = self._call(call, done, stop)
             if done < stop:  # an epoch's loss was not finite
                 break
+            updates = (done - 1) % self.steps + 1
+            if task.round is not None and updates % task.round.updates == 0:
+                task.round.end(updates)
         sums = zip(losses.tolist(), penalties.tolist(), counted.tolist())
         return [EpochLoss.of(*each) for each in islice(sums, -(-done // self.steps))]
+
+    def _round_end(self, done: int) -> float:
+        """The step that ends the round, or the epoch, in which these are done; infinity without rounds."""
+        if self.task.round is None:
+            return math.inf
+        within, size = done % self.steps, self.task.round.updates
+        return done - within + min((within // size + 1) * size, self.steps)
 
     def _eagerly(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
         self.name = "native and eager"

@@ -22,6 +22,18 @@ from plaingrad.parameter import Buffer, Parameter
 BatchHook = Callable[[int, dict[str, float]], None]
 
 
+class Round(NamedTuple):
+    """Several updates after which something is done to the network, also in the middle of an epoch.
+
+    Attributes:
+        updates: in a round; the first of an epoch begins with it.
+        end: to be called after each round with the number of updates that the epoch has had.
+    """
+
+    updates: int
+    end: Callable[[int], None]
+
+
 class EpochLoss(NamedTuple):
     """The losses of an epoch's batches, as means over the samples of those that count for something.
 
@@ -70,6 +82,7 @@ class Task:
         batch_begin: to be called before each batch with its number, counted from 0, and an empty dict.
         batch_end: to be called after each batch with its number and its ``{"loss": number}``.
         update_begin: to be called before each update with the gradients that were gathered for it.
+        round: after how many updates something is to be called; None for nothing.
         batches_per_update: the number of batches whose gradients are added up for each update.
         stream: the batches of each epoch where they come from outside; None if they are made of ``data``.
         met: collects the outputs and targets of the batches of a stream, as they are met; None for none.
@@ -87,9 +100,16 @@ class Task:
     batch_begin: Sequence[BatchHook] = ()
     batch_end: Sequence[BatchHook] = ()
     update_begin: Sequence[Callable[[Any], None]] = ()
+    round: Round | None = None
     batches_per_update: int = 1
     stream: Batches | None = None
     met: list[tuple[Any, Any]] | None = None
+
+    @property
+    def updates(self) -> int:
+        """The number of updates in an epoch; of a stream, in one of its batches."""
+        batches = -(-len(self.data) // self.batch_size)
+        return -(-batches // self.batches_per_update)
 
     @cached_property
     def loose(self) -> list[Parameter | Buffer]:

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from plaingrad.errors import InputError
 from plaingrad.optim.common.line_search import Point, strong_wolfe
-from plaingrad.optim.common.options import COUNT, NEVER, NON_NEGATIVE, Expected, one_of, option
+from plaingrad.optim.common.options import COUNT, COUNT_OR_NONE, NEVER, NON_NEGATIVE, one_of, option
 from plaingrad.optim.common.segment import Group, State
 from plaingrad.optim.optimizer import Optimizer, Vector
 from plaingrad.parameter import Parameter
 
 LEAST_CURVATURE = 1e-10
-COUNT_OR_NONE = Expected(f"{COUNT.words} or None", lambda value: value is None or COUNT.fits(value))
 
 
 class LBFGS(Optimizer):

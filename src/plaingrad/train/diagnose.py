@@ -118,7 +118,7 @@ def finite(task: Task, before: Snapshot, loss: EpochLoss) -> bool:
 def find(task: Task, order: Tensor | None) -> Finding | None:
     """Run an epoch eagerly with every value checked, until the first that is not finite."""
     watch = _Watch(task)
-    checked = replace(task, batch_begin=[watch.begin], batch_end=[watch.end], update_begin=[])
+    checked = replace(task, batch_begin=[watch.begin], batch_end=[watch.end], update_begin=[], round=None)
     with watch.watching():
         try:
             EagerEngine(checked).run_epoch(order)

@@ -52,7 +52,7 @@ class EagerEngine:
         model, optimizer, schedule = task.model, task.optimizer, task.schedule
         loss, i, sums = self.loss(), 0, EpochSums(task.loss)
         with task.masks.drawn():
-            for group in grouped(self.batches(order), task.batches_per_update):
+            for updates, group in enumerate(grouped(self.batches(order), task.batches_per_update), 1):
                 gathered = Gathered(task, loss)
                 for j, (x, t) in enumerate(group):
                     for begin in task.batch_begin:
@@ -80,6 +80,8 @@ class EagerEngine:
                     for end in task.batch_end:
                         end(i, {"loss": value})
                     i += 1
+                if task.round is not None and updates % task.round.updates == 0:
+                    task.round.end(updates)
         return sums.mean()
 
     def loss(self) -> Loss | Weighted:

@@ -244,6 +244,7 @@ def enter(training: Training, around: ExitStack) -> tuple[Task, Draw | None, tor
         batch_begin=[c.on_train_batch_begin for c in callbacks if c.overrides("on_train_batch_begin")],
         batch_end=[c.on_train_batch_end for c in callbacks if c.overrides("on_train_batch_end")],
         update_begin=[c.on_update_begin for c in callbacks if c.overrides("on_update_begin")],
+        round=next((c.round for c in callbacks if c.round is not None), None),
         batches_per_update=training.batches_per_update,
         stream=training.stream,
         met=[] if training.stream is not None and training.metrics else None,

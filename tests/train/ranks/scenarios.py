@@ -88,6 +88,24 @@ def longer_rounds() -> dict[str, Any]:
     return {**result, "seen": seen, "is_frozen": torch.equal(frozen.value, before)}
 
 
+def descent(engine: str, **arguments: Any) -> dict[str, Any]:
+    """A run of plain gradient descent over 48 samples, or this process's share of them."""
+    model = network()
+    data = classes(48) if "callbacks" not in arguments else classes(48).shard()
+    return train(
+        model, data, optim.SGD(model.parameters(), lr=0.3), engine=engine, shuffle=False, **arguments
+    )
+
+
+def rounds_of_steps() -> dict[tuple[str, int | None], Any]:
+    """Rounds of one step, of three, of more than an epoch has, and of an epoch."""
+    return {
+        (engine, size): descent(engine, callbacks=[Average(every_n_steps=size)])
+        for engine in ("eager", "native")
+        for size in (1, 3, 99, None)
+    }
+
+
 STEPS: dict[str, dict[str, Any]] = {
     "momentum": {"rule": lambda params: optim.SGD(params, lr=0.1, momentum=0.9, clip_norm=0.3)},
     "sum": {"loss": nn.CrossEntropyLoss(reduction="sum"), "rule": lambda p: optim.SGD(p, lr=0.01)},
@@ -182,10 +200,13 @@ def refused() -> dict[str, str]:
         model = nn.Sequential(nn.Linear(3, 3 + RANK, dtype=torch.float64))
         train(model, classes().shard(), optim.SGD(model.parameters(), lr=0.1), callbacks=[Average()])
 
-    def attempted(rule: Any = optim.SGD, data: Any = None, every: Any = 1, **arguments: Any) -> None:
+    def attempted(
+        rule: Any = optim.SGD, data: Any = None, every: Any = 1, steps: Any = None, **arguments: Any
+    ) -> None:
         model = network()
         own = classes().shard() if data is None else data
-        train(model, own, rule(model.parameters(), lr=0.1), callbacks=[Average(every)], **arguments)
+        average = Average(every, every_n_steps=steps)
+        train(model, own, rule(model.parameters(), lr=0.1), callbacks=[average], **arguments)
 
     own = classes().shard()
     huge = Dataset(own.inputs * (1e200 if RANK else 1.0), own.targets)
@@ -197,9 +218,11 @@ def refused() -> dict[str, str]:
         "closure": attempt(lambda: attempted(optim.LBFGS)),
         "every": attempt(lambda: attempted(every=1 + RANK)),
         "batches": attempt(lambda: attempted(data=pairs, every="step", batch_size=None)),
+        "long batches": attempt(lambda: attempted(data=pairs, steps=10, batch_size=None)),
         "updates": attempt(lambda: attempted(data=classes(20 + 10 * RANK), every="step")),
         "native": attempt(lambda: attempted(every="step", engine="native")),
         "diverged": attempt(lambda: attempted(data=huge)),
+        "diverged in a round": attempt(lambda: attempted(data=huge, steps=2, engine="native")),
         "after all": attempt(attempted),
     }
 

@@ -16,7 +16,7 @@ from plaingrad.errors import InputError
 from plaingrad.train import fit_many
 from plaingrad.train.callbacks import Average
 from train.ranks import processes
-from train.ranks.scenarios import STEPS, classes, network, step, train
+from train.ranks.scenarios import STEPS, classes, descent, network, step, train
 
 
 def expect_close(left: Any, right: Any, tolerance: float = 1e-12) -> None:
@@ -82,6 +82,37 @@ def test_rounds_are_the_mean_of_what_each_process_trains(rounds: list[Any], engi
     assert results[0]["reason"] == "asked for, in each of 2 processes"
 
 
+@pytest.fixture(scope="module")
+def rounds_of_steps(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    return processes.run("rounds_of_steps", tmp_path_factory.mktemp("steps"))
+
+
+@pytest.mark.parametrize("engine", ["eager", "native"])
+def test_rounds_of_one_step_are_those_of_the_doubled_batch(rounds_of_steps: list[Any], engine: str) -> None:
+    """For plain gradient descent, whose mean step is that of the mean gradient."""
+    results = [result[engine, 1] for result in rounds_of_steps]
+    expect_same(results)
+    assert results[0]["engine"] == engine
+    expect_close(results[0]["model"], descent(engine, batch_size=8)["model"])
+
+
+@pytest.mark.parametrize("engine", ["eager", "native"])
+def test_rounds_longer_than_an_epoch_end_with_it(rounds_of_steps: list[Any], engine: str) -> None:
+    for result in rounds_of_steps:
+        expect_close(result[engine, 99]["model"], result[engine, None]["model"], 0.0)
+
+
+def test_rounds_of_three_steps_are_the_same_in_both_engines(rounds_of_steps: list[Any]) -> None:
+    """Six steps an epoch: the first round ends in its middle, the second with it."""
+    for engine in ("eager", "native"):
+        expect_same([result[engine, 3] for result in rounds_of_steps])
+    eager, native = (rounds_of_steps[0][engine, 3]["model"] for engine in ("eager", "native"))
+    expect_close(native, eager)
+    name = "0.weight"
+    others = [rounds_of_steps[0]["eager", size]["model"][name] for size in (1, None)]
+    assert all(not torch.allclose(eager[name], other, rtol=1e-6) for other in others)
+
+
 def test_the_history_is_that_of_all(rounds: list[Any]) -> None:
     result = rounds[0]["eager"]
     model = network(normalised=True)
@@ -144,19 +175,22 @@ def test_all_end_after_the_same_epoch(tmp_path: Path) -> None:
 
 def test_what_cannot_be_shared_is_refused_by_all(tmp_path: Path) -> None:
     first, other = processes.run("refused", tmp_path)
+    batches = "Average: expected data, for every='step' or every_n_steps, got batches that come from outside"
     expected = {
         "network": "Average: expected the same networks in all processes, got others",
         "epochs": "Average: expected the same epochs and metrics in all processes, got others",
         "optimizer": "Average: expected the same optimizers in all processes, got others",
         "closure": "Average: expected an optimizer that makes one step of a gradient, got LBFGS",
         "every": "Average: expected the same arguments of Average in all processes, got others",
-        "batches": "Average: expected data, for every='step', got batches that come from outside",
+        "batches": batches,
+        "long batches": batches,
         "updates": "Average: expected the same numbers of rows (data.shard() makes equal shares) in all "
         "processes, got others",
-        "native": "engine 'native' cannot run this: a callback before each update",
+        "native": "engine 'native' cannot run this: Average is called before each update",
     }
     for result in (first, other):
-        assert result.pop("diverged").startswith("TrainingDiverged: training diverged in epoch 1")
+        for name in ("diverged", "diverged in a round"):
+            assert result.pop(name).startswith("TrainingDiverged: training diverged in epoch 1")
         assert result.pop("after all") == "trained"
         assert result == {name: f"InputError: {message}" for name, message in expected.items()}
 
@@ -189,6 +223,10 @@ def test_a_single_process_is_as_without(monkeypatch: pytest.MonkeyPatch) -> None
 def test_other_rounds_are_refused(every: Any) -> None:
     with pytest.raises(ValueError, match="every"):
         Average(every)
+    with pytest.raises(ValueError, match="every_n_steps"):
+        Average(every_n_steps=0 if every is None else every)
+    with pytest.raises(InputError, match=r"^Average: expected every or every_n_steps, got 2 and 10$"):
+        Average(2, every_n_steps=10)
     with pytest.raises(ValueError, match="timeout"):
         Average(timeout=0)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import indent
+from typing import Any
 
 from plaingrad.data.sparse import is_sparse
 from plaingrad.module import Module
@@ -57,9 +59,10 @@ def lower_training(task: Task, threads: int = 1) -> Program:
     """
     data, optimizer = task.data, task.optimizer
     if task.batch_begin or task.batch_end:
-        raise NotLoweredError("callbacks before or after each batch")
+        hook = next(iter([*task.batch_begin, *task.batch_end]))
+        raise NotLoweredError(f"{class_of(hook)} is called before or after each batch")
     if task.update_begin:
-        raise NotLoweredError("a callback before each update")
+        raise NotLoweredError(f"{class_of(task.update_begin[0])} is called before each update")
     if task.schedule is not None and task.schedule.needs_metric:
         raise NotLoweredError(f"{type(task.schedule).__name__} wants the loss of each batch")
     groups = {
@@ -109,6 +112,11 @@ def lower_training(task: Task, threads: int = 1) -> Program:
         columns,
         source.evaluates,
     )
+
+
+def class_of(hook: Callable[..., Any]) -> str:
+    """The class of the callback whose method this is."""
+    return type(getattr(hook, "__self__", hook)).__name__
 
 
 def element_type(model: Module) -> str:

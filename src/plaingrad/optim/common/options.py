@@ -42,6 +42,7 @@ FRACTIONS = Expected(
     lambda value: isinstance(value, (tuple, list)) and len(value) == 2 and all(map(is_fraction, value)),
 )
 COUNT = Expected("a whole number of at least 1", is_count)
+COUNT_OR_NONE = Expected(f"{COUNT.words} or None", lambda value: value is None or COUNT.fits(value))
 COUNT_OR_ZERO = Expected("a whole number of at least 0", lambda value: value == 0 or is_count(value))
 COUNT_OR_BEFORE = Expected(
     f"-1 or {COUNT_OR_ZERO.words}", lambda value: value == -1 or COUNT_OR_ZERO.fits(value)

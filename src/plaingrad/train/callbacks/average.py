@@ -9,8 +9,8 @@ import torch
 
 from plaingrad.data.shard import rank_and_size
 from plaingrad.errors import InputError
-from plaingrad.native.task import Engine, Task
-from plaingrad.optim.common.options import COUNT, POSITIVE, Expected, expect
+from plaingrad.native.task import Engine, Round, Task
+from plaingrad.optim.common.options import COUNT, COUNT_OR_NONE, POSITIVE, Expected, expect
 from plaingrad.train.callbacks.callback import Callback, Logs
 from plaingrad.train.ranks.gradients import reduce_gradients
 from plaingrad.train.ranks.group import Ranks
@@ -39,6 +39,8 @@ class Average(Callback):
     .. math::
         \theta \leftarrow \frac{1}{R} \sum_r \theta_r
 
+    Where epochs are long, ``every_n_steps=100`` ends a round after so many updates, and with each epoch.
+
     With ``every="step"``, in the eager engine, they average the gradients of each update instead, which is
     then that of one batch as large as all of theirs.
 
@@ -50,14 +52,16 @@ class Average(Callback):
 
     Args:
         every: the number of epochs in a round, or "step".
+        every_n_steps: the number of updates in a round, in the place of epochs.
         timeout: the seconds after which a process that does not answer counts as lost. They must last for the
             difference between the slowest and the fastest process in a round. Those of a process group of
             one's own are as it was made.
 
     Raises:
-        InputError: ``every`` or ``timeout`` is something else; at the start of training, if networks or
-            settings of the processes differ, or if ``every="step"`` and the optimizer computes its gradients
-            anew, the data come in batches from outside, or the numbers of updates differ.
+        InputError: ``every``, ``every_n_steps`` or ``timeout`` is something else, or both of the first two
+            are set; at the start of training, if networks or settings of the processes differ, if the
+            optimizer computes its gradients anew, or if steps are counted and the data come in batches from
+            outside or the numbers of updates differ.
         RanksLost: another process has ended or does not answer. Under ``torchrun --max-restarts`` all begin
             anew.
 
@@ -67,10 +71,15 @@ class Average(Callback):
 
     shares_data = True
 
-    def __init__(self, every: int | str = 1, timeout: float = 600.0) -> None:
+    def __init__(
+        self, every: int | str = 1, timeout: float = 600.0, every_n_steps: int | None = None
+    ) -> None:
         expect("Average", "every", EVERY, every)
+        expect("Average", "every_n_steps", COUNT_OR_NONE, every_n_steps)
+        if every_n_steps is not None and every != 1:
+            raise InputError(f"Average: expected every or every_n_steps, got {every!r} and {every_n_steps}")
         expect("Average", "timeout", POSITIVE, timeout)
-        self.every, self.timeout = every, timeout
+        self.every, self.every_n_steps, self.timeout = every, every_n_steps, timeout
         self._ranks: Ranks | None = None
         self._engine: RoundsEngine | None = None
         self._epoch = 0
@@ -94,6 +103,17 @@ class Average(Callback):
     def from_first(self, value: Any) -> Any:
         """The value of process 0."""
         return self.ranks.broadcast_object(value)
+
+    @property
+    def round(self) -> Round | None:
+        """The round of updates, if there are several processes."""
+        if self.every_n_steps is None or rank_and_size()[1] == 1:
+            return None
+        return Round(self.every_n_steps, self._end_round)
+
+    def _end_round(self, updates: int) -> None:
+        assert self._engine is not None
+        self._engine.end_round(updates)
 
     @property
     def is_settled(self) -> bool:
@@ -160,14 +180,14 @@ class Average(Callback):
         self._expect_same("optimizers", (rule, [len(group["params"]) for group in optimizer.param_groups]))
         if optimizer.needs_closure:
             raise InputError(f"Average: expected an optimizer that makes one step of a gradient, got {rule}")
-        self._expect_same("arguments of Average", self.every)
+        self._expect_same("arguments of Average", (self.every, self.every_n_steps))
         if task.stream is None:
             self._expect_same("numbers of rows (data.shard() makes equal shares)", len(task.data))
-        if self.every == "step":
+        if self.every == "step" or self.every_n_steps is not None:
             if task.stream is not None:
-                expected = "data, for every='step'"
+                expected = "data, for every='step' or every_n_steps"
                 raise InputError(f"Average: expected {expected}, got batches that come from outside")
-            steps = -(-len(task.data) // task.batch_size), task.batches_per_update
+            steps = task.updates, task.batches_per_update
             self._expect_same("numbers of updates (data.shard() makes equal shares)", steps)
 
     def _expect_same(self, what: str, value: Any) -> None:

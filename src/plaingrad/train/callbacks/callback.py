@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from plaingrad.data.dataset import Dataset
 from plaingrad.module import Module
-from plaingrad.native.task import Engine, Task
+from plaingrad.native.task import Engine, Round, Task
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer
 from plaingrad.train.history import History
@@ -141,6 +141,11 @@ class Callback:
     def from_first(self, value: Any) -> Any:
         """The value that the first of several processes has; that of this one if it is alone."""
         return value
+
+    @property
+    def round(self) -> Round | None:
+        """The number of updates, if any, after which this is called in the middle of an epoch, too."""
+        return None
 
     @property
     def is_settled(self) -> bool:

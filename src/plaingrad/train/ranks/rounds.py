@@ -52,13 +52,20 @@ class RoundsEngine:
 
     def run_epochs(self, orders: Tensor | None, count: int) -> list[EpochLoss]:
         """See `Engine.run_epochs`; for one epoch at a time."""
+        self.pending = True
         (loss,) = self.engine.run_epochs(orders, count)
         self.samples = len(self.task.data) if self.task.stream is None else loss.samples
-        self.pending, self.combined_columns = True, {"lr", *loss.logs}
+        self.combined_columns = {"lr", *loss.logs}
         total = self.combined(loss)
         if total.finite and self.ends_round():
             self.average()
         return [total]
+
+    def end_round(self, updates: int) -> None:
+        """Average in the middle of an epoch that has had so many updates; at its end `run_epochs` does."""
+        if updates < self.task.updates:
+            self.average()
+            self.pending = True
 
     def outputs(self, inputs: Any) -> Any:
         """See `Engine.outputs`."""
