@@ -428,6 +428,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("t.csv u.csv", {}, UNLIKE),
     ("t.csv v.csv", {}, r"v\.csv: line 3: expected 3 fields as the header, got 2"),
     ("t.csv w.csv", {}, r"w\.csv: expected at least two rows of each class of 'y', got one of '17' in row 2"),
+    ("t.csv a.parquet", {}, r"a\.parquet: expected a CSV file, as .*t\.csv is, got a Parquet file"),
     ("a.parquet b.parquet", {}, r"b\.parquet: column 'a': expected int64 as in .*a\.parquet, got string"),
 ]
 

@@ -18,7 +18,7 @@ from plaingrad.tables.errors import expect_names, listed, naming
 from plaingrad.tables.mapped.sources import PIECEWISE, Source, files_of
 from plaingrad.tables.reading.columnar import is_arrow_file, seekable
 from plaingrad.tables.reading.options import ReadOptions
-from plaingrad.tables.reading.reading import FORMATS, format_of
+from plaingrad.tables.reading.reading import FORMATS, TEXTS, format_of
 from plaingrad.tables.reading.separated import names_of_separated, stream_separated
 
 ROWS, FEWEST_ROWS = 65_536, 1024  # of a piece
@@ -80,7 +80,8 @@ class Pieces:
         """Look at the names of the files.
 
         Raises:
-            InputError: there is none, or one is not read piece by piece.
+            InputError: there is none, one is not read piece by piece, or some have types for their columns
+                and others text.
             OSError: a file that was named is not there.
         """
         pieces = cls(files_of(source), options)
@@ -89,6 +90,10 @@ class Pieces:
             if format not in PIECEWISE:
                 expected = f"one of {', '.join(PIECEWISE)}, which are read piece by piece"
                 raise InputError(f"expected {expected}, got {FORMATS.get(format, format)}", file=path)
+            first = pieces.files[0][0]
+            if (format in TEXTS) != (pieces.format(first) in TEXTS):
+                same = f"{FORMATS[pieces.format(first)]}, as {first} is"
+                raise InputError(f"expected {same}, got {FORMATS[format]}", file=path)
         return pieces
 
     def format(self, path: Path) -> str:
