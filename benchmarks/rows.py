@@ -20,22 +20,23 @@ from benchmarks.isolated import Isolated
 from benchmarks.markdown import table
 from benchmarks.measure import Timing, ratio
 
-ROWS, COLUMNS, AT_ONCE = (20_000 if QUICK else 3_200_000), 30, 100_000
+ROWS, MANY = (20_000, 30_000) if QUICK else (3_200_000, 20_000_000)
+COLUMNS, AT_ONCE = 30, 100_000
 SIZES, BATCH_SIZE = (COLUMNS, 64, 64, 2), 1024
 REPETITIONS, SEEDS, EPOCHS = 5, 5, 20
-MEGABYTES, SLOWER, POINTS = 200, 1.2, 0.5  # the bars
+MEGABYTES, OF_MANY, SLOWER, POINTS = 200, 400, 1.2, 0.5  # the bars
 WAYS = {"in memory": True, "mapped": True, "mapped, in blocks": "blocks"}
 
 
-def write(folder: Path) -> Path:
+def write(folder: Path, rows: int = ROWS) -> Path:
     """A table of normal numbers in one Parquet file, of which a nonlinear function tells the class."""
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
     random, path, writer = np.random.default_rng(0), folder / "rows.parquet", None
     weights = random.normal(size=(COLUMNS, 8))
-    for start in range(0, ROWS, AT_ONCE):
-        x = random.normal(size=(min(AT_ONCE, ROWS - start), COLUMNS))
+    for start in range(0, rows, AT_ONCE):
+        x = random.normal(size=(min(AT_ONCE, rows - start), COLUMNS))
         classes = (np.tanh(x @ weights).prod(1) + np.tanh(x @ weights).sum(1) > 0).astype(np.int64)
         part = pa.table({**{f"x{i}": x[:, i] for i in range(COLUMNS)}, "y": classes})
         writer = writer or parquet.ParquetWriter(path, part.schema)
@@ -174,6 +175,23 @@ def memory_and_time(folder: Path) -> list[str]:
     ]
 
 
+def of_many(folder: Path) -> list[str]:
+    """The lines on a table of many times as many rows, which is not read into memory at all."""
+    path, cache = write(folder, MANY), folder / "cache"
+    rows, encoded = [], ""
+    for name in ("mapped", "mapped, in blocks"):
+        with Isolated() as process:
+            process.call(_warm, folder)
+            seconds, grown = process.call(_encode, path, cache)
+            encoded = encoded or f"{seconds:.0f} s, and megabytes {_at_most(grown, OF_MANY)}"
+            seconds, grown = process.call(_epoch, WAYS[name])
+            rows.append([name, _at_most(grown, OF_MANY), f"{seconds:.1f}"])
+    return [
+        f"{MANY:,} such rows, {path.stat().st_size / 1e6:,.0f} MB: encoding took {encoded}. One epoch:",
+        table(["rows", "megabytes", "seconds"], rows),
+    ]
+
+
 def _at_most(value: float, bar: float) -> str:
     return f"{value:.0f} / {bar}: {_met(value, bar)}"
 
@@ -251,7 +269,8 @@ def _scores(folder: Path) -> dict[str, list[float]]:
 
 def report() -> str:
     """Markdown for the results file."""
-    with tempfile.TemporaryDirectory(prefix="rows-") as name:
-        folder = Path(name)
-        lines = [*memory_and_time(folder), *accuracy(folder)]
+    lines = []
+    for part in (memory_and_time, of_many, accuracy):
+        with tempfile.TemporaryDirectory(prefix="rows-") as name:
+            lines += part(Path(name))
     return "\n".join(["## More rows than memory", "", *lines])
