@@ -14,7 +14,7 @@ from plaingrad.extras import needed_by
 from plaingrad.module import Module
 from plaingrad.native.compile.builder import BuildError, find_compiler
 from plaingrad.train.history import History
-from plaingrad.train.many import Trial
+from plaingrad.train.sweep import Trial
 from plaingrad.train.threads import threads
 
 JOBS_PER_WORKER = 4  # so that workers end at about the same time; each job carries the data once

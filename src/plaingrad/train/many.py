@@ -6,38 +6,28 @@ import copy
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any, Literal
 
 import torch
-from rich.console import Console
 
-from plaingrad.console.notebook import NotebookProgress, in_notebook
-from plaingrad.console.progress import progress_line
 from plaingrad.data import Dataset
 from plaingrad.data.checks import expect_positive
 from plaingrad.errors import InputError
-from plaingrad.module import Module, ModuleError
+from plaingrad.module import Module
 from plaingrad.native.interrupt import Interrupt, Termination
 from plaingrad.nn import Loss
 from plaingrad.optim import Optimizer, Schedule
 from plaingrad.train import checks
 from plaingrad.train.callbacks import Callback
-from plaingrad.train.callbacks.callback import Logs
-from plaingrad.train.diagnose import TrainingDiverged
 from plaingrad.train.history import History
-from plaingrad.train.loop import run
+from plaingrad.train.jobs import train_in_jobs
 from plaingrad.train.metrics import Metric
-from plaingrad.train.preparation import prepare
 from plaingrad.train.randomness import Shuffle, draw_seed
 from plaingrad.train.resume.checkpoint import Checkpoint, terminate
 from plaingrad.train.sharing import reserved
-from plaingrad.train.threads import set_threads
-
-SECONDS_PER_REFRESH = 0.25  # of the progress bar
+from plaingrad.train.sweep import Sweep, Trial, bar
 
 
 def fit_many(
@@ -117,6 +107,12 @@ def fit_many(
     count = len(models)
     checks.expect_disjoint(models)
     workers = cores() if workers is None else expect_positive("workers", workers)
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0):
+        raise InputError(f"n_jobs: expected an integer other than 0, or None, got {n_jobs!r}")
+    if n_jobs is not None and checkpoint is not None:
+        raise InputError("checkpoint: expected None with n_jobs, whose jobs may be on other machines")
+    every = checks.expect_seconds("checkpoint_every", checkpoint_every)
+    folder = None if checkpoint is None else checks.expect_folder("checkpoint", checkpoint)
     data = Dataset.of(train)
     with reserved(None, loss) as undisturbed:
         losses = [copy.deepcopy(one) for one in each("loss", undisturbed, count, True)]
@@ -146,20 +142,11 @@ def fit_many(
     epochs_per_compile: Counter[Any] = Counter()
     for kind, number in zip(kinds, own["epochs"]):
         epochs_per_compile[kind] += number
-    if n_jobs is not None and checkpoint is not None:
-        raise InputError("checkpoint: expected None with n_jobs, whose jobs may be on other machines")
-    interrupt, termination = Interrupt(), Termination()
-    every = checks.expect_seconds("checkpoint_every", checkpoint_every)
-    if checkpoint is not None:
-        checks.expect_folder("checkpoint", checkpoint)
-    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0):
-        raise InputError(f"n_jobs: expected an integer other than 0, or None, got {n_jobs!r}")
     checkpoints = [
-        None
-        if checkpoint is None
-        else Checkpoint(checkpoint, every, f"network-{i}.safetensors", is_kept=True)
+        None if folder is None else Checkpoint(folder, every, f"network-{i}.safetensors", is_kept=True)
         for i in range(count)
     ]
+    interrupt, termination = Interrupt(), Termination()
     sweep = Sweep((interrupt, termination), epochs_per_compile, progress)
     trials = [
         Trial(i, model, data, shared | dict(zip(own, row)), sweep, kinds[i], checkpoints[i])
@@ -168,7 +155,7 @@ def fit_many(
     with ExitStack() as around:
         if n_jobs is None:  # else the backend ends at once
             around.enter_context(interrupt)
-        if checkpoint is not None:
+        if folder is not None:
             around.enter_context(termination)
         refresh = around.enter_context(bar(trials, progress))
         if n_jobs is None:
@@ -176,8 +163,6 @@ def fit_many(
             sweep.side_by_side = False
             sweep.run([trial for trial in trials if trial.deferred], 1, torch.get_num_threads(), refresh)
         else:
-            from plaingrad.train.jobs import train_in_jobs  # which knows trials
-
             train_in_jobs(trials, n_jobs, refresh)
     if termination.requested:
         terminate()
@@ -189,125 +174,6 @@ def fit_many(
         numbers = ", ".join(str(trial.number) for trial in failed)
         warnings.warn(f"{len(failed)} of {count} networks diverged: {numbers}", RuntimeWarning, stacklevel=2)
     return [trial.history for trial in trials]
-
-
-@dataclass
-class Sweep:
-    """The state that the trials of a sweep share.
-
-    Attributes:
-        signals: record Ctrl-C and SIGTERM.
-        epochs: the total epochs of each kind of network; networks of one kind share one compilation.
-        verbose: whether progress is shown.
-        side_by_side: whether several networks are trained at once.
-        failed: whether one of them has raised an error.
-    """
-
-    signals: Sequence[Interrupt]
-    epochs: Counter[Any]
-    verbose: bool
-    side_by_side: bool = True
-    failed: bool = False
-
-    @property
-    def ending(self) -> bool:
-        """True if no further epoch should begin."""
-        return self.failed or any(signal.requested for signal in self.signals)
-
-    def run(self, trials: list[Trial], workers: int, threads: int, refresh: Any) -> None:
-        """Run trials in worker threads with this number of torch's threads each; refresh the progress."""
-        with ThreadPoolExecutor(workers, "plaingrad", set_threads, (threads,)) as pool:
-            try:
-                waiting: set[Future[None]] = {pool.submit(trial.train) for trial in trials}
-                while waiting:
-                    done, waiting = wait(waiting, SECONDS_PER_REFRESH, FIRST_EXCEPTION)
-                    refresh()
-                    for future in done:
-                        future.result()
-            except BaseException:
-                self.failed = True  # so that the trials end, for which leaving the pool waits
-                raise
-
-
-class Deferred(Exception):
-    """Raised by a network that must not be trained side by side with others."""
-
-
-class Trial(Callback):
-    """One network of a sweep, and the callback that counts its epochs and ends training with the sweep.
-
-    Args:
-        number: its index among the networks.
-        model: the network.
-        data: the training data.
-        options: the other arguments of `plaingrad.fit`.
-        sweep: the sweep that it belongs to.
-        kind: its key in ``sweep.epochs``.
-        checkpoint: what it goes on from, if anything.
-
-    Attributes:
-        epochs: the number of epochs done.
-        history: the history of the training, once it has ended.
-        deferred: whether it is postponed until it can run alone.
-        diverged: whether it has diverged.
-    """
-
-    watches_model = False
-
-    def __init__(
-        self,
-        number: int,
-        model: Module,
-        data: Dataset,
-        options: dict[str, Any],
-        sweep: Sweep,
-        kind: Any,
-        checkpoint: Checkpoint | None = None,
-    ) -> None:
-        self.number, self.model, self.data, self.sweep, self.kind = number, model, data, sweep, kind
-        self.options = {**options, "callbacks": [self, *options["callbacks"]]}
-        self.checkpoint, self.epochs, self.verbose = checkpoint, 0, sweep.verbose
-        self.history = History(stopped="interrupted before it began")
-        self.deferred = self.diverged = False
-
-    def train(self) -> None:
-        """Train the network, unless the sweep is ending."""
-        if self.sweep.ending:
-            return
-        try:
-            epochs = self.sweep.epochs[self.kind]
-            options = {**self.options, "progress": False, "epochs_per_compile": epochs}
-            self.history = run(prepare(self.model, self.data, **options), self.checkpoint)
-            self.deferred = False
-        except Deferred:
-            self.deferred = True
-        except TrainingDiverged as error:
-            self.history, self.diverged = error.history, True
-        except ModuleError as error:
-            error.path.insert(0, f"models[{self.number}]")
-            raise
-        except InputError as error:
-            error.argument = ".".join(filter(None, [f"models[{self.number}]", error.argument]))
-            raise
-
-    @property
-    def ended(self) -> bool:
-        """True if the history is that of the complete training."""
-        return self.diverged or len(self.history) > 0
-
-    def on_train_begin(self, logs: Logs) -> None:
-        # Python would run one of them at a time; alone, it may have all of torch's threads.
-        if self.sweep.side_by_side and self.run.history.engine != "native":
-            raise Deferred
-
-    def state_dict(self) -> dict[str, Any]:
-        """Nothing: the epochs are counted as they come."""
-        return {}
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        self.epochs = epoch + 1
-        if self.sweep.ending:
-            self.run.stop(f"interrupted in epoch {epoch + 1}")
 
 
 def each(name: str, values: Any, count: int, one_for_all: bool = False) -> list[Any]:
@@ -324,22 +190,3 @@ def each(name: str, values: Any, count: int, one_for_all: bool = False) -> list[
 def cores() -> int:
     """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def bar(trials: Sequence[Trial], enabled: bool) -> Iterator[Any]:
-    """Show a progress bar over all epochs of all networks; yield the function that refreshes it."""
-    console, is_notebook = Console(), in_notebook()
-    if not (enabled and (console.is_terminal or is_notebook)):
-        yield lambda: None
-        return
-    line = NotebookProgress("epoch") if is_notebook else progress_line(console, "epoch", transient=False)
-    with line as shown:
-        task = shown.add_task("", total=sum(trial.options["epochs"] for trial in trials))
-
-        def refresh() -> None:
-            done = sum(trial.options["epochs"] if trial.ended else trial.epochs for trial in trials)
-            ended = sum(trial.ended for trial in trials)
-            shown.update(task, completed=done, description=f"{ended} of {len(trials)} networks")
-
-        yield refresh
