@@ -73,6 +73,12 @@ def test_an_endless_backward(tmp_path: Path) -> None:
     assert only_problem(checked_here(with_line("while True: pass"), tmp_path))[0] == "endless"
 
 
+def test_an_endless_file() -> None:
+    (problem,) = check_source(TANH, "while True: pass").problems
+    assert problem.kind == "endless"
+    assert problem.words == "still running after 2 seconds; look at the conditions of its loops"
+
+
 def test_an_endless_file_that_takes_every_exception() -> None:
     code = "while True:\n    try:\n        while True: pass\n    except BaseException: pass\n"
     kind, text = only_problem(check_source(TANH, code, seconds=5))

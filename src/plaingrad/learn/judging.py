@@ -94,10 +94,10 @@ def _executed(path: Path, name: str = SUBMISSION) -> ModuleType:
     """The file as a module."""
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    # Not by its loader: the time limit lets what is being imported go on.
+    exec(compile(path.read_bytes(), path, "exec"), vars(module))
     return module
 
 
