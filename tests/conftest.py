@@ -4,6 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+# The tests run side by side, one process for each core; threads of their own would only be in the way, and so
+# would those of the commands that they start.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import hypothesis
 import jaxtyping
 import matplotlib
@@ -11,8 +15,6 @@ import pytest
 import torch
 from hypothesis.internal.conjecture import providers
 
-# The tests run side by side, one process for each core; threads of their own would only be in the way.
-torch.set_num_threads(1)
 matplotlib.use("Agg")
 TESTS = Path(__file__).parent
 # The folders whose tests use layers that others test. Checking the annotations of every call would take
