@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-POINTER, WHOLE, REAL = ctypes.c_void_p, ctypes.c_long, ctypes.c_double
+POINTER, WHOLE, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 
 
 class Call(ctypes.Structure):

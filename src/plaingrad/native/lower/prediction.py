@@ -51,10 +51,10 @@ using Run = Predictor<Network<Evaluation<{element}, 1>>, Network<Evaluation<{ele
 typedef Run::InputElement InputElement;
 typedef Run::T T;
 
-extern "C" unsigned long size() {{ return sizeof(Run); }}
+extern "C" Word size() {{ return sizeof(Run); }}
 extern "C" void read(void* memory, T* const* tensors) {{ object_at<Run>(memory).read(tensors); }}
 extern "C" void row(void* memory, const InputElement* input) {{ object_at<Run>(memory).row(input); }}
-extern "C" void rows(void* memory, const InputElement* inputs, T* outputs, long count) {{
+extern "C" void rows(void* memory, const InputElement* inputs, T* outputs, Whole count) {{
     object_at<Run>(memory).rows(inputs, outputs, count);
 }}
 """

@@ -159,10 +159,10 @@ using Run = {run};
 
 {layout_checks()}
 
-extern "C" unsigned long size() {{ return sizeof(Run); }}
-extern "C" long train(void* memory, Call* call) {{
+extern "C" Word size() {{ return sizeof(Run); }}
+extern "C" Whole train(void* memory, Call* call) {{
     const unsigned before = flush_subnormals();
-    const long done = object_at<Run>(memory).run(*call);
+    const Whole done = object_at<Run>(memory).run(*call);
     restore_subnormals(before);
     return done;
 }}

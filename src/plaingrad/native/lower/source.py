@@ -13,7 +13,7 @@ from plaingrad.nn import Dropout
 from plaingrad.parameter import Buffer, Parameter
 
 ELEMENTS = {torch.float32: "float", torch.float64: "double"}
-INDICES = {torch.int32: "int", torch.int64: "long"}
+INDICES = {torch.int32: "int", torch.int64: "Whole"}
 
 
 class NotLoweredError(Exception):
@@ -87,7 +87,7 @@ def _declared(name: str, value: float | int | bool) -> str:
     if isinstance(value, bool):
         return f"bool {name} = {str(value).lower()}"
     if isinstance(value, int):
-        return f"long {name} = {value}"
+        return f"Whole {name} = {value}"
     if math.isinf(value):
         return f"double {name} = {'-' if value < 0 else ''}__builtin_inf()"
     return f"double {name} = {value.hex()}"

@@ -4,8 +4,8 @@
 #include "base/vector.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
-extern "C" void __asan_poison_memory_region(void const volatile*, unsigned long);
-inline void* operator new(unsigned long, void* memory) noexcept { return memory; }
+extern "C" void __asan_poison_memory_region(void const volatile*, __SIZE_TYPE__);
+inline void* operator new(__SIZE_TYPE__, void* memory) noexcept { return memory; }
 #endif
 
 namespace plaingrad {

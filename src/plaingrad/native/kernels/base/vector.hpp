@@ -16,6 +16,10 @@ constexpr int vector_bytes = 16, registers = 32;
 constexpr int vector_bytes = 16, registers = 16;
 #endif
 
+// Numbers of samples and steps, and random bits: a long has 32 bits on Windows.
+typedef __INT64_TYPE__ Whole;
+typedef __UINT64_TYPE__ Word;
+
 template <class T> constexpr int Lanes = vector_bytes / sizeof(T);
 
 // The number of vectors that hold this many elements, and the number of elements in them.
@@ -35,8 +39,8 @@ template <> struct IntegerOf<4> {
     typedef unsigned bits;
 };
 template <> struct IntegerOf<8> {
-    typedef long type;
-    typedef unsigned long bits;
+    typedef Whole type;
+    typedef Word bits;
 };
 template <class T> using Int = typename IntegerOf<sizeof(T)>::type;
 template <class T> using Bits = typename IntegerOf<sizeof(T)>::bits;

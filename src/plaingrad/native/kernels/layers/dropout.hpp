@@ -6,11 +6,11 @@
 namespace plaingrad {
 
 // Unsigned integers of 64 bits, one for each lane of T.
-template <class T> struct CountersOf { typedef unsigned long type __attribute__((vector_size(8 * Lanes<T>))); };
+template <class T> struct CountersOf { typedef Word type __attribute__((vector_size(8 * Lanes<T>))); };
 template <class T> using Counters = typename CountersOf<T>::type;
 
 // Widynski's "Squares": from each counter a random number of 32 bits, in place.
-template <class C> INLINE void squares(C& counters, unsigned long key) {
+template <class C> INLINE void squares(C& counters, Word key) {
     const C y = counters * key, z = y + key;
     C x = y * y + y;
     x = x << 32 | x >> 32, x = x * x + z;
@@ -35,13 +35,13 @@ template <class Setting, DropoutSizes Sizes, class Constants> struct Dropout {
 
     template <class Batch> INLINE void forward(const Input& x, Output& y, const Batch& batch) {
         if (!batch.training()) return void(y = x);
-        const unsigned long key = batch.call.keys[Sizes.number], draw = batch.call.draws[Sizes.number] + batch.step;
+        const Word key = batch.call.keys[Sizes.number], draw = batch.call.draws[Sizes.number] + batch.step;
         const Counters<T> lane = __builtin_convertvector(Iota<T>(), Counters<T>);
         for (int i = 0; i < Setting::rows; ++i)
             for (int j = 0; j < Input::width; j += Lanes<T>) {
-                Counters<T> r = lane + ((draw << 32) + (unsigned long)((batch.first + i) * Sizes.features + j));
+                Counters<T> r = lane + ((draw << 32) + (Word)((batch.first + i) * Sizes.features + j));
                 squares(r, key);
-                const Vec<Int<T>> kept = __builtin_convertvector(r < (unsigned long)Constants::limit, Vec<Int<T>>);
+                const Vec<Int<T>> kept = __builtin_convertvector(r < (Word)Constants::limit, Vec<Int<T>>);
                 const Vec<T> m = IfThenElseZero(kept, Set<T>(T(Constants::scale)));
                 Store(m, mask.row(i) + j);
                 Store(Load(x.row(i) + j) * m, y.row(i) + j);

@@ -7,7 +7,7 @@
 namespace plaingrad {
 
 // A bit for each of 64 numbers.
-typedef unsigned long Mask64;
+typedef Word Mask64;
 constexpr int mask_bits = 64;
 
 // Bit i is set where lane i of the mask is true.
@@ -30,14 +30,14 @@ template <int M, int K> struct NonzeroMasks {
     static constexpr int rows = M, blocks = (K + mask_bits - 1) / mask_bits;
 
     Buffer<Mask64, blocks * M> masks;
-    long count;
+    Whole count;
 
     INLINE Mask64& mask(int block, int row) { return masks.at[block * M + row]; }
     INLINE Mask64 mask(int block, int row) const { return masks.at[block * M + row]; }
 
     // True if skipping pays: a single step waits for its loads, which a block of the dense product shares among rows; the wider
     // a panel, the more sums each load serves.
-    template <int C> INLINE bool is_sparse() const { return 100 * count < (C <= 4 ? 45 : 70) * long(M) * K; }
+    template <int C> INLINE bool is_sparse() const { return 100 * count < (C <= 4 ? 45 : 70) * Whole(M) * K; }
 
     // The rows of a matrix.
     template <class X> INLINE void of_rows(const X& x) {
@@ -51,7 +51,7 @@ template <int M, int K> struct NonzeroMasks {
                     bits |= BitsFromMask<T>(Load(x.row(i) + j) != 0) << (j - from);
                 bits &= ~Mask64(0) >> (from + mask_bits - to);  // whatever the lanes beyond the last column hold
                 mask(block, i) = bits;
-                count += __builtin_popcountl(bits);
+                count += __builtin_popcountll(bits);
             }
     }
     // The columns of a matrix.
@@ -89,7 +89,7 @@ INLINE void panel(const NonzeroMasks& nonzero, const T* a, const T* b, T* partia
 #pragma GCC unroll 8
             for (int c = 0; c < C; ++c) sum[c] = block == 0 ? Zero<T>() : Load(waiting + c * Lanes<T>);
             for (Mask64 mask = nonzero.mask(block, row); mask; mask &= mask - 1) {
-                const int k = __builtin_ctzl(mask);
+                const int k = __builtin_ctzll(mask);
                 const Vec<T> factor = Set<T>(left[row * A.row + k * A.step]);
 #pragma GCC unroll 8
                 for (int c = 0; c < C; ++c) sum[c] = MulAdd(factor, Load(right + k * StepB + c * Lanes<T>), sum[c]);

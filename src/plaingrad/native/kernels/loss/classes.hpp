@@ -19,7 +19,7 @@ struct ClassLossSizes {
 // mass, loss and slope are 0, whatever the prediction.
 template <class Setting, ClassLossSizes Sizes, class Constants> struct ClassLoss {
     typedef typename Setting::T T;
-    typedef long Target;
+    typedef Whole Target;
     static constexpr bool mean = Sizes.mean;
     typedef Matrix<T, Setting::rows, Sizes.classes> Prediction;
 
@@ -33,19 +33,19 @@ template <class Setting, ClassLossSizes Sizes, class Constants> struct ClassLoss
         weight_of_all = 0;
         for (int c = 0; c < Sizes.classes; ++c) weight_of_all += weight.at[c] = T(numbers[c]);
     }
-    template <class Batch> INLINE long target(const Batch& batch, long sample) const {
+    template <class Batch> INLINE Whole target(const Batch& batch, Whole sample) const {
         return static_cast<const Target*>(batch.targets)[sample];
     }
     static constexpr T even = T(Constants::smoothing / Sizes.classes), own = T(1 - Constants::smoothing);
 
     // The mass that a target which is not ignored puts on all classes.
-    INLINE T mass(long target) const { return own * weight.at[target] + even * weight_of_all; }
+    INLINE T mass(Whole target) const { return own * weight.at[target] + even * weight_of_all; }
 
     // The divisor of a mean; of a sum, all mass, without which a batch counts for nothing.
     template <class Batch> INLINE double total(const Batch& batch) const {
         double sum = 0;
         for (int i = 0; i < batch.rows; ++i) {
-            const long t = target(batch, batch.sample(i));
+            const Whole t = target(batch, batch.sample(i));
             if (t != Constants::ignored) sum += batch.weight(i) * double(Sizes.mean ? weight.at[t] : mass(t));
         }
         return sum;
@@ -69,7 +69,7 @@ template <class Setting, ClassLossSizes Sizes, class Constants> struct ClassLoss
     template <class Batch> INLINE Targets read_targets(int top, const Batch& batch) const {
         Targets targets = {Vec<Int<T>>{} - 1, Zero<T>(), Zero<T>()};
         for (int i = 0; i < samples && top + i < batch.rows; ++i) {
-            const long t = target(batch, batch.sample(top + i));
+            const Whole t = target(batch, batch.sample(top + i));
             if (t == Constants::ignored || batch.weight(top + i) * double(mass(t)) == 0) continue;
             targets.index[i] = Int<T>(t);
             targets.weight[i] = T(batch.weight(top + i));

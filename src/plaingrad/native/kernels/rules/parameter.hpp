@@ -19,7 +19,7 @@ constexpr int frozen = -1, absent = -2, tracked = -3;
 template <class Setting> struct Learner {
     typename Setting::Rule rule[Setting::groups];
 
-    INLINE void start(const double* options, const long* taken) {
+    INLINE void start(const double* options, const Whole* taken) {
         for (int g = 0; g < Setting::groups; ++g) rule[g].start(options + g * Setting::options, taken[g]);
     }
     INLINE void share(double samples) {
@@ -188,7 +188,7 @@ template <class Network, class T> void write_parameters(Network& network, T* con
 // A whole number that a layer counts, kept with its parameters.
 template <class T> struct Counter {
     static constexpr int states = 0;
-    long value;
+    Whole value;
 
     double squares() const { return 0; }
     template <class T1> void scale_gradient(T1) {}

@@ -34,7 +34,7 @@ template <class T, class Flags> struct SGD : Rule<T, Flags> {
     static constexpr bool zero_gradient_is_noop = !Flags::momentum && !Flags::weight_decay;
     T momentum, keep, add, undamped;
 
-    void start(const double* options, long taken) {
+    void start(const double* options, Whole taken) {
         this->decays(options[0]), momentum = T(options[1]), undamped = T(1 - options[2]);
         keep = taken ? momentum : T(0), add = taken ? undamped : T(1);
     }
@@ -59,10 +59,10 @@ template <class T, class Flags> struct Adam : Rule<T, Flags> {
     static constexpr int states = 2 + Flags::amsgrad;
     static constexpr bool zero_gradient_is_noop = false, penalises = !Flags::decoupled;
     double b1, b2, eps, power1, power2;
-    long t;
+    Whole t;
     T add1, keep2, add2, epsilon, shrink;
 
-    void start(const double* options, long taken) {
+    void start(const double* options, Whole taken) {
         this->decays(options[0]), b1 = options[1], b2 = options[2], eps = options[3];
         add1 = T(1 - b1), keep2 = T(b2), add2 = T(1 - b2);
         t = taken - taken % restart_interval;
@@ -70,7 +70,7 @@ template <class T, class Flags> struct Adam : Rule<T, Flags> {
     }
     // Powers are products from step to step, computed afresh at fixed steps: the bits do not depend on how a run is cut into
     // calls.
-    static constexpr long restart_interval = 64;
+    static constexpr Whole restart_interval = 64;
     void restart_powers() { power1 = __builtin_pow(b1, double(t)), power2 = __builtin_pow(b2, double(t)); }
 
     INLINE void begin(double lr) {
@@ -102,7 +102,7 @@ template <class T, class Flags> struct RMSprop : Rule<T, Flags> {
     static constexpr bool zero_gradient_is_noop = false;
     T keep, add, epsilon, momentum;
 
-    void start(const double* options, long) {
+    void start(const double* options, Whole) {
         this->decays(options[0]), keep = T(options[1]), add = T(1 - options[1]);
         epsilon = T(options[2]), momentum = T(options[3]);
     }
@@ -129,7 +129,7 @@ template <class T, class Flags> struct Adagrad : Rule<T, Flags> {
     double lr_decay, t;
     T epsilon;
 
-    void start(const double* options, long taken) {
+    void start(const double* options, Whole taken) {
         this->decays(options[0]), lr_decay = options[1], epsilon = T(options[2]), t = double(taken);
     }
     INLINE void begin(double lr) { this->lr = T(lr / (1 + t * lr_decay)); }

@@ -53,9 +53,9 @@ template <class One, class Many> struct Predictor {
     }
     void row(const InputElement* inputs) { one.forward(inputs, 1); }
 
-    void rows(const InputElement* inputs, T* outputs, long count) {
+    void rows(const InputElement* inputs, T* outputs, Whole count) {
         constexpr int most = Many::Input::rows;
-        for (long i = 0; i < count; i += most) {
+        for (Whole i = 0; i < count; i += most) {
             const int rows = count - i < most ? int(count - i) : most;
             many.forward(inputs + i * Many::Input::columns, rows);
             many.write(outputs + i * Many::Output::columns, rows);

@@ -18,14 +18,14 @@ template <int Pieces> struct Phases {
 
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
-    long taken[Pieces] = {};  // the number of phases in which somebody took the piece
-    long done = 0;            // pieces, in all phases
+    Whole taken[Pieces] = {};  // the number of phases in which somebody took the piece
+    Whole done = 0;            // pieces, in all phases
 
     // Do what is left of a phase, by its number, and return when all of it is done.
-    template <class F> INLINE void run(long phase, int thread, F piece) {
+    template <class F> INLINE void run(Whole phase, int thread, F piece) {
         for (int i = 0; i < Pieces; ++i) {
             const int own = (thread + i) % Pieces;
-            long before = phase;
+            Whole before = phase;
             if (!__atomic_compare_exchange_n(&taken[own], &before, phase + 1, false, __ATOMIC_ACQ_REL,
                                              __ATOMIC_RELAXED))
                 continue;
@@ -34,7 +34,7 @@ template <int Pieces> struct Phases {
         }
         wait((phase + 1) * Pieces);
     }
-    void wait(long pieces) {
+    void wait(Whole pieces) {
         for (int i = 0; i < spins; ++i) {
             if (__atomic_load_n(&done, __ATOMIC_ACQUIRE) >= pieces) return;
 #if defined(__x86_64__)
@@ -77,9 +77,9 @@ template <class Setting, class Network, class Loss, TeamSizes Sizes> struct Team
     SliceResult results[Sizes.slices];
     Phases<Sizes.slices> phases;
     Call* call;
-    long done;
+    Whole done;
 
-    long run(Call& call) {
+    Whole run(Call& call) {
         T* const* tensors = slices[0].read(call);
         for (auto& slice : slices) slice.loss.read(call.numbers);
         run_threads(call);
@@ -123,11 +123,11 @@ template <class Setting, class Network, class Loss, TeamSizes Sizes> struct Team
     void train(int thread) {
         const Call& call = *this->call;
         Learner<Setting> learner;
-        long updates = 0, phase = 0;
+        Whole updates = 0, phase = 0;
         start_at(learner, call, call.begin, updates);
         StepCursor cursor(call, Sizes.rows);
         for (bool finite = true; finite && cursor.step < call.end; cursor.next()) {
-            const long left = call.samples - cursor.from;
+            const Whole left = call.samples - cursor.from;
             Batch<Setting> whole{
                 .learner = learner,
                 .targets = call.targets,

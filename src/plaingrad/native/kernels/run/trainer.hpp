@@ -11,24 +11,24 @@ struct Call {
     const void* inputs;
     const void* targets;
     const void* weights;     // of the samples, or null
-    const long* order;       // the samples in the order of the epochs, or null for the data's own order
-    long samples;            // in an epoch
-    long begin, end;         // the steps to do
+    const Whole* order;      // the samples in the order of the epochs, or null for the data's own order
+    Whole samples;           // in an epoch
+    Whole begin, end;        // the steps to do
     double* const* tensors;  // of each parameter: the value, then the rule's states
     const double* numbers;   // the loss's
     const double* options;   // of each group's rule, `Setting::options` of them, for each step,
-    long options_stride;     // so far apart; 0 if they are the same for all
-    const long* taken;       // by each group's rule, steps before `begin`
+    Whole options_stride;    // so far apart; 0 if they are the same for all
+    const Whole* taken;      // by each group's rule, steps before `begin`
     const double* rates;     // learning rates of the groups, for each step,
-    long rates_stride;       // so far apart; 0 if they are the same for all
+    Whole rates_stride;      // so far apart; 0 if they are the same for all
     double clip_norm;
-    const unsigned long* keys;  // of the layers that draw random numbers
-    const long* draws;          // how often they have drawn before `begin`
-    double* losses;     // of each epoch, the sum over the samples of those batches that count for something; added to
-    double* penalties;  // of each epoch, the same of what the weight decay adds; if it is meant for one sample
-    long* counted_samples;  // of each epoch, the samples in the batches that count; added to
-    void* outputs;          // of the samples in evaluation mode, to be written; null in training
-    long updates;           // made since `begin`, to be written
+    const Word* keys;    // of the layers that draw random numbers
+    const Whole* draws;  // how often they have drawn before `begin`
+    double* losses;      // of each epoch, the sum over the samples of those batches that count for something; added to
+    double* penalties;   // of each epoch, the same of what the weight decay adds; if it is meant for one sample
+    Whole* counted_samples;  // of each epoch, the samples in the batches that count; added to
+    void* outputs;           // of the samples in evaluation mode, to be written; null in training
+    Whole updates;           // made since `begin`, to be written
 };
 
 // Make the processor treat subnormal numbers as 0, and return its previous state. Where gradients have died out, the running
@@ -52,10 +52,10 @@ INLINE void restore_subnormals(unsigned state) {
 // division takes as long as a small layer.
 struct StepCursor {
     const Call& call;
-    long rows, step, epoch, from;
+    Whole rows, step, epoch, from;
 
-    StepCursor(const Call& call, long rows) : call(call), rows(rows), step(call.begin) {
-        const long per_epoch = (call.samples + rows - 1) / rows;
+    StepCursor(const Call& call, Whole rows) : call(call), rows(rows), step(call.begin) {
+        const Whole per_epoch = (call.samples + rows - 1) / rows;
         epoch = step / per_epoch, from = step % per_epoch * rows;
     }
     INLINE void next() {
@@ -63,13 +63,14 @@ struct StepCursor {
         if (from >= call.samples) ++epoch, from = 0;
     }
     // The index in the order; without one, in the data, which all epochs share.
-    INLINE long position() const { return call.order ? epoch * call.samples + from : from; }
+    INLINE Whole position() const { return call.order ? epoch * call.samples + from : from; }
 };
 
 // The rules of all groups go on to this step, after so many updates of this call. Where a schedule changes their options
 // too, they start anew in each.
-template <class Setting> NOINLINE void start_at(Learner<Setting>& learner, const Call& call, long step, long updates) {
-    long taken[Setting::groups];
+template <class Setting> NOINLINE void start_at(Learner<Setting>& learner, const Call& call, Whole step,
+                                                Whole updates) {
+    Whole taken[Setting::groups];
     for (int g = 0; g < Setting::groups; ++g) taken[g] = call.taken[g] + updates;
     learner.start(call.options + step * call.options_stride, taken);
 }
@@ -78,17 +79,17 @@ template <class Setting> struct Batch {
     typedef typename Setting::T T;
     const Learner<Setting>& learner;
     const void* targets = nullptr;
-    const T* weights = nullptr;   // of the samples
-    const long* order = nullptr;  // of the samples
-    long from;                    // the index of the batch's first sample in the order
-    int rows;                     // that hold samples
-    double total = 0;             // the divisor of a mean; 0 if the batch counts for nothing
+    const T* weights = nullptr;    // of the samples
+    const Whole* order = nullptr;  // of the samples
+    Whole from;                    // the index of the batch's first sample in the order
+    int rows;                      // that hold samples
+    double total = 0;              // the divisor of a mean; 0 if the batch counts for nothing
     const Call& call;
-    long step = 0;  // since `begin`
-    int first = 0;  // of the rows within a batch that several threads share
+    Whole step = 0;  // since `begin`
+    int first = 0;   // of the rows within a batch that several threads share
 
     INLINE bool training() const { return !call.outputs; }
-    INLINE long sample(int row) const { return order ? order[from + row] : from + row; }
+    INLINE Whole sample(int row) const { return order ? order[from + row] : from + row; }
     INLINE double weight(int row) const { return weights ? double(weights[sample(row)]) : 1; }
     INLINE double weight_of_all() const {
         double sum = 0;
@@ -107,9 +108,9 @@ template <class Setting> struct Batch {
 };
 
 // An update begins. A batch that counts for nothing has none, though the schedule goes on.
-template <class Setting> INLINE void begin(Learner<Setting>& learner, const Batch<Setting>& batch, long updates) {
+template <class Setting> INLINE void begin(Learner<Setting>& learner, const Batch<Setting>& batch, Whole updates) {
     const Call& call = batch.call;
-    const long step = call.begin + batch.step;
+    const Whole step = call.begin + batch.step;
     if (call.options_stride) start_at(learner, call, step, updates);
     if constexpr (Setting::decay_per_sample) learner.share(batch.weight_of_all());
     learner.begin(call.rates + step * call.rates_stride);
@@ -127,14 +128,14 @@ template <class Setting, class Network, class Loss> struct Trainer {
     Output y, dy;
 
     // Do the steps of the call, or those up to the end of an epoch whose loss is not finite; the last one done.
-    long run(Call& call) {
+    Whole run(Call& call) {
         T* const* tensors = read(call);
         loss.read(call.numbers);
         start_at(learner, call, call.begin, 0);
         call.updates = 0;
         StepCursor cursor(call, Setting::rows);
         for (bool finite = true; finite && cursor.step < call.end; cursor.next()) {
-            const long left = call.samples - cursor.from;
+            const Whole left = call.samples - cursor.from;
             const int rows = left < Setting::rows ? int(left) : Setting::rows;
             Batch<Setting> batch{
                 .learner = learner,
@@ -167,8 +168,8 @@ template <class Setting, class Network, class Loss> struct Trainer {
         read(call);
         evaluate(call, 0, call.samples);
     }
-    void evaluate(const Call& call, long begin, long end) {
-        for (long from = begin; from < end; from += Setting::rows) {
+    void evaluate(const Call& call, Whole begin, Whole end) {
+        for (Whole from = begin; from < end; from += Setting::rows) {
             const int rows = end - from < Setting::rows ? int(end - from) : Setting::rows;
             const Batch<Setting> batch{.learner = learner, .from = from, .rows = rows, .call = call};
             gather(static_cast<const typename Input::Element*>(call.inputs), batch);
