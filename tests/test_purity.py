@@ -24,7 +24,7 @@ CORE = sorted(PACKAGE / name for name in ("module.py", "parameter.py", "init.py"
 
 MODULES = re.compile(
     r"torch|math|jaxtyping|__future__|copy|types|typing|collections(\.abc)?|contextlib|contextvars|dataclasses"
-    r"|enum|functools|inspect|itertools|numbers|operator|string|warnings|weakref"
+    r"|enum|functools|inspect|itertools|numbers|operator|string|sys|warnings|weakref"
     r"|plaingrad\.(module|parameter|init|errors)|plaingrad\.(contract|nn|optim)(\..*)?|plaingrad"
 )
 FROM_TORCH = {"Tensor"}

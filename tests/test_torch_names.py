@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+import plaingrad
 from pages import ROOT
 from plaingrad import nn, optim
 
@@ -43,3 +44,13 @@ def test_the_names_are_those_that_users_see() -> None:
 def test_a_name_that_is_missing_is_told_why(package: object, name: str, problem: str) -> None:
     with pytest.raises(AttributeError, match=problem):
         getattr(package, name)
+
+
+@pytest.mark.parametrize(("package", "name", "near"), [(nn, "relu", "ReLU"), (plaingrad, "fitt", "fit")])
+def test_the_name_that_is_meant_is_suggested(
+    package: object, name: str, near: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(AttributeError) as raised:
+        getattr(package, name)
+    sys.__excepthook__(AttributeError, raised.value, None)
+    assert f"Did you mean: {near!r}?" in capsys.readouterr().err

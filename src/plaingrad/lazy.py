@@ -36,7 +36,8 @@ def exports(
             warnings.warn(text, DeprecationWarning, stacklevel=2)
             value = getattr(importlib.import_module(moved[name]), name)
         else:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            text = f"module {package!r} has no attribute {name!r}"
+            raise AttributeError(text, name=name, obj=sys.modules[package])
         setattr(sys.modules[package], name, value)  # so that the next use finds it at once
         return value
 

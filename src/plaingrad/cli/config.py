@@ -8,7 +8,6 @@ import io
 import tomllib
 from collections.abc import Callable
 from dataclasses import MISSING, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -18,6 +17,7 @@ from plaingrad.console.options import output_path
 from plaingrad.console.toml import toml_text
 from plaingrad.errors import InputError
 from plaingrad.files import replacing
+from plaingrad.nearest import did_you_mean
 
 # What a file of options cannot say: it is about the call itself.
 NOT_IN_FILES = ("config", "save_config", "quiet", "json", "help")
@@ -106,9 +106,7 @@ def _read(path: Path, context: typer.Context) -> dict[str, Any]:
     for key, value in document.items():
         name = key.replace("_", "-")
         if name not in options:
-            near = get_close_matches(name, options, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"there is no option {key!r}{meant}", file=path)
+            raise InputError(f"there is no option {key!r}{did_you_mean(name, options)}", file=path)
         parameter = options[name]
         text = _as_typed(value, parameter.multiple)
         if text is None:

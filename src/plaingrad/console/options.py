@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from plaingrad.errors import InputError
+from plaingrad.nearest import did_you_mean
 
 LARGEST_SIZE = 10**6
 MOST_PARAMETERS = 10**9
@@ -82,8 +82,7 @@ def one_of(*names: str) -> Callable[[Any], str]:
     def parse(text: Any) -> str:
         key = _key(str(text))
         if key not in by_key:
-            near = get_close_matches(key, by_key, n=1)
-            meant = f"; did you mean {by_key[near[0]]!r}?" if near else ""
+            meant = did_you_mean(str(text), names)
             raise refused(f"expected one of {', '.join(names)}; got {str(text)!r}{meant}")
         return by_key[key]
 

@@ -8,7 +8,6 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,7 @@ from typing import Any
 
 from plaingrad.errors import InputError
 from plaingrad.learn.equations import in_letters, in_markdown
+from plaingrad.nearest import did_you_mean
 
 FOLDER = Path(__file__).parent / "exercises"
 SEALED = "sealed.bin"  # in a wheel, in place of all files: see setup.py
@@ -192,8 +192,7 @@ def exercise(name: str, folder: Path | None = None) -> Exercise:
     """
     known = names(folder)
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
+        meant = did_you_mean(name, known)
         raise InputError(f"expected an exercise, one of {', '.join(known)}; got {name!r}{meant}")
     if name in ORDER:
         return _of_package(name)

@@ -1,5 +1,7 @@
 """The public names of torch.nn that are not here, each with where it is or the reason why it is out."""
 
+import sys
+
 ABSENT = {
     "Buffer": "it is plaingrad.Buffer",
     "Container": "torch.nn keeps it for old code; use Sequential, ModuleList or Graph",
@@ -25,4 +27,5 @@ ABSENT = {
 def missing(package: str, name: str, reasons: dict[str, str]) -> AttributeError:
     """The error for a name that a package does not have, with the reason if it is one of PyTorch's."""
     why = f": {reasons[name]}" if name in reasons else ""
-    return AttributeError(f"{package} has no {name!r}{why}")
+    # With these two Python asks, "Did you mean: 'ReLU'?"
+    return AttributeError(f"{package} has no {name!r}{why}", name=name, obj=sys.modules[package])

@@ -101,6 +101,8 @@ def test_a_container_names_what_is_inside() -> None:
         ({"path": "1"}, "path: expected one of '', '0', 'loss', got '1'"),
         ({"path": "0", "sample": 4}, "sample: expected 0 to 3, got 4"),
         ({"path": "0", "sample": -1}, "sample: expected 0 to 3, got -1"),
+        ({"path": "0", "sample": "a"}, "sample: expected 0 to 3, got 'a'"),
+        ({"path": "0", "unit": 0.5}, "unit: expected an index into .* got 0.5"),
         (
             {"path": "0", "unit": 3},
             r"unit: expected an index into \(4, 3\) without the axis of the batch, got 3",

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from plaingrad.data.checks import one_line
 from plaingrad.errors import InputError
 from plaingrad.inspect.explain.expression import Symbol
 from plaingrad.inspect.record import Call, Trace
@@ -88,14 +89,20 @@ def select(trace: Trace, call: Call, sample: int, unit: int | Sequence[int] | No
         return Selection(trace, call, sample, ())
     axis = 1 if y.ndim == 3 and is_time_first(trace, call) else 0
     count = y.shape[axis]
-    if not 0 <= sample < count:
-        raise InputError(f"sample: expected 0 to {count - 1}, got {sample}")
+    if not is_index(sample) or not 0 <= sample < count:
+        raise InputError(f"sample: expected 0 to {count - 1}, got {one_line(sample)}")
     sizes = (*y.shape[:axis], *y.shape[axis + 1 :])
-    index = (0,) * len(sizes) if unit is None else (unit,) if isinstance(unit, int) else tuple(unit)
-    if len(index) != len(sizes) or not all(0 <= i < size for i, size in zip(index, sizes)):
+    index = (0,) * len(sizes) if unit is None else tuple(unit) if isinstance(unit, Sequence) else (unit,)
+    is_inside = all(is_index(i) and 0 <= i < size for i, size in zip(index, sizes))
+    if len(index) != len(sizes) or not is_inside:
         expected = f"an index into {shape(y)} without the axis of the batch"
-        raise InputError(f"unit: expected {expected}, got {unit!r}")
+        raise InputError(f"unit: expected {expected}, got {one_line(unit)}")
     return Selection(trace, call, sample, index, axis)
+
+
+def is_index(value: object) -> bool:
+    """True for a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_time_first(trace: Trace, call: Call) -> bool:
