@@ -83,6 +83,20 @@ def test_a_control_sets_its_field(
     page.until(lambda: page.of(f"state.{field}") == expected)
 
 
+def test_a_loss_and_a_rule_show_the_options_that_they_have(page: Browser) -> None:
+    assert not page.element("delta").is_displayed()
+    page.choose("loss", "huber")
+    page.until(lambda: page.element("delta").is_displayed())
+    page.enter("delta", 0.25)
+    page.until(lambda: page.of("state.delta") == 0.25)
+    page.choose("optimizer", "AdamW")
+    decay = page.driver.find_element("css selector", "[data-option=weight_decay]")
+    assert float(decay.get_attribute("value") or "") == 0.01
+    decay.clear()
+    decay.send_keys("0.5", Keys.ENTER)
+    page.until(lambda: page.of("state.optimizer.weight_decay") == 0.5)
+
+
 @pytest.mark.parametrize("name", ["show-test", "discretize", "gradients"])
 def test_a_switch_sets_its_field(page: Browser, name: str) -> None:
     page.click(name)

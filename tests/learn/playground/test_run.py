@@ -79,6 +79,7 @@ RUNS: list[tuple[dict[str, Any], Actions]] = [
     ),
     ({"layers": [{"units": 5, "activation": "relu"}, {"units": 3, "dropout": 0.5}], "loss": "mse"}, []),
     ({"layers": []}, []),
+    ({"data": "hills", "loss": "huber", "delta": 0.2}, []),
     ({"points": [[0.5, 0.5, 2.0]], "train_share": 0.8}, []),
     ({}, [(0, EDIT), (17, BIAS)]),
     ({}, [(7, FASTER), (5, PAINT), (9, ERASE), (0, EDIT)]),

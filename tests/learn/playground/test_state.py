@@ -40,6 +40,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "activation": st.sampled_from(sorted(ACTIVATIONS)),
     "init": st.sampled_from(sorted(INITS)),
     "optimizer": rules(),
+    "delta": st.floats(0.01, 10),
     "l1": st.floats(0, 1),
     "batch_size": st.integers(1, 5000),
     "trained": st.integers(0, 20_000),

@@ -24,6 +24,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "data_seed": (0, 2**31 - 1),
     "seed": (0, 2**31 - 1),
     "dropout": (0, 0.9),
+    "delta": (0.01, 10),
     "l1": (0, 1),
     "l2": (0, 1),
     "batch_size": (1, MOST_POINTS),
@@ -116,13 +117,29 @@ INITS: dict[str, Callable[[Tensor], object] | None] = {
     "zeros": init.zeros_,
 }
 
-LOSSES: dict[str, tuple[str, str, Callable[[], nn.Loss]]] = {
-    "cross_entropy": ("Cross-entropy", "classification", nn.CrossEntropyLoss),
-    "mse": ("Mean squared error", "either", nn.MSELoss),
-    "l1": ("Mean absolute error", "either", nn.L1Loss),
-    "huber": ("Huber", "either", nn.HuberLoss),
+
+class LossChoice(NamedTuple):
+    """A loss. Of classes, all but cross-entropy compare with one-hot targets.
+
+    Attributes:
+        title: for a menu.
+        task: "classification", "regression" or "either".
+        kind: its class.
+        options: its arguments that are fields of the state.
+    """
+
+    title: str
+    task: str
+    kind: Callable[..., nn.Loss]
+    options: tuple[str, ...] = ()
+
+
+LOSSES = {
+    "cross_entropy": LossChoice("Cross-entropy", "classification", nn.CrossEntropyLoss),
+    "mse": LossChoice("Mean squared error", "either", nn.MSELoss),
+    "l1": LossChoice("Mean absolute error", "either", nn.L1Loss),
+    "huber": LossChoice("Huber", "either", nn.HuberLoss, ("delta",)),
 }
-"""Title, task and class. Of classes, all but cross-entropy compare with one-hot targets."""
 
 
 class Option(NamedTuple):
@@ -145,7 +162,7 @@ BETAS = [Option("beta1", 0.0, 0.999, 0.9, "linear"), Option("beta2", 0.0, 0.9999
 RULES: dict[str, tuple[type[optim.Optimizer], list[Option]]] = {
     "SGD": (optim.SGD, [_lr(0.03), MOMENTUM, Option("nesterov", 0, 1, 0, "switch")]),
     "Adam": (optim.Adam, [_lr(0.01), *BETAS]),
-    "AdamW": (optim.AdamW, [_lr(0.01), *BETAS]),
+    "AdamW": (optim.AdamW, [_lr(0.01), *BETAS, Option("weight_decay", 0.0, 1.0, 0.01, "linear")]),
     "RMSprop": (optim.RMSprop, [_lr(0.01), Option("alpha", 0.0, 0.999, 0.99, "linear"), MOMENTUM]),
     "Adagrad": (optim.Adagrad, [_lr(0.1)]),
     "Adadelta": (optim.Adadelta, [_lr(1.0), Option("rho", 0.0, 0.999, 0.9, "linear")]),
@@ -163,7 +180,10 @@ def choices() -> dict[str, object]:
         "features": [{"name": name, "title": name} for name in FEATURES],
         "activations": [{"name": name, "title": name.replace("_", " ")} for name in ACTIVATIONS],
         "inits": [{"name": name, "title": name.replace("_", " ")} for name in INITS],
-        "losses": [{"name": name, "title": loss[0], "task": loss[1]} for name, loss in LOSSES.items()],
+        "losses": [
+            {"name": name, "title": loss.title, "task": loss.task, "options": loss.options}
+            for name, loss in LOSSES.items()
+        ],
         "optimizers": [
             {"name": name, "options": [option._asdict() for option in options]}
             for name, (_, options) in RULES.items()

@@ -37,7 +37,12 @@ def build(state: State, inputs: int, outputs: int) -> nn.Sequential:
 
 def loss_of(state: State) -> nn.Loss:
     """The loss of a state."""
-    return LOSSES[state.loss_name][2]()
+    return LOSSES[state.loss_name].kind(**loss_options(state))
+
+
+def loss_options(state: State) -> dict[str, float]:
+    """The arguments of a state's loss, by its own names."""
+    return {name: getattr(state, name) for name in LOSSES[state.loss_name].options}
 
 
 def optimizer_of(state: State, model: Module) -> optim.Optimizer:

@@ -8,7 +8,7 @@ from typing import Any
 
 from plaingrad import nn
 from plaingrad.learn.playground.choices import ACTIVATIONS, LOSSES, RULES, SOURCES
-from plaingrad.learn.playground.network import rule_options
+from plaingrad.learn.playground.network import loss_options, rule_options
 from plaingrad.learn.playground.problem import ordered
 from plaingrad.learn.playground.run import Run
 from plaingrad.learn.playground.state import State, to_fragment
@@ -149,6 +149,7 @@ def _network(state: State, run: Run) -> str:
             module.bias.value.zero_()
 """
     options = "".join(f", {name}={value!r}" for name, value in rule_options(state.optimizer).items())
+    of_loss = ", ".join(f"{name}={value!r}" for name, value in loss_options(state).items())
     rule = RULES[state.optimizer["name"]][0].__name__
     return f"""
 # The network, the loss and the update rule
@@ -156,7 +157,7 @@ with init.drawing_from(torch.Generator().manual_seed({state.seed})):
     model = nn.Sequential(
 {modules}    )
 {first}model.generator = torch.Generator().manual_seed({state.seed})
-loss = nn.{LOSSES[state.loss_name][2].__name__}()
+loss = nn.{LOSSES[state.loss_name].kind.__name__}({of_loss})
 optimizer = optim.{rule}(model.parameters(){options})
 """
 

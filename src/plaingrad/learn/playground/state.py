@@ -87,6 +87,7 @@ class State(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     dropout: float = 0.0
     init: str = "default"
     loss: str | None = None
+    delta: float = 1.0
     optimizer: dict[str, Any] = field(default_factory=lambda: {"name": "SGD", "lr": 0.03})
     l1: float = 0.0
     l2: float = 0.0
@@ -137,7 +138,18 @@ def read_state(data: Any, before: State = DEFAULT) -> State:
 
 
 def _expect_in_range(state: State) -> None:
-    for name in ("samples", "classes", "noise", "train_share", "data_seed", "seed", "dropout", "l1", "l2"):
+    for name in (
+        "samples",
+        "classes",
+        "noise",
+        "train_share",
+        "data_seed",
+        "seed",
+        "dropout",
+        "delta",
+        "l1",
+        "l2",
+    ):
         _expect_between(name, getattr(state, name))
     for name in ("batch_size", "epochs", "trained"):
         _expect_between(name, getattr(state, name))
@@ -215,7 +227,7 @@ def _expect_features(state: State) -> None:
 def _expect_loss(state: State) -> None:
     if state.loss is not None:
         _expect_one("loss", state.loss, LOSSES)
-        if LOSSES[state.loss][1] not in ("either", state.task):
+        if LOSSES[state.loss].task not in ("either", state.task):
             raise InputError(f"state: expected a loss for {state.task}, got {state.loss!r}")
 
 

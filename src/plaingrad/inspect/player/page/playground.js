@@ -31,6 +31,7 @@
  * @property {number} dropout
  * @property {string} init
  * @property {string | null} loss
+ * @property {number} delta
  * @property {Rule} optimizer
  * @property {number} l1
  * @property {number} l2
@@ -110,7 +111,7 @@
 /** What a state is where it does not say otherwise. @type {State} */
 const DEFAULTS = {
   data: "disc", samples: 300, classes: 2, noise: 0, train_share: 0.5, data_seed: 0, seed: 0, points: [], table: null,
-  features: ["x1", "x2"], layers: [{ units: 4 }, { units: 2 }], activation: "tanh", dropout: 0, init: "default", loss: null,
+  features: ["x1", "x2"], layers: [{ units: 4 }, { units: 2 }], activation: "tanh", dropout: 0, init: "default", loss: null, delta: 1,
   optimizer: { name: "SGD", lr: 0.03 }, l1: 0, l2: 0, batch_size: 10, epochs: 0, trained: 0, actions: [],
   show_test: false, discretize: false, gradients: false,
 };
@@ -929,6 +930,7 @@ const pageHtml = (id) => `<div class="page">
   ${slidable(id, "batch-size", "Batch size")}
   ${selectable(id, "activation", "Activation", "layered")}
   ${selectable(id, "loss", "Loss", "layered")}
+  ${slidable(id, "delta", "delta of the loss", "Errors beyond it count by their size, those below by their square")}
   ${slidable(id, "l1", "L1 penalty", "Of the weights, not of the biases")}
   ${slidable(id, "l2", "L2 penalty", "Of the weights, not of the biases")}
   <label class="field" title="Training stops by itself there; 0 is never"><span>Stop at epoch</span><input type="number" min="0" step="1" ${id("epochs")}></label>
@@ -1111,6 +1113,7 @@ function bindControls(app) {
   number("train-share", "train_share", "linear");
   number("batch-size", "batch_size", "log", true);
   number("dropout", "dropout", "linear");
+  number("delta", "delta", "log");
   number("l1", "l1", "log");
   number("l2", "l2", "log");
   const { low = 1e-5, high = 10 } = optionsOf(app, app.state.optimizer.name).find((/** @type {any} */ o) => o.name === "lr") ?? {};
@@ -1225,6 +1228,8 @@ function showLosses(app) {
   const usual = fitting.find((/** @type {any} */ loss) => loss.name === (network.task === "regression" ? "mse" : "cross_entropy"));
   const others = fitting.filter((/** @type {any} */ loss) => loss !== usual);
   fill(ui.loss, [...(usual ? [{ name: "", title: usual.title }] : []), ...others], state.loss === usual?.name ? "" : state.loss ?? "");
+  const chosen = choices.losses.find((/** @type {any} */ loss) => loss.name === state.loss) ?? usual;
+  ui.delta.closest(".field").hidden = !chosen?.options.includes("delta");
 }
 
 /** Fields that only some data have. @param {App} app */
