@@ -9,7 +9,8 @@ from torch import Tensor
 
 from plaingrad.inspect.gradients.naming.change import Change
 from plaingrad.inspect.gradients.naming.elementwise import is_elementwise, of_constant_factor, of_function
-from plaingrad.inspect.gradients.naming.products import of_matrix_product, of_product, of_quotient
+from plaingrad.inspect.gradients.naming.products import of_matrix_product, of_power, of_product, of_quotient
+from plaingrad.inspect.gradients.naming.selections import SELECTIONS, of_selection
 from plaingrad.inspect.gradients.naming.tape import Operation
 
 
@@ -18,8 +19,12 @@ def changes(operation: Operation, dys: list[Tensor]) -> Iterator[Change]:
     yield from _upstream(operation, dys)
     if len(operation.inputs) == 1 and operation.name in ("mul", "div"):
         yield from of_constant_factor()
+    elif operation.name in SELECTIONS:
+        yield from of_selection(operation)
     elif len(operation.inputs) == 1 and is_elementwise(operation):
         yield from of_function(operation)
+    elif operation.name in ("pow", "rpow") and len(operation.inputs) == 2:
+        yield from of_power()
     elif operation.name in ("mul", "multiply") and len(operation.inputs) == 2:
         yield from of_product(operation)
     elif operation.name in ("div", "truediv") and len(operation.inputs) == 2:
@@ -29,6 +34,9 @@ def changes(operation: Operation, dys: list[Tensor]) -> Iterator[Change]:
     elif operation.name in ("amax", "amin", "max", "min") and len(operation.inputs) == 1:
         words = "the gradient of {} goes to every element, not only to the largest or smallest"
         yield Change(1.5, "missing-factor", words, _to_every_element)
+    elif len(operation.inputs) == 1:
+        words = "the upstream gradient goes through {} forwards, as the input does, not back through its transpose"
+        yield Change(1, "transposed", words, _forwards)
     if operation.name in ("getitem", "index_select", "embedding", "gather", "take"):
         yield Change(
             0.5,
@@ -69,6 +77,15 @@ def _to_every_element(op: Operation, grads: list[Tensor | None]) -> list[Tensor 
         axis = op.args[1] if len(op.args) > 1 else op.kwargs.get("dim", -1)
         g = g.unsqueeze(axis if isinstance(axis, int) else axis[0])
     return [g.expand_as(x)]
+
+
+def _forwards(op: Operation, grads: list[Tensor | None]) -> list[Tensor | None]:
+    """The operation itself in the place of its transpose, as of a running sum."""
+    (g,) = grads
+    if g is None or g.shape != op.inputs[0].shape:
+        raise ValueError("another shape")
+    other = Operation(op.function, op.args, op.kwargs, op.site, op.operands, op.results)
+    return [*other.run({**op.passed, op.operands[0]: g})]
 
 
 def _without_duplicates(op: Operation, grads: list[Tensor | None]) -> list[Tensor | None]:

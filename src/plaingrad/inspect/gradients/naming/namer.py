@@ -189,6 +189,7 @@ class Namer:
         for dy in self._tensors():
             if name in under_test.parameters and dy.ndim and dy.numel():
                 counts += [len(dy), dy.numel() // dy.shape[-1], dy.numel()]
+                counts += [n for n in dy.shape if n not in shape]
             if 0 < math.prod(shape) < dy.numel():
                 counts.append(dy.numel() // math.prod(shape))
         return counts

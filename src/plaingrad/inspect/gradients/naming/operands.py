@@ -116,6 +116,7 @@ ELEMENTWISE = (
     "reciprocal",
     "mul",
     "div",
+    "where",
 )
 
 
@@ -135,9 +136,32 @@ def other_operands(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
 
             product = call.name in ("mul", "div")
             kind = "swapped-factors" if product else "wrong-derivative-argument"
-            price = 2.2 if product else 2.0 if call.name in ("matmul", "mm") else 1.2
+            price = 2.2 if product else 1.2 if call.name in ELEMENTWISE else 2.0
             words = f"operand {k + 1} of `{call.name}` should be {text}"
             more = (other - x).reshape(-1)
             if len(more) and 0 < float(more[0].abs()) <= SMALL and same(more, more[:1].expand_as(more), 1e-9):
                 kind, words = "missing-constant", f"the {float(more[0]):g} that forward adds is forgotten"
             yield Repair(price, kind, words, run)
+
+
+def operands_changed(call: Call) -> Iterator[Repair]:
+    """A function of an operand in its place, as the exponential where the logarithm stands."""
+    for k, x in enumerate(call.args):
+        if isinstance(x, Tensor) and x.is_floating_point():
+            for text, function in NEAR.items():
+
+                def run(c: Call, k: int = k, function: Callable[[Tensor], Tensor] = function) -> Any:
+                    return c.function(*c.args[:k], function(c.args[k]), *c.args[k + 1 :], **c.kwargs)
+
+                words = f"operand {k + 1} of `{call.name}` should be {text}"
+                yield Repair(2.7, "wrong-derivative-argument", words, run)
+
+
+NEAR: dict[str, Callable[[Tensor], Tensor]] = {
+    "its exponential": torch.exp,
+    "its logarithm": torch.log,
+    "one over it": torch.reciprocal,
+    "1 more": lambda x: x + 1,
+    "1 less it": lambda x: 1 - x,
+}
+"""What often belongs where another tensor stands."""

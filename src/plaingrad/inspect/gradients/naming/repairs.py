@@ -10,6 +10,7 @@ from torch import Tensor
 
 from plaingrad.contract.nest import tensors
 from plaingrad.inspect.gradients.naming import runs
+from plaingrad.inspect.gradients.naming.assignments import added
 from plaingrad.inspect.gradients.naming.calls import Call, Watch
 from plaingrad.inspect.gradients.naming.candidate import Candidate, candidate, same
 from plaingrad.inspect.gradients.naming.operands import (
@@ -19,6 +20,7 @@ from plaingrad.inspect.gradients.naming.operands import (
     of_rounds,
     other_factors,
     other_functions,
+    operands_changed,
     other_operands,
 )
 from plaingrad.inspect.gradients.naming.repair import (
@@ -30,8 +32,11 @@ from plaingrad.inspect.gradients.naming.repair import (
     other_signs,
     other_sums,
 )
+from plaingrad.inspect.gradients.naming.superfluous import without_factors
 from plaingrad.inspect.gradients.tested import ModuleUnderTest
 
+TRANSPOSES = ("T", "mT", "t", "transpose")
+PRODUCTS = ("matmul", "mm", "bmm", "einsum", "tensordot")
 LONGEST = 200  # operations; a longer backward is not worth the time
 
 
@@ -84,8 +89,6 @@ class Repairs:
             watch = Watch()
             self._attempt(watch)
             calls = list(watch.calls)
-            if len(calls) > LONGEST:
-                return self._repaired
             for together, repair in self._in_order(calls):
                 if time.thread_time() > self.deadline:
                     break
@@ -97,11 +100,16 @@ class Repairs:
     def _in_order(self, calls: Sequence[Call]) -> Iterator[tuple[list[int], Repair]]:
         """The repairs with the calls to which they belong: first what is few, and of all rounds of a loop."""
         loops, rounds = _together(calls)
+        for together in loops:
+            yield from ((together, repair) for repair in added(calls[together[0]].name))
+        if len(calls) > LONGEST:
+            return
         for groups in (loops, rounds):
             for repairs in (_of_operation, _of_operands, _of_factors):
                 for together in groups:
                     pool = of_rounds(self.pool, len(together))
                     yield from ((together, repair) for repair in repairs(calls[together[0]], pool))
+        yield from without_factors(calls, loops)
 
     def _attempt(self, watch: Watch) -> dict[str, Tensor]:
         try:
@@ -136,12 +144,14 @@ def _of_operation(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
         return
     if name in ("sum", "mean"):
         yield from other_axes(call)
-    elif name in ("T", "mT", "t", "transpose"):
+    elif name in TRANSPOSES:
         yield Repair(1, "transposed", "this should not be transposed", lambda c: c.args[0])
     elif name in ("matmul", "mm", "bmm"):
         yield from other_matrices()
     elif name in ("add", "sub", "rsub", "radd"):
         yield from other_signs(name)
+    elif name == "flip":
+        yield Repair(1, "transposed", "this should not be reversed", lambda c: c.args[0])
     elif name == "neg":
         yield Repair(0.9, "wrong-sign", "there is a minus too many", lambda c: c.args[0])
     elif name in ("lt", "gt", "le", "ge"):
@@ -158,8 +168,10 @@ def _of_operation(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
 
 def _of_operands(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
     """Every way to run a call with other operands."""
-    if call.name in ELEMENTWISE or call.name in ("matmul", "mm"):
+    if call.name in ELEMENTWISE or call.name in PRODUCTS or call.name in TRANSPOSES:
         yield from other_operands(call, pool)
+    if call.name in (*ELEMENTWISE, "add", "sub"):
+        yield from operands_changed(call)
 
 
 def _of_factors(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
