@@ -1,24 +1,15 @@
-"""Wrong backward passes of a few kinds, each in several layers: outputs for inputs, windows, kernels, masks."""
+"""Wrong backward passes of a few kinds, in several layers each: outputs, windows, kernels, masks."""
 
 import torch
 from torch.nn import functional as F
 
 from plaingrad import Module, Parameter
 
-from .layers import normal
+from .layers import entering, normal
 
 CASES: list = []
+case = entering(CASES)
 X = normal(5, 4)
-
-
-def case(arguments, inputs, kinds):
-    """Enter the class below as a row of CASES."""
-
-    def entered(cls):
-        CASES.append((cls, arguments, inputs, kinds))
-        return cls
-
-    return entered
 
 
 SHIFTED = ["wrong-derivative", "wrong-derivative-argument"]

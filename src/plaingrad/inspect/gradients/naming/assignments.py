@@ -34,11 +34,13 @@ def _copied(call: Call) -> Any:
 
 
 def _put(call: Call) -> Any:
-    return torch.Tensor.index_put_(*call.args[:3], accumulate=True)
+    x, index, value = call.args[:3]
+    return x.index_put_(index, value, accumulate=True)
 
 
 def _copied_at(call: Call) -> Any:
-    return torch.Tensor.index_add_(*call.args[:4])
+    x, axis, index, value = call.args[:4]
+    return x.index_add_(axis, index, value)
 
 
 def _scattered(call: Call) -> Any:

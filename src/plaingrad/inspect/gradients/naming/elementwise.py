@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -82,21 +81,15 @@ def is_elementwise(operation: Operation) -> bool:
     """True if the derivative is a factor for each element, and not the same one for all."""
     if operation.name in ("neg", "clone", "to", "double"):
         return False
-    units = _units(operation)
-    return units is not None and not torch.allclose(units, units.reshape(-1)[:1])
-
-
-def _units(operation: Operation) -> Tensor | None:
-    """The derivative of each element of the output by the same one of the input; None if there are others."""
     (x,), y = operation.inputs, operation.outputs[0]
     if len(operation.outputs) > 1 or x.shape != y.shape:
-        return None
+        return False
     g = torch.arange(1.0, 1 + y.numel(), dtype=y.dtype).view(y.shape).to(y.device)
     (unit,) = operation.backward([torch.ones_like(y)])
     (scaled,) = operation.backward([g])
     if unit is None or scaled is None or not bool(unit.isfinite().all()):
-        return None
-    return unit if torch.allclose(unit * g, scaled) else None
+        return False
+    return torch.allclose(unit * g, scaled) and not torch.allclose(unit, unit.reshape(-1)[:1])
 
 
 def of_function(operation: Operation) -> Iterator[Change]:
@@ -140,14 +133,6 @@ def of_function(operation: Operation) -> Iterator[Change]:
     unit = operation.backward([torch.ones_like(operation.outputs[0])])[0]
     if unit is not None:
         yield from _of_derivative()
-
-
-def of_steps(folded: Operation) -> Iterator[Change]:
-    """The derivative of a function of several steps left out, or that of another function of each element."""
-    if (units := _units(folded)) is not None and torch.allclose(units, units.reshape(-1)[:1]):
-        return  # a constant factor, which has a name of its own
-    changes = iter([LEFT_OUT]) if units is None else of_function(folded)
-    yield from (replace(change, price=change.price + 0.1) for change in changes)
 
 
 def of_constant_factor() -> Iterator[Change]:

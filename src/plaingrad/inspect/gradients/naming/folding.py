@@ -52,7 +52,7 @@ def folds(tape: Tape) -> Iterator[tuple[list[Operation], Tape]]:
 
 
 def _pairs(tape: Tape) -> Iterator[tuple[int, Operation]]:
-    """Each operation with the slots, of the shape of its result, through which all that it depends on goes."""
+    """Each operation with the slots of its result's shape through which all that it depends on goes."""
     through: dict[int, set[int]] = {slot: {slot} for slot in tape.leaves.values()}
     for operation in tape.operations:
         common = set.intersection(*(through.get(slot, {slot}) for slot in operation.operands))
@@ -64,7 +64,7 @@ def _pairs(tape: Tape) -> Iterator[tuple[int, Operation]]:
 
 
 def _steps(makers: Mapping[int, Operation], start: int, last: Operation) -> list[Operation]:
-    """The operations from a slot to a result, in order; too many if they are more than is worth looking at."""
+    """The operations from a slot to a result, in order; if they are many, not all of them."""
     steps: dict[int, Operation] = {}
     open_ends = [last]
     while open_ends and len(steps) <= MOST_STEPS:

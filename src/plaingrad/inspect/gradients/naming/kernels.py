@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import combinations
 
+import torch
 from torch import Tensor
 
 from plaingrad.inspect.gradients.naming.change import Change
@@ -28,10 +30,10 @@ def other_orders(x: Tensor) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
     # The axes of a kernel are the last ones: all of them, all but the first, and so on.
     for first in range(x.ndim):
         axes = tuple(range(first, x.ndim))
-        yield f"reversed along axis {' and '.join(map(str, axes))}", lambda t, axes=axes: t.flip(axes)
+        yield f"reversed along axis {' and '.join(map(str, axes))}", partial(torch.flip, dims=axes)
     for a, b in combinations(range(x.ndim), 2):
         if x.shape[a] == x.shape[b]:
-            yield f"with axes {a} and {b} exchanged", lambda t, a=a, b=b: t.transpose(a, b)
+            yield f"with axes {a} and {b} exchanged", partial(torch.transpose, dim0=a, dim1=b)
 
 
 def _reading(tape: Tape, slot: int, way: Callable[[Tensor], Tensor]) -> dict[int, Backward]:
@@ -40,7 +42,9 @@ def _reading(tape: Tape, slot: int, way: Callable[[Tensor], Tensor]) -> dict[int
     from_leaf, different = {slot}, {}
     for operation in tape.operations:
         if set(operation.operands) <= from_leaf:
-            returned = operation.function(*filled_in(operation.args, values), **filled_in(operation.kwargs, values))
+            returned = operation.function(
+                *filled_in(operation.args, values), **filled_in(operation.kwargs, values)
+            )
             if isinstance(returned, Tensor):
                 values[operation.results[0]] = returned
                 from_leaf.add(operation.results[0])

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from plaingrad.inspect.gradients.naming.candidate import Candidate, candidate, same
 from plaingrad.inspect.gradients.naming.change import Change, edge
-from plaingrad.inspect.gradients.naming.changes import changes
+from plaingrad.inspect.gradients.naming.changes import changes, of_steps
 from plaingrad.inspect.gradients.naming.constants import without_constants
-from plaingrad.inspect.gradients.naming.elementwise import of_steps
 from plaingrad.inspect.gradients.naming.factors import Factors
 from plaingrad.inspect.gradients.naming.folding import folds
 from plaingrad.inspect.gradients.naming.kernels import otherwise_read

@@ -16,13 +16,12 @@ from plaingrad.inspect.gradients.naming.candidate import Candidate, candidate, s
 from plaingrad.inspect.gradients.naming.operands import (
     ELEMENTWISE,
     FUNCTIONS,
-    Rounds,
-    of_rounds,
+    operands_changed,
     other_factors,
     other_functions,
-    operands_changed,
     other_operands,
 )
+from plaingrad.inspect.gradients.naming.pool import Pool
 from plaingrad.inspect.gradients.naming.repair import (
     Repair,
     other_axes,
@@ -47,7 +46,7 @@ class Repairs:
         under_test: the module.
         dys: the upstream gradients.
         right: the right gradients.
-        pool: tensors that may belong where another one stands, by description; of a loop one for each round.
+        pool: the tensors that may belong where another one stands.
         deadline: the `time.thread_time` at which to stop.
     """
 
@@ -56,7 +55,7 @@ class Repairs:
         under_test: ModuleUnderTest,
         dys: Sequence[Tensor | None],
         right: Mapping[str, Tensor],
-        pool: Mapping[str, list[Tensor]],
+        pool: Pool,
         deadline: float,
     ) -> None:
         self.under_test = under_test
@@ -107,8 +106,9 @@ class Repairs:
         for groups in (loops, rounds):
             for repairs in (_of_operation, _of_operands, _of_factors):
                 for together in groups:
-                    pool = of_rounds(self.pool, len(together))
-                    yield from ((together, repair) for repair in repairs(calls[together[0]], pool))
+                    yield from (
+                        (together, each) for each in repairs(calls[together[0]], self.pool, len(together))
+                    )
         yield from without_factors(calls, loops)
 
     def _attempt(self, watch: Watch) -> dict[str, Tensor]:
@@ -137,7 +137,7 @@ def _together(calls: Sequence[Call]) -> tuple[list[list[int]], list[list[int]]]:
     return [*groups, *sums], [[at] for at in rounds]
 
 
-def _of_operation(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
+def _of_operation(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
     """Every way to run a call otherwise with the same operands."""
     name = call.name
     if not any(True for _ in tensors(list(call.args))):
@@ -166,15 +166,15 @@ def _of_operation(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
         yield from other_functions(name)
 
 
-def _of_operands(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
+def _of_operands(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
     """Every way to run a call with other operands."""
     if call.name in ELEMENTWISE or call.name in PRODUCTS or call.name in TRANSPOSES:
-        yield from other_operands(call, pool)
+        yield from other_operands(call, pool.of_rounds(count), pool.follows)
     if call.name in (*ELEMENTWISE, "add", "sub"):
         yield from operands_changed(call)
 
 
-def _of_factors(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
+def _of_factors(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
     """Every way to run a call with a factor more."""
     if call.name in ("mul", "div", "add", "sub", "rsub", "sum", "mean", "matmul", "expand"):
-        yield from other_factors(call.name, pool)
+        yield from other_factors(call.name, pool.of_rounds(count))
