@@ -95,6 +95,9 @@ def is_elementwise(operation: Operation) -> bool:
 def of_function(operation: Operation) -> Iterator[Change]:
     argument = "wrong-derivative-argument"
     yield LEFT_OUT
+    for factor in (0.5, 2.0, 3.0):
+        words = f"of the derivative of {{}} only the factor {factor:g} is left"
+        yield Change(1.6, "missing-derivative", words, _local(lambda x, y, c=factor: x * 0 + c))
     yield Change(
         1,
         argument,

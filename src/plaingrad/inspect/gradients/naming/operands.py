@@ -114,13 +114,15 @@ def other_operands(
         if not isinstance(x, Tensor):
             continue
         for text, others in pool.items():
-            other = others[0]
-            if other.shape != x.shape or other.dtype != x.dtype or torch.equal(other, x):
+            if others[0].dtype != x.dtype or not _fits(others[0], x):
+                continue
+            other = others[0].expand(x.shape)
+            if torch.equal(other, x):
                 continue
 
             def run(c: Call, k: int = k, others: Rounds = others) -> Any:
-                both = [_of_round(others, c) if a is c.args[k] else a for a in c.args]
-                return c.function(*both, **c.kwargs)
+                other = _of_round(others, c).expand(c.args[k].shape)
+                return c.function(*(other if a is c.args[k] else a for a in c.args), **c.kwargs)
 
             product = call.name in ("mul", "div")
             swapped = product and not follows(x, text)
@@ -131,6 +133,11 @@ def other_operands(
             if len(more) and 0 < float(more[0].abs()) <= SMALL and same(more, more[:1].expand_as(more), 1e-9):
                 kind, words = "missing-constant", f"the {float(more[0]):g} that forward adds is forgotten"
             yield Repair(price, kind, words, run)
+
+
+def _fits(other: Tensor, x: Tensor) -> bool:
+    """True if a tensor has the shape of another one, or is that one's with ones."""
+    return other.ndim == x.ndim and all(a in (1, b) for a, b in zip(other.shape, x.shape))
 
 
 def operands_changed(call: Call) -> Iterator[Repair]:

@@ -13,6 +13,7 @@ from plaingrad.inspect.gradients.naming import runs
 from plaingrad.inspect.gradients.naming.assignments import added
 from plaingrad.inspect.gradients.naming.calls import Call, Watch
 from plaingrad.inspect.gradients.naming.candidate import Candidate, candidate, same
+from plaingrad.inspect.gradients.naming.exchanges import everywhere, later_gradients
 from plaingrad.inspect.gradients.naming.operands import (
     ELEMENTWISE,
     FUNCTIONS,
@@ -23,7 +24,9 @@ from plaingrad.inspect.gradients.naming.operands import (
 )
 from plaingrad.inspect.gradients.naming.pool import Pool
 from plaingrad.inspect.gradients.naming.repair import (
+    OPPOSITE,
     Repair,
+    opposite,
     other_axes,
     other_matrices,
     other_powers,
@@ -103,6 +106,8 @@ class Repairs:
             yield from ((together, repair) for repair in added(calls[together[0]].name))
         if len(calls) > LONGEST:
             return
+        yield from later_gradients(calls, loops)
+        yield from everywhere(calls, self.pool)
         for groups in (loops, rounds):
             for repairs in (_of_operation, _of_operands, _of_factors):
                 for together in groups:
@@ -150,6 +155,8 @@ def _of_operation(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
         yield from other_matrices()
     elif name in ("add", "sub", "rsub", "radd"):
         yield from other_signs(name)
+    elif name in OPPOSITE:
+        yield from opposite(name)
     elif name == "flip":
         yield Repair(1, "transposed", "this should not be reversed", lambda c: c.args[0])
     elif name == "neg":
