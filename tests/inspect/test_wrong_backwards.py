@@ -11,13 +11,14 @@ import torch
 from plaingrad.inspect import GradientReport, check_gradients
 from plaingrad.inspect.gradients.finding import KINDS
 
-from .wrong_backwards import further, larger, mixed, others, sequences, slips, usual, varied
+from .wrong_backwards import further, larger, mixed, others, sequences, slips, unseen, usual, varied
 
 GROUPS = {
     "usual": usual.CASES,
     "others": further.CASES + larger.CASES,
     "varied": varied.CASES + sequences.CASES,
     "mixed": mixed.CASES + others.CASES,
+    "unseen": unseen.CASES,
     "slips": slips.CASES,
 }
 CASES = [case for cases in GROUPS.values() for case in cases]

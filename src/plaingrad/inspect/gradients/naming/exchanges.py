@@ -35,7 +35,7 @@ def _with_other(x: Tensor, other: Tensor) -> Any:
 
 
 def later_gradients(calls: Sequence[Call], groups: Sequence[list[int]]) -> Iterator[tuple[list[int], Repair]]:
-    """What backward made of a gradient by a derivative, in a call that has the gradient itself."""
+    """The products of a gradient and a derivative, in a call that has the gradient alone."""
     for group in groups:
         call = calls[group[0]]
         for k, x in enumerate(call.args if call.name in MULTIPLYING else ()):

@@ -160,4 +160,4 @@ NEAR: dict[str, Callable[[Tensor], Tensor]] = {
     "1 more": lambda x: x + 1,
     "1 less it": lambda x: 1 - x,
 }
-"""What often belongs where another tensor stands."""
+"""Functions of a tensor that often belong in its place."""
