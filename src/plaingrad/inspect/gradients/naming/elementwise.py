@@ -74,7 +74,11 @@ def _local(factor: Local) -> Backward:
     return backward
 
 
-LEFT_OUT = Change(1, "missing-derivative", "the derivative of {} is left out", _local(lambda x, y: x * 0 + 1))
+def _constant(number: float) -> Backward:
+    return _local(lambda x, _: torch.full_like(x, number))
+
+
+LEFT_OUT = Change(1, "missing-derivative", "the derivative of {} is left out", _constant(1))
 
 
 def is_elementwise(operation: Operation) -> bool:
@@ -95,9 +99,9 @@ def is_elementwise(operation: Operation) -> bool:
 def of_function(operation: Operation) -> Iterator[Change]:
     argument = "wrong-derivative-argument"
     yield LEFT_OUT
-    for factor in (0.5, 2.0, 3.0):
-        words = f"of the derivative of {{}} only the factor {factor:g} is left"
-        yield Change(1.6, "missing-derivative", words, _local(lambda x, y, c=factor: x * 0 + c))
+    for number in (0.5, 2.0, 3.0):
+        words = f"of the derivative of {{}} only the factor {number:g} is left"
+        yield Change(1.6, "missing-derivative", words, _constant(number))
     yield Change(
         1,
         argument,
