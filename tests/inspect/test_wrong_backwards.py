@@ -11,9 +11,17 @@ import torch
 from plaingrad.inspect import GradientReport, check_gradients
 from plaingrad.inspect.gradients.finding import KINDS
 
-from .wrong_backwards import further, larger, usual
+from .wrong_backwards import further, larger, mixed, others, sequences, slips, unseen, usual, varied
 
-CASES = [*usual.CASES, *further.CASES, *larger.CASES]
+GROUPS = {
+    "usual": usual.CASES,
+    "others": further.CASES + larger.CASES,
+    "varied": varied.CASES + sequences.CASES,
+    "mixed": mixed.CASES + others.CASES,
+    "unseen": unseen.CASES,
+    "slips": slips.CASES,
+}
+CASES = [case for cases in GROUPS.values() for case in cases]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case[0].__name__)
 
 
@@ -43,7 +51,7 @@ def test_its_mistakes_have_kinds_and_words(case: Any) -> None:
         assert all(mistake.words and mistake.where for mistake in finding.mistakes)
 
 
-@pytest.mark.parametrize("cases", [usual.CASES, further.CASES + larger.CASES], ids=["usual", "others"])
+@pytest.mark.parametrize("cases", GROUPS.values(), ids=GROUPS.keys())
 def test_nine_of_ten_are_named_and_hardly_one_is_named_wrong(cases: list[Any]) -> None:
     kinds = {case[0].__name__: (first_kind(CASES.index(case)), case[3]) for case in cases}
     unnamed = [name for name, (kind, _) in kinds.items() if kind is None]

@@ -12,6 +12,19 @@ def normal(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=GENERATOR)
 
 
+def entering(cases: list):
+    """A decorator that enters a class as a row of these cases."""
+
+    def case(arguments, inputs, kinds):
+        def entered(cls):
+            cases.append((cls, arguments, inputs, kinds))
+            return cls
+
+        return entered
+
+    return case
+
+
 X43 = normal(4, 3)
 
 

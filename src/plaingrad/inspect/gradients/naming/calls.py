@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch.overrides import TorchFunctionMode
@@ -21,6 +21,8 @@ class Call:
         kwargs: these keywords.
         site: the code that it stands in.
         round: its number among the calls that run in another way together, as those of a loop.
+        result: what it returned.
+        latest: the latest results so far, by the code that they come from.
     """
 
     function: Callable[..., Any]
@@ -28,6 +30,8 @@ class Call:
     kwargs: dict[str, Any]
     site: CallSite
     round: int = 0
+    result: Any = None
+    latest: dict[tuple[CallSite, str], Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -60,13 +64,17 @@ class Watch(TorchFunctionMode):
         self.run = run
         self.calls: list[Call] = []
         self.asks_autograd = ""
+        self._latest: dict[tuple[CallSite, str], Any] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        call = Call(func, tuple(args), dict(kwargs or {}), call_site())
+        call = Call(func, tuple(args), dict(kwargs or {}), call_site(), latest=self._latest)
         self.calls.append(call)
         if call.name in ("requires_grad_", "backward") or getattr(func, "__module__", "") == "torch.autograd":
             self.asks_autograd = call.site.text
         if self.run is not None and len(self.calls) - 1 in self.at:
             call.round = self.at.index(len(self.calls) - 1)
-            return self.run(call)
-        return func(*args, **(kwargs or {}))
+            call.result = self.run(call)
+        else:
+            call.result = func(*args, **(kwargs or {}))
+        self._latest[call.site, call.name] = call.result
+        return call.result

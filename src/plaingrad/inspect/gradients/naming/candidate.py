@@ -31,7 +31,7 @@ def candidate(price: float, kind: str, where: str, words: str) -> Candidate:
 
 def same(a: Tensor, b: Tensor, tolerance: float = 1e-7) -> bool:
     """True if two gradients are equal but for rounding."""
-    if a.shape != b.shape:
+    if a.shape != b.shape or a.dtype != b.dtype:
         return False
     scale = float(b.abs().max()) if b.numel() else 0.0
     if not math.isfinite(scale):

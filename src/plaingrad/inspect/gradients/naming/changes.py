@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from plaingrad.inspect.gradients.naming.change import Change
-from plaingrad.inspect.gradients.naming.elementwise import is_elementwise, of_constant_factor, of_function
-from plaingrad.inspect.gradients.naming.products import of_matrix_product, of_product, of_quotient
-from plaingrad.inspect.gradients.naming.tape import Operation
+from plaingrad.inspect.gradients.naming.elementwise import (
+    LEFT_OUT,
+    is_elementwise,
+    of_constant_factor,
+    of_function,
+)
+from plaingrad.inspect.gradients.naming.products import of_matrix_product, of_power, of_product, of_quotient
+from plaingrad.inspect.gradients.naming.selections import SELECTIONS, of_selection
+from plaingrad.inspect.gradients.naming.tape import Backward, Operation
+
+COPYING = ("repeat_interleave", "repeat", "tile", "expand", "expand_as", "broadcast_to", "interpolate")
 
 
 def changes(operation: Operation, dys: list[Tensor]) -> Iterator[Change]:
@@ -18,8 +27,12 @@ def changes(operation: Operation, dys: list[Tensor]) -> Iterator[Change]:
     yield from _upstream(operation, dys)
     if len(operation.inputs) == 1 and operation.name in ("mul", "div"):
         yield from of_constant_factor()
+    elif operation.name in SELECTIONS:
+        yield from of_selection(operation)
     elif len(operation.inputs) == 1 and is_elementwise(operation):
         yield from of_function(operation)
+    elif operation.name in ("pow", "rpow") and len(operation.inputs) == 2:
+        yield from of_power()
     elif operation.name in ("mul", "multiply") and len(operation.inputs) == 2:
         yield from of_product(operation)
     elif operation.name in ("div", "truediv") and len(operation.inputs) == 2:
@@ -29,13 +42,36 @@ def changes(operation: Operation, dys: list[Tensor]) -> Iterator[Change]:
     elif operation.name in ("amax", "amin", "max", "min") and len(operation.inputs) == 1:
         words = "the gradient of {} goes to every element, not only to the largest or smallest"
         yield Change(1.5, "missing-factor", words, _to_every_element)
+    elif len(operation.inputs) == 1:
+        yield FORWARDS
     if operation.name in ("getitem", "index_select", "embedding", "gather", "take"):
         yield Change(
             0.5,
             "duplicates-lost",
             "where {} repeats an index, only one of its gradients counts; add them all, with index_add_",
-            _without_duplicates,
+            _of_one_copy(last=True),
         )
+    elif operation.name in COPYING and len(operation.inputs) == 1:
+        for last in (False, True):
+            words = "of the copies that {} takes of an element only one has a gradient; sum over all of them"
+            yield Change(0.96, "not-summed", words, _of_one_copy(last))
+
+
+def of_steps(folded: Operation) -> Iterator[Change]:
+    """All wrong backwards of a function that is computed in several steps."""
+    if _is_linear(folded):
+        yield FORWARDS
+    else:
+        changes = of_function(folded) if is_elementwise(folded) else iter([LEFT_OUT])
+        yield from (replace(change, price=change.price + 0.1) for change in changes)
+
+
+def _is_linear(operation: Operation) -> bool:
+    """True if the derivative is the same for other numbers."""
+    x, y = operation.inputs[0].detach(), operation.outputs[0]
+    g = torch.linspace(1, 2, y.numel(), dtype=y.dtype, device=y.device).view(y.shape)
+    (here,), (there,) = operation.backward([g]), operation.at([0.7 * x - 0.1], [g])
+    return here is not None and there is not None and torch.allclose(here, there)
 
 
 def _upstream(operation: Operation, dys: list[Tensor]) -> Iterator[Change]:
@@ -71,18 +107,40 @@ def _to_every_element(op: Operation, grads: list[Tensor | None]) -> list[Tensor 
     return [g.expand_as(x)]
 
 
-def _without_duplicates(op: Operation, grads: list[Tensor | None]) -> list[Tensor | None]:
-    """The gradient of rows that were picked, in which the last one with an index wins."""
-    (right,) = op.backward(grads)
+def _forwards(op: Operation, grads: list[Tensor | None]) -> list[Tensor | None]:
+    """The operation itself in the place of its transpose, as of a running sum."""
     (g,) = grads
-    if g is None or right is None:
-        return [right]
-    x = op.inputs[0]
-    # Which element each one came from: the operation picks from numbers as it does from values.
-    numbers = torch.arange(float(x.numel()), dtype=x.dtype).view(x.shape).to(x.device)
+    if g is None or g.shape != op.inputs[0].shape:
+        raise ValueError("another shape")
     other = Operation(op.function, op.args, op.kwargs, op.site, op.operands, op.results)
-    (picked,) = other.run({**op.passed, op.operands[0]: numbers})
-    wrong = torch.zeros(x.numel(), dtype=x.dtype, device=x.device)
-    for index, value in zip(picked.reshape(-1).long().tolist(), g.reshape(-1)):
-        wrong[index] = value
-    return [wrong.view(x.shape)]
+    return [*other.run({**op.passed, op.operands[0]: g})]
+
+
+FORWARDS = Change(
+    1,
+    "transposed",
+    "the upstream gradient goes through {} forwards, as the input does, not back through its transpose",
+    _forwards,
+)
+
+
+def _of_one_copy(last: bool) -> Backward:
+    """The gradient of elements that are picked or copied, in which one with an index wins."""
+
+    def backward(op: Operation, grads: list[Tensor | None]) -> list[Tensor | None]:
+        (right,) = op.backward(grads)
+        (g,) = grads
+        if g is None or right is None:
+            return [right]
+        x = op.inputs[0]
+        # Which element each one came from: the operation picks from numbers as it does from values.
+        numbers = torch.arange(float(x.numel()), dtype=x.dtype).view(x.shape).to(x.device)
+        other = Operation(op.function, op.args, op.kwargs, op.site, op.operands, op.results)
+        (picked,) = other.run({**op.passed, op.operands[0]: numbers})
+        wrong = torch.zeros(x.numel(), dtype=x.dtype, device=x.device)
+        pairs = list(zip(picked.reshape(-1).long().tolist(), g.reshape(-1)))
+        for index, value in pairs if last else reversed(pairs):
+            wrong[index] = value
+        return [wrong.view(x.shape)]
+
+    return backward

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.inspect.gradients.naming.change import Change
+from plaingrad.inspect.gradients.naming.folding import known_name
 from plaingrad.inspect.gradients.naming.tape import Backward, Operation
 
 Local = Callable[[Tensor, Tensor], Tensor]
@@ -60,20 +61,9 @@ SLIPS: dict[str, Local] = {
     "1 for x > 0": lambda x, _: (x > 0).to(x.dtype),
     "1 for y > 0": lambda _, y: (y > 0).to(y.dtype),
     "1 - x": lambda x, _: 1 - x,
+    "1 for x > 0, else y": lambda x, y: torch.where(x > 0, 1, y),
 }
 """Formulas that are near the right ones."""
-
-
-def is_elementwise(operation: Operation) -> bool:
-    (x,), y = operation.inputs, operation.outputs[0]
-    if len(operation.outputs) > 1 or x.shape != y.shape or operation.name in ("neg", "clone", "to", "double"):
-        return False
-    g = torch.arange(1.0, 1 + y.numel(), dtype=y.dtype).view(y.shape).to(y.device)
-    (unit,) = operation.backward([torch.ones_like(y)])
-    (scaled,) = operation.backward([g])
-    if unit is None or scaled is None or not bool(unit.isfinite().all()):
-        return False
-    return torch.allclose(unit * g, scaled) and not torch.allclose(unit, unit.reshape(-1)[:1])
 
 
 def _local(factor: Local) -> Backward:
@@ -84,9 +74,34 @@ def _local(factor: Local) -> Backward:
     return backward
 
 
+def _constant(number: float) -> Backward:
+    return _local(lambda x, _: torch.full_like(x, number))
+
+
+LEFT_OUT = Change(1, "missing-derivative", "the derivative of {} is left out", _constant(1))
+
+
+def is_elementwise(operation: Operation) -> bool:
+    """True if the derivative is a factor for each element, and not the same one for all."""
+    if operation.name in ("neg", "clone", "to", "double"):
+        return False
+    (x,), y = operation.inputs, operation.outputs[0]
+    if len(operation.outputs) > 1 or x.shape != y.shape:
+        return False
+    g = torch.arange(1.0, 1 + y.numel(), dtype=y.dtype).view(y.shape).to(y.device)
+    (unit,) = operation.backward([torch.ones_like(y)])
+    (scaled,) = operation.backward([g])
+    if unit is None or scaled is None or not bool(unit.isfinite().all()):
+        return False
+    return torch.allclose(unit * g, scaled) and not torch.allclose(unit, unit.reshape(-1)[:1])
+
+
 def of_function(operation: Operation) -> Iterator[Change]:
     argument = "wrong-derivative-argument"
-    yield Change(1, "missing-derivative", "the derivative of {} is left out", _local(lambda x, y: x * 0 + 1))
+    yield LEFT_OUT
+    for number in (0.5, 2.0, 3.0):
+        words = f"of the derivative of {{}} only the factor {number:g} is left"
+        yield Change(1.6, "missing-derivative", words, _constant(number))
     yield Change(
         1,
         argument,
@@ -99,7 +114,8 @@ def of_function(operation: Operation) -> Iterator[Change]:
         "the derivative of {} is taken at the upstream gradient instead of its input",
         lambda op, grads: op.at([grads[0]], grads),  # type: ignore[list-item]
     )
-    by_output = BY_OUTPUT.get(operation.name)
+    own = known_name(operation)
+    by_output = BY_OUTPUT.get(own)
     if by_output is not None:
         yield Change(
             1,
@@ -114,13 +130,13 @@ def of_function(operation: Operation) -> Iterator[Change]:
             lambda op, grads: [None if grads[0] is None else grads[0] * by_output(grads[0])],
         )
     for name, factor in OTHERS.items():
-        if name != operation.name:
+        if name != own:
             yield Change(
-                2.5, "wrong-derivative", f"the derivative of {{}} is that of `{name}`", _local(factor)
+                2.1, "wrong-derivative", f"the derivative of {{}} is that of `{name}`", _local(factor)
             )
     for formula, factor in SLIPS.items():
         words = f"the derivative of {{}} is written as {formula} (x its input, y its output)"
-        yield Change(2.2, "wrong-derivative", words, _local(factor))
+        yield Change(2.05, "wrong-derivative", words, _local(factor))
     unit = operation.backward([torch.ones_like(operation.outputs[0])])[0]
     if unit is not None:
         yield from _of_derivative()

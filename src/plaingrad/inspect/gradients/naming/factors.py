@@ -17,6 +17,7 @@ class Factors:
     def __init__(self, sizes: Iterable[int], constants: Mapping[str, float]) -> None:
         self.names: list[tuple[float, str]] = [(2.0, "2"), (0.5, "1/2"), (math.log(2), "ln 2")]
         self.names += [(1 / math.log(2), "1/ln 2"), (4.0, "4"), (0.25, "1/4"), (3.0, "3"), (1 / 3, "1/3")]
+        self.names += [(math.sqrt(2), "sqrt(2)"), (math.sqrt(0.5), "1/sqrt(2)")]
         for name, value in constants.items():
             self.names += _of_constant(name, value)
         for size in sorted(set(sizes)):

@@ -16,12 +16,13 @@ from plaingrad.inspect.gradients.naming import numbers
 from plaingrad.inspect.gradients.naming.candidate import Candidate, same
 from plaingrad.inspect.gradients.naming.factors import Factors
 from plaingrad.inspect.gradients.naming.paths import Paths
+from plaingrad.inspect.gradients.naming.pool import Pool
 from plaingrad.inspect.gradients.naming.ranking import ranked
 from plaingrad.inspect.gradients.naming.recorder import recorded
 from plaingrad.inspect.gradients.naming.repairs import Repairs
 from plaingrad.inspect.gradients.naming.tape import Tape
 from plaingrad.inspect.gradients.naming.upstream import Linearity, of_samples
-from plaingrad.inspect.gradients.tested import ModuleUnderTest, doubled
+from plaingrad.inspect.gradients.tested import ModuleUnderTest
 
 SECONDS = 1.5  # of this thread, whatever else runs, for all gradients of a module together
 LARGEST = 100_000  # elements of a tensor that is compared in every way
@@ -152,20 +153,7 @@ class Namer:
     def _repairs(self) -> Repairs:
         assert self.right is not None
         deadline = max(self.started + SECONDS, time.thread_time() + SECONDS / 3)
-        return Repairs(self.under_test, self.dys, self.right, self._pool(), deadline)
-
-    def _pool(self) -> dict[str, list[Tensor]]:
-        """The tensors of forward, by description; of a loop one for each round."""
-        under_test = self.under_test
-        pool = {
-            **{f"`{name}`": [x] for name, x in zip(under_test.names, under_test.inputs)},
-            **{f"`{name}`": [p.value] for name, p in under_test.parameters.items()},
-        }
-        if (tape := self._tape) is not None:
-            for (site, name), operations in tape.sites.items():
-                text = f"the result of `{name}` in forward ({site.text})"
-                pool[text] = [tape.values[each.results[-1]] for each in operations]
-        return {text: list(doubled(values)) for text, values in pool.items() if values[0].is_floating_point()}
+        return Repairs(self.under_test, self.dys, self.right, Pool(self.under_test, self._tape), deadline)
 
     @cached_property
     def _factors(self) -> Factors:
@@ -177,6 +165,8 @@ class Namer:
                 for name, value in vars(cls).items():
                     if isinstance(value, (int, float)) and not isinstance(value, bool) and name[:1] != "_":
                         constants[name] = float(value)
+        if (tape := self._tape) is not None:
+            constants.update((f"{value:g}", value) for value in tape.constants)
         return Factors(sizes, constants)
 
     def _tensors(self) -> list[Tensor]:
@@ -189,6 +179,7 @@ class Namer:
         for dy in self._tensors():
             if name in under_test.parameters and dy.ndim and dy.numel():
                 counts += [len(dy), dy.numel() // dy.shape[-1], dy.numel()]
+                counts += [n for n in dy.shape if n not in shape]
             if 0 < math.prod(shape) < dy.numel():
                 counts.append(dy.numel() // math.prod(shape))
         return counts

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from plaingrad.inspect.gradients.naming.candidate import Candidate, candidate, same
 from plaingrad.inspect.gradients.naming.factors import Factors
+from plaingrad.inspect.gradients.naming.kernels import other_orders
 
 
 def compared(
@@ -44,6 +45,9 @@ def compared(
             f"the gradient of {name} is transposed; exchange the factors of the product, and transpose each"
         )
         yield candidate(0.5, "transposed", name, words)
+    for text, way in other_orders(right):
+        if same(ours, way(right)):
+            yield candidate(0.6, "transposed", name, f"the gradient of {name} is right, but {text}")
 
 
 def _factor(

@@ -11,6 +11,7 @@ from torch import Tensor
 from plaingrad.inspect.gradients.naming.calls import Call
 from plaingrad.inspect.gradients.naming.candidate import same
 from plaingrad.inspect.gradients.naming.constants import SMALL
+from plaingrad.inspect.gradients.naming.pool import Rounds
 from plaingrad.inspect.gradients.naming.repair import Repair
 
 FUNCTIONS = {
@@ -37,27 +38,6 @@ def other_functions(name: str) -> Iterator[Repair]:
                 return function(call.args[0])
 
             yield Repair(2.3, "wrong-derivative", f"`{name}` stands where `{other}` belongs", run)
-
-
-Rounds = list[Tensor]
-"""A tensor for each round of a loop of backward; or a single one for all."""
-
-
-def of_rounds(pool: Mapping[str, Rounds], count: int) -> dict[str, Rounds]:
-    """The tensors of forward for this many rounds of backward, which meets those of a loop in reverse.
-
-    Those of the rounds before and after are among them, too. Of another number of tensors it is the last.
-    """
-    rounds: dict[str, Rounds] = {}
-    for text, values in pool.items():
-        if count == 1 or len(values) != count:
-            rounds[text] = values[-1:]
-        else:
-            back, nothing = values[::-1], torch.zeros_like(values[0])
-            rounds[text] = back
-            rounds[f"{text}, of the round before"] = [*back[1:], nothing]
-            rounds[f"{text}, of the round after"] = [nothing, *back[:-1]]
-    return rounds
 
 
 def _of_round(others: Rounds, call: Call) -> Tensor:
@@ -116,28 +96,68 @@ ELEMENTWISE = (
     "reciprocal",
     "mul",
     "div",
+    "where",
 )
 
 
-def other_operands(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
-    """Another tensor in the place of an operand."""
+def other_operands(
+    call: Call, pool: Mapping[str, Rounds], follows: Callable[[Tensor, str], bool]
+) -> Iterator[Repair]:
+    """Another tensor in the place of an operand.
+
+    Args:
+        call: the call.
+        pool: the other tensors, by description.
+        follows: whether forward computes one of the two from the other.
+    """
     for k, x in enumerate(call.args):
         if not isinstance(x, Tensor):
             continue
         for text, others in pool.items():
-            other = others[0]
-            if other.shape != x.shape or other.dtype != x.dtype or torch.equal(other, x):
+            if others[0].dtype != x.dtype or not _fits(others[0], x):
+                continue
+            other = others[0].expand(x.shape)
+            if torch.equal(other, x):
                 continue
 
             def run(c: Call, k: int = k, others: Rounds = others) -> Any:
-                both = [_of_round(others, c) if a is c.args[k] else a for a in c.args]
-                return c.function(*both, **c.kwargs)
+                other = _of_round(others, c).expand(c.args[k].shape)
+                return c.function(*(other if a is c.args[k] else a for a in c.args), **c.kwargs)
 
             product = call.name in ("mul", "div")
-            kind = "swapped-factors" if product else "wrong-derivative-argument"
-            price = 2.2 if product else 2.0 if call.name in ("matmul", "mm") else 1.2
+            swapped = product and not follows(x, text)
+            kind = "swapped-factors" if swapped else "wrong-derivative-argument"
+            price = 2.2 if swapped else 2.15 if product else 1.2 if call.name in ELEMENTWISE else 2.0
             words = f"operand {k + 1} of `{call.name}` should be {text}"
             more = (other - x).reshape(-1)
             if len(more) and 0 < float(more[0].abs()) <= SMALL and same(more, more[:1].expand_as(more), 1e-9):
                 kind, words = "missing-constant", f"the {float(more[0]):g} that forward adds is forgotten"
             yield Repair(price, kind, words, run)
+
+
+def _fits(other: Tensor, x: Tensor) -> bool:
+    """True if a tensor has the shape of another one, or is that one's with ones."""
+    return other.ndim == x.ndim and all(a in (1, b) for a, b in zip(other.shape, x.shape))
+
+
+def operands_changed(call: Call) -> Iterator[Repair]:
+    """A function of an operand in its place, as the exponential where the logarithm stands."""
+    for k, x in enumerate(call.args):
+        if isinstance(x, Tensor) and x.is_floating_point():
+            for text, function in NEAR.items():
+
+                def run(c: Call, k: int = k, function: Callable[[Tensor], Tensor] = function) -> Any:
+                    return c.function(*c.args[:k], function(c.args[k]), *c.args[k + 1 :], **c.kwargs)
+
+                words = f"operand {k + 1} of `{call.name}` should be {text}"
+                yield Repair(2.7, "wrong-derivative-argument", words, run)
+
+
+NEAR: dict[str, Callable[[Tensor], Tensor]] = {
+    "its exponential": torch.exp,
+    "its logarithm": torch.log,
+    "one over it": torch.reciprocal,
+    "1 more": lambda x: x + 1,
+    "1 less it": lambda x: 1 - x,
+}
+"""Functions of a tensor that often belong in its place."""

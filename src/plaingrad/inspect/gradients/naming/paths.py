@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import combinations
 
 from torch import Tensor
 
 from plaingrad.inspect.gradients.naming.candidate import Candidate, candidate, same
 from plaingrad.inspect.gradients.naming.change import Change, edge
-from plaingrad.inspect.gradients.naming.changes import changes
+from plaingrad.inspect.gradients.naming.changes import changes, of_steps
 from plaingrad.inspect.gradients.naming.constants import without_constants
 from plaingrad.inspect.gradients.naming.factors import Factors
+from plaingrad.inspect.gradients.naming.folding import folds
+from plaingrad.inspect.gradients.naming.kernels import otherwise_read
 from plaingrad.inspect.gradients.naming.tape import Backward, Operation, Tape
 
 Gradients = dict[str, Tensor]
@@ -132,10 +135,23 @@ class Paths:
                     except (RuntimeError, ValueError, IndexError):
                         continue  # shapes that do not fit in this way
                     self._changed.append((change, _where(operations), grads))
+            for read, change, different in otherwise_read(self.tape):
+                self._add(change, f"`{read}`", self.tape, different)
+            for folded, tape in folds(self.tape):
+                for change in of_steps(folded[0]):
+                    where = f"the steps up to {_where(folded)}"
+                    self._add(change, where, tape, {id(op): change.backward for op in folded})
             for change, where, tape, partly in without_constants(self.tape):
                 grads = tape.gradients(self.upstream) if partly is None else self._with(partly)
                 self._changed.append((change, where, grads))
         return self._changed
+
+    def _add(self, change: Change, where: str, tape: Tape, different: dict[int, Backward]) -> None:
+        assert self._changed is not None
+        if time.thread_time() > self.deadline:
+            return
+        with suppress(RuntimeError, ValueError, IndexError):  # shapes that do not fit in this way
+            self._changed.append((change, where, tape.gradients(self.upstream, different)))
 
     def _with(self, different: dict[int, Backward]) -> Gradients:
         return self.tape.gradients(self.upstream, different)

@@ -38,9 +38,8 @@ def of_product(operation: Operation) -> Iterator[Change]:
         )
         words = "the gradient of a factor of {} is multiplied by that factor itself, not by the other one"
         yield Change(1.3, "swapped-factors", words, _two(lambda g, x, o: g * x, k))
-        yield Change(
-            2, "missing-factor", "{}: both factors instead of the other", _two(lambda g, x, o: g * x * o, k)
-        )
+        words = "a factor of {} is multiplied by the product itself instead of by the other factor"
+        yield Change(2, "wrong-derivative-argument", words, _two(lambda g, x, o: g * x * o, k))
         yield Change(
             2.3, "wrong-derivative", "{}: divided by the other factor", _two(lambda g, x, o: g / o, k)
         )
@@ -66,6 +65,20 @@ def of_quotient(operation: Operation) -> Iterator[Change]:
     }
     for text, (kind, formula) in formulas.items():
         yield Change(1.8, kind, words + text, _two(formula, 1))
+
+
+def of_power() -> Iterator[Change]:
+    """Wrong gradients of a power and of its exponent."""
+    formulas: dict[str, tuple[str, int, Callable[[Tensor, Tensor, Tensor], Tensor]]] = {
+        "the logarithm of the base is left out": ("missing-factor", 1, lambda g, p, x: g * x**p),
+        "the power is left out": ("missing-factor", 1, lambda g, p, x: g * torch.log(x)),
+        "it is that of the base": ("wrong-derivative", 1, lambda g, p, x: g * p * x ** (p - 1)),
+        "the exponent is not put in front": ("missing-factor", 0, lambda g, x, p: g * x ** (p - 1)),
+        "the exponent is not lessened by one": ("wrong-derivative", 0, lambda g, x, p: g * p * x**p),
+    }
+    for text, (kind, k, formula) in formulas.items():
+        words = f"in the gradient of the {('base', 'exponent')[k]} of {{}}, {text}"
+        yield Change(1.4, kind, words, _two(formula, k))
 
 
 def of_matrix_product(operation: Operation) -> Iterator[Change]:

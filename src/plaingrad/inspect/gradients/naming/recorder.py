@@ -119,6 +119,17 @@ def _real(x: Tensor) -> bool:
     return x.is_floating_point()
 
 
+def _with_derivatives(tape: Tape) -> list[Operation]:
+    """The operations that have a derivative, each with the operands that have one."""
+    kept, alive = [], set(tape.leaves.values())
+    for operation in tape.operations:
+        operation.operands = [k for k in operation.operands if k in alive]
+        if operation.operands and _differentiable(operation, tape):
+            kept.append(operation)
+            alive.update(operation.results)
+    return kept
+
+
 def _differentiable(operation: Operation, tape: Tape) -> bool:
     """True if an operation has a derivative; raises if it does not give the same again, as a random one."""
     operation.passed = tape.values
@@ -141,7 +152,7 @@ def recorded(under_test: ModuleUnderTest) -> Tape | None:
             outputs = under_test.forward(inputs)
         numbers = [recorder.slots.get(id(y)) for y in outputs]
         tape = Tape(recorder.leaves, recorder.operations, numbers, recorder.values)
-        tape.operations = [operation for operation in tape.operations if _differentiable(operation, tape)]
+        tape.operations = _with_derivatives(tape)
         return tape
     except (Untraceable, RuntimeError, TypeError, ValueError, LookupError):
         return None

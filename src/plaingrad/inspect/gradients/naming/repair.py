@@ -110,6 +110,19 @@ def other_signs(name: str) -> Iterator[Repair]:
         yield Repair(1, "wrong-sign", "the difference is taken the wrong way round", lambda c: -c.run())
 
 
+OPPOSITE = {"amax": "amin", "max": "min", "argmax": "argmin", "cummax": "cummin", "maximum": "minimum"}
+OPPOSITE |= {b: a for a, b in OPPOSITE.items()}
+
+
+def opposite(name: str) -> Iterator[Repair]:
+    """The largest for the smallest."""
+
+    def run(call: Call) -> Any:
+        return getattr(torch, OPPOSITE[name])(*call.args, **call.kwargs)
+
+    yield Repair(1, "wrong-derivative", f"`{name}` stands where `{OPPOSITE[name]}` belongs", run)
+
+
 def other_powers() -> Iterator[Repair]:
     for less in (-1, 1):
 

@@ -10,19 +10,23 @@ from torch import Tensor
 
 from plaingrad.contract.nest import tensors
 from plaingrad.inspect.gradients.naming import runs
+from plaingrad.inspect.gradients.naming.assignments import added
 from plaingrad.inspect.gradients.naming.calls import Call, Watch
 from plaingrad.inspect.gradients.naming.candidate import Candidate, candidate, same
+from plaingrad.inspect.gradients.naming.exchanges import everywhere, later_gradients
 from plaingrad.inspect.gradients.naming.operands import (
     ELEMENTWISE,
     FUNCTIONS,
-    Rounds,
-    of_rounds,
+    operands_changed,
     other_factors,
     other_functions,
     other_operands,
 )
+from plaingrad.inspect.gradients.naming.pool import Pool
 from plaingrad.inspect.gradients.naming.repair import (
+    OPPOSITE,
     Repair,
+    opposite,
     other_axes,
     other_matrices,
     other_powers,
@@ -30,8 +34,11 @@ from plaingrad.inspect.gradients.naming.repair import (
     other_signs,
     other_sums,
 )
+from plaingrad.inspect.gradients.naming.superfluous import without_factors
 from plaingrad.inspect.gradients.tested import ModuleUnderTest
 
+TRANSPOSES = ("T", "mT", "t", "transpose")
+PRODUCTS = ("matmul", "mm", "bmm", "einsum", "tensordot")
 LONGEST = 200  # operations; a longer backward is not worth the time
 
 
@@ -42,7 +49,7 @@ class Repairs:
         under_test: the module.
         dys: the upstream gradients.
         right: the right gradients.
-        pool: tensors that may belong where another one stands, by description; of a loop one for each round.
+        pool: the tensors that may belong where another one stands.
         deadline: the `time.thread_time` at which to stop.
     """
 
@@ -51,7 +58,7 @@ class Repairs:
         under_test: ModuleUnderTest,
         dys: Sequence[Tensor | None],
         right: Mapping[str, Tensor],
-        pool: Mapping[str, list[Tensor]],
+        pool: Pool,
         deadline: float,
     ) -> None:
         self.under_test = under_test
@@ -84,8 +91,6 @@ class Repairs:
             watch = Watch()
             self._attempt(watch)
             calls = list(watch.calls)
-            if len(calls) > LONGEST:
-                return self._repaired
             for together, repair in self._in_order(calls):
                 if time.thread_time() > self.deadline:
                     break
@@ -97,11 +102,19 @@ class Repairs:
     def _in_order(self, calls: Sequence[Call]) -> Iterator[tuple[list[int], Repair]]:
         """The repairs with the calls to which they belong: first what is few, and of all rounds of a loop."""
         loops, rounds = _together(calls)
+        for together in loops:
+            yield from ((together, repair) for repair in added(calls[together[0]].name))
+        if len(calls) > LONGEST:
+            return
+        yield from later_gradients(calls, loops)
+        yield from everywhere(calls, self.pool)
         for groups in (loops, rounds):
             for repairs in (_of_operation, _of_operands, _of_factors):
                 for together in groups:
-                    pool = of_rounds(self.pool, len(together))
-                    yield from ((together, repair) for repair in repairs(calls[together[0]], pool))
+                    yield from (
+                        (together, each) for each in repairs(calls[together[0]], self.pool, len(together))
+                    )
+        yield from without_factors(calls, loops)
 
     def _attempt(self, watch: Watch) -> dict[str, Tensor]:
         try:
@@ -129,19 +142,23 @@ def _together(calls: Sequence[Call]) -> tuple[list[list[int]], list[list[int]]]:
     return [*groups, *sums], [[at] for at in rounds]
 
 
-def _of_operation(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
+def _of_operation(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
     """Every way to run a call otherwise with the same operands."""
     name = call.name
     if not any(True for _ in tensors(list(call.args))):
         return
     if name in ("sum", "mean"):
         yield from other_axes(call)
-    elif name in ("T", "mT", "t", "transpose"):
+    elif name in TRANSPOSES:
         yield Repair(1, "transposed", "this should not be transposed", lambda c: c.args[0])
     elif name in ("matmul", "mm", "bmm"):
         yield from other_matrices()
     elif name in ("add", "sub", "rsub", "radd"):
         yield from other_signs(name)
+    elif name in OPPOSITE:
+        yield from opposite(name)
+    elif name == "flip":
+        yield Repair(1, "transposed", "this should not be reversed", lambda c: c.args[0])
     elif name == "neg":
         yield Repair(0.9, "wrong-sign", "there is a minus too many", lambda c: c.args[0])
     elif name in ("lt", "gt", "le", "ge"):
@@ -156,13 +173,15 @@ def _of_operation(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
         yield from other_functions(name)
 
 
-def _of_operands(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
+def _of_operands(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
     """Every way to run a call with other operands."""
-    if call.name in ELEMENTWISE or call.name in ("matmul", "mm"):
-        yield from other_operands(call, pool)
+    if call.name in ELEMENTWISE or call.name in PRODUCTS or call.name in TRANSPOSES:
+        yield from other_operands(call, pool.of_rounds(count), pool.follows)
+    if call.name in (*ELEMENTWISE, "add", "sub"):
+        yield from operands_changed(call)
 
 
-def _of_factors(call: Call, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
+def _of_factors(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
     """Every way to run a call with a factor more."""
     if call.name in ("mul", "div", "add", "sub", "rsub", "sum", "mean", "matmul", "expand"):
-        yield from other_factors(call.name, pool)
+        yield from other_factors(call.name, pool.of_rounds(count))

@@ -123,6 +123,11 @@ class Tape:
                 sites.setdefault((operation.site, operation.name), []).append(operation)
         return sites
 
+    @property
+    def constants(self) -> list[float]:
+        """The numbers among the arguments of the operations."""
+        return [arg for operation in self.operations for arg in operation.args if isinstance(arg, float)]
+
     def with_constant(self, changed: Operation, args: Any) -> Tape:
         """The tape of a forward in which one operation has other arguments."""
         values = dict(self.values)
