@@ -90,7 +90,8 @@ def test_a_loss_and_a_rule_show_the_options_that_they_have(page: Browser) -> Non
     page.enter("delta", 0.25)
     page.until(lambda: page.of("state.delta") == 0.25)
     page.choose("optimizer", "AdamW")
-    decay = page.driver.find_element("css selector", "[data-option=weight_decay]")
+    found = page.until(lambda: page.driver.find_elements("css selector", "[data-option=weight_decay]"))
+    decay = found[0]
     assert float(decay.get_attribute("value") or "") == 0.01
     decay.clear()
     decay.send_keys("0.5", Keys.ENTER)
