@@ -123,6 +123,12 @@ def test_what_cannot_be_shared_is_refused_by_all(tmp_path: Path) -> None:
         assert result == {name: f"InputError: {message}" for name, message in expected.items()}
 
 
+def test_processes_part_before_python_ends(tmp_path: Path) -> None:
+    """A process that ends with its connections open ends with an abort, at times."""
+    processes.run("parted", tmp_path)
+    assert [(tmp_path / f"connected{rank}").read_text() for rank in range(2)] == ["False"] * 2
+
+
 @pytest.mark.parametrize("scenario", ["lost", "silent"])
 def test_a_process_that_loses_another_ends_with_one_line(scenario: str, tmp_path: Path) -> None:
     (code, text), (other, _) = processes.outcomes(scenario, tmp_path)
