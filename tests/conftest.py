@@ -11,6 +11,8 @@ import pytest
 import torch
 from hypothesis.internal.conjecture import providers
 
+from backends import backend as backend
+
 # The tests run side by side, one process for each core; threads of their own would only be in the way.
 torch.set_num_threads(1)
 matplotlib.use("Agg")
