@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from rich.progress import track
 
 from benchmarks.extent import QUICK, repetitions
+from benchmarks.hosts import Host, joined, round_trip, variables
 from benchmarks.isolated import limits
 from benchmarks.markdown import table
 from benchmarks.measure import Timing
@@ -32,25 +34,36 @@ DELAY = 1e-3  # of a message between two machines, one way, beside what loopback
 
 def report() -> str:
     """Markdown for the results file."""
-    return "\n".join([*_two_processes(), *_exchanges_and_model()])
+    return "\n".join([*_two_processes(), *_exchanges_and_model(), *_three_hosts()])
 
 
-def run(action: str, processes: int, **request: Any) -> Any:
-    """The result of some processes on as many cores, started by torchrun."""
+def run(action: str, processes: int, hosts: Sequence[Host] = (), **request: Any) -> Any:
+    """The result of some processes, started by torchrun; or of one on each host."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "result.json"
         text = json.dumps({"action": action, "path": str(path), **request})
+        program = ["-m", "benchmarks.ranks_process", text]
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        done = subprocess.run(
-            [sys.executable, *launcher, "-m", "benchmarks.ranks_process", text],
-            env={**os.environ, **limits(1)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(done.stderr.strip().splitlines()[-1])
+        if hosts:
+            starting = [
+                host.call(_start, program, **variables(hosts, rank)) for rank, host in enumerate(hosts)
+            ]
+        else:
+            starting = [_start([*launcher, *program])]
+        errors = [process.communicate()[1] for process in starting]
+        if any(process.returncode for process in starting):
+            raise RuntimeError("".join(errors).strip().splitlines()[-1])
         return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _start(arguments: list[str], **variables: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        env={**os.environ, **limits(1), **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def _two_processes() -> list[str]:
@@ -115,6 +128,35 @@ def _exchanges_and_model() -> list[str]:
         f"W - 1 messages there and W - 1 back, {latency * 1e6:.0f} us each, between machines",
         f"{DELAY * 1e3:g} ms more, at {bandwidth / 1e6:.0f} MB/s.",
         table(["network", "us a step", *(f"W = {n:,}" for n in WORKERS)], rows),
+    ]
+
+
+def _three_hosts() -> list[str]:
+    """How much longer an epoch takes where three processes are on three hosts; nothing where none may be."""
+    request = {
+        "rows": 2000,
+        "seed": 0,
+        "epochs": 2 if QUICK else 50,
+        "widths": WIDTHS,
+        "batch_size": BATCH,
+    }
+    near, far = [], []
+    try:
+        with joined(3, 0.0) as close, joined(3, DELAY) as distant:
+            for _ in range(repetitions(3)):
+                near.append(run("train", 3, close, **request)["seconds"])
+                far.append(run("train", 3, distant, **request)["seconds"])
+            trip = statistics.median(round_trip(distant[0], distant[1]) for _ in range(repetitions(51)))
+    except OSError as error:
+        return ["", f"Not measured, three hosts: {error}."]
+    longer = [1e3 * (b - a) for a, b in zip(near, far)]
+    messages = 2 * (3 - 1) * EXCHANGES
+    return [
+        "",
+        "Three processes on three hosts, which are networks of this machine that a relay joins. With",
+        f"{DELAY * 1e3:g} ms more from one to another ({trip * 1e3:.1f} ms there and back) an epoch takes",
+        f"{statistics.median(longer):.0f} ms ({min(longer):.0f} to {max(longer):.0f}) longer;"
+        f" {messages} messages of {DELAY * 1e3:g} ms are {messages * DELAY * 1e3:.0f} ms.",
     ]
 
 

@@ -89,6 +89,8 @@ def main() -> None:
     result = {"train": train, "exchange": exchange}[request.pop("action")](**request)
     if not dist.is_initialized() or dist.get_rank() == 0:
         path.write_text(json.dumps(result), encoding="utf-8")
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ import pytest
 import torch
 from hypothesis.internal.conjecture import providers
 
+from backends import backend as backend
+
 matplotlib.use("Agg")
 TESTS = Path(__file__).parent
 # The folders whose tests use layers that others test. Checking the annotations of every call would take

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from joblib import parallel_config
 from joblib.externals.loky import get_reusable_executor
 
-from cluster import local_cluster
+from backends import BACKENDS, in_backends
 from plaingrad import ModuleError, fit_many, nn, optim
 from plaingrad.module import Module
 from plaingrad.native.compile import cache
@@ -21,14 +21,7 @@ from plaingrad.train.callbacks import Callback, EarlyStopping
 from train.small import Noise, network, plane, values
 
 DATA, HELD_OUT = plane(20), plane(7, seed=1)
-BACKENDS = ["loky", "threading", "dask"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _cluster() -> Iterator[None]:
-    with local_cluster():
-        yield
-    get_reusable_executor().shutdown()
+LONG = 300  # epochs, for which auto compiles
 
 
 class Counted(Callback):
@@ -47,7 +40,9 @@ def mixed() -> list[Module]:
     return [network(2, 5, 1, seed=1), noisy, network(2, 5, 1, seed=2), network(2, 4, 1, seed=3)]
 
 
-def trained(engine: str = "native", models: list[Any] | None = None, **options: Any) -> dict[str, Any]:
+def trained(
+    engine: str = "native", models: list[Any] | None = None, epochs: int = 4, **options: Any
+) -> dict[str, Any]:
     """A sweep, and all that comes out of it."""
     models = models or [network(2, 5, 1, seed=i) for i in range(5)]
     optimizers = [optim.Adam(model.parameters(), lr=0.01 * (i + 1)) for i, model in enumerate(models)]
@@ -61,7 +56,7 @@ def trained(engine: str = "native", models: list[Any] | None = None, **options: 
         schedules=schedules,
         callbacks=callbacks,
         validation=HELD_OUT,
-        epochs=4,
+        epochs=epochs,
         batch_size=8,
         seeds=list(range(len(models))),
         engine=engine,
@@ -94,7 +89,7 @@ def data_of(nest: Any) -> Any:
 
 
 @pytest.mark.parametrize("engine", ["native", "eager"])
-@pytest.mark.parametrize("backend", BACKENDS)
+@in_backends("loky", "threading", "dask")  # Ray starts slowly: its bits are compared below
 def test_every_backend_gives_the_same_bits(backend: str, engine: str) -> None:
     alone = trained(engine, workers=1)
     with parallel_config(backend=backend):
@@ -103,61 +98,77 @@ def test_every_backend_gives_the_same_bits(backend: str, engine: str) -> None:
     assert spread["epochs"] == [4] * 5
 
 
-def test_networks_of_all_kinds_are_decided_together() -> None:
+@in_backends("threading")
+def test_networks_of_all_kinds_are_decided_together(backend: str) -> None:
     """One engine for all of a shape, whichever job they are in, as without jobs."""
     alone = trained("auto", mixed(), workers=1)
-    with parallel_config(backend="threading"):
+    with parallel_config(backend=backend):
         spread = trained("auto", mixed(), n_jobs=2)
     assert [each["engine"] for each in spread["histories"]] == [each["engine"] for each in alone["histories"]]
     assert data_of(spread["values"]) == data_of(alone["values"])
 
 
-def test_trained_networks_can_be_trained_on() -> None:
+@in_backends("loky")
+def test_trained_networks_can_be_trained_on(backend: str) -> None:
     """The optimizers still belong to the parameters, which workers had copies of."""
     models = [network(2, 5, 1, seed=i) for i in range(2)]
     optimizers = [optim.SGD(model.parameters(), lr=0.1) for model in models]
     options: dict[str, Any] = {"loss": nn.MSELoss(), "epochs": 1, "batch_size": 8, "progress": False}
-    with parallel_config(backend="loky"):
+    with parallel_config(backend=backend):
         for _ in range(2):
             before = [data_of(values(model)) for model in models]
             fit_many(models, DATA, optimizers=optimizers, seeds=0, n_jobs=2, **options)
             assert all(old != data_of(values(model)) for old, model in zip(before, models))
 
 
-def test_kernels_are_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = tmp_path / "compiled"
-    monkeypatch.setenv("PLAINGRAD_CACHE", str(tmp_path / "networks"))
-    program = f"""sh -c 'case "$*" in *network.cpp*) echo x >> {log};; esac; exec c++ "$@" -O1' c++"""
-    monkeypatch.setenv("CXX", program)
+def with_variables(backend: str, patch: pytest.MonkeyPatch, **variables: str) -> dict[str, Any]:
+    """Arguments of `parallel_config` for workers that have these variables, as the test has."""
+    for name, value in variables.items():
+        patch.setenv(name, value)
     get_reusable_executor().shutdown()  # whose workers have the variables of before
-    with parallel_config(backend="loky"):
-        trained("native", n_jobs=2)
+    arguments = {"ray_remote_args": {"runtime_env": {"env_vars": variables}}} if backend == "ray" else {}
+    return {"backend": backend, **arguments}
+
+
+@in_backends("loky", "ray")
+def test_kernels_are_compiled_once(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, folder = tmp_path / "compiled", tmp_path / "networks"
+    program = f"""sh -c 'case "$*" in *network.cpp*) echo x >> {log};; esac; exec c++ "$@" -O1' c++"""
+    with parallel_config(**with_variables(backend, monkeypatch, CXX=program, PLAINGRAD_CACHE=str(folder))):
+        spread = trained("native", n_jobs=2)
     get_reusable_executor().shutdown()
+    assert data_of(spread) == data_of(trained("native", workers=1))
     assert log.read_text() == "x\n"
     assert len(cache.contents()) == 1
 
 
-def test_workers_without_a_compiler_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CXX", "/no/compiler")
-    monkeypatch.setattr("plaingrad.native.cost.COMPILES", 0.0)
-    expected = (
-        r"5 of 5 networks were trained eagerly by workers without a compiler: .*: CXX: expected a command"
-    )
-    with parallel_config(backend="threading"), pytest.warns(RuntimeWarning, match=expected):
-        trained("auto", n_jobs=2)
+@in_backends("threading", "ray")
+def test_workers_without_a_compiler_are_named(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "CXX: expected a command"
+    expected = f"5 of 5 networks were trained eagerly by workers without a compiler: .*: {said}"
+    without = with_variables(backend, monkeypatch, CXX="/no/compiler")
+    with parallel_config(**without), pytest.warns(RuntimeWarning, match=expected):
+        spread = trained("auto", n_jobs=2, epochs=LONG)
+    alone = trained("eager", workers=1, epochs=LONG)
+    assert data_of(spread["values"]) == data_of(alone["values"])
+    assert spread["epochs"] == alone["epochs"]
+    if backend == "ray":  # whose workers have a log each
+        logs = Path(os.environ["RAY_TMPDIR"]).glob("ray/session_latest/logs/worker-*.err")
+        assert any(f"training eagerly, not compiled: {said}" in path.read_text() for path in logs)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@in_backends(*BACKENDS)
 def test_what_goes_wrong_names_the_network(backend: str) -> None:
     models = [network(2, 5, 1), network(3, 5, 1)]
     with parallel_config(backend=backend), pytest.raises(ModuleError, match=r"models\[1\]"):
         trained("eager", models, n_jobs=2)
 
 
-def test_a_network_that_diverges_ends_alone() -> None:
+@in_backends("loky")
+def test_a_network_that_diverges_ends_alone(backend: str) -> None:
     models = [network(2, 5, 1, seed=i) for i in range(2)]
     optimizers = [optim.SGD(models[0].parameters(), lr=1e30), optim.SGD(models[1].parameters(), lr=0.01)]
-    with parallel_config(backend="loky"), warnings.catch_warnings(record=True) as caught:
+    with parallel_config(backend=backend), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         histories = fit_many(
             models, DATA, loss=nn.MSELoss(), optimizers=optimizers, epochs=9, batch_size=8, seeds=0,

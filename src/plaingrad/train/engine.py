@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import multiprocessing
+import os
 
 from rich.console import Console
 from torch import Tensor
@@ -74,7 +75,8 @@ def not_compiled(task: Task) -> str:
 
 def _in_worker() -> bool:
     """True in a process of a pool or cluster: nobody sees there that the machine lacks a compiler."""
-    return multiprocessing.parent_process() is not None
+    of_ray = "RAY_RAYLET_PID" in os.environ  # which Ray gives its processes, that Python knows no parent of
+    return of_ray or multiprocessing.parent_process() is not None
 
 
 @functools.cache

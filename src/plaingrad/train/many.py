@@ -88,10 +88,10 @@ def fit_many(
         progress: whether to show one progress bar for all, if the output is a terminal or a notebook.
         workers: how many networks to train side by side; None for as many as there are cores.
         n_jobs: how many jobs of joblib to train in instead, with the backend of ``joblib.parallel_config``:
-            processes, a cluster of Dask. Each network is trained with one of torch's threads, wherever it is,
-            so that its bits depend on the processor alone; models, optimizers, schedules and callbacks come
-            back as if they had been trained here. -1 for as many as the backend has. Ctrl-C ends the sweep at
-            once.
+            processes, a cluster of Dask or of Ray. Each network is trained with one of torch's threads,
+            wherever it is, so that its bits depend on the processor alone; models, optimizers, schedules and
+            callbacks come back as if they had been trained here. -1 for as many as the backend has. Ctrl-C
+            ends the sweep at once.
         checkpoint: a folder in which each network keeps its state, as for `plaingrad.fit`; those that are
             complete are not trained again. The folder is cleared when all are.
         checkpoint_every: as for `plaingrad.fit`, for each network.

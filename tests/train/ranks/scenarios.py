@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 from plaingrad import fit, nn, optim
 from plaingrad.data import Dataset
@@ -38,6 +40,16 @@ def network(seed: int = 0, normalised: bool = False) -> nn.Sequential:
     return nn.Sequential(first, *middle, nn.ReLU(), nn.Linear(5, 3, dtype=torch.float64))
 
 
+class Look(Callback):
+    """Keeps what the first parameters are after each epoch."""
+
+    def __init__(self) -> None:
+        self.seen: list[torch.Tensor] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        self.seen.append(next(value.clone() for value, _ in self.run.model.parameters()))
+
+
 def train(model: Module, data: Any, optimizer: Optimizer, **arguments: Any) -> dict[str, Any]:
     """Everything that a run leaves behind."""
     arguments = {"epochs": 3, "batch_size": 4, "seed": 0, "loss": nn.CrossEntropyLoss(), **arguments}
@@ -58,6 +70,7 @@ def rounds() -> dict[str, Any]:
     for engine in ("eager", "native"):
         model = network(seed=RANK, normalised=True)
         optimizer = optim.Adam(model.parameters(), lr=0.01 * (RANK + 1))
+        look = Look()
         results[engine] = train(
             model,
             classes().shard(),
@@ -66,8 +79,9 @@ def rounds() -> dict[str, Any]:
             metrics=["accuracy"],
             validation=classes(20),
             shuffle=False,
-            callbacks=[Average()],
+            callbacks=[Average(), look],
         )
+        results[engine]["seen"] = look.seen
     return results
 
 
@@ -77,15 +91,10 @@ def longer_rounds() -> dict[str, Any]:
     frozen = model[0].bias
     frozen.frozen = True
     before = frozen.value.clone()
-    average, seen = Average(every=2), []
-
-    class Look(Callback):
-        def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-            seen.append(model[0].weight.value.clone())
-
+    look = Look()
     optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    result = train(model, classes().shard(), optimizer, callbacks=[average, Look()])
-    return {**result, "seen": seen, "is_frozen": torch.equal(frozen.value, before)}
+    result = train(model, classes().shard(), optimizer, callbacks=[Average(every=2), look])
+    return {**result, "seen": look.seen, "is_frozen": torch.equal(frozen.value, before)}
 
 
 def descent(engine: str, **arguments: Any) -> dict[str, Any]:
@@ -225,6 +234,13 @@ def refused() -> dict[str, str]:
         "diverged in a round": attempt(lambda: attempted(data=huge, steps=2, engine="native")),
         "after all": attempt(attempted),
     }
+
+
+def parted() -> None:
+    """What is registered before training runs when all else has ended, and sees the connections."""
+    atexit.register(lambda: Path(f"connected{RANK}").write_text(str(dist.is_initialized())))
+    model = network()
+    train(model, classes().shard(), optim.SGD(model.parameters(), lr=0.1), callbacks=[Average()])
 
 
 def lost() -> None:

@@ -11,36 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from plaingrad import evaluate, nn, optim
+from plaingrad import nn, optim
 from plaingrad.errors import InputError
 from plaingrad.train import fit_many
 from plaingrad.train.callbacks import Average
 from train.ranks import processes
+from train.ranks.expectations import expect_close, expect_history_of_all, expect_same
 from train.ranks.scenarios import STEPS, classes, descent, network, step, train
-
-
-def expect_close(left: Any, right: Any, tolerance: float = 1e-12) -> None:
-    """Nests of tensors, numbers and other things are alike; bit for bit with a tolerance of 0."""
-    if isinstance(left, (torch.Tensor, float)):
-        torch.testing.assert_close(left, right, rtol=tolerance, atol=tolerance)
-    elif isinstance(left, dict):
-        assert left.keys() == right.keys()
-        for name in left:
-            expect_close(left[name], right[name], tolerance)
-    elif isinstance(left, (list, tuple)):
-        assert len(left) == len(right)
-        for each, other in zip(left, right):
-            expect_close(each, other, tolerance)
-    else:
-        assert left == right
-
-
-def expect_same(results: list[Any]) -> None:
-    """Networks, optimizers and histories have the same bits in all processes."""
-    first, *others = results
-    for other in others:
-        for part in ("model", "optimizer", "epochs"):
-            expect_close(other[part], first[part], 0.0)
 
 
 def simulated(engine: str) -> tuple[nn.Sequential, list[float]]:
@@ -114,22 +91,7 @@ def test_rounds_of_three_steps_are_the_same_in_both_engines(rounds_of_steps: lis
 
 
 def test_the_history_is_that_of_all(rounds: list[Any]) -> None:
-    result = rounds[0]["eager"]
-    model = network(normalised=True)
-    model.load_state_dict(result["model"])
-    all_of_it, held_out = (
-        evaluate(model, classes(n), loss=nn.CrossEntropyLoss(), metrics=["accuracy"]) for n in (46, 20)
-    )
-    last = {name: column[-1] for name, column in result["epochs"].items()}
-    assert last["accuracy"] == pytest.approx(all_of_it["accuracy"], rel=1e-12)
-    assert last["val_loss"] == pytest.approx(held_out["loss"], rel=1e-12)
-    assert last["val_accuracy"] == pytest.approx(held_out["accuracy"], rel=1e-12)
-    assert last["lr"] == 0.01
-
-
-def test_three_processes_have_the_same_bits(tmp_path: Path) -> None:
-    for results in zip(*(result.values() for result in processes.run("rounds", tmp_path, 3))):
-        expect_same(list(results))
+    expect_history_of_all(rounds[0]["eager"], rows=46)
 
 
 def test_a_round_of_two_epochs(tmp_path: Path) -> None:
@@ -193,6 +155,12 @@ def test_what_cannot_be_shared_is_refused_by_all(tmp_path: Path) -> None:
             assert result.pop(name).startswith("TrainingDiverged: training diverged in epoch 1")
         assert result.pop("after all") == "trained"
         assert result == {name: f"InputError: {message}" for name, message in expected.items()}
+
+
+def test_processes_part_before_python_ends(tmp_path: Path) -> None:
+    """A process that ends with its connections open ends with an abort, at times."""
+    processes.run("parted", tmp_path)
+    assert [(tmp_path / f"connected{rank}").read_text() for rank in range(2)] == ["False"] * 2
 
 
 @pytest.mark.parametrize("scenario", ["lost", "silent"])

@@ -87,13 +87,13 @@ WRONG = [
         "dx",
         "turned = self.weight.value[:, :, self.size - 1 - j]\n"
         'dx[:, :, j : j + positions] += torch.einsum("bol,oc->bcl", dy, turned)',
-        ["swapped-factors"],
+        ["transposed"],
     ),
     (
         "of overlapping windows the last counts",
         "dx",
         'dx[:, :, j : j + positions] = torch.einsum("bol,oc->bcl", dy, self.weight.value[:, :, j])',
-        ["missing-term"],
+        ["duplicates-lost"],
     ),
     (
         "nothing is shifted",
@@ -107,7 +107,7 @@ WRONG = [
         'self.weight.grad += torch.einsum("bol,bclj->ocj", dy, windows) / len(dy)',
         ["mean-for-sum"],
     ),
-    ("the bias is averaged over positions", "bias", "self.bias.grad += dy.mean(2).sum(0)", ["wrong-factor"]),
+    ("the bias is averaged over positions", "bias", "self.bias.grad += dy.mean(2).sum(0)", ["mean-for-sum"]),
     ("the bias is not summed over positions", "bias", "self.bias.grad += dy.sum(0)[:, 0]", ["not-summed"]),
     ("the bias is averaged", "bias", "self.bias.grad += dy.mean((0, 2))", ["mean-for-sum"]),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import pickle
@@ -51,6 +52,7 @@ class Ranks:
         with self._reporting():
             if not dist.is_initialized():
                 dist.init_process_group("gloo", **_meeting(wait))
+                atexit.register(_part)
             elif "gloo" not in str(dist.get_backend()):
                 self._group = dist.new_group(backend="gloo", timeout=wait)
 
@@ -118,6 +120,12 @@ class Ranks:
             cause = CODE.sub("", " ".join(str(error).split())).partition(". ")[0]
             text = f"process {self.rank} of {self.size} has lost another one, and ends ({cause})"
             raise RanksLost(text) from None
+
+
+def _part() -> None:
+    """Close the connections before Python ends: with gloo's threads still there, it aborts at times."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _meeting(timeout: timedelta) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def of_function(operation: Operation) -> Iterator[Change]:
     yield LEFT_OUT
     for number in (0.5, 2.0, 3.0):
         words = f"of the derivative of {{}} only the factor {number:g} is left"
-        yield Change(1.6, "missing-derivative", words, _constant(number))
+        yield Change(1.6, "missing-factor", words, _constant(number))
     yield Change(
         1,
         argument,
