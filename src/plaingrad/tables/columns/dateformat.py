@@ -115,7 +115,7 @@ def date_format_of_most(levels: pa.Array, rows: np.ndarray, most_odd: float) -> 
 def candidates(levels: pa.Array) -> list[tuple[str, np.ndarray]]:
     """The formats in which all these texts can be read as dates, and the dates that they are then."""
     texts = without_words(levels).drop_null()
-    if not len(texts):
+    if not len(texts) or not pc.all(pc.match_substring_regex(texts.slice(0, FIRST_LOOK), r"\d")).as_py():
         return []
     if pc.all(pc.match_substring_regex(texts, ISO_DATE)).as_py():
         dates = parsed(texts, ISO)

@@ -17,7 +17,8 @@ DECIMALS = (".", ",")
 EITHER = ".,"  # decimal marks of columns that were learned before the one of a column was kept
 UNITS = r"[%\p{Sc}]"
 SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "B": 1e9}
-WORD = r"\d[ \x{a0}\x{2009}\x{202f}]?(?P<word>[\p{L}°µ²³/]{1,10})\)?$"  # after a number
+WORD = r"\d[ \x{a0}\x{2009}\x{202f}]?(?P<word>[\p{L}°µ²³/]+)\)?$"  # after a number
+LONGEST_WORD = 10  # letters
 UNIT_LETTERS = "mgshlL°"  # other single letters belong to codes such as 12A
 FIRST_LOOK = 1000
 
@@ -69,7 +70,7 @@ class NumberFormat(Strict, frozen=True, omit_defaults=True):
     def has_word(self) -> bool:
         """True if the unit is a word."""
         word = self.unit not in SCALES and all(letter.isalpha() or letter in "°µ²³/" for letter in self.unit)
-        return word and 0 < len(self.unit) <= 10
+        return word and 0 < len(self.unit) <= LONGEST_WORD
 
     @property
     def pattern(self) -> str:
@@ -197,6 +198,8 @@ def number_format(texts: pa.Array | pa.ChunkedArray) -> NumberFormat | None:
 
 def _fitting(values: pa.Array) -> list[tuple[NumberFormat, np.ndarray]]:
     """The formats that fit all texts, and what numbers these are then."""
+    if not _matches(values, r"\d").all():  # which spares most columns the long patterns of units
+        return []
     unit, scales = _unit(values)
     accounting = bool(_matches(values, r"^\(.*\)$").any())
     bounds = bool(_matches(values, r"^[<>≤≥]").any())
@@ -216,7 +219,7 @@ def _fitting(values: pa.Array) -> list[tuple[NumberFormat, np.ndarray]]:
 
 def _unit(values: pa.Array) -> tuple[str, bool]:
     """The unit that some or, if it is a word, all texts have, and whether some have K, M or B."""
-    words = _extracted(values, WORD, "word")
+    words = [word if len(word or "") <= LONGEST_WORD else None for word in _extracted(values, WORD, "word")]
     scales = bool(set(words) & {*SCALES}) and set(words) <= {*SCALES, None}
     if not scales and len(words) == 1 and words[0] and (len(words[0]) > 1 or words[0] in UNIT_LETTERS):
         return words[0], False
