@@ -43,6 +43,14 @@ def expect_folder(name: str, folder: Any) -> Path:
     return Path(folder)
 
 
+def expect_no_more_networks(folder: Path, count: int) -> None:
+    """Refuse a folder in which a sweep of more networks has its checkpoints."""
+    numbers = [int(path.stem.partition("-")[2]) for path in folder.glob("network-*[0-9].safetensors")]
+    if numbers and max(numbers) >= count:
+        expected = f"the sweep that began there, of at least {max(numbers) + 1} networks"
+        raise InputError(f"checkpoint: expected {expected}, got {count}")
+
+
 def expect_seconds(name: str, seconds: Any) -> float:
     """The number of seconds, if it is one of at least 0."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:

@@ -113,6 +113,8 @@ def fit_many(
         raise InputError("checkpoint: expected None with n_jobs, whose jobs may be on other machines")
     every = checks.expect_seconds("checkpoint_every", checkpoint_every)
     folder = None if checkpoint is None else checks.expect_folder("checkpoint", checkpoint)
+    if folder is not None:
+        checks.expect_no_more_networks(folder, count)
     data = Dataset.of(train)
     with reserved(None, loss) as undisturbed:
         losses = [copy.deepcopy(one) for one in each("loss", undisturbed, count, True)]

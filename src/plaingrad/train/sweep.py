@@ -91,6 +91,7 @@ class Trial(Callback):
     """
 
     watches_model = False
+    only_looks = True
 
     def __init__(
         self,

@@ -126,6 +126,18 @@ def test_schedules_and_callbacks_see_the_same_and_one_process_writes(tmp_path: P
     assert results[0]["epochs"]["lr"][-1] < 0.5
 
 
+def test_only_networks_that_all_have_are_the_best_or_written(tmp_path: Path) -> None:
+    results = processes.run("best", tmp_path)
+    for name in ("first", "last"):
+        expect_same([result[name] for result in results])
+        ran = len(results[0][name]["epochs"]["loss"])
+        settled = {epoch for epoch in range(1, ran + 1) if epoch % 3 == 0 or epoch == 10}
+        assert results[0][name]["best_epoch"] + 1 in settled
+        assert {path.name for path in tmp_path.glob(f"{name}-*")} == {
+            f"{name}-{epoch}.safetensors" for epoch in settled
+        }
+
+
 def test_all_end_after_the_same_epoch(tmp_path: Path) -> None:
     results = processes.run("stopped", tmp_path)
     for name, epochs in (("pressed", 2), ("stopped", 3)):

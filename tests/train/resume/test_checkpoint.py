@@ -252,6 +252,24 @@ def sweep(folder: Path | None, dies: int = -1, **options: object) -> object:
     return [model.state_dict() for model in models], [history.loss for history in histories]
 
 
+def test_a_sweep_of_fewer_networks_is_another(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        sweep(tmp_path / "run", 3, engine="eager", seeds=7)
+    before = sorted(tmp_path.glob("run/*"))
+    model = nn.Linear(3, 2)
+    with pytest.raises(InputError, match=r"checkpoint: expected the sweep .* of at least \d networks, got 1"):
+        fit_many(
+            [model],
+            points(),
+            loss=nn.CrossEntropyLoss(),
+            optimizers=[optim.Adam(model.parameters())],
+            epochs=2,
+            batch_size=8,
+            checkpoint=tmp_path / "run",
+        )
+    assert sorted(tmp_path.glob("run/*")) == before
+
+
 @pytest.mark.parametrize("engine", ["eager", "native"])
 @pytest.mark.parametrize("seeds", [None, 7])
 def test_a_sweep_trains_no_network_twice(engine: str, seeds: int | None, tmp_path: Path) -> None:

@@ -293,8 +293,8 @@ OTHERS: dict[str, tuple[Callable[[], Made], str]] = {
     "schedule": (lambda: mixed(schedule=lambda o: optim.StepLR(o, 2)), "schedule"),
     "loss": (lambda: mixed(loss=nn.CrossEntropyLoss(label_smoothing=0.1)), "loss"),
     "class weights": (lambda: mixed(loss=nn.CrossEntropyLoss(torch.ones(2).to(torch.float64))), "loss"),
-    "train": (lambda: mixed(train=(points()[0][:30] * 2, points()[1][:30])), "train"),
-    "labels": (lambda: mixed(train=(points()[0][:30], 1 - points()[1][:30])), "train"),
+    "train": (lambda: mixed(train=(points()[0][:30] * 2, points()[1][:30])), "training data"),
+    "labels": (lambda: mixed(train=(points()[0][:30], 1 - points()[1][:30])), "training data"),
     "validation": (lambda: mixed(validation=None), "validation"),
     "weights": (lambda: mixed(sample_weight=np.ones(30)), "sample_weight"),
     "engine": (lambda: mixed(engine="native"), r"engine \(native, was auto\)"),
@@ -336,11 +336,62 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_another_run_is_refused_by_name(name: str, begun: Path) -> None:
     make, problem = OTHERS[name]
     content = (begun / "checkpoint.safetensors").read_bytes()
-    with pytest.raises(
-        InputError, match=f"expected the run that this checkpoint is of, got another {problem}"
-    ):
+    with pytest.raises(InputError, match=f"expected the run that this checkpoint is of, got other {problem}"):
         outcome(make(), begun)
     assert (begun / "checkpoint.safetensors").read_bytes() == content
+
+
+Orders = Callable[[], Any] | str | bool
+SETTINGS: dict[str, tuple[tuple[Any, Any], str]] = {
+    "step size": ((lambda o: optim.StepLR(o, 2), lambda o: optim.StepLR(o, 3)), "schedule"),
+    "nested": (
+        (
+            lambda o: optim.SequentialLR(o, [optim.ConstantLR(o), optim.StepLR(o, 2)], [3]),
+            lambda o: optim.SequentialLR(o, [optim.ConstantLR(o), optim.StepLR(o, 4)], [3]),
+        ),
+        "schedule",
+    ),
+    "code": (
+        (lambda o: optim.LambdaLR(o, lambda e: 0.9**e), lambda o: optim.LambdaLR(o, lambda e: 0.8**e)),
+        "schedule",
+    ),
+    "blocks": (("blocks", lambda: torch.randperm(30)), "shuffle"),
+    "orders": ((lambda: torch.randperm(30), lambda: torch.arange(30)), "shuffle"),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_of_schedules_and_the_code_of_functions_count(name: str, tmp_path: Path) -> None:
+    (first, other), argument = SETTINGS[name]
+    with pytest.raises(Killed):
+        outcome(mixed(**{argument: first}), tmp_path / "run", 2)
+    with pytest.raises(InputError, match=f"got other {argument}"):
+        outcome(mixed(**{argument: other}), tmp_path / "run")
+    outcome(mixed(**{argument: first}), tmp_path / "run")
+
+
+def test_a_share_of_one_process_is_its_data(tmp_path: Path) -> None:
+    x, t = points()
+    with pytest.raises(Killed):
+        outcome(mixed(callbacks=[callbacks.Average()]), tmp_path / "run", 2)
+    with pytest.raises(InputError, match="got other training data"):
+        outcome(mixed(callbacks=[callbacks.Average()], train=(x[:30], 1 - t[:30])), tmp_path / "run")
+
+
+@engines
+def test_the_same_objects_go_on_after_ctrl_c(engine: str, tmp_path: Path) -> None:
+    """Whose learning rate is no more what it was."""
+    from train.small import Press
+
+    def made(*more: callbacks.Callback) -> Made:
+        return mixed(engine=engine, schedule=lambda o: optim.StepLR(o, 1), callbacks=list(more))
+
+    run = made(Press(1))
+    model, train = run.pop("model"), run.pop("train")
+    assert len(fit(model, train, **run, checkpoint=tmp_path / "run")) == 2
+    run["callbacks"][0].times = 0
+    assert len(fit(model, train, **run, checkpoint=tmp_path / "run")) == EPOCHS
+    expect_equal(model.state_dict(), outcome(made())[0][0])
 
 
 def test_a_run_that_diverges_is_over(tmp_path: Path) -> None:

@@ -69,8 +69,6 @@ class Average(Callback):
     learning of deep networks from decentralized data", 2017, as FederatedAveraging with all clients.
     """
 
-    shares_data = True
-
     def __init__(
         self, every: int | str = 1, timeout: float = 600.0, every_n_steps: int | None = None
     ) -> None:
@@ -83,6 +81,11 @@ class Average(Callback):
         self._ranks: Ranks | None = None
         self._engine: RoundsEngine | None = None
         self._epoch = 0
+
+    @property
+    def shares_data(self) -> bool:  # type: ignore[override]
+        """True if there are several processes."""
+        return rank_and_size()[1] > 1
 
     @property
     def is_first(self) -> bool:
@@ -144,6 +147,7 @@ class Average(Callback):
     def on_train_begin(self, logs: Logs) -> None:
         if self._engine is not None:
             self.run.agreed = self._agreed
+            self.run.settled = lambda: self.is_settled
             self._expect_same("epochs and metrics", (self.run.epochs, self.run.columns))
 
     def on_epoch_begin(self, epoch: int, logs: Logs) -> None:

@@ -36,6 +36,8 @@ class Run:
         data: the training data; of batches that come from outside, the first. None outside `plaingrad.fit`.
         loss: what is minimised, for all outputs together. None outside `plaingrad.fit`.
         agreed: decides whether training ends, from whether this process has been interrupted.
+        settled: tells whether the network is that of all processes, and not of this one in the middle of a
+            round. Only then it is one to be kept.
     """
 
     model: Module
@@ -46,6 +48,7 @@ class Run:
     data: Dataset | None = None
     loss: Loss | None = None
     agreed: Callable[[bool], bool] = bool
+    settled: Callable[[], bool] = lambda: True
 
     def stop(self, reason: str) -> None:
         """End training after this epoch; the reason goes to ``history.stopped``."""
@@ -66,6 +69,7 @@ class Callback:
         verbose: whether it shows progress. Then a line on standard error reports a compilation that takes
             longer than half a second, or why a network is not compiled.
         writes: whether it shows or writes something, which only the first of several processes is to do.
+        only_looks: whether a run is the same without it, as without a progress bar.
         shares_data: whether the data of this process are a share, which may be another one when the run goes
             on from a checkpoint.
     """
@@ -74,6 +78,7 @@ class Callback:
     watches_model: bool = True
     verbose: bool = False
     writes: bool = False
+    only_looks: bool = False
     shares_data: bool = False
 
     def __init_subclass__(cls, **options: Any) -> None:

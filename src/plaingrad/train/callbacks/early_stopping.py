@@ -14,6 +14,8 @@ from plaingrad.train.callbacks.monitor import Monitor
 class EarlyStopping(Callback):
     """Ends training when a column of the history has stopped improving.
 
+    Of several processes that average their networks, only the epochs count with which a round ends.
+
     Args:
         monitor: the column to watch.
         min_delta: by how much a value must be better to count as an improvement.
@@ -73,14 +75,15 @@ class EarlyStopping(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if epoch < self.start_from_epoch:
             return
-        if self._monitor.improved(logs):
+        is_settled = self.run.settled()
+        if is_settled and self._monitor.improved(logs):
             self._waited, self.best_epoch = 0, epoch
             if self.restore_best_weights:
                 state = self.run.model.state_dict()
                 self._weights = {name: value.clone() for name, value in state.items()}
             return
         self._waited += 1
-        if self._waited >= self.patience:
+        if is_settled and self._waited >= self.patience:
             self.stopped_epoch = epoch
             self.run.stop(f"{self.monitor} {self._complaint(epoch)}")
 

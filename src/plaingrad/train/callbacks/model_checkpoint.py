@@ -15,6 +15,8 @@ from plaingrad.train.checkpoint import save_model
 class ModelCheckpoint(Callback):
     """Writes the model to a safetensors file after each epoch, or after each best epoch so far.
 
+    Of several processes that average their networks, only the epochs count with which a round ends.
+
     The file's metadata are the epoch, counted from 1, and all that it recorded. The file is never incomplete.
 
     Args:
@@ -63,6 +65,6 @@ class ModelCheckpoint(Callback):
             self._monitor.best = state["best"]
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        if self._monitor is None or self._monitor.improved(logs):
+        if self.run.settled() and (self._monitor is None or self._monitor.improved(logs)):
             record = {"epoch": epoch + 1, **logs}
             save_model(self.run.model, self.path.format(**record), record)

@@ -25,6 +25,7 @@ class ProgressBar(Callback):
     """
 
     watches_model = False
+    only_looks = True
     writes = True
 
     def __init__(self, lines: bool = False, console: Console | None = None) -> None:

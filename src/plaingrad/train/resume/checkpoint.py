@@ -101,10 +101,16 @@ class Checkpoint:
         """True if it is time for the next checkpoint."""
         return time.monotonic() - self._written >= self.every
 
-    def write(self, state: dict[str, Any], epoch: int) -> None:
-        """Write the state after so many epochs; if it cannot be written, warn, and keep the one before."""
+    def write(self, state: dict[str, Any], epoch: int, components: dict[str, str]) -> None:
+        """Write the state after so many epochs; if it cannot be written, warn, and keep the one before.
+
+        Args:
+            state: the state.
+            epoch: the number of epochs.
+            components: the part of the fingerprint that training has changed, as it is now.
+        """
         tensors: dict[str, Tensor] = {}
-        data = {"format": FORMAT, "fingerprint": self._fingerprint, "epoch": epoch}
+        data = {"format": FORMAT, "fingerprint": self._fingerprint, "epoch": epoch, "now": components}
         data["state"] = packed(state, tensors)
         data["sha256"] = checksum(data, tensors)
         try:
@@ -134,11 +140,13 @@ class Checkpoint:
                 raise InputError("one whose content is not what was written")
             state = unpacked(data["state"], tensors)
             before, self.epoch = dict(data["fingerprint"]), int(data["epoch"])
+            after = {**before, **data["now"]}  # of the same objects, if the program goes on after Ctrl-C
             if data["format"] != FORMAT:
                 raise InputError(f"format {data['format']}")
         except (InputError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"expected {expected}, got {error}", file=self.path, hint=hint) from None
-        if other := difference(before, self._fingerprint):
+        other = difference(before, self._fingerprint)
+        if other and difference(after, self._fingerprint):
             problem = f"expected the run that this checkpoint is of, got {other}"
             raise InputError(problem, file=self.path, hint=hint)
         return dict(state)

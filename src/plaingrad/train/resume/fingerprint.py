@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+import types
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,53 +15,68 @@ from torch import Tensor
 from plaingrad.contract.nest import tensors
 from plaingrad.data import Dataset
 from plaingrad.data.batches import Batches
+from plaingrad.data.shard import rank_and_size
 from plaingrad.module import Module
+from plaingrad.optim import Schedule
 from plaingrad.parameter import shape
-from plaingrad.train.callbacks import Callback, ProgressBar
+from plaingrad.train.callbacks import Callback
 from plaingrad.train.preparation import Training
 from plaingrad.train.randomness import DrawnSeed
 
 WHOLE = 2**28  # bytes of a tensor that are read whole; of a larger one, pieces of this size in sum
 PIECES = 1024
 DIGEST = re.compile("[0-9a-f]{64}")
+SHARE = "share of the data in the first of "  # so many processes; with another number it is another share
 
 
 def fingerprint(training: Training) -> dict[str, str]:
     """Everything that the steps of a run depend on but for its initial numbers, as text by name."""
-    model, optimizer, schedule = training.model, training.optimizer, training.schedule
     data, held_out = training.data, training.validation
     is_share = any(callback.shares_data for callback in training.callbacks)
     is_part = is_share or training.stream is not None
     other_part = isinstance(held_out, Batches) or (is_share and held_out is not None)
-    rules = [*optimizer.param_groups, {} if schedule is None else schedule.state_dict()]
+    own = [data.inputs, data.targets, training.weights, held_out and vars(held_out)]
+    share = {f"{SHARE}{rank_and_size()[1]}": digest(own)} if is_share and training.stream is None else {}
     return {
-        "network": f"{readable(model)} {layout(model)}",
-        "loss": f"{readable(training.loss)} {digest(training.loss.state_dict())}",
-        "optimizer": f"{readable(optimizer)} {[len(group['params']) for group in rules[:-1]]}",
-        "schedule": f"{type(schedule).__name__} {readable(rules[-1])}",
-        "callbacks": ", ".join(words(each) for each in training.callbacks if not is_bar(each)),
+        **components(training),
         "metrics": ", ".join(training.metrics),
         "epochs": str(training.run.epochs),
         "batch_size": "of the batches" if training.stream else str(training.batch_size),
         "steps_per_epoch": str(training.stream.steps if training.stream else None),
         "gradient_accumulation_steps": str(training.batches_per_update),
         "weight_decay_per": "sample" if training.decay_per_sample else "batch",
-        "shuffle": str(training.shuffle) if isinstance(training.shuffle, bool) else "a callable",
+        "shuffle": described(training.shuffle),
         "seed": str(None if isinstance(training.seed, DrawnSeed) else training.seed),
         "engine": training.engine,
-        "train": outline(data) if is_part else digest((data.inputs, data.targets)),
+        "training data": outline(data) if is_part else digest((data.inputs, data.targets)),
         "sample_weight": str(training.weights is not None) if is_part else digest(training.weights),
         "validation": "another part" if other_part else digest(held_out and vars(held_out)),
+        **share,
+    }
+
+
+def components(training: Training) -> dict[str, str]:
+    """The part of a fingerprint that training itself may change, such as a learning rate."""
+    optimizer = training.optimizer
+    sizes = [len(group["params"]) for group in optimizer.param_groups]
+    return {
+        "network": f"{readable(training.model)} {layout(training.model)}",
+        "loss": f"{readable(training.loss)} {digest(training.loss.state_dict())}",
+        "optimizer": f"{readable(optimizer)} {sizes}",
+        "schedule": described(training.schedule),
+        "callbacks": ", ".join(words(each) for each in training.callbacks if not each.only_looks),
     }
 
 
 def difference(expected: Mapping[str, str], actual: Mapping[str, str]) -> str | None:
     """The first entry in which two fingerprints differ, in words; None if they are alike."""
     for name in {**expected, **actual}:
+        if name.startswith(SHARE) and not (name in expected and name in actual):
+            continue
         before, now = expected.get(name, ""), actual.get(name, "")
         if before != now:
             is_short = len(before) + len(now) < 100 and not DIGEST.search(before + now)
-            return f"another {name} ({now}, was {before})" if is_short else f"another {name}"
+            return f"other {name} ({now}, was {before})" if is_short else f"other {name}"
     return None
 
 
@@ -69,9 +86,25 @@ def words(callback: Callback) -> str:
     return kind.__name__ if kind.__repr__ is object.__repr__ else readable(callback)
 
 
-def is_bar(callback: Callback) -> bool:
-    """True for what ``progress`` decides."""
-    return isinstance(callback, ProgressBar)
+def described(value: Any) -> str:
+    """Settings in words: of a schedule those that its steps do not change, of a function its code."""
+    if isinstance(value, Schedule):
+        progress = {*value.saved, "optimizer"}
+        fields = {name: described(field) for name, field in vars(value).items() if name not in progress}
+        return f"{type(value).__name__} {fields}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return str([described(each) for each in value])
+    if isinstance(value, functools.partial):
+        return f"{described(value.func)} of {described(value.args)} {readable(value.keywords)}"
+    if isinstance(value, (types.FunctionType, types.MethodType)):
+        return f"function {hashlib.sha256(code_of(value.__code__).encode()).hexdigest()}"
+    return readable(value)
+
+
+def code_of(code: types.CodeType) -> str:
+    """The instructions of a function, and of those in it, without the lines where they stand."""
+    constants = [code_of(each) if isinstance(each, types.CodeType) else each for each in code.co_consts]
+    return f"{code.co_code.hex()} {code.co_names} {constants}"
 
 
 def readable(value: Any) -> str:

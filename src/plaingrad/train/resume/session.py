@@ -16,7 +16,7 @@ from plaingrad.native.task import Task
 from plaingrad.train.diagnose import TrainingDiverged
 from plaingrad.train.preparation import Training
 from plaingrad.train.resume.checkpoint import Checkpoint, terminate
-from plaingrad.train.resume.fingerprint import fingerprint
+from plaingrad.train.resume.fingerprint import components, fingerprint
 from plaingrad.train.resume.state import drawn, learned, restore_drawn, restore_learned, restore_scalars
 
 
@@ -134,7 +134,7 @@ class Session:
         state = learned(self.training) | drawn(self.task, self.orders)
         state |= {"streams": [stream.state_dict() for stream in self._streams], "complete": is_complete}
         state |= {} if self.checkpoint.is_kept else {"random": random_states()}
-        self.checkpoint.write(state, len(self.training.run.history))
+        self.checkpoint.write(state, len(self.training.run.history), components(self.training))
 
     def _restore_callbacks(self) -> None:
         """Restore what callbacks remember, and the fields that they may have changed."""
