@@ -273,3 +273,56 @@ class LikelihoodOfLogarithms(Module):
         logp, t = self.restore(dl)
         onehot = F.one_hot(t, logp.shape[1])
         return dl * (logp - onehot) / len(t), None
+
+
+@case((), (normal(4, 4),), ["wrong-axis"])
+class LogSumExpAlongTheBatch(Module):
+    def forward(self, x):
+        y = x.logsumexp(1, keepdim=True)
+        self.save(x, y)
+        return y
+
+    def backward(self, dy):
+        x = self.restore(dy)
+        return dy * x.softmax(0)
+
+
+@case((), (normal(5, 4),), ["wrong-derivative", "missing-factor"])
+class ClampWithOneBound(Module):
+    def forward(self, x):
+        y = x.clamp(-0.5, 0.5)
+        self.save(x, y)
+        return y
+
+    def backward(self, dy):
+        x = self.restore(dy)
+        return dy * (x < 0.5)
+
+
+@case((), (normal(4, 3), normal(4, 3)), ["swapped-factors"])
+class CosineReturnsTheGradientsInTurn(Module):
+    def forward(self, a, b):
+        na, nb = a.norm(dim=1, keepdim=True), b.norm(dim=1, keepdim=True)
+        y = (a * b).sum(1, keepdim=True) / (na * nb)
+        self.save((a, b, na, nb, y), y)
+        return y
+
+    def backward(self, dy):
+        a, b, na, nb, y = self.restore(dy)
+        da = dy * (b / (na * nb) - y * a / na**2)
+        db = dy * (a / (na * nb) - y * b / nb**2)
+        return db, da
+
+
+@case((), (normal(3, 4), normal(5, 4), normal(5, 2)), ["missing-term"])
+class AttentionByTheDiagonal(Module):
+    def forward(self, q, k, v):
+        p = (q @ k.mT / 2).softmax(-1)
+        y = p @ v
+        self.save((q, k, v, p), y)
+        return y
+
+    def backward(self, dy):
+        q, k, v, p = self.restore(dy)
+        ds = p * (1 - p) * (dy @ v.mT) / 2
+        return ds @ k, ds.mT @ q, p.mT @ dy

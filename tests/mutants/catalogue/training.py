@@ -122,7 +122,10 @@ FAULTS = [
     *planted(
         "train/callbacks/early_stopping.py",
         "tests/train/callbacks",
-        ("if is_settled and self._waited >= self.patience:", "if is_settled and self._waited > self.patience:"),
+        (
+            "if is_settled and self._waited >= self.patience:",
+            "if is_settled and self._waited > self.patience:",
+        ),
         ("name: value.clone() for name, value", "name: value for name, value"),
         ("if epoch < self.start_from_epoch:", "if epoch <= self.start_from_epoch:"),
     ),

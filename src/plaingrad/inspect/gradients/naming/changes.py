@@ -19,6 +19,7 @@ from plaingrad.inspect.gradients.naming.products import of_matrix_product, of_po
 from plaingrad.inspect.gradients.naming.selections import SELECTIONS, of_selection
 from plaingrad.inspect.gradients.naming.tape import Backward, Operation
 
+LARGEST_JACOBIAN = 100  # rows
 COPYING = ("repeat_interleave", "repeat", "tile", "expand", "expand_as", "broadcast_to", "interpolate")
 
 
@@ -62,8 +63,27 @@ def of_steps(folded: Operation) -> Iterator[Change]:
     if _is_linear(folded):
         yield FORWARDS
     else:
-        changes = of_function(folded) if is_elementwise(folded) else iter([LEFT_OUT])
+        changes = of_function(folded) if is_elementwise(folded) else iter([LEFT_OUT, DIAGONAL])
         yield from (replace(change, price=change.price + 0.1) for change in changes)
+
+
+def _by_the_diagonal(op: Operation, grads: list[Tensor | None]) -> list[Tensor | None]:
+    (g,) = grads
+    size = op.outputs[0].numel()
+    if g is None or size > LARGEST_JACOBIAN:
+        return [None]
+    units = torch.eye(size, dtype=g.dtype, device=g.device).view(size, *g.shape)
+    columns = [op.backward([unit])[0] for unit in units]
+    diagonal = [0.0 if each is None else each.reshape(-1)[k] for k, each in enumerate(columns)]
+    return [g * torch.tensor(diagonal, dtype=g.dtype, device=g.device).view(g.shape)]
+
+
+DIAGONAL = Change(
+    1.2,
+    "missing-term",
+    "of the Jacobian of {} only the diagonal is left: each output depends on other inputs too",
+    _by_the_diagonal,
+)
 
 
 def _is_linear(operation: Operation) -> bool:

@@ -43,6 +43,15 @@ OTHERS: dict[str, Local] = {
 """Derivatives of other functions."""
 
 
+BOUNDED = ("clamp", "clip", "hardtanh")
+
+ONE_BOUND: dict[str, Local] = {
+    "upper": lambda x, y: (y >= x).to(x.dtype),
+    "lower": lambda x, y: (y <= x).to(x.dtype),
+}
+"""Derivatives of functions with two bounds that see one of them."""
+
+
 SLIPS: dict[str, Local] = {
     "the function itself": lambda _, y: y,
     "1 - y": lambda _, y: 1 - y,
@@ -114,6 +123,10 @@ def of_function(operation: Operation) -> Iterator[Change]:
         "the derivative of {} is taken at the upstream gradient instead of its input",
         lambda op, grads: op.at([grads[0]], grads),  # type: ignore[list-item]
     )
+    if operation.name in BOUNDED:
+        for bound, factor in ONE_BOUND.items():
+            words = f"of the bounds of {{}} only the {bound} one stops the gradient"
+            yield Change(1.1, "wrong-derivative", words, _local(factor))
     own = known_name(operation)
     by_output = BY_OUTPUT.get(own)
     if by_output is not None:

@@ -108,6 +108,8 @@ class Namer:
     def _simple(self, name: str, ours: Tensor, right: Tensor) -> Iterator[Candidate]:
         dys = [dy for dy in self.dys if dy is not None]
         yield from numbers.compared(name, ours, right, dys, self._counts(name), self._factors)
+        if self.right is not None:
+            yield from numbers.of_another(name, ours, self.right)
         if self.with_linearity:
             yield from self._linearity.candidates(name, ours)
         if dys and dys[0].ndim and len(dys[0]) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from torch import Tensor
 
@@ -102,6 +102,14 @@ def _axes(name: str, ours: Tensor, right: Tensor) -> Iterator[Candidate]:
                 yield candidate(0.4, "over-summed", name, f"summed over axis {axis}, which {name} has")
     if right.numel() > 1 and ours.numel() == 1 and same(ours.reshape(()), right.sum()):
         yield candidate(0.4, "over-summed", name, f"summed over everything, where {name} has axes")
+
+
+def of_another(name: str, ours: Tensor, right: Mapping[str, Tensor]) -> Iterator[Candidate]:
+    """The right gradient of another tensor in the place of this one's."""
+    for other, gradient in right.items():
+        if other != name and same(ours, gradient) and not same(ours, right[name]):
+            words = f"this is the gradient of {other}: look at the order in which gradients are returned"
+            yield candidate(0.45, "swapped-factors", name, words)
 
 
 def samples(name: str, ours: Tensor, each: Sequence[Tensor]) -> Iterator[Candidate]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -40,6 +40,22 @@ def other_axes(call: Call) -> Iterator[Repair]:
             for keep in (False, True):
                 for mean in (False, True):
                     yield _axis(call.name, chosen, set(other), keep, mean)
+
+
+def other_single_axes(call: Call) -> Iterator[Repair]:
+    """Another axis of a function that runs along one."""
+    x, *rest = call.args
+    for axis in range(x.ndim):
+        words = f"this runs along the wrong axis; it should be axis {axis}"
+        yield Repair(1.1, "wrong-axis", words, _along(axis, rest[1:]))
+
+
+def _along(axis: int, rest: Sequence[Any]) -> Run:
+    def run(call: Call) -> Any:
+        kwargs = {name: value for name, value in call.kwargs.items() if name not in ("dim", "axis")}
+        return call.function(call.args[0], axis, *rest, **kwargs)
+
+    return run
 
 
 def _axis(name: str, chosen: set[int], other: set[int], keep: bool, mean: bool) -> Repair:

@@ -32,6 +32,7 @@ from plaingrad.inspect.gradients.naming.repair import (
     other_powers,
     other_products,
     other_signs,
+    other_single_axes,
     other_sums,
 )
 from plaingrad.inspect.gradients.naming.superfluous import without_factors
@@ -149,6 +150,8 @@ def _of_operation(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
         return
     if name in ("sum", "mean"):
         yield from other_axes(call)
+    elif name in ("softmax", "log_softmax", "logsumexp"):
+        yield from other_single_axes(call)
     elif name in TRANSPOSES:
         yield Repair(1, "transposed", "this should not be transposed", lambda c: c.args[0])
     elif name in ("matmul", "mm", "bmm"):
