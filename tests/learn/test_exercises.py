@@ -135,12 +135,11 @@ def test_an_unknown_exercise_is_refused_with_the_nearest() -> None:
 
 
 def test_other_lines_with_the_numbers_of_a_known_answer_are_recognised(tmp_path: Path) -> None:
-    lines = "right = -p.gather(1, target[:, None])\ndlogits = torch.zeros_like(p)"
-    lines += "\ndlogits.scatter_(1, target[:, None], (1 + right) / -n)"
-    softmax = exercise("softmax")
-    verdict = verdict_on(softmax, softmax.filled({"dlogits": lines}), tmp_path, seed=1)
+    lines = "v.zero_()\nv.sub_(-1 * grad)"
+    rules = exercise("optimizers")
+    verdict = verdict_on(rules, rules.filled({"velocity": lines}), tmp_path, seed=1)
     (problem,) = verdict.problems
-    assert (problem.kind, problem.words) == ("missing-term", "the target alone has a gradient")
+    assert (problem.kind, problem.words) == ("missing-term", "the velocity before is forgotten")
 
 
 def test_numbers_of_no_known_answer_stay_unnamed(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ HINTS = [
 WRONG = [
     ("the scale is left out", "dquery", "dquery = ds @ key", ["missing-factor", "wrong-factor"]),
     ("the other weights of the row are forgotten", "ds", "ds = p * dp", ["missing-term"]),
-    ("softmax is taken for elementwise", "ds", "ds = dp * p * (1 - p)", ["wrong-derivative"]),
+    ("softmax is taken for elementwise", "ds", "ds = dp * p * (1 - p)", ["missing-term"]),
     ("the derivative of softmax is left out", "ds", "ds = dp", ["missing-derivative"]),
     (
         "the sum goes over queries",

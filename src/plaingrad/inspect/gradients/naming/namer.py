@@ -109,7 +109,8 @@ class Namer:
         dys = [dy for dy in self.dys if dy is not None]
         yield from numbers.compared(name, ours, right, dys, self._counts(name), self._factors)
         if self.right is not None:
-            yield from numbers.of_another(name, ours, self.right)
+            others = {other: self.right[other] for other in self.under_test.names if other in self.right}
+            yield from numbers.of_another(name, ours, others)
         if self.with_linearity:
             yield from self._linearity.candidates(name, ours)
         if dys and dys[0].ndim and len(dys[0]) > 1:

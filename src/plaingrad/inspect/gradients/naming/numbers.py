@@ -105,8 +105,8 @@ def _axes(name: str, ours: Tensor, right: Tensor) -> Iterator[Candidate]:
 
 
 def of_another(name: str, ours: Tensor, right: Mapping[str, Tensor]) -> Iterator[Candidate]:
-    """The right gradient of another tensor in the place of this one's."""
-    for other, gradient in right.items():
+    """The right gradient of another input in the place of this one's."""
+    for other, gradient in right.items() if name in right else ():
         if other != name and same(ours, gradient) and not same(ours, right[name]):
             words = f"this is the gradient of {other}: look at the order in which gradients are returned"
             yield candidate(0.45, "swapped-factors", name, words)
