@@ -930,7 +930,7 @@ const pageHtml = (id) => `<div class="page">
   ${slidable(id, "batch-size", "Batch size")}
   ${selectable(id, "activation", "Activation", "layered")}
   ${selectable(id, "loss", "Loss", "layered")}
-  ${slidable(id, "delta", "delta of the loss", "Errors beyond it count by their size, those below by their square")}
+  ${slidable(id, "delta", "delta", "Of the loss: errors beyond it count by their size, those below by their square")}
   ${slidable(id, "l1", "L1 penalty", "Of the weights, not of the biases")}
   ${slidable(id, "l2", "L2 penalty", "Of the weights, not of the biases")}
   <label class="field" title="Training stops by itself there; 0 is never"><span>Stop at epoch</span><input type="number" min="0" step="1" ${id("epochs")}></label>
