@@ -326,3 +326,21 @@ class AttentionByTheDiagonal(Module):
         q, k, v, p = self.restore(dy)
         ds = p * (1 - p) * (dy @ v.mT) / 2
         return ds @ k, ds.mT @ q, p.mT @ dy
+
+
+@case((), (normal(3, 4),), ["missing-factor"])
+class ScaleWithoutTheNorm(Module):
+    def __init__(self):
+        self.scale = Parameter(normal(4))
+
+    def forward(self, x):
+        r = (x.square().mean(-1, keepdim=True) + 1e-5).rsqrt()
+        y = x * r * self.scale.value
+        self.save((x, r), y)
+        return y
+
+    def backward(self, dy):
+        x, r = self.restore(dy)
+        self.scale.grad += (dy * x).sum(0)
+        d = dy * self.scale.value
+        return r * d - x * r**3 * (d * x).mean(-1, keepdim=True)

@@ -132,7 +132,17 @@ def other_operands(
             more = (other - x).reshape(-1)
             if len(more) and 0 < float(more[0].abs()) <= SMALL and same(more, more[:1].expand_as(more), 1e-9):
                 kind, words = "missing-constant", f"the {float(more[0]):g} that forward adds is forgotten"
+            elif product and (factor := _factor_between(x, other, pool)):
+                kind, words = "missing-factor", f"a factor is left out of operand {k + 1}: {factor}"
             yield Repair(price, kind, words, run)
+
+
+def _factor_between(x: Tensor, product: Tensor, pool: Mapping[str, Rounds]) -> str:
+    """The tensor by which one has to be multiplied for the other, in words; empty if there is none."""
+    for text, (factor, *_) in pool.items():
+        if factor.dtype == x.dtype and _fits(factor, x) and same(x * factor, product, 1e-9):
+            return text
+    return ""
 
 
 def _fits(other: Tensor, x: Tensor) -> bool:
