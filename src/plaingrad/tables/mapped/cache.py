@@ -116,7 +116,7 @@ def read(folder: Path) -> MapState | None:
 def changed(
     state: MapState, options: Mapping[str, Any], files: Sequence[FileState], folder: Path
 ) -> str | None:
-    """What has changed of a table since it was encoded, in words; None if nothing has.
+    """The change of a table since it was encoded, in words; None if there is none.
 
     Args:
         state: of the encoded table.
