@@ -10,7 +10,7 @@ import pytest
 import plaingrad
 from disk import limited
 from plaingrad import interop, nn
-from plaingrad.files import filling, replacing
+from plaingrad.files import filling, held, replacing
 from plaingrad.train.checkpoint import save_model
 
 
@@ -180,3 +180,23 @@ def test_what_a_process_that_was_killed_has_left_is_removed_and_a_living_one_s_i
             second.write_text("second")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".a-mine.txt", "a.txt", "b", "c"]
     assert (tmp_path / "a.txt").read_text() == "first"
+
+
+def test_a_lock_that_was_removed_while_another_opened_it_is_nobodys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    path, first = tmp_path / "lock", held(tmp_path / "lock")
+    flock, calls = fcntl.flock, []
+
+    def between(handle: int, operation: int) -> None:
+        calls.append(handle)
+        if len(calls) == 2:  # the second has opened the file, which the first now removes
+            first.__exit__(None, None, None)
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", between)
+    assert first.__enter__()
+    with held(path) as is_second, held(path) as is_third:
+        assert (is_second, is_third) == (True, False)
+    assert list(tmp_path.iterdir()) == []

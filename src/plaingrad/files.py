@@ -167,18 +167,34 @@ def held(path: Path) -> Iterator[bool]:
     if fcntl is None:
         yield True
         return
-    handle = os.open(path, os.O_CREAT | os.O_RDWR)
+    handle = _locked(path)
+    if handle is None:
+        yield False
+        return
     try:
+        yield True
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _locked(path: Path) -> int | None:
+    """The handle of a file, created if need be, whose lock is ours until it is closed; None if it is not."""
+    while True:
+        handle = os.open(path, os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever held it may have removed it in between, and the next one would create another.
+            if os.path.samestat(os.fstat(handle), path.stat()):
+                return handle
+        except FileNotFoundError:  # there is none now
+            pass
         except BlockingIOError:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            path.unlink(missing_ok=True)
-    finally:
+            os.close(handle)
+            return None
+        except BaseException:
+            os.close(handle)
+            raise
         os.close(handle)
 
 

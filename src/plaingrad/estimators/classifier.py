@@ -76,7 +76,9 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         callbacks: `plaingrad.train.callbacks.Callback` instances. scikit-learn's go to ``set_callbacks``.
         max_time: seconds after which training ends, after the epoch under way.
         checkpoint: a folder in which ``fit`` keeps its state, so that the same call goes on after the program
-            was killed, as for `plaingrad.fit`; it needs a ``random_state``.
+            was killed, as for `plaingrad.fit`; it needs a ``random_state``. Each fit of other data or
+            settings has a folder of its own inside, so that those of a search do not meet; it is removed
+            when the fit is complete, and so is ``checkpoint`` if nothing else is in it.
         dtype: of training: "float32", "float64", or "auto" for single precision where batches are smaller
             than the data. Weights and predictions have the dtype of ``X`` in any case.
         engine: as for `plaingrad.fit`: "auto", "eager" or "native"; "auto" also compiles the predictions

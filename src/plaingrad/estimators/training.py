@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from plaingrad.estimators.lbfgs import minimize
 from plaingrad.estimators.parameters import Parameters
 from plaingrad.estimators.prediction import eagerly, predictor_for
 from plaingrad.estimators.private import check_sample_weight
+from plaingrad.estimators.resuming import own_folder, run_name
 from plaingrad.estimators.state import FittedState
 from plaingrad.estimators.targets import ClassTargets, Part
 from plaingrad.module import Module, ModuleError
@@ -169,8 +171,12 @@ class Training:
         if held_out is not None:
             measured = state.targets.tensor(held_out.encoded, inputs.dtype)
             options["validation"] = (self._inputs(held_out), measured)
+        seed = self._seed()
+        is_new = parameters.checkpoint is not None and not self.incremental
+        name = run_name(parameters, (inputs, targets), options, seed, state.t) if is_new else ""
         try:
-            state.histories = self._run((inputs, targets), runs, options)
+            with own_folder(parameters.checkpoint if is_new else None, name) as folder:
+                state.histories = self._run((inputs, targets), runs, options, seed, folder)
         except TrainingDiverged as error:
             state.histories = [error.history]
         diverged = [run for run in runs if run.error is not None]
@@ -194,7 +200,12 @@ class Training:
         _warn_unfinished(parameters, state.histories, runs, self.incremental)
 
     def _run(
-        self, data: tuple[Tensor, Tensor], runs: list[Convergence], options: dict[str, Any]
+        self,
+        data: tuple[Tensor, Tensor],
+        runs: list[Convergence],
+        options: dict[str, Any],
+        seed: int,
+        folder: Path | None,
     ) -> list[History]:
         """Train the networks in epochs: one as `plaingrad.fit` does, several by `plaingrad.fit_many`."""
         parameters, state, random_state, samples = (
@@ -203,11 +214,7 @@ class Training:
             self.random_state,
             len(data[0]),
         )
-        before = random_state.get_state()
-        seed = int(random_state.randint(2**31))  # of dropout
-        random_state.set_state(before)  # which the orders come from, as scikit-learn's
         own = list(parameters.callbacks or [])
-        folder = None if self.incremental else parameters.checkpoint
         if len(runs) == 1:
             callbacks = [runs[0], *own, *([self.watching] if self.watching else [])]
             optimizer, schedule = state.optimizers[0], state.schedules[0]
@@ -235,6 +242,13 @@ class Training:
                 checkpoint=folder,
                 **options,
             )
+
+    def _seed(self) -> int:
+        """The seed of dropout, drawn without a change of what the orders come from, as scikit-learn's."""
+        before = self.random_state.get_state()
+        seed = int(self.random_state.randint(2**31))
+        self.random_state.set_state(before)
+        return seed
 
 
 @contextmanager

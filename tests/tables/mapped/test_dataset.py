@@ -377,6 +377,53 @@ def test_test_data_are_encoded_like_the_training_data(tmp_path: Path) -> None:
         dataset(tmp_path / "u.csv", cache=tmp_path / "test", like=Dataset(train.inputs, train.targets))  # type: ignore[arg-type]
 
 
+def test_when_the_training_data_have_grown_the_others_are_encoded_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table(400).to_csv(tmp_path / "t.csv", index=False)
+    table(50, seed=5).to_csv(tmp_path / "u.csv", index=False)
+    train = dataset(tmp_path / "t.csv", target="y", cache=tmp_path / "train")
+    before = dataset(tmp_path / "u.csv", cache=tmp_path / "test", like=train).inputs.clone()
+    table(500).to_csv(tmp_path / "t.csv", index=False)
+    train = dataset(tmp_path / "t.csv", target="y", cache=tmp_path / "train")
+    capsys.readouterr()
+    test = dataset(tmp_path / "u.csv", cache=tmp_path / "test", like=train)
+    assert capsys.readouterr().err == (
+        f"the encoding that the table in {tmp_path / 'test'} has from another one (like) has changed; "
+        "it is encoded anew\n"
+    )
+    expected = dataset(tmp_path / "u.csv", cache=tmp_path / "other", like=train).inputs
+    assert test.inputs.equal(expected)
+    assert not test.inputs.equal(before)
+    dataset(tmp_path / "u.csv", cache=tmp_path / "test", like=train)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(InputError, match=r"^cache: expected like .* as of the table in .*, got null; use"):
+        dataset(tmp_path / "u.csv", target="y", cache=tmp_path / "test")
+
+
+def test_the_same_files_by_another_path_are_the_same_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "in" / "year=2024"
+    folder.mkdir(parents=True)
+    for i in range(2):
+        table(100, seed=i).to_csv(folder / f"{i}.csv", index=False)
+    files = sorted(folder.iterdir())
+    first = dataset(folder, target="y", cache=tmp_path / "cache")
+    monkeypatch.setattr(cache, "write", None)
+    monkeypatch.chdir(tmp_path / "in")
+    (tmp_path / "link").symlink_to(folder)
+    sources: list[Any] = [
+        "year=2024", "./year=2024/", files, [f"year=2024/{i}.csv" for i in range(2)], "year=2024/*.csv",
+        tmp_path / "link",
+    ]  # fmt: skip
+    for source in sources:
+        assert dataset(source, target="y", cache=tmp_path / "cache").inputs.equal(first.inputs)
+    for source in (files[::-1], files[:1], tmp_path / "in"):  # the last has a column more: the year
+        with pytest.raises(InputError, match=r"^cache: expected source "):
+            dataset(source, target="y", cache=tmp_path / "cache")
+
+
 def test_the_meaning_of_columns_can_be_said(tmp_path: Path) -> None:
     table().to_csv(tmp_path / "t.csv", index=False)
     schema = {"integer": ColumnSchema("text")}

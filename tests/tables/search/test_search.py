@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.shell import diabetes, failed, iris, refused, run, succeed, told
+from cli.shell import diabetes, failed, iris, refused, run, succeed, told, warned
 from plaingrad.tables.model.network import fitted
 from plaingrad.tables.search.pruning import Pruning
 from plaingrad.tables.search.space import SEARCHED
@@ -79,10 +80,36 @@ def test_a_search_of_other_data_is_refused(tmp_path: Path) -> None:
     table, out = iris(tmp_path / "iris.csv"), tmp_path / "out"
     succeed("train", table, "-o", out, *COMMON, "--tune", 1, "--quiet")
     line = refused("train", table, "-o", out, *COMMON, "--tune", 2, "--optimizer", "sgd")
-    assert "a search of other data or settings; remove it, or choose another folder" in line
+    assert "a search of other data or settings (optimizer sgd, was adam); remove it, or choose" in line
     other = diabetes(tmp_path / "diabetes.csv")
     line = refused("train", other, "-o", out, "--target", "progression", "--tune", 2)
-    assert "a search of other data or settings" in line
+    assert "a search of other data or settings (epochs 200, was 8)" in line
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([*lines[:-1], lines[-1].replace(lines[-1].split(",")[0], "900")]) + "\n")
+    line = refused("train", table, "-o", out, *COMMON, "--tune", 2)
+    assert "a search of other data or settings (other inputs of rows for " in line
+
+
+def test_a_search_with_weights_is_not_one_without(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    rows = [f"{i % 7},{i % 5},{1 + i % 3},{'ab'[i % 7 > 3]}" for i in range(60)]
+    table.write_text("\n".join(["p,q,w,y", *rows]) + "\n")
+    common = ("train", table, "--target", "y", "--epochs", 2, "-o", tmp_path / "out")
+    warned(*common, "--ignore", "w", "--tune", 1, "--no-report")
+    line = refused(*common, "--weight", "w", "--tune", 1)
+    assert re.search(
+        r"settings \(rows for training \d+ of (\d+ features) with weights, were \d+ of \1\);", line
+    )
+
+
+def test_a_worker_of_fewer_settings_than_were_tried_changes_nothing(tmp_path: Path) -> None:
+    table, out = iris(tmp_path / "iris.csv"), tmp_path / "out"
+    first = told("train", table, "-o", out, *COMMON, "--tune", 3, "--no-report")
+    written = (out / "model.safetensors").stat().st_mtime_ns
+    said = succeed("train", table, "-o", out, *COMMON, "--tune", 1, "--no-report")
+    assert f"model.safetensors and report.json of this search are in {out}" in said
+    assert (out / "model.safetensors").stat().st_mtime_ns == written
+    assert told("train", table, "-o", out, *COMMON, "--tune", 2, "--no-report") == first
 
 
 def test_a_complete_search_is_reported_but_not_begun_anew(tmp_path: Path) -> None:

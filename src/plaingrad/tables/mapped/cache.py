@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,17 +37,19 @@ class FileState(Strict, frozen=True):
         path: of the file.
         size: in bytes.
         changed: when, in nanoseconds since 1970.
+        columns: that the names of its folders tell, with their values.
     """
 
     path: str
     size: Count
     changed: int
+    columns: dict[str, str | None] = msgspec.field(default_factory=dict)
 
     @classmethod
-    def of(cls, path: Path) -> FileState:
+    def of(cls, path: Path, columns: Mapping[str, str | None]) -> FileState:
         """Look at a file."""
         status = path.stat()
-        return cls(str(path.resolve()), status.st_size, status.st_mtime_ns)
+        return cls(str(path.resolve()), status.st_size, status.st_mtime_ns, dict(columns))
 
 
 class MapState(Strict, frozen=True):
@@ -111,19 +113,40 @@ def read(folder: Path) -> MapState | None:
     return state if is_whole else None
 
 
-def expect_same(state: MapState, options: Mapping[str, Any], folder: Path) -> None:
-    """Refuse a folder in which another table is.
+def changed(
+    state: MapState, options: Mapping[str, Any], files: Sequence[FileState], folder: Path
+) -> str | None:
+    """The change of a table since it was encoded, in words; None if there is none.
+
+    Args:
+        state: of the encoded table.
+        options: what decides how the table is encoded now, by name.
+        files: of the table, as they are now.
+        folder: of the encoded table.
 
     Raises:
-        InputError: it is; one line that names what differs.
+        InputError: the folder has another table; one line that names the difference.
     """
+    same_files = _names(state.files) == _names(files)
+    is_like_another = None not in (state.options.get("like"), options["like"])
     for name in options:
         before = state.options.get(name)
+        if (name == "source" and same_files) or (name == "like" and is_like_another):
+            continue
         if before != options[name]:
             problem = (
                 f"expected {name} {_short(before)} as of the table in {folder}, got {_short(options[name])}"
             )
             raise InputError(problem, argument="cache", hint="use another folder, or remove this one")
+    if state.files != list(files):
+        return f"the files of the table in {folder} have changed"
+    if state.options.get("like") != options["like"]:
+        return f"the encoding that the table in {folder} has from another one (like) has changed"
+    return None
+
+
+def _names(files: Sequence[FileState]) -> list[tuple[str, dict[str, str | None]]]:
+    return [(each.path, each.columns) for each in files]
 
 
 def _short(value: Any) -> str:
@@ -173,7 +196,7 @@ def write(
     """
     folder.mkdir(parents=True, exist_ok=True)
     remove_unfinished(folder, SUFFIXES)
-    files, code = [FileState.of(path) for path, _ in pieces.files], uuid.uuid4().hex[:12]
+    files, code = [FileState.of(*each) for each in pieces.files], uuid.uuid4().hex[:12]
     names = [f"inputs-{code}.f32", f"targets-{code}.{'i64' if target.labels else 'f32'}"]
     rows = 0
     with ExitStack() as around:

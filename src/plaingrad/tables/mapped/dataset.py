@@ -73,8 +73,9 @@ def dataset(
     The table is read piece by piece and encoded once, into files in the folder ``cache`` that are then mapped
     into memory: the system reads rows from them as they are needed, and gives their memory back when
     something else needs it. A second call with the same table and arguments maps what is there. Where the
-    files of the table have changed, it is encoded anew, which a line on standard error says; a folder with
-    another table is refused.
+    files of the table have changed, or those that made the encoding of ``like``, it is encoded anew, which a
+    line on standard error says; a folder with another table is refused. A table is the same by any path to
+    its files, or as a list of them.
 
     The table is read once to draw a sample (4 million cells, but at least 10,000 and at most 500,000 rows).
     Of a table that has no more, everything is as `TableEncoder` and `Target` have it in memory. Of a larger
@@ -141,15 +142,18 @@ def dataset(
         target = _expect_like(like, deciding)
     if target is None:
         raise InputError("expected the name of a column, got None", argument="target")
-    names = [os.fspath(each) for each in ([source] if isinstance(source, (str, os.PathLike)) else source)]
+    sources = [source] if isinstance(source, (str, os.PathLike)) else source
+    names = [str(Path(each).resolve()) for each in sources]  # the same table by whichever path
     options = {"source": names, **deciding, "target": target, **vars(pieces.options), "like": _digest(like)}
     folder = Path(cache)
     state, console = caching.read(folder), Console(stderr=True, quiet=not progress)
     if state is not None:
-        caching.expect_same(state, options, folder)
-        if state.files == [caching.FileState.of(path) for path, _ in pieces.files]:
+        change = caching.changed(
+            state, options, [caching.FileState.of(*each) for each in pieces.files], folder
+        )
+        if change is None:
             return _dataset(caching.mapped(folder, state))
-        text = f"the files of the table in {folder} have changed; it is encoded anew"
+        text = f"{change}; it is encoded anew"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     _expect_columns(pieces, target, ignore, meanings)
     strange = StrangeCounts()

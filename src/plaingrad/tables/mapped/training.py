@@ -168,7 +168,7 @@ class LargeTable:
     def _state(self, folder: Path, options: dict[str, Any]) -> cache.MapState | None:
         """The training rows that an earlier run has left, if they are those of this one."""
         state = cache.read(folder)
-        files = [cache.FileState.of(path) for path, _ in self.pieces.files]
+        files = [cache.FileState.of(*each) for each in self.pieces.files]
         is_same = state is not None and state.options == options and state.files == files
         return state if is_same else None
 

@@ -27,6 +27,7 @@ from plaingrad.tables.settings import MODEL, Settings
 from plaingrad.train import TrainingDiverged
 
 REPORT = "report.json"
+ASIDE = ("output", "storage", "tune")  # settings that no model depends on
 Write = Callable[[Settings, dict[str, Any]], Report]
 
 
@@ -79,7 +80,7 @@ def searched(
             "metric": settings.metric,
             "trials": [_trial(trial, settings) for trial in trials],
         }
-        key = _key(settings, storage.checksums(encoded.test))
+        key = _key(settings, len(trials), storage.checksums(encoded.test))
         models = optuna.create_study(
             study_name=f"{study.study_name}, model {key}", storage=database, load_if_exists=True
         )
@@ -151,13 +152,14 @@ class _Waiting:
             self.reporter.text(line)
 
 
-def _key(settings: Settings, checksums: Sequence[float]) -> str:
-    """The name of a model: by all that it follows from, but for the training data, which the study knows."""
-    values = [
-        getattr(settings, field.name) for field in fields(settings) if field.name not in ("output", "storage")
-    ]
+def _key(settings: Settings, tried: int, checksums: Sequence[float]) -> str:
+    """The name of a model: by all that it follows from, but for the training data, which the study knows.
+
+    So whoever asked for fewer settings than have been tried has the model of them all.
+    """
+    values = [getattr(settings, field.name) for field in fields(settings) if field.name not in ASIDE]
     rounded = [round(number, 1) for number in checksums]
-    return hashlib.sha256(repr((values, rounded)).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((values, tried, rounded)).encode()).hexdigest()[:12]
 
 
 def _written(models: Any, output: Path, reporter: Reporter, write: Callable[[], Report]) -> Report:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import random
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
+from plaingrad.console.output import plural
 from plaingrad.errors import InputError
 from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.monitoring import smaller_is_better
@@ -123,36 +123,64 @@ def opened(storage: RDBStorage, name: str, encoded: Encoded, settings: Settings,
     study = optuna.create_study(
         study_name=study_name, storage=storage, direction=direction, load_if_exists=True
     )
-    fingerprint: dict[str, Any] = {"settings": _digest(encoded, settings), "data": _checksums(encoded)}
-    stored = study.user_attrs.get("fingerprint", fingerprint)
-    same = stored["settings"] == fingerprint["settings"]
-    if not same or not np.allclose(stored["data"], fingerprint["data"], rtol=1e-6, atol=0.01):
-        problem = "a search of other data or settings"
+    fingerprint: dict[str, Any] = {"settings": _readable(settings), "data": _data(encoded)}
+    if other := _difference(study.user_attrs.get("fingerprint", fingerprint), fingerprint):
+        problem = f"a search of other data or settings ({other})"
         where = name if settings.storage is None else f"{name}, {study_name!r}"
         raise InputError(problem, file=where, hint="remove it, or choose another folder")
     study.set_user_attr("fingerprint", fingerprint)
     return study
 
 
-def _digest(encoded: Encoded, settings: Settings) -> str:
-    shared = [getattr(settings, name) for name in SHARED]
-    shared += [] if settings.metric is None else [settings.metric]
-    shapes = [part.X.shape for part in (encoded.train, encoded.validation) if part is not None]
-    return hashlib.sha256(repr((shared, shapes)).encode()).hexdigest()
+def _difference(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """The difference between two fingerprints, in words; None if they are alike."""
+    try:
+        for name, value in now["settings"].items():
+            if before["settings"][name] != value:
+                return f"{name} {value}, was {before['settings'][name]}"
+        for name, part in now["data"].items():
+            was = before["data"][name]
+            if was["shape"] != part["shape"]:
+                return f"{name} {part['shape']}, were {was['shape']}"
+            for kind, total in part["sums"].items():
+                if not np.allclose(was["sums"][kind], total, rtol=1e-6, atol=0.01):
+                    return f"other {kind} of {name}"
+    except (KeyError, TypeError):
+        return "of another version"
+    return None
 
 
-def _checksums(encoded: Encoded) -> list[float]:
+def _readable(settings: Settings) -> dict[str, str]:
+    """The settings that must be the same, as text."""
+    return {name: str(getattr(settings, name)) for name in (*SHARED, "metric")}
+
+
+def _data(encoded: Encoded) -> dict[str, Any]:
     """Numbers that stay within rounding from machine to machine, and differ if the data do."""
-    return [number for part in (encoded.train, encoded.validation) for number in checksums(part)]
+    parts = {"rows for training": encoded.train, "rows for validation": encoded.validation}
+    return {name: {"shape": _shape(part), "sums": _sums(part)} for name, part in parts.items()}
+
+
+def _shape(part: Samples | None) -> str:
+    if part is None:
+        return "none"
+    weighted = "" if part.weights is None else " with weights"
+    return f"{len(part.X)} of {plural(part.X.shape[1], 'feature')}{weighted}"
+
+
+def _sums(part: Samples | None) -> dict[str, float]:
+    arrays = {} if part is None else {"inputs": part.X, "targets": part.y, "weights": part.weights}
+    return {kind: checksum(array) for kind, array in arrays.items() if array is not None}
 
 
 def checksums(part: Samples | None) -> list[float]:
-    """The sum of each array of a part with random signs: a cell that changes cannot hide among many."""
-    arrays = [] if part is None else [part.X, part.y, part.weights]
-    return [_signed_sum(array.reshape(len(array), -1)) for array in arrays if array is not None]
+    """The sum of each array of a part."""
+    return list(_sums(part).values())
 
 
-def _signed_sum(table: np.ndarray) -> float:
+def checksum(array: np.ndarray) -> float:
+    """The sum of an array with random signs: a cell that changes cannot hide among many."""
+    table = array.reshape(len(array), -1)
     signs = np.random.Generator(np.random.PCG64(0))
     columns = signs.integers(0, 2, table.shape[1]) * 2.0 - 1.0
     total = 0.0
