@@ -14,7 +14,7 @@ from torch import Tensor
 
 from plaingrad.data import Dataset
 from plaingrad.estimators.parameters import Parameters
-from plaingrad.train.resume.fingerprint import digest, is_bar, readable, words
+from plaingrad.train.resume.fingerprint import digest, readable, words
 
 # What no step depends on, or what is seen from the seed and the callbacks themselves.
 ASIDE = ("checkpoint", "verbose", "random_state", "callbacks")
@@ -35,7 +35,7 @@ def run_name(
     """
     names = [field.name for field in fields(parameters) if field.name not in ASIDE]
     settings = {name: readable(getattr(parameters, name)) for name in names}
-    callbacks = [words(each) for each in parameters.callbacks or () if not is_bar(each)]
+    callbacks = [words(each) for each in parameters.callbacks or () if not each.only_looks]
     held_out = options["validation"]
     validation = vars(held_out) if isinstance(held_out, Dataset) else held_out
     numbers = [digest(each) for each in (data, options["sample_weight"], validation)]
