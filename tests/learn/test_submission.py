@@ -59,13 +59,21 @@ for pid in ("self", os.getppid()):
     assert (verdict.points, verdict.output) == (TANH.points, "False ''\n" + "False\n" * 4)
 
 
-def test_autograd_does_not_count(tmp_path: Path) -> None:
-    code = """
+@pytest.mark.parametrize(
+    "code",
+    [
+        """
 import torch
 x = y.atanh().detach().requires_grad_()
 with torch.enable_grad():
     dx = torch.autograd.grad(x.tanh(), x, dy)[0]
-"""
+""",
+        "import torch\ndx = torch.func.jvp(torch.tanh, (torch.atanh(y),), (dy,))[1]",
+        "import torch\ndx = torch.ops.aten.tanh_backward(dy, y)",
+    ],
+    ids=["backward mode", "forward mode", "operation"],
+)
+def test_autograd_does_not_count(code: str, tmp_path: Path) -> None:
     assert only_problem(checked_here(with_line(code), tmp_path))[0] == "uses-autograd"
 
 

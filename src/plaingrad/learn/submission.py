@@ -10,10 +10,11 @@ import secrets
 import signal
 import tempfile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from plaingrad.errors import InputError
 from plaingrad.learn.exercise import Exercise
+from plaingrad.learn.notebook import script_of
 from plaingrad.learn.verdict import ENDS, EVERYTHING, Problem, Verdict
 from plaingrad.processes import is_alone, run_alone
 
@@ -140,14 +141,8 @@ def _verdict(exercise: Exercise, data: bytes, seed: int, code: int | None) -> Ve
     return Verdict.of(exercise.id, exercise.parts, [Problem(EVERYTHING, text, kind, file, words)])
 
 
-def _is_answer(cell: dict[str, Any]) -> bool:
-    """True for a cell with code, but for the check itself."""
-    about = cell.get("metadata", {}).get("nbgrader", {})
-    return cell["cell_type"] == "code" and not about.get("grade", False)
-
-
 def source_of(path: Path) -> str:
-    """The code in a script, or in the code cells of a notebook without their magic lines.
+    """The code in a script, or in the code cells of a notebook.
 
     Raises:
         InputError: there is none, or more than anybody writes.
@@ -157,12 +152,7 @@ def source_of(path: Path) -> str:
         raise InputError(f"expected at most {LARGEST:,} bytes, got {size:,}", file=path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-        if path.suffix != ".ipynb":
-            return text
-        cells = ["".join(cell["source"]) for cell in json.loads(text)["cells"] if _is_answer(cell)]
-        lines = "\n\n".join(cell for cell in cells if not cell.lstrip().startswith("%%")).splitlines()
-        "".join(lines).encode()  # JSON can write halves of characters
+        return script_of(text) if path.suffix == ".ipynb" else text
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         expected = "a notebook" if path.suffix == ".ipynb" else "a Python file"
         raise InputError(f"expected {expected}, got something else", file=path) from error
-    return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines) + "\n"

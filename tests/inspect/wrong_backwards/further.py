@@ -288,6 +288,36 @@ class Auto3(Tan):
         return x.grad
 
 
+@case((), (X43,), ["uses-autograd"])
+class Auto4(Tan):
+    def backward(self, dy):
+        x, _y = self.restore(dy)
+        return torch.func.jvp(torch.tanh, (x,), (dy,))[1]
+
+
+@case((), (X43,), ["uses-autograd"])
+class Auto5(Tan):
+    def backward(self, dy):
+        x, _y = self.restore(dy)
+        with torch.autograd.forward_ad.dual_level():
+            dual = torch.autograd.forward_ad.make_dual(x, dy)
+            return torch.autograd.forward_ad.unpack_dual(torch.tanh(dual)).tangent
+
+
+@case((), (X43,), ["uses-autograd"])
+class Auto6(Tan):
+    def backward(self, dy):
+        _x, y = self.restore(dy)
+        return torch.ops.aten.tanh_backward(dy, y)
+
+
+@case((), (X43,), ["uses-autograd"])
+class Auto7(Tan):
+    def backward(self, dy):
+        _x, y = self.restore(dy)
+        return torch.ops.aten.tanh_backward.default(dy, y)
+
+
 @case((), (X43,), ["endless"])
 class Endless(Tan):
     def backward(self, dy):

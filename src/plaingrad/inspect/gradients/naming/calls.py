@@ -50,8 +50,20 @@ class Call:
 Run = Callable[[Call], Any]
 
 
+def is_of_autograd(function: Callable[..., Any]) -> bool:
+    """True for what computes a derivative in place of the caller.
+
+    That is backward mode, forward mode, and the operations that PyTorch itself has as backwards of others.
+    """
+    name, module = function_name(function), getattr(function, "__module__", None) or "torch"
+    asks = name in ("requires_grad_", "_make_dual") or module == "torch.autograd"
+    return asks or ("backward" in name and module.partition(".")[0] == "torch")
+
+
 class Watch(TorchFunctionMode):
     """Numbers the calls of a backward, and runs some of them in another way.
+
+    It sees those of its own thread; PyTorch's modes do not reach into others.
 
     Attributes:
         calls: all of them, in order.
@@ -69,7 +81,7 @@ class Watch(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         call = Call(func, tuple(args), dict(kwargs or {}), call_site(), latest=self._latest)
         self.calls.append(call)
-        if call.name in ("requires_grad_", "backward") or getattr(func, "__module__", "") == "torch.autograd":
+        if is_of_autograd(func):
             self.asks_autograd = call.site.text
         if self.run is not None and len(self.calls) - 1 in self.at:
             call.round = self.at.index(len(self.calls) - 1)
