@@ -266,7 +266,7 @@ def test_an_infinite_gradient() -> None:
 
 
 def test_no_learning_rate_helps_where_there_is_no_gradient() -> None:
-    model = nn.Sequential(nn.Linear(2, 5), nn.ReLU())
+    model = nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 5))
     init.zeros_(model[0].weight)
     init.constant_(model[0].bias, -1.0)
     diagnosis = step(model, data=(points(64).inputs, torch.ones(64, 5)))
