@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -80,6 +81,17 @@ def open_tensors(path: str | os.PathLike[str], expected: str = "a safetensors fi
         raise InputError(f"expected {expected}, got {problem}", file=os.fspath(path)) from error
 
 
+def _is_of_torch(path: Path, first: bytes) -> bool:
+    """True for what torch.save writes: an archive with a pickle, or the pickle that it wrote before 1.6."""
+    if first.startswith(b"\x80\2\x8a\n"):
+        return True
+    try:
+        with ZipFile(path) as archive:
+            return any(name.endswith("/data.pkl") for name in archive.namelist())
+    except (BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
+
+
 def _expect_header(path: Path, expected: str) -> None:
     """Refuse a truncated or ambiguous header, which safetensors would accept."""
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe, which would be waited for
@@ -87,6 +99,9 @@ def _expect_header(path: Path, expected: str) -> None:
     with path.open("rb") as file:
         size, first = path.stat().st_size, file.read(9)
         if first[8:] != b"{":  # with which every header begins
+            if _is_of_torch(path, first):
+                hint = "save_file(torch.load(path), ...) of safetensors.torch makes one of its tensors"
+                raise InputError(f"expected {expected}, got a file of torch.save", file=path, hint=hint)
             begin = f" that begin with {str(first)[1:]}" if first else ""
             raise InputError(f"expected {expected}, got {size:,} bytes{begin}", file=path)
         (length,) = struct.unpack("<Q", first[:8])

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.shell import refused, run, succeed, told
-from plaingrad.learn import catalogue, exercise
+from plaingrad.learn import Verdict, catalogue, exercise, grading
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def test_an_exercise_from_its_start_to_its_solution(folder: Path) -> None:
     result = run("learn", "check")
     assert (result.exit_code, result.stderr) == (1, "")
     assert "blank: your turn: dx, the gradient of the loss with respect to x" in result.stdout
-    assert "tanh: 0 of 4 points" in result.stdout
+    assert "tanh: 1 of 4 points (forward ok, input not judged, contract not judged)" in result.stdout
     assert succeed("learn", "hint").startswith("hint 1 of 3: By the chain rule")
     assert told("learn", "hint")["number"] == 2
 
@@ -134,3 +135,34 @@ def test_a_solution_is_for_those_who_have_tried() -> None:
     assert "expected a try at relu before its solution" in refused("learn", "solution")
     assert run("learn", "check").exit_code == 1
     assert "dx = dy * (x > 0)" in succeed("learn", "solution")
+
+
+def test_grades_that_were_reached_are_kept_when_it_is_stopped(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for student in ("ann", "bob", "cat"):
+        (folder / f"{student}_tanh.py").write_text(exercise("tanh").solution())
+    right, calls = grading.check_file, []
+
+    def stopped(*args: Any) -> Verdict:
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return right(*args)
+
+    monkeypatch.setattr(grading, "check_file", stopped)
+    result = run("learn", "grade", ".", "--csv", "grades.csv")
+    assert result.exit_code != 0
+    assert result.stdout.startswith("ann")
+    assert "stopped; not graded: bob_tanh.py, cat_tanh.py\n" in result.stderr
+    assert [line.split(",")[0] for line in (folder / "grades.csv").read_text().splitlines()] == [
+        "student",
+        "ann",
+    ]
+
+
+def test_a_folder_is_no_exercise_to_check(folder: Path) -> None:
+    (folder / "mine").mkdir()
+    result = run("learn", "check", "mine")
+    assert result.exit_code == 2
+    assert "mine: expected an exercise or its file, got a folder; plaingrad learn grade mine" in result.stderr

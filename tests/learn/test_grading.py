@@ -28,7 +28,7 @@ HANDED_IN = {
     "bob/tanh.py": (TANH.filled({"dx": "dx = dy * (y * y - 1)  # hush"}), 2, "input: wrong-sign"),
     "cat/tanh.py": ("import os; os._exit(0)", 0, "all: ends"),
     "dan/tanh.ipynb": ("{", 0, "all: unreadable"),
-    "eve_tanh.py": (TANH.student(), 0, "all: blank"),
+    "eve_tanh.py": (TANH.student(), 1, "backward: blank"),
     "hal/tanh.ipynb": (notebook(TANH, "while True:\n    pass"), 0, "all: endless"),
     "ida/tanh.ipynb": (notebook(TANH, "y = 3"), 0, "all: missing-class"),
     "jon/tanh.ipynb": ('{"cells": [{"cell_type": "code", "source": "\\ud800"}]}', 0, "all: unreadable"),

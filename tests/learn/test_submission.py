@@ -77,6 +77,22 @@ def test_autograd_does_not_count(code: str, tmp_path: Path) -> None:
     assert only_problem(checked_here(with_line(code), tmp_path))[0] == "uses-autograd"
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"), [("raise NotImplementedError('your turn: dx')", "blank"), ("dx = dy @ nothing", "")]
+)
+def test_a_backward_that_fails_leaves_the_points_of_forward(code: str, kind: str) -> None:
+    verdict = check_source(TANH, with_line(code))
+    assert verdict.problems[0].kind == kind
+    assert verdict.parts == {"forward": True, "input": False, "contract": False}
+    assert "1 of 4 points (forward ok, input not judged, contract not judged)" in str(verdict)
+
+
+def test_what_comes_after_a_wrong_forward_is_not_judged(tmp_path: Path) -> None:
+    source = TANH.solution().replace("y = x.tanh()", "y = x.sin()")
+    verdict = checked_here(source, tmp_path)
+    assert "0 of 4 points (forward wrong, input not judged, contract not judged)" in str(verdict)
+
+
 def test_an_endless_backward(tmp_path: Path) -> None:
     assert only_problem(checked_here(with_line("while True: pass"), tmp_path))[0] == "endless"
 

@@ -192,3 +192,11 @@ def test_arguments_in_the_wrong_order_or_form_are_refused_with_what_to_write(tmp
         InputError, match=r"classes: expected a list of classes, .*; write classes=\[Scaled\]"
     ):
         plaingrad.load(path, classes=Scaled)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("is_archive", [True, False])
+def test_a_file_of_torch_save_is_named(is_archive: bool, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    torch.save({"weight": torch.ones(2)}, path, _use_new_zipfile_serialization=is_archive)
+    with pytest.raises(InputError, match=r"got a file of torch\.save"):
+        plaingrad.load(path)

@@ -14,8 +14,10 @@ from plaingrad.errors import InputError
 
 if TYPE_CHECKING:
     from plaingrad.learn import Exercise, Progress
+    from plaingrad.learn.grading import Grade
 
 EXAMPLE = "Example: plaingrad learn start tanh"
+NAMED = 5  # submissions that were not graded, by their files
 ACTIONS = ("list", "start", "check", "hint", "solution", "progress", "grade")
 
 Option = typer.Option
@@ -27,7 +29,9 @@ def learn(
     ],
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="An exercise, its file, or a folder; else the one started last."),
+        typer.Argument(
+            metavar="NAME", help="An exercise or its file, for grade a folder; else the one started last."
+        ),
     ] = "",
     csv: Annotated[
         Path | None, Option("--csv", metavar="FILE", help="Write grade's table here.", parser=output_path)
@@ -180,10 +184,14 @@ def _progress(reporter: Reporter, progress: Progress, exercises: Path | None) ->
 def _chosen(progress: Progress, name: str, exercises: Path | None) -> tuple[Exercise, Path]:
     """The exercise, and its file: of a name, of a file, or of what was started last."""
     from plaingrad.learn import exercise
+    from plaingrad.learn.exercise import names
 
     if not (name or progress.current):
         raise InputError("no exercise was started here", hint="run plaingrad learn start tanh")
     path = Path(name)
+    if name and path.is_dir() and name not in names(exercises):
+        hint = f"plaingrad learn grade {name} checks all that is in it"
+        raise InputError("expected an exercise or its file, got a folder", file=path, hint=hint)
     if path.suffix in (".py", ".ipynb"):
         return exercise(path.stem, exercises), path
     chosen = exercise(name or progress.current, exercises)
@@ -197,15 +205,31 @@ def _file(exercise: Exercise) -> Path:
 
 
 def _grade(reporter: Reporter, name: str, csv: Path | None, exercises: Path | None) -> None:
-    from plaingrad.learn import graded, submissions, write_csv
+    from plaingrad.learn import graded, submissions
 
     if not name:
         raise refused("expected the folder with the submissions", "NAME")
     folder = Path(name)
     entries = submissions(folder, exercises)
-    grades = list(graded(folder, reporter.track(entries, "submissions"), exercises=exercises))
-    for grade in grades:
-        reporter.text("{student:16} {exercise:11} {points:2} of {out_of:2}  {verdict}".format(**grade.row))
+    grades: list[Grade] = []
+    try:
+        for grade in graded(folder, reporter.track(entries, "submissions"), exercises=exercises):
+            grades.append(grade)
+            reporter.text(
+                "{student:16} {exercise:11} {points:2} of {out_of:2}  {verdict}".format(**grade.row)
+            )
+    except KeyboardInterrupt:
+        paths = [entry.path.as_posix() for entry in entries[len(grades) :]]
+        more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
+        reporter.warn(f"stopped; not graded: {', '.join(paths[:NAMED])}{more}")
+        _show(reporter, grades, csv)
+        raise
+    _show(reporter, grades, csv)
+
+
+def _show(reporter: Reporter, grades: list[Grade], csv: Path | None) -> None:
+    from plaingrad.learn import write_csv
+
     if csv is not None:
         write_csv(grades, csv)
         reporter.text(f"{csv} has {plural(len(grades), 'submission')}")

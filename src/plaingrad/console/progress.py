@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,7 @@ def progress_line(console: Console, title: str, *, counted: bool = True, transie
         console=console,
         disable=console.quiet or not console.is_terminal,
         refresh_per_second=8,
+        redirect_stdout=sys.stdout.isatty(),  # what goes into a file or a pipe stays there
         transient=transient,
     )
 

@@ -50,7 +50,7 @@ def guarded_forward(function: Method) -> Method:
             return function(self, x, *rest) if rest else function(self, x)
         except BaseException as error:
             del self._saved[saved:]
-            raise_with_path(self, error, x)
+            raise_with_path(self, error, x, *rest)
 
     forward._is_guarded = True  # type: ignore[attr-defined]
     return forward

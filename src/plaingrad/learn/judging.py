@@ -17,7 +17,7 @@ from plaingrad.learn.exercise import Case, Exercise
 from plaingrad.learn.layers import layer_problems, name_line
 from plaingrad.learn.rules import rule_problems
 from plaingrad.learn.stopping import Stopped, stopping
-from plaingrad.learn.verdict import EVERYTHING, UNSOLVED_BLANK, Problem, Verdict
+from plaingrad.learn.verdict import BACKWARD, EVERYTHING, UNSOLVED_BLANK, Problem, Verdict
 from plaingrad.learn.watching import watch
 from plaingrad.module import Module
 
@@ -58,7 +58,7 @@ def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -
                 problem.words = f"your turn: {exercise.blanks.get(name, name)}"
             if case.cls in exercise.parts:
                 problem.part = case.cls
-            elif problem.part not in exercise.parts and problem.part != EVERYTHING:
+            elif problem.part not in (*exercise.parts, EVERYTHING, BACKWARD):
                 problem.part = "contract"
         problems += more
         failed |= {case.cls} if more else set()

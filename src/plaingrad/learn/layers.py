@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from plaingrad.inspect.gradients.naming import runs
 from plaingrad.inspect.gradients.tested import ModuleUnderTest, reason
 from plaingrad.learn.exercise import Case
 from plaingrad.learn.stopping import Stopped, file_of, line_of, stopping
-from plaingrad.learn.verdict import EVERYTHING, FORWARD, UNSOLVED_BLANK, Problem
+from plaingrad.learn.verdict import BACKWARD, EVERYTHING, FORWARD, UNSOLVED_BLANK, Problem
 from plaingrad.module import Module
 
 RAISED = "backward raised"  # as the gradient checker says it
@@ -44,8 +44,11 @@ def layer_problems(
         report = check_gradients(mine, *inputs, seed=seed, time_limit=time_limit)
     names = list(inspect.signature(right.forward).parameters)[1:]
     problems = [_problem(finding, names) for finding in report.findings]
-    if problems and (not report.rows or any(problem.kind == "uses-autograd" for problem in problems)):
+    if any(problem.kind in ("uses-autograd", "endless") for problem in problems):
         problems[0].part = EVERYTHING  # what is not computed, or not by the learner, is not right
+    elif problems and not report.rows:
+        is_forward = problems[0].part != BACKWARD and ": backward" not in problems[0].text
+        problems[0].part = EVERYTHING if is_forward else BACKWARD
     return problems
 
 
@@ -91,12 +94,12 @@ def _problem(finding: GradientFinding, names: Sequence[str]) -> Problem:
     unfilled = finding.problem.find("NotImplementedError: your turn")
     if unfilled >= 0:
         words = finding.problem[unfilled:].partition(": ")[2]
-        return Problem(EVERYTHING, "a blank is not filled yet", UNSOLVED_BLANK, "backward", words)
+        return Problem(BACKWARD, "a blank is not filled yet", UNSOLVED_BLANK, "backward", words)
     part, text = finding.name or "contract", finding.problem
     for number, name in enumerate(names if len(names) > 1 else ()):
         part, text = (each.replace(f"input {number}", name) for each in (part, text))
     if " raised " in text and not finding.name:
-        part = EVERYTHING
+        part = BACKWARD
     if not finding.mistakes:
         return Problem(part, text)
     likeliest = finding.mistakes[0]
@@ -104,11 +107,14 @@ def _problem(finding: GradientFinding, names: Sequence[str]) -> Problem:
 
 
 def layer_outcome(cls: type[Module], case: Case, seed: int) -> dict[str, Tensor | str]:
-    """The output and the gradients by name, or the error under an empty one."""
+    """The output and the gradients by name, as far as they come; the error of forward under no name."""
+    values: dict[str, Tensor | str] = {}
     try:
-        return dict(_computed(cls, case, seed))
+        for name, value in _computed(cls, case, seed):
+            values[name] = value
     except Exception as error:
-        return {EVERYTHING: reason(error)}
+        values[BACKWARD if values else EVERYTHING] = reason(error)
+    return values
 
 
 def name_line(cls: type[Module], case: Case, problems: list[Problem], seed: int, time_limit: float) -> None:
@@ -118,7 +124,7 @@ def name_line(cls: type[Module], case: Case, problems: list[Problem], seed: int,
         return
     try:
         with stopping(case.cls, time_limit):
-            _computed(cls, case, seed)
+            list(_computed(cls, case, seed))
     except Stopped as stopped:
         error = stopped.__context__
         line = line_of(error.__cause__ or error, file_of(cls)) if error else ""
@@ -126,8 +132,8 @@ def name_line(cls: type[Module], case: Case, problems: list[Problem], seed: int,
             problem.text = problem.text.replace(RAISED, f"backward{line} raised", 1)
 
 
-def _computed(cls: type[Module], case: Case, seed: int) -> dict[str, Tensor]:
-    """The output and the gradients by name, whichever parameters the class itself would draw."""
+def _computed(cls: type[Module], case: Case, seed: int) -> Iterator[tuple[str, Tensor]]:
+    """The output, then the gradients by name, whichever parameters the class itself would draw."""
     torch.manual_seed(seed)
     inputs = [random_tensor(text) for text in case.inputs]
     generator = torch.Generator().manual_seed(seed + 2)
@@ -137,7 +143,8 @@ def _computed(cls: type[Module], case: Case, seed: int) -> dict[str, Tensor]:
             parameter.value.copy_(torch.randn(parameter.value.shape, generator=generator))
         under_test = ModuleUnderTest(module, inputs, {}, None, case.training, seed)
         outputs = under_test.forward()
+        yield OUTPUT, outputs[0]
         gradients = runs.gradients(under_test, under_test.upstream(outputs, seed + 1))
     names = list(inspect.signature(cls.forward).parameters)[1:]
     renamed = {f"input {number}": name for number, name in enumerate(names)}
-    return {OUTPUT: outputs[0], **{renamed.get(name, name): each for name, each in gradients.items()}}
+    yield from ((renamed.get(name, name), gradient) for name, gradient in gradients.items())

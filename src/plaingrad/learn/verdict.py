@@ -13,6 +13,7 @@ LONGEST = 1000  # characters of a text in a problem
 ENDS = "leave out exit(), quit() and os._exit(); a check ends by itself"
 KIND = re.compile(r"[a-z-]{0,40}")  # of a mistake
 EVERYTHING = ""  # the part of a problem after which nothing can be judged
+BACKWARD = "backward"  # and of one after which forward alone can be
 
 
 @dataclass
@@ -66,15 +67,22 @@ class Verdict:
         for problem in self.problems:
             lines += [f"wrong    {problem.text}"]
             lines += [f"         {problem.kind}: {problem.words}"] if problem.words else []
-        parts = ", ".join(f"{part} {'ok' if ok else 'wrong'}" for part, ok in self.parts.items())
+        wrong = {"forward" if each.kind == FORWARD else each.part for each in self.problems}
+        missed = {part: "wrong" if part in wrong else "not judged" for part in self.parts}
+        parts = ", ".join(f"{part} {'ok' if ok else missed[part]}" for part, ok in self.parts.items())
         lines += [f"{self.exercise}: {self.points} of {self.out_of} points ({parts})"]
         lines += ["solved" if self.solved else "not solved yet; plaingrad learn hint helps"]
         return "\n".join(lines)
 
     @classmethod
     def of(cls, exercise: str, points: Mapping[str, int], problems: list[Problem]) -> Verdict:
-        """The verdict with these problems; one of no known part costs all of them."""
+        """The verdict with these problems.
+
+        One of no known part costs all of them; one of backward, all but forward.
+        """
         lost = {problem.part for problem in problems}
+        if BACKWARD in lost:
+            lost = lost - {BACKWARD} | (points.keys() - {"forward"})
         parts = {part: part not in lost and lost <= points.keys() for part in points}
         reached = sum(points[part] for part, ok in parts.items() if ok)
         return cls(exercise, parts, reached, sum(points.values()), problems)
@@ -88,6 +96,6 @@ class Verdict:
         """
         texts = [{str(key): str(value)[:LONGEST] for key, value in dict(each).items()} for each in problems]
         for each in texts:  # what the other process may have made up is not shown
-            each["part"] = each.get("part", "") if each.get("part") in points else EVERYTHING
+            each["part"] = each.get("part", "") if each.get("part") in (*points, BACKWARD) else EVERYTHING
             each["kind"] = each.get("kind", "") if KIND.fullmatch(each.get("kind", "")) else ""
         return cls.of(exercise, points, [Problem(**each) for each in texts])

@@ -102,11 +102,8 @@ def test_a_container_names_what_is_inside() -> None:
         ({"path": "0", "sample": 4}, "sample: expected 0 to 3, got 4"),
         ({"path": "0", "sample": -1}, "sample: expected 0 to 3, got -1"),
         ({"path": "0", "sample": "a"}, "sample: expected 0 to 3, got 'a'"),
-        ({"path": "0", "unit": 0.5}, "unit: expected an index into .* got 0.5"),
-        (
-            {"path": "0", "unit": 3},
-            r"unit: expected an index into \(4, 3\) without the axis of the batch, got 3",
-        ),
+        ({"path": "0", "unit": 0.5}, "unit: expected a single number, 0 to 2, beside the sample, got 0.5"),
+        ({"path": "0", "unit": 3}, "unit: expected a single number, 0 to 2, beside the sample, got 3"),
         ({"path": "0", "unit": (0, 0)}, r"unit: expected .*, got \(0, 0\)"),
         ({"path": "0", "use": 1}, "use: expected 0 to 0 for '0', got 1"),
     ],

@@ -263,3 +263,12 @@ def test_an_infinite_gradient() -> None:
     (finding,) = diagnosis
     assert (finding.kind, finding.path) == ("not-finite", "1")
     assert "gradients" in finding.words
+
+
+def test_no_learning_rate_helps_where_there_is_no_gradient() -> None:
+    model = nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 5))
+    init.zeros_(model[0].weight)
+    init.constant_(model[0].bias, -1.0)
+    diagnosis = step(model, data=(points(64).inputs, torch.ones(64, 5)))
+    assert diagnosis.of("dead-units")
+    assert not diagnosis.of("update-too-small")

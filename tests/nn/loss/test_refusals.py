@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -207,3 +208,9 @@ def test_a_prediction_that_is_no_scores(cls: type[nn.Loss], scores: Tensor) -> N
     message = refusal(lambda: cls()(scores, torch.tensor([0, 1])))
     expected = "expected a floating-point prediction (N, C, ...) or (C,)"
     assert message == f"{cls.__name__}(): {expected}, got {tuple(scores.shape)} of {scores.dtype}"
+
+
+@pytest.mark.parametrize("cls", ELEMENTWISE + CLASSES)
+def test_a_target_of_numpy(cls: type[nn.Loss]) -> None:
+    expected = "expected a tensor, got an array of numpy; torch.from_numpy(x) is one"
+    assert refusal(lambda: cls()(half(4, 2), np.array([0, 1, 0, 1]))) == f"{cls.__name__}(): {expected}"

@@ -13,7 +13,6 @@ from plaingrad.errors import InputError
 from plaingrad.inspect.explain.expression import Symbol
 from plaingrad.inspect.record import Call, Trace
 from plaingrad.nn import CTCLoss
-from plaingrad.parameter import shape
 
 Unit = tuple[int, ...]
 
@@ -95,8 +94,10 @@ def select(trace: Trace, call: Call, sample: int, unit: int | Sequence[int] | No
     index = (0,) * len(sizes) if unit is None else tuple(unit) if isinstance(unit, Sequence) else (unit,)
     is_inside = all(is_index(i) and 0 <= i < size for i, size in zip(index, sizes))
     if len(index) != len(sizes) or not is_inside:
-        expected = f"an index into {shape(y)} without the axis of the batch"
-        raise InputError(f"unit: expected {expected}, got {one_line(unit)}")
+        ranges = ", ".join(f"0 to {size - 1}" for size in sizes)
+        number = "a single number" if len(sizes) == 1 else f"{len(sizes)} numbers"
+        expected = f"{number}, {ranges}," if sizes else "none"
+        raise InputError(f"unit: expected {expected} beside the sample, got {one_line(unit)}")
     return Selection(trace, call, sample, index, axis)
 
 

@@ -148,7 +148,8 @@ def updates(trace: Trace, health: EpochHealth) -> Iterator[Problem]:
         what = f"one update changes its weights by {percent(ratio)} of their size"
         hint = ", where about 0.1 % is usual; try a smaller learning rate"
         yield Problem("update-too-large", largest.path, ratio, largest.name, what, hint)
-    if ratio < UPDATE_TOO_SMALL:
+    has_gradient = ratio > 0 or not getattr(optimizer, "lr", 1.0)
+    if ratio < UPDATE_TOO_SMALL and has_gradient:  # else no learning rate makes a difference
         what = f"one update changes the weights by at most {ratio:.1e} of their size"
         hint = ", where about 1e-3 is usual; try a larger learning rate"
         yield Problem("update-too-small", largest.path, ratio, largest.name, what, hint)
