@@ -40,7 +40,7 @@ def test_it_is_refused(
     for name in ("classes", "numbers"):
         shutil.copy(models / name / "model.safetensors", tmp_path / f"{name}.safetensors")
     for name, content in case.files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, Path):
             (tmp_path / name).symlink_to(content)
         else:

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from estimators.data import classes, numbers
+from plaingrad.errors import InputError
 from plaingrad.estimators import MLPClassifier, MLPRegressor
 from plaingrad.train.callbacks import Callback
 
@@ -133,3 +134,9 @@ def test_a_search_that_was_killed_runs_again(n_models: int, tmp_path: Path) -> N
     alone = GridSearchCV(estimator.set_params(checkpoint=None), grid, cv=3).fit(X, Y)
     assert np.array_equal(search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
     assert not folder.exists()
+
+
+def test_a_file_is_no_folder_for_checkpoints(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file: checkpoint: expected a folder, got a file"):
+        model(tmp_path / "file").fit(X, Y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from pathlib import Path
 from typing import Any
 
 from plaingrad.errors import InputError
@@ -30,3 +31,16 @@ def one_line(value: Any) -> str:
     text = " ".join(repr(value).split())
     is_theirs = type(value).__module__.startswith(("torch.nn", "torch.optim"))
     return f"torch's {text}" if is_theirs else text
+
+
+def expect_folder(path: Path) -> None:
+    """Refuse a path that cannot be a folder, because it or one above it is a file.
+
+    Raises:
+        InputError: it is.
+    """
+    for each in (path, *path.parents):
+        if each.exists():
+            if not each.is_dir():
+                raise InputError("expected a folder, got a file", file=each)
+            return

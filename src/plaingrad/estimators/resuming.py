@@ -13,6 +13,8 @@ from typing import Any
 from torch import Tensor
 
 from plaingrad.data import Dataset
+from plaingrad.data.checks import expect_folder
+from plaingrad.errors import error_fields
 from plaingrad.estimators.parameters import Parameters
 from plaingrad.train.resume.fingerprint import digest, readable, words
 
@@ -52,12 +54,15 @@ def own_folder(parent: str | os.PathLike[str] | None, name: str) -> Iterator[Pat
         name: of the fit, as `run_name` has it.
 
     Raises:
+        InputError: there is a file of this name.
         OSError: the folder cannot be created.
     """
     if parent is None:
         yield None
         return
     folder = Path(parent) / name
+    with error_fields(argument="checkpoint"):
+        expect_folder(folder)
     for attempt in range(ATTEMPTS):
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from plaingrad.console.output import Reporter, duration, plural
+from plaingrad.data.checks import expect_folder
+from plaingrad.errors import InputError
+from plaingrad.extras import needed_by
 from plaingrad.files import filling
 from plaingrad.tables import Target
 from plaingrad.tables.mapped.training import FOLDER, removed_when_done
@@ -16,6 +19,7 @@ from plaingrad.tables.model.encoded import Encoded
 from plaingrad.tables.model.model import TableModel
 from plaingrad.tables.model.network import Fitted
 from plaingrad.tables.model.progress import EpochProgress
+from plaingrad.tables.model.trainings import FOLDER as TRAININGS
 from plaingrad.tables.model.trainings import Trainings
 from plaingrad.tables.model.transform import Scaled, scaled
 from plaingrad.tables.preparation import Prepared
@@ -25,7 +29,7 @@ from plaingrad.tables.report.files import Report, write, write_page
 from plaingrad.tables.report.judging import Judgement
 from plaingrad.tables.report.suspicions import repeated_rows, repeated_text
 from plaingrad.tables.search.search import searched
-from plaingrad.tables.settings import MODEL, Settings
+from plaingrad.tables.settings import FILES, MODEL, STUDY, Settings
 
 
 def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Report:
@@ -42,8 +46,27 @@ def run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Rep
         OSError: a file cannot be read or written.
         TrainingDiverged: the parameters became infinite.
     """
+    _expect_usable(output, settings)
     with removed_when_done(output / FOLDER):
         return _run(data, settings, output, reporter)
+
+
+def _expect_usable(output: Path, settings: Settings) -> None:
+    """Refuse an output folder or a database that could not be written to, before anything is read.
+
+    Raises:
+        InputError: something else has the name of a file or folder, or the URL of a database is none.
+        OSError: the database cannot be reached.
+    """
+    for name in (FOLDER, TRAININGS):
+        expect_folder(output / name)
+    for name in FILES if settings.tune is None else (*FILES, STUDY):
+        if (output / name).is_dir():
+            raise InputError("expected a file, got a folder", file=output / name)
+    if settings.tune is not None:
+        with needed_by("--tune"):
+            from plaingrad.tables.search import storage
+        storage.expect_usable(settings)
 
 
 def _run(data: Path, settings: Settings, output: Path, reporter: Reporter) -> Report:

@@ -323,6 +323,13 @@ def test_arguments_of_other_types_are_refused(change: dict[str, Any], problem: s
         dataset(options.pop("source"), **options)
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.csv/in"])
+def test_a_file_is_no_cache(name: str, tmp_path: Path) -> None:
+    table().to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(InputError, match=r"t\.csv: cache: expected a folder, got a file$"):
+        dataset(tmp_path / "t.csv", target="y", cache=tmp_path / name)
+
+
 def test_what_a_killed_process_has_left_is_removed(tmp_path: Path) -> None:
     table().to_csv(tmp_path / "t.csv", index=False)
     folder = tmp_path / "cache"

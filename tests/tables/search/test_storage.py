@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from plaingrad.tables.model.rows import Samples
-from plaingrad.tables.search.storage import ROWS, checksums
+from plaingrad.tables.search.storage import ROWS, _missing_driver, checksums
 
 
 def part(X: np.ndarray) -> Samples:
@@ -22,3 +22,13 @@ def test_a_cell_changes_it_and_rounding_does_not() -> None:
         assert abs(checksums(part(changed))[0] - sums[0]) > 0.4
     assert len(sums) == 2
     assert checksums(None) == []
+
+
+def test_a_package_is_named_only_if_it_is_known() -> None:
+    lines = [str(_missing_driver(ImportError(name=name))) for name in ("MySQLdb", "psycopg", "asyncmy", None)]
+    assert lines == [
+        "storage: needs the module MySQLdb; pip install 'mysqlclient'",
+        "storage: needs the module psycopg; pip install 'psycopg[binary]'",
+        "storage: needs the module asyncmy",
+        "storage: needs its driver",
+    ]

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from plaingrad.console.progress import late_progress
 from plaingrad.data import Dataset
-from plaingrad.data.checks import one_line
+from plaingrad.data.checks import expect_folder, one_line
 from plaingrad.errors import InputError, error_fields
 from plaingrad.tables.columns.encoder import TableEncoder
 from plaingrad.tables.columns.schema import ColumnSchema
@@ -146,6 +146,8 @@ def dataset(
     names = [str(Path(each).resolve()) for each in sources]  # the same table by whichever path
     options = {"source": names, **deciding, "target": target, **vars(pieces.options), "like": _digest(like)}
     folder = Path(cache)
+    with error_fields(argument="cache"):
+        expect_folder(folder)
     state, console = caching.read(folder), Console(stderr=True, quiet=not progress)
     if state is not None:
         change = caching.changed(

@@ -14,6 +14,7 @@ import numpy as np
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
+from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
@@ -28,11 +29,43 @@ from plaingrad.tables.settings import STUDY, Settings
 ATTEMPTS = 8  # to create the tables, which several workers may begin at once
 BUSY = 60  # seconds to wait for another worker's lock on the file
 ROWS = 65_536  # that are summed at once
+# The package of each module that speaks with a database; of another module the name is no package's for sure.
+DRIVERS = {
+    "MySQLdb": "mysqlclient",
+    "oracledb": "oracledb",
+    "psycopg": "psycopg[binary]",
+    "psycopg2": "psycopg2-binary",
+    "pymysql": "pymysql",
+    "pyodbc": "pyodbc",
+}
 # Settings that must be the same for the losses of two searches to be comparable.
 SHARED = (
     "optimizer", "schedule", "clip_norm", "epochs", "loss", "quantile", "label_smoothing", "class_weight",
     "patience", "max_time", "seed",
 )  # fmt: skip
+
+
+def expect_usable(settings: Settings) -> None:
+    """Refuse a database that cannot be reached, before anything is read or searched.
+
+    Raises:
+        InputError: the URL is none, or its driver is not installed.
+        OSError: the database cannot be reached.
+    """
+    if settings.storage is None:
+        return
+    url = _url(settings.storage)
+    try:
+        url.get_dialect().import_dbapi()
+    except ImportError as error:
+        raise _missing_driver(error) from None
+    if url.get_backend_name() != "sqlite":  # where a look would create the file
+        engine = create_engine(url)
+        try:
+            with _database_errors(url.render_as_string()):
+                engine.connect().close()
+        finally:
+            engine.dispose()
 
 
 @contextmanager
@@ -72,9 +105,10 @@ def _url(text: str) -> URL:
 
 
 def _missing_driver(error: BaseException) -> InputError:
-    name = getattr(error, "name", None) or "its driver"
-    hint = f"pip install '{'psycopg[binary]' if name == 'psycopg' else name}'"
-    return InputError(f"needs the package {name}", argument="storage", hint=hint)
+    name = getattr(error, "name", None)
+    problem = f"needs the module {name}" if name else "needs its driver"
+    hint = f"pip install '{DRIVERS[name]}'" if name in DRIVERS else None
+    return InputError(problem, argument="storage", hint=hint)
 
 
 def _storage(url: URL, options: dict[str, Any]) -> RDBStorage:
