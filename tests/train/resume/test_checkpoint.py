@@ -175,12 +175,18 @@ def test_a_full_disk_keeps_the_checkpoint_before_and_lets_training_go_on(begun: 
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_training(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/none")):
+    file = tmp_path / "file"
+    file.touch()
+    no_folder = "file: expected a folder, got a file"
+    for folder, problem in (
+        (file, no_folder),
+        (file / "below", no_folder),
+        (Path("/proc/none"), "/proc/none"),
+    ):
         made = mixed()
         model = made["model"]
         before = [value.clone() for value, _ in model.parameters()]
-        with pytest.raises(OSError, match=str(folder)):
+        with pytest.raises((OSError, InputError), match=problem):
             outcome(made, folder)
         assert all(torch.equal(value, old) for (value, _), old in zip(model.parameters(), before))
 

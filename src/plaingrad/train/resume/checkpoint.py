@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from torch import Tensor
 
+from plaingrad.data.checks import expect_folder
 from plaingrad.errors import InputError, error_fields
 from plaingrad.files import expect_writable, held
 from plaingrad.strict_json import strict_json
@@ -79,6 +80,7 @@ class Checkpoint:
             InputError: the file holds the state of another run, or none.
             OSError: the folder cannot be created or written to.
         """
+        expect_folder(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         expect_writable(self.path)
         self._fingerprint, self._written = fingerprint, time.monotonic()
