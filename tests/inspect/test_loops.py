@@ -23,7 +23,7 @@ MISTAKES = {
     "the state before in the derivative": (
         "da",
         "da = (dy[t] + dh) * (1 - before * before)",
-        "swapped-factors",
+        "wrong-derivative-argument",
     ),
     "the weight of the state is transposed": ("dh", "dh = da @ self.w.value.T", "transposed"),
     "the product of the weight is transposed": (

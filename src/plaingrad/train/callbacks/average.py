@@ -69,6 +69,8 @@ class Average(Callback):
     learning of deep networks from decentralized data", 2017, as FederatedAveraging with all clients.
     """
 
+    shares_data = True
+
     def __init__(
         self, every: int | str = 1, timeout: float = 600.0, every_n_steps: int | None = None
     ) -> None:
@@ -81,11 +83,6 @@ class Average(Callback):
         self._ranks: Ranks | None = None
         self._engine: RoundsEngine | None = None
         self._epoch = 0
-
-    @property
-    def shares_data(self) -> bool:  # type: ignore[override]
-        """True if there are several processes."""
-        return rank_and_size()[1] > 1
 
     @property
     def is_first(self) -> bool:

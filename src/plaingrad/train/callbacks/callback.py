@@ -70,8 +70,8 @@ class Callback:
             longer than half a second, or why a network is not compiled.
         writes: whether it shows or writes something, which only the first of several processes is to do.
         only_looks: whether a run is the same without it, as without a progress bar.
-        shares_data: whether the data of this process are a share, which may be another one when the run goes
-            on from a checkpoint.
+        shares_data: whether the data of one of several processes are a share, which may be another one when
+            the run goes on from a checkpoint.
     """
 
     run: Run

@@ -32,11 +32,12 @@ SHARE = "share of the data in the first of "  # so many processes; with another 
 def fingerprint(training: Training) -> dict[str, str]:
     """Everything that the steps of a run depend on but for its initial numbers, as text by name."""
     data, held_out = training.data, training.validation
-    is_share = any(callback.shares_data for callback in training.callbacks)
+    size = rank_and_size()[1]
+    is_share = size > 1 and any(callback.shares_data for callback in training.callbacks)
     is_part = is_share or training.stream is not None
     other_part = isinstance(held_out, Batches) or (is_share and held_out is not None)
     own = [data.inputs, data.targets, training.weights, held_out and vars(held_out)]
-    share = {f"{SHARE}{rank_and_size()[1]}": digest(own)} if is_share and training.stream is None else {}
+    share = {f"{SHARE}{size}": digest(own)} if is_share and training.stream is None else {}
     return {
         **components(training),
         "metrics": ", ".join(training.metrics),
