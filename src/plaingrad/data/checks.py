@@ -17,6 +17,11 @@ def expect_positive(name: str, value: Any) -> int:
     return operator.index(value)
 
 
+def is_index(value: Any, count: int) -> bool:
+    """True for a whole number that counts one of so many things, from 0."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < count
+
+
 def expect_model(model: Any) -> None:
     """Refuse anything but a plaingrad Module, such as one of torch.nn, and one that overwrites the data."""
     if not isinstance(model, Module):

@@ -36,16 +36,16 @@ def expect_seed(seed: SupportsIndex | None) -> int | None:
     return operator.index(seed)
 
 
-def expect_folder(name: str, folder: Any) -> Path:
-    """The path of a folder, if it is one."""
+def expect_path(name: str, folder: Any) -> Path:
+    """The path of a folder, if it can be one."""
     if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
         raise InputError(f"{name}: expected a folder, got {one_line(folder)}")
     return Path(folder)
 
 
-def expect_no_more_networks(folder: Path, count: int) -> None:
-    """Refuse a folder in which a sweep of more networks has its checkpoints."""
-    numbers = [int(path.stem.partition("-")[2]) for path in folder.glob("network-*[0-9].safetensors")]
+def expect_no_more_networks(folder: Path, name: str, count: int) -> None:
+    """Refuse a folder in which a sweep of more networks has its checkpoints, named by their numbers."""
+    numbers = [int(path.stem.partition("-")[2]) for path in folder.glob(name.format("*[0-9]"))]
     if numbers and max(numbers) >= count:
         expected = f"the sweep that began there, of at least {max(numbers) + 1} networks"
         raise InputError(f"checkpoint: expected {expected}, got {count}")

@@ -160,7 +160,7 @@ def fit(
     saved = None
     if folder is not None:
         every = checks.expect_seconds("checkpoint_every", every)
-        saved = Checkpoint(checks.expect_folder("checkpoint", folder), every)
+        saved = Checkpoint(checks.expect_path("checkpoint", folder), every)
     with reserved(model, loss) as arguments["loss"]:  # before the checks, which read the loss
         return run(prepare(**arguments, epochs_per_compile=epochs), saved)
 

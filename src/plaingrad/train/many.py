@@ -29,6 +29,8 @@ from plaingrad.train.resume.checkpoint import Checkpoint, terminate
 from plaingrad.train.sharing import reserved
 from plaingrad.train.sweep import Sweep, Trial, bar
 
+NAME = "network-{}.safetensors"  # of a checkpoint
+
 
 def fit_many(
     models: Sequence[Module],
@@ -112,9 +114,9 @@ def fit_many(
     if n_jobs is not None and checkpoint is not None:
         raise InputError("checkpoint: expected None with n_jobs, whose jobs may be on other machines")
     every = checks.expect_seconds("checkpoint_every", checkpoint_every)
-    folder = None if checkpoint is None else checks.expect_folder("checkpoint", checkpoint)
+    folder = None if checkpoint is None else checks.expect_path("checkpoint", checkpoint)
     if folder is not None:
-        checks.expect_no_more_networks(folder, count)
+        checks.expect_no_more_networks(folder, NAME, count)
     data = Dataset.of(train)
     with reserved(None, loss) as undisturbed:
         losses = [copy.deepcopy(one) for one in each("loss", undisturbed, count, True)]
@@ -145,7 +147,7 @@ def fit_many(
     for kind, number in zip(kinds, own["epochs"]):
         epochs_per_compile[kind] += number
     checkpoints = [
-        None if folder is None else Checkpoint(folder, every, f"network-{i}.safetensors", is_kept=True)
+        None if folder is None else Checkpoint(folder, every, NAME.format(i), is_kept=True)
         for i in range(count)
     ]
     interrupt, termination = Interrupt(), Termination()

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from plaingrad.data.checks import one_line
+from plaingrad.data.checks import is_index, one_line
 from plaingrad.errors import InputError
 from plaingrad.inspect.explain.expression import Symbol
 from plaingrad.inspect.record import Call, Trace
@@ -88,22 +88,17 @@ def select(trace: Trace, call: Call, sample: int, unit: int | Sequence[int] | No
         return Selection(trace, call, sample, ())
     axis = 1 if y.ndim == 3 and is_time_first(trace, call) else 0
     count = y.shape[axis]
-    if not is_index(sample) or not 0 <= sample < count:
+    if not is_index(sample, count):
         raise InputError(f"sample: expected 0 to {count - 1}, got {one_line(sample)}")
     sizes = (*y.shape[:axis], *y.shape[axis + 1 :])
     index = (0,) * len(sizes) if unit is None else tuple(unit) if isinstance(unit, Sequence) else (unit,)
-    is_inside = all(is_index(i) and 0 <= i < size for i, size in zip(index, sizes))
+    is_inside = all(is_index(i, size) for i, size in zip(index, sizes))
     if len(index) != len(sizes) or not is_inside:
         ranges = ", ".join(f"0 to {size - 1}" for size in sizes)
         number = "a single number" if len(sizes) == 1 else f"{len(sizes)} numbers"
         expected = f"{number}, {ranges}," if sizes else "none"
         raise InputError(f"unit: expected {expected} beside the sample, got {one_line(unit)}")
     return Selection(trace, call, sample, index, axis)
-
-
-def is_index(value: object) -> bool:
-    """True for a whole number."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_time_first(trace: Trace, call: Call) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from plaingrad.data.checks import is_index
 from plaingrad.errors import InputError
 from plaingrad.learn.playground.network import rule_options
 from plaingrad.learn.playground.state import read_state
@@ -96,11 +97,6 @@ def merged(actions: Noted) -> Noted:
         if when == then and one["type"] == other["type"] == "change":
             return [*actions[:-2], (when, {"type": "change", "state": {**one["state"], **other["state"]}})]
     return actions
-
-
-def is_index(value: Any, count: int) -> bool:
-    """True for an index below a count."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < count
 
 
 ACTIONS: dict[str, Callable[[Run, dict[str, Any]], None]] = {

@@ -58,9 +58,8 @@ def lower_training(task: Task, threads: int = 1) -> Program:
         NotLoweredError: something in it is not known to the kernels.
     """
     data, optimizer = task.data, task.optimizer
-    if task.batch_begin or task.batch_end:
-        hook = next(iter([*task.batch_begin, *task.batch_end]))
-        raise NotLoweredError(f"{class_of(hook)} is called before or after each batch")
+    if hooks := [*task.batch_begin, *task.batch_end]:
+        raise NotLoweredError(f"{class_of(hooks[0])} is called before or after each batch")
     if task.update_begin:
         raise NotLoweredError(f"{class_of(task.update_begin[0])} is called before each update")
     if task.schedule is not None and task.schedule.needs_metric:
