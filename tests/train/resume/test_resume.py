@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -368,6 +371,27 @@ def test_settings_of_schedules_and_the_code_of_functions_count(name: str, tmp_pa
     with pytest.raises(InputError, match=f"got other {argument}"):
         outcome(mixed(**{argument: other}), tmp_path / "run")
     outcome(mixed(**{argument: first}), tmp_path / "run")
+
+
+DESCRIBED = """
+from plaingrad.train.resume.fingerprint import described
+print(described(lambda epoch: 0.1 if epoch in {"one", "two", "three", "four"} else 1.0))
+"""
+
+
+def test_a_function_is_the_same_in_every_process() -> None:
+    """Whatever order a set of words has there."""
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", DESCRIBED],
+            env={**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": os.pathsep.join(sys.path)},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in (1, 2, 3)
+    }
+    assert len(said) == 1
 
 
 def test_a_share_of_one_process_is_its_data(tmp_path: Path) -> None:

@@ -102,10 +102,13 @@ def described(value: Any) -> str:
     return readable(value)
 
 
-def code_of(code: types.CodeType) -> str:
-    """The instructions of a function, and of those in it, without the lines where they stand."""
-    constants = [code_of(each) if isinstance(each, types.CodeType) else each for each in code.co_consts]
-    return f"{code.co_code.hex()} {code.co_names} {constants}"
+def code_of(constant: Any) -> str:
+    """The instructions and constants of a function, and of those in it, without their lines."""
+    if isinstance(constant, frozenset):  # whose order is another one in each process
+        return str(sorted(map(repr, constant)))
+    if not isinstance(constant, types.CodeType):
+        return repr(constant)
+    return f"{constant.co_code.hex()} {constant.co_names} {[*map(code_of, constant.co_consts)]}"
 
 
 def readable(value: Any) -> str:
