@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from backends import BACKENDS, in_backends
 from plaingrad import ModuleError, fit_many, nn, optim
 from plaingrad.module import Module
 from plaingrad.native.compile import cache
-from plaingrad.train import History
+from plaingrad.train import History, many
 from plaingrad.train.callbacks import Callback, EarlyStopping
 from train.small import Noise, network, plane, values
 
@@ -32,6 +35,19 @@ class Counted(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         self.epochs += 1
+
+
+class Waiting(Callback):
+    """Waits until there is a file; the training fails if there is none for a minute."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_begin(self, logs: dict[str, float]) -> None:
+        deadline = time.monotonic() + 60
+        while not self.path.exists():
+            assert time.monotonic() < deadline, "nothing was shown while networks were trained"
+            time.sleep(0.05)
 
 
 def mixed() -> list[Module]:
@@ -96,6 +112,32 @@ def test_every_backend_gives_the_same_bits(backend: str, engine: str) -> None:
         spread = trained(engine, n_jobs=2)
     assert data_of(spread) == data_of(alone)
     assert spread["epochs"] == [4] * 5
+
+
+@in_backends(*BACKENDS)
+def test_networks_that_have_ended_are_shown_while_others_are_trained(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one waits for the word that the first has ended."""
+    seen, shown = tmp_path / "seen", []
+
+    @contextmanager
+    def bar(trials: Any, enabled: bool) -> Iterator[Callable[[int], None]]:
+        def refresh(ended: int) -> None:
+            shown.append(ended)
+            seen.touch()
+
+        yield refresh
+
+    monkeypatch.setattr(many, "bar", bar)
+    models = [network(2, 5, 1, seed=i) for i in range(2)]
+    optimizers = [optim.SGD(model.parameters(), lr=0.1) for model in models]
+    with parallel_config(backend=backend):
+        fit_many(
+            models, DATA, loss=nn.MSELoss(), optimizers=optimizers, epochs=1, batch_size=8, seeds=0,
+            callbacks=[[], [Waiting(seen)]], engine="eager", n_jobs=2,
+        )  # fmt: skip
+    assert sorted(set(shown)) == [1, 2]
 
 
 @in_backends("threading")

@@ -53,20 +53,19 @@ class Worker:
     ending: bool = False
 
 
-def train_in_jobs(trials: Sequence[Trial], n_jobs: int, refresh: Callable[[], None]) -> None:
+def train_in_jobs(trials: Sequence[Trial], n_jobs: int, refresh: Callable[[int], None]) -> None:
     """Train networks by joblib, with the backend of the context; those of the trials come out trained.
 
     Args:
         trials: of a sweep.
         n_jobs: as for `joblib.Parallel`.
-        refresh: shows how many have ended.
+        refresh: shows how many have ended; called by joblib's threads, one at a time.
 
     Raises:
         MissingExtra: joblib is not installed.
     """
     with needed_by("fit_many(n_jobs=)"):
         from joblib import Parallel, delayed, effective_n_jobs
-        from joblib.parallel import get_active_backend
     jobs = [
         Job(
             trial.number,
@@ -78,8 +77,8 @@ def train_in_jobs(trials: Sequence[Trial], n_jobs: int, refresh: Callable[[], No
     ]
     size = max(1, len(jobs) // (JOBS_PER_WORKER * effective_n_jobs(n_jobs)))
     batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
-    returned = "generator_unordered" if get_active_backend()[0].supports_return_generator else "list"
-    parallel = Parallel(n_jobs=n_jobs, return_as=returned, batch_size=1)
+    parallel = Parallel(n_jobs=n_jobs, batch_size=1)
+    parallel.print_progress = lambda: refresh(min(parallel.n_completed_tasks * size, len(jobs)))
     uncompiled = []
     for batch in parallel(
         delayed(train_batch)(batch, trials[0].data, trials[0].sweep.epochs) for batch in batches
@@ -87,7 +86,6 @@ def train_in_jobs(trials: Sequence[Trial], n_jobs: int, refresh: Callable[[], No
         for job in batch:
             _take_over(job, trials[job.number])
             uncompiled += [job.uncompiled] if job.uncompiled else []
-        refresh()
     if uncompiled:
         reasons = "; ".join(sorted(set(uncompiled)))
         text = f"{len(uncompiled)} of {len(jobs)} networks were trained eagerly by workers without a compiler"

@@ -151,18 +151,22 @@ class Trial(Callback):
 
 @contextmanager
 def bar(trials: Sequence[Trial], enabled: bool) -> Iterator[Any]:
-    """Show a progress bar over all epochs of all networks; yield the function that refreshes it."""
+    """Show a progress bar over all epochs of all networks; yield the function that refreshes it.
+
+    The function may take how many networks have ended elsewhere, which then count as the first ones.
+    """
     console, is_notebook = Console(), in_notebook()
     if not (enabled and (console.is_terminal or is_notebook)):
-        yield lambda: None
+        yield lambda elsewhere=0: None
         return
     line = NotebookProgress("epoch") if is_notebook else progress_line(console, "epoch", transient=False)
     with line as shown:
         task = shown.add_task("", total=sum(trial.options["epochs"] for trial in trials))
 
-        def refresh() -> None:
-            done = sum(trial.options["epochs"] if trial.ended else trial.epochs for trial in trials)
-            ended = sum(trial.ended for trial in trials)
-            shown.update(task, completed=done, description=f"{ended} of {len(trials)} networks")
+        def refresh(elsewhere: int = 0) -> None:
+            ended = [trial.ended or i < elsewhere for i, trial in enumerate(trials)]
+            epochs = [trial.options["epochs"] if end else trial.epochs for trial, end in zip(trials, ended)]
+            description = f"{sum(ended)} of {len(trials)} networks"
+            shown.update(task, completed=sum(epochs), description=description)
 
         yield refresh

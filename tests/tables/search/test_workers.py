@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from plaingrad.tables.search import workers
+from plaingrad.console.output import Reporter
+from plaingrad.tables.search import search, workers
 from plaingrad.tables.search.workers import SamplerByNumber, ended, lost, share
 from tables.search.processes import output, python, trials_of, wait_until
 
@@ -177,3 +182,40 @@ def test_draws_depend_on_the_seed_and_the_number_alone() -> None:
     assert drawn(1)[0] == drawn(2)[0] == drawn(1, 2)[0] == 0.25
     assert not set(drawn(1)[1:]) & set(drawn(2)[1:])
     assert drawn(1, 2)[1] == drawn(1)[3]
+
+
+def models_of(path: Path) -> optuna.Study:
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}", heartbeat_interval=1, grace_period=3)
+    return optuna.create_study(study_name="models", storage=storage, load_if_exists=True)
+
+
+def test_workers_of_different_totals_write_one_after_the_other_and_the_best_of_most_stays(
+    tmp_path: Path,
+) -> None:
+    """A worker that comes late with the best of fewer settings leaves what there is."""
+    writing, start, order = threading.Lock(), threading.Barrier(2), []
+
+    def work(tried: int) -> Any:
+        def write() -> dict[str, Any]:
+            assert writing.acquire(blocking=False), "two workers write at once"
+            time.sleep(1)
+            order.append(tried)
+            (tmp_path / "model.safetensors").write_text(f"of {tried}")
+            (tmp_path / "report.json").write_text(json.dumps({"tried": tried}))
+            writing.release()
+            return {"tried": tried}
+
+        start.wait()
+        return search.written(
+            models_of(tmp_path / "s.db"), "key", tried, tmp_path, Reporter(quiet=True), write
+        )
+
+    models_of(tmp_path / "s.db")
+    with ThreadPoolExecutor(2) as pool:
+        found = dict(zip((8, 16), pool.map(work, (8, 16))))
+    assert order in ([16], [8, 16])
+    assert found[16] == {"tried": 16}
+    assert found[8] == {"tried": order[0]}
+    start = threading.Barrier(1)
+    assert work(12) == {"tried": 16}
+    assert (tmp_path / "model.safetensors").read_text() == "of 16"

@@ -80,11 +80,11 @@ def searched(
             "metric": settings.metric,
             "trials": [_trial(trial, settings) for trial in trials],
         }
-        key = _key(settings, len(trials), storage.checksums(encoded.test))
+        key = _key(settings, storage.checksums(encoded.test))
         models = optuna.create_study(
-            study_name=f"{study.study_name}, model {key}", storage=database, load_if_exists=True
+            study_name=f"{study.study_name}, models", storage=database, load_if_exists=True
         )
-        return _written(models, output, reporter, lambda: write(best, search))
+        return written(models, key, len(trials), output, reporter, lambda: write(best, search))
 
 
 def _trial(trial: Any, settings: Settings) -> dict[str, Any]:
@@ -152,22 +152,41 @@ class _Waiting:
             self.reporter.text(line)
 
 
-def _key(settings: Settings, tried: int, checksums: Sequence[float]) -> str:
-    """The name of a model: by all that it follows from, but for the training data, which the study knows.
-
-    So whoever asked for fewer settings than have been tried has the model of them all.
-    """
+def _key(settings: Settings, checksums: Sequence[float]) -> str:
+    """The name of a model: by what it follows from, but for training data and trials, which the study has."""
     values = [getattr(settings, field.name) for field in fields(settings) if field.name not in ASIDE]
     rounded = [round(number, 1) for number in checksums]
-    return hashlib.sha256(repr((values, tried, rounded)).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((values, rounded)).encode()).hexdigest()[:12]
 
 
-def _written(models: Any, output: Path, reporter: Reporter, write: Callable[[], Report]) -> Report:
-    """Have one of the workers write model and report; if it dies, another."""
+def written(
+    models: Any, key: str, tried: int, output: Path, reporter: Reporter, write: Callable[[], Report]
+) -> Report:
+    """Have one of the workers write model and report, while no other writes; if it dies, another.
+
+    Args:
+        models: a study whose trials are the models of the folder, one written after the other.
+        key: the name of the model.
+        tried: out of how many settings it is the best. A model out of more, for which another worker was
+            asked, takes its place.
+        output: the folder.
+        reporter: tells how it goes.
+        write: writes model and report into the folder.
+
+    Returns:
+        The report, of whichever worker has written it.
+    """
     from plaingrad.tables.search.workers import ended, share
 
-    done = [trial for trial in models.trials if ended(trial)]
-    if done and done[-1].user_attrs.get("model") == _digest(output / MODEL) and (output / REPORT).exists():
+    def done() -> list[dict[str, Any]]:
+        return [trial.user_attrs for trial in models.trials if ended(trial)]
+
+    def serves(model: dict[str, Any]) -> bool:
+        return model["key"] == key and model["tried"] >= tried
+
+    before = done()
+    is_there = (output / REPORT).exists() and bool(before) and before[-1]["model"] == _digest(output / MODEL)
+    if is_there and serves(before[-1]):
         reporter.text(
             f"{MODEL} and {REPORT} of this search are in {output}; a larger --tune searches on, "
             "another folder anew"
@@ -177,16 +196,25 @@ def _written(models: Any, output: Path, reporter: Reporter, write: Callable[[], 
 
     def attempt(trial: Any, index: int) -> float:
         reports.append(write())
-        trial.set_user_attr("model", _digest(output / MODEL))
-        trial.set_user_attr("output", str(output.resolve()))
+        facts = {
+            "key": key,
+            "tried": tried,
+            "model": _digest(output / MODEL),
+            "output": str(output.resolve()),
+        }
+        for name, value in facts.items():
+            trial.set_user_attr(name, value)
         return 0.0
 
-    share(models, len(done) + 1, attempt, waiting=_Waiting(reporter, "writes model and report"))
-    if reports:
-        return reports[0]
-    last = [trial for trial in models.trials if ended(trial)][-1].user_attrs
-    reporter.text(f"another worker ({last['worker']}) has written model and report to {last['output']}")
-    return _read(output)
+    while not reports:
+        count = len(done())
+        share(models, count + 1, attempt, waiting=_Waiting(reporter, "writes model and report"))
+        others = [model for model in done()[len(before) :] if serves(model)]
+        if others and not reports:
+            worker, folder = others[-1]["worker"], others[-1]["output"]
+            reporter.text(f"another worker ({worker}) has written model and report to {folder}")
+            return _read(output)
+    return reports[0]
 
 
 def _digest(path: Path) -> str:
