@@ -32,6 +32,7 @@ SECTIONS = [
     "threads",
     "fann",
     "playground",
+    "checkpoints",
     "rows",
     "ranks",
 ]

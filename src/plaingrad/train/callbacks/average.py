@@ -86,7 +86,7 @@ class Average(Callback):
 
     @property
     def is_first(self) -> bool:
-        """True in process 0, which shows and writes; and in a single one."""
+        """True in process 0."""
         return rank_and_size()[0] == 0
 
     @property
@@ -95,10 +95,6 @@ class Average(Callback):
         if self._ranks is None:
             self._ranks = Ranks(self.timeout)
         return self._ranks
-
-    def allows(self, other: Any) -> bool:
-        """True for all in the first process, and in the others for those that write nothing."""
-        return self.is_first or not other.writes
 
     def from_first(self, value: Any) -> Any:
         """The value of process 0."""

@@ -139,8 +139,9 @@ class Callback:
         """The engine that is to run the task: the one that was chosen, or another around it."""
         return engine
 
-    def allows(self, other: Any) -> bool:
-        """True if another callback, or whatever else has ``writes``, is to be used in this process."""
+    @property
+    def is_first(self) -> bool:
+        """True in the first of several processes, which shows and writes; and in a single one."""
         return True
 
     def from_first(self, value: Any) -> Any:
@@ -163,8 +164,13 @@ class Callback:
 
 
 def allowed(callbacks: Sequence[Callback]) -> list[Callback]:
-    """The callbacks that all of them allow."""
-    return [callback for callback in callbacks if all(other.allows(callback) for other in callbacks)]
+    """The callbacks that are to be used in this process."""
+    return [callback for callback in callbacks if is_first(callbacks) or not callback.writes]
+
+
+def is_first(callbacks: Sequence[Callback]) -> bool:
+    """True if this process is the first of those that the callbacks join."""
+    return all(callback.is_first for callback in callbacks)
 
 
 def _nearest(name: str) -> str:

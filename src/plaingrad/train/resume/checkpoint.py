@@ -58,11 +58,8 @@ class Checkpoint:
 
     Attributes:
         path: the file.
-        writes: as of a callback: only the first of several processes has the file.
         epoch: the number of epochs after which the state in the file was written; 0 if there is none.
     """
-
-    writes = True
 
     def __init__(
         self, folder: str | os.PathLike[str], every: float = 10.0, name: str = NAME, is_kept: bool = False

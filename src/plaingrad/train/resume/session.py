@@ -13,6 +13,7 @@ from plaingrad.data.random_states import random_states, restore_random_states
 from plaingrad.errors import error_fields
 from plaingrad.native.interrupt import Termination
 from plaingrad.native.task import Task
+from plaingrad.train.callbacks.callback import is_first
 from plaingrad.train.diagnose import TrainingDiverged
 from plaingrad.train.preparation import Training
 from plaingrad.train.resume.checkpoint import Checkpoint, terminate
@@ -39,7 +40,7 @@ class Session:
         self._termination = Termination()
         if checkpoint is None:
             return
-        self.is_first = all(callback.allows(checkpoint) for callback in training.callbacks)
+        self.is_first = is_first(training.callbacks)
         if self.is_first:
             self.state = checkpoint.begin(fingerprint(training))
         for callback in training.callbacks:
