@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import sys
 from types import SimpleNamespace
@@ -141,6 +142,28 @@ def test_a_module_is_a_table_of_its_layers() -> None:
     model(torch.zeros(5, 2))
     assert "(5, 3)" in model._repr_html_()
     assert "(5, 1)" in model._repr_html_()
+
+
+def test_the_shapes_stay_after_backward_without_saving_and_in_a_copy() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.GELU())
+    model.eval()(torch.zeros(4, 2))
+    assert model._repr_html_().count("(4, 3)") == 3
+    model.train()(torch.zeros(6, 2))
+    assert model._repr_html_().count("(6, 3)") == 3
+    model.backward(torch.zeros(6, 3))
+    assert model._repr_html_().count("(4, 3)") == 3
+    assert copy.deepcopy(model)._repr_html_() == model._repr_html_()
+
+
+@pytest.mark.parametrize("engine", ["eager", "native"])
+def test_a_trained_module_has_its_shapes(engine: Any) -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    fit(
+        model, data.moons(20, seed=0), loss=nn.CrossEntropyLoss(), optimizer=optimizer, epochs=1,
+        batch_size=5, engine=engine, progress=False,
+    )  # fmt: skip
+    assert len(re.findall(r">\(\d+, 3\)<", model._repr_html_())) == 2
 
 
 def test_a_module_without_shapes_yet_has_a_table() -> None:

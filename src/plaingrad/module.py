@@ -26,7 +26,7 @@ from plaingrad.contract.guard import (
     serials,
 )
 from plaingrad.contract.missing import missing
-from plaingrad.contract.nest import invalid_type, mapped, mismatch, outline, versions
+from plaingrad.contract.nest import Outline, invalid_type, mapped, mismatch, outline, versions
 from plaingrad.contract.overview import overview
 from plaingrad.errors import ModuleError
 from plaingrad.parameter import Buffer, FlatStorage, Parameter
@@ -82,6 +82,7 @@ class Module(Constructed):
     _is_examined: bool  # whether its fields have been examined since they were assigned
     _has_fast_path: bool  # whether, besides, the guard can take its short path, as for most layers
     _is_composite: bool
+    _outline: Outline = None  # of the outputs of its first forward; pickles of earlier versions have none
     _returns_nest: bool  # whether it has returned several outputs
     _begun: int  # the number of the forward or backward that is running, else 0
     _call_shape: CallShape  # of its arguments
@@ -116,7 +117,7 @@ class Module(Constructed):
             "_returns_nest": False,
         }
         tree = {"_watchers": (), "_generator": None, "_root": None, "_index": None}
-        running = {"_begun": 0, "_call_shape": ONE}
+        running = {"_begun": 0, "_call_shape": ONE, "_outline": None}
         vars(module).update(_arguments=arguments, _saved=[], **modes, **notes, **tree, **running)
         return module
 
@@ -278,10 +279,13 @@ class Module(Constructed):
             for module in expect_reachable(root):
                 assert isinstance(module, Module)
                 composite = any(True for _ in module.named_children())
-                special = composite or module._watchers or module._returns_nest
-                fast = not special and (module._is_loss or not module._parameters)
-                flags = {"_is_examined": True, "_is_composite": composite, "_has_fast_path": fast}
-                vars(module).update(flags, _root=weakref.ref(root))
+                vars(module).update(_is_examined=True, _is_composite=composite, _root=weakref.ref(root))
+                vars(module)["_has_fast_path"] = module._outline is not None and module._is_simple()
+
+    def _is_simple(self) -> bool:
+        """True if its calls need no more than the guard's short path."""
+        special = self._is_composite or self._watchers or self._returns_nest
+        return not special and (self._is_loss or not self._parameters)
 
     def _look_again(self) -> None:
         """Schedule an examination before the next use, since this module has changed."""

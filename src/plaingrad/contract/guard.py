@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from plaingrad.contract.nest import brief, completed
+from plaingrad.contract.nest import brief, completed, invalid_type, outline
 from plaingrad.errors import ModuleError
 
 Method = Callable[..., Any]
@@ -71,6 +71,9 @@ def full_forward(self: Any, function: Method, inputs: tuple[Any, ...], options: 
             outputs = function(self, *inputs, **options)
         if self._is_composite and self.saving:
             self._mark(begun, outputs)
+        if self._outline is None:
+            running["_outline"] = [] if outputs is None or invalid_type(outputs) else outline(outputs)
+            running["_has_fast_path"] = self._is_examined and self._is_simple()
         return outputs
     except BaseException as error:
         self._forget_since(begun)

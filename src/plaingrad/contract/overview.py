@@ -13,10 +13,14 @@ HEADINGS = ("", "module", "output", "parameters")
 
 
 def overview(network: Any) -> str:
-    """Every module with its parameters, and the shape of its output if a forward has saved its state."""
+    """Every module with its parameters, and the shape of its output once a forward has run.
+
+    The shape is that of the last forward that has saved its state, or else of the first one.
+    """
     rows, depths, seen = [], [], set[int]()
     for path, module in network.named_modules():
-        output = shapes_text(module._saved[-1][4]) if module._saved else ""
+        last = module._saved[-1][4] if module._saved else module._outline
+        output = shapes_text(last)
         rows.append((path, module.signature(), output, own_parameters(module, seen)))
         depths.append(path.count("."))
     total = ("", "in all", "", sum(count for *_, count in rows))

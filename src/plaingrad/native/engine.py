@@ -22,7 +22,7 @@ from plaingrad.optim.common.segment import Segment, accumulator
 from plaingrad.parameter import Buffer, Parameter
 
 SECONDS_PER_CALL = 0.2  # of training, after which Ctrl-C is heard
-OF_THE_TREE = ("_index", "_root")  # fields that whoever walks a network sets anew
+OF_USE = ("_index", "_root", "_outline", "_has_fast_path")  # fields that are set by whoever uses a network
 ROWS_PER_CALL = 65_536  # of evaluation, for the same
 
 
@@ -295,7 +295,7 @@ def description(task: Task) -> list[dict[str, Any]]:
     """
     modules = [*task.model.modules(), *task.loss.modules()]
     fields = [
-        {name: described(value) for name, value in vars(module).items() if name not in OF_THE_TREE}
+        {name: described(value) for name, value in vars(module).items() if name not in OF_USE}
         for module in modules
     ]
     buffers = [field for field in vars(task.loss).values() if isinstance(field, Buffer)]
