@@ -173,10 +173,27 @@ DELIBERATE: tuple[Difference, ...] = (
         lambda finding: named(finding, *COMPOSED) and more_numbers(finding),
     ),
     Difference(
+        "the gradient of ways with hardly any probability",
+        "It is 0 for a way that has none; torch.nn takes the exponential of the loss.",
+        "CTCLoss | log-probabilities of minus infinity or about it",
+        lambda finding: (
+            named(finding, "CTCLoss")
+            and finding.kind == "value"
+            and not any(map(math.isfinite, (*finding.same, *finding.exact)))
+            and all(map(math.isfinite, finding.ours))
+        ),
+    ),
+    Difference(
         "the gradient of what counts for nothing",
         "It is 0 for an ignored sample or weights of 0; torch.nn multiplies NaN by 0, or divides by 0.",
         "CrossEntropyLoss, NLLLoss | an ignored target, or one of weight 0",
         lambda finding: named(finding, "CrossEntropyLoss", "NLLLoss", "NLLLoss2d") and more_numbers(finding),
+    ),
+    Difference(
+        "the gradient of a margin that is met",
+        "It is 0, whatever reaches it; torch.nn multiplies infinity by 0.",
+        "MultiMarginLoss | a margin that is met",
+        lambda finding: named(finding, "MultiMarginLoss") and more_numbers(finding),
     ),
     Difference(
         "the gradient of what counts for nothing in LinearCrossEntropyLoss",
@@ -349,6 +366,12 @@ DELIBERATE: tuple[Difference, ...] = (
         "A window of nothing is refused for every size; torch.nn takes the mean for a size of 1.",
         "AdaptiveAvgPool | to a size of 1, of other axes or none",
         lambda finding: named(finding, *AVERAGED) and finding.kind == "ours refuses",
+    ),
+    Difference(
+        "windows that fill an axis of a volume",
+        "There is room for them, as FractionalMaxPool2d knows; torch.nn refuses it for volumes alone.",
+        "FractionalMaxPool3d | windows that fill an axis",
+        refused("FractionalMaxPool3d", "too large relative to input"),
     ),
     Difference(
         "volumes smaller than a window",

@@ -65,6 +65,7 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
         nn.LinearCrossEntropyLoss,
         "number for NaN",
     ): "what is ignored counts for nothing, as in CrossEntropyLoss",
+    (nn.MultiMarginLoss, "number for NaN"): "torch multiplies an infinite gradient by a slope of 0",
     (nn.NLLLoss, "computed"): "torch cannot take images with no class, even if all targets are ignored",
     (
         nn.CrossEntropyLoss,

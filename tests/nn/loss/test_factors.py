@@ -65,3 +65,12 @@ def test_large_errors_of_small_variance(reduction: str, upstream: float) -> None
 def test_small_upstream_gradients_of_large_weights(name: str) -> None:
     x, t, weight = torch.full((8, 5), -3.0), torch.full((8, 5), 1e4), torch.full((5,), 1e36)
     agree(name, [x, t], 1e-3, weight=weight, reduction="sum")
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_an_infinite_gradient_of_a_margin_that_is_met(p: int) -> None:
+    """Scores that are low enough count for nothing."""
+    loss = nn.MultiMarginLoss(p=p)
+    loss(torch.tensor([[3.0, 2.5, -9.0]]), torch.tensor([0]))
+    dx = loss.backward(torch.tensor(torch.inf))
+    assert dx[0].tolist() == [-torch.inf, torch.inf, 0]

@@ -9,7 +9,7 @@ from torch import Tensor
 from plaingrad.module import ModuleError
 from plaingrad.nn.common.half import narrow, widen
 from plaingrad.nn.loss.bce import BinaryLoss
-from plaingrad.nn.loss.reduction import Loss
+from plaingrad.nn.loss.reduction import Loss, weighed
 from plaingrad.parameter import Buffer, shape
 
 
@@ -108,7 +108,7 @@ class MultiMarginLoss(RowLoss):
 
     def backward(self, dloss: Float[Tensor, ...] | None = None) -> Float[Tensor, ...]:
         slope, factor, y, sizes, dtype = self.restore(dloss)
-        dx = slope * (self.p * factor * self.upstream(dloss, len(slope)))
+        dx = weighed(slope, self.p * factor * self.upstream(dloss, len(slope)))
         dx.scatter_(1, y, -dx.sum(1, keepdim=True))
         return narrow(dx, dtype).view(sizes)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from plaingrad.module import Module, ModuleError
@@ -17,17 +17,20 @@ from plaingrad.nn.common.window import sizes
 from plaingrad.nn.pooling.maximum import adaptive_reaches, expect_pooled, output_sizes
 from plaingrad.nn.pooling.reach import Reach
 
-Means = list[tuple[Reach, list[float]]]
+Means = list[tuple[Reach, list[int]]]
 """For each axis, the windows along it, and what the sum of each is divided by."""
 
 
-def averages(x: Float[Tensor, "*size"], means: Means) -> Float[Tensor, "*count"]:
-    """The mean of each window, along one axis after the other."""
-    for axis, (reach, divisors) in enumerate(means, x.ndim - len(means)):
+def averages(x: Num[Tensor, "*size"], means: Means) -> Num[Tensor, "*count"]:
+    """The mean of each window, summed up along one axis after the other; of integers without its fraction."""
+    first, rounding = x.ndim - len(means), None if x.is_floating_point() else "trunc"
+    for axis, (reach, _) in enumerate(means, first):
         (total, _), *others = reach.elements(x, axis)
         for element, valid in others:
             total = total + (element if valid is None else torch.where(valid, element, 0))
-        x = total / _along(divisors, total, axis)
+        x = total
+    for axis, (_, divisors) in enumerate(means, first):
+        x = x.div(_along(divisors, x, axis), rounding_mode=rounding)
     return x
 
 
@@ -42,7 +45,7 @@ def averages_gradient(
     return dy
 
 
-def _along(divisors: list[float], x: Tensor, axis: int) -> Tensor | float:
+def _along(divisors: list[int], x: Tensor, axis: int) -> Tensor | int:
     if len(set(divisors)) == 1:
         return divisors[0]
     return x.new_tensor(divisors).view(-1, *[1] * (x.ndim - axis - 1))
@@ -66,7 +69,7 @@ class Average(Module):
         """The windows along each axis, and the factors of n."""
         raise NotImplementedError
 
-    def forward(self, x: Float[Tensor, "*size"]) -> Float[Tensor, "*count"]:
+    def forward(self, x: Num[Tensor, "*size"]) -> Num[Tensor, "*count"]:
         expect_pooled(self, x, self.axes, self.needs_channels)
         means = self.means(x)
         for reach, _ in means:
@@ -131,10 +134,10 @@ class AvgPool(Average):
         for i, (size, kernel, stride, padding) in enumerate(numbers):
             reach = Reach.sliding(size, kernel, stride, padding, ceil_mode=self.ceil_mode)
             starts = [window * stride - padding for window in range(len(reach.starts))]
-            padded = [float(min(kernel, size + padding - start)) for start in starts]
-            divisors = padded if self.count_include_pad else [float(n) for n in reach.lengths]
+            padded = [min(kernel, size + padding - start) for start in starts]
+            divisors = padded if self.count_include_pad else reach.lengths
             if self.divisor_override is not None:
-                divisors = [1.0 if i else float(self.divisor_override)] * len(starts)
+                divisors = [1 if i else self.divisor_override] * len(starts)
             means.append((reach, divisors))
         return means
 
@@ -191,7 +194,7 @@ class AdaptiveAvgPool(Average):
 
     def means(self, x: Tensor) -> Means:
         reaches = adaptive_reaches(x, self.output_size)
-        return [(reach, [float(n) for n in reach.lengths]) for reach in reaches]
+        return [(reach, reach.lengths) for reach in reaches]
 
 
 class AdaptiveAvgPool1d(AdaptiveAvgPool):
@@ -262,7 +265,7 @@ class LPPool(Module):
         expect_pooled(self, x, self.axes)
         numbers = zip(x.shape[-len(self.axes) :], self.kernel_size, self.stride)
         reaches = [Reach.sliding(*each, ceil_mode=self.ceil_mode).covers(self, x) for each in numbers]
-        means = [(reach, [float(n) for n in reach.lengths]) for reach in reaches]
+        means = [(reach, reach.lengths) for reach in reaches]
         exact, p = widen(x), self.norm_type
         total = averages(exact.pow(p), means) * math.prod(self.kernel_size)
         y = narrow(total.pow(1 / p), x.dtype)
