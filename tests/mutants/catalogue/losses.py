@@ -82,7 +82,7 @@ FAULTS = [
     *loss(
         "rows.py",
         "MultiMarginLoss or MultiLabelMarginLoss or MultiLabelSoftMarginLoss",
-        ("(self.p * factor", "(factor"),
+        ("weighed(slope, self.p * factor", "weighed(slope, factor"),
         ("(y >= 0).cumprod(1)", "(y >= 0).long()"),
         ("(x.sigmoid() - t) / max(x.shape[-1], 1)", "(x.sigmoid() - t)"),
     ),

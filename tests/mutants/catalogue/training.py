@@ -40,8 +40,12 @@ FAULTS = [
         "train/callbacks/average.py",
         "tests/train/ranks",
         ("self._engine.pending and ", "False and "),
-        ("return self.is_first or not other.writes", "return True"),
         ("        if stopped and not own:\n", "        if False:\n"),
+    ),
+    *planted(
+        "train/callbacks/callback.py",
+        "tests/train/ranks",
+        ("is_first(callbacks) or not callback.writes", "True"),
     ),
     *planted(
         "data/shard.py",

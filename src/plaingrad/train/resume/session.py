@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from array import array
 from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 import torch
 
 from plaingrad.data.batches import Batches
@@ -38,6 +40,7 @@ class Session:
         self.training, self.checkpoint = training, checkpoint
         self.state: dict[str, Any] | None = None
         self._termination = Termination()
+        self._columns: dict[str, array[float]] = {}
         if checkpoint is None:
             return
         self.is_first = is_first(training.callbacks)
@@ -132,10 +135,18 @@ class Session:
 
     def _write(self, is_complete: bool) -> None:
         assert self.checkpoint is not None
-        state = learned(self.training) | drawn(self.task, self.orders)
+        state = learned(self.training) | drawn(self.task, self.orders) | {"history": self._history()}
         state |= {"streams": [stream.state_dict() for stream in self._streams], "complete": is_complete}
         state |= {} if self.checkpoint.is_kept else {"random": random_states()}
         self.checkpoint.write(state, len(self.training.run.history), components(self.training))
+
+    def _history(self) -> dict[str, Any]:
+        """The history; its columns only grow, and those of earlier checkpoints are ready as they are."""
+        history = self.training.run.history
+        for name, values in history.epochs.items():
+            column = self._columns.setdefault(name, array("d"))
+            column.extend(values[len(column) :])
+        return {**vars(history), "epochs": {name: np.array(column) for name, column in self._columns.items()}}
 
     def _restore_callbacks(self) -> None:
         """Restore what callbacks remember, and the fields that they may have changed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from plaingrad.errors import InputError
@@ -18,7 +19,7 @@ MODES = ("training", "saving", "needs_input_grad")
 
 
 def learned(training: Training) -> State:
-    """The part of a state that training changes: network, loss, optimizer, schedule, history, callbacks."""
+    """The part of a state that training changes: network, loss, optimizer, schedule, callbacks."""
     schedule = training.schedule
     return {
         "model": training.model.state_dict(),
@@ -27,13 +28,12 @@ def learned(training: Training) -> State:
         "fields": [scalars(module) for module in modules(training)],
         "optimizer": training.optimizer.state_dict(),
         "schedule": None if schedule is None else schedule.state_dict(),
-        "history": dict(vars(training.run.history)),
         "callbacks": [(type(each).__name__, each.state_dict()) for each in training.callbacks],
     }
 
 
 def restore_learned(training: Training, state: State) -> None:
-    """Put back what `learned` returned, but for the callbacks' part.
+    """Put back what `learned` returned, but for the callbacks' part, and the history.
 
     Raises:
         InputError: it does not fit.
@@ -51,7 +51,8 @@ def restore_learned(training: Training, state: State) -> None:
         for group, saved in zip(training.optimizer.param_groups, state["optimizer"]["param_groups"]):
             group.update({name: saved[name] for name in saved if name in group})
     history = training.run.history
-    vars(history).update(state["history"])
+    epochs = {name: np.asarray(column, float).tolist() for name, column in state["history"]["epochs"].items()}
+    vars(history).update(state["history"], epochs=epochs)
     if history.stopped.startswith("interrupted"):
         history.stopped = ""
 
