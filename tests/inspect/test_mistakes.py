@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -47,7 +48,7 @@ class Example:
     @cached_property
     def right(self) -> list[Tensor]:
         """The outcome without a mistake."""
-        return outcome(self.module, self.inputs)
+        return list(outcome(self.module, self.inputs))
 
 
 @cache
@@ -85,11 +86,10 @@ def upstream(outputs: Any, seed: int) -> list[Tensor | None]:
     ]
 
 
-def outcome(module: Module, inputs: Inputs) -> list[Tensor]:
+def outcome(module: Module, inputs: Inputs) -> Iterator[Tensor]:
     """All that can be seen of one backward: alone, and after the backward of another forward."""
     module = copy.deepcopy(module).to(torch.float64)
     before = [torch.full_like(grad, 3.0) for _, grad in module.parameters()]
-    seen: list[Any] = []
     moved = [x.roll(1) * 0.7 if x.is_floating_point() else x.roll(1) for x in inputs]
     samples_moved = [x.roll(1, 0) if x.ndim else x.clone() for x in inputs]
     for others in ([], moved, samples_moved):
@@ -107,8 +107,8 @@ def outcome(module: Module, inputs: Inputs) -> list[Tensor]:
         for (_, grad), was in zip(module.parameters(), before):
             grad.copy_(was)
         dxs = module.backward(*dys)
-        seen += [*dys, *own, *as_tuple(dxs), *(grad.clone() for _, grad in module.parameters())]
-    return [tensor for tensor in seen if tensor is not None]
+        seen = [*dys, *own, *as_tuple(dxs), *(grad.clone() for _, grad in module.parameters())]
+        yield from (tensor for tensor in seen if tensor is not None)
 
 
 def matters(mistake: Mistake, example: Example) -> bool:
