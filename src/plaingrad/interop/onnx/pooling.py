@@ -95,7 +95,7 @@ def lp_pool(graph: Graph, module: LPPool, y: Pair, x: Value) -> str:
     expect_batch(module, x.two)
     numbers = zip(x.two.shape[2:], module.kernel_size, module.stride)
     reaches = [Reach.sliding(*each, ceil_mode=module.ceil_mode) for each in numbers]
-    means = [(reach, [float(n) for n in reach.lengths]) for reach in reaches]
+    means = [(reach, reach.lengths) for reach in reaches]
     powers = graph.op("Pow", x.name, graph.number(module.norm_type))
     kernel, padding = module.kernel_size, [0] * len(module.axes)
     total = window_means(graph, x, powers, kernel, module.stride, padding, means, math.prod(kernel))

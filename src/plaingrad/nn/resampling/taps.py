@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from plaingrad.nn.pooling.average import averages, averages_gradient
+from plaingrad.nn.pooling.average import Means, averages, averages_gradient
 from plaingrad.nn.pooling.reach import Reach
 
 CUBIC = -0.75  # the slope at a distance of 1
@@ -83,9 +83,9 @@ class Area:
         last = dy.movedim(axis, -1)
         return averages_gradient(last, [*last.shape[:-1], self.size], self._means()).movedim(-1, axis)
 
-    def _means(self) -> list[tuple[Reach, list[float]]]:
+    def _means(self) -> Means:
         reach = Reach.adaptive(self.size, self.count)
-        return [(reach, [float(length) for length in reach.lengths])]
+        return [(reach, reach.lengths)]
 
 
 def corners(size: int, count: int, x: Tensor) -> Tensor:
