@@ -19,6 +19,7 @@ EXTRAS = {
     "optuna": ("Optuna", "tune"),
     "sqlalchemy": ("SQLAlchemy", "tune"),
     "anywidget": ("anywidget", "playground"),
+    "traitlets": ("traitlets", "playground"),
     "starlette": ("Starlette", "playground"),
     "uvicorn": ("uvicorn", "playground"),
     "websockets": ("websockets", "playground"),

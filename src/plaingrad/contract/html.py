@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+# The class is doubled where the rule has to outweigh JupyterLab's, which sets text at the right.
 STYLE = """<style>
 .plaingrad { border-collapse: collapse; font: 13px/1.5 system-ui, sans-serif; color: inherit; }
 .plaingrad caption { text-align: left; font-weight: 600; color: inherit; }
-.plaingrad th, .plaingrad td { padding: 1px 10px; text-align: left; white-space: nowrap; }
+table.plaingrad.plaingrad th, table.plaingrad.plaingrad td { text-align: left; }
+.plaingrad th, .plaingrad td { padding: 1px 10px; white-space: nowrap; }
 .plaingrad th { border-bottom: 1px solid #8888; font-weight: 600; }
 .plaingrad td { font-variant-numeric: tabular-nums; }
-.plaingrad .number { text-align: right; }
+table.plaingrad.plaingrad .number { text-align: right; }
 .plaingrad tr.total td, .plaingrad tr.module td { border-top: 1px solid #8888; }
 .plaingrad tr.parameter td:first-child { opacity: 0.75; }
 </style>"""

@@ -113,6 +113,21 @@ def test_the_widget_shows_the_frames_that_the_page_gets() -> None:
     assert not widget.session.thread.is_alive()
 
 
+def test_the_widget_has_its_first_frame_while_the_notebook_runs_other_cells() -> None:
+    """And the run is the one that goes on when they are done."""
+    widget = plaingrad.playground(data="spirals", classes=3, seed=5)
+    assert [text["type"] for text in widget.first_texts] == ["state", "data"]
+    header, arrays = unpacked(widget.first_frame)
+    assert header["epoch"] == 0
+    bridge = Bridge(widget)
+    bridge.send("start", state={})
+    bridge.until(lambda: bridge.frames)
+    later, same = unpacked(bridge.frames[0])
+    assert later["loss"] == header["loss"]
+    assert all((same[name] == arrays[name]).all() for name in same)
+    widget.close()
+
+
 def test_the_widget_of_a_network_of_ones_own() -> None:
     widget = plaingrad.playground(network(), iris())
     bridge = Bridge(widget)

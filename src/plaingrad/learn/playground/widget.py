@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from typing import Any
 
@@ -17,19 +18,35 @@ from plaingrad.module import Module
 
 with needed_by("plaingrad.playground"):
     import anywidget
+    import traitlets
+
+PATIENCE = 5.0  # seconds for the first frame
 
 
 class Playground(anywidget.AnyWidget):  # type: ignore[misc]
-    """The widget. Use `playground`, which makes one."""
+    """The widget. Use `playground`, which makes one.
+
+    Attributes:
+        first_texts: the messages up to the first frame, which a view has at once: it can ask for more only
+            when the notebook has run its cells.
+        first_frame: the first frame.
+        session: the run behind it.
+    """
 
     _esm = page_file("playground.js")
     _css = page_file("playground.css")
+    first_texts = traitlets.List().tag(sync=True)
+    first_frame = traitlets.Bytes().tag(sync=True)
 
     def __init__(self, session: Any) -> None:
         super().__init__()
+        self._first: list[dict[str, Any]] = []
+        self._has_begun = threading.Event()
         self.session: Session = session(self._send_text, self._send_frame)
         self.on_msg(self._receive)
         self.session.start()
+        self.session.receive({"type": "start"})
+        self._has_begun.wait(PATIENCE)
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         if isinstance(content, dict) and content.get("type") == "start" and self.session.run is not None:
@@ -37,14 +54,26 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         self.session.receive(content)
 
     def _send_text(self, message: dict[str, Any]) -> None:
-        self.send(message)
+        if self._has_begun.is_set():
+            self.send(message)
+            return
+        self._first.append(message)
+        if message["type"] == "error":  # no frame will come
+            self._begin(b"")
 
     def _send_frame(self, frame: bytes) -> None:
-        self.send({"type": "frame"}, [frame])
+        if self._has_begun.is_set():
+            self.send({"type": "frame"}, [frame])
+        else:
+            self._begin(frame)
+
+    def _begin(self, frame: bytes) -> None:
+        self.first_texts, self.first_frame = self._first, frame
+        self._has_begun.set()
 
     @property
     def model(self) -> Module | None:
-        """The network as it is now, or None before the widget is shown."""
+        """The network as it is now, or None if there is none for an error that the page shows."""
         return None if self.session.run is None else self.session.run.model
 
     def close(self) -> None:

@@ -260,11 +260,12 @@ function widget(model) {
   return {
     send: (message) => model.send(message),
     listen(onText, onFrame) {
-      model.on("msg:custom", (/** @type {any} */ content, /** @type {DataView[]} */ buffers) => {
-        if (!buffers?.length) return onText(content);
-        const { buffer, byteOffset, byteLength } = buffers[0];
-        return onFrame(/** @type {ArrayBuffer} */ (buffer.slice(byteOffset, byteOffset + byteLength)));
-      });
+      const onBytes = (/** @type {DataView} */ { buffer, byteOffset, byteLength }) =>
+        onFrame(/** @type {ArrayBuffer} */ (buffer.slice(byteOffset, byteOffset + byteLength)));
+      (model.get("first_texts") ?? []).forEach(onText);
+      if (model.get("first_frame")?.byteLength) onBytes(model.get("first_frame"));
+      model.on("msg:custom", (/** @type {any} */ content, /** @type {DataView[]} */ buffers) =>
+        buffers?.length ? onBytes(buffers[0]) : onText(content));
     },
   };
 }
@@ -835,14 +836,15 @@ function drawCurve(app) {
   const width = ui.curve.parentElement.clientWidth;
   if (!width) return;
   const context = prepare(ui.curve, width, CURVE_HEIGHT);
-  const box = { left: 38, right: width - 8, top: 8, bottom: CURVE_HEIGHT - 20 };
   /** @type {number[][][]} */ const curves = [app.curve, rival?.app.curve ?? []];
   const rows = curves.flat().filter((row) => row.slice(1).some(Number.isFinite));
   const most = rows.reduce((high, row) => Math.max(high, ...row.slice(1).filter(Number.isFinite)), 1e-9);
+  Object.assign(context, { font: app.font(11), fillStyle: palette.pale, strokeStyle: palette.line, textBaseline: "middle", textAlign: "right" });
+  const widths = [0, 0.5, 1].map((share) => context.measureText(short(share * most, 2)).width);
+  const box = { left: Math.max(33, ...widths) + 5, right: width - 8, top: 8, bottom: CURVE_HEIGHT - 20 };
   const end = Math.max(1, ...curves.map((curve) => curve.at(-1)?.[0] ?? 0));
   const at = (/** @type {number} */ epoch, /** @type {number} */ loss) => [
     box.left + epoch / end * (box.right - box.left), box.bottom - clamp(0, loss / most, 1) * (box.bottom - box.top)];
-  Object.assign(context, { font: app.font(11), fillStyle: palette.pale, strokeStyle: palette.line, textBaseline: "middle", textAlign: "right" });
   for (const share of [0, 0.5, 1]) {
     const [, y] = at(0, share * most);
     context.strokeRect(box.left, y, box.right - box.left, 0);
@@ -2078,7 +2080,12 @@ export function start(element, transport, { rival = false, state = {}, csv = "",
       if (!transport.addressed) event.stopPropagation(); // A notebook has keys of its own.
     });
   }
-  new ResizeObserver(() => { app.pointsDirty = true; if (app.network) rebuild(app); app.schedule("output", "curve"); }).observe(ui.stage.parentElement);
+  new ResizeObserver(() => {
+    if (!app.palette.ink) restyle(app); // A notebook attaches the element later, and only then it has a style.
+    app.pointsDirty = true;
+    if (app.network) rebuild(app);
+    app.schedule("output", "curve");
+  }).observe(ui.stage.parentElement);
   transport.listen((message) => TEXTS[message.type]?.(app, message), (buffer) => onFrame(app, buffer));
   if (!transport.recorded) begin(app, state);
   if (transport.addressed && !rival) window.addEventListener("hashchange", () => { app.csv = ""; begin(app, {}); });
@@ -2099,6 +2106,6 @@ if (globalThis.document?.documentElement.dataset.playground === "socket") {
 export default {
   /** @param {{model: any, el: HTMLElement}} widgetOf */
   render({ model, el }) {
-    start(el, widget(model), { state: model.get?.("state") ?? {} });
+    start(el, widget(model));
   },
 };
