@@ -11,7 +11,7 @@ import torch
 from plaingrad.inspect import GradientReport, check_gradients
 from plaingrad.inspect.gradients.finding import KINDS
 
-from .wrong_backwards import further, larger, mixed, others, sequences, slips, unseen, usual, varied
+from .wrong_backwards import further, larger, mixed, others, sequences, slips, spread, unseen, usual, varied
 
 GROUPS = {
     "usual": usual.CASES,
@@ -20,6 +20,7 @@ GROUPS = {
     "mixed": mixed.CASES + others.CASES,
     "unseen": unseen.CASES,
     "slips": slips.CASES,
+    "spread": spread.CASES,
 }
 CASES = [case for cases in GROUPS.values() for case in cases]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case[0].__name__)
@@ -32,7 +33,9 @@ def report(number: int) -> GradientReport:
         torch.manual_seed(number)
         module = cls(*arguments)
     time_limit = 0.5 if "endless" in kinds else 30.0  # the others end, however busy the machine is
-    return check_gradients(module, *(x.clone() for x in inputs), time_limit=time_limit)
+    return check_gradients(
+        module, *(x if isinstance(x, tuple) else x.clone() for x in inputs), time_limit=time_limit
+    )
 
 
 def first_kind(number: int) -> str | None:

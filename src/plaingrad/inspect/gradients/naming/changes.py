@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from plaingrad.inspect.gradients.naming.elementwise import (
 )
 from plaingrad.inspect.gradients.naming.products import of_matrix_product, of_power, of_product, of_quotient
 from plaingrad.inspect.gradients.naming.selections import SELECTIONS, of_selection
+from plaingrad.inspect.gradients.naming.softmaxes import of_softmax
 from plaingrad.inspect.gradients.naming.tape import Backward, Operation
 
 LARGEST_JACOBIAN = 100  # rows
@@ -63,7 +65,8 @@ def of_steps(folded: Operation) -> Iterator[Change]:
     if _is_linear(folded):
         yield FORWARDS
     else:
-        changes = of_function(folded) if is_elementwise(folded) else iter([LEFT_OUT, DIAGONAL])
+        whole = is_elementwise(folded)
+        changes = of_function(folded) if whole else chain([LEFT_OUT, DIAGONAL], of_softmax(folded))
         yield from (replace(change, price=change.price + 0.1) for change in changes)
 
 
@@ -122,8 +125,9 @@ def _to_every_element(op: Operation, grads: list[Tensor | None]) -> list[Tensor 
     if g is None:
         return [None]
     if g.ndim < x.ndim and g.ndim:
-        axis = op.args[1] if len(op.args) > 1 else op.kwargs.get("dim", -1)
-        g = g.unsqueeze(axis if isinstance(axis, int) else axis[0])
+        axes = op.args[1] if len(op.args) > 1 else op.kwargs.get("dim", -1)
+        for axis in sorted(k % x.ndim for k in ((axes,) if isinstance(axes, int) else axes)):
+            g = g.unsqueeze(axis)
     return [g.expand_as(x)]
 
 

@@ -83,6 +83,10 @@ def _local(factor: Local) -> Backward:
     return backward
 
 
+def _of_output(factor: Callable[[Tensor], Tensor]) -> Backward:
+    return _local(lambda _, y: factor(y))
+
+
 def _constant(number: float) -> Backward:
     return _local(lambda x, _: torch.full_like(x, number))
 
@@ -147,6 +151,10 @@ def of_function(operation: Operation) -> Iterator[Change]:
             yield Change(
                 2.1, "wrong-derivative", f"the derivative of {{}} is that of `{name}`", _local(factor)
             )
+    for name, factor_of_output in BY_OUTPUT.items():
+        if name != own:
+            words = f"the derivative of {{}} is that of `{name}`, written for its output"
+            yield Change(2.1, "wrong-derivative", words, _of_output(factor_of_output))
     for formula, factor in SLIPS.items():
         words = f"the derivative of {{}} is written as {formula} (x its input, y its output)"
         yield Change(2.05, "wrong-derivative", words, _local(factor))

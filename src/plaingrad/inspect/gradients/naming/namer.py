@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -21,7 +23,7 @@ from plaingrad.inspect.gradients.naming.ranking import ranked
 from plaingrad.inspect.gradients.naming.recorder import recorded
 from plaingrad.inspect.gradients.naming.repairs import Repairs
 from plaingrad.inspect.gradients.naming.tape import Tape
-from plaingrad.inspect.gradients.naming.upstream import Linearity, of_samples
+from plaingrad.inspect.gradients.naming.upstream import Linearity, of_samples, parts_of
 from plaingrad.inspect.gradients.tested import ModuleUnderTest
 
 SECONDS = 1.5  # of this thread, whatever else runs, for all gradients of a module together
@@ -76,6 +78,9 @@ class Namer:
         if ignored and (mistakes := self._ones.of_gradient(name, ours)):  # type: ignore[union-attr]
             return mistakes
         simple = [*self._simple(name, ours, right)]
+        if not any(each.price < 1 for each in simple):
+            alone = {text: grads[name] for text, grads in self._parts.items()}
+            simple += numbers.parts(name, ours, right, alone, name in self.under_test.parameters)
         if any(each.price < 1 for each in simple):
             return ranked(simple)
         names = [*simple, *self._changes(name, ours)]
@@ -182,7 +187,8 @@ class Namer:
         for dy in self._tensors():
             if name in under_test.parameters and dy.ndim and dy.numel():
                 counts += [len(dy), dy.numel() // dy.shape[-1], dy.numel()]
-                counts += [n for n in dy.shape if n not in shape]
+                axes = [*(Counter(dy.shape) - Counter(shape)).elements()]
+                counts += [math.prod(some) for k in (1, 2, 3) for some in combinations(axes, k)]
             if 0 < math.prod(shape) < dy.numel():
                 counts.append(dy.numel() // math.prod(shape))
         return counts
@@ -203,6 +209,15 @@ class Namer:
         names = list(self.right)
         return {
             k: dict(zip(names, autograd(self.under_test, tuple(of_samples(self.dys, k))))) for k in (0, -1)
+        }
+
+    @cached_property
+    def _parts(self) -> dict[str, dict[str, Tensor]]:
+        """The right gradients for parts of the upstream gradient: one output, one end of an axis."""
+        assert self.right is not None
+        names = list(self.right)
+        return {
+            text: dict(zip(names, autograd(self.under_test, tuple(dys)))) for text, dys in parts_of(self.dys)
         }
 
     def _diagonal(self, name: str) -> Tensor:

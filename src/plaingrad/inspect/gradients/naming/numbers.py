@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 
 from torch import Tensor
 
@@ -40,6 +41,7 @@ def compared(
             words = "the upstream gradient is handed on as it came; multiply it by the derivative of forward"
             yield candidate(0.45, "passes-upstream", name, words)
     yield from _factor(name, ours, right, counts, factors, tolerance)
+    yield from _spread(name, ours, right)
     if ours.ndim >= 2 and ours.shape[-1] == ours.shape[-2] and same(ours, right.mT):
         words = (
             f"the gradient of {name} is transposed; exchange the factors of the product, and transpose each"
@@ -47,7 +49,19 @@ def compared(
         yield candidate(0.5, "transposed", name, words)
     for text, way in other_orders(right):
         if same(ours, way(right)):
-            yield candidate(0.6, "transposed", name, f"the gradient of {name} is right, but {text}")
+            price = 1.05 if " and " in text else 0.6  # of several axes, another one may have been meant
+            yield candidate(price, "transposed", name, f"the gradient of {name} is right, but {text}")
+
+
+def _spread(name: str, ours: Tensor, right: Tensor) -> Iterator[Candidate]:
+    """A sum over too many axes, which was then added to every element along them."""
+    long = [k for k, size in enumerate(right.shape) if size > 1]
+    alike = [k for k in long if same(ours, ours.narrow(k, 0, 1).expand_as(ours))]
+    for count in range(1, len(alike) + 1):
+        for axes in combinations(alike, count):
+            if same(ours, right.sum(axes, keepdim=True).expand_as(right)):
+                over = " and ".join(map(str, axes))
+                yield candidate(0.4, "over-summed", name, f"summed over axis {over}, which {name} has")
 
 
 def _factor(
@@ -118,6 +132,28 @@ def samples(name: str, ours: Tensor, each: Sequence[Tensor]) -> Iterator[Candida
         if len(each) > 1 and same(ours, each[number]):
             words = f"only the {text} sample counts: not summed over the batch"
             yield candidate(0.6, "not-summed", name, words)
+
+
+def parts(
+    name: str, ours: Tensor, right: Tensor, each: Mapping[str, Tensor], summed: bool
+) -> Iterator[Candidate]:
+    """A part of the upstream gradient that is left out, or that is the only one to count.
+
+    Args:
+        name: the tensor whose gradient it is.
+        ours: the gradient that backward gave.
+        right: the right one.
+        each: the right gradient for each part alone, by the part's description.
+        summed: whether the gradient is a sum over the parts, as that of a parameter is.
+    """
+    for text, alone in each.items():
+        if same(alone, right) or not bool(alone.any()):
+            continue
+        if same(ours, right - alone):
+            yield candidate(0.65, "missing-term", name, f"what comes by {text} is left out")
+        elif same(ours, alone):
+            kind = "not-summed" if summed else "missing-term"
+            yield candidate(0.65, kind, name, f"only what comes by {text} counts")
 
 
 def diagonal(

@@ -9,17 +9,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
+LARGEST_EXPONENT = 100
+
+
+def _against_overflow(x: Tensor, dim: Any) -> Tensor | None:
+    """The shift that keeps exponentials finite; None where they are so without it."""
+    top = x.detach().amax(dim, keepdim=True)
+    return None if bool((top.abs() < LARGEST_EXPONENT).all()) else top
+
 
 def softmax(x: Tensor, dim: int, *_: Any, **__: Any) -> Tensor:
     """The exponentials over their sum."""
-    e = torch.exp(x - x.detach().amax(dim, keepdim=True))
+    top = _against_overflow(x, dim)
+    e = torch.exp(x if top is None else x - top)
     return e / e.sum(dim, keepdim=True)
 
 
 def logsumexp(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """The logarithm of the sum of exponentials."""
-    top = x.detach().amax(dim, keepdim=True)
-    y = torch.log(torch.exp(x - top).sum(dim, keepdim=True)) + top
+    top = _against_overflow(x, dim)
+    if top is None:
+        y = torch.log(torch.exp(x).sum(dim, keepdim=True))
+    else:
+        y = torch.log(torch.exp(x - top).sum(dim, keepdim=True)) + top
     return y if keepdim else y.squeeze(dim)
 
 

@@ -40,6 +40,9 @@ def other_functions(name: str) -> Iterator[Repair]:
             yield Repair(2.3, "wrong-derivative", f"`{name}` stands where `{other}` belongs", run)
 
 
+SUMS = ("sum", "mean")
+
+
 def _of_round(others: Rounds, call: Call) -> Tensor:
     return others[call.round if len(others) > 1 else 0]
 
@@ -50,7 +53,9 @@ def other_factors(name: str, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
 
         def times(call: Call, others: Rounds = others) -> Any:
             result = call.run()
-            return _unbroadcast(result * _of_round(others, call), result)
+            product = result * _of_round(others, call)
+            # A sum may be spread over its axes again by the factor that it lacks.
+            return product if name in SUMS and product.ndim == result.ndim else _unbroadcast(product, result)
 
         def over(call: Call, others: Rounds = others) -> Any:
             result = call.run()
@@ -62,7 +67,7 @@ def other_factors(name: str, pool: Mapping[str, Rounds]) -> Iterator[Repair]:
 
         yield Repair(2.4, "missing-factor", f"a factor is left out: {text}", times)
         yield Repair(2.5, "missing-factor", f"a divisor is left out: {text}", over)
-        if name in ("sum", "mean"):
+        if name in SUMS:
             yield Repair(2.4, "missing-factor", f"a factor is left out of what is summed: {text}", inside)
 
 
@@ -101,13 +106,17 @@ ELEMENTWISE = (
 
 
 def other_operands(
-    call: Call, pool: Mapping[str, Rounds], follows: Callable[[Tensor, str], bool]
+    call: Call,
+    pool: Mapping[str, Rounds],
+    knows: Callable[[Tensor], bool],
+    follows: Callable[[Tensor, str], bool],
 ) -> Iterator[Repair]:
     """Another tensor in the place of an operand.
 
     Args:
         call: the call.
         pool: the other tensors, by description.
+        knows: whether a tensor is one of forward's.
         follows: whether forward computes one of the two from the other.
     """
     for k, x in enumerate(call.args):
@@ -125,7 +134,7 @@ def other_operands(
                 return c.function(*(other if a is c.args[k] else a for a in c.args), **c.kwargs)
 
             product = call.name in ("mul", "div")
-            swapped = product and not follows(x, text)
+            swapped = product and knows(x) and not follows(x, text)
             kind = "swapped-factors" if swapped else "wrong-derivative-argument"
             price = 2.2 if swapped else 2.15 if product else 1.2 if call.name in ELEMENTWISE else 2.0
             words = f"operand {k + 1} of `{call.name}` should be {text}"
@@ -138,10 +147,13 @@ def other_operands(
 
 
 def _factor_between(x: Tensor, product: Tensor, pool: Mapping[str, Rounds]) -> str:
-    """The tensor by which one has to be multiplied for the other, in words; empty if there is none."""
+    """The tensor that turns one into the other as a factor or divisor, in words; empty if there is none."""
     for text, (factor, *_) in pool.items():
-        if factor.dtype == x.dtype and _fits(factor, x) and same(x * factor, product, 1e-9):
-            return text
+        if factor.dtype == x.dtype and _fits(factor, x):
+            if same(x * factor, product, 1e-9):
+                return text
+            if same(x / factor, product, 1e-9):
+                return f"one over {text}"
     return ""
 
 

@@ -29,6 +29,7 @@ class Pool:
         self.tensors: dict[str, Rounds] = {}
         self._before: dict[str, set[int]] = {}
         self._slots: dict[str, list[int]] = {}
+        self._known: dict[int, tuple[Tensor, list[str]]] = {}
         for name, x in zip(under_test.names, under_test.inputs):
             self._enter(f"`{name}`", [x])
         for name, p in under_test.parameters.items():
@@ -52,8 +53,19 @@ class Pool:
                 text = f"{text}, number {1 + sum(other.startswith(text) for other in self.tensors)}"
             self._slots[text] = [each.results[-1] for each in operations]
             self._enter(text, [tape.values[slot] for slot in self._slots[text]])
+        self._of_exponentials(tape)
         for text, own in self._slots.items():
             self._before[text] = {k for slot in own for k in before.get(slot, ())}
+
+    def _of_exponentials(self, tape: Tape) -> None:
+        """Exponentials over their sum, the derivative of the sum's logarithm, which forward need not have."""
+        makers = {slot: operation for operation in tape.operations for slot in operation.results}
+        for operation in tape.operations:
+            terms = makers.get(operation.operands[0]) if operation.name == "sum" else None
+            if terms is not None and terms.name == "exp":
+                e, total = (tape.values[each.results[0]] for each in (terms, operation))
+                if e.ndim == total.ndim:
+                    self._enter(f"the exponentials over their sum ({operation.site.text})", [e / total])
 
     def of_rounds(self, count: int) -> Mapping[str, Rounds]:
         """The tensors for this many rounds of backward, which meets those of a loop in reverse.
@@ -75,9 +87,24 @@ class Pool:
         """True if forward computes a tensor from the one of this description, or the other way round."""
         if text not in self._before:
             return False
-        same = [t for t, values in self.tensors.items() if any(torch.equal(v, x) for v in values)]
         return any(
             self._before[text] & {*self._slots[other]} or self._before[other] & {*self._slots[text]}
-            for other in same
+            for other in self._alike(x)
             if other in self._before
         )
+
+    def knows(self, x: Tensor) -> bool:
+        """True if a tensor is one of forward's."""
+        return bool(self._alike(x))
+
+    def _alike(self, x: Tensor) -> list[str]:
+        """The descriptions of the tensors with these values."""
+        if id(x) not in self._known:
+            alike = [
+                text
+                for text, values in self.tensors.items()
+                if values[0].shape == x.shape
+                and any(torch.equal(v, x) or torch.allclose(v, x, rtol=1e-12, atol=0) for v in values)
+            ]
+            self._known[id(x)] = x, alike  # kept, so that no other tensor gets its id
+        return self._known[id(x)][1]

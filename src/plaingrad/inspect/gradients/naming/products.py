@@ -39,7 +39,7 @@ def of_product(operation: Operation) -> Iterator[Change]:
         words = "the gradient of a factor of {} is multiplied by that factor itself, not by the other one"
         yield Change(1.3, "swapped-factors", words, _two(lambda g, x, o: g * x, k))
         words = "a factor of {} is multiplied by the product itself instead of by the other factor"
-        yield Change(2, "wrong-derivative-argument", words, _two(lambda g, x, o: g * x * o, k))
+        yield Change(2.55, "wrong-derivative-argument", words, _two(lambda g, x, o: g * x * o, k))
         yield Change(
             2.3, "wrong-derivative", "{}: divided by the other factor", _two(lambda g, x, o: g / o, k)
         )

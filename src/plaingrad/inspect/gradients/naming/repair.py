@@ -50,6 +50,17 @@ def other_single_axes(call: Call) -> Iterator[Repair]:
         yield Repair(1.1, "wrong-axis", words, _along(axis, rest[1:]))
 
 
+def other_reversals(call: Call) -> Iterator[Repair]:
+    """Another axis along which to reverse."""
+    for axis in range(call.args[0].ndim):
+        words = f"this is reversed along the wrong axis; it should be axis {axis}"
+        yield Repair(1, "wrong-axis", words, _reversed(axis))
+
+
+def _reversed(axis: int) -> Run:
+    return lambda call: torch.flip(call.args[0], [axis])
+
+
 def _along(axis: int, rest: Sequence[Any]) -> Run:
     def run(call: Call) -> Any:
         kwargs = {name: value for name, value in call.kwargs.items() if name not in ("dim", "axis")}

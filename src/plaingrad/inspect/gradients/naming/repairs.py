@@ -31,6 +31,7 @@ from plaingrad.inspect.gradients.naming.repair import (
     other_matrices,
     other_powers,
     other_products,
+    other_reversals,
     other_signs,
     other_single_axes,
     other_sums,
@@ -162,6 +163,7 @@ def _of_operation(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
         yield from opposite(name)
     elif name == "flip":
         yield Repair(1, "transposed", "this should not be reversed", lambda c: c.args[0])
+        yield from other_reversals(call)
     elif name == "neg":
         yield Repair(0.9, "wrong-sign", "there is a minus too many", lambda c: c.args[0])
     elif name in ("lt", "gt", "le", "ge"):
@@ -179,7 +181,7 @@ def _of_operation(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
 def _of_operands(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
     """Every way to run a call with other operands."""
     if call.name in ELEMENTWISE or call.name in PRODUCTS or call.name in TRANSPOSES:
-        yield from other_operands(call, pool.of_rounds(count), pool.follows)
+        yield from other_operands(call, pool.of_rounds(count), pool.knows, pool.follows)
     if call.name in (*ELEMENTWISE, "add", "sub"):
         yield from operands_changed(call)
 

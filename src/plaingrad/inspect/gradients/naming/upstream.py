@@ -67,3 +67,21 @@ def of_samples(dys: Sequence[Tensor | None], sample: int) -> list[Tensor | None]
         return rest
 
     return [None if dy is None else alone(dy) for dy in dys]
+
+
+def parts_of(dys: Sequence[Tensor | None]) -> Iterator[tuple[str, list[Tensor | None]]]:
+    """The upstream gradients with all but a part put to zero: one output, or one end of an axis of one."""
+    several = sum(dy is not None for dy in dys) > 1
+    for number, dy in enumerate(dys):
+        if dy is None:
+            continue
+        zeros = [None if each is None else torch.zeros_like(each) for each in dys]
+        of_output = f" of output {number}" if several else ""
+        if several:
+            yield f"output {number}", [*zeros[:number], dy, *zeros[number + 1 :]]
+        for axis, size in enumerate(dy.shape):
+            for index in (0, size - 1) if size > 1 else ():
+                part = torch.zeros_like(dy)
+                part.select(axis, index).copy_(dy.select(axis, index))
+                text = f"index {index} along axis {axis} of the upstream gradient{of_output}"
+                yield text, [*zeros[:number], part, *zeros[number + 1 :]]
