@@ -1,4 +1,4 @@
-"""Small constants of forward, such as eps, put to zero."""
+"""Small constants of forward, such as eps, put to zero; and constant factors put to one."""
 
 from __future__ import annotations
 
@@ -25,6 +25,24 @@ def without_constants(tape: Tape) -> Iterator[tuple[Change, str, Tape, dict[int,
             few = [pairs[k : k + count] for count in (1, 2, 3) for k in range(len(pairs) - count + 1)]
             for some in few:
                 yield Change(1.5, "missing-constant", words, some[0][1]), where, tape, dict(some)
+
+
+def without_factors(tape: Tape) -> Iterator[tuple[Change, str, Tape]]:
+    """Each constant factor put to one, wherever forward multiplies or divides by it."""
+    alike: dict[float, list[int]] = {}
+    for at, operation in enumerate(tape.operations):
+        for arg in operation.args if operation.name in ("mul", "div") else ():
+            if isinstance(arg, (int, float)) and arg != 1:
+                alike.setdefault(arg, []).append(at)
+    for constant, numbers in alike.items():
+        changed = tape
+        for at in numbers:
+            operation = changed.operations[at]
+            args = tuple(1.0 if isinstance(arg, (int, float)) else arg for arg in operation.args)
+            changed = changed.with_constant(operation, args)
+        words = f"the factor {constant:g} of {{}} is forgotten in backward"
+        where = f"`{tape.operations[numbers[0]].name}` ({tape.operations[numbers[0]].site.text})"
+        yield Change(2, "missing-factor", words, Operation.backward), where, changed
 
 
 def _as_in(other: Operation) -> Backward:

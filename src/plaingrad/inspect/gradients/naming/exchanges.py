@@ -61,3 +61,25 @@ def _with_latest(k: int, other: Call) -> Any:
         return call.having(*call.args[:k], call.latest[other.site, other.name], *call.args[k + 1 :])
 
     return run
+
+
+def for_both_terms(calls: Sequence[Call], groups: Sequence[list[int]]) -> Iterator[tuple[list[int], Repair]]:
+    """A derivative by which one term of a sum is multiplied, for the other term too."""
+    products = {id(call.result): call for call in calls if call.name == "mul"}
+    for group in groups:
+        if calls[group[0]].name != "add":
+            continue
+        for k in (0, 1):
+            terms = [products.get(id(calls[number].args[k])) for number in group]
+            for j in (0, 1) if None not in terms else ():
+                factors = [term.args[j] for term in terms if term is not None]
+                words = "the derivative that multiplies one of these terms belongs to both"
+                yield group, Repair(2.3, "missing-derivative", words, _with_factor(1 - k, factors))
+
+
+def _with_factor(k: int, factors: Sequence[Any]) -> Any:
+    def run(call: Call) -> Any:
+        product = call.args[k] * factors[call.round]
+        return call.having(*call.args[:k], product, *call.args[k + 1 :])
+
+    return run

@@ -161,7 +161,10 @@ class Namer:
     def _repairs(self) -> Repairs:
         assert self.right is not None
         deadline = max(self.started + SECONDS, time.thread_time() + SECONDS / 3)
-        return Repairs(self.under_test, self.dys, self.right, Pool(self.under_test, self._tape), deadline)
+        pool, on_the_way = Pool(self.under_test, self._tape), list[Tensor]()
+        if self._tape is not None:
+            self._tape.gradients(self.dys, on_the_way=on_the_way)
+        return Repairs(self.under_test, self.dys, self.right, pool, deadline, on_the_way)
 
     @cached_property
     def _factors(self) -> Factors:

@@ -56,12 +56,16 @@ def compared(
 def _spread(name: str, ours: Tensor, right: Tensor) -> Iterator[Candidate]:
     """A sum over too many axes, which was then added to every element along them."""
     long = [k for k, size in enumerate(right.shape) if size > 1]
-    alike = [k for k in long if same(ours, ours.narrow(k, 0, 1).expand_as(ours))]
+    alike = [k for k in long if _constant_along(k, ours) and not _constant_along(k, right)]
     for count in range(1, len(alike) + 1):
         for axes in combinations(alike, count):
             if same(ours, right.sum(axes, keepdim=True).expand_as(right)):
                 over = " and ".join(map(str, axes))
                 yield candidate(0.4, "over-summed", name, f"summed over axis {over}, which {name} has")
+
+
+def _constant_along(axis: int, x: Tensor) -> bool:
+    return same(x, x.narrow(axis, 0, 1).expand_as(x))
 
 
 def _factor(

@@ -11,7 +11,7 @@ from torch import Tensor
 from plaingrad.inspect.gradients.naming.calls import Call
 from plaingrad.inspect.gradients.naming.candidate import same
 from plaingrad.inspect.gradients.naming.constants import SMALL
-from plaingrad.inspect.gradients.naming.pool import Rounds
+from plaingrad.inspect.gradients.naming.pool import Pool, Rounds
 from plaingrad.inspect.gradients.naming.repair import Repair
 
 FUNCTIONS = {
@@ -105,24 +105,19 @@ ELEMENTWISE = (
 )
 
 
-def other_operands(
-    call: Call,
-    pool: Mapping[str, Rounds],
-    knows: Callable[[Tensor], bool],
-    follows: Callable[[Tensor, str], bool],
-) -> Iterator[Repair]:
+def other_operands(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
     """Another tensor in the place of an operand.
 
     Args:
         call: the call.
-        pool: the other tensors, by description.
-        knows: whether a tensor is one of forward's.
-        follows: whether forward computes one of the two from the other.
+        pool: the other tensors.
+        count: the number of rounds in which the call runs.
     """
+    tensors = pool.of_rounds(count)
     for k, x in enumerate(call.args):
         if not isinstance(x, Tensor):
             continue
-        for text, others in pool.items():
+        for text, others in tensors.items():
             if others[0].dtype != x.dtype or not _fits(others[0], x):
                 continue
             other = others[0].expand(x.shape)
@@ -134,14 +129,21 @@ def other_operands(
                 return c.function(*(other if a is c.args[k] else a for a in c.args), **c.kwargs)
 
             product = call.name in ("mul", "div")
-            swapped = product and knows(x) and not follows(x, text)
+            swapped = product and pool.knows(x) and not pool.follows(x, text)
             kind = "swapped-factors" if swapped else "wrong-derivative-argument"
             price = 2.2 if swapped else 2.15 if product else 1.2 if call.name in ELEMENTWISE else 2.0
+            if product and pool.is_output(x) and pool.is_leaf(text):
+                price = 2.05
             words = f"operand {k + 1} of `{call.name}` should be {text}"
             more = (other - x).reshape(-1)
             if len(more) and 0 < float(more[0].abs()) <= SMALL and same(more, more[:1].expand_as(more), 1e-9):
                 kind, words = "missing-constant", f"the {float(more[0]):g} that forward adds is forgotten"
-            elif product and (factor := _factor_between(x, other, pool)):
+            elif product and same(other * other, x, 1e-9):
+                kind, words = (
+                    "wrong-derivative",
+                    f"operand {k + 1} of `{call.name}` should be its root, {text}",
+                )
+            elif product and not pool.is_leaf(text) and (factor := _factor_between(x, other, tensors)):
                 kind, words = "missing-factor", f"a factor is left out of operand {k + 1}: {factor}"
             yield Repair(price, kind, words, run)
 

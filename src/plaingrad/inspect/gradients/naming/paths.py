@@ -12,7 +12,7 @@ from torch import Tensor
 from plaingrad.inspect.gradients.naming.candidate import Candidate, candidate, same
 from plaingrad.inspect.gradients.naming.change import Change, edge
 from plaingrad.inspect.gradients.naming.changes import changes, of_steps
-from plaingrad.inspect.gradients.naming.constants import without_constants
+from plaingrad.inspect.gradients.naming.constants import without_constants, without_factors
 from plaingrad.inspect.gradients.naming.factors import Factors
 from plaingrad.inspect.gradients.naming.folding import folds
 from plaingrad.inspect.gradients.naming.kernels import otherwise_read
@@ -144,6 +144,8 @@ class Paths:
             for change, where, tape, partly in without_constants(self.tape):
                 grads = tape.gradients(self.upstream) if partly is None else self._with(partly)
                 self._changed.append((change, where, grads))
+            for change, where, tape in without_factors(self.tape):
+                self._add(change, where, tape, {})
         return self._changed
 
     def _add(self, change: Change, where: str, tape: Tape, different: dict[int, Backward]) -> None:

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from plaingrad.inspect.gradients.naming.candidate import same
 from plaingrad.inspect.gradients.naming.tape import Tape
 from plaingrad.inspect.gradients.tested import ModuleUnderTest, doubled
 
 Rounds = list[Tensor]
 """A tensor for each round of a loop of backward; or a single one for all."""
+
+BEFORE, AFTER = ", of the round before", ", of the round after"
 
 
 class Pool:
@@ -29,6 +32,7 @@ class Pool:
         self.tensors: dict[str, Rounds] = {}
         self._before: dict[str, set[int]] = {}
         self._slots: dict[str, list[int]] = {}
+        self._outputs: list[Tensor] = []
         self._known: dict[int, tuple[Tensor, list[str]]] = {}
         for name, x in zip(under_test.names, under_test.inputs):
             self._enter(f"`{name}`", [x])
@@ -37,6 +41,8 @@ class Pool:
         if tape is not None:
             self._slots = {f"`{name}`": [slot] for name, slot in tape.leaves.items()}
             self._of_tape(tape)
+            self._outputs = [tape.values[slot] for slot in tape.outputs if slot is not None]
+        self._leaves = {f"`{name}`" for name in (*under_test.names, *under_test.parameters)}
 
     def _enter(self, text: str, values: Rounds) -> None:
         if values[0].is_floating_point():
@@ -63,9 +69,12 @@ class Pool:
         for operation in tape.operations:
             terms = makers.get(operation.operands[0]) if operation.name == "sum" else None
             if terms is not None and terms.name == "exp":
-                e, total = (tape.values[each.results[0]] for each in (terms, operation))
+                slots = [terms.results[0], operation.results[0]]
+                e, total = (tape.values[slot] for slot in slots)
                 if e.ndim == total.ndim:
-                    self._enter(f"the exponentials over their sum ({operation.site.text})", [e / total])
+                    text = f"the exponentials over their sum ({operation.site.text})"
+                    self._slots[text] = slots
+                    self._enter(text, [e / total])
 
     def of_rounds(self, count: int) -> Mapping[str, Rounds]:
         """The tensors for this many rounds of backward, which meets those of a loop in reverse.
@@ -79,12 +88,13 @@ class Pool:
             else:
                 back, nothing = values[::-1], torch.zeros_like(values[0])
                 rounds[text] = back
-                rounds[f"{text}, of the round before"] = [*back[1:], nothing]
-                rounds[f"{text}, of the round after"] = [nothing, *back[:-1]]
+                rounds[text + BEFORE] = [*back[1:], nothing]
+                rounds[text + AFTER] = [nothing, *back[:-1]]
         return rounds
 
     def follows(self, x: Tensor, text: str) -> bool:
         """True if forward computes a tensor from the one of this description, or the other way round."""
+        text = text.removesuffix(BEFORE).removesuffix(AFTER)
         if text not in self._before:
             return False
         return any(
@@ -93,6 +103,14 @@ class Pool:
             if other in self._before
         )
 
+    def is_leaf(self, text: str) -> bool:
+        """True if this describes an input or a parameter."""
+        return text in self._leaves
+
+    def is_output(self, x: Tensor) -> bool:
+        """True if forward returns a tensor."""
+        return any(same(y, x, 1e-12) for y in self._outputs)
+
     def knows(self, x: Tensor) -> bool:
         """True if a tensor is one of forward's."""
         return bool(self._alike(x))
@@ -100,11 +118,6 @@ class Pool:
     def _alike(self, x: Tensor) -> list[str]:
         """The descriptions of the tensors with these values."""
         if id(x) not in self._known:
-            alike = [
-                text
-                for text, values in self.tensors.items()
-                if values[0].shape == x.shape
-                and any(torch.equal(v, x) or torch.allclose(v, x, rtol=1e-12, atol=0) for v in values)
-            ]
+            alike = [t for t, values in self.tensors.items() if any(same(v, x, 1e-12) for v in values)]
             self._known[id(x)] = x, alike  # kept, so that no other tensor gets its id
         return self._known[id(x)][1]

@@ -130,6 +130,20 @@ def _with_derivatives(tape: Tape) -> list[Operation]:
     return kept
 
 
+def _make_rounds_alike(tape: Tape) -> None:
+    """Make operands of what other rounds of a loop have as such, like the zeros at which its state begins."""
+    for rounds in tape.sites.values():
+        slots = [_slots([each.args, each.kwargs]) for each in rounds]
+        if len({len(each) for each in slots}) > 1:
+            continue
+        at = [k for k, some in enumerate(zip(*slots)) if any(s in o.operands for s, o in zip(some, rounds))]
+        for operation, own in zip(rounds, slots):
+            operands = list(dict.fromkeys(own[k] for k in at))
+            if operands != operation.operands:
+                operation.operands = operands
+                operation.run(tape.values)
+
+
 def _differentiable(operation: Operation, tape: Tape) -> bool:
     """True if an operation has a derivative; raises if it does not give the same again, as a random one."""
     operation.passed = tape.values
@@ -153,6 +167,7 @@ def recorded(under_test: ModuleUnderTest) -> Tape | None:
         numbers = [recorder.slots.get(id(y)) for y in outputs]
         tape = Tape(recorder.leaves, recorder.operations, numbers, recorder.values)
         tape.operations = _with_derivatives(tape)
+        _make_rounds_alike(tape)
         return tape
     except (Untraceable, RuntimeError, TypeError, ValueError, LookupError):
         return None

@@ -89,6 +89,8 @@ def _axis(name: str, chosen: set[int], other: set[int], keep: bool, mean: bool) 
     over = "nothing" if not other else "axis " + " and ".join(map(str, sorted(other)))
     if chosen > other:
         kind, text = "over-summed", f"this sums over too many axes; sum over {over}"
+    elif chosen < other and mean:
+        kind, text = "wrong-axis", f"this averages over too few axes; average over {over}"
     elif chosen < other:
         kind, text = "not-summed", f"this sums over too few axes; sum over {over}"
     else:

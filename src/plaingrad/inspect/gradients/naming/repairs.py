@@ -13,7 +13,8 @@ from plaingrad.inspect.gradients.naming import runs
 from plaingrad.inspect.gradients.naming.assignments import added
 from plaingrad.inspect.gradients.naming.calls import Call, Watch
 from plaingrad.inspect.gradients.naming.candidate import Candidate, candidate, same
-from plaingrad.inspect.gradients.naming.exchanges import everywhere, later_gradients
+from plaingrad.inspect.gradients.naming.exchanges import everywhere, for_both_terms, later_gradients
+from plaingrad.inspect.gradients.naming.indices import row_by_row
 from plaingrad.inspect.gradients.naming.operands import (
     ELEMENTWISE,
     FUNCTIONS,
@@ -37,6 +38,7 @@ from plaingrad.inspect.gradients.naming.repair import (
     other_sums,
 )
 from plaingrad.inspect.gradients.naming.superfluous import without_factors
+from plaingrad.inspect.gradients.naming.suspects import near_mistakes
 from plaingrad.inspect.gradients.tested import ModuleUnderTest
 
 TRANSPOSES = ("T", "mT", "t", "transpose")
@@ -53,6 +55,7 @@ class Repairs:
         right: the right gradients.
         pool: the tensors that may belong where another one stands.
         deadline: the `time.thread_time` at which to stop.
+        on_the_way: right gradients of what forward computes.
     """
 
     def __init__(
@@ -62,12 +65,14 @@ class Repairs:
         right: Mapping[str, Tensor],
         pool: Pool,
         deadline: float,
+        on_the_way: Sequence[Tensor] = (),
     ) -> None:
         self.under_test = under_test
         self.dys = dys
         self.right = right
         self.pool = pool
         self.deadline = deadline
+        self.on_the_way = on_the_way
         self._repaired: list[tuple[Repair, str, dict[str, Tensor]]] | None = None
 
     def candidates(self, name: str) -> Iterator[Candidate]:
@@ -102,21 +107,29 @@ class Repairs:
         return self._repaired
 
     def _in_order(self, calls: Sequence[Call]) -> Iterator[tuple[list[int], Repair]]:
-        """The repairs with the calls to which they belong: first what is few, and of all rounds of a loop."""
+        """The repairs with the calls to which they belong: first what is few, likely, and of whole loops."""
         loops, rounds = _together(calls)
         for together in loops:
             yield from ((together, repair) for repair in added(calls[together[0]].name))
+        yield from row_by_row(calls)
         if len(calls) > LONGEST:
             return
         yield from later_gradients(calls, loops)
+        yield from for_both_terms(calls, loops)
+        near = near_mistakes(calls, [dy for dy in self.dys if dy is not None], self.on_the_way)
+        likely = [group for group in loops if near.intersection(group)]
+        yield from self._of_groups(calls, likely)
         yield from everywhere(calls, self.pool)
-        for groups in (loops, rounds):
-            for repairs in (_of_operation, _of_operands, _of_factors):
-                for together in groups:
-                    yield from (
-                        (together, each) for each in repairs(calls[together[0]], self.pool, len(together))
-                    )
+        yield from self._of_groups(calls, [group for group in loops if group not in likely])
+        yield from self._of_groups(calls, rounds)
         yield from without_factors(calls, loops)
+
+    def _of_groups(
+        self, calls: Sequence[Call], groups: Sequence[list[int]]
+    ) -> Iterator[tuple[list[int], Repair]]:
+        for repairs in (_of_operation, _of_operands, _of_factors):
+            for group in groups:
+                yield from ((group, each) for each in repairs(calls[group[0]], self.pool, len(group)))
 
     def _attempt(self, watch: Watch) -> dict[str, Tensor]:
         try:
@@ -181,7 +194,7 @@ def _of_operation(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
 def _of_operands(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
     """Every way to run a call with other operands."""
     if call.name in ELEMENTWISE or call.name in PRODUCTS or call.name in TRANSPOSES:
-        yield from other_operands(call, pool.of_rounds(count), pool.knows, pool.follows)
+        yield from other_operands(call, pool, count)
     if call.name in (*ELEMENTWISE, "add", "sub"):
         yield from operands_changed(call)
 

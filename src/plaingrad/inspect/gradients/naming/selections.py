@@ -19,7 +19,7 @@ def of_selection(operation: Operation) -> Iterator[Change]:
         yield Change(0.97, "missing-factor", words, _everywhere(k, alone=False))
         if len(operation.inputs) > 1:
             words = "the mask of {} is left out: one of its branches has the gradient everywhere"
-            yield Change(0.98, "missing-factor", words, _everywhere(k, alone=True))
+            yield Change(1.01, "missing-factor", words, _everywhere(k, alone=True))
 
 
 def _everywhere(k: int, alone: bool) -> Backward:

@@ -148,19 +148,25 @@ class Tape:
         return Tape(self.leaves, operations, self.outputs, values)
 
     def gradients(
-        self, dys: Sequence[Tensor | None], changes: Mapping[int, Backward] | None = None
+        self,
+        dys: Sequence[Tensor | None],
+        changes: Mapping[int, Backward] | None = None,
+        on_the_way: list[Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """The gradient of every leaf.
 
         Args:
             dys: the upstream gradients.
             changes: for some operations, by ``id``, another backward.
+            on_the_way: gets the gradients of all tensors, and the terms of each.
         """
         grads: dict[int, Tensor] = {}
+        every = [] if on_the_way is None else on_the_way
 
         def add(slot: int, grad: Tensor | None) -> None:
             if grad is not None:
                 grads[slot] = grads[slot] + grad if slot in grads else grad
+                every.extend([grad, grads[slot]])
 
         for number, dy in zip(self.outputs, dys):
             if number is not None:
