@@ -11,7 +11,20 @@ import torch
 from plaingrad.inspect import GradientReport, check_gradients
 from plaingrad.inspect.gradients.finding import KINDS
 
-from .wrong_backwards import further, larger, mixed, others, sequences, slips, spread, unseen, usual, varied
+from .wrong_backwards import (
+    further,
+    larger,
+    losses,
+    mixed,
+    others,
+    sequences,
+    slips,
+    spread,
+    statistics,
+    unseen,
+    usual,
+    varied,
+)
 
 GROUPS = {
     "usual": usual.CASES,
@@ -21,6 +34,8 @@ GROUPS = {
     "unseen": unseen.CASES,
     "slips": slips.CASES,
     "spread": spread.CASES,
+    "losses": losses.CASES,
+    "statistics": statistics.CASES,
 }
 CASES = [case for cases in GROUPS.values() for case in cases]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case[0].__name__)

@@ -198,32 +198,6 @@ class MaxPoolEverywhere(MaxPool2d):
         return dy.repeat_interleave(2, 2).repeat_interleave(2, 3)
 
 
-class InstanceNorm(Module):
-    def forward(self, x):
-        m = x.mean((2, 3), keepdim=True)
-        inv = torch.rsqrt(((x - m) ** 2).mean((2, 3), keepdim=True) + 1e-5)
-        y = (x - m) * inv
-        self.save((y, inv), y)
-        return y
-
-    def backward(self, dy):
-        y, inv = self.restore(dy)
-        m1 = dy.mean((2, 3), keepdim=True)
-        m2 = (dy * y).mean((2, 3), keepdim=True)
-        return inv * (dy - m1 - y * m2)
-
-
-@case((), (normal(2, 3, 2, 3),), ["missing-factor"])
-class InstanceNormNoY(InstanceNorm):
-    """The last term lacks the normalised input."""
-
-    def backward(self, dy):
-        y, inv = self.restore(dy)
-        m1 = dy.mean((2, 3), keepdim=True)
-        m2 = (dy * y).mean((2, 3), keepdim=True)
-        return inv * (dy - m1 - m2)
-
-
 class ChannelBias(Module):
     def __init__(self, c=3):
         self.bias = Parameter(normal(c, 1))

@@ -11,8 +11,6 @@ from torch import Tensor
 from plaingrad.inspect.gradients.naming.calls import Call
 from plaingrad.inspect.gradients.naming.repair import Repair
 
-WHOLE = slice(None)
-
 
 def row_by_row(calls: Sequence[Call]) -> Iterator[tuple[list[int], Repair]]:
     """``d[:, index]`` as ``d[arange(n), index]``, read and written in one line as by ``-=``."""
@@ -26,7 +24,9 @@ def row_by_row(calls: Sequence[Call]) -> Iterator[tuple[list[int], Repair]]:
 
 
 def _of_all_rows(index: Any) -> bool:
-    return type(index) is tuple and len(index) == 2 and index[0] == WHOLE and isinstance(index[1], Tensor)
+    if type(index) is not tuple or [type(part) for part in index] != [slice, Tensor]:
+        return False
+    return bool(index[0] == slice(None)) and not index[1].is_floating_point()
 
 
 def _of_own_row(call: Call) -> Any:

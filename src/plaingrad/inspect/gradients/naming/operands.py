@@ -139,10 +139,7 @@ def other_operands(call: Call, pool: Pool, count: int) -> Iterator[Repair]:
             if len(more) and 0 < float(more[0].abs()) <= SMALL and same(more, more[:1].expand_as(more), 1e-9):
                 kind, words = "missing-constant", f"the {float(more[0]):g} that forward adds is forgotten"
             elif product and same(other * other, x, 1e-9):
-                kind, words = (
-                    "wrong-derivative",
-                    f"operand {k + 1} of `{call.name}` should be its root, {text}",
-                )
+                kind, words = "wrong-derivative", f"operand {k + 1} should be its root, {text}"
             elif product and not pool.is_leaf(text) and (factor := _factor_between(x, other, tensors)):
                 kind, words = "missing-factor", f"a factor is left out of operand {k + 1}: {factor}"
             yield Repair(price, kind, words, run)

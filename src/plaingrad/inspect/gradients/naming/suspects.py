@@ -27,7 +27,7 @@ def near_mistakes(calls: Sequence[Call], dys: Sequence[Tensor], right: Sequence[
     upstream, known = {_mark(dy) for dy in dys}, {_mark(x) for x in right if bool(x.any())}
     gradients, open_ends = set[int](), list[int]()
     for number, call in enumerate(calls):
-        own = [x for x in tensors(list(call.args))]
+        own = list(tensors(list(call.args)))
         parents.append([makers[id(x)] for x in own if id(x) in makers])
         results = list(tensors([call.result]))
         makers.update((id(x), number) for x in results)
