@@ -35,8 +35,8 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
 
     _esm = page_file("playground.js")
     _css = page_file("playground.css")
-    first_texts = traitlets.List().tag(sync=True)
-    first_frame = traitlets.Bytes().tag(sync=True)
+    first_texts: Any = traitlets.List().tag(sync=True)
+    first_frame: Any = traitlets.Bytes().tag(sync=True)
 
     def __init__(self, session: Any) -> None:
         super().__init__()
