@@ -36,11 +36,12 @@ M = TypeVar("M", bound="Module")
 MANY_STATES = 10_000  # of one module without a backward: most likely a missing eval()
 
 
-Saved = tuple[int, int, CallShape, Any, Any, int]
+Saved = tuple[int, int, CallShape, Any, Any, int, tuple[Tensor, ...], int]
 """The saved state of a forward, as a bare tuple since every call creates one.
 
 Its serial number; that of the forward that saved it, so that states of the modules inside are numbered in
-between; the call's arguments; the state; the outline of the outputs; and the tensors' version counters.
+between; the call's arguments; the state; the outline of the outputs; the tensors' version counters; and the
+values of the module's own parameters, which backward reads where they are, with their counters.
 """
 
 
@@ -83,6 +84,7 @@ class Module(Constructed):
     _has_fast_path: bool  # whether, besides, the guard can take its short path, as for most layers
     _is_composite: bool
     _outline: Outline = None  # of the outputs of its first forward; pickles of earlier versions have none
+    _own: tuple[Parameter, ...] = ()  # its parameters, without those of its children
     _returns_nest: bool  # whether it has returned several outputs
     _begun: int  # the number of the forward or backward that is running, else 0
     _call_shape: CallShape  # of its arguments
@@ -117,7 +119,7 @@ class Module(Constructed):
             "_returns_nest": False,
         }
         tree = {"_watchers": (), "_generator": None, "_root": None, "_index": None}
-        running = {"_begun": 0, "_call_shape": ONE, "_outline": None}
+        running = {"_begun": 0, "_call_shape": ONE, "_outline": None, "_own": ()}
         vars(module).update(_arguments=arguments, _saved=[], **modes, **notes, **tree, **running)
         return module
 
@@ -182,7 +184,9 @@ class Module(Constructed):
             expected = outline(outputs)
             if type(expected) is list:
                 vars(self).update(_returns_nest=True, _has_fast_path=False)
-        self._saved.append((next(serials), self._begun, self._call_shape, state, expected, versions(state)))
+        values = tuple([parameter.value for parameter in self._own])
+        before = versions(state), values, versions(values)
+        self._saved.append((next(serials), self._begun, self._call_shape, state, expected, *before))
         if len(self._saved) == MANY_STATES:
             text = f"{self.signature()}: {MANY_STATES:,} forwards were saved without a backward"
             warnings.warn(f"{text}; eval() saves none", RuntimeWarning, stacklevel=3)
@@ -195,12 +199,12 @@ class Module(Constructed):
 
         Raises:
             ModuleError: there is no forward left to undo, a gradient differs from its output in shape or
-                dtype, or a saved tensor has been changed in place since.
+                dtype, or a saved tensor or a parameter has been changed in place since.
         """
         if not self._saved:
             why = "none is left" if self.saving else "eval() saves nothing; eval(saving=True) does"
             raise ModuleError(self, f"backward needs the state of a forward: {why}")
-        _, _, _, state, outputs, before = self._saved[-1]
+        _, _, _, state, outputs, before, values, values_before = self._saved[-1]
         grad = grad_outputs[0] if len(grad_outputs) == 1 else grad_outputs
         if grad is not None and (type(grad) is not Tensor or (grad.shape, grad.dtype) != outputs):
             problem = mismatch(grad_outputs, outputs)
@@ -211,13 +215,16 @@ class Module(Constructed):
             raise ModuleError(
                 self, "expected the saved state as forward left it, got a tensor changed in place"
             )
+        if versions(values) != values_before:
+            problem = "expected the parameters as forward left them, got one changed in place"
+            raise ModuleError(self, f"{problem}; go backward before the update")
         return state
 
     def _mark(self, begun: int, outputs: Any) -> None:
         """Push a mark for the forward of a composite that has saved nothing itself."""
         if not self._saved or self._saved[-1][0] < begun:
             expected = None if invalid_type(outputs) else outline(outputs)
-            self._saved.append((next(serials), begun, self._call_shape, MARK, expected, 0))
+            self._saved.append((next(serials), begun, self._call_shape, MARK, expected, 0, (), 0))
 
     def _unmark(self, saved: Saved | None) -> None:
         if saved is not None and saved[3] is MARK and self._saved and self._saved[-1] is saved:
@@ -280,6 +287,8 @@ class Module(Constructed):
                 assert isinstance(module, Module)
                 composite = any(True for _ in module.named_children())
                 vars(module).update(_is_examined=True, _is_composite=composite, _root=weakref.ref(root))
+                own = [field for _, field in module.named_fields() if isinstance(field, Parameter)]
+                vars(module)["_own"] = tuple(own)
                 vars(module)["_has_fast_path"] = module._outline is not None and module._is_simple()
 
     def _is_simple(self) -> bool:
@@ -302,7 +311,9 @@ class Module(Constructed):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._saved = [(*saved[:-1], versions(saved[3])) for saved in self._saved]
+        self._saved = [
+            (*saved[:5], versions(saved[3]), saved[6], versions(saved[6])) for saved in self._saved
+        ]
         latest = max((number for number, *_ in self._saved), default=0)
         behind = latest - next(serials)  # positive if the state comes from another process
         if behind >= 0:

@@ -169,3 +169,19 @@ def test_killed_at_random_moments(table: Path, whole: Path, tmp_path: Path) -> N
         assert "model.safetensors" not in names or ".checkpoint" in names or set(FILES) <= names
     subprocess.run(command, env=environment, check=True, capture_output=True)
     expect_same(out, whole)
+
+
+def test_sigterm_lets_the_epoch_finish_and_the_same_command_goes_on(table: Path, tmp_path: Path) -> None:
+    options = ("--target", "progression", "--epochs", 4000, "--patience", 4000, "--models", 1, "--no-report")
+    out = tmp_path / "out"
+    program = [sys.executable, "-m", "plaingrad", *map(str, ("train", table, *options, "-o", out))]
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (out / ".checkpoint" / "network").is_dir():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert errors.strip().splitlines()[-1] == "stopped; run the same command to go on"
+    assert list((out / ".checkpoint" / "network").iterdir())
+    assert "going on with the run that was stopped" in succeed("train", table, *options, "-o", out)

@@ -15,6 +15,11 @@ from torch import Tensor
 from plaingrad import Buffer, Module, ModuleError, Parameter, nn
 
 
+@dataclass(slots=True)
+class Slots:
+    layers: list[Module]
+
+
 @dataclass
 class Pair:
     """A collection of two."""
@@ -64,6 +69,9 @@ USES = {
         (deque([nn.Linear(2, 2)]), "a Linear in a plain collection"),
         (MappingProxyType({"a": nn.Linear(2, 2)}), "a Linear in a plain collection"),
         (SimpleNamespace(layers=[nn.Linear(2, 2)]), "a Linear in a plain collection"),
+        (Slots([nn.Linear(2, 2)]), "a Linear in a plain collection"),
+        ({nn.Linear(2, 2): 1}, "a Linear in a plain collection"),
+        ({"a": nn.Linear(2, 2)}.values(), "a Linear in a plain collection"),
         (Pair(None, Parameter(torch.ones(1))), "a Parameter in a plain collection"),
         (torch.nn.Parameter(torch.ones(1)), "a parameter of torch.nn, .* use plaingrad.Parameter"),
         (torch.nn.Parameter(torch.ones(1), requires_grad=False), "a parameter of torch.nn"),

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from plaingrad import Module, ModuleError, Parameter, nn
+from plaingrad import Module, ModuleError, Parameter, nn, optim
 
 
 class Product(Module):
@@ -682,3 +682,65 @@ def test_a_loss_drops_an_entry_for_each_differentiable_argument() -> None:
     for given, entries in (((), 2), ((None,), 2)):
         distance(torch.ones(2), torch.zeros(2), torch.ones(2))
         assert len(distance.backward(*given)) == entries
+
+
+@pytest.mark.parametrize(
+    ("make", "sizes"),
+    {
+        "Linear": (lambda: nn.Linear(3, 2), (4, 3)),
+        "PReLU": (nn.PReLU, (4, 3)),
+        "LayerNorm": (lambda: nn.LayerNorm(3), (4, 3)),
+        "BatchNorm1d": (lambda: nn.BatchNorm1d(3), (4, 3)),
+        "Conv2d": (lambda: nn.Conv2d(2, 3, 2), (1, 2, 4, 4)),
+        "LSTMCell": (lambda: nn.LSTMCell(3, 2), (4, 3)),
+        "a composite": (Block, (4, 3)),
+        "a lazy one": (lambda: nn.LazyLinear(2), (4, 3)),
+    }.values(),
+)
+def test_an_update_between_forward_and_backward_is_refused(make: Any, sizes: tuple[int, ...]) -> None:
+    layer, x = make().to(torch.float64), torch.randn(sizes, dtype=torch.float64)
+    y = layer(x)
+    dys = tuple(map(torch.ones_like, y)) if isinstance(y, tuple) else (torch.ones_like(y),)
+    with torch.no_grad():
+        for _, parameter in layer.named_parameters():
+            parameter.value -= 0.1
+    with pytest.raises(ModuleError, match="expected the parameters as forward left them"):
+        layer.backward(*dys)
+    layer.zero_grad()
+    layer(x)
+    layer.backward(*dys)
+
+
+def test_parameters_may_be_flattened_and_copied_between_forward_and_backward() -> None:
+    layer, x = Block(), torch.randn(4, 3)
+    twin = copy.deepcopy(layer)
+    dx = twin.backward(torch.ones_like(twin(x)))
+    y = layer(x)
+    optim.SGD(layer.parameters(), lr=0.1)
+    other = pickle.loads(pickle.dumps(copy.deepcopy(layer)))
+    assert torch.equal(other.backward(torch.ones_like(y)), dx)
+    assert torch.equal(layer.backward(torch.ones_like(y)), dx)
+
+
+def test_embeddings_that_shorten_their_vectors_are_in_nobody_s_way() -> None:
+    """Though their table shares a buffer with the layers that have gone forward before."""
+
+    class Towers(Module):
+        def __init__(self) -> None:
+            self.first, self.second = nn.Embedding(4, 2, max_norm=0.1), nn.Embedding(4, 2, max_norm=0.1)
+            self.weigh = nn.Linear(2, 3)
+
+        def forward(self, a: Tensor, b: Tensor) -> Tensor:
+            return self.weigh(self.first(a)) + self.weigh(self.second(b))
+
+        def backward(self, dy: Tensor) -> tuple[None, None]:
+            self.second.backward(self.weigh.backward(dy))
+            self.first.backward(self.weigh.backward(dy))
+            return None, None
+
+    towers = Towers()
+    optim.SGD(towers.parameters(), lr=0.1)
+    y = towers(torch.tensor([0, 1]), torch.tensor([2, 1]))
+    towers.backward(torch.ones_like(y))
+    assert towers.first.weight.value[:2].norm(dim=1).max() <= 0.1 + 1e-6
+    assert towers.first.weight.grad.any(1).tolist() == [True, True, False, False]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import is_dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
+from dataclasses import fields, is_dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -99,11 +99,12 @@ def _entries(field: Any) -> list[Any] | None:
     if type(field) in ATOMIC or isinstance(field, (Tree, Parameter, Buffer, Tensor, str, bytes, range)):
         return None  # most of them
     if isinstance(field, Mapping):
-        return list(field.values())
-    if isinstance(field, (Sequence, Set)):  # also a deque; a tensor is none
+        return [*field.keys(), *field.values()]
+    if isinstance(field, (Sequence, Set, ValuesView)):  # also a deque; a tensor is none
         return list(field)
-    if isinstance(field, SimpleNamespace) or (is_dataclass(type(field)) and hasattr(field, "__dict__")):
-        return list(vars(field).values())
+    if isinstance(field, SimpleNamespace) or is_dataclass(type(field)):
+        slots = [each.name for each in fields(field)] if is_dataclass(field) else []
+        return [getattr(field, name, None) for name in {*slots, *getattr(field, "__dict__", ())}]
     return None
 
 

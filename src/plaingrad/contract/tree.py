@@ -16,7 +16,7 @@ T = TypeVar("T", bound="Tree")
 F = TypeVar("F", Parameter, Buffer)
 
 CONTRACT = {  # the contract's own fields; `_file` is of a network that was loaded
-    *("_arguments", "_saved", "_watchers", "_generator", "_root", "_index", "_outline", "_file"),
+    *("_arguments", "_saved", "_watchers", "_generator", "_root", "_index", "_outline", "_own", "_file"),
 }
 
 

@@ -22,7 +22,7 @@ from plaingrad.optim.common.segment import Segment, accumulator
 from plaingrad.parameter import Buffer, Parameter
 
 SECONDS_PER_CALL = 0.2  # of training, after which Ctrl-C is heard
-OF_USE = ("_index", "_root", "_outline", "_has_fast_path")  # fields that are set by whoever uses a network
+OF_USE = ("_index", "_root", "_outline", "_own", "_has_fast_path")  # fields set by whoever uses a network
 ROWS_PER_CALL = 65_536  # of evaluation, for the same
 
 

@@ -55,9 +55,10 @@ class Interrupt:
 
 
 class Termination(Interrupt):
-    """While entered, notes the first SIGTERM; the second one ends the process.
+    """While entered, notes the first SIGTERM; the second one does what the first would have done before.
 
-    A handler of the program's own stays.
+    A handler of the program's own stays, unless it has an attribute ``gives_way``, as that of the command
+    line.
     """
 
     number = signal.SIGTERM
@@ -66,8 +67,8 @@ class Termination(Interrupt):
         super().__init__(message)
 
     def _replaces(self, handler: Any) -> bool:
-        return handler is signal.SIG_DFL
+        return handler is signal.SIG_DFL or hasattr(handler, "gives_way")
 
     def _repeat(self, frame: FrameType | None) -> None:
-        signal.signal(self.number, signal.SIG_DFL)
+        signal.signal(self.number, self._previous)
         os.kill(os.getpid(), self.number)

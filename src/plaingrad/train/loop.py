@@ -205,7 +205,8 @@ def run(training: Training, checkpoint: Checkpoint | None = None, tried: bool = 
             history.seconds = time.perf_counter() - begun
             for callback in callbacks:
                 callback.on_epoch_end(epoch, logs)
-            if training.run.agreed(interrupt.requested or session.is_terminated):
+            is_interrupted = training.run.agreed(interrupt.requested or session.is_terminated)
+            if is_interrupted and not history.stopped:  # a callback's end is the end
                 training.run.stop(f"interrupted in epoch {epoch + 1}")
             if epochs.is_current:
                 session.after_epoch()

@@ -50,7 +50,7 @@ FAULTS = [
     *planted(
         "contract/fields.py",
         MODULE,
-        ("return list(field.values())", "return []"),
+        ("[*field.keys(), *field.values()]", "[*field.keys()]"),
         ("and not (is_field or id(value) in reached)", "and False"),
         ("isinstance(value, Tensor) and value.requires_grad", "False"),
         ("any(child is each for each in (module, *above))", "child is module"),

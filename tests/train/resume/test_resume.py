@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from optim.rules import NAMES
 from plaingrad import fit, inspect, nn, optim
 from plaingrad.errors import InputError
 from plaingrad.native.lower.rules import RULES
-from plaingrad.train import TrainingDiverged, callbacks
+from plaingrad.train import AveragedModel, TrainingDiverged, callbacks
 from train.resume.runs import EPOCHS, Killed, Made, expect_equal, interrupted, mixed, outcome, points
 from train.small import Noise
 
@@ -118,7 +119,18 @@ class Best(callbacks.Callback):
             self.weights = {name: value.clone() for name, value in self.run.model.state_dict().items()}
 
 
+class Averages(callbacks.Callback):
+    """Averages the networks of all epochs, in a network of its own."""
+
+    def on_train_begin(self, logs: dict[str, float]) -> None:
+        self.model, self.averaged = self.run.model, AveragedModel(self.run.model)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        self.averaged.update_parameters(self.model)
+
+
 CALLBACKS: dict[str, Callable[[Path], callbacks.Callback]] = {
+    "Averages": lambda folder: Averages(),
     "EarlyStopping": lambda folder: callbacks.EarlyStopping(patience=2, restore_best_weights=True),
     "ModelCheckpoint": lambda folder: callbacks.ModelCheckpoint(
         folder / "best.safetensors", save_best_only=True
@@ -416,6 +428,37 @@ def test_the_same_objects_go_on_after_ctrl_c(engine: str, tmp_path: Path) -> Non
     run["callbacks"][0].times = 0
     assert len(fit(model, train, **run, checkpoint=tmp_path / "run")) == EPOCHS
     expect_equal(model.state_dict(), outcome(made())[0][0])
+
+
+class Ends(callbacks.Callback):
+    """Ends the run, and has a signal sent in the same epoch."""
+
+    def __init__(self, number: int | None = None) -> None:
+        self.number = number
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float]) -> None:
+        if epoch == 2 and self.number is not None:
+            signal.raise_signal(self.number)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        if epoch == 2:
+            self.run.stop("enough")
+
+
+@engines
+def test_a_run_that_a_callback_ends_is_over_whatever_signal_comes(engine: str, tmp_path: Path) -> None:
+    whole = outcome(mixed(engine=engine, callbacks=[Ends()]))
+    assert whole[3] == "enough"
+    expect_equal(outcome(mixed(engine=engine, callbacks=[Ends(signal.SIGINT)]), tmp_path / "run"), whole)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(SystemExit, match="143"):
+        outcome(mixed(engine=engine, callbacks=[Ends(signal.SIGTERM)]), tmp_path / "run")
+    assert (tmp_path / "run").exists()
+    expect_equal(outcome(mixed(engine=engine, callbacks=[Ends()]), tmp_path / "run"), whole)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_diverges_is_over(tmp_path: Path) -> None:

@@ -84,7 +84,9 @@ class Table(Module):
             norms = widen(torch.linalg.vector_norm(vectors, self.norm_type, -1, keepdim=True))
             shorter = widen(vectors) * (self.max_norm / (norms + 1e-7))
             vectors = torch.where(norms > self.max_norm, shorter, vectors).to(vectors.dtype)
-            self.weight.value.index_copy_(0, rows, vectors)
+            # Past the counter of changes: it is also that of other layers of the optimizer, whose backward
+            # is still to come.
+            self.weight.value.data.index_copy_(0, rows, vectors)
         return rows, vectors
 
     def learn(self, rows: Int[Tensor, " rows"], drows: Float[Tensor, "rows embedding_dim"]) -> None:

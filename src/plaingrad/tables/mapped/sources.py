@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,8 +32,8 @@ def is_several(source: Source) -> bool:
 def files_of(source: Source) -> list[tuple[Path, dict[str, str | None]]]:
     """The files of a table in the order of their names, and the columns that the names of folders tell.
 
-    A folder such as ``year=2024`` below the one that was named is a column of one value, as Hive and Spark
-    write it.
+    A folder such as ``year=2024`` below the one that was named, or below the part of a pattern that has no
+    signs in it, is a column of one value, as Hive and Spark write it.
 
     Raises:
         InputError: there is none.
@@ -48,7 +49,8 @@ def files_of(source: Source) -> list[tuple[Path, dict[str, str | None]]]:
         return files
     if not path.exists() and glob.has_magic(os.fspath(source)):
         matches = sorted(glob.glob(os.fspath(source), recursive=True))  # noqa: PTH207 (also of an absolute path)
-        files = [each for match in matches for each in files_of(match)]
+        named = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
+        files = [(file, _values(file.relative_to(named))) for match in matches for file, _ in files_of(match)]
         if not files:
             raise InputError("no file has such a name", file=source)
         return files

@@ -122,14 +122,28 @@ class Callback:
         """The memory of this callback for a checkpoint; called after an epoch.
 
         These are the fields that are data: numbers, strings, None, tensors, arrays, and collections of
-        these, arguments of the constructor included. A callback overrides it if that is too much, as of a
-        clock that starts with the process, or too little, as of a file.
+        these, arguments of the constructor included; and the states of those that have one, as an averaged
+        network has. A callback overrides it if that is too much, as of a clock that starts with the process,
+        or too little, as of a file.
         """
-        return {name: field for name, field in vars(self).items() if name != "run" and is_data(field)}
+        fields = {name: field for name, field in vars(self).items() if name != "run"}
+        data = {name: field for name, field in fields.items() if is_data(field)}
+        return data | {name: field.state_dict() for name, field in fields.items() if self._keeps(field)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from the result of `state_dict`, called after ``on_train_begin``."""
-        vars(self).update(state)
+        for name, value in state.items():
+            own: Any = vars(self).get(name)
+            if self._keeps(own):
+                own.load_state_dict(value)
+            else:
+                vars(self)[name] = value
+
+    def _keeps(self, field: Any) -> bool:
+        """True for a network, an optimizer and the like, unless it is the run's, which keeps it itself."""
+        run = vars(vars(self)["run"]) if "run" in vars(self) else {}
+        is_the_runs = any(field is each for each in run.values())
+        return hasattr(field, "state_dict") and hasattr(field, "load_state_dict") and not is_the_runs
 
     def epochs_until_needed(self) -> float:
         """The number of epochs that the engine may run before this callback is needed; infinity for any."""

@@ -57,7 +57,12 @@ class Session:
         """True if nothing is left to be done; then the callbacks too are as they were at the end."""
         if self.state is None or not self.state["complete"]:
             return False
+        assert self.checkpoint is not None
         self._restore_callbacks()
+        if not self.checkpoint.is_kept:
+            restore_random_states(self.state["random"])
+            if self.is_first:
+                self.checkpoint.remove()
         return True
 
     @property
@@ -109,20 +114,19 @@ class Session:
             self._write(is_complete=False)
 
     def finish(self) -> None:
-        """Remove the checkpoint of a complete run, or mark it as complete if it is kept.
+        """Remove the checkpoint of a complete run, or mark it as complete if it is needed again.
 
         Raises:
             SystemExit: SIGTERM has come.
         """
-        is_ended = self.training.run.agreed(self.is_terminated) if self._is_interrupted else False
-        if is_ended:  # in whichever process
+        is_ended = self.training.run.agreed(self.is_terminated)  # in whichever process
+        if self.checkpoint is not None and self.is_first and not self._is_interrupted:
+            if self.checkpoint.is_kept or is_ended:
+                self._write(is_complete=True)
+            else:
+                self.checkpoint.remove()
+        if is_ended:
             terminate()
-        if self.checkpoint is None or not self.is_first or self._is_interrupted:
-            return
-        if self.checkpoint.is_kept:
-            self._write(is_complete=True)
-        else:
-            self.checkpoint.remove()
 
     @property
     def _is_interrupted(self) -> bool:
