@@ -323,3 +323,23 @@ class FlipRows(Flip):
     def backward(self, dy):
         self.restore(dy)
         return torch.flip(dy, dims=[0])
+
+
+class Weighed(Module):
+    """The mean of vectors by weights of their own."""
+
+    def forward(self, a, x):
+        y = (a.unsqueeze(2) * x).sum(1)
+        self.save((a, x), y)
+        return y
+
+    def backward(self, dy):
+        a, x = self.restore(dy)
+        return (dy.unsqueeze(1) * x).sum(2), dy.unsqueeze(1) * a.unsqueeze(2)
+
+
+@case((), (normal(3, 4), normal(3, 4, 2)), ["not-summed"])
+class WeighedUnsummed(Weighed):
+    def backward(self, dy):
+        a, x = self.restore(dy)
+        return dy.unsqueeze(1) * x, dy.unsqueeze(1) * a.unsqueeze(2)

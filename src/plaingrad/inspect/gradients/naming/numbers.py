@@ -114,6 +114,11 @@ def _axes(name: str, ours: Tensor, right: Tensor) -> Iterator[Candidate]:
     if summed is not None and ours.numel() > right.numel() and same(summed, right):
         words = f"not summed over the axes along which forward broadcasts {name}"
         yield candidate(0.4, "not-summed", name, words)
+    for axes in combinations(range(ours.ndim), ours.ndim - right.ndim) if ours.ndim > right.ndim else ():
+        if same(ours.sum(axes), right):
+            which = f"axis {axes[0]}" if len(axes) == 1 else f"the axes {axes}"
+            words = f"not summed over {which} of {tuple(ours.shape)}, which {name} does not have"
+            yield candidate(0.45, "not-summed", name, words)
     for keep in (False, True):
         for axis in range(right.ndim):
             if same(ours, right.sum(axis, keepdim=keep)):
