@@ -30,6 +30,7 @@ from plaingrad.tables.columns.schema_file import save_schema
 from plaingrad.tables.columns.strange import StrangeCellsWarning
 from plaingrad.tables.mapped import cache, pieces, sample
 from plaingrad.tables.model.rows import read_cells
+from plaingrad.tables.reading.reading import read_frame
 from tables.random_tables import Drawn, tables
 
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
@@ -523,3 +524,30 @@ def test_what_is_written_into_the_tensors_stays_in_memory(tmp_path: Path) -> Non
     before = data.inputs.clone()
     data.inputs.zero_()
     assert dataset(tmp_path / "t.csv", target="y", cache=tmp_path / "cache").inputs.equal(before)
+
+
+def test_codes_in_one_file_and_words_in_another_are_one_column(tmp_path: Path) -> None:
+    frame = table(200)
+    (tmp_path / "in").mkdir()
+    frame[:100].astype({"colour": "category"}).to_parquet(tmp_path / "in" / "a.parquet")
+    frame[100:].to_parquet(tmp_path / "in" / "b.parquet")
+    frame.to_parquet(tmp_path / "whole.parquet")
+    sources = [tmp_path / "in", tmp_path / "whole.parquet"]
+    parts, whole = (dataset(each, target="y", cache=tmp_path / f"of {each.name}") for each in sources)
+    assert parts.inputs.equal(whole.inputs)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "feather"])
+def test_an_index_without_a_name_is_no_column(suffix: str, tmp_path: Path) -> None:
+    """In a table sorted by class it would tell the class."""
+    frame = table(200).sort_values("y")
+    path = tmp_path / f"t.{suffix}"
+    arrow = pa.Table.from_pandas(frame)
+    assert "__index_level_0__" in arrow.column_names
+    if suffix == "parquet":
+        pyarrow.parquet.write_table(arrow, path)
+    else:
+        pyarrow.feather.write_feather(arrow, path)
+    assert list(read_frame(path).columns) == list(frame.columns)
+    mapped = dataset(path, target="y", cache=tmp_path / "cache")
+    assert not any("index" in name for name in mapped.feature_names)

@@ -16,7 +16,7 @@ import pyarrow.parquet
 from plaingrad.errors import InputError
 from plaingrad.tables.errors import expect_names, listed, naming
 from plaingrad.tables.mapped.sources import PIECEWISE, Source, files_of
-from plaingrad.tables.reading.columnar import is_arrow_file, seekable
+from plaingrad.tables.reading.columnar import is_arrow_file, of_data, seekable
 from plaingrad.tables.reading.options import ReadOptions
 from plaingrad.tables.reading.reading import FORMATS, TEXTS, format_of
 from plaingrad.tables.reading.separated import names_of_separated, stream_separated
@@ -122,7 +122,7 @@ class Pieces:
                     problem = f"without {listed(lacking, 5)}" if lacking else f"with {listed(more, 5)}"
                     raise InputError(f"expected the columns of {self.files[0][0]}, got a file {problem}")
                 try:
-                    first = pa.unify_schemas([first, schema], promote_options="permissive")
+                    first = unified(first, schema)
                 except pa.ArrowException:
                     self._refuse_type(first, schema)
         assert first is not None
@@ -132,9 +132,7 @@ class Pieces:
         for name in first.names:
             mine, other = first.field(name).type, schema.field(name).type
             try:
-                pa.unify_schemas(
-                    [pa.schema([(name, mine)]), pa.schema([(name, other)])], promote_options="permissive"
-                )
+                unified(pa.schema([(name, mine)]), pa.schema([(name, other)]))
             except pa.ArrowException:
                 problem = f"expected {mine} as in {self.files[0][0]}, got {other}"
                 raise InputError(problem, column=name) from None
@@ -188,7 +186,8 @@ class Pieces:
             names = names_of_separated(path, options.encoding, self._separator(format), options.header)
             schema = pa.schema([(name, pa.string()) for name in names])
         expect_names([*schema.names, *values])
-        return pa.schema([*schema.remove_metadata(), *(pa.field(name, pa.string()) for name in values)])
+        own = (schema.field(name) for name in of_data(schema.names))
+        return pa.schema([*own, *(pa.field(name, pa.string()) for name in values)])
 
     def _count(self, path: Path) -> int | None:
         if self.format(path) != "parquet":
@@ -229,6 +228,25 @@ def whole_table(source: Source, options: ReadOptions) -> pd.DataFrame:
     if not tables:
         raise InputError("the files have no rows")
     return as_frame(pa.concat_tables(tables).combine_chunks())
+
+
+def unified(first: pa.Schema, other: pa.Schema) -> pa.Schema:
+    """The schema whose types hold those of both; codes become what they stand for where the other has none.
+
+    Raises:
+        pa.ArrowException: there is none.
+    """
+    try:
+        return pa.unify_schemas([first, other], promote_options="permissive")
+    except pa.ArrowException:
+        decoded = [
+            pa.schema(
+                field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+                for field in schema
+            )
+            for schema in (first, other)
+        ]
+        return pa.unify_schemas(decoded, promote_options="permissive")
 
 
 def _parquet(path: Path) -> pyarrow.parquet.ParquetFile:

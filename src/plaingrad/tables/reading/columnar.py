@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,12 +16,20 @@ from plaingrad.tables.reading.compression import COMPRESSIONS, opened
 ARROW_FILE = b"ARROW1"
 
 
+INDEX = re.compile(r"__index_level_\d+__")  # as pandas writes what it reads as numbers of rows, not as data
+
+
 def read_parquet(path: Path, columns: list[str] | None) -> pa.Table:
     """A Parquet file."""
     with seekable(path) as source:
         file = pyarrow.parquet.ParquetFile(source)
         _expect(columns, file.schema_arrow.names)
-        return file.read(columns=columns)
+        return file.read(columns=columns or of_data(file.schema_arrow.names))
+
+
+def of_data(names: Iterable[str]) -> list[str]:
+    """The names of columns without those of an index of pandas that has no name."""
+    return [name for name in names if not INDEX.fullmatch(name)]
 
 
 def read_arrow(path: Path, columns: list[str] | None) -> pa.Table:
@@ -27,8 +37,7 @@ def read_arrow(path: Path, columns: list[str] | None) -> pa.Table:
     with seekable(path) as source:
         reader = pyarrow.ipc.open_file(source) if is_arrow_file(source) else pyarrow.ipc.open_stream(source)
         _expect(columns, reader.schema.names)
-        table = reader.read_all()
-        return table.select(columns) if columns else table
+        return reader.read_all().select(columns or of_data(reader.schema.names))
 
 
 def _expect(columns: list[str] | None, names: list[str]) -> None:
