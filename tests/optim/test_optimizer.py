@@ -394,6 +394,10 @@ SHARED = Parameter(torch.ones(2))
         ([], "SGD: expected at least one parameter, got none"),
         ([{"params": []}], "SGD: expected at least one parameter, got none"),
         ([torch.ones(2)], "SGD: expected instances of Parameter, got a Tensor"),
+        (
+            torch.nn.Linear(1, 1).parameters(),
+            "SGD: expected instances of Parameter, got a parameter of torch.nn, which torch.optim trains",
+        ),
         ([{"lr": 0.1}], "SGD: expected a dict with 'params', got {'lr': 0.1}"),
         ([{"params": parameters(1)}, 3], "SGD param_groups[1]: expected a dict with 'params', got 3"),
         (

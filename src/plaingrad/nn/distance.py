@@ -110,9 +110,12 @@ class PairwiseDistance(Module):
 
 
 def expect_pair(module: Module, x1: Tensor, x2: Tensor) -> None:
-    """Refuse two inputs that are not floating-point, or differ in dtype."""
+    """Refuse two inputs that are not floating-point, differ in dtype, or do not spread over each other."""
     for x in (x1, x2):
         expect_float(module, x)
     if x1.dtype != x2.dtype:
         expected = f"a second input of {x1.dtype} as the first"
         raise ModuleError(module, f"expected {expected}, got {shape(x2)} of {x2.dtype}")
+    if not all(a == b or 1 in (a, b) for a, b in zip(x1.shape[::-1], x2.shape[::-1])):
+        expected = f"a second input that spreads over the first, {shape(x1)}"
+        raise ModuleError(module, f"expected {expected}, got {shape(x2)}")

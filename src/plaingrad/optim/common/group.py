@@ -30,7 +30,9 @@ def completed(where: str, group: Any, defaults: Group, others: Sequence[Group]) 
         raise InputError(f"{where}: expected at least one parameter, got none")
     for param in params:
         if not isinstance(param, Parameter):
-            raise InputError(f"{where}: expected instances of Parameter, got a {type(param).__name__}")
+            is_torchs = type(param).__module__ == "torch.nn.parameter"
+            kind = "parameter of torch.nn, which torch.optim trains" if is_torchs else type(param).__name__
+            raise InputError(f"{where}: expected instances of Parameter, got a {kind}")
         if any(param in other["params"] for other in others):
             raise InputError(f"{where}: expected each parameter in one group, got {param} in two")
     unknown = [name for name in group if name not in defaults and name != "params"]
