@@ -15,11 +15,6 @@ from torch import Tensor
 from plaingrad import Buffer, Module, ModuleError, Parameter, nn
 
 
-@dataclass(slots=True)
-class Slots:
-    layers: list[Module]
-
-
 @dataclass
 class Pair:
     """A collection of two."""
@@ -69,7 +64,6 @@ USES = {
         (deque([nn.Linear(2, 2)]), "a Linear in a plain collection"),
         (MappingProxyType({"a": nn.Linear(2, 2)}), "a Linear in a plain collection"),
         (SimpleNamespace(layers=[nn.Linear(2, 2)]), "a Linear in a plain collection"),
-        (Slots([nn.Linear(2, 2)]), "a Linear in a plain collection"),
         ({nn.Linear(2, 2): 1}, "a Linear in a plain collection"),
         ({"a": nn.Linear(2, 2)}.values(), "a Linear in a plain collection"),
         (Pair(None, Parameter(torch.ones(1))), "a Parameter in a plain collection"),

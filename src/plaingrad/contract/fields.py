@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -102,9 +102,8 @@ def _entries(field: Any) -> list[Any] | None:
         return [*field.keys(), *field.values()]
     if isinstance(field, (Sequence, Set, ValuesView)):  # also a deque; a tensor is none
         return list(field)
-    if isinstance(field, SimpleNamespace) or is_dataclass(type(field)):
-        slots = [each.name for each in fields(field)] if is_dataclass(field) else []
-        return [getattr(field, name, None) for name in {*slots, *getattr(field, "__dict__", ())}]
+    if isinstance(field, SimpleNamespace) or (is_dataclass(type(field)) and hasattr(field, "__dict__")):
+        return list(vars(field).values())
     return None
 
 
