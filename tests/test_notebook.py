@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 import sys
 from types import SimpleNamespace
@@ -144,7 +143,7 @@ def test_a_module_is_a_table_of_its_layers() -> None:
     assert "(5, 1)" in model._repr_html_()
 
 
-def test_the_shapes_stay_after_backward_without_saving_and_in_a_copy() -> None:
+def test_the_shapes_stay_after_backward_and_without_saving() -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.GELU())
     model.eval()(torch.zeros(4, 2))
     assert model._repr_html_().count("(4, 3)") == 3
@@ -152,7 +151,6 @@ def test_the_shapes_stay_after_backward_without_saving_and_in_a_copy() -> None:
     assert model._repr_html_().count("(6, 3)") == 3
     model.backward(torch.zeros(6, 3))
     assert model._repr_html_().count("(4, 3)") == 3
-    assert copy.deepcopy(model)._repr_html_() == model._repr_html_()
 
 
 @pytest.mark.parametrize("engine", ["eager", "native"])

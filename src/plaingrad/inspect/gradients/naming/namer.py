@@ -78,11 +78,10 @@ class Namer:
         if ignored and (mistakes := self._ones.of_gradient(name, ours)):  # type: ignore[union-attr]
             return mistakes
         simple = [*self._simple(name, ours, right)]
-        if not any(each.price < 1 for each in simple):
-            alone = {text: grads[name] for text, grads in self._parts.items()}
-            simple += numbers.parts(name, ours, right, alone, name in self.under_test.parameters)
         if any(each.price < 1 for each in simple):
             return ranked(simple)
+        alone = {text: grads[name] for text, grads in self._parts.items()}
+        simple += numbers.parts(name, ours, right, alone, name in self.under_test.parameters)
         names = [*simple, *self._changes(name, ours)]
         if not any(each.price < 4 for each in names) and self._paths is not None:
             names += self._paths.pairs(name, ours)
