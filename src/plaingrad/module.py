@@ -307,8 +307,7 @@ class Module(Constructed):
         """The fields of a copy: without watchers, and with PyTorch's global generator."""
         tree = {"_watchers": (), "_generator": None, "_root": None, "_index": None}
         fresh = {"needs_input_grad": True, "_begun": 0, "_is_examined": False, "_has_fast_path": False}
-        fresh |= {"_outline": None, "_own": ()}
-        return {**vars(self), **tree, **fresh}
+        return {**vars(self), **tree, **fresh, "_outline": None, "_own": ()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
