@@ -21,7 +21,7 @@ FAULTS = [
             "                module._watchers = (*others, *watchers)\n",
             "                module._watchers = watchers\n",
         ),
-        ("return {**vars(self), **tree, **fresh, "_outline": None, "_own": ()}", "return {**vars(self), **fresh}"),
+        ("{**vars(self), **tree, **fresh,", "{**vars(self), **fresh,"),
         ("or type(before) not in NOTES:", ":"),
         ("(ATOMIC if is_new else NOTES)", "NOTES"),
     ),
