@@ -177,6 +177,7 @@ def run(training: Training, checkpoint: Checkpoint | None = None, tried: bool = 
     history, callbacks = training.run.history, training.callbacks
     session = Session(training, checkpoint)
     if session.is_complete:
+        session.leave_as_it_ended()
         return history
     begun -= history.seconds  # of the time before the run was killed
     with ExitStack() as around:

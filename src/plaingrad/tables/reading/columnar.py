@@ -14,8 +14,6 @@ from plaingrad.tables.errors import expect_column, expect_names
 from plaingrad.tables.reading.compression import COMPRESSIONS, opened
 
 ARROW_FILE = b"ARROW1"
-
-
 INDEX = re.compile(r"__index_level_\d+__")  # as pandas writes what it reads as numbers of rows, not as data
 
 

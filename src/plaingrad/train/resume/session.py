@@ -54,16 +54,18 @@ class Session:
 
     @property
     def is_complete(self) -> bool:
-        """True if nothing is left to be done; then the callbacks too are as they were at the end."""
-        if self.state is None or not self.state["complete"]:
-            return False
+        """True if nothing is left to be done."""
+        return self.state is not None and bool(self.state["complete"])
+
+    def leave_as_it_ended(self) -> None:
+        """Put back how callbacks and generators were at the end of a complete run; remove its checkpoint."""
         assert self.checkpoint is not None
+        assert self.state is not None
         self._restore_callbacks()
         if not self.checkpoint.is_kept:
             restore_random_states(self.state["random"])
             if self.is_first:
                 self.checkpoint.remove()
-        return True
 
     @property
     def is_eager(self) -> bool:
