@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test browser database quick floors sanitize fuzz mutants lint docs bench size clean
+.PHONY: help demo test thorough browser database quick floors sanitize fuzz mutants lint docs bench size clean
 
 KERNELS := $(wildcard src/plaingrad/native/kernels/*/*.hpp)
 
@@ -31,6 +31,9 @@ browser:   # some tests drive the playground's page in Chromium
 database:   # a test has several workers search in PostgreSQL
 	@ls -d /usr/lib/postgresql/*/bin > /dev/null 2>&1 || { test "$$(id -u)" = 0 && apt-get update && apt-get install -y postgresql; } \
 	    > /dev/null 2>&1 || echo "the test with PostgreSQL is skipped: apt-get install postgresql"
+
+thorough: $(VENV)/.test browser database   ## run the tests with three times as many random examples and all planted mistakes
+	@PLAINGRAD_THOROUGH=1 $(BIN)/python -m pytest
 
 quick: $(VENV)/.test   ## run the tests that need neither a compiler nor minutes
 	@$(BIN)/python -m pytest $(QUICK)

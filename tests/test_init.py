@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from effort import draws
 from plaingrad import init, nn
 from plaingrad.module import flatten_parameters
 from plaingrad.parameter import Buffer, Parameter
 
-examples = settings(max_examples=30, deadline=None)
+examples = settings(max_examples=draws(30), deadline=None)
 sizes = st.integers(1, 7)
 seeds = st.integers(0, 2**32 - 1)
 weights = st.lists(sizes, min_size=2, max_size=5)

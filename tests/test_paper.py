@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from effort import draws
 from plaingrad import paper
 from plaingrad.inspect import check_gradients
 from plaingrad.module import ModuleError
@@ -42,7 +43,7 @@ mini_batch_size = 1, epoch = 25, learning_rate = 0.1)
 """
 
 close: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-12}
-examples = settings(max_examples=40, deadline=None)
+examples = settings(max_examples=draws(40), deadline=None)
 
 
 def run(program: str, **names: Any) -> dict[str, Any]:

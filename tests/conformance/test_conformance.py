@@ -14,10 +14,11 @@ from torch import Tensor
 
 from conformance.case import Case, Inputs, seeds
 from conformance.table import CASES
+from effort import draws
 from plaingrad.module import Module, ModuleError
 
 every_case = pytest.mark.parametrize("case", CASES, ids=repr)
-examples = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples = settings(max_examples=draws(24), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 close: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-11, "equal_nan": True}
 
 # With respect to each input (None for integers), and to each parameter.

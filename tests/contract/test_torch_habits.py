@@ -11,9 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from effort import draws
 from plaingrad import Buffer, ModuleError, Parameter, nn, optim
 
-examples = settings(max_examples=60, deadline=None)
+examples = settings(max_examples=draws(60), deadline=None)
 
 
 def names(model: Any) -> list[Any]:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from effort import draws
 from plaingrad import data
 from plaingrad.data import Dataset
 
@@ -16,7 +17,7 @@ EVERY = [data.disc, *BALANCED, data.plane]
 every_set = pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
 counts = st.integers(1, 60)
 seeds = st.integers(0, 2**63 - 1)
-few = settings(max_examples=20, deadline=None)
+few = settings(max_examples=draws(20), deadline=None)
 
 
 def radius(points: Tensor) -> Tensor:

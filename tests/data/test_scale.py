@@ -3,6 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from effort import draws
 from plaingrad.data import Dataset, Scale, standardized
 
 sizes = st.integers(2, 30)
@@ -17,7 +18,7 @@ def random_dataset(n: int, columns: int, seed: int) -> Dataset:
     return Dataset(inputs.double(), torch.zeros(n, dtype=torch.int64), [f"c{i}" for i in range(columns)])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=draws(50), deadline=None)
 @given(n=sizes, other=sizes, columns=st.integers(1, 5), seed=seeds)
 def test_the_training_set_decides(n: int, other: int, columns: int, seed: int) -> None:
     train, test = random_dataset(n, columns, seed), random_dataset(other, columns, seed + 1)
@@ -31,7 +32,7 @@ def test_the_training_set_decides(n: int, other: int, columns: int, seed: int) -
     assert scaled_test.feature_names == test.feature_names
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=draws(50), deadline=None)
 @given(n=sizes, columns=st.integers(1, 5), seed=seeds)
 def test_undo_is_the_inverse(n: int, columns: int, seed: int) -> None:
     samples = random_dataset(n, columns, seed).inputs

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from effort import draws
 from plaingrad import fit, nn, optim
 from plaingrad.data import Dataset
 from plaingrad.data.sparse import batches, from_scipy, take
@@ -19,7 +20,7 @@ def matrix(rows: int, columns: int, density: float, seed: int) -> scipy.sparse.c
     return scipy.sparse.random(rows, columns, density, "csr", random_state=seed)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=draws(60), deadline=None)
 @given(st.integers(1, 12), st.integers(1, 6), st.floats(0, 1), st.integers(0, 99), st.data())
 def test_rows_are_those_of_the_dense_matrix(
     rows: int, columns: int, density: float, seed: int, data: st.DataObject

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from effort import draws
 from plaingrad.data import Dataset, split
 
 seeds = st.integers(0, 2**32 - 1)
@@ -15,7 +16,7 @@ def numbered(n: int, classes: int = 0) -> Dataset:
     return Dataset(torch.arange(n).view(-1, 1), targets, ["i"], [str(k) for k in range(classes)])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=draws(40), deadline=None)
 @given(n=st.integers(2, 50), classes=st.integers(0, 5), size=st.floats(0.01, 0.99), seed=seeds)
 def test_every_sample_is_in_one_part(n: int, classes: int, size: float, seed: int) -> None:
     data = numbered(n, classes)
@@ -28,7 +29,7 @@ def test_every_sample_is_in_one_part(n: int, classes: int, size: float, seed: in
     assert torch.equal(again[1].inputs, drawn.inputs)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=draws(40), deadline=None)
 @given(each=st.integers(5, 20), classes=st.integers(2, 5), seed=seeds)
 def test_classes_keep_their_share(each: int, classes: int, seed: int) -> None:
     rest, drawn = split(numbered(each * classes, classes), 0.4, seed)

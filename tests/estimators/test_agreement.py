@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.neural_network import MLPRegressor as TheirRegressor
 
+from effort import draws
 from estimators.data import classes, numbers
 from plaingrad.estimators import MLPClassifier, MLPRegressor
 
@@ -67,7 +68,7 @@ def expect_alike(ours: Any, theirs: Any, x: np.ndarray, curve: bool = True) -> N
         assert ours.best_loss_ is theirs.best_loss_ is None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=draws(40), deadline=None)
 @given(options(), st.sampled_from(["binary", "multiclass", "multilabel"]), st.booleans(), st.booleans())
 def test_classifiers_are_trained_to_the_same_weights(
     options: dict[str, Any], kind: str, early_stopping: bool, weighted: bool
@@ -82,7 +83,7 @@ def test_classifiers_are_trained_to_the_same_weights(
     np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(x), rtol=1e-5, atol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=draws(40), deadline=None)
 @given(options(), st.sampled_from(["one", "counts", "multioutput"]), st.booleans(), st.booleans())
 def test_regressors_are_trained_to_the_same_weights(
     options: dict[str, Any], kind: str, early_stopping: bool, weighted: bool

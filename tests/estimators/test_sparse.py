@@ -10,6 +10,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from effort import draws
 from plaingrad import nn
 from plaingrad.estimators import MLPClassifier, MLPRegressor
 from plaingrad.estimators.inputs import LEAST_COLUMNS
@@ -51,7 +52,7 @@ def fitted(estimator: Any, X: Any, y: Any, calls: int) -> list[np.ndarray]:
     return [*estimator.coefs_, *estimator.intercepts_, *curve, *predicted, np.array(estimator.score(X, y))]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=draws(20), deadline=None)
 @given(
     st.sampled_from([MLPClassifier, MLPRegressor]),
     st.sampled_from(["adam", "sgd", "lbfgs"]),

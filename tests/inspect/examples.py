@@ -37,6 +37,12 @@ def build(case: Case, arguments: Arguments) -> Module:
         return case.ours(**arguments)
 
 
+def modest(module: Module) -> dict[str, int]:
+    """Options of the check: fewer elements and directions of each tensor where there are many tensors."""
+    many = len(list(module.parameters())) > 8
+    return {"max_elements": 2, "directions": 1} if many else {"max_elements": 8}
+
+
 class Elementwise(Module):
     """A function of each element, with the derivative that it is told."""
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from conformance.case import Case, seeds
 from conformance.table import CASES
+from effort import draws
 from plaingrad import nn
 from plaingrad.inspect import check_gradients
 from plaingrad.inspect.gradients.finding import Mistake
@@ -19,7 +20,7 @@ from plaingrad.inspect.gradients.report import distinct
 from plaingrad.module import Module, ModuleError
 from plaingrad.parameter import Buffer, Parameter
 
-from .examples import Elementwise, build, examples, finite
+from .examples import Elementwise, build, examples, finite, modest
 
 
 def normal(*shape: int) -> Tensor:
@@ -35,13 +36,13 @@ class Untraceable(Elementwise):
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=draws(6), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), seed=seeds)
 def test_every_row_of_the_table_is_right(case: Case, training: bool, data: st.DataObject, seed: int) -> None:
     arguments, inputs = data.draw(examples(case))
     module = build(case, arguments)
     assume(finite(module, inputs))
-    report = check_gradients(module, *inputs, training=training, seed=seed, max_elements=8)
+    report = check_gradients(module, *inputs, training=training, seed=seed, **modest(module))
     assert report.ok, str(report)
 
 

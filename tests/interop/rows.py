@@ -11,13 +11,14 @@ from torch import Tensor
 
 from conformance.case import Case, Inputs
 from conformance.test_conformance import as_tuple, every_case, make
+from effort import draws
 from plaingrad import nn
 from plaingrad.module import Module
 
 __all__ = ["assert_same", "every_case", "examples", "outputs", "row"]
 
 examples = settings(
-    max_examples=8,
+    max_examples=draws(8),
     deadline=None,
     suppress_health_check=[
         HealthCheck.filter_too_much,

@@ -135,6 +135,7 @@ def run_tests(folder: Path, arguments: list[str], repeat: int, sender: Connectio
     ]
     # No compiled files: two versions of one size within a second would look alike.
     os.environ |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
+    os.environ["PLAINGRAD_THOROUGH"] = "1"
     sys.dont_write_bytecode = True
     code: int = BROKEN
     try:

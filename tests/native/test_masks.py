@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from effort import draws
 from plaingrad import Module, nn, optim, predict
 from plaingrad.native import masks
 from plaingrad.native.masks import Masks, squares
@@ -37,7 +38,7 @@ def squares_by_hand(counter: int, key: int) -> int:
 
 
 @given(counters=st.lists(st.integers(0, WORD), min_size=1, max_size=9), key=st.integers(0, WORD))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=draws(50), deadline=None)
 def test_squares_is_the_algorithm_of_the_paper(counters: list[int], key: int) -> None:
     found = squares(np.array(counters, dtype=np.uint64), key)
     assert found.tolist() == [squares_by_hand(counter, key) for counter in counters]
@@ -79,7 +80,7 @@ def test_the_kept_fraction_and_the_value(p: float, dtype: torch.dtype) -> None:
     seed=st.integers(0, 2**63 - 1),
     draws=st.lists(st.integers(0, 2**31) | st.integers(7, 9), min_size=1, max_size=4),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=draws(40), deadline=None)
 def test_each_element_is_decided_by_its_own_number(
     shape: list[int], p: float, seed: int, draws: list[int]
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import platform
 import shlex
 import sys
@@ -17,6 +16,7 @@ from unittest.mock import patch
 import pytest
 import torch
 
+from effort import draws
 from native.networks import (
     ACTIVATIONS,
     RULES,
@@ -38,7 +38,7 @@ from plaingrad.train.callbacks import EarlyStopping
 from plaingrad.train.diagnose import TrainingDiverged
 from train.small import run
 
-NETWORKS = int(os.environ.get("PLAINGRAD_NETWORKS", "60"))
+NETWORKS = draws(60)
 DTYPES = (torch.float64, torch.float32)
 SLOW = partial(optim.SGD, lr=0.003)
 

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from conformance.case import Case, Inputs, seeds
 from conformance.table import CASES
+from effort import draws
 from plaingrad import Module
 
 # Not what the conformance files define on the spot: a pickle finds its class by name.
 CASES = [case for case in CASES if case.ours.__module__.startswith("plaingrad")]
 TWINS = [case for case in CASES if case.theirs is not None]
 
-few = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=draws(5), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def pickled(module: Module) -> Module:

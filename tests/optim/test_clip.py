@@ -13,10 +13,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from effort import draws
 from plaingrad import Parameter, optim
 
 SHAPES = [(3, 2), (), (1,), (2, 1, 3), (5,)]
-examples = settings(max_examples=50, deadline=None)
+examples = settings(max_examples=draws(50), deadline=None)
 scales = st.sampled_from([0.0, 1e-3, 1.0, 1e3])
 seeds = st.integers(0, 2**32 - 1)
 

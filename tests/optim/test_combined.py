@@ -11,12 +11,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from effort import draws
 from optim.rules import Pair
 from optim.test_schedule import GROUPS, Power, arguments, of_torch
 from plaingrad import Parameter, optim
 
 STEPS = 50
-examples = settings(max_examples=100, deadline=None)
+examples = settings(max_examples=draws(100), deadline=None)
 FOLLOWING = [
     "StepLR",
     "MultiStepLR",
@@ -247,7 +248,7 @@ def test_what_cannot_be_combined_is_refused() -> None:
         optim.ChainedScheduler([step]).load_state_dict(state)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=draws(100), deadline=None)
 @given(
     times=st.lists(st.none() | st.floats(0, 40), min_size=1, max_size=12),
     first=st.integers(1, 9),

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.optim.lbfgs import _strong_wolfe
 
+from effort import draws
 from optim.rules import double
 from plaingrad import Parameter, nn, optim
 from plaingrad.optim.common.line_search import Point, lowest, strong_wolfe
 
 SHAPES = [(2, 2), (), (3,)]
-examples = settings(max_examples=25, deadline=None)
+examples = settings(max_examples=draws(25), deadline=None)
 arguments = st.fixed_dictionaries(
     {"lr": st.floats(0.05, 1.5)},
     optional={
@@ -183,7 +184,7 @@ def test_what_it_cannot_use_is_refused() -> None:
         rule.load_state_dict(state)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=draws(300), deadline=None)
 @given(
     waves=st.lists(st.tuples(st.floats(-2, 2), st.floats(0.1, 6), st.floats(0, 6)), min_size=1, max_size=4),
     slope=st.floats(-3, 3),

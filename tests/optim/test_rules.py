@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from effort import draws
 from optim.rules import NAMES, Pair, options, without_unknown
 from plaingrad import Parameter, optim
 
 every_rule = pytest.mark.parametrize("name", NAMES)
-examples = settings(max_examples=20, deadline=None)
+examples = settings(max_examples=draws(20), deadline=None)
 seeds = st.integers(0, 2**32 - 1)
 
 # What chooses torch's implementation and not the result.

@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from effort import draws
 from optim.rules import NAMES, WITHOUT_MOMENTUM, Pair
 from plaingrad import Parameter, optim
 
@@ -35,7 +36,7 @@ SCHEDULES = [
 ]
 CYCLES = ["OneCycleLR", "CyclicLR"]
 every_schedule = pytest.mark.parametrize("name", SCHEDULES)
-examples = settings(max_examples=40, deadline=None)
+examples = settings(max_examples=draws(40), deadline=None)
 seeds = st.integers(0, 2**32 - 1)
 
 counts = st.integers(1, 70)
@@ -206,7 +207,7 @@ def test_sixty_steps_equal_torch(name: str, data: st.DataObject, rule: str, seed
 
 
 @pytest.mark.parametrize("rule", NAMES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=draws(15), deadline=None)
 @given(data=st.data(), name=st.sampled_from(SCHEDULES), seed=seeds)
 def test_fifty_scheduled_updates_equal_torch(rule: str, data: st.DataObject, name: str, seed: int) -> None:
     given = data.draw(arguments[name], label="arguments")
@@ -450,7 +451,7 @@ def test_optimizers_that_cannot_be_steered_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SCHEDULES if name != "ReduceLROnPlateau"])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=draws(20), deadline=None)
 @given(data=st.data(), before=st.integers(1, 20))
 def test_a_schedule_goes_on_from_the_initial_rates_of_the_groups(
     name: str, data: st.DataObject, before: int

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from cli.shell import refused, run, told
+from effort import draws
 from plaingrad.tables import TableEncoder, read_frame
 from plaingrad.tables.columns.schema_file import KINDS
 from plaingrad.tables.columns.strange import StrangeCounts
@@ -158,7 +159,7 @@ WRITERS: dict[str, Callable[[pd.DataFrame, Path], Path]] = {
 }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=draws(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(COLUMNS, min_size=1, max_size=4),
     st.sampled_from(["c", "created at "]),

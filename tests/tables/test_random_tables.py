@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, event, given
 from hypothesis import settings as limits
 
 from cli.shell import run
+from effort import draws
 from tables.random_tables import Drawn, tables
 
 
-@limits(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@limits(max_examples=draws(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tables())
 def test_any_table_can_be_learned_saved_and_predicted(
     tmp_path_factory: pytest.TempPathFactory, drawn: Drawn

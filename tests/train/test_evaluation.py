@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from effort import draws
 from plaingrad import ModuleError, evaluate, nn, optim, predict
 from train.small import Noise, network, plane, run
 
@@ -87,7 +88,7 @@ LOSSES: list[Callable[[str], nn.Loss]] = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=draws(150), deadline=None)
 @given(
     make=st.sampled_from(LOSSES),
     reduction=st.sampled_from(["mean", "sum"]),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from effort import draws
 from plaingrad import evaluate, nn
 from plaingrad.train.metrics import CLASS_METRICS, named
 from train.small import network, run
@@ -23,7 +24,7 @@ def samples(n: int, classes: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     return x, torch.randint(classes, (n,), generator=generator)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=draws(20), deadline=None)
 @given(
     classes=st.integers(2, 4),
     ignored=st.sampled_from([-100, -1, 0, 1]),

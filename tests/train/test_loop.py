@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from effort import draws
 from plaingrad import ModuleError, evaluate, fit, nn, optim, predict
 from plaingrad.data import Dataset
 from plaingrad.train.callbacks import Callback
@@ -68,7 +69,7 @@ def by_hand(
     return model.state_dict(), losses
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=draws(25), deadline=None)
 @given(
     n=st.integers(1, 17),
     size=st.integers(1, 17),

@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from effort import draws
 from plaingrad import nn
 from plaingrad.train.class_metrics import f1, precision, recall, roc_auc, top_k_accuracy
 from plaingrad.train.metrics import accuracy, error, mae, mse, named, r2
 
-examples = settings(max_examples=30, deadline=None)
+examples = settings(max_examples=draws(30), deadline=None)
 seeds = st.integers(0, 2**32)
 
 

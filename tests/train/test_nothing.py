@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from effort import draws
 from plaingrad import nn, optim
 from plaingrad.module import Module
 from plaingrad.native import cost
@@ -87,7 +88,7 @@ def expect_nothing_of_them(
     torch.testing.assert_close(found[2], expected[2], rtol=1e-12, atol=1e-14)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=draws(80), deadline=None)
 @given(
     make=st.sampled_from(CLASSES + ELEMENTS),
     reduction=st.sampled_from(["mean", "sum"]),

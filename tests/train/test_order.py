@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from effort import draws
 from plaingrad import fit_many, nn, optim
 from plaingrad.data import Dataset
 from plaingrad.native.engine import NativeEngine
@@ -39,7 +40,7 @@ class Orders:
         return self.kind(self.given[-1])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=draws(30), deadline=None)
 @given(
     engine=st.sampled_from(ENGINES),
     kind=st.sampled_from(KINDS),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from effort import draws
 from plaingrad import nn, optim
 from plaingrad.module import Module
 from plaingrad.nn import Loss
@@ -59,7 +60,7 @@ def both(loss: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
     return loss.forward(*inputs), of_prediction(loss.backward())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=draws(60), deadline=None)
 @given(
     kind=st.sampled_from(LOSSES),
     reduction=st.sampled_from(["mean", "sum"]),

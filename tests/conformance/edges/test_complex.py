@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from conformance import activations, regularization
 from conformance.case import Case
+from effort import draws
 from plaingrad import ModuleError
 
 every_case = pytest.mark.parametrize("case", [*activations.CASES, *regularization.CASES], ids=repr)
 
 
 @every_case
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=draws(5), deadline=None)
 @given(data=st.data())
 def test_complex_numbers_are_refused(case: Case, data: st.DataObject) -> None:
     arguments = data.draw(case.arguments, label="arguments")

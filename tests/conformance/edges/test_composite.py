@@ -100,7 +100,7 @@ def test_state_is_dropped_where_nothing_used_the_outputs(case: Case, data: st.Da
 
 
 @every_case
-@settings(few, max_examples=3)
+@settings(few, max_examples=2)
 @given(data=st.data())
 def test_the_checker_passes_it(case: Case, data: st.DataObject) -> None:
     composite, inputs = data.draw(composites(case))
@@ -108,7 +108,7 @@ def test_the_checker_passes_it(case: Case, data: st.DataObject) -> None:
         assume(composite.inner.padding_idx is composite.inner.max_norm is None)
         assume(not composite.inner.scale_grad_by_freq)
     assume(all(y.isfinite().all() for y in as_tuple(composite.forward(*inputs))))  # not a mean of nothing
-    report = check_gradients(composite, *inputs, max_elements=3)
+    report = check_gradients(composite, *inputs, max_elements=2, directions=1)
     assert report.ok, report
 
 

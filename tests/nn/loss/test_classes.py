@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from effort import draws
 from plaingrad import ModuleError, nn
 
 inf, nan = float("inf"), float("nan")
@@ -38,7 +39,7 @@ def theirs(name: str, x: Tensor, t: Tensor, dloss: Tensor | None, **arguments: A
     return loss.detach(), x.grad
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=draws(100), deadline=None)
 @given(data=st.data(), name=st.sampled_from(LOSSES), seed=st.integers(0, 2**32 - 1))
 def test_an_ignored_row_counts_for_nothing_whatever_it_holds(
     data: st.DataObject, name: str, seed: int
@@ -92,7 +93,7 @@ def test_axes_of_size_0(name: str, reduction: str, shape: tuple[int, ...]) -> No
     torch.testing.assert_close(ours.backward(), gradient)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=draws(60), deadline=None)
 @given(data=st.data(), name=st.sampled_from(LOSSES), seed=st.integers(0, 2**32 - 1))
 def test_any_layout(data: st.DataObject, name: str, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

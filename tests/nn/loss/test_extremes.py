@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import mean_pinball_loss
 from torch import Tensor
 
+from effort import draws
 from plaingrad import nn
 
 inf = float("inf")
@@ -198,7 +199,7 @@ def test_targets_of_no_weight_have_no_gradient() -> None:
     assert not loss.backward().any()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=draws(20), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 40))
 def test_float32_stays_float32_and_equals_torch(seed: int, size: int) -> None:
     torch.manual_seed(seed)

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.case import seeds
+from effort import draws
 from plaingrad import ModuleError, nn
 
 ODD = torch.tensor([float("nan"), float("inf"), float("-inf"), 0.0, -0.0, 1.0], dtype=torch.float64)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=draws(60), deadline=None)
 @given(
     seed=seeds,
     kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),

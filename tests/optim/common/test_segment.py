@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from effort import draws
 from optim.rules import COUNT, NAMES, Pair, options, without_unknown
 from plaingrad import Parameter, optim
 from plaingrad.optim.common.options import NON_NEGATIVE, option
@@ -18,7 +19,7 @@ from plaingrad.optim.optimizer import Optimizer
 
 some = st.lists(st.integers(0, COUNT - 1), max_size=COUNT, unique=True)
 every_rule = pytest.mark.parametrize("name", NAMES)
-examples = settings(max_examples=30, deadline=None)
+examples = settings(max_examples=draws(30), deadline=None)
 
 
 @every_rule

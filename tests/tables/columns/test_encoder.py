@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
+from effort import draws
 from plaingrad.errors import InputError
 from plaingrad.tables import TableEncoder
 from plaingrad.tables.columns import encoder as module
@@ -61,7 +62,7 @@ def kinds(encoder: TableEncoder) -> dict[str, str]:
     return {choice.name: choice.kind for choice in encoder.choices()}
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=draws(200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     frame=frames(),
     embedding=st.booleans(),
@@ -83,7 +84,7 @@ def test_a_table_is_encoded_or_refused_in_one_line(
 
 
 @pytest.mark.filterwarnings("ignore::plaingrad.tables.columns.strange.StrangeCellsWarning")
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=draws(200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(fitted=frames(), other=frames())
 def test_other_rows_are_encoded_or_refused_in_one_line(fitted: pd.DataFrame, other: pd.DataFrame) -> None:
     try:

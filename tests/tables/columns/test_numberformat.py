@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from effort import draws
 from plaingrad.saving.schema import decode
 from plaingrad.tables import TableEncoder, Target, read_frame
 from plaingrad.tables.columns.numberformat import DEFAULT_FORMAT, NumberFormat, number_format
@@ -49,7 +50,7 @@ WAYS: list[Callable[[str, str], str]] = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=draws(300), deadline=None)
 @given(FORMATS, st.lists(st.integers(-(10**11), 10**11), min_size=1, max_size=20), st.sampled_from(WAYS))
 def test_what_is_written_comes_back_as_the_number(
     format: NumberFormat, hundredths: list[int], way: Callable[[str, str], str]
@@ -75,7 +76,7 @@ WORDS = st.one_of(
 ).map(lambda text: text.strip())  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=draws(300), deadline=None)
 @given(WORDS.filter(lambda word: word not in MISSING), st.lists(NUMERALS, max_size=3), FORMATS)
 def test_words_never_become_numbers(word: str, others: list[str], format: NumberFormat) -> None:
     assert number_format(texts([*others, word])) is None

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from effort import draws
 from plaingrad.tables import TableEncoder
 from plaingrad.tables.columns.strange import StrangeCellsWarning
 
@@ -204,7 +205,7 @@ def test_an_altered_encoder_is_refused(alter: Callable[[dict[str, Any]], object]
 
 
 @pytest.mark.filterwarnings("ignore::plaingrad.tables.columns.strange.StrangeCellsWarning")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=draws(300), deadline=None)
 @given(data=st.data(), embedding=st.booleans())
 def test_an_encoder_with_any_field_replaced_is_refused_or_gives_finite_numbers(
     data: st.DataObject, embedding: bool

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import datasets
 
+from effort import draws
 from plaingrad.tables import Target
 
 
@@ -70,7 +71,7 @@ def test_classes_of_any_type_come_back(values: list[object]) -> None:
     assert target.class_names == [str(label) for label in target.labels]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=draws(100), deadline=None)
 @given(st.lists(st.floats(-1e30, 1e30, allow_subnormal=False), min_size=3, max_size=30, unique=True))
 def test_values_are_standardised_and_come_back(values: list[float]) -> None:
     if not np.abs(values).max() >= 1e-100:

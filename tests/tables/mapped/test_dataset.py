@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, event, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
+from effort import draws
 from plaingrad import fit, nn, optim
 from plaingrad.data import Dataset
 from plaingrad.errors import InputError
@@ -90,7 +91,7 @@ def test_every_format_is_encoded_as_in_memory(
     assert len(data.feature_names) == X.shape[1]
 
 
-@limits(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@limits(max_examples=draws(15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(tables(), st.sampled_from([5, 23, 1000]), st.booleans())
 def test_any_table_is_encoded_as_in_memory_whatever_its_pieces(
     tmp_path_factory: pytest.TempPathFactory, drawn: Drawn, rows_at_once: int, columnar: bool

@@ -14,6 +14,7 @@ from sklearn import metrics
 from sklearn.datasets import make_classification
 
 from cli.shell import succeed, told
+from effort import draws
 from plaingrad.tables import TableModel, read_frame
 from plaingrad.tables.model.decision import Decision, best_decision
 
@@ -26,7 +27,7 @@ SCORES = {
 }
 
 
-@settings(max_examples=30)
+@settings(max_examples=draws(30))
 @given(st.sampled_from(sorted(SCORES)), st.integers(2, 12), st.integers(0, 10_000))
 def test_no_threshold_is_better(metric: str, rows: int, seed: int) -> None:
     random = np.random.default_rng(seed)

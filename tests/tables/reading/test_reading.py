@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from effort import draws
 from plaingrad.tables import TableEncoder, read_frame
 
 ROWS = 120
@@ -113,7 +114,7 @@ def test_text_of_any_encoding_reads_as_the_same(tmp_path: Path, name: str, encod
     pd.testing.assert_frame_equal(read_frame(path, encoding=encoding), read_frame(plain))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=draws(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(line=st.integers(1, 70_000), encoding=st.sampled_from(["ascii", "utf-8", "cp1252", "shift_jis"]))
 def test_a_byte_that_is_not_of_the_encoding_is_told_with_its_line(
     tmp_path: Path, line: int, encoding: str
@@ -216,7 +217,7 @@ def test_json_of_many_types_is_read_as_the_plainest_that_holds_all(tmp_path: Pat
     assert frame["e"].notna().sum() == 1
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=draws(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(st.floats(allow_nan=False), min_size=1, max_size=40))
 def test_numbers_arrive_bit_by_bit(tmp_path: Path, values: list[float]) -> None:
     pd.DataFrame({"x": values}).to_csv(tmp_path / "t.csv", index=False)
@@ -226,7 +227,7 @@ def test_numbers_arrive_bit_by_bit(tmp_path: Path, values: list[float]) -> None:
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=draws(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.lists(TEXTS, min_size=2, max_size=4, unique=True),
     values=st.lists(TEXTS, min_size=4, max_size=12),

@@ -22,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from effort import draws
 from plaingrad.errors import InputError
 from plaingrad.tables import read_frame
 from plaingrad.tables.reading import separated
@@ -31,7 +32,7 @@ CELLS = st.text(st.sampled_from('abä,;\t|"\n '), min_size=1, max_size=5).map(la
 ENDS = ["\n", "\r\n", "\r"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=draws(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5),
     separator=st.sampled_from(",;\t|"),

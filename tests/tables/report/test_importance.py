@@ -15,6 +15,7 @@ from sklearn import metrics
 from sklearn.inspection import permutation_importance
 
 from cli.shell import diabetes, iris, titanic, told
+from effort import draws
 from plaingrad.tables.model.progress import counted
 from plaingrad.tables.report.grids import importance_grid
 from plaingrad.tables.report.importance import affordable, importance
@@ -83,7 +84,7 @@ def test_many_columns_are_shuffled_as_often_as_can_be_afforded(
     assert affordable(rows, columns, columns * parameters) == wanted
 
 
-@settings(max_examples=200)
+@settings(max_examples=draws(200))
 @given(st.integers(1, 10**5), st.integers(1, 20_000), st.integers(1, 10**7))
 def test_shuffling_is_bounded(rows: int, columns: int, parameters: int) -> None:
     some, repeats = affordable(rows, columns, columns * parameters)

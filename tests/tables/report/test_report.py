@@ -15,6 +15,7 @@ from rich.console import Console
 from sklearn import metrics
 
 from cli.shell import iris
+from effort import draws
 from plaingrad.console.output import Reporter, json_text
 from plaingrad.tables import Target
 from plaingrad.tables.report import pictures, terminal
@@ -29,7 +30,7 @@ from plaingrad.train import History
 from tables.models import learned
 
 
-@settings(max_examples=20)
+@settings(max_examples=draws(20))
 @given(st.integers(2, 5), st.integers(20, 60), st.integers(0, 1000), st.booleans())
 def test_scores_are_those_of_scikit_learn(classes: int, rows: int, seed: int, ties: bool) -> None:
     random = np.random.default_rng(seed)
@@ -63,7 +64,7 @@ def test_scores_are_those_of_scikit_learn(classes: int, rows: int, seed: int, ti
         assert {name: each[i] for name, each in measured.items()} == pytest.approx(expected)
 
 
-@settings(max_examples=20)
+@settings(max_examples=draws(20))
 @given(st.integers(2, 60), st.integers(0, 1000), st.booleans())
 def test_scores_of_numbers_are_those_of_scikit_learn(rows: int, seed: int, constant: bool) -> None:
     random = np.random.default_rng(seed)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.shell import told
+from effort import draws
 from plaingrad.errors import InputError
 from plaingrad.tables import Target
 from plaingrad.tables.model.rows import Rows, read_rows
@@ -41,7 +42,7 @@ def every_rows(parts: Parts) -> list[Rows]:
     return [part for part in (parts.train, parts.validation, parts.test) if part is not None]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=draws(40), deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=30, max_size=120), st.booleans(), st.integers(0, 99))
 def test_no_group_is_in_two_parts(labels: list[int], classes: bool, seed: int) -> None:
     groups = np.append(labels, np.arange(31, 41))  # with ten more, there are enough for all parts
@@ -60,7 +61,7 @@ def test_no_group_is_in_two_parts(labels: list[int], classes: bool, seed: int) -
     assert sorted(tested) == list(range(len(rows)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=draws(40), deadline=None)
 @given(st.lists(st.integers(0, 50), min_size=30, max_size=120), st.integers(0, 99))
 def test_what_judges_is_newer_than_what_is_learned_from(ticks: list[int], seed: int) -> None:
     times = np.append(ticks, np.arange(51, 61)).astype(float)
