@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from effort import draws
 from plaingrad import nn, optim
 from plaingrad.inspect import Explanation, Trace, explain, record
 from plaingrad.inspect.record.equations import equations
@@ -17,7 +18,7 @@ from plaingrad.module import Module
 from .examples import EXAMPLES, traced
 
 LAYERS = [kind for kind in vars(nn).values() if isinstance(kind, type) and issubclass(kind, Module)]
-MOST = 6  # units of a sample that are looked at
+MOST = draws(6)  # units of a sample that are looked at
 
 
 @pytest.fixture(autouse=True)
