@@ -64,6 +64,15 @@ def compiled_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_naming() -> Iterator[None]:
+    """Give the search for the names of mistakes three times as long as usual: the machine may be busy."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("check", "naming.namer"):
+            patch.setattr(f"plaingrad.inspect.gradients.{module}.SECONDS", 5.0)
+        yield
+
+
 @pytest.fixture
 def without_annotations() -> Iterator[None]:
     """A module's own checks must do without those of its annotations, which only the tests switch on."""
