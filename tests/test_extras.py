@@ -88,21 +88,34 @@ def test_commands_run_without_an_extra(tmp_path: Path) -> None:
     assert done.stdout.endswith("every gradient is right\n")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["train", "table.csv", "--target", "x"],
-        ["predict", "model.safetensors", "table.csv"],
-        ["evaluate", "model.safetensors", "table.csv"],
-        ["export", "model.safetensors", "model.onnx"],
-    ],
-)
-def test_commands_for_tables_end_in_one_line(arguments: list[str], tmp_path: Path) -> None:
-    done = without("from plaingrad.cli import main; main()", *arguments, cwd=tmp_path)
+FOR_TABLES = [
+    ["train", "table.csv", "--target", "x"],
+    ["predict", "model.safetensors", "table.csv"],
+    ["evaluate", "model.safetensors", "table.csv"],
+    ["export", "model.safetensors", "model.onnx"],
+]
+
+
+def test_commands_for_tables_end_in_one_line(tmp_path: Path) -> None:
+    """One of them as a program, and the others in the process of the first."""
+    done = without("from plaingrad.cli import main; main()", *FOR_TABLES[0], cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"plaingrad {arguments[0]} needs ")
-    assert re.fullmatch(TABLES, line)
+    code = f"""
+from plaingrad.cli import app
+for each in {FOR_TABLES!r}:
+    try:
+        app(each)
+    except SystemExit as error:
+        print(error.code)
+"""
+    together = without(code, cwd=tmp_path)
+    assert together.stdout.split() == ["1"] * len(FOR_TABLES)
+    lines = together.stderr.splitlines()
+    assert done.stderr == f"{lines[0]}\n"
+    assert len(lines) == len(FOR_TABLES)
+    for line, (command, *_) in zip(lines, FOR_TABLES):
+        assert line.startswith(f"plaingrad {command} needs ")
+        assert re.fullmatch(TABLES, line)
     assert not list(tmp_path.iterdir())
 
 

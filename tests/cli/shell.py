@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,13 @@ from typing import Any
 import pandas as pd
 from bokeh_sampledata.titanic import data as TITANIC
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from typer import main, testing
 from typer.testing import CliRunner
 
 from plaingrad.cli import app
+
+# The command is made of its functions once, as in a shell, and not for each call.
+testing._get_command = functools.cache(main.get_command)
 
 
 def run(*arguments: object) -> Any:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.shell import refused, run, succeed
+from plaingrad.cli import check, checking
 
 LAYERS = """
 import os
@@ -87,6 +89,18 @@ class Leaving(Module):
 
 
 @pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks in the process of the test, for one of its own takes seconds to import PyTorch."""
+
+    def run(module: str, request: dict[str, Any], seconds: float) -> int:
+        outcome = checking.outcome(checking.Request(**json.loads(json.dumps(request))))
+        Path(request["result"]).write_text(json.dumps(outcome), encoding="utf-8")
+        return 0
+
+    monkeypatch.setattr(check, "run_alone", run)
+
+
+@pytest.fixture
 def layers(tmp_path: Path) -> Path:
     (tmp_path / "beside.py").write_text("two = 2\n")
     path = tmp_path / "layers.py"
@@ -109,11 +123,15 @@ def test_a_wrong_backward_gives_exit_code_1_and_is_named(layers: Path) -> None:
     assert "wrong-factor: a factor of 1/2" in result.stdout
 
 
-def test_the_same_seed_says_the_same(layers: Path) -> None:
-    once, again, other = (
-        run("check", f"{layers}:Half", "--args", "3, 2", "--input", "4,3", "--seed", seed).stdout
-        for seed in (1, 1, 2)
-    )
+def test_the_same_seed_says_the_same(layers: Path, request: pytest.FixtureRequest) -> None:
+    """In any process."""
+
+    def said(seed: int) -> str:
+        return run("check", f"{layers}:Half", "--args", "3, 2", "--input", "4,3", "--seed", seed).stdout
+
+    once = said(1)
+    request.getfixturevalue("in_this_process")
+    again, other = said(1), said(2)
     assert once == again
     assert once != other
 
@@ -131,10 +149,24 @@ def test_what_ends_the_process_is_no_right_gradient(layers: Path) -> None:
     assert line.endswith("Ending ended the program before the check was over (exit code 0)")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["Nothing"], "'FILE.py:CLASS': there is no Nothing in "),
+        (["Leaving"], "layers.py:Leaving raised SystemExit: 0"),
+    ],
+)
+def test_a_process_of_its_own_says_what_it_refuses(layers: Path, arguments: list[str], problem: str) -> None:
+    name, *others = arguments
+    assert problem in refused("check", f"{layers}:{name}", *others, "--input", "4")
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_integer_inputs(layers: Path) -> None:
     assert "input 0" in succeed("check", f"{layers}:Lookup", "--input", "5,2", "--input", "7:int5")
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_loss_and_its_target(layers: Path) -> None:
     assert "under MSELoss()" in succeed("check", f"{layers}:Power", "--input", "4,3", "--loss", "MSELoss")
     succeed("check", f"{layers}:Power", "--input", "4,3", "--loss", "MSELoss", "--target", "4,3")
@@ -170,6 +202,7 @@ def test_a_loss_and_its_target(layers: Path) -> None:
         (["layers.py:Power", "--input", "4:int" + "9" * 30], "'--input': expected a shape such as 4,3"),
     ],
 )
+@pytest.mark.usefixtures("in_this_process")
 def test_what_cannot_be_used_is_refused_in_one_line(
     layers: Path, arguments: list[str], problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from cli.shell import diabetes, failed, iris, refused, succeed, titanic, told
 from plaingrad.tables import TableEncoder, read_frame
 from plaingrad.tables.model.model import TableModel
 
+QUICK = ("--quiet", "--no-report", "--no-importance")
 TABLES = {"iris": (iris, "species"), "titanic": (titanic, "survived"), "diabetes": (diabetes, "progression")}
 
 
@@ -24,7 +25,7 @@ def test_the_graph_and_what_is_told_beside_it_give_the_predictions(
     make, target = TABLES[name]
     table, out, graph = make(tmp_path / "t.csv"), tmp_path / "out", tmp_path / "m.onnx"
     weights = ["--class-weight", "balanced"] if name == "titanic" else []
-    succeed("train", table, "--target", target, "-o", out, "--epochs", 3, "--quiet", *options, *weights)
+    succeed("train", table, "--target", target, "-o", out, "--epochs", 3, *QUICK, *options, *weights)
     found = told("export", out / "model.safetensors", graph)
     facts = json.loads((tmp_path / "m.json").read_text())
     assert {key: found[key] for key in facts} == facts

@@ -157,7 +157,7 @@ def test_killed_at_random_moments(table: Path, whole: Path, tmp_path: Path) -> N
     out, moments = tmp_path / "out", random.Random(0)
     command = [sys.executable, "-m", "plaingrad", "train", str(table), *map(str, OPTIONS), "-o", str(out)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    for _ in range(6):
+    for _ in range(4):
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -169,14 +170,23 @@ BROKEN: dict[str, tuple[Change, str]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> interop.ModelFile:
+    """What is in the file of an estimator."""
+    path = tmp_path_factory.mktemp("words") / "m.safetensors"
+    fitted("words")[0].save(path)
+    return interop.read_file(path)
+
+
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_file_that_contradicts_itself_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_file_that_contradicts_itself_is_refused(
+    name: str, words: interop.ModelFile, tmp_path: Path
+) -> None:
     change, message = BROKEN[name]
     path = tmp_path / "m.safetensors"
-    fitted("words")[0].save(path)
-    file = interop.read_file(path)
-    change(file.facts)
-    interop.save(file.module, path, file.facts)
+    facts = copy.deepcopy(words.facts)
+    change(facts)
+    interop.save(words.module, path, facts)
     with pytest.raises(ValueError, match=rf"^{re.escape(str(path))}: ") as caught:
         MLPClassifier.load(path)
     assert message in str(caught.value)
@@ -185,19 +195,27 @@ def test_a_file_that_contradicts_itself_is_refused(name: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", METADATA_KEYS)
 @pytest.mark.parametrize("value", [None, 7, -1, "x", [], {}, [None], {"a": {}}, [[]], True, 0.5])
-def test_whatever_stands_in_a_fact_nothing_else_is_raised(name: str, value: Any, tmp_path: Path) -> None:
-    path = tmp_path / "m.safetensors"
-    fitted("words")[0].save(path)
-    file = interop.read_file(path)
-    for facts in (
-        {**file.facts, name: value},
-        {key: each for key, each in file.facts.items() if key != name},
-    ):
-        interop.save(file.module, path, facts)
-        try:
-            MLPClassifier.load(path)
-        except ValueError as error:
-            assert str(error).startswith(f"{path}: ")  # noqa: PT017, for there may be none
+def test_whatever_stands_in_a_fact_nothing_else_is_raised(
+    name: str, value: Any, words: interop.ModelFile, tmp_path: Path
+) -> None:
+    expect_no_other_error(words, {**words.facts, name: value}, tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("name", METADATA_KEYS)
+def test_whatever_fact_is_missing_nothing_else_is_raised(
+    name: str, words: interop.ModelFile, tmp_path: Path
+) -> None:
+    others = {key: each for key, each in words.facts.items() if key != name}
+    expect_no_other_error(words, others, tmp_path / "m.safetensors")
+
+
+def expect_no_other_error(file: interop.ModelFile, facts: dict[str, Any], path: Path) -> None:
+    """Read a file with these facts, which is perhaps refused."""
+    interop.save(file.module, path, facts)
+    try:
+        MLPClassifier.load(path)
+    except ValueError as error:
+        assert str(error).startswith(f"{path}: ")  # noqa: PT017, for there may be none
 
 
 def test_other_files_are_told_apart(tmp_path: Path) -> None:

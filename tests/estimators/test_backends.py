@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 import numpy as np
 import pytest
 import torch
 from joblib import Parallel, delayed, parallel_config
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 from backends import BACKENDS, in_backends
@@ -23,15 +25,22 @@ GRID = [
 
 
 def scores() -> np.ndarray:
-    model = MLPClassifier(max_iter=30, tol=0, n_iter_no_change=30, random_state=0)
+    model = MLPClassifier(max_iter=10, tol=0, n_iter_no_change=10, random_state=0)
     X, y = load_iris(return_X_y=True)
     return GridSearchCV(model, GRID, cv=3).fit(X, y).cv_results_["mean_test_score"]
 
 
+@pytest.fixture(scope="module")
+def serial() -> np.ndarray:
+    """The scores without any backend."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return scores()
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @in_backends(*BACKENDS)
-def test_scores_are_equal_in_every_backend(backend: str) -> None:
-    serial = scores()
+def test_scores_are_equal_in_every_backend(backend: str, serial: np.ndarray) -> None:
     with parallel_config(backend=backend, n_jobs=2):
         spread = scores()
     assert np.array_equal(serial, spread)

@@ -19,7 +19,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 # What is watched is optimised less, or compiling would take ten times as long.
-COMPILER = '#!/bin/sh\nexec g++ "$@" -O1 -fsanitize=address,undefined -fno-sanitize-recover=all\n'
+COMPILER = '#!/bin/sh\nexec g++ "$@" {} -fsanitize=address,undefined -fno-sanitize-recover=all\n'
 BATCHES = 1, 2, 7
 SIZES = 1, 15, 16, 17, 31, 33
 
@@ -37,11 +37,11 @@ def _asked(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def watched(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def watched(program: str, *arguments: str, optimised: str = "-O1") -> subprocess.CompletedProcess[str]:
     """Run a Python program whose compiled code is watched; it ends badly if anything is found."""
     with tempfile.TemporaryDirectory() as folder:
         compiler = Path(folder, "c++")
-        compiler.write_text(COMPILER)
+        compiler.write_text(COMPILER.format(optimised))
         compiler.chmod(0o755)
         environment = {
             **os.environ,

@@ -26,13 +26,13 @@ for row in (0, 1, 2):
 
 
 def test_networks_are_clean() -> None:
-    done = watched("from native.sanitized import train_all; print(train_all(few=True))")
+    done = watched("from native.sanitized import train_all; print(train_all(few=True))", optimised="-O0")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "7\n"
 
 
 def test_an_index_one_too_far_is_caught() -> None:
-    done = watched(OVERFLOW)
+    done = watched(OVERFLOW, optimised="-O0")
     assert done.returncode != 0
     assert done.stdout == "0\n1\n2\n"
     assert "ERROR: AddressSanitizer: use-after-poison" in done.stderr

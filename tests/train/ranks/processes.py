@@ -24,8 +24,13 @@ def run(scenario: str, folder: Path, size: int = 2, hosts: Sequence[Host] = ()) 
     return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(size)]
 
 
-def outcomes(scenario: str, folder: Path, size: int = 2, hosts: Sequence[Host] = ()) -> list[tuple[int, str]]:
-    """The exit codes of a scenario's processes, and what they have written to standard error."""
+def outcomes(
+    scenario: str, folder: Path, size: int = 2, hosts: Sequence[Host] = (), hang: bool = False
+) -> list[tuple[int, str]]:
+    """The exit codes of a scenario's processes, and what they have written to standard error.
+
+    If all others hang they are killed as soon as the first has ended.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -51,7 +56,11 @@ def outcomes(scenario: str, folder: Path, size: int = 2, hosts: Sequence[Host] =
         for rank, start in enumerate(starting)
     ]
     try:
-        texts = [process.communicate(timeout=SECONDS)[1] for process in processes]
+        texts = []
+        for process in processes:
+            texts.append(process.communicate(timeout=SECONDS)[1])
+            if hang:
+                processes[-1].kill()
     finally:
         for process in processes:
             process.kill()

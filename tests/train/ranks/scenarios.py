@@ -6,6 +6,7 @@ import atexit
 import os
 import signal
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -256,9 +257,56 @@ def refused() -> dict[str, str]:
 
 def parted() -> None:
     """What is registered before training runs when all else has ended, and sees the connections."""
-    atexit.register(lambda: Path(f"connected{RANK}").write_text(str(dist.is_initialized())))
+    file = Path(f"connected{RANK}").absolute()
+    atexit.register(lambda: file.write_text(str(dist.is_initialized())))
     model = network()
     train(model, classes().shard(), optim.SGD(model.parameters(), lr=0.1), callbacks=[Average()])
+
+
+def going_on(dies: dict[int, int]) -> dict[str, Any]:
+    """A run with a checkpoint, of which each of these processes dies once, before this epoch."""
+
+    class Die(Callback):
+        def on_epoch_begin(self, epoch: int, logs: dict[str, float]) -> None:
+            died = Path(f"died-{RANK}")
+            if epoch == dies.get(RANK) and not died.exists():
+                died.touch()
+                os._exit(3)
+            with Path(f"epochs-{RANK}").open("a") as file:
+                print(epoch, file=file)
+
+    model = network(normalised=True)
+    rule = optim.Adam(model.parameters(), lr=0.02)
+    logger, stopping = CSVLogger("log.csv"), EarlyStopping("loss", patience=9)
+    callbacks = [logger, stopping, Average(), Die()]
+    result = train(
+        model,
+        classes().shard(),
+        rule,
+        epochs=6,
+        callbacks=callbacks,
+        checkpoint="checkpoint",
+        checkpoint_every=0,
+    )
+    return {**result, "best": stopping.best}
+
+
+def whole() -> dict[str, Any]:
+    return going_on({})
+
+
+def together() -> dict[str, Any]:
+    """The scenarios that go well, one after another, each in a folder of its own."""
+    # What is to be the last in the end comes first.
+    several: list[Callable[[], Any]] = [parted, rounds, rounds_of_steps, longer_rounds, steps, best]
+    several += [plateau, stopped, refused, whole]
+    results = {}
+    for scenario in several:
+        folder = Path(scenario.__name__)
+        folder.mkdir(exist_ok=True)
+        with chdir(folder):
+            results[scenario.__name__] = scenario()
+    return results
 
 
 def lost() -> None:

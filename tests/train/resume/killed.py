@@ -1,7 +1,8 @@
 """A program that is killed at random moments, in the middle of writing too, and started again until it ends.
 
-``python -m train.resume.killed KIND FOLDER KILLS SEED`` prints a checksum of what each run leaves that ends,
-and whether its folder is there then.
+``python -m train.resume.killed KINDS FOLDER KILLS SEED`` prints of each run that ends its kind, a checksum of
+what it leaves, and whether its folder is there then. KINDS and KILLS may be several with commas between them:
+each kind is run with each number of kills.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def one(folder: Path, engine: Any) -> Any:
     """A run with a schedule of steps, early stopping and validation data."""
     torch.manual_seed(0)
     model, (x, t) = network(24), points()
-    epochs = 400 if engine == "native" else 60
+    epochs = 100 if engine == "native" else 30
     optimizer = optim.AdamW(model.parameters(), lr=0.01, clip_norm=1.0)
     stopping = callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
     history = fit(
@@ -74,7 +75,7 @@ def many(folder: Path) -> Any:
         points(),
         loss=nn.CrossEntropyLoss(),
         optimizers=optimizers,
-        epochs=[20, 30, 40],
+        epochs=[8, 12, 16],
         batch_size=16,
         progress=False,
         checkpoint=folder,
@@ -97,14 +98,14 @@ def checksum(nest: Any) -> str:
     return result.hexdigest()
 
 
-def main(kind: str, folder: Path, kills: int, seed: int) -> None:
+def until_it_ends(kind: str, folder: Path, kills: int, seed: int) -> None:
     """Run the program in children, which start with all that has been imported here."""
     moments = random.Random(seed)
     while True:
         child = os.fork()
         if not child:
             torch.set_num_threads(1)
-            print(checksum(KINDS[kind](folder)), folder.exists(), flush=True)
+            print(kind, checksum(KINDS[kind](folder)), folder.exists(), flush=True)
             os._exit(0)
         if not kills:
             os.waitpid(child, 0)
@@ -115,5 +116,11 @@ def main(kind: str, folder: Path, kills: int, seed: int) -> None:
         kills -= os.WIFSIGNALED(status)  # one that had ended already begins a new run
 
 
+def main(kinds: str, folder: str, kills: str, seed: str) -> None:
+    for kind in kinds.split(","):
+        for number in kills.split(","):
+            until_it_ends(kind, Path(folder), int(number), int(seed))
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    main(*sys.argv[1:])
