@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 
 from disk import limited
+from effort import draws
 from plaingrad import fit, nn, optim
 from plaingrad.errors import InputError
 from plaingrad.train import callbacks, fit_many
@@ -47,7 +48,7 @@ def printed(command: list[str]) -> list[str]:
 def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """What each kind of run prints when it ends: first the one that nothing has stopped."""
     folder = tmp_path_factory.mktemp("ends")
-    lines = printed(killed(",".join(KINDS), folder / "run", "0,7"))
+    lines = printed(killed(",".join(KINDS), folder / "run", f"0,{draws(20)}"))
     assert not list(folder.iterdir())
     return {kind: [line for line in lines if line.split()[0] == kind] for kind in KINDS}
 
