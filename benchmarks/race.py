@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.contenders import CONTENDERS, EAGER, Contender
+from benchmarks.extent import QUICK
 from benchmarks.isolated import Isolated
 from benchmarks.measure import Timing
 from benchmarks.mkl import any_cpu
@@ -47,6 +48,8 @@ Results = dict[str, Result]
 class Race:
     """Processes that stay while workload after workload is run.
 
+    Each contender has its own, but where little is measured they share one for each environment.
+
     Args:
         names: of `CONTENDERS`.
         threads: for each of them whose form names no number of its own.
@@ -57,11 +60,16 @@ class Race:
         # Empty, so that nobody finds what it compiled another time.
         folder = self.around.enter_context(tempfile.TemporaryDirectory())
         caches = {"PLAINGRAD_CACHE": f"{folder}/plaingrad", "TORCHINDUCTOR_CACHE_DIR": f"{folder}/torch"}
-        self.processes = {}
+        self.processes: dict[str, Isolated] = {}
+        shared: dict[object, Isolated] = {}
         for name in names:
             form = CONTENDERS[name]
-            variables = {**caches, **(any_cpu(folder) if form.any_cpu else {})}
-            self.processes[name] = self.around.enter_context(Isolated(form.threads or threads, **variables))
+            number = form.threads or threads
+            key = (form.any_cpu, number) if QUICK else name
+            if key not in shared:
+                variables = {**caches, **(any_cpu(folder) if form.any_cpu else {})}
+                shared[key] = self.around.enter_context(Isolated(number, **variables))
+            self.processes[name] = shared[key]
 
     def __enter__(self) -> Race:
         return self
@@ -80,17 +88,17 @@ class Race:
                 continue
             try:
                 result.warm_up = process.call(_prepare, name, workload, x, y, start)
-                process.call(_train, workload.epochs, False)
-                result.loss = workload.loss_of(process.call(_weights), x, y)
-                process.call(_train, 1, True)
-                each = process.call(_train, workload.epochs, True) / workload.epochs
+                process.call(_train, name, workload.epochs, False)
+                result.loss = workload.loss_of(process.call(_weights, name), x, y)
+                process.call(_train, name, 1, True)
+                each = process.call(_train, name, workload.epochs, True) / workload.epochs
             except Exception as error:  # a peer that is not installed or cannot do it leaves a gap, no more
                 result.failure = f"{type(error).__name__}: {error}".splitlines()[0]
             else:
                 epochs[name] = min(max(workload.epochs, math.ceil(seconds / each)), MOST * workload.epochs)
         for _ in range(repetitions):
             for name, count in epochs.items():
-                taken = self.processes[name].call(_train, count, True)
+                taken = self.processes[name].call(_train, name, count, True)
                 results[name].timing.seconds.append(taken / (count * steps))
         return results
 
@@ -102,21 +110,21 @@ def strays(results: Results) -> set[str]:
 
 
 # What follows runs in the contenders' processes.
-_current: list[Contender] = []
+_current: dict[str, Contender] = {}
 
 
 def _prepare(name: str, workload: Workload, x: np.ndarray, y: np.ndarray, start: list[np.ndarray]) -> float:
     begun = time.perf_counter()
-    _current[:] = [CONTENDERS[name].load()(workload, x, y, start)]
-    _current[0].train(1, False)
+    _current[name] = CONTENDERS[name].load()(workload, x, y, start)
+    _current[name].train(1, False)
     return time.perf_counter() - begun
 
 
-def _train(epochs: int, shuffle: bool) -> float:
+def _train(name: str, epochs: int, shuffle: bool) -> float:
     begun = time.perf_counter()
-    _current[0].train(epochs, shuffle)
+    _current[name].train(epochs, shuffle)
     return time.perf_counter() - begun
 
 
-def _weights() -> list[np.ndarray]:
-    return _current[0].weights()
+def _weights(name: str) -> list[np.ndarray]:
+    return _current[name].weights()

@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "exercise_pages",
+    "kernels",
     "layers",
     "notebooks",
     "reference",

@@ -34,32 +34,25 @@ def expect_browser() -> None:
 
 
 class Browser:
-    """Chromium, and the page of a playground in it.
+    """Chromium, and the page of a playground in it."""
 
-    Args:
-        width: of the window.
-        height: likewise.
-        dark: whether dark colours are preferred.
-    """
-
-    def __init__(self, width: int = 1280, height: int = 1000, dark: bool = False) -> None:
+    def __init__(self) -> None:
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM or ""
         self.profile = tempfile.TemporaryDirectory()
-        for flag in [
-            *FLAGS.split(),
-            f"--user-data-dir={self.profile.name}",
-            f"--window-size={width},{height}",
-        ]:
+        for flag in [*FLAGS.split(), f"--user-data-dir={self.profile.name}", "--window-size=1280,1000"]:
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+        self.show()
+
+    def show(self, width: int = 1280, height: int = 1000, dark: bool = False) -> None:
+        """Set the size of the page, and whether dark colours are preferred."""
         # The window has a least width, the page has none.
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        if dark:
-            features = [{"name": "prefers-color-scheme", "value": "dark"}]
-            self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
     def close(self) -> None:
         """End the browser."""

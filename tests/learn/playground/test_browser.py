@@ -33,11 +33,18 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def opened() -> Iterator[Browser]:
     expect_browser()
     browser = Browser()
     yield browser
     browser.close()
+
+
+@pytest.fixture
+def chromium(opened: Browser) -> Browser:
+    """The browser of all tests, wide and light."""
+    opened.show()
+    return opened
 
 
 @pytest.fixture
@@ -161,9 +168,7 @@ def test_a_painted_point_changes_the_boundary(page: Browser) -> None:
     for x, y in points:
         at = page.driver.execute_script(f"return document.body.__playground.pointAt({x}, {y})")
         page.click_at("output", at["x"], at["y"])
-    page.until(
-        lambda: page.driver.execute_script("return document.body.__playground.app.data.train.length") > 150
-    )
+    page.until(lambda: len(page.of("app.data.train")) + len(page.of("app.data.test")) == 300 + len(points))
     before = page.numbers("output")
     page.enter("lr", 0.3)
     page.click("play")
@@ -171,10 +176,8 @@ def test_a_painted_point_changes_the_boundary(page: Browser) -> None:
     page.click("play")
     page.until(lambda: not page.header()["playing"])
     assert page.numbers("output") != before
-    fragment = page.driver.execute_script(
-        "return new Promise(done => { document.getElementById('share').click();"
-        "setTimeout(() => done(location.hash), 1500) })"
-    )
+    page.click("share")
+    fragment = page.until(lambda: page.driver.execute_script("return location.hash"))
     painted = [
         action for _, action in from_fragment(fragment).get("actions", []) if action["type"] == "paint"
     ]
@@ -316,38 +319,36 @@ def test_a_recorded_run_needs_no_server(chromium: Browser, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (380, False), (380, True)])
-def test_each_view_fits_and_is_not_empty(server: Server, width: int, dark: bool) -> None:
+def test_each_view_fits_and_is_not_empty(server: Server, chromium: Browser, width: int, dark: bool) -> None:
     """Wide and narrow, light and dark, in the middle of a backward; with pictures for the documentation."""
-    browser = Browser(width, 1000, dark)
-    try:
-        begin(
-            browser,
-            server,
-            layers=[{"units": 6}, {"units": 4}],
-            optimizer={"name": "Adam", "lr": 0.03},
-            trained=900,
-        )
-        name = f"playground{'_narrow' if width < 1000 else ''}{'_dark' if dark else ''}"
-        picture(browser, name)
-        scrolled, inner = browser.driver.execute_script(
-            "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-        )
-        assert scrolled <= inner
-        pixels = image.imread(io.BytesIO(browser.driver.get_screenshot_as_png()))
-        assert (pixels[..., :3].mean() < 0.5) is dark or bool(pixels[..., :3].mean() < 0.5) == dark
-        browser.click("walk")
-        browser.until(lambda: browser.of("walk"))
-        for _ in range(6):
-            stage = browser.of("walk.stage")
-            browser.click("walk-next")
-            browser.until(lambda stage=stage: browser.of("walk.stage") == stage + 1)
-        browser.driver.execute_script("document.getElementById('network').scrollIntoView({block: 'start'})")
-        browser.driver.execute_script("window.scrollBy(0, -140)")
-        if width > 1000 and not dark:
-            picture(browser, "playground_walk")
-        assert browser.messages() == []
-    finally:
-        browser.close()
+    browser = chromium
+    browser.show(width, dark=dark)
+    begin(
+        browser,
+        server,
+        layers=[{"units": 6}, {"units": 4}],
+        optimizer={"name": "Adam", "lr": 0.03},
+        trained=900,
+    )
+    name = f"playground{'_narrow' if width < 1000 else ''}{'_dark' if dark else ''}"
+    picture(browser, name)
+    scrolled, inner = browser.driver.execute_script(
+        "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert scrolled <= inner
+    pixels = image.imread(io.BytesIO(browser.driver.get_screenshot_as_png()))
+    assert (pixels[..., :3].mean() < 0.5) is dark or bool(pixels[..., :3].mean() < 0.5) == dark
+    browser.click("walk")
+    browser.until(lambda: browser.of("walk"))
+    for _ in range(6):
+        stage = browser.of("walk.stage")
+        browser.click("walk-next")
+        browser.until(lambda stage=stage: browser.of("walk.stage") == stage + 1)
+    browser.driver.execute_script("document.getElementById('network').scrollIntoView({block: 'start'})")
+    browser.driver.execute_script("window.scrollBy(0, -140)")
+    if width > 1000 and not dark:
+        picture(browser, "playground_walk")
+    assert browser.messages() == []
 
 
 def picture(browser: Browser, name: str) -> None:
