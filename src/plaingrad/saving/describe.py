@@ -83,10 +83,12 @@ def describe_in(library: Library, module: Any) -> dict[str, Any]:
     frozen = [name for name, parameter in module.named_parameters() if not parameter.requires_grad]
     if frozen:
         description["frozen"] = frozen
-    tied = _ties(library, module, description)
+    skeleton = Builder(library.make, "meta", library.own).network(description)
+    tied = _ties(library, module, skeleton)
     if tied:
         description["tied"] = tied
-    _expect_same(library, module, Builder(library.make, "meta", library.own).network(description))
+        skeleton = Builder(library.make, "meta", library.own).network(description)
+    _expect_same(library, module, skeleton)
     return description
 
 
@@ -120,9 +122,8 @@ def _described(library: Library, module: Any, path: Path, seen: dict[int, str]) 
     return description
 
 
-def _ties(library: Library, module: Any, description: dict[str, Any]) -> dict[str, str]:
+def _ties(library: Library, module: Any, skeleton: Any) -> dict[str, str]:
     """The names of parameters that are one with another one without their modules being one, and its name."""
-    skeleton = Builder(library.make, "meta", library.own).network(description)
     by_module = first_names(library.state(skeleton))
     first = first_names(library.state(module))
     return {name: first[name] for name in first if first[name] != by_module.get(name, first[name])}
