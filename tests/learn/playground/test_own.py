@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 import torch
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_breast_cancer, load_iris
 
 import plaingrad
 from learn.playground.frames import unpacked
 from learn.playground.test_run import assert_same
 from plaingrad import data, nn, optim
 from plaingrad.errors import InputError
+from plaingrad.estimators import MLPClassifier
 from plaingrad.learn.playground.own import Own, OwnRun
+from plaingrad.tables import TableEncoder, TableModel, Target
 
 
 def iris() -> data.Dataset:
@@ -142,6 +144,23 @@ def test_the_widget_of_a_network_of_ones_own() -> None:
     assert state["network"]["editable"] is False
     assert [layer["activation"] for layer in state["network"]["layers"]] == ["BatchNorm1d, ReLU", None]
     assert unpacked(bridge.frames[-1])[0]["accuracy"] > 0.8
+    widget.close()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_widget_of_a_model_of_a_table() -> None:
+    """Its first network is trained further from where it is, on the columns as it sees them."""
+    frame = load_breast_cancer(as_frame=True).frame
+    columns = frame.drop(columns="target")
+    encoder, target = TableEncoder().fit(columns), Target.of(frame["target"])
+    estimator = MLPClassifier((8,), max_iter=60, random_state=0)
+    model = TableModel.of(estimator.fit(encoder.transform(columns), frame["target"]), encoder, target)
+    widget = plaingrad.playground(model, frame, train_share=0.7)
+    header, _ = unpacked(widget.first_frame)
+    assert header["accuracy"] > 0.9
+    state = next(text for text in widget.first_texts if text["type"] == "state")
+    assert state["state"]["features"] == list(model.encoder.get_feature_names_out())
+    assert state["network"]["layers"][-1]["labels"] == ["0", "1"]
     widget.close()
 
 

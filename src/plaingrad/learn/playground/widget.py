@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from plaingrad import nn, optim
 from plaingrad.data import Dataset
@@ -21,6 +21,14 @@ with needed_by("plaingrad.playground"):
     import traitlets
 
 PATIENCE = 5.0  # seconds for the first frame
+
+
+class HasNetworks(Protocol):
+    """A model that can be opened: a network of it, data as that network sees them, and a loss."""
+
+    def opened(self, frame: Any) -> tuple[Module, Dataset, nn.Loss]:
+        """The parts for a data frame."""
+        ...
 
 
 class Playground(anywidget.AnyWidget):  # type: ignore[misc]
@@ -83,7 +91,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
 
 
 def playground(
-    model: Module | None = None,
+    model: Module | HasNetworks | None = None,
     data: Any = None,
     *,
     loss: nn.Loss | None = None,
@@ -97,10 +105,11 @@ def playground(
 
     Args:
         model: a network of your own: a chain that begins with a `Linear`. It is copied, and stays as it is;
-            the trained one is the widget's ``model``.
+            the trained one is the widget's ``model``. Or a model of a table (`plaingrad.tables.TableModel`),
+            whose first network is taken.
         data: a `Dataset` or a pair ``(inputs, targets)``, inputs of shape ``(n, k)``. The maps are drawn over
             the first two columns, with the others at their means. Without a model, the playground's networks
-            are trained on it.
+            are trained on it. For a model of a table, a data frame with its columns and the target.
         loss: of the model, by default cross-entropy for classes, else the mean squared error.
         optimizer: over the model's parameters; by default the page's.
         link: an address of the playground to begin with.
@@ -119,6 +128,9 @@ def playground(
         fields, data = {"data": data, **fields}, None
     if data is None:
         return Playground(partial(Session, default=read_state(fields, DEFAULT)))
+    if model is not None and not isinstance(model, Module):
+        model, data, own_loss = model.opened(data)
+        loss = loss or own_loss
     own = Own(model, Dataset.of(data), loss, optimizer)
     if model is not None:
         OwnRun(own, own.state(fields)).train_batch()  # says at once what does not fit

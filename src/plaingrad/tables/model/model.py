@@ -32,6 +32,7 @@ from plaingrad.tables.columns.order import class_probabilities, median_class
 from plaingrad.tables.columns.strange import StrangeCounts
 from plaingrad.tables.model.decision import Decision
 from plaingrad.tables.model.metadata import Metadata
+from plaingrad.tables.model.opened import Opened, opened
 
 KIND = "table"
 STRUCTURE = (
@@ -220,6 +221,25 @@ class TableModel:
         """The probabilities as columns."""
         pairs = zip(self.target.class_names, self.probabilities(outputs).T)
         return {f"probability_{name}": values for name, values in pairs}
+
+    def opened(self, frame: Any, member: int = 0) -> Opened:
+        """One of the networks by itself, to look into or to train further, with rows as it sees them.
+
+        ``plaingrad.playground(model, frame)`` shows it; `plaingrad.inspect.record` takes its parts.
+
+        Args:
+            frame: with the model's columns and the target; rows without a target are left out.
+            member: the index of the network.
+
+        Returns:
+            A copy of the network, the encoded rows, and a loss. Of two classes it has a score for each, with
+            the same probabilities as the one output of the model.
+
+        Raises:
+            InputError: the target is missing, a value cannot be encoded, or the model is one of counts or of
+                more than two ordered classes.
+        """
+        return opened(self, frame, member)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to one file.
