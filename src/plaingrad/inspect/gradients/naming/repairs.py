@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -44,6 +45,8 @@ from plaingrad.inspect.gradients.tested import ModuleUnderTest
 TRANSPOSES = ("T", "mT", "t", "transpose")
 PRODUCTS = ("matmul", "mm", "bmm", "einsum", "tensordot")
 LONGEST = 200  # operations; a longer backward is not worth the time
+LIKELY = 2.5  # the price of a repair that ends the search if every gradient is right after it,
+FURTHER = 100  # but for as many as were tried before it, and these
 
 
 class Repairs:
@@ -84,7 +87,7 @@ class Repairs:
     def of_error(self) -> Iterator[Candidate]:
         """The repairs after which a backward that raised gives all the right gradients."""
         for repair, where, grads in self._all():
-            if all(name in grads and same(grads[name], right) for name, right in self.right.items()):
+            if self._is_right(grads):
                 yield candidate(repair.price, repair.kind, where, repair.words)
         for repair, where, grads in self._all():
             number = sum(name in grads and same(grads[name], r) for name, r in self.right.items())
@@ -97,14 +100,19 @@ class Repairs:
             self._repaired = []
             watch = Watch()
             self._attempt(watch)
-            calls = list(watch.calls)
-            for together, repair in self._in_order(calls):
-                if time.thread_time() > self.deadline:
+            calls, most = list(watch.calls), math.inf
+            for number, (together, repair) in enumerate(self._in_order(calls)):
+                if number > most or time.thread_time() > self.deadline:
                     break
                 grads = self._attempt(Watch(together, repair.run))
                 if grads:
                     self._repaired.append((repair, calls[together[0]].site.text, grads))
+                if repair.price <= LIKELY and self._is_right(grads):  # the rest is likely to be less so
+                    most = min(most, 2 * number + FURTHER)
         return self._repaired
+
+    def _is_right(self, grads: Mapping[str, Tensor]) -> bool:
+        return all(name in grads and same(grads[name], right) for name, right in self.right.items())
 
     def _in_order(self, calls: Sequence[Call]) -> Iterator[tuple[list[int], Repair]]:
         """The repairs with the calls to which they belong: first what is few, likely, and of whole loops."""
