@@ -98,7 +98,7 @@ KINDS = {
     "ConvTranspose1d": (3, [("weight", 3)]),
     "ConvTranspose2d": (3, [("weight", 4), ("bias", 1)]),
     "Embedding": (2, [("weight", 2)]),
-    "LSTM": (2, [("weight_hh_l0", 2), ("weight_ih_l0", 2)]),
+    "LSTMCell": (2, [("weight_hh", 2), ("weight_ih", 2)]),
     "LayerNorm": (1, [("weight", 1)]),
 }
 """By class: how many numbers its constructor takes here, and its parameters with their numbers of axes."""
@@ -138,8 +138,6 @@ def inputs(draw: st.DrawFn, arguments: Arguments) -> Inputs:
         return (torch.tensor(draw(st.lists(st.integers(0, numbers[0] - 1), min_size=1, max_size=6))),)
     if kind == "Bilinear":
         return draw(normal(batch, numbers[0])), draw(normal(batch, numbers[1]))
-    if kind == "LSTM":
-        return (draw(normal(draw(small), batch, numbers[0])),)
     if kind.startswith("Conv"):
         wide = st.integers(numbers[2], numbers[2] + 2)
         return (draw(normal(batch, numbers[0], *[wide] * int(kind[-2]))),)
