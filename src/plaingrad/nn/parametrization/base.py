@@ -87,6 +87,7 @@ class Parametrization(Module):
             raise ModuleError(self, f"expected a Module as layer, got {type(layer).__name__}")
         self.layer = layer
         self.name = name
+        self.training, self.saving = layer.training, layer.saving
 
     @property
     def owner(self) -> Module:
@@ -128,7 +129,7 @@ class Parametrization(Module):
         return dim % axes
 
     def _give(self, weight: Tensor, is_open: bool = False) -> None:
-        """Let the layer have this weight."""
+        """Pass this weight to the layer."""
         self.weight.frozen = all(
             field.frozen for _, field in self.named_fields() if isinstance(field, Parameter)
         )

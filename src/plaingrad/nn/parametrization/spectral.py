@@ -13,7 +13,7 @@ from plaingrad.nn.convolution.transposed import TransposedConvolution
 from plaingrad.nn.parametrization.base import Derived, Parametrization
 from plaingrad.parameter import Buffer, learned
 
-FIRST_ITERATIONS = 15  # from random vectors to some that are nearly the singular ones
+FIRST_ITERATIONS = 15  # from random vectors, besides those of a forward, as in PyTorch
 
 
 class SpectralNorm(Parametrization):
@@ -83,7 +83,7 @@ class SpectralNorm(Parametrization):
                 for size in (rows, columns)
             )
             self.u, self.v = Buffer(self._unit(u)), Buffer(self._unit(v))
-            self._iterate(FIRST_ITERATIONS)
+            self._iterate(FIRST_ITERATIONS + n_power_iterations * self.training)
         setattr(self.owner, name, Derived(weight.clone()))
 
     def _matrix(self, weight: Tensor) -> Tensor:
