@@ -33,7 +33,7 @@ class SpectralNorm(Parametrization):
 
     Of a weight with one axis, the norm is computed instead: there is nothing to estimate.
 
-    Shapes: as the layer takes them. In the layer, the weight is a `Derived` with the value of the latest
+    Shapes: as the layer takes them. In the layer, the weight is a ``Derived`` with the value of the latest
     forward, and no parameter.
 
     Args:

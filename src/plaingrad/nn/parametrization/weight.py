@@ -25,7 +25,7 @@ class WeightNorm(Parametrization):
     where norms and products are over all axes but ``dim``: a length for each index there. A direction of
     zeros, such as the row of an embedding's ``padding_idx``, has none, and its weights are NaN.
 
-    Shapes: as the layer takes them. In the layer, the weight is a `Derived` with the value of the latest
+    Shapes: as the layer takes them. In the layer, the weight is a ``Derived`` with the value of the latest
     forward, and no parameter.
 
     Args:
