@@ -181,6 +181,10 @@ from plaingrad.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from plaingrad.nn.parametrization import (
+    SpectralNorm,
+    WeightNorm,
+)
 from plaingrad.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -410,6 +414,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SpectralNorm",
     "Split",
     "Sqrt",
     "Squeeze",
@@ -435,6 +440,7 @@ __all__ = [
     "UpsamplingBilinear2d",
     "UpsamplingNearest2d",
     "Var",
+    "WeightNorm",
     "Where",
     "ZeroPad1d",
     "ZeroPad2d",

@@ -20,7 +20,7 @@ ABSENT = {
     "qat": "quantisation is out: its rounding has no derivative",
     "quantizable": "quantisation is out: its rounding has no derivative",
     "quantized": "quantisation is out: its rounding has no derivative",
-    "utils": "clipping is in plaingrad.optim, packing of sequences in plaingrad.nn.recurrent",
+    "utils": "clipping is in plaingrad.optim, packing in nn.recurrent; WeightNorm and SpectralNorm are in nn",
 }
 
 

@@ -143,7 +143,7 @@ class Convolution(Module):
         return [Margin(axis, *both, self.padding_mode) for axis, both in zip(axes, ends) if any(both)]
 
     def _expect(self, x: Tensor) -> None:
-        expect_input(self, x, self.in_channels, self.axes, self.weight)
+        expect_input(self, x, self.in_channels, self.axes, self.weight.value)
         size = list(x.shape)
         for margin in self.margins:
             most, needed = margin.most(size[margin.axis]), max(margin.before, margin.after)
@@ -182,9 +182,9 @@ def expect_groups(module: Module, in_channels: int, out_channels: int, groups: i
         raise ModuleError(module, f"expected groups that divide {channels}, got {groups}")
 
 
-def expect_input(module: Module, x: Tensor, channels: int, axes: tuple[str, ...], weight: Parameter) -> None:
+def expect_input(module: Module, x: Tensor, channels: int, axes: tuple[str, ...], weight: Tensor) -> None:
     """Refuse an input of another shape or dtype, or one without elements along an axis."""
-    dtype, names = weight.value.dtype, ", ".join(axes)
+    dtype, names = weight.dtype, ", ".join(axes)
     fits = x.ndim - len(axes) in (1, 2) and x.shape[-len(axes) - 1] == channels
     if not fits or x.dtype != dtype:
         expected = f"input (batch, {channels}, {names}) or ({channels}, {names}) of {dtype}"

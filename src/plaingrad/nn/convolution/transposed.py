@@ -117,7 +117,7 @@ class TransposedConvolution(Module):
             output_size: the new size along each axis, with or without the axes before, in the place of
                 ``output_padding``.
         """
-        expect_input(self, x, self.in_channels, self.axes, self.weight)
+        expect_input(self, x, self.in_channels, self.axes, self.weight.value)
         beyond = self._output_padding(x, output_size)
         exact = batched(widen(x), len(self.axes))
         covered = self.window.covered(exact.shape[2:])

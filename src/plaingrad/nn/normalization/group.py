@@ -86,8 +86,8 @@ class GroupNorm(Module):
         difference, _, variance = centred(self._grouped(widen(x)), (2,))
         inverse = (variance + self.eps).rsqrt()
         normal = (difference * inverse).view(x.shape)
-        y = normal if self.weight is None else normal * self._along(self.weight, x)
-        y = y if self.bias is None else y + self._along(self.bias, x)
+        y = normal if self.weight is None else normal * self._along(self.weight.value, x)
+        y = y if self.bias is None else y + self._along(self.bias.value, x)
         y = y.to(x.dtype)
         self.save((normal, inverse), y)
         return y
@@ -101,7 +101,7 @@ class GroupNorm(Module):
         if learned(self.bias):
             self.bias.grad.add_(exact.sum(axes))
         if self.weight is not None:
-            g = exact * self._along(self.weight, dy)
+            g = exact * self._along(self.weight.value, dy)
         g, normal = self._grouped(g), self._grouped(normal)
         along = (g * normal).mean(2, keepdim=True)
         dx = (g - g.mean(2, keepdim=True) - normal * along) * inverse
@@ -110,9 +110,9 @@ class GroupNorm(Module):
     def _grouped(self, x: Float[Tensor, "batch channels *rest"]) -> Float[Tensor, "batch groups values"]:
         return x.reshape(x.shape[0], self.num_groups, x.shape[1:].numel() // self.num_groups)
 
-    def _along(self, parameter: Parameter, x: Tensor) -> Tensor:
+    def _along(self, values: Tensor, x: Tensor) -> Tensor:
         """A number for each channel, laid along the channels of ``x``."""
-        return parameter.value.view(-1, *[1] * (x.ndim - 2))
+        return values.view(-1, *[1] * (x.ndim - 2))
 
     def _expect(self, x: Tensor) -> None:
         dtype = "floating-point numbers" if self.weight is None else self.weight.value.dtype
