@@ -73,11 +73,11 @@ AWAY = {name: value for name, value in os.environ.items() if name != "PYTHONPATH
 def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment with the wheel, where nothing of the checkout is."""
     folder = tmp_path_factory.mktemp("installed")
-    run(sys.executable, "-m", "venv", folder / "fresh")
+    run(sys.executable, "-m", "venv", "--without-pip", folder / "fresh")
     python = folder / "fresh" / "bin" / "python"
     wheel = next(built.glob("*.whl"))
-    install = [python, "-m", "pip", "install", "--no-deps", "--no-index", "--disable-pip-version-check"]
-    run(*install, wheel, cwd=folder, env=AWAY)
+    pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+    run(*pip, "install", "--no-deps", "--no-index", wheel, cwd=folder, env=AWAY)
     # Dependencies come from the environment of the tests, by a path in a .pth file. Python does not read the
     # .pth files that lie there, so that the checkout does not come with them.
     site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
@@ -92,13 +92,23 @@ def test_the_wheel_works_where_nothing_of_the_checkout_is(python: Path, tmp_path
     assert (tmp_path / "out" / "model.safetensors").exists()
 
 
-def test_a_learner_solves_an_exercise_with_the_wheel(python: Path, tmp_path: Path) -> None:
-    def learn(*words: str) -> str:
-        return run(python.with_name("plaingrad"), "learn", *words, cwd=tmp_path, env=AWAY)
+LEARNING = """
+from pathlib import Path
+from typer.testing import CliRunner
+from plaingrad.cli import app
 
-    learn("start", "embedding")
-    file = tmp_path / "embedding.py"
-    check = [python.with_name("plaingrad"), "learn", "check"]
-    assert subprocess.run(check, cwd=tmp_path, env=AWAY, capture_output=True).returncode == 1
-    file.write_text(learn("solution"))
-    assert "embedding: 5 of 5 points" in learn("check")
+def learn(code, *words):
+    result = CliRunner().invoke(app, ["learn", *words])
+    assert result.exit_code == code, result.output
+    return result.stdout
+
+learn(0, "start", "embedding")
+learn(1, "check")
+Path("embedding.py").write_text(learn(0, "solution"))
+print(learn(0, "check"))
+"""
+
+
+def test_a_learner_solves_an_exercise_with_the_wheel(python: Path, tmp_path: Path) -> None:
+    """The commands are run by one process, and what they check by processes of its own."""
+    assert "embedding: 5 of 5 points" in run(python, "-c", LEARNING, cwd=tmp_path, env=AWAY)

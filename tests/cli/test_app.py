@@ -30,18 +30,23 @@ COMMANDS = [
 SLOW_TO_IMPORT = ["torch", "numpy", "pandas", "matplotlib", "sklearn", "safetensors"]
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [[], ["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)],
-)
-def test_help_imports_nothing_slow(arguments: list[str]) -> None:
-    program = (
-        "import sys; from plaingrad.cli import app; app(sys.argv[1:], standalone_mode=False); "
-        f"sys.exit(' '.join(name for name in {SLOW_TO_IMPORT} if name in sys.modules) or 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
+def test_help_imports_nothing_slow() -> None:
+    """One process shows all of it, and after each of its pages looks at what has been imported."""
+    asked = [[], ["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)]
+    program = f"""
+import sys
+from plaingrad.cli import app
+for arguments in {asked!r}:
+    app(arguments, standalone_mode=False)
+    print("IMPORTED", *(name for name in {SLOW_TO_IMPORT} if name in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    assert "plaingrad" in done.stdout
+    *pages, end = re.split(r"^IMPORTED(.*)\n", done.stdout, flags=re.MULTILINE)
+    assert end == ""
+    for arguments, page, imported in zip(asked, pages[::2], pages[1::2], strict=True):
+        assert "plaingrad" in page, arguments
+        assert imported == "", arguments
 
 
 def test_the_help_names_the_commands() -> None:

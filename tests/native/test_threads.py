@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from effort import draws
 from native.networks import Training, dense, disagreement, joined
 from native.scripts import script
 from plaingrad import nn, optim
@@ -61,7 +62,7 @@ def of(training: Training, batch_size: int) -> Training:
 @pytest.mark.parametrize("training", [CLASSES, NUMBERS], ids=["classes", "numbers"])
 def test_parity(training: Training, batch_size: int, count: int) -> None:
     training = replace(of(training, batch_size), threads=count)
-    for steps in (1, 200):
+    for steps in (1, draws(200)):
         found = disagreement(training, torch.float64, steps)
         assert max(found.values()) <= 1
 

@@ -14,7 +14,7 @@ from plaingrad.tables.splits.parts import Parts, divided
 
 def learned(path: Path, target: str, **options: object) -> tuple[TableModel, Parts, Encoded]:
     """A model that has been trained for some epochs, with the parts of its table."""
-    settings = Settings(target=target, epochs=15, lr=0.01, **options)  # type: ignore[arg-type]
+    settings = Settings(target=target, epochs=8, lr=0.01, **options)  # type: ignore[arg-type]
     rows, wanted = read_rows(path, settings)
     parts = divided(rows, wanted, settings)
     encoded = Encoded.of(parts, settings)

@@ -163,6 +163,31 @@ def test_trained_networks_can_be_trained_on(backend: str) -> None:
             assert all(old != data_of(values(model)) for old, model in zip(before, models))
 
 
+@in_backends("loky")
+def test_a_network_that_diverges_ends_alone(backend: str) -> None:
+    models = [network(2, 5, 1, seed=i) for i in range(2)]
+    optimizers = [optim.SGD(models[0].parameters(), lr=1e30), optim.SGD(models[1].parameters(), lr=0.01)]
+    with parallel_config(backend=backend), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        histories = fit_many(
+            models, DATA, loss=nn.MSELoss(), optimizers=optimizers, epochs=9, batch_size=8, seeds=0,
+            progress=False, n_jobs=2,
+        )  # fmt: skip
+    assert "diverged" in histories[0].stopped
+    assert len(histories[1]) == 9
+    assert [str(each.message) for each in caught if "diverged" in str(each.message)] == [
+        "1 of 2 networks diverged: 0"
+    ]
+
+
+@in_backends(*BACKENDS)
+def test_what_goes_wrong_names_the_network(backend: str) -> None:
+    """After those that need workers, for joblib ends all workers when one fails."""
+    models = [network(2, 5, 1), network(3, 5, 1)]
+    with parallel_config(backend=backend), pytest.raises(ModuleError, match=r"models\[1\]"):
+        trained("eager", models, n_jobs=2)
+
+
 def with_variables(backend: str, patch: pytest.MonkeyPatch, **variables: str) -> dict[str, Any]:
     """Arguments of `parallel_config` for workers that have these variables, as the test has."""
     for name, value in variables.items():
@@ -184,40 +209,23 @@ def test_kernels_are_compiled_once(backend: str, tmp_path: Path, monkeypatch: py
     assert len(cache.contents()) == 1
 
 
+@pytest.fixture(scope="module")
+def long() -> dict[str, Any]:
+    """A long sweep without jobs and without compiling."""
+    return trained("eager", workers=1, epochs=LONG)
+
+
 @in_backends("threading", "ray")
-def test_workers_without_a_compiler_are_named(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_without_a_compiler_are_named(
+    backend: str, long: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = "CXX: expected a command"
     expected = f"5 of 5 networks were trained eagerly by workers without a compiler: .*: {said}"
     without = with_variables(backend, monkeypatch, CXX="/no/compiler")
     with parallel_config(**without), pytest.warns(RuntimeWarning, match=expected):
         spread = trained("auto", n_jobs=2, epochs=LONG)
-    alone = trained("eager", workers=1, epochs=LONG)
-    assert data_of(spread["values"]) == data_of(alone["values"])
-    assert spread["epochs"] == alone["epochs"]
+    assert data_of(spread["values"]) == data_of(long["values"])
+    assert spread["epochs"] == long["epochs"]
     if backend == "ray":  # whose workers have a log each
         logs = Path(os.environ["RAY_TMPDIR"]).glob("ray/session_latest/logs/worker-*.err")
         assert any(f"training eagerly, not compiled: {said}" in path.read_text() for path in logs)
-
-
-@in_backends(*BACKENDS)
-def test_what_goes_wrong_names_the_network(backend: str) -> None:
-    models = [network(2, 5, 1), network(3, 5, 1)]
-    with parallel_config(backend=backend), pytest.raises(ModuleError, match=r"models\[1\]"):
-        trained("eager", models, n_jobs=2)
-
-
-@in_backends("loky")
-def test_a_network_that_diverges_ends_alone(backend: str) -> None:
-    models = [network(2, 5, 1, seed=i) for i in range(2)]
-    optimizers = [optim.SGD(models[0].parameters(), lr=1e30), optim.SGD(models[1].parameters(), lr=0.01)]
-    with parallel_config(backend=backend), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        histories = fit_many(
-            models, DATA, loss=nn.MSELoss(), optimizers=optimizers, epochs=9, batch_size=8, seeds=0,
-            progress=False, n_jobs=2,
-        )  # fmt: skip
-    assert "diverged" in histories[0].stopped
-    assert len(histories[1]) == 9
-    assert [str(each.message) for each in caught if "diverged" in str(each.message)] == [
-        "1 of 2 networks diverged: 0"
-    ]

@@ -75,20 +75,20 @@ def in_memory(path: Path, target: str, **options: Any) -> tuple[np.ndarray, np.n
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
-@pytest.mark.parametrize("rows_at_once", [64, 10_000])
 def test_every_format_is_encoded_as_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, rows_at_once: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
-    monkeypatch.setattr(pieces, "ROWS", rows_at_once)
-    monkeypatch.setattr(pieces, "FEWEST_ROWS", 1)
     path = tmp_path / f"t.{suffix}"
     WRITERS[suffix](table(text=True), path)
-    data = dataset(path, target="y", cache=tmp_path / "cache", bins=4)
     X, y = in_memory(path, "y", bins=4)
-    assert data.inputs.numpy().tobytes() == X.tobytes()
-    assert data.targets.numpy().tobytes() == y.tobytes()
-    assert list(data.class_names) == ["no", "yes"]
-    assert len(data.feature_names) == X.shape[1]
+    monkeypatch.setattr(pieces, "FEWEST_ROWS", 1)
+    for rows_at_once in (64, 10_000):
+        monkeypatch.setattr(pieces, "ROWS", rows_at_once)
+        data = dataset(path, target="y", cache=tmp_path / f"cache of {rows_at_once}", bins=4)
+        assert data.inputs.numpy().tobytes() == X.tobytes()
+        assert data.targets.numpy().tobytes() == y.tobytes()
+        assert list(data.class_names) == ["no", "yes"]
+        assert len(data.feature_names) == X.shape[1]
 
 
 @limits(max_examples=draws(15), deadline=None, suppress_health_check=list(HealthCheck))

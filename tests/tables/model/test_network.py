@@ -30,11 +30,12 @@ def towns(tmp_path: Path) -> Path:
     return tmp_path / "towns.csv"
 
 
-OPTIONS = ("--target", "y", "--embedding", "--lr", 0.01, "--epochs", 60, "--dropout", 0)
+OPTIONS = ("--target", "y", "--embedding", "--lr", 0.01, "--epochs", 35, "--dropout", 0, "--no-importance")
 
 
 @pytest.mark.parametrize(
-    "more", [[], ["--models", 2, "--cv", 2], ["--tune", 2, "--epochs", 25, "--engine", "eager"]]
+    "more",
+    [[], ["--models", 2, "--cv", 2], ["--tune", 2, "--epochs", 15, "--models", 2, "--engine", "eager"]],
 )
 def test_categories_can_be_embedded_and_the_model_travels(
     towns: Path, tmp_path: Path, more: list[object]
@@ -132,7 +133,7 @@ def test_towns_that_repeat_are_levels_and_words_that_do_not_are_text(
     frame = pd.read_csv(towns)
     frame["note"] = [f"note {k % 400}" for k in range(len(frame))]
     frame.to_csv(towns, index=False)
-    options = ("--target", "y", "--epochs", 1, "--no-importance", "--quiet")
+    options = ("--target", "y", "--epochs", 1, "--no-importance", "--no-report", "--quiet")
     warned("train", towns, *options, *more, "-o", tmp_path)
     report = json.loads((tmp_path / "report.json").read_text())
     assert [column["kind"] for column in report["columns"]] == kinds

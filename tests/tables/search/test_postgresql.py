@@ -17,6 +17,7 @@ from cli.shell import iris
 from tables.search.processes import output, trials_of, worker
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+QUICK = ("--no-report", "--no-importance")
 USER = "postgres"  # PostgreSQL refuses to run as root
 
 psycopg = pytest.importorskip("psycopg", reason="needs psycopg: pip install 'psycopg[binary]'")
@@ -59,7 +60,7 @@ def server() -> Iterator[str]:
 def test_two_workers_search_in_a_database(server: str, tmp_path: Path) -> None:
     """Of folders of their own, as on two machines that share nothing else."""
     table = iris(tmp_path / "iris.csv")
-    common = ("--target", "species", "--epochs", 8, "--seed", 3, "--models", 1, "--no-report", "--tune", 8)
+    common = ("--target", "species", "--epochs", 8, "--seed", 3, "--models", 1, *QUICK, "--tune", 8)
     folders = [tmp_path / name / "out" for name in ("first", "second")]
     processes = [worker(table, "-o", folder, *common, "--storage", server) for folder in folders]
     said = [output(process) for process in processes]

@@ -18,6 +18,7 @@ from plaingrad.tables.settings import STUDY, Settings
 from plaingrad.train import TrainingDiverged
 
 COMMON = ("--target", "species", "--epochs", 8, "--seed", 3, "--models", 1)
+QUICK = (*COMMON, "--no-importance", "--no-report")
 
 
 def test_the_best_setting_is_trained_and_reported(tmp_path: Path) -> None:
@@ -43,8 +44,8 @@ def test_the_best_setting_is_trained_and_reported(tmp_path: Path) -> None:
 
 def test_a_search_goes_on_where_it_was_left(tmp_path: Path) -> None:
     table = iris(tmp_path / "iris.csv")
-    first = told("train", table, "-o", tmp_path / "out", *COMMON, "--tune", 3)["search"]["trials"]
-    again = succeed("train", table, "-o", tmp_path / "out", *COMMON, "--tune", 5)
+    first = told("train", table, "-o", tmp_path / "out", *QUICK, "--tune", 3)["search"]["trials"]
+    again = succeed("train", table, "-o", tmp_path / "out", *QUICK, "--tune", 5)
     assert f"3 settings searched before in {tmp_path / 'out' / STUDY}" in again
     assert [line.partition(":")[0] for line in again.splitlines() if line.startswith("setting ")] == [
         "setting 4/5",
@@ -68,25 +69,25 @@ def test_a_search_that_is_interrupted_is_kept(tmp_path: Path, monkeypatch: pytes
 
     on_epoch_end = Pruning.on_epoch_end
     monkeypatch.setattr(Pruning, "on_epoch_end", interrupted)
-    result = run("train", table, "-o", out, *COMMON, "--tune", 3)
+    result = run("train", table, "-o", out, *QUICK, "--tune", 3)
     assert (result.exit_code, result.stderr) == (130, "plaingrad train: interrupted\n")
     assert [path.name for path in out.iterdir()] == [STUDY]
     monkeypatch.setattr(Pruning, "on_epoch_end", on_epoch_end)
-    assert "1 settings searched before" in succeed("train", table, "-o", out, *COMMON, "--tune", 3)
+    assert "1 settings searched before" in succeed("train", table, "-o", out, *QUICK, "--tune", 3)
     assert len(json.loads((out / "report.json").read_text())["search"]["trials"]) == 3
 
 
 def test_a_search_of_other_data_is_refused(tmp_path: Path) -> None:
     table, out = iris(tmp_path / "iris.csv"), tmp_path / "out"
-    succeed("train", table, "-o", out, *COMMON, "--tune", 1, "--quiet")
-    line = refused("train", table, "-o", out, *COMMON, "--tune", 2, "--optimizer", "sgd")
+    succeed("train", table, "-o", out, *QUICK, "--tune", 1, "--quiet")
+    line = refused("train", table, "-o", out, *QUICK, "--tune", 2, "--optimizer", "sgd")
     assert "a search of other data or settings (optimizer sgd, was adam); remove it, or choose" in line
     other = diabetes(tmp_path / "diabetes.csv")
     line = refused("train", other, "-o", out, "--target", "progression", "--tune", 2)
     assert "a search of other data or settings (epochs 200, was 8)" in line
     lines = table.read_text().splitlines()
     table.write_text("\n".join([*lines[:-1], lines[-1].replace(lines[-1].split(",")[0], "900")]) + "\n")
-    line = refused("train", table, "-o", out, *COMMON, "--tune", 2)
+    line = refused("train", table, "-o", out, *QUICK, "--tune", 2)
     assert "a search of other data or settings (other inputs of rows for " in line
 
 
@@ -104,26 +105,26 @@ def test_a_search_with_weights_is_not_one_without(tmp_path: Path) -> None:
 
 def test_a_worker_of_fewer_settings_than_were_tried_changes_nothing(tmp_path: Path) -> None:
     table, out = iris(tmp_path / "iris.csv"), tmp_path / "out"
-    first = told("train", table, "-o", out, *COMMON, "--tune", 3, "--no-report")
+    first = told("train", table, "-o", out, *QUICK, "--tune", 3)
     written = (out / "model.safetensors").stat().st_mtime_ns
-    said = succeed("train", table, "-o", out, *COMMON, "--tune", 1, "--no-report")
+    said = succeed("train", table, "-o", out, *QUICK, "--tune", 1)
     assert f"model.safetensors and report.json of this search are in {out}" in said
     assert (out / "model.safetensors").stat().st_mtime_ns == written
-    assert told("train", table, "-o", out, *COMMON, "--tune", 2, "--no-report") == first
+    assert told("train", table, "-o", out, *QUICK, "--tune", 2) == first
 
 
 def test_a_complete_search_is_reported_but_not_begun_anew(tmp_path: Path) -> None:
     table, out = iris(tmp_path / "iris.csv"), tmp_path / "out"
-    first = told("train", table, "-o", out, *COMMON, "--tune", 2)
+    first = told("train", table, "-o", out, *QUICK, "--tune", 2)
     written = (out / "model.safetensors").stat().st_mtime_ns
-    said = succeed("train", table, "-o", out, *COMMON, "--tune", 2)
+    said = succeed("train", table, "-o", out, *QUICK, "--tune", 2)
     assert f"model.safetensors and report.json of this search are in {out}" in said
     assert (out / "model.safetensors").stat().st_mtime_ns == written
-    assert told("train", table, "-o", out, *COMMON, "--tune", 2) == first
+    assert told("train", table, "-o", out, *QUICK, "--tune", 2) == first
     (out / "model.safetensors").write_bytes(b"another")
-    assert "2 settings searched before" in succeed("train", table, "-o", out, *COMMON, "--tune", 2)
+    assert "2 settings searched before" in succeed("train", table, "-o", out, *QUICK, "--tune", 2)
     assert (out / "model.safetensors").stat().st_size > 7
-    other = told("train", table, "-o", out, *COMMON[:-1], 2, "--tune", 2)
+    other = told("train", table, "-o", out, *QUICK, "--models", 2, "--tune", 2)
     assert other["network"]["models"] == 2
     assert other["search"] == first["search"]
 
@@ -131,9 +132,7 @@ def test_a_complete_search_is_reported_but_not_begun_anew(tmp_path: Path) -> Non
 def test_one_worker_with_one_seed_tries_the_same(tmp_path: Path) -> None:
     table = iris(tmp_path / "iris.csv")
     searches = [
-        told("train", table, "-o", tmp_path / str(seed), *COMMON[:-4], "--seed", seed % 2, "--tune", 4)[
-            "search"
-        ]
+        told("train", table, "-o", tmp_path / str(seed), *QUICK, "--seed", seed % 2, "--tune", 4)["search"]
         for seed in (0, 1, 2)
     ]
     assert searches[0] == searches[2]
@@ -152,7 +151,7 @@ def test_settings_that_diverge_do_not_end_the_search(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr("plaingrad.tables.search.search.fitted", diverging)
     table = iris(tmp_path / "iris.csv")
-    search = told("train", table, "-o", tmp_path / "out", *COMMON, "--tune", 3)["search"]
+    search = told("train", table, "-o", tmp_path / "out", *QUICK, "--tune", 3)["search"]
     assert [trial["state"] for trial in search["trials"]] == ["complete", "fail", "complete"]
     assert search["trials"][1]["value"] is None
 
@@ -160,7 +159,7 @@ def test_settings_that_diverge_do_not_end_the_search(tmp_path: Path, monkeypatch
 def test_without_optuna_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = iris(tmp_path / "iris.csv")
     monkeypatch.setitem(sys.modules, "optuna", None)
-    line = failed("train", table, "-o", tmp_path / "out", *COMMON, "--tune", 2)
+    line = failed("train", table, "-o", tmp_path / "out", *QUICK, "--tune", 2)
     assert line == "plaingrad train --tune needs Optuna: pip install 'plaingrad[tune]'"
     assert list(tmp_path.iterdir()) == [table]
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from cli.shell import iris, refused
+from cli.shell import iris, refused, succeed
 from plaingrad.tables.settings import STUDY
 from tables.search.processes import output, trials_of, wait_until, worker
 
-COMMON = ("--target", "species", "--epochs", 8, "--seed", 3, "--models", 1, "--no-report")
+COMMON = ("--target", "species", "--epochs", 8, "--seed", 3, "--models", 1, "--no-report", "--no-importance")
 
 
 def report(out: Path) -> Any:
@@ -37,18 +37,18 @@ def test_two_workers_try_so_many_settings_and_one_writes_the_model(tmp_path: Pat
 
 def test_a_killed_search_goes_on_and_nothing_is_left_running(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    arguments = (iris(tmp_path / "iris.csv"), "-o", out, *COMMON, "--tune", 6, "--epochs", 400)
+    arguments = (iris(tmp_path / "iris.csv"), "-o", out, *COMMON, "--tune", 5, "--epochs", 150)
     first = worker(*arguments)
     wait_until(out / STUDY)
     end = time.monotonic() + 60
-    while time.monotonic() < end and len(_trials(out)) < 3:
-        time.sleep(0.1)
+    while time.monotonic() < end and len(_trials(out)) < 2:
+        time.sleep(0.05)
     first.kill()
     first.communicate()
     output(worker(*arguments))
     trials = trials_of(out / STUDY)
     assert not [trial for trial in trials if not trial.state.is_finished()]
-    assert len(report(out)["search"]["trials"]) == 6
+    assert len(report(out)["search"]["trials"]) == 5
 
 
 def _trials(out: Path) -> list[Any]:
@@ -61,10 +61,8 @@ def _trials(out: Path) -> list[Any]:
 def test_a_database_takes_searches_of_several_folders(tmp_path: Path) -> None:
     table, url = iris(tmp_path / "iris.csv"), f"sqlite:///{tmp_path / 'all.db'}"
     for name, seed in (("a", 1), ("b", 2)):
-        line = output(
-            worker(table, "-o", tmp_path / name, *COMMON, "--seed", seed, "--tune", 2, "--storage", url)
-        )
-        assert "setting 2/2" in line
+        options = (*COMMON, "--seed", seed, "--tune", 2, "--storage", url)
+        assert "setting 2/2" in succeed("train", table, "-o", tmp_path / name, *options)
         assert not (tmp_path / name / STUDY).exists()
         assert "storage" not in report(tmp_path / name)["settings"]
     line = refused("train", table, "-o", tmp_path / "a", *COMMON, "--tune", 2, "--storage", url, "--lr", 1)

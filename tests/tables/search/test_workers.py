@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalW
 
 # Arguments: the database, the number of trials, the seconds of one, and the file that lets it begin.
 PROGRAM = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 import optuna
 from plaingrad.tables.search.workers import SamplerByNumber, share
@@ -42,6 +42,7 @@ def objective(trial, index):
     print(trial.number, index)
     return x
 
+Path(f"{start}.{os.getpid()}.ready").touch()
 while not start.exists():
     time.sleep(0.001)
 share(study, total, objective, waiting=lambda trials: print("waiting", flush=True))
@@ -59,7 +60,8 @@ def test_three_workers_make_exactly_so_many_trials_and_none_twice(tmp_path: Path
     created(tmp_path / "s.db")
     url, start = f"sqlite:///{tmp_path / 's.db'}", tmp_path / "start"
     processes = [python(PROGRAM, url, 20, 0, start) for _ in range(3)]
-    time.sleep(3)
+    for process in processes:
+        wait_until(tmp_path / f"start.{process.pid}.ready")
     start.touch()
     lines = [output(process).splitlines() for process in processes]
     trials = trials_of(tmp_path / "s.db", "shared")
@@ -198,7 +200,7 @@ def test_workers_of_different_totals_write_one_after_the_other_and_the_best_of_m
     def work(tried: int) -> Any:
         def write() -> dict[str, Any]:
             assert writing.acquire(blocking=False), "two workers write at once"
-            time.sleep(1)
+            time.sleep(0.3)
             order.append(tried)
             (tmp_path / "model.safetensors").write_text(f"of {tried}")
             (tmp_path / "report.json").write_text(json.dumps({"tried": tried}))
