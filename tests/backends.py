@@ -84,4 +84,4 @@ def ray() -> Iterator[None]:
         finally:
             own = set(psutil.Process().children(recursive=True)) - others
             ray.shutdown()
-            assert not psutil.wait_procs(own, timeout=20)[1]
+            assert not psutil.wait_procs(own, timeout=120)[1]
