@@ -96,7 +96,7 @@ KINDS = {
     "Conv2d": (3, [("weight", 4)]),
     "Conv3d": (3, [("weight", 5)]),
     "ConvTranspose1d": (3, [("weight", 3)]),
-    "ConvTranspose2d": (3, [("weight", 4), ("bias", 1)]),
+    "ConvTranspose2d": (3, [("weight", 4)]),
     "Embedding": (2, [("weight", 2)]),
     "LSTMCell": (2, [("weight_hh", 2), ("weight_ih", 2)]),
     "LayerNorm": (1, [("weight", 1)]),

@@ -2,6 +2,7 @@
 
 from conformance import recurrent
 from conformance.attention import Decoder, Encoder
+from conformance.parametrization import SpectralNorm, WeightNorm
 from plaingrad import Module, nn
 
 DIFFERENCES: dict[tuple[type[Module], str], str] = {
@@ -15,7 +16,7 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
         (kind, "infinite terms"): "its layers add infinite terms of both signs in another order"
         for kind in (
             *(nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.Transformer),
-            *(Encoder, Decoder),
+            *(Encoder, Decoder, SpectralNorm, WeightNorm),
         )
     },
     (nn.Amax, "number for NaN"): "torch shares the gradient of NaN among no elements",
@@ -128,6 +129,7 @@ DIFFERENCES: dict[tuple[type[Module], str], str] = {
     ): "padding_idx, max_norm and scale_grad_by_freq make it none of the derivative",
     (nn.EmbeddingBag, "computed without elements"): "torch takes no steps of size 0",
     (nn.EmbeddingBag, "no difference"): "as for Embedding",
+    (SpectralNorm, "constants that move"): "in training u and v follow the weight, but count as constants",
     (nn.EmbeddingBag, "half sums"): "vectors that are shortened are rounded to half precision",
     (nn.Embedding, "half sums"): "the gradients of a row that is repeated are added up in half precision",
 }

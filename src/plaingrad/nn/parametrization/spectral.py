@@ -31,7 +31,8 @@ class SpectralNorm(Parametrization):
         u \leftarrow \frac{W v}{\lVert W v \rVert}, \qquad
         v \leftarrow \frac{W^\top u}{\lVert W^\top u \rVert}
 
-    Of a weight with one axis, the norm is computed instead: there is nothing to estimate.
+    Of a weight with one axis, the norm is computed instead: there is nothing to estimate. Check its gradients
+    in evaluation mode: in training u and v follow the changes of W by which slopes are measured.
 
     Shapes: as the layer takes them. In the layer, the weight is a ``Derived`` with the value of the latest
     forward, and no parameter.
