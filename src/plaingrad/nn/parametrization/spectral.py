@@ -22,7 +22,7 @@ class SpectralNorm(Parametrization):
     .. math::
         W' &= \frac{W}{\sigma}, \qquad \sigma = u^\top W v \\
         \frac{\partial \ell}{\partial W} &= \frac{1}{\sigma} \Big( \frac{\partial \ell}{\partial W'}
-            - \Big\langle \frac{\partial \ell}{\partial W'}, W' \Big\rangle\, u v^\top \Big)
+            - \Big(\sum \frac{\partial \ell}{\partial W'} \odot W'\Big)\, u v^\top \Big)
 
     where W is taken as a matrix with axis ``dim`` as its rows, and u and v are constants. Each forward in
     training first moves them towards the singular vectors of the largest singular value:

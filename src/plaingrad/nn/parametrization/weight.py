@@ -17,12 +17,12 @@ class WeightNorm(Parametrization):
 
     .. math::
         W &= g\,\frac{V}{\lVert V \rVert} \\
-        \frac{\partial \ell}{\partial g} &= \Big\langle \frac{\partial \ell}{\partial W},
-            \frac{V}{\lVert V \rVert} \Big\rangle, \qquad
+        \frac{\partial \ell}{\partial g} &= \sum \frac{\partial \ell}{\partial W} \odot
+            \frac{V}{\lVert V \rVert}, \qquad
         \frac{\partial \ell}{\partial V} = \frac{g}{\lVert V \rVert} \Big( \frac{\partial \ell}{\partial W}
             - \frac{\partial \ell}{\partial g}\,\frac{V}{\lVert V \rVert} \Big)
 
-    where norms and products are over all axes but ``dim``: a length for each index there. A direction of
+    where norms and sums are over all axes but ``dim``: a length for each index there. A direction of
     zeros, such as the row of an embedding's ``padding_idx``, has none, and its weights are NaN.
 
     Shapes: as the layer takes them. In the layer, the weight is a ``Derived`` with the value of the latest
