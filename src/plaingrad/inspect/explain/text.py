@@ -13,7 +13,7 @@ from pylatexenc.macrospec import LatexContextDb, MacroSpec
 LOW = dict(zip("0123456789+-()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"))
 HIGH = dict(zip("0123456789+-()cfghijnoprtzᵀ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᶜᶠᵍʰⁱʲⁿᵒᵖʳᵗᶻᵀ"))
 MARKS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304"}
-WORDS = {",": " ", "!": "", "odot": "⊙ ", "cdot": "· ", "dots": "… ", "top": "ᵀ"}
+WORDS = {",": " ", "!": "", "odot": "⊙ ", "cdot": "· ", "dots": "… ", "gets": "← ", "top": "ᵀ"}
 NARROW = {"pmod": "{", "mathrel": "{"}  # macros with an argument that the library does not know
 ATOM = re.compile(
     r"\|?[\w\u0300-\u036f.'∂…₀-₉ₐ-ₜ⁰-⁹⁻⁽⁾₍₎ᶜᶠᵍʰʲᵒᵖʳᵗᶻ]*\|?|(\w\^|√)\([^()]*\)|\d+(\.\d+)?( ?· ?10[⁻⁰-⁹]+)?"
@@ -24,12 +24,13 @@ OPERATOR = re.compile(
     r"(\\(?!log|ln|max|min|tanh|exp|lfloor|lceil|lVert)[a-zA-Z]+) (?=[-+=<>(]|\\cdot)"
 )  # the space behind a macro is part of it
 WORD = re.compile(r"(\\(?:log|ln|tanh|erf|max|min|approx|circ|in|notin|cup|sum|le|ge|neq)) (?=[\w\\])")
+SIZE = re.compile(r"\\(left|right|big|Big)(?![a-zA-Z])")  # of brackets
 SCRIPT = re.compile(r"(?<!\\)([\^_])\s*(\\[a-zA-Z]+|[^\s{\\])")
 
 
 def text(latex: str) -> str:
     """A formula in LaTeX as one line of unicode: fractions with a slash, indices below, powers above."""
-    bare = latex.replace(r"\left", "").replace(r"\right", "").replace(r"\big", "").replace(r"\Big", "")
+    bare = SIZE.sub("", latex)
     bare = ROW.sub("; ", bare.replace(r"\operatorname*", r"\operatorname").replace("&", " "))
     bare = re.sub(r"\s+(\\r(?:Vert|floor|ceil))", r"\1", bare)
     bare = re.sub(r"(\\rVert)\s*(?=\\[lg]e)", r"\1{}\\ ", bare)

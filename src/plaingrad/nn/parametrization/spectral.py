@@ -28,8 +28,8 @@ class SpectralNorm(Parametrization):
     training first moves them towards the singular vectors of the largest singular value:
 
     .. math::
-        u \leftarrow \frac{W v}{\lVert W v \rVert}, \qquad
-        v \leftarrow \frac{W^\top u}{\lVert W^\top u \rVert}
+        u \gets \frac{W v}{\lVert W v \rVert}, \qquad
+        v \gets \frac{W^\top u}{\lVert W^\top u \rVert}
 
     Of a weight with one axis, the norm is computed instead: there is nothing to estimate. Check its gradients
     in evaluation mode: in training u and v follow the changes of W by which slopes are measured.
