@@ -40,7 +40,9 @@ WINDOWS = (Average, LPPool, Maximum)
 NOT_WRITTEN = {
     getattr(nn, name)
     for name in nn.__all__
-    if re.fullmatch(r"(MaxUnpool|Fractional|Lazy).*|Fold|Unfold|AdaptiveLogSoftmaxWithLoss", name)
+    if re.fullmatch(
+        r"(MaxUnpool|Fractional|Lazy).*|Fold|Unfold|AdaptiveLogSoftmaxWithLoss|(Weight|Spectral)Norm", name
+    )
 }
 WRITTEN = [case for case in CASES if not issubclass(case.ours, (Reduction, *NOT_WRITTEN))]
 SEVERAL = [case for case in WRITTEN if case.ours.__name__ not in CONTAINERS]

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance import functions
+from conformance import functions, parametrization
 from conformance.case import Case, Inputs
 from conformance.table import CASES
 from interop.rows import assert_same, examples, outputs, row
@@ -26,8 +26,9 @@ def assert_equal(
 
 
 NOT_IN_TORCH = [nn.QuantileLoss]
-# Functions of tensors are no modules there.
-GOING = [case for case in CASES if case.ours not in NOT_IN_TORCH and case not in functions.CASES]
+# Functions of tensors and parametrizations are no modules there.
+STAYING = [*functions.CASES, *parametrization.CASES]
+GOING = [case for case in CASES if case.ours not in NOT_IN_TORCH and case not in STAYING]
 
 
 @pytest.mark.parametrize("case", GOING, ids=repr)
