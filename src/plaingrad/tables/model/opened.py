@@ -72,7 +72,8 @@ def _with_two_outputs(network: Module) -> Module:
     if not isinstance(network, nn.Sequential) or not isinstance(network[-1], nn.Linear):
         raise InputError(f"expected a Sequential that ends with a Linear, got {network!r:.60}")
     last = network[-1]
-    both = nn.Linear(last.in_features, 2, last.bias is not None, dtype=last.weight.value.dtype)
+    with torch.random.fork_rng([]):  # what a new layer draws is overwritten
+        both = nn.Linear(last.in_features, 2, last.bias is not None, dtype=last.weight.value.dtype)
     for ours, theirs in zip(both.parameters(), last.parameters(), strict=True):
         ours.value = torch.cat([-theirs.value / 2, theirs.value / 2])
     return nn.Sequential(*list(network)[:-1], both)
