@@ -42,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name != "test_docs.py")
 
 
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Let what a file draws as it is imported be the same, whichever files came before it."""
+    if isinstance(collector, pytest.Module):
+        torch.manual_seed(0)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let each test draw the same numbers, whichever ran before it, and check annotations where it should."""
     torch.manual_seed(0)
