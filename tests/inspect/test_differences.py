@@ -69,3 +69,40 @@ def test_a_mistake_beside_a_kink_is_found() -> None:
     report = check_gradients(wrong, torch.tensor([0.0, 0.0, 1.5]))
     assert not report.ok
     assert "input[2]" in report.problems[0]
+
+
+@pytest.mark.parametrize("sure", [3.0, 20.0, 40.0, 100.0])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_loss_that_is_all_but_zero_is_rounded_like_one(sure: float, smoothing: float) -> None:
+    """In log(1 + e), the steps of differences are lost before the gradient is."""
+    targets = torch.tensor([0, 2, 1, 1])
+    signs = torch.nn.functional.one_hot(targets, 3).double() * 2 - 1
+    logits = sure * signs + torch.randn(4, 3, dtype=torch.float64)
+    for loss, target in (
+        (nn.CrossEntropyLoss(label_smoothing=smoothing), targets),
+        (nn.BCEWithLogitsLoss(), (signs > 0).double() * (1 - smoothing)),
+        (nn.SoftMarginLoss(), signs),
+    ):
+        report = check_gradients(loss, logits, target)
+        assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("module", [nn.LayerNorm(5), nn.BatchNorm1d(5), nn.RMSNorm(5), nn.GroupNorm(5, 5)])
+@pytest.mark.parametrize("constant", [0.0, 1.0, 1e3, -7e5])
+def test_a_step_longer_than_all_that_happens_is_made_shorter(module: Any, constant: float) -> None:
+    """A constant is normalized by the root of eps, which the step, relative to the constant, goes beyond."""
+    x = torch.full((4, 5), constant, dtype=torch.float64)
+    report = check_gradients(module, x)
+    assert (report.ok, report.kinks) == (True, 0), str(report)
+
+
+def test_a_mistake_where_the_first_steps_are_too_long_is_found() -> None:
+    x = torch.tensor([-7e5], dtype=torch.float64)
+    here = x.clone()
+    right = Elementwise(lambda x: (1e3 * (x - here)).tanh(), lambda x: torch.full_like(x, 1e3))
+    assert check_gradients(right, x).ok
+    wrong = Elementwise(lambda x: (1e3 * (x - here)).tanh(), lambda x: torch.full_like(x, 5e2))
+    report = check_gradients(wrong, x)
+    assert (report.ok, report.kinks) == (False, 0), str(report)
+    row = report.rows[0]
+    assert row.central == pytest.approx(2 * row.backward)

@@ -55,7 +55,7 @@ class Differences:
     """Slopes of ``sum(dy * y)`` along an element of a tensor, or along a direction.
 
     Attributes:
-        scale: the largest upstream gradient, for what counts as small.
+        scale: the largest upstream gradient, for what counts as small; 1 if all are 0.
 
     Args:
         outputs: computes the outputs y from the tensors as they are now.
@@ -77,8 +77,10 @@ class Differences:
         self.tolerance = tolerance
         self.here = [y.clone() for y in outputs()]  # an output may be a view of what will be moved
         pairs = [(y, dy) for y, dy in zip(self.here, dys) if dy is not None and dy.numel()]
-        self.size = sum(float((y * dy).abs().sum()) for y, dy in pairs)
-        self.scale = max([float(dy.abs().max()) for _, dy in pairs], default=1.0)
+        # An output near 0 may be the rest of numbers near 1, as the loss log(1 + e) of a sure, right
+        # prediction is, and is rounded as these are.
+        self.size = sum(float((y.abs().clamp(min=1.0) * dy.abs()).sum()) for y, dy in pairs)
+        self.scale = max([float(dy.abs().max()) for _, dy in pairs], default=0.0) or 1.0
 
     def slope(self, x: Tensor, along: int | Tensor, shrink: float = 1.0) -> Slope:
         """The slope at x.
@@ -126,6 +128,8 @@ class Differences:
         behind as soon as the step no longer reaches it.
         """
         slopes = [self.slope(x, along, SHRINK**k) for k in range(STEPS)]
+        while self._moves(*slopes[-2:]):  # a step may be longer than all that happens in the function
+            slopes.append(self.slope(x, along, SHRINK ** len(slopes)))
         first, last = slopes[0], slopes[-1]
         if not math.isfinite(last.gap):
             return Finding("kink", first.central)
@@ -136,9 +140,19 @@ class Differences:
         for slope in slopes:
             if self.close(ours, slope):
                 return Finding("agrees", slope.central)
-        settled = min(pairwise(s.central for s in slopes[::-1]), key=lambda pair: _gap(*pair))
+        centrals = pairwise(s.central for s in slopes[::-1])
+        settled = min(centrals, key=lambda pair: _gap(*pair) / self._size(*pair))
         doubt = 4 * _gap(*settled)
         return Finding("differs" if abs(ours - settled[0]) > doubt else "kink", settled[0])
+
+    def _moves(self, before: Slope, last: Slope) -> bool:
+        """True if a smaller step gave another slope, and one that stands out from its noise."""
+        allowed = self.tolerance * self._size(before.central, last.central)
+        return _gap(before.central, last.central) > allowed > last.noise
+
+    def _size(self, *slopes: float) -> float:
+        """The size of slopes that a difference between them is compared with."""
+        return max(1e-3 * self.scale, *map(abs, slopes))
 
 
 def _gap(a: float, b: float) -> float:
