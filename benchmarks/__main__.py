@@ -49,6 +49,7 @@ def main(chosen: list[str]) -> None:
     unknown = set(chosen) - set(SECTIONS)
     if unknown:
         raise SystemExit(f"expected sections out of {', '.join(SECTIONS)}, got {', '.join(sorted(unknown))}")
+    os.environ |= {"KINETO_LOG_LEVEL": "99", "TORCH_CPP_LOG_LEVEL": "ERROR"}  # the profiler's remarks
     import torch
 
     from benchmarks import measure

@@ -5,6 +5,7 @@ In float32, with equal weights, inputs and upstream gradients; both must give th
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 from rich.progress import track
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.extent import repetitions
 from benchmarks.markdown import table
@@ -24,6 +26,7 @@ from plaingrad import nn
 OURS, THEIRS = "plaingrad, eager", "torch.nn, autograd"
 REPETITIONS = 15
 SECONDS = 0.1  # that one repetition lasts at least, about
+MEMORY = 1.2  # times PyTorch's, at most
 
 
 @dataclass(frozen=True)
@@ -152,23 +155,50 @@ def run(row: Row) -> dict[str, Timing]:
     return in_turn(repeated, calls, repetitions(REPETITIONS), clock=time.thread_time)
 
 
+def memory(row: Row) -> list[float]:
+    """The megabytes that a forward and its backward hold at most, ours and theirs.
+
+    Counted are weights, their gradients and all that is allocated on the way, but not the input.
+    """
+    weights = sum(p.numel() * p.element_size() for p in row.make(torch.nn).parameters())
+    held = {OURS: 2 * weights, THEIRS: weights}  # ours keeps its gradients from step to step
+    return [(held[name] + _allocated(work)) / 2**20 for name, work in contenders(row).items()]
+
+
+def _allocated(work: Callable[[], object]) -> int:
+    """The bytes that PyTorch's allocator has out at most while something runs, beyond those before."""
+    work()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        work()
+    events = profiled.profiler.kineto_results.events()  # type: ignore[union-attr]
+    moments = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
+    return max(itertools.accumulate(count for _, count in moments))
+
+
 def report() -> str:
     """Markdown for the results file."""
     lines = []
     for row in track(ROWS, "layers", transient=True):
         timings = run(row)
         middle, low, high = ratio(timings, OURS, THEIRS)
-        verdict = "met" if middle <= row.bar else "**missed**"
         times = (timing.in_microseconds() for timing in timings.values())
-        lines.append([row.name, *times, f"{middle:.2f} ({low:.2f} to {high:.2f}) / {row.bar}: {verdict}"])
+        taken = f"{middle:.2f} ({low:.2f} to {high:.2f}) / {row.bar}: {verdict(middle, row.bar)}"
+        ours, theirs = memory(row)
+        held = f"{ours:.1f} to {theirs:.1f}: {ours / theirs:.2f} / {MEMORY}: {verdict(ours / theirs, MEMORY)}"
+        lines.append([row.name, *times, taken, held])
     return "\n".join(
         [
             "## Layers, eager",
             "",
             "Float32, one thread, forward and backward to the input and all parameters, gradients set to 0",
             "before; microseconds of processor time: median (smallest to largest). The ratio is taken pair",
-            "by pair, and the bar is what it may be at most.",
+            "by pair, and the bar is what it may be at most. Memory: megabytes that are allocated at most,",
+            "with weights and gradients, ours to theirs.",
             "",
-            table(["work", OURS, THEIRS, "ratio / bar"], lines),
+            table(["work", OURS, THEIRS, "ratio / bar", "memory / bar"], lines),
         ]
     )
+
+
+def verdict(ratio: float, bar: float) -> str:
+    return "met" if ratio <= bar else "**missed**"
