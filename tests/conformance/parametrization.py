@@ -1,4 +1,4 @@
-"""Rows of the conformance table: layers of which one weight is computed from other parameters."""
+"""Rows of the conformance table: layers whose weights are computed."""
 
 from __future__ import annotations
 
@@ -89,6 +89,25 @@ class TorchSpectralNorm(Renamed):
         super().__init__(normed.layer, normed.names)
 
 
+class FunctionalCall(nn.FunctionalCall):
+    def __init__(self, of: Of, names: tuple[str, ...]) -> None:
+        super().__init__(layer(nn, of), names)
+
+
+class TorchFunctionalCall(torch.nn.Module):
+    def __init__(self, of: Of, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.layers = [layer(torch.nn, of)]  # in a list, for it has no state of its own
+        self.names = names
+
+    def forward(self, *inputs: Tensor) -> Any:
+        count = len(inputs) - len(self.names)
+        weights = dict(zip(self.names, inputs[count:]))
+        if any(weights[name].shape != own.shape for name, own in self.layers[0].named_parameters()):
+            raise ValueError("PyTorch lets a layer have weights of any shape; ours does not")
+        return torch.func.functional_call(self.layers[0], weights, inputs[:count])
+
+
 KINDS = {
     "Linear": (2, [("weight", 2), ("bias", 1)]),
     "Bilinear": (3, [("weight", 3)]),
@@ -144,7 +163,28 @@ def inputs(draw: st.DrawFn, arguments: Arguments) -> Inputs:
     return (draw(normal(batch, numbers[0])),)
 
 
+@st.composite
+def with_all_weights(draw: st.DrawFn) -> Arguments:
+    """A layer and the names of all of its parameters, in any order."""
+    of = draw(parametrized())[0]["of"]
+    names = [name for name, _ in layer(nn, of).named_parameters()]
+    return {"of": of, "names": tuple(draw(st.permutations(names)))}
+
+
+@st.composite
+def inputs_and_weights(draw: st.DrawFn, arguments: Arguments) -> Inputs:
+    weights = dict(layer(nn, arguments["of"]).named_parameters())
+    drawn = [draw(normal(*weights[name].value.shape)) for name in arguments["names"]]
+    return *draw(inputs(arguments)), *drawn
+
+
 CASES = [
     Case(ours=WeightNorm, theirs=TorchWeightNorm, arguments=with_lengths(), inputs=inputs),
     Case(ours=SpectralNorm, theirs=TorchSpectralNorm, arguments=with_vectors(), inputs=inputs),
+    Case(
+        ours=FunctionalCall,
+        theirs=TorchFunctionalCall,
+        arguments=with_all_weights(),
+        inputs=inputs_and_weights,
+    ),
 ]

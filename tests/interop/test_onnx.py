@@ -41,7 +41,9 @@ NOT_WRITTEN = {
     getattr(nn, name)
     for name in nn.__all__
     if re.fullmatch(
-        r"(MaxUnpool|Fractional|Lazy).*|Fold|Unfold|AdaptiveLogSoftmaxWithLoss|(Weight|Spectral)Norm", name
+        r"(MaxUnpool|Fractional|Lazy).*|Fold|Unfold|AdaptiveLogSoftmaxWithLoss|(Weight|Spectral)Norm"
+        r"|FunctionalCall",
+        name,
     )
 }
 WRITTEN = [case for case in CASES if not issubclass(case.ours, (Reduction, *NOT_WRITTEN))]

@@ -164,6 +164,62 @@ class GPT(torch.nn.Module):
         return self.lm_head(self.ln_f(x))
 
 
+class Standardized(torch.nn.Conv2d):
+    """Weight standardization (S. Qiao and others, 2019)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        w = self.weight - self.weight.mean(dim=[1, 2, 3], keepdim=True)
+        spread = w.reshape(w.shape[0], -1).std(1).view(-1, 1, 1, 1) + 1e-5
+        return functional.conv2d(x, w / spread, self.bias, self.stride, self.padding)
+
+
+class Equalized(torch.nn.Module):
+    """Equalized learning rate (T. Karras and others, 2018)."""
+
+    def __init__(self, channels: int, out: int) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(out, channels))
+        self.bias = torch.nn.Parameter(torch.randn(out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(x, self.weight * (2 / math.sqrt(self.weight.shape[1])), self.bias * 2)
+
+
+class Normalized(torch.nn.Module):
+    """Batch normalization as a function of parameters and buffers of its own."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.rand(channels))
+        self.bias = torch.nn.Parameter(torch.randn(channels))
+        self.register_buffer("running_mean", torch.randn(channels))
+        self.register_buffer("running_var", torch.rand(channels) + 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = self.weight, self.bias
+        return functional.batch_norm(
+            x, self.running_mean, self.running_var, *weights, self.training, 0.2, 1e-3
+        )
+
+
+class FreeWeights(torch.nn.Module):
+    """Functions with weights that are computed, or have names of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm, self.last = Standardized(3, 4, 3), torch.nn.BatchNorm2d(4), Equalized(3, 2)
+        self.kernel = torch.nn.Parameter(torch.randn(4, 2, 3, 3))
+        self.slope, self.scale = torch.nn.Parameter(torch.rand(4)), torch.nn.Parameter(torch.rand(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(functional.prelu(self.first(x), self.slope))
+        x = functional.group_norm(functional.dropout(x, 0.0, self.training), 2, self.scale)
+        x = functional.conv_transpose2d(x, torch.cat([self.kernel, -self.kernel], 1)[:, 1:] * 0.5)
+        x = functional.instance_norm(x)
+        most, _ = torch.maximum(x, x * self.slope[0].view(1)).max(1, keepdim=True)
+        return self.last((x + most).mean((2, 3)))
+
+
 class Of(torch.nn.Module):
     """A function as a network, with a parameter and a buffer that it may use."""
 
@@ -199,6 +255,13 @@ FUNCTIONS: dict[str, Callable[[Any, Tensor], Any]] = {
     "squeeze": lambda m, x: x.unsqueeze(1).expand(-1, 3, -1).sum(dim=1).unsqueeze(0).squeeze(0),
     "statistics": lambda m, x: (x - x.mean(-1, keepdim=True)) / torch.sqrt(x.var(-1, keepdim=True) + 1e-5),
     "maximum": lambda m, x: x.max(dim=1)[0] + x.amax(1) + x.max(),
+    "minimum": lambda m, x: x.min(dim=1).values + x.amin(1) + x.min() + x.min(1, keepdim=True)[0].sum(),
+    "greater and less": lambda m, x: torch.max(x, m.b) * torch.minimum(x, m.linear(x)) + torch.maximum(x, x),
+    "deviation": lambda m, x: x.std(1) + x.std(dim=0).sum() + x.std(),
+    "product and sum": lambda m, x: torch.addmm(m.b, x, m.w, alpha=0.5),
+    "size of another": lambda m, x: x.reshape(-1).view(x.shape).unflatten(1, (2, 2)),
+    "constants": lambda m, x: x * torch.arange(4.0) + torch.ones(4),
+    "draws in no mode": lambda m, x: functional.rrelu(functional.dropout(x, 0.5, training=False)),
     "norm": lambda m, x: x.norm(dim=-1) + torch.norm(x, p=1, dim=1),
     "elementwise": lambda m, x: x.exp().log1p().clamp(0.1, 2.0).sqrt() + torch.log(x.abs() + 1).pow(2),
     "where": lambda m, x: torch.where(x > 0, x, 0.1 * x).masked_fill(x < -1, 0.0),
@@ -211,6 +274,10 @@ FUNCTIONS: dict[str, Callable[[Any, Tensor], Any]] = {
     "loss": lambda m, x: functional.mse_loss(m.linear(x), m.b.expand(3, 4)),
     "softmax": lambda m, x: functional.log_softmax(x, 1) + x.softmax(-1) + torch.tanh(x).sigmoid(),
 }
+
+
+ADDED = ("num_batches_tracked", "_tensor_constant0", "_tensor_constant1")
+"""Buffers that the original need not have: of functions, and for tensors that its code makes."""
 
 
 def flat(nest: Any) -> list[Any]:
@@ -243,8 +310,10 @@ def assert_same(network: torch.nn.Module, inputs: tuple[Tensor, ...], training: 
     named = dict(network.named_parameters())
     for name, parameter in graph.named_parameters():
         torch.testing.assert_close(parameter.grad, named[name].grad, rtol=1e-9, atol=1e-10)
+    buffers = dict(network.named_buffers())
     for name, buffer in graph.named_buffers():
-        torch.testing.assert_close(buffer.value, dict(network.named_buffers())[name])
+        if name in buffers or not name.endswith(ADDED):
+            torch.testing.assert_close(buffer.value, buffers[name])
     return graph
 
 
@@ -268,6 +337,42 @@ def test_functions_operators_and_methods_give_the_same(name: str) -> None:
     assert_same(Of(FUNCTIONS[name]), (torch.randn(3, 4),), training=True)
 
 
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+def test_weights_that_are_computed_or_have_names_of_their_own(training: bool, tmp_path: Path) -> None:
+    network, x = FreeWeights(), torch.randn(3, 3, 6, 6)
+    graph = assert_same(network, (x,), training)
+    assert graph.state_dict().keys() == network.state_dict().keys()
+    plaingrad.save(graph.eval(), tmp_path / "model.safetensors")
+    loaded = plaingrad.load(tmp_path / "model.safetensors")
+    torch.testing.assert_close(loaded.forward(x.double()), network.eval()(x.double()).detach())
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("size", [(5, 4), (5, 4, 3), (2, 4, 3, 2), (2, 4, 2, 3, 2)])
+def test_batch_norm_as_a_function(size: tuple[int, ...], training: bool) -> None:
+    assert_same(torch.nn.Sequential(Normalized(4), Normalized(4)), (torch.randn(size),), training)
+
+
+def test_dropout_follows_the_mode() -> None:
+    def drop(m: Any, x: Tensor) -> Tensor:
+        x = functional.dropout(functional.dropout1d(x, 1.0, m.training), 1.0 if m.training else 0.0)
+        p = 1.0 if m.training else 0.0
+        return functional.scaled_dot_product_attention(x, x, 1 + x, dropout_p=p)
+
+    graph, x = from_torch(Of(drop)), torch.randn(2, 3, 4)
+    assert not graph.train().forward(x).any()
+    torch.testing.assert_close(graph.eval().forward(x), Of(drop).eval()(x))
+
+
+def test_the_traced_network_stays_as_it_was() -> None:
+    network = Of(lambda m, x: x * torch.ones(4))
+    network.linear.eval()
+    before = dict(vars(network))
+    from_torch(network)
+    assert vars(network) == before
+    assert (network.training, network.linear.training) == (True, False)
+
+
 def test_frozen_parameters_stay_frozen() -> None:
     network = Towers()
     network.user[0].weight.requires_grad = False
@@ -283,6 +388,18 @@ def test_frozen_parameters_stay_frozen() -> None:
         (lambda m, x: x if x.sum() > 0 else -x, "expected a forward that does not depend on values"),
         (lambda m, x: x.cumsum(0), "expected an operation that plaingrad knows, got 'cumsum'"),
         (lambda m, x: functional.mse_loss(m.linear(x), x), "expected a target that nothing else uses"),
+        (
+            lambda m, x: functional.dropout(x, 0.5),
+            "training=self.training for dropout, got True, which draws",
+        ),
+        (lambda m, x: x * (2.0 if m.training else 1.0), "got 2.0 in training and 1.0 in evaluation"),
+        (lambda m, x: x * 2 if m.training else x, "the same steps in both modes, got 'mul' in training"),
+        (lambda m, x: x * torch.rand(4), "expected a tensor that is the same each time"),
+        (lambda m, x: functional.layer_norm(x, (4,), x[0]), "the weight of layer_norm to be computed from"),
+        (
+            lambda m, x: functional.scaled_dot_product_attention(x, x, x, dropout_p=0.1),
+            "expected dropout_p of 0 in evaluation, got 0.1",
+        ),
     ],
 )
 def test_what_is_not_known_is_named_with_its_line(function: Any, problem: str) -> None:

@@ -99,8 +99,8 @@ def from_torch(module: torch.nn.Module) -> Module:
 
     Classes of torch.nn become those of the same name. A forward of one's own is traced by ``torch.fx`` and
     becomes a `plaingrad.nn.Graph`: the functions of torch.nn.functional that have a class become modules,
-    operators, functions and methods of tensors the modules of `plaingrad.nn` for them. What such a forward
-    does not use is left out.
+    operators, functions and methods of tensors the modules of `plaingrad.nn` for them. It is traced in both
+    modes, and may differ in dropout alone. What such a forward does not use is left out.
 
     Args:
         module: made of classes of torch.nn that `plaingrad.nn` has too, returned by `to_torch`, or with a

@@ -182,6 +182,7 @@ from plaingrad.nn.padding import (
     ZeroPad3d,
 )
 from plaingrad.nn.parametrization import (
+    FunctionalCall,
     SpectralNorm,
     WeightNorm,
 )
@@ -309,6 +310,7 @@ __all__ = [
     "Fold",
     "FractionalMaxPool2d",
     "FractionalMaxPool3d",
+    "FunctionalCall",
     "GRUCell",
     "GaussianNLLLoss",
     "Graph",

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from plaingrad.errors import InputError
 from plaingrad.module import Module
+from plaingrad.nn.parametrization.base import Derived
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.saving.index import from_data, to_data
 from plaingrad.saving.schema import Strict
@@ -46,6 +47,7 @@ Window = Annotated[int, Meta(ge=-LARGEST_WINDOW, le=LARGEST_WINDOW)]
 Float = (
     Integer | Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)] | Literal["inf", "-inf"]
 )
+Short = Annotated[str, Meta(max_length=40)]
 DtypeName = Literal[tuple(DTYPES)]  # type: ignore[valid-type]
 Several = Meta(min_length=1, max_length=MOST_NUMBERS)
 
@@ -90,7 +92,7 @@ KINDS: dict[Any, Kind] = {
     bool: Kind("true or false", bool),
     int: Kind(f"an integer up to {LARGEST:,}", Integer),
     float: Kind("a number", Float, lambda value, device: float(value)),
-    str: Kind("a short string", Annotated[str, Meta(max_length=40)]),
+    str: Kind("a short string", Short),
     torch.dtype: Kind(f"one of {', '.join(DTYPES)}", DtypeName, lambda value, device: DTYPES[value]),
     tuple[int, ...]: Kind(
         f"a list of 1 to {MOST_ENDS} integers up to {LARGEST_WINDOW:,}",
@@ -103,6 +105,9 @@ KINDS: dict[Any, Kind] = {
     Sequence[int]: Kind(
         f"a list of 1 to {MOST_AXES} integers up to {LARGEST:,}",
         Annotated[tuple[Integer, ...], Meta(min_length=1, max_length=MOST_AXES)],
+    ),
+    Sequence[str]: Kind(
+        f"a list of 1 to {MOST_NUMBERS:,} short strings", Annotated[tuple[Short, ...], Several]
     ),
     list[int]: Kind(
         f"a list of 1 to {MOST_NUMBERS:,} integers up to {LARGEST:,}",
@@ -290,7 +295,7 @@ def holds_state(value: Any) -> bool:
         value = list(value.values())
     if isinstance(value, (tuple, list)):
         return any(map(holds_state, value))
-    return isinstance(value, (Tensor, Parameter, Buffer, Module, torch.nn.Module))
+    return isinstance(value, (Tensor, Parameter, Buffer, Derived, Module, torch.nn.Module))
 
 
 def to_builtins(value: Any) -> Any:

@@ -52,6 +52,10 @@ WITHOUT_ROW: dict[type[Module], Callable[[], tuple[Any, ...]]] = {
     nn.Residual: lambda: (nn.Residual(nn.Linear(3, 3)), torch.randn(2, 3)),
     nn.WeightNorm: lambda: (nn.WeightNorm(nn.Linear(3, 2)), torch.randn(2, 3)),
     nn.SpectralNorm: lambda: (nn.SpectralNorm(nn.Linear(3, 2)), torch.randn(2, 3)),
+    nn.FunctionalCall: lambda: (
+        nn.FunctionalCall(nn.Linear(3, 2)),
+        *(torch.randn(2, 3), torch.randn(2, 3), torch.randn(2)),
+    ),
     nn.LSTM: lambda: (nn.LSTM(3, 2, batch_first=True), torch.randn(2, 3, 3)),
     nn.LSTMCell: lambda: (nn.LSTMCell(3, 2), torch.randn(2, 3)),
     nn.LazyLinear: lambda: lazy(nn.LazyLinear(2), 2, 3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,7 +16,13 @@ from plaingrad.parameter import Buffer, Parameter
 
 
 class Name(str):
-    """The name of a node or an input, unlike a string that is a constant."""
+    """The name of a node or an input, unlike a string that is a constant.
+
+    Attributes:
+        value: what it is, if it follows from parameters and buffers alone; else None.
+    """
+
+    value: Any = None
 
 
 class Attribute:
@@ -23,12 +30,28 @@ class Attribute:
 
     Attributes:
         path: its dotted name.
-        tensor: its value.
+        value: the tensor.
     """
 
-    def __init__(self, path: str, tensor: Tensor) -> None:
+    def __init__(self, path: str, value: Tensor) -> None:
         self.path = path
-        self.tensor = tensor
+        self.value = value
+
+
+@dataclass(frozen=True)
+class ByMode:
+    """A constant that is another one in evaluation than in training.
+
+    Attributes:
+        training: that in training.
+        evaluation: that in evaluation.
+    """
+
+    training: Any
+    evaluation: Any
+
+    def __str__(self) -> str:
+        return f"{self.training!r:.60} in training and {self.evaluation!r:.60} in evaluation"
 
 
 class DeviceOf:
@@ -88,6 +111,8 @@ class Builder:
             return slice(*map(self.use, (value.start, value.stop, value.step)))
         if value is None or value is ... or isinstance(value, (Name, bool, int, float)):
             return value
+        if isinstance(value, ByMode):
+            raise InputError(f"expected one constant for both modes, got {value}")
         raise InputError(f"expected numbers and results of operations, got {value!r:.60}")
 
     def module(self, path: str, make: Callable[[], Module], theirs: Iterable[tuple[str, Tensor]]) -> str:
@@ -120,7 +145,7 @@ class Builder:
         return module
 
     def _value_of(self, attribute: Attribute) -> Name:
-        path, tensor = attribute.path, attribute.tensor
+        path, tensor = attribute.path, attribute.value
         if path not in self.operations:
             value = tensor.detach().cpu().clone()
             if isinstance(tensor, torch.nn.Parameter):
@@ -136,11 +161,13 @@ class Builder:
 
 
 def constant(value: Any, what: str) -> Any:
-    """An argument that must not depend on the input.
+    """An argument that must depend neither on the input nor on the mode.
 
     Raises:
         ValueError: it does.
     """
+    if isinstance(value, ByMode):
+        raise InputError(f"expected one {what} for both modes, got {value}")
 
     def refuse(name: str) -> Any:
         if isinstance(name, Name):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from torch import fx
 
 from plaingrad.errors import InputError
 from plaingrad.interop.tracing import functional
-from plaingrad.interop.tracing.builder import Attribute, Builder, Name
+from plaingrad.interop.tracing.builder import Attribute, Builder, ByMode, Name
 from plaingrad.interop.tracing.operations import OPERATIONS
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.container.graph import Graph
@@ -62,39 +64,98 @@ def traced(network: torch.nn.Module, is_known: Callable[[torch.nn.Module], bool]
         ValueError: the code cannot be traced, or does what plaingrad does not know; the message names the
             place in the user's source.
     """
-    tracer = Tracer(is_known)
+    graphs, constants = [], []
     try:
-        graph = tracer.trace(network)
+        for mode in (True, False):
+            with _in_mode(network, mode), _without_constants(network) as made:
+                graphs.append(Tracer(is_known).trace(network))
+            constants.append(made)
     except Exception as error:  # whatever the code says to operands that have no values
         where = _own_frame(traceback.extract_tb(error.__traceback__))
         raise InputError(f"expected a forward that does not depend on values, got {where}: {error}") from None
-    return _Conversion(network, convert).run(graph)
+    return _Conversion(network, convert, *constants).run(*graphs)
+
+
+@contextmanager
+def _in_mode(network: torch.nn.Module, training: bool) -> Iterator[None]:
+    """Have all modules in training or in evaluation, and put each back."""
+    modes = {module: module.training for module in network.modules()}
+    try:
+        for module in modes:
+            module.training = training
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+@contextmanager
+def _without_constants(network: torch.nn.Module) -> Iterator[dict[str, torch.Tensor]]:
+    """Take the tensors away that torch.fx leaves in a network for those that its code makes; yield them."""
+    before, made = set(vars(network)), dict[str, torch.Tensor]()
+    try:
+        yield made
+    finally:
+        for name in set(vars(network)) - before:
+            made[name] = vars(network)[name]
+            delattr(network, name)
 
 
 class _Conversion:
     """One traced network on its way."""
 
-    def __init__(self, network: torch.nn.Module, convert: Convert) -> None:
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        convert: Convert,
+        constants: dict[str, torch.Tensor],
+        others: dict[str, torch.Tensor],
+    ) -> None:
         self.network, self.convert = network, convert
+        self.constants, self.others = constants, others
         fields = dict([*network.named_modules(), *network.named_parameters(), *network.named_buffers()])
         self.build = Builder(fields.keys())
         self.values: dict[fx.Node, Any] = {}
 
-    def run(self, graph: fx.Graph) -> Graph:
+    def run(self, training: fx.Graph, evaluation: fx.Graph) -> Graph:
+        """The graph of a network from its traces in both modes, which differ in constants at most."""
         outputs: Any = None
-        for node in graph.nodes:
-            args = fx.node.map_arg(node.args, self.values.__getitem__)
-            keywords = fx.node.map_arg(node.kwargs, self.values.__getitem__)
+        steps = itertools.zip_longest(training.nodes, evaluation.nodes)
+        for node, other in steps:
+            _expect_alike(node, other)
+            args, keywords = (
+                _merged(
+                    _builtin(fx.node.map_arg(ours, self.values.__getitem__)),
+                    _builtin(fx.node.map_arg(theirs, self.values.__getitem__)),
+                )
+                for ours, theirs in ((node.args, other.args), (node.kwargs, other.kwargs))
+            )
             self.build.begin(node.name)
             try:
                 if node.op == "output":
-                    outputs = self.build.use(_builtin(args[0]))
+                    outputs = self.build.use(args[0])
                 else:
-                    self.values[node] = getattr(self, node.op)(node, *_builtin(args), **_builtin(keywords))
+                    value = getattr(self, node.op)(node, *args, **keywords)
+                    if isinstance(value, Name) and node.op != "placeholder":
+                        value.value = self._known(node)
+                    self.values[node] = self.values[other] = value
             except (ValueError, TypeError, ModuleError) as error:
                 problem = error.problem if isinstance(error, (InputError, ModuleError)) else error
                 raise InputError(f"{_location(node)}: {problem}") from None
         return Graph(self.build.inputs, self.build.nodes, outputs, self.build.operations)
+
+    def _known(self, node: fx.Node) -> Any:
+        """The result of an operation that follows from parameters and buffers alone."""
+        before = {each: getattr(self.values[each], "value", None) for each in node.all_input_nodes}
+        is_call = node.op in ("call_function", "call_method")
+        if not is_call or not before or any(each is None for each in before.values()):
+            return None
+        args = fx.node.map_arg(node.args, before.__getitem__)
+        keywords = fx.node.map_arg(node.kwargs, before.__getitem__)
+        with torch.no_grad():
+            if node.op == "call_method":
+                return getattr(args[0], str(node.target))(*args[1:], **keywords)
+            return node.target(*args, **keywords)  # type: ignore[operator]
 
     def placeholder(self, node: fx.Node, *default: Any) -> Name:
         self.build.inputs.append(str(node.target))
@@ -102,6 +163,11 @@ class _Conversion:
 
     def get_attr(self, node: fx.Node) -> Attribute:
         target = str(node.target)
+        if target in self.constants:
+            made, other = self.constants[target], self.others[target]
+            if made.dtype != other.dtype or not torch.equal(made, other):
+                raise InputError("expected a tensor that is the same each time, got another one")
+            return Attribute(target, made)
         owner = self.network.get_submodule(target.rpartition(".")[0])
         return Attribute(target, getattr(owner, target.rpartition(".")[2]))
 
@@ -131,6 +197,31 @@ class _Conversion:
             _expect_target(node, functional.CLASSES[name])
             return functional.as_module(self.build, name, args, keywords)
         raise InputError(f"expected an operation that plaingrad knows, got {name!r}")
+
+
+def _expect_alike(node: fx.Node | None, other: fx.Node | None) -> None:
+    """Refuse a forward that does other things in evaluation than in training.
+
+    Raises:
+        ValueError: this step of one mode is not that of the other.
+    """
+    same = node is not None and other is not None and (node.op, node.target) == (other.op, other.target)
+    if not same:
+        steps = {"training": node, "evaluation": other}
+        got = [f"{each.name!r} in {mode}" for mode, each in steps.items() if each is not None]
+        where = next(_location(each) for each in steps.values() if each is not None)
+        raise InputError(f"{where}: expected the same steps in both modes, got {' and '.join(got)} alone")
+
+
+def _merged(training: Any, evaluation: Any) -> Any:
+    """The arguments of an operation, where those in both modes are not the same a `ByMode`."""
+    if type(training) is type(evaluation) and isinstance(training, (list, tuple)):
+        if len(training) == len(evaluation):
+            return type(training)(map(_merged, training, evaluation))
+    elif isinstance(training, dict) and isinstance(evaluation, dict) and training.keys() == evaluation.keys():
+        return {key: _merged(each, evaluation[key]) for key, each in training.items()}
+    is_same = training is evaluation or (type(training) is type(evaluation) and training == evaluation)
+    return training if is_same else ByMode(training, evaluation)
 
 
 def _expect_target(node: fx.Node, layer: type) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from plaingrad import nn
 from plaingrad.errors import InputError
-from plaingrad.interop.tracing.builder import Builder, DeviceOf, Name, constant
+from plaingrad.interop.tracing.builder import Attribute, Builder, DeviceOf, Name, constant
 from plaingrad.module import Module
 
 Handler = Callable[..., Any]
@@ -96,6 +96,13 @@ def clamp(build: Builder, input: Any, min: Any = None, max: Any = None) -> Name:
     return build.add(nn.Clamp(constant(min, "min"), constant(max, "max")), input)
 
 
+@operation("addmm", "baddbmm")
+def addmm(build: Builder, input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Name:
+    product = build.add(nn.MatMul(), mat1, mat2)
+    product = product if alpha == 1 else build.add(nn.Multiply(), product, alpha)
+    return build.add(nn.Add(), input if beta == 1 else build.add(nn.Multiply(), input, beta), product)
+
+
 @operation("masked_fill")
 def masked_fill(build: Builder, input: Any, mask: Any, value: Any) -> Name:
     return build.add(nn.MaskedFill(constant(value, "value")), input, mask)
@@ -134,11 +141,50 @@ reduction(nn.Mean, "mean")
 reduction(nn.Amax, "amax")
 
 
+@operation("amin")
+def amin(build: Builder, input: Any, dim: Any = None, keepdim: bool = False) -> Name:
+    greatest = build.add(nn.Amax(axes(dim), keepdim=keepdim), build.add(nn.Negative(), input))
+    return build.add(nn.Negative(), greatest)
+
+
 @operation("max")
-def maximum(build: Builder, input: Any, dim: Any = None, keepdim: bool = False) -> Name:
-    if isinstance(dim, Name):
-        raise InputError("expected max along an axis, got that of two tensors")
+def greatest(
+    build: Builder, input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
+) -> Name:
+    other = dim if isinstance(dim, (Name, Attribute)) else other
+    if other is not None:
+        return maximum(build, input, other)
     return build.add(nn.Amax() if dim is None else nn.Max(dim, keepdim), input)
+
+
+@operation("min")
+def least(build: Builder, input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    other = dim if isinstance(dim, (Name, Attribute)) else other
+    if other is not None:
+        return minimum(build, input, other)
+    if dim is None:
+        return amin(build, input)
+    both = build.add(nn.Max(dim, keepdim), build.add(nn.Negative(), input))
+    return build.add(nn.Negative(), build.add(nn.Select(), both, 0)), build.add(nn.Select(), both, 1)
+
+
+@operation("maximum")
+def maximum(build: Builder, input: Any, other: Any) -> Name:
+    return _chosen(build, ">", input, other)
+
+
+@operation("minimum")
+def minimum(build: Builder, input: Any, other: Any) -> Name:
+    return _chosen(build, "<", input, other)
+
+
+def _chosen(build: Builder, comparison: str, input: Any, other: Any) -> Name:
+    """The operand that compares so with the other; of equals, which share the gradient, and NaN the mean."""
+    halves = (build.add(nn.Multiply(), each, 0.5) for each in (input, other))
+    rest = build.add(
+        nn.Where(), build.add(nn.Compare(comparison), other, input), other, build.add(nn.Add(), *halves)
+    )
+    return build.add(nn.Where(), build.add(nn.Compare(comparison), input, other), input, rest)
 
 
 @operation("var")
@@ -155,6 +201,11 @@ def var(
         dim, unbiased = None, dim
     correction = correction if unbiased is None else int(unbiased)
     return build.add(nn.Var(axes(dim), correction=correction, keepdim=keepdim), input)
+
+
+@operation("std")
+def std(build: Builder, *args: Any, **keywords: Any) -> Name:
+    return build.add(nn.Sqrt(), var(build, *args, **keywords))
 
 
 @operation("norm", "vector_norm", "linalg_vector_norm")
@@ -232,8 +283,25 @@ def split(build: Builder, tensor: Any, split_size_or_sections: Any, dim: int = 0
 
 
 @operation("getitem")
-def getitem(build: Builder, input: Any, index: Any) -> Name:
+def getitem(build: Builder, input: Any, index: Any) -> Any:
+    if isinstance(input, tuple):  # of an operation that is several nodes here
+        return input[constant(index, "index")]
     return build.add(nn.Select(), input, index)
+
+
+@operation("values")
+def values(build: Builder, input: Any) -> Any:
+    return getitem(build, input, 0)
+
+
+@operation("indices")
+def indices(build: Builder, input: Any) -> Any:
+    return getitem(build, input, 1)
+
+
+@operation("unflatten")
+def unflatten(build: Builder, input: Any, dim: int, sizes: Any) -> Name:
+    return build.add(nn.Unflatten(dim, constant(sizes, "sizes")), input)
 
 
 @operation("size")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ class Reshape(Module):
 
     Args:
         sizes: the sizes of all axes, the batch included, of which one may be -1 for what is left. None if
-            they come with the input, as further arguments of forward.
+            they come with the input, as further arguments of forward, one by one or in a tuple.
 
     Raises:
         ModuleError: the sizes do not fit.
@@ -33,8 +34,8 @@ class Reshape(Module):
     def __init__(self, sizes: Sequence[int] | None = None) -> None:
         self.sizes = None if sizes is None else tuple(sizes)
 
-    def forward(self, x: Tensor, *sizes: int) -> Tensor:
-        y = x.reshape(sizes if self.sizes is None else self.sizes)
+    def forward(self, x: Tensor, *sizes: int | tuple[int, ...]) -> Tensor:
+        y = x.reshape(together(sizes) if self.sizes is None else self.sizes)
         self.save((x.shape, len(sizes)), y)
         return y
 
@@ -55,7 +56,7 @@ class Expand(Module):
 
     Args:
         sizes: the sizes of all axes, -1 for one that is kept. None if they come with the input, as further
-            arguments of forward.
+            arguments of forward, one by one or in a tuple.
 
     Raises:
         ModuleError: the sizes do not fit.
@@ -64,8 +65,8 @@ class Expand(Module):
     def __init__(self, sizes: Sequence[int] | None = None) -> None:
         self.sizes = None if sizes is None else tuple(sizes)
 
-    def forward(self, x: Tensor, *sizes: int) -> Tensor:
-        y = x.expand(sizes if self.sizes is None else self.sizes)
+    def forward(self, x: Tensor, *sizes: int | tuple[int, ...]) -> Tensor:
+        y = x.expand(together(sizes) if self.sizes is None else self.sizes)
         self.save((x.shape, len(sizes)), y)
         return y
 
@@ -225,3 +226,8 @@ class Arange(Module):
 
     def backward(self, dy: None = None) -> tuple[None, ...]:
         return (None, *[None] * self.restore(dy))
+
+
+def together(sizes: tuple[Any, ...]) -> Any:
+    """The sizes that came one by one, or in one tuple."""
+    return sizes[0] if len(sizes) == 1 and isinstance(sizes[0], tuple) else sizes
