@@ -47,6 +47,17 @@ def network(graph: Graph, module: nn.Graph, *inputs: Any, **options: Any) -> Any
     return substituted(module.outputs, values.__getitem__)
 
 
+@composite(nn.FunctionalCall)
+def functional_call(graph: Graph, module: nn.FunctionalCall, *inputs: Any, **options: Any) -> Any:
+    """The layer, with the weights that come with the inputs."""
+    count = len(inputs) - len(module.names)
+    for name, weight in zip(module.names, inputs[count:]):
+        derived = vars(module.layer)[name]
+        derived.assign(weight.two)
+        graph.compute(derived, weight.name)
+    return emit_child(graph, module, "layer", *inputs[:count], **options)
+
+
 def plus(graph: Graph, *terms: Value) -> Value:
     """The sum of several tensors."""
     name = graph.op("Add" if len(terms) == 2 else "Sum", *(each.name for each in terms))

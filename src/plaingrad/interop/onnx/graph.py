@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from plaingrad.module import Module
+from plaingrad.nn.parametrization.base import Derived
 from plaingrad.parameter import Buffer, Parameter
 from plaingrad.saving.describe import fields
 
@@ -33,6 +34,7 @@ class Graph:
 
         self._helper = helper
         self._names: dict[int, str] = {}
+        self._computed: dict[int, str] = {}
         for name, field in fields(module).items():
             self._names.setdefault(id(field), name)
         self.dtype = dtype
@@ -50,8 +52,14 @@ class Graph:
         self.nodes.append(self._helper.make_node(operator, inputs, names, name=name, **attributes))
         return names
 
-    def field(self, field: Parameter | Buffer) -> str:
-        """The name of a parameter or buffer of the network."""
+    def compute(self, field: Derived, name: str) -> None:
+        """Use this value where a layer has a computed weight, from now on."""
+        self._computed[id(field)] = name
+
+    def field(self, field: Parameter | Buffer | Derived) -> str:
+        """The name of a parameter or buffer of the network, or of the value of a computed weight."""
+        if isinstance(field, Derived):
+            return self._computed[id(field)]
         value = field.value.numpy()
         return self._store(
             self._names[id(field)], value.astype(self.dtype) if field.value.is_floating_point() else value

@@ -95,6 +95,8 @@ def _user(module: Module, position: int) -> tuple[Module, int] | None:
         return None
     if isinstance(module, Container):
         return next((user for each in module if (user := _user(each, 0))), None)
+    if isinstance(module, nn.FunctionalCall):  # the weights, which come last, are numbers as the network's
+        return _user(module.layer, position)
     return None if isinstance(module, OF_ANY_KIND) else (module, position)
 
 

@@ -67,9 +67,9 @@ def traced(network: torch.nn.Module, is_known: Callable[[torch.nn.Module], bool]
     graphs, constants = [], []
     try:
         for mode in (True, False):
-            with _in_mode(network, mode), _without_constants(network) as made:
+            with _in_mode(network, mode), _without_constants(network) as own:
                 graphs.append(Tracer(is_known).trace(network))
-            constants.append(made)
+            constants.append(own)
     except Exception as error:  # whatever the code says to operands that have no values
         where = _own_frame(traceback.extract_tb(error.__traceback__))
         raise InputError(f"expected a forward that does not depend on values, got {where}: {error}") from None
@@ -92,12 +92,12 @@ def _in_mode(network: torch.nn.Module, training: bool) -> Iterator[None]:
 @contextmanager
 def _without_constants(network: torch.nn.Module) -> Iterator[dict[str, torch.Tensor]]:
     """Take the tensors away that torch.fx leaves in a network for those that its code makes; yield them."""
-    before, made = set(vars(network)), dict[str, torch.Tensor]()
+    before, own = set(vars(network)), dict[str, torch.Tensor]()
     try:
-        yield made
+        yield own
     finally:
         for name in set(vars(network)) - before:
-            made[name] = vars(network)[name]
+            own[name] = vars(network)[name]
             delattr(network, name)
 
 
@@ -164,10 +164,10 @@ class _Conversion:
     def get_attr(self, node: fx.Node) -> Attribute:
         target = str(node.target)
         if target in self.constants:
-            made, other = self.constants[target], self.others[target]
-            if made.dtype != other.dtype or not torch.equal(made, other):
+            constant, other = self.constants[target], self.others[target]
+            if constant.dtype != other.dtype or not torch.equal(constant, other):
                 raise InputError("expected a tensor that is the same each time, got another one")
-            return Attribute(target, made)
+            return Attribute(target, constant)
         owner = self.network.get_submodule(target.rpartition(".")[0])
         return Attribute(target, getattr(owner, target.rpartition(".")[2]))
 
