@@ -301,10 +301,13 @@ class Run:
         del self.undoable[: -max(3, min(MOST_UNDO, MOST_KEPT // max(1, size)))]
 
     def undo(self) -> bool:
-        """Go back to what was last noted; False if there is nothing."""
+        """Go back to what was last noted; False if there is nothing.
+
+        Fields with which training goes on, such as the learning rate, stay as they are: they are no steps.
+        """
         if not self.undoable:
             return False
-        saved = self.undoable.pop()
+        saved, now = self.undoable.pop(), self.state
         self.model, self.optimizer = saved.model, saved.optimizer
         self.stages = stages(self.model)
         if saved.generator is not None:
@@ -313,4 +316,8 @@ class Run:
         self.state, self.origin, self.problem = saved.state, saved.origin, saved.problem
         self.epoch, self.done, self.batch, self.has_diverged = saved.at
         self.curve = [point for point in self.curve if point[0] <= self.position]
+        kept = {name: getattr(now, name) for name in LIVE if getattr(now, name) != getattr(self.state, name)}
+        if kept:
+            with suppress(InputError):  # of a run that cannot note more changes
+                self.act({"type": "change", "state": kept})
         return True

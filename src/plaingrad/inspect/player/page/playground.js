@@ -911,7 +911,7 @@ const pageHtml = (id) => `<div class="page">
     <button type="button" class="play" ${id("play")} title="Play or pause (Space)">${icon(ICONS.play)}<span>Play</span></button>
     <button type="button" ${id("step-batch")} title="Train on one batch">${icon(ICONS.batch)}<span>Batch</span></button>
     <button type="button" ${id("step-epoch")} title="Train to the end of the epoch">${icon(ICONS.epoch)}<span>Epoch</span></button>
-    <button type="button" ${id("undo")} title="Back to before the last batch, edit or walk">${icon(ICONS.undo)}<span>Undo</span></button>
+    <button type="button" ${id("undo")} title="Back to before the last batch, epoch, run, edit or walk; the settings stay">${icon(ICONS.undo)}<span>Undo</span></button>
     <button type="button" ${id("reset")} title="The first weights again">${icon(ICONS.reset)}<span>Reset</span></button>
     <button type="button" ${id("reseed")} title="Other first weights" class="live">New weights</button>
   </div>
