@@ -200,6 +200,73 @@ def test_a_link_restores_what_is_seen(page: Browser, server: Server) -> None:
     assert page.header()["loss"] == seen["loss"]
 
 
+WEIGHTS = "return Array.from(document.body.__playground.app{}.frame.arrays.get('weights.0').values)"
+
+
+def steered(page: Browser) -> list[float]:
+    """A run that was played, painted on, and edited; the weights of its first layer."""
+    page.click("play")
+    page.until(lambda: page.header()["epoch"] > 2)
+    page.driver.execute_script(
+        "document.body.__playground.app.send({type: 'paint', points: [[0.1, 0.2, 0], [0.2, 0.1, 1]]})"
+    )
+    page.enter("lr", 0.1)
+    page.until(lambda: page.of("state.optimizer.lr") == 0.1)
+    page.click("play")
+    page.until(lambda: not page.header()["playing"])
+    page.driver.execute_script(
+        "document.body.__playground.app.send({type: 'edit', layer: 0, to: 1, from: 0, value: 1.5})"
+    )
+    page.until(lambda: page.numbers("weights.0")[2] == 1.5)
+    return page.numbers("weights.0")
+
+
+def test_a_second_run_begins_where_the_first_is(page: Browser) -> None:
+    seen = steered(page)
+    batch = page.header()["batch"]
+    page.click("compare")
+    page.until(lambda: page.of("app.rival.app.frame.header.batch") == batch)
+    page.until(lambda: page.driver.execute_script(WEIGHTS.format(".rival.app")) == seen)
+    assert page.numbers("weights.0") == seen  # the first is as it was
+    assert f"after batch {batch}" in page.text("second-compared")
+    points = page.driver.execute_script("return document.body.__playground.app.rival.app.data.train.length")
+    assert points == len(page.of("app.data.train"))
+    page.click("step-batch")
+    page.until(lambda: page.of("app.rival.app.frame.header.batch") == batch + 1)
+    page.until(lambda: page.driver.execute_script(WEIGHTS.format(".rival.app")) == page.numbers("weights.0"))
+    page.click("undo")
+    page.until(lambda: page.of("app.rival.app.frame.header.batch") == page.header()["batch"] == batch)
+    page.click("compare")
+    page.until(lambda: page.of("app.rival") is None)
+
+
+def test_a_lost_connection_leads_back_to_the_same_run(server: Server, chromium: Browser) -> None:
+    kept = (
+        "window.sockets = []; window.WebSocket = class extends WebSocket {"
+        " constructor(url) { super(url); sockets.push(this); } };"
+    )
+    script = chromium.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": kept})
+    begin(chromium, server)
+    seen = steered(chromium)
+    batch = chromium.header()["batch"]
+    chromium.until(lambda: len(chromium.of("app.past.actions") or []) == 3)
+    chromium.driver.execute_script("sockets.forEach((socket) => socket.close())")
+    chromium.until(lambda: "lost" in chromium.text("message"))
+    buttons = {each.text: each for each in chromium.element("message").find_elements("tag name", "button")}
+    buttons["Link"].click()
+    fragment = chromium.until(lambda: chromium.driver.execute_script("return location.hash"))
+    run = Run(read_state(from_fragment(fragment)))
+    for _ in run.catch_up():
+        pass
+    assert run.stages[0].linear.weight.value.flatten().tolist() == seen
+    chromium.driver.execute_script("sockets.at(-1).onclose({})")
+    chromium.element("message").find_element("xpath", ".//button[text()='Reconnect']").click()
+    frames = chromium.of("frames")
+    chromium.until(lambda: chromium.of("frames") > frames and chromium.header()["batch"] == batch)
+    chromium.until(lambda: chromium.numbers("weights.0") == seen)
+    chromium.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
+
 def test_a_walk_shows_the_numbers_of_the_record(page: Browser) -> None:
     page.click("walk")
     page.until(lambda: page.of("walk.phase") == "input")

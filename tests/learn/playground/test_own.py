@@ -191,7 +191,7 @@ def flat() -> nn.Sequential:
         (
             (flat(), (PLANE.inputs, torch.eye(2)[PLANE.targets])),
             {},
-            "a number for each sample, got .*60, 2",
+            "one number for each sample, got .*60, 2",
         ),
         ((flat(), PLANE), {"loss": "mse"}, "loss: expected a loss such as nn.MSELoss"),
         ((None, PLANE), {"loss": nn.MSELoss()}, "loss: expected a name"),

@@ -136,6 +136,12 @@ def test_what_was_done_is_taken_back(action: dict[str, Any]) -> None:
     assert not run.undo()
 
 
+def test_what_is_noted_of_an_action_is_what_it_needs() -> None:
+    run = trained({}, 3)
+    run.act({**EDIT, "more": "x" * 1000})
+    assert run.current().actions == [(3, EDIT)]
+
+
 @pytest.mark.parametrize("trained_before", [0, 12])
 def test_what_is_taken_back_leaves_the_sliders_where_they_are(trained_before: int) -> None:
     """A step or an edit goes back; a rate or a penalty set since then holds from there on."""

@@ -14,6 +14,7 @@ import torch
 
 import plaingrad
 from learn.playground.frames import Page, unpacked
+from plaingrad.learn.playground import answers
 from plaingrad.learn.playground.session import ANSWERS
 from plaingrad.learn.playground.state import from_fragment, read_state
 
@@ -114,6 +115,27 @@ def test_a_link_restores_what_was_seen(page: Page) -> None:
     other.session.close()
     assert (mine["batch"], mine["loss"]) == (theirs["batch"], theirs["loss"])
     assert all((a[name] == b[name]).all() for name in a)
+
+
+def test_a_link_shows_the_points_that_were_painted_on_the_way(page: Page) -> None:
+    painted = [3, {"type": "paint", "points": [[0.1, 0.2, 0], [0.2, 0.1, 1]]}]
+    page.begin(trained=5, actions=[painted])
+    page.until(lambda: page.header()["batch"] == 5)
+    assert len(page.next("data")["train"]) == 150
+    data = page.next("data")
+    assert len(data["train"]) + len(data["test"]) == 302
+
+
+def test_the_past_of_a_run_is_all_that_another_needs(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    page.begin()
+    page.send("step", unit="epoch")
+    page.send("edit", **{"layer": 0, "to": 0, "from": 1, "value": 2.0})
+    page.send("paint", points=[[0.1, 0.2, 0]])
+    page.send("step", unit="batch")
+    past = page.ask("past", "past")["state"]
+    assert (past["trained"], len(past["actions"])) == (16, 2)
+    monkeypatch.setattr(answers, "MOST_PAST", 100)
+    assert "less data" in page.ask("error", "past")["words"]
 
 
 def test_what_a_link_has_trained_is_shown_on_the_way_and_messages_wait() -> None:
@@ -274,8 +296,8 @@ def test_nonsense_is_answered_and_changes_nothing_for_others(page: Page) -> None
     page.send("pause")
     page.until(page.session.messages.empty)
     time.sleep(0.5)
-    answers = [page.texts.get() for _ in range(page.texts.qsize())]
-    errors = [answer["words"] for answer in answers if answer["type"] == "error"]
+    came = [page.texts.get() for _ in range(page.texts.qsize())]
+    errors = [answer["words"] for answer in came if answer["type"] == "error"]
     assert len(errors) > 50
     assert not [words for words in errors if "Error: " in words], "an error that nobody had in mind"
     page.begin(data="xor")

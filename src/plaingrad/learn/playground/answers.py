@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from plaingrad.errors import InputError
 from plaingrad.learn.playground.export import exported
 from plaingrad.learn.playground.messages import Text
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from plaingrad.learn.playground.session import Session
 
 MOST_SHARED = 100_000  # characters of an address
+MOST_PAST = 4_000_000  # characters of a state that a page begins with
 
 
 def running(session: Session) -> Run:
@@ -192,6 +195,15 @@ def link(session: Session, message: Text) -> None:
     session.send_text({"type": "link", "fragment": fragment})
 
 
+def past(session: Session, message: Text) -> None:
+    """Send the state with all that was done, from which a page begins the same run elsewhere or again."""
+    state = running(session).current()
+    cells = 0 if state.table is None else len(state.table.rows) * len(state.table.names)
+    if 2 * cells > MOST_PAST or len(msgspec.json.encode(state)) > MOST_PAST:
+        raise InputError("past: expected less data than a second run can be begun with; save a recording")
+    session.send_text({"type": "past", "state": msgspec.to_builtins(state)})
+
+
 def show_again(session: Session, message: Text) -> None:
     """Send everything, for a page that sees the run for the first time."""
     session.send_state()
@@ -227,5 +239,6 @@ ANSWERS: dict[str, Callable[[Session, Text], None]] = {
     "look": look,
     "export": export,
     "link": link,
+    "past": past,
     "show": show_again,
 }

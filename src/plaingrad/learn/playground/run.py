@@ -18,7 +18,7 @@ from plaingrad.data import Dataset
 from plaingrad.data.finite import all_finite
 from plaingrad.errors import InputError
 from plaingrad.inspect.player import Stage, stages
-from plaingrad.learn.playground.actions import ACTIONS, matters, merged
+from plaingrad.learn.playground.actions import ACTIONS, essential, matters, merged
 from plaingrad.learn.playground.choices import MOST_ACTIONS
 from plaingrad.learn.playground.network import build, loss_of, optimizer_of
 from plaingrad.learn.playground.problem import Problem
@@ -258,7 +258,7 @@ class Run:
         if not trained and kind not in ("edit", "walk"):
             self.origin = msgspec.structs.replace(self.state, actions=self.origin.actions)
         elif matters(message):
-            noted = merged([*self.origin.actions, (trained, message)])
+            noted = merged([*self.origin.actions, (trained, essential(message))])
             self.origin = msgspec.structs.replace(self.origin, actions=noted)
 
     def goes_on(self, fields: dict[str, Any]) -> bool:
