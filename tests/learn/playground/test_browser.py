@@ -361,6 +361,34 @@ def test_own_data_are_pasted(page: Browser) -> None:
     page.until(lambda: page.of("network.features") == ["left", "right"])
 
 
+def test_a_file_that_is_too_large_is_refused_and_the_words_go_when_another_is_used(page: Browser) -> None:
+    drop = (
+        "const files = new DataTransfer(); files.items.add(new File([arguments[0]], 'own.csv'));"
+        "document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: files, bubbles: true}))"
+    )
+    rows = "\n".join(f"{k % 7},{k % 5},{'ab'[k % 2]}" for k in range(60))
+    page.driver.execute_script(drop, f"left,right,kind\n{rows}\n" + " " * 6_000_000)
+    page.until(lambda: "4 MB" in page.text("message"))
+    page.driver.execute_script(drop, "")
+    page.until(lambda: "empty" in page.text("message"))
+    page.driver.execute_script(drop, "1,2\n3,4\n")
+    page.until(lambda: "names of the columns" in page.text("message"))
+    page.driver.execute_script(drop, f"left,right,kind\n{rows}\n")
+    page.until(lambda: page.of("network.features") == ["left", "right"])
+    assert not page.element("message").is_displayed()
+
+
+def test_the_words_on_a_unit_follow_the_training(page: Browser) -> None:
+    page.element("network").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    page.until(lambda: "bias" in page.text("status"))
+    page.click("step-epoch")
+    page.element("network").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    page.driver.execute_script("document.body.__playground.app.send({type: 'step', unit: 'epoch'})")
+    page.until(lambda: page.header()["epoch"] == 2)
+    bias = f"{page.numbers('biases.0')[0]:.3g}".replace("-", "−")
+    page.until(lambda: page.text("status").endswith(f"bias {bias}"))
+
+
 def test_a_hostile_explanation_or_name_does_nothing(page: Browser) -> None:
     page.click("csv")
     name = "<img src=x onerror=document.title='caught'>"

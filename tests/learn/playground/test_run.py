@@ -65,7 +65,7 @@ def executed(text: str) -> dict[str, Any]:
 def iris() -> dict[str, Any]:
     frame = load_iris(as_frame=True).frame
     frame["target"] = frame["target"].map(lambda k: ["setosa", "versicolor", "virginica"][k])
-    table = read_table(frame.to_csv(index=False))
+    table, _ = read_table(frame.to_csv(index=False))
     return {"data": "own", "table": table, "features": table["names"][:3]}
 
 

@@ -161,6 +161,24 @@ def test_own_data_come_as_csv(page: Page) -> None:
     assert answer["network"]["features"] == ["x1", "x2"]
 
 
+def test_what_is_left_out_of_a_csv_is_said(page: Page) -> None:
+    page.begin()
+    rows = "\n".join(f"{k % 7},n{k},{k % 5},{'ab'[k % 2]}" for k in range(60))
+    note = page.ask("note", "csv", text=f"left,name,right,kind\n{rows}\n,x,,a\n")
+    assert note["words"] == (
+        "Data of 60 rows. Left out: 1 row with an empty cell; "
+        "the column name, in which not every cell is a number."
+    )
+
+
+def test_play_after_the_last_epoch_says_why_it_does_not(page: Page) -> None:
+    page.begin(epochs=1)
+    page.send("step", unit="epoch")
+    assert "epoch 1, at which it stops" in page.ask("error", "play")["words"]
+    assert page.session.run is not None
+    assert page.session.run.undoable
+
+
 def test_divergence_is_said_with_a_way_back(page: Page) -> None:
     page.begin(data="plane", activation="linear", optimizer={"name": "SGD", "lr": 10.0})
     page.send("play")

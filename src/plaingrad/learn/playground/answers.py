@@ -66,6 +66,10 @@ def play(session: Session, message: Text) -> None:
     """Train."""
     run = running(session)
     session.end_walk()
+    if run.is_over:
+        raise InputError(
+            f"play: the run has come to epoch {run.state.epochs}, at which it stops; set another"
+        )
     if not session.playing:
         run.keep()
     session.playing = True
@@ -123,9 +127,11 @@ def undo(session: Session, message: Text) -> None:
 def csv(session: Session, message: Text) -> None:
     """Begin on data of the user's own."""
     run = running(session)
-    table = read_table(message.get("text"), message.get("target"))
+    table, words = read_table(message.get("text"), message.get("target"))
     fields = {"data": "own", "table": table, "features": table["names"][:8], "points": [], "loss": None}
     session.begin(read_state(fields, run.state))
+    if words:
+        session.send_text({"type": "note", "words": words})
 
 
 def drawn(session: Session, message: Text) -> None:

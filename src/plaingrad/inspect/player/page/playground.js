@@ -75,6 +75,7 @@
  * @property {App | null} first                The run beside which this is the second.
  * @property {(App | null)[]} done             Since there are two runs: whose weight was edited, null for what both did.
  * @property {any} past                        The run's beginning and what was done to it, a State; null if it is too large.
+ * @property {boolean} refused                 What is said is why something was refused.
  * @property {boolean} comparing               A second run waits for it.
  * @property {number} keeping                  The timer that asks for it.
  * @property {any} state                       The last that came, a State.
@@ -1346,9 +1347,8 @@ function look(app, unit, aloud = false) {
   app.shown = unit;
   app.send({ type: "enlarge", ...(unit ?? {}) });
   app.ui["output-title"].textContent = unit ? unitName(app.network, unit) : "Output";
-  const words = unit ? unitWords(app, unit) : "";
-  app.ui.status.textContent = words;
-  if (aloud) app.ui.says.textContent = words;
+  app.ui.status.textContent = statusWords(app);
+  if (aloud) app.ui.says.textContent = statusWords(app);
   app.schedule("network", "output");
 }
 
@@ -1356,6 +1356,9 @@ function look(app, unit, aloud = false) {
 function showLinks({ ui, walk, state }) {
   ui.links.textContent = walk?.phase === "backward" || state.gradients ? "links: gradients" : "links: weights";
 }
+
+/** What is looked at, with its number as it is now. @param {App} app */
+const statusWords = (app) => (app.shown ? unitWords(app, app.shown) : app.hover ? weightWords(app, app.hover) : "");
 
 /** @param {App} app @param {Unit} unit */
 function unitWords(app, unit) {
@@ -1439,7 +1442,7 @@ function bindNetwork(app) {
     look(app, unit);
     if (link?.layer === app.hover?.layer && link?.to === app.hover?.to && link?.from === app.hover?.from) return;
     app.hover = link;
-    if (!unit) ui.status.textContent = link ? weightWords(app, link) : "";
+    ui.status.textContent = statusWords(app);
     app.schedule("network");
   };
   canvas.onpointerleave = () => { app.hover = null; if (!isFocused(canvas)) look(app, null); app.schedule("network"); };
@@ -1544,9 +1547,12 @@ function showLabels(app) {
   ui["paint-label"].closest("label").hidden = Boolean(app.state.table); // A table may have more columns than the plane.
 }
 
+const MOST_CSV = 4_000_000; // Characters.
+
 /** @param {App} app @param {string} text */
 function useCsv(app, text) {
-  if (!text.trim()) return;
+  if (text.length > MOST_CSV) return say(app, `A CSV file may have 4 MB; this one has ${(text.length / 1e6).toFixed(1)} MB.`, [], true);
+  if (!text.trim()) return say(app, "The CSV file is empty.", [], true);
   app.csv = text;
   app.sendBoth({ type: "csv", text });
 }
@@ -1820,9 +1826,10 @@ function onNetworkKey(app, event) {
 
 // --------------------------------------------------------------------------------------------------------- messages
 
-/** Says something above the page, with a way on if there is one. @param {App} app @param {string} words @param {[string, () => void][]} [ways] */
-function say(app, words, ways = []) {
+/** Says something above the page, with a way on if there is one; a refusal, until something is not refused. @param {App} app @param {string} words @param {[string, () => void][]} [ways] */
+function say(app, words, ways = [], isRefusal = false) {
   const { message } = app.ui;
+  app.refused = isRefusal;
   const text = Object.assign(document.createElement("span"), { textContent: words });
   const hide = () => { message.hidden = true; };
   const buttons = [...ways, /** @type {[string, () => void]} */ (["Close", () => {}])].map(([label, act]) => {
@@ -1838,6 +1845,7 @@ function say(app, words, ways = []) {
 const TEXTS = {
   state: (app, { state, network, choices, playing }) => {
     const first = !app.choices;
+    if (app.refused) app.ui.message.hidden = true;
     const structure = JSON.stringify([network, state.layers, state.activation]);
     app.state = { ...DEFAULTS, ...state };
     app.network = network;
@@ -1868,6 +1876,7 @@ const TEXTS = {
   explanation: (app, explanation) => showExplanation(app, explanation),
   export: (_, file) => save(file),
   link: (app, { fragment }) => share(app, fragment),
+  note: (app, { words }) => say(app, words),
   diverged: (app, { words, undo }) => {
     showPlaying(app, false);
     say(app, words, undo ? [["Go back", () => app.send({ type: "undo" })]] : [["Reset", () => app.send({ type: "reset" })]]);
@@ -1875,7 +1884,8 @@ const TEXTS = {
   error: (app, { words, message }) => {
     if (message === "past" && !app.comparing) { app.past = null; return; } // Nobody asked; reconnecting says what is left.
     if (message === "past") { app.comparing = false; app.ui.compare.setAttribute("aria-pressed", "false"); }
-    say(app, words);
+    say(app, words, [], true);
+    if (message === "play") showPlaying(app, false);
     if (app.choices) refresh(app);
   },
   past: (app, { state }) => {
@@ -1964,7 +1974,9 @@ function showFindings({ ui }, findings) {
 }
 
 /** @param {App} app */
-function drawNumbers({ ui, frame }) {
+function drawNumbers(app) {
+  const { ui, frame } = app;
+  ui.status.textContent = statusWords(app);
   const { epoch, loss, test_loss: test, accuracy, test_accuracy: testAccuracy } = frame.header;
   const percent = (/** @type {number | undefined} */ share) => (Number.isFinite(share) ? `${(100 * Number(share)).toFixed(1)} %` : "–");
   ui.epoch.textContent = epoch < 1000 ? Number(epoch).toFixed(1) : Math.floor(epoch).toLocaleString("en");
@@ -2121,7 +2133,7 @@ export function start(element, transport, { first = null, state = {}, onDrawn } 
   const ui = build(root, prefix);
   element.append(root);
   const app = /** @type {App} */ (/** @type {unknown} */ ({
-    element, root, ui, transport, onDrawn, first, isRival: rival, done: [], past: null, comparing: false, keeping: 0, state: { ...DEFAULTS, ...state }, network: null, choices: null, layout: null, data: null,
+    element, root, ui, transport, onDrawn, first, isRival: rival, done: [], past: null, refused: false, comparing: false, keeping: 0, state: { ...DEFAULTS, ...state }, network: null, choices: null, layout: null, data: null,
     frame: null, frames: 0, unacknowledged: null, curve: [], playing: false, walk: null, travel: 0, shown: null, hover: null, edited: null, explained: null, structure: "",
     cross: null, unsent: [], sent: 0, painting: 0, csv: "", rival: null, controls: [], optionControls: [], bitmaps: {}, pointsLayer: null, pointsDirty: true,
     palette: null, font: (/** @type {number} */ size) => `${size}px ${app.palette.family}`,
