@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import queue
 import re
 import subprocess
 import sys
@@ -15,7 +17,9 @@ import pytest
 from matplotlib import image
 from selenium.webdriver.common.keys import Keys
 
+import plaingrad
 from learn.playground.browser import Browser, expect_browser
+from learn.playground.frames import unpacked
 from learn.playground.serving import Server
 from plaingrad.learn.playground.recording import recording
 from plaingrad.learn.playground.run import Run
@@ -411,6 +415,59 @@ def test_a_recorded_run_needs_no_server(chromium: Browser, tmp_path: Path) -> No
     chromium.until(lambda: chromium.header()["batch"] == 120)
     chromium.until(lambda: chromium.of("walk"))
     assert chromium.messages() == []
+
+
+SHELL = """
+const [texts, frame, done] = arguments;
+const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+window.outbox = [];
+const el = document.createElement("div");
+document.body.replaceChildren(el);
+import("/playground.js").then(({ default: shell }) => {
+  shell.render({ el, model: {
+    get: (name) => (name === "first_texts" ? texts : bytes(frame)),
+    send: (message) => outbox.push(message),
+    on: (_, hear) => { window.hear = (content, frame) => hear(content, frame ? [bytes(frame)] : []); },
+  } });
+  document.body.__playground = el.__playground;
+  done();
+});
+"""
+
+
+def test_the_notebook_shell_shows_the_same_frames(page: Browser) -> None:
+    """The widget's Python side and its module in the browser, with the notebook between them played here."""
+    widget = plaingrad.playground(data="spirals", classes=3, seed=5)
+    came: queue.Queue[tuple[Any, Any]] = queue.Queue()
+    widget.send = lambda content, buffers=None: came.put((content, buffers and buffers[0]))
+    page.driver.execute_async_script(SHELL, widget.first_texts, base64.b64encode(widget.first_frame).decode())
+    page.until(lambda: page.of("frames") == 1)
+    sent: list[bytes] = [widget.first_frame]
+
+    def exchanged() -> bool:
+        for message in page.driver.execute_script("return outbox.splice(0)"):
+            widget._receive(widget, message, [])
+        while not came.empty():
+            content, frame = came.get()
+            sent.extend([frame] if frame else [])
+            text = base64.b64encode(frame).decode() if frame else None
+            page.driver.execute_script("hear(...arguments)", content, text)
+        return bool(page.header()["epoch"] == 2)
+
+    def same() -> bool:
+        header, arrays = unpacked(sent[-1])
+        return page.header()["batch"] == header["batch"] and all(
+            page.numbers(name) == array.flatten().tolist() for name, array in arrays.items()
+        )
+
+    page.until(same)
+    page.click("step-epoch")
+    page.click("step-epoch")
+    page.until(exchanged)
+    page.until(same)
+    shown = float(page.text("train-loss"))
+    assert shown == pytest.approx(widget.session.run.measure(widget.session.run.problem.train)[0], rel=0.006)
+    widget.close()
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (380, False), (380, True)])
