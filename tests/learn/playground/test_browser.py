@@ -244,6 +244,22 @@ def test_a_second_run_begins_where_the_first_is(page: Browser) -> None:
     page.until(lambda: page.of("app.rival") is None)
 
 
+def test_a_second_run_can_be_paused_when_the_first_has_diverged(page: Browser, server: Server) -> None:
+    begin(page, server, data="plane", activation="linear", optimizer={"name": "SGD", "lr": 10})
+    page.click("compare")
+    page.until(lambda: page.of("app.rival.app.frame"))
+    page.enter("second-lr", 0.01)
+    page.until(lambda: page.of("app.rival.app.state.optimizer.lr") == 0.01)
+    page.click("play")
+    page.until(lambda: "infinite" in page.text("message"))
+    page.until(lambda: page.of("app.rival.app.frame.header.epoch") > 2)
+    assert page.text("play") == "Pause"
+    page.click("play")
+    page.until(lambda: page.of("app.rival.app.frame.header.playing") is False)
+    page.until(lambda: page.text("play") == "Play")
+    page.click("compare")
+
+
 def test_a_lost_connection_leads_back_to_the_same_run(server: Server, chromium: Browser) -> None:
     kept = (
         "window.sockets = []; window.WebSocket = class extends WebSocket {"

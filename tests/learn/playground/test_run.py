@@ -136,6 +136,13 @@ def test_what_was_done_is_taken_back(action: dict[str, Any]) -> None:
     assert not run.undo()
 
 
+def test_an_address_has_what_is_drawn_too() -> None:
+    run = trained({}, 3)
+    run.act({"type": "change", "state": {"show_test": True, "discretize": True}})
+    state = run.current()
+    assert (state.show_test, state.discretize, state.gradients, state.actions) == (True, True, False, [])
+
+
 def test_what_is_noted_of_an_action_is_what_it_needs() -> None:
     run = trained({}, 3)
     run.act({**EDIT, "more": "x" * 1000})

@@ -18,7 +18,7 @@ from plaingrad.data import Dataset
 from plaingrad.data.finite import all_finite
 from plaingrad.errors import InputError
 from plaingrad.inspect.player import Stage, stages
-from plaingrad.learn.playground.actions import ACTIONS, essential, matters, merged
+from plaingrad.learn.playground.actions import ACTIONS, LOOKS, essential, matters, merged
 from plaingrad.learn.playground.choices import MOST_ACTIONS
 from plaingrad.learn.playground.network import build, loss_of, optimizer_of
 from plaingrad.learn.playground.problem import Problem
@@ -285,8 +285,9 @@ class Run:
             self.epoch, self.done = self.epoch + 1, 0
 
     def current(self) -> State:
-        """The state for an address: how the training began, what was done, and how far it has come."""
-        return msgspec.structs.replace(self.origin, trained=self.batch)
+        """The state for an address: how it began, what was done, how far it has come, and what is drawn."""
+        drawn = {name: getattr(self.state, name) for name in LOOKS}
+        return msgspec.structs.replace(self.origin, trained=self.batch, **drawn)
 
     # Taking back
 

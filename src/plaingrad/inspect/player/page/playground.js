@@ -1713,6 +1713,7 @@ function toggleRival(app) {
   app.rival.app.transport.close?.();
   ui.rivals.replaceChildren();
   app.rival = null;
+  showPlaying(app, app.playing);
   showCurveKey(app);
   app.schedule("network", "output", "curve");
 }
@@ -1766,16 +1767,22 @@ function showCurveKey(app) {
 /** @param {App} app */
 function togglePlay(app) {
   leaveWalk(app);
-  app.sendBoth({ type: app.playing ? "pause" : "play" });
-  showPlaying(app, !app.playing);
+  const stops = isPlaying(app);
+  app.sendBoth({ type: stops ? "pause" : "play" });
+  for (const one of [app, app.rival?.app]) if (one) showPlaying(one, !stops);
 }
+
+/** True while it trains, or the run beside it. @param {App} app */
+const isPlaying = (app) => app.playing || Boolean(app.rival?.app.playing);
 
 /** @param {App} app @param {boolean} playing */
 function showPlaying(app, playing) {
-  if (app.playing === playing) return;
   app.playing = playing;
-  app.ui.play.innerHTML = `${icon(playing ? ICONS.pause : ICONS.play)}<span>${playing ? "Pause" : "Play"}</span>`;
-  app.ui.play.setAttribute("aria-pressed", String(playing));
+  const first = app.first ?? app, { play } = first.ui;
+  const any = isPlaying(first);
+  if (play.getAttribute("aria-pressed") === String(any)) return;
+  play.innerHTML = `${icon(any ? ICONS.pause : ICONS.play)}<span>${any ? "Pause" : "Play"}</span>`;
+  play.setAttribute("aria-pressed", String(any));
 }
 
 /** Keys for the whole page, where no control wants them itself. @param {App} app @param {KeyboardEvent} event */
