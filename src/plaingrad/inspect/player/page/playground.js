@@ -1508,6 +1508,12 @@ function bindPlane(app) {
   };
   canvas.onkeydown = (/** @type {KeyboardEvent} */ event) => moveCross(app, event);
   canvas.onblur = () => { app.cross = null; app.schedule("output"); };
+  app.ui["paint-label"].onchange = () => showPainting(app);
+}
+
+/** A finger on the plane paints where that is on, else it scrolls the page. @param {App} app */
+function showPainting({ ui }) {
+  ui.output.style.touchAction = ui["paint-label"].value === "" ? "auto" : "none";
 }
 
 /** The cross, for painting with the keyboard. @param {App} app @param {KeyboardEvent} event */
@@ -1536,6 +1542,7 @@ function showLabels(app) {
   const further = data.classes && labels.length < 8 ? [{ name: String(labels.length), title: "a new class" }] : [];
   fill(ui["paint-label"], [{ name: "", title: "off" }, ...labels, ...further, { name: "erase", title: "erase" }], value);
   if (!ui["paint-label"].value) ui["paint-label"].value = "";
+  showPainting(app);
   ui.legend.classList.toggle("range", !data.classes);
   ui.legend.replaceChildren(...(data.classes ? labels : [labels[0], labels[4]]).map((/** @type {any} */ label) => {
     const chip = document.createElement("span");
