@@ -1650,7 +1650,7 @@ function showWalk(app, walk) {
   if (walk) {
     ui["walk-title"].textContent = walk.title;
     ui["walk-words"].textContent = walk.words;
-    ui["walk-stage"].textContent = `${walk.phase}, ${walk.stage + 1} of ${walk.stages}`;
+    ui["walk-stage"].textContent = `sample ${walk.sample}, ${walk.phase}, ${walk.stage + 1} of ${walk.stages}`;
     ui["walk-track"].style.setProperty("--share", String((walk.stage + 1) / walk.stages));
     ui["walk-track"].dataset.phase = walk.phase;
     ui["walk-back"].disabled = walk.stage === 0 && !app.transport.recorded;
