@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import queue
 import re
 import subprocess
 import sys
@@ -15,7 +17,9 @@ import pytest
 from matplotlib import image
 from selenium.webdriver.common.keys import Keys
 
+import plaingrad
 from learn.playground.browser import Browser, expect_browser
+from learn.playground.frames import unpacked
 from learn.playground.serving import Server
 from plaingrad.learn.playground.recording import recording
 from plaingrad.learn.playground.run import Run
@@ -200,6 +204,89 @@ def test_a_link_restores_what_is_seen(page: Browser, server: Server) -> None:
     assert page.header()["loss"] == seen["loss"]
 
 
+WEIGHTS = "return Array.from(document.body.__playground.app{}.frame.arrays.get('weights.0').values)"
+
+
+def steered(page: Browser) -> list[float]:
+    """A run that was played, painted on, and edited; the weights of its first layer."""
+    page.click("play")
+    page.until(lambda: page.header()["epoch"] > 2)
+    page.driver.execute_script(
+        "document.body.__playground.app.send({type: 'paint', points: [[0.1, 0.2, 0], [0.2, 0.1, 1]]})"
+    )
+    page.enter("lr", 0.1)
+    page.until(lambda: page.of("state.optimizer.lr") == 0.1)
+    page.click("play")
+    page.until(lambda: not page.header()["playing"])
+    page.driver.execute_script(
+        "document.body.__playground.app.send({type: 'edit', layer: 0, to: 1, from: 0, value: 1.5})"
+    )
+    page.until(lambda: page.numbers("weights.0")[2] == 1.5)
+    return page.numbers("weights.0")
+
+
+def test_a_second_run_begins_where_the_first_is(page: Browser) -> None:
+    seen = steered(page)
+    batch = page.header()["batch"]
+    page.click("compare")
+    page.until(lambda: page.of("app.rival.app.frame.header.batch") == batch)
+    page.until(lambda: page.driver.execute_script(WEIGHTS.format(".rival.app")) == seen)
+    assert page.numbers("weights.0") == seen  # the first is as it was
+    assert f"after batch {batch}" in page.text("second-compared")
+    points = page.driver.execute_script("return document.body.__playground.app.rival.app.data.train.length")
+    assert points == len(page.of("app.data.train"))
+    page.click("step-batch")
+    page.until(lambda: page.of("app.rival.app.frame.header.batch") == batch + 1)
+    page.until(lambda: page.driver.execute_script(WEIGHTS.format(".rival.app")) == page.numbers("weights.0"))
+    page.click("undo")
+    page.until(lambda: page.of("app.rival.app.frame.header.batch") == page.header()["batch"] == batch)
+    page.click("compare")
+    page.until(lambda: page.of("app.rival") is None)
+
+
+def test_a_second_run_can_be_paused_when_the_first_has_diverged(page: Browser, server: Server) -> None:
+    begin(page, server, data="plane", activation="linear", optimizer={"name": "SGD", "lr": 10})
+    page.click("compare")
+    page.until(lambda: page.of("app.rival.app.frame"))
+    page.enter("second-lr", 0.01)
+    page.until(lambda: page.of("app.rival.app.state.optimizer.lr") == 0.01)
+    page.click("play")
+    page.until(lambda: "infinite" in page.text("message"))
+    page.until(lambda: page.of("app.rival.app.frame.header.epoch") > 2)
+    assert page.text("play") == "Pause"
+    page.click("play")
+    page.until(lambda: page.of("app.rival.app.frame.header.playing") is False)
+    page.until(lambda: page.text("play") == "Play")
+    page.click("compare")
+
+
+def test_a_lost_connection_leads_back_to_the_same_run(server: Server, chromium: Browser) -> None:
+    kept = (
+        "window.sockets = []; window.WebSocket = class extends WebSocket {"
+        " constructor(url) { super(url); sockets.push(this); } };"
+    )
+    script = chromium.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": kept})
+    begin(chromium, server)
+    seen = steered(chromium)
+    batch = chromium.header()["batch"]
+    chromium.until(lambda: len(chromium.of("app.past.actions") or []) == 3)
+    chromium.driver.execute_script("sockets.forEach((socket) => socket.close())")
+    chromium.until(lambda: "lost" in chromium.text("message"))
+    buttons = {each.text: each for each in chromium.element("message").find_elements("tag name", "button")}
+    buttons["Link"].click()
+    fragment = chromium.until(lambda: chromium.driver.execute_script("return location.hash"))
+    run = Run(read_state(from_fragment(fragment)))
+    for _ in run.catch_up():
+        pass
+    assert run.stages[0].linear.weight.value.flatten().tolist() == seen
+    chromium.driver.execute_script("sockets.at(-1).onclose({})")
+    chromium.element("message").find_element("xpath", ".//button[text()='Reconnect']").click()
+    frames = chromium.of("frames")
+    chromium.until(lambda: chromium.of("frames") > frames and chromium.header()["batch"] == batch)
+    chromium.until(lambda: chromium.numbers("weights.0") == seen)
+    chromium.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
+
 def test_a_walk_shows_the_numbers_of_the_record(page: Browser) -> None:
     page.click("walk")
     page.until(lambda: page.of("walk.phase") == "input")
@@ -294,6 +381,34 @@ def test_own_data_are_pasted(page: Browser) -> None:
     page.until(lambda: page.of("network.features") == ["left", "right"])
 
 
+def test_a_file_that_is_too_large_is_refused_and_the_words_go_when_another_is_used(page: Browser) -> None:
+    drop = (
+        "const files = new DataTransfer(); files.items.add(new File([arguments[0]], 'own.csv'));"
+        "document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: files, bubbles: true}))"
+    )
+    rows = "\n".join(f"{k % 7},{k % 5},{'ab'[k % 2]}" for k in range(60))
+    page.driver.execute_script(drop, f"left,right,kind\n{rows}\n" + " " * 6_000_000)
+    page.until(lambda: "4 MB" in page.text("message"))
+    page.driver.execute_script(drop, "")
+    page.until(lambda: "empty" in page.text("message"))
+    page.driver.execute_script(drop, "1,2\n3,4\n")
+    page.until(lambda: "names of the columns" in page.text("message"))
+    page.driver.execute_script(drop, f"left,right,kind\n{rows}\n")
+    page.until(lambda: page.of("network.features") == ["left", "right"])
+    assert not page.element("message").is_displayed()
+
+
+def test_the_words_on_a_unit_follow_the_training(page: Browser) -> None:
+    page.element("network").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    page.until(lambda: "bias" in page.text("status"))
+    page.click("step-epoch")
+    page.element("network").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    page.driver.execute_script("document.body.__playground.app.send({type: 'step', unit: 'epoch'})")
+    page.until(lambda: page.header()["epoch"] == 2)
+    bias = f"{page.numbers('biases.0')[0]:.3g}".replace("-", "−")
+    page.until(lambda: page.text("status").endswith(f"bias {bias}"))
+
+
 def test_a_hostile_explanation_or_name_does_nothing(page: Browser) -> None:
     page.click("csv")
     name = "<img src=x onerror=document.title='caught'>"
@@ -316,6 +431,59 @@ def test_a_recorded_run_needs_no_server(chromium: Browser, tmp_path: Path) -> No
     chromium.until(lambda: chromium.header()["batch"] == 120)
     chromium.until(lambda: chromium.of("walk"))
     assert chromium.messages() == []
+
+
+SHELL = """
+const [texts, frame, done] = arguments;
+const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+window.outbox = [];
+const el = document.createElement("div");
+document.body.replaceChildren(el);
+import("/playground.js").then(({ default: shell }) => {
+  shell.render({ el, model: {
+    get: (name) => (name === "first_texts" ? texts : bytes(frame)),
+    send: (message) => outbox.push(message),
+    on: (_, hear) => { window.hear = (content, frame) => hear(content, frame ? [bytes(frame)] : []); },
+  } });
+  document.body.__playground = el.__playground;
+  done();
+});
+"""
+
+
+def test_the_notebook_shell_shows_the_same_frames(page: Browser) -> None:
+    """The widget's Python side and its module in the browser, with the notebook between them played here."""
+    widget = plaingrad.playground(data="spirals", classes=3, seed=5)
+    came: queue.Queue[tuple[Any, Any]] = queue.Queue()
+    widget.send = lambda content, buffers=None: came.put((content, buffers and buffers[0]))
+    page.driver.execute_async_script(SHELL, widget.first_texts, base64.b64encode(widget.first_frame).decode())
+    page.until(lambda: page.of("frames") == 1)
+    sent: list[bytes] = [widget.first_frame]
+
+    def exchanged() -> bool:
+        for message in page.driver.execute_script("return outbox.splice(0)"):
+            widget._receive(widget, message, [])
+        while not came.empty():
+            content, frame = came.get()
+            sent.extend([frame] if frame else [])
+            text = base64.b64encode(frame).decode() if frame else None
+            page.driver.execute_script("hear(...arguments)", content, text)
+        return bool(page.header()["epoch"] == 2)
+
+    def same() -> bool:
+        header, arrays = unpacked(sent[-1])
+        return page.header()["batch"] == header["batch"] and all(
+            page.numbers(name) == array.flatten().tolist() for name, array in arrays.items()
+        )
+
+    page.until(same)
+    page.click("step-epoch")
+    page.click("step-epoch")
+    page.until(exchanged)
+    page.until(same)
+    shown = float(page.text("train-loss"))
+    assert shown == pytest.approx(widget.session.run.measure(widget.session.run.problem.train)[0], rel=0.006)
+    widget.close()
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (380, False), (380, True)])

@@ -164,6 +164,63 @@ def test_the_widget_of_a_model_of_a_table() -> None:
     widget.close()
 
 
+PLANE = data.spirals(60, seed=0)
+
+
+def flat() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "words"),
+    [
+        (
+            (flat(),),
+            {},
+            r"data: expected a Dataset or a pair .* to train your model on, got none",
+        ),
+        ((flat(), "spirals"), {}, "data: expected a Dataset or .* got the name 'spirals'"),
+        (
+            ("spirals",),
+            {},
+            r"model: expected a Module .* got 'spirals'; data alone are playground\(data=",
+        ),
+        ((PLANE,), {}, "model: expected a Module .* got Dataset"),
+        ((nn.Sequential, PLANE), {}, "model: expected a Module"),
+        (
+            (flat(), (PLANE.inputs, torch.eye(2)[PLANE.targets])),
+            {},
+            "one number for each sample, got .*60, 2",
+        ),
+        ((flat(), PLANE), {"loss": "mse"}, "loss: expected a loss such as nn.MSELoss"),
+        ((None, PLANE), {"loss": nn.MSELoss()}, "loss: expected a name"),
+        ((), {"optimizer": optim.SGD(flat().parameters(), lr=1)}, "optimizer: expected a model whose"),
+        ((flat(), PLANE), {"optimizer": "Adam"}, "optimizer: expected an Optimizer"),
+        ((flat(), PLANE), {"layers": [{"units": 3}]}, "layers: expected no such field, for your model"),
+        ((None, PLANE), {"samples": 50}, "samples: expected no such field, for your data"),
+        ((None, PLANE), {"link": "#x"}, "link: expected neither a model nor data"),
+        ((None, "spirals"), {"link": "#x"}, "link: expected neither a model nor data"),
+    ],
+)
+def test_arguments_that_do_not_go_together_are_refused(arguments: Any, options: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        plaingrad.playground(*arguments, **options)
+
+
+def test_a_rule_and_a_loss_have_names() -> None:
+    widgets = [
+        plaingrad.playground(data="xor", loss="mse", optimizer={"name": "Adam", "lr": 0.1}),
+        plaingrad.playground(flat(), PLANE, optimizer={"name": "Adam", "lr": 0.1}),
+    ]
+    states = [widget.first_texts[0]["state"] for widget in widgets]
+    assert [state["optimizer"] for state in states] == [{"name": "Adam", "lr": 0.1}] * 2
+    assert [state["loss"] for state in states] == ["mse", "cross_entropy"]
+    assert type(widgets[1].session.run.optimizer) is optim.Adam
+    for widget in widgets:
+        widget.close()
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

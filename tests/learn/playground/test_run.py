@@ -65,7 +65,7 @@ def executed(text: str) -> dict[str, Any]:
 def iris() -> dict[str, Any]:
     frame = load_iris(as_frame=True).frame
     frame["target"] = frame["target"].map(lambda k: ["setosa", "versicolor", "virginica"][k])
-    table = read_table(frame.to_csv(index=False))
+    table, _ = read_table(frame.to_csv(index=False))
     return {"data": "own", "table": table, "features": table["names"][:3]}
 
 
@@ -121,7 +121,7 @@ def test_training_is_that_of_a_loop_over_batches() -> None:
     assert run.position == 2
 
 
-@pytest.mark.parametrize("action", [EDIT, FASTER, PAINT])
+@pytest.mark.parametrize("action", [EDIT, PAINT])
 def test_what_was_done_is_taken_back(action: dict[str, Any]) -> None:
     run = trained({"dropout": 0.3, "points": [[0.4, 0.4, 1.0]]}, 12)
     before = run.current()
@@ -134,6 +134,40 @@ def test_what_was_done_is_taken_back(action: dict[str, Any]) -> None:
     train(run, 9)  # the same masks and orders as without it
     assert_same(run.model, trained({"dropout": 0.3, "points": [[0.4, 0.4, 1.0]]}, 21).model)
     assert not run.undo()
+
+
+def test_an_address_has_what_is_drawn_too() -> None:
+    run = trained({}, 3)
+    run.act({"type": "change", "state": {"show_test": True, "discretize": True}})
+    state = run.current()
+    assert (state.show_test, state.discretize, state.gradients, state.actions) == (True, True, False, [])
+
+
+def test_what_is_noted_of_an_action_is_what_it_needs() -> None:
+    run = trained({}, 3)
+    run.act({**EDIT, "more": "x" * 1000})
+    assert run.current().actions == [(3, EDIT)]
+
+
+@pytest.mark.parametrize("trained_before", [0, 12])
+def test_what_is_taken_back_leaves_the_sliders_where_they_are(trained_before: int) -> None:
+    """A step or an edit goes back; a rate or a penalty set since then holds from there on."""
+    run = trained({"optimizer": {"name": "Adam"}}, trained_before)
+    run.keep()
+    train(run, 3)
+    run.act({"type": "change", "state": {"optimizer": {"name": "Adam", "lr": 0.2}, "l2": 0.01}})
+    run.act({"type": "change", "state": {"show_test": True}})
+    train(run, 2)
+    assert run.undo()
+    assert run.batch == trained_before
+    assert (run.state.optimizer["lr"], run.state.l2, run.state.show_test) == (0.2, 0.01, True)
+    assert run.optimizer.param_groups[0]["lr"] == 0.2
+    assert_same(run.model, trained({"optimizer": {"name": "Adam"}}, trained_before).model)
+    train(run, 4)
+    again = Run(read_state(from_fragment(to_fragment(run.current()))))
+    for _ in again.catch_up():
+        pass
+    assert_same(run.model, again.model)
 
 
 TOO_FAST = {"data": "plane", "loss": "mse", "activation": "linear", "optimizer": {"name": "SGD", "lr": 10}}

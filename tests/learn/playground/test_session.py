@@ -14,6 +14,7 @@ import torch
 
 import plaingrad
 from learn.playground.frames import Page, unpacked
+from plaingrad.learn.playground import answers
 from plaingrad.learn.playground.session import ANSWERS
 from plaingrad.learn.playground.state import from_fragment, read_state
 
@@ -116,6 +117,27 @@ def test_a_link_restores_what_was_seen(page: Page) -> None:
     assert all((a[name] == b[name]).all() for name in a)
 
 
+def test_a_link_shows_the_points_that_were_painted_on_the_way(page: Page) -> None:
+    painted = [3, {"type": "paint", "points": [[0.1, 0.2, 0], [0.2, 0.1, 1]]}]
+    page.begin(trained=5, actions=[painted])
+    page.until(lambda: page.header()["batch"] == 5)
+    assert len(page.next("data")["train"]) == 150
+    data = page.next("data")
+    assert len(data["train"]) + len(data["test"]) == 302
+
+
+def test_the_past_of_a_run_is_all_that_another_needs(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    page.begin()
+    page.send("step", unit="epoch")
+    page.send("edit", **{"layer": 0, "to": 0, "from": 1, "value": 2.0})
+    page.send("paint", points=[[0.1, 0.2, 0]])
+    page.send("step", unit="batch")
+    past = page.ask("past", "past")["state"]
+    assert (past["trained"], len(past["actions"])) == (16, 2)
+    monkeypatch.setattr(answers, "MOST_PAST", 100)
+    assert "less data" in page.ask("error", "past")["words"]
+
+
 def test_what_a_link_has_trained_is_shown_on_the_way_and_messages_wait() -> None:
     page = Page()
     page.send("start", state={"trained": 3000, "layers": [{"units": 16}] * 6})
@@ -137,6 +159,24 @@ def test_own_data_come_as_csv(page: Page) -> None:
     assert page.next("data")["classes"] == ["a", "b"]
     answer = page.ask("state", "change", state={"data": "xor"})
     assert answer["network"]["features"] == ["x1", "x2"]
+
+
+def test_what_is_left_out_of_a_csv_is_said(page: Page) -> None:
+    page.begin()
+    rows = "\n".join(f"{k % 7},n{k},{k % 5},{'ab'[k % 2]}" for k in range(60))
+    note = page.ask("note", "csv", text=f"left,name,right,kind\n{rows}\n,x,,a\n")
+    assert note["words"] == (
+        "Data of 60 rows. Left out: 1 row with an empty cell; "
+        "the column name, in which not every cell is a number."
+    )
+
+
+def test_play_after_the_last_epoch_says_why_it_does_not(page: Page) -> None:
+    page.begin(epochs=1)
+    page.send("step", unit="epoch")
+    assert "epoch 1, at which it stops" in page.ask("error", "play")["words"]
+    assert page.session.run is not None
+    assert page.session.run.undoable
 
 
 def test_divergence_is_said_with_a_way_back(page: Page) -> None:
@@ -274,8 +314,8 @@ def test_nonsense_is_answered_and_changes_nothing_for_others(page: Page) -> None
     page.send("pause")
     page.until(page.session.messages.empty)
     time.sleep(0.5)
-    answers = [page.texts.get() for _ in range(page.texts.qsize())]
-    errors = [answer["words"] for answer in answers if answer["type"] == "error"]
+    came = [page.texts.get() for _ in range(page.texts.qsize())]
+    errors = [answer["words"] for answer in came if answer["type"] == "error"]
     assert len(errors) > 50
     assert not [words for words in errors if "Error: " in words], "an error that nobody had in mind"
     page.begin(data="xor")

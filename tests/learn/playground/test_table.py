@@ -11,7 +11,10 @@ from plaingrad.learn.playground.table import read_table
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_columns_of_numbers_are_inputs_and_texts_classes(separator: str) -> None:
     text = "a, b ,name,c\n1,2.5,x,no\n-1,1e3,y,yes\n0,,z,no\n4,5,z,no\n".replace(",", separator)
-    table = read_table(text)
+    table, words = read_table(text)
+    assert words.endswith(
+        "Left out: 1 row with an empty cell; the column name, in which not every cell is a number."
+    )
     assert table["names"] == ["a", "b"]
     assert table["rows"] == [[1, 2.5, 0], [-1, 1000, 1], [4, 5, 0]]  # without the row that has an empty cell
     assert table["classes"] == ["no", "yes"]
@@ -20,10 +23,11 @@ def test_columns_of_numbers_are_inputs_and_texts_classes(separator: str) -> None
 
 def test_the_target_can_be_chosen_and_be_a_number() -> None:
     text = "y,x\n" + "\n".join(f"{k / 2},{k}" for k in range(20))
-    table = read_table(text, "y")
+    table, words = read_table(text, "y")
+    assert words == ""
     assert (table["classes"], table["target"]) == ([], "y")
     assert table["rows"][3] == [3, 1.5]
-    assert read_table("x,y\n1,3\n2,5\n3,3\n")["classes"] == ["3", "5"]  # few whole numbers are classes
+    assert read_table("x,y\n1,3\n2,5\n3,3\n")[0]["classes"] == ["3", "5"]  # few whole numbers are classes
 
 
 @pytest.mark.parametrize(

@@ -97,3 +97,12 @@ def test_a_step_over_batch_normalisation_takes_the_samples_after_it() -> None:
 def test_there_must_be_such_a_sample(sample: int) -> None:
     with pytest.raises(InputError, match="expected a sample from 0 to 149"):
         Walk(Run(read_state({})), sample)
+
+
+def test_a_look_does_not_number_the_sample_by_its_row_in_the_record() -> None:
+    """The record has the sample of the walk alone, in row 0; the page says which one it is."""
+    walk = Walk(Run(read_state({})), 17)
+    walk.go(1)
+    html = walk.look(0, 2)["html"]
+    assert "0 Linear(2, 4)" in html
+    assert "sample 0" not in html

@@ -141,7 +141,7 @@ class Steps:
             "layer": layer,
             "unit": unit,
             "title": self._title("", layer),
-            "html": "".join(_only(each, begins).to_html() for each in shown),
+            "html": "".join(_only(each, begins, f", sample {self.row}").to_html() for each in shown),
         }
 
     def looks(self, at: int) -> list[dict[str, Any]]:
@@ -152,8 +152,11 @@ class Steps:
         return [] if phase == "input" else [self.look(at, *unit) for unit in units[:MOST_EXPLAINED]]
 
 
-def _only(explanation: Explanation, phase: str) -> Explanation:
-    """The sections of an explanation that belong to a phase, or a word that none does."""
+def _only(explanation: Explanation, phase: str, row: str) -> Explanation:
+    """The sections of an explanation that belong to a phase, or a word that none does.
+
+    Its title is without the row in the record, which is not the number of the sample in the data.
+    """
     sections = [section for section in explanation.sections if section.title.startswith(phase)]
     none = [Section(phase, note=NOTHING[phase])] if phase in NOTHING else explanation.sections
-    return Explanation(explanation.title, explanation.equations, sections or none)
+    return Explanation(explanation.title.removesuffix(row), explanation.equations, sections or none)

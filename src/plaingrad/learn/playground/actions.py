@@ -13,6 +13,15 @@ from plaingrad.learn.playground.state import read_state
 if TYPE_CHECKING:
     from plaingrad.learn.playground.run import Run
 
+FIELDS = {
+    "edit": ("layer", "to", "from", "value"),
+    "change": ("state",),
+    "paint": ("points",),
+    "erase": ("x", "y", "radius"),
+    "walk": ("sample",),
+}
+"""What each action needs."""
+
 LOOKS = {"show_test", "discretize", "gradients"}
 """Fields on which no number depends."""
 
@@ -88,6 +97,11 @@ def expect_plane(run: Run, action: str) -> None:
 def matters(message: dict[str, Any]) -> bool:
     """True if numbers depend on an action."""
     return message["type"] != "change" or bool(message["state"].keys() - LOOKS)
+
+
+def essential(message: dict[str, Any]) -> dict[str, Any]:
+    """An action without fields that it does not need, which a page could make as large as it likes."""
+    return {name: message[name] for name in ("type", *FIELDS[message["type"]])}
 
 
 def merged(actions: Noted) -> Noted:

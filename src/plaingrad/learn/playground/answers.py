@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from plaingrad.errors import InputError
 from plaingrad.learn.playground.export import exported
 from plaingrad.learn.playground.messages import Text
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from plaingrad.learn.playground.session import Session
 
 MOST_SHARED = 100_000  # characters of an address
+MOST_PAST = 4_000_000  # characters of a state that a page begins with
 
 
 def running(session: Session) -> Run:
@@ -63,6 +66,10 @@ def play(session: Session, message: Text) -> None:
     """Train."""
     run = running(session)
     session.end_walk()
+    if run.is_over:
+        raise InputError(
+            f"play: the run has come to epoch {run.state.epochs}, at which it stops; set another"
+        )
     if not session.playing:
         run.keep()
     session.playing = True
@@ -120,9 +127,11 @@ def undo(session: Session, message: Text) -> None:
 def csv(session: Session, message: Text) -> None:
     """Begin on data of the user's own."""
     run = running(session)
-    table = read_table(message.get("text"), message.get("target"))
+    table, words = read_table(message.get("text"), message.get("target"))
     fields = {"data": "own", "table": table, "features": table["names"][:8], "points": [], "loss": None}
     session.begin(read_state(fields, run.state))
+    if words:
+        session.send_text({"type": "note", "words": words})
 
 
 def drawn(session: Session, message: Text) -> None:
@@ -192,6 +201,15 @@ def link(session: Session, message: Text) -> None:
     session.send_text({"type": "link", "fragment": fragment})
 
 
+def past(session: Session, message: Text) -> None:
+    """Send the state with all that was done, from which a page begins the same run elsewhere or again."""
+    state = running(session).current()
+    cells = 0 if state.table is None else len(state.table.rows) * len(state.table.names)
+    if 2 * cells > MOST_PAST or len(msgspec.json.encode(state)) > MOST_PAST:
+        raise InputError("past: expected less data than a second run can be begun with; save a recording")
+    session.send_text({"type": "past", "state": msgspec.to_builtins(state)})
+
+
 def show_again(session: Session, message: Text) -> None:
     """Send everything, for a page that sees the run for the first time."""
     session.send_state()
@@ -227,5 +245,6 @@ ANSWERS: dict[str, Callable[[Session, Text], None]] = {
     "look": look,
     "export": export,
     "link": link,
+    "past": past,
     "show": show_again,
 }

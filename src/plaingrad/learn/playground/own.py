@@ -42,6 +42,11 @@ class Own:
         inputs, targets = self.data.inputs, self.data.targets
         if not isinstance(inputs, Tensor) or inputs.ndim != 2 or not isinstance(targets, Tensor):
             raise InputError("data: expected inputs of shape (n, k) and one target for each sample")
+        if targets.numel() != len(targets):
+            shape = tuple(targets.shape)
+            raise InputError(
+                f"data: expected a class index or one number for each sample, got targets {shape}"
+            )
         if self.model is not None:
             stages(self.model)
         if self.optimizer is not None and self.model is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from plaingrad.errors import InputError
@@ -36,18 +37,21 @@ def recording(run: Run, again: Run, stopped: Callable[[], bool] = lambda: False)
 
 def entries(run: Run, again: Run, stopped: Callable[[], bool] = lambda: False) -> Iterator[Any]:
     """The messages and frames, in order; frames in base64."""
-    yield state_message(again, playing=False)
-    yield data_message(again)
     camera, last = Camera(again), run.batch
     every = max(1, last // FRAMES)
-    yield shot(camera, 1)
-    number = 1
-    for _ in again.catch_up():
+    shown = None
+    for number, _ in enumerate(chain([None], again.catch_up(), [None]), 1):
         if stopped():
             return
-        if again.batch % every == 0 or again.batch == last:
-            number += 1
+        is_due = again.batch % every == 0 or again.batch == last
+        now = (again.batch, again.state, again.problem, len(again.origin.actions))
+        if is_due and now != shown:
+            if shown is None or again.state is not shown[1]:
+                yield state_message(again, playing=False)
+            if shown is None or again.problem is not shown[2]:
+                yield data_message(again)
             yield shot(camera, number)
+            shown = now
     if len(again.problem.train):
         yield from walked(again)
 

@@ -18,7 +18,7 @@ from plaingrad.data import Dataset
 from plaingrad.data.finite import all_finite
 from plaingrad.errors import InputError
 from plaingrad.inspect.player import Stage, stages
-from plaingrad.learn.playground.actions import ACTIONS, matters, merged
+from plaingrad.learn.playground.actions import ACTIONS, LOOKS, essential, matters, merged
 from plaingrad.learn.playground.choices import MOST_ACTIONS
 from plaingrad.learn.playground.network import build, loss_of, optimizer_of
 from plaingrad.learn.playground.problem import Problem
@@ -258,7 +258,7 @@ class Run:
         if not trained and kind not in ("edit", "walk"):
             self.origin = msgspec.structs.replace(self.state, actions=self.origin.actions)
         elif matters(message):
-            noted = merged([*self.origin.actions, (trained, message)])
+            noted = merged([*self.origin.actions, (trained, essential(message))])
             self.origin = msgspec.structs.replace(self.origin, actions=noted)
 
     def goes_on(self, fields: dict[str, Any]) -> bool:
@@ -285,8 +285,9 @@ class Run:
             self.epoch, self.done = self.epoch + 1, 0
 
     def current(self) -> State:
-        """The state for an address: how the training began, what was done, and how far it has come."""
-        return msgspec.structs.replace(self.origin, trained=self.batch)
+        """The state for an address: how it began, what was done, how far it has come, and what is drawn."""
+        drawn = {name: getattr(self.state, name) for name in LOOKS}
+        return msgspec.structs.replace(self.origin, trained=self.batch, **drawn)
 
     # Taking back
 
@@ -301,10 +302,13 @@ class Run:
         del self.undoable[: -max(3, min(MOST_UNDO, MOST_KEPT // max(1, size)))]
 
     def undo(self) -> bool:
-        """Go back to what was last noted; False if there is nothing."""
+        """Go back to what was last noted; False if there is nothing.
+
+        Fields with which training goes on, such as the learning rate, stay as they are: they are no steps.
+        """
         if not self.undoable:
             return False
-        saved = self.undoable.pop()
+        saved, now = self.undoable.pop(), self.state
         self.model, self.optimizer = saved.model, saved.optimizer
         self.stages = stages(self.model)
         if saved.generator is not None:
@@ -313,4 +317,8 @@ class Run:
         self.state, self.origin, self.problem = saved.state, saved.origin, saved.problem
         self.epoch, self.done, self.batch, self.has_diverged = saved.at
         self.curve = [point for point in self.curve if point[0] <= self.position]
+        kept = {name: getattr(now, name) for name in LIVE if getattr(now, name) != getattr(self.state, name)}
+        if kept:
+            with suppress(InputError):  # of a run that cannot note more changes
+                self.act({"type": "change", "state": kept})
         return True

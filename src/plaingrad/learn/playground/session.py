@@ -227,6 +227,7 @@ class Session:
             self._diverged()
         self.behind = None
         self.send_state()
+        self.send_data()  # with what was painted on the way
         held, self.held = self.held, []
         for message in held:
             self._answer(message)

@@ -13,8 +13,8 @@ from plaingrad.learn.playground.choices import MOST_CLASSES, MOST_COLUMNS, MOST_
 MOST_CHARACTERS = 4_000_000
 
 
-def read_table(text: Any, target: Any = None) -> dict[str, Any]:
-    """A table of numbers and a target, as `State.table` has it.
+def read_table(text: Any, target: Any = None) -> tuple[dict[str, Any], str]:
+    """A table of numbers and a target, as `State.table` has it, and words on what was left out of it.
 
     Columns in which every cell is a number are inputs; others are left out. The target is a class where it
     has texts or at most eight different integers, else a number. Rows with an empty cell in these columns are
@@ -24,6 +24,9 @@ def read_table(text: Any, target: Any = None) -> dict[str, Any]:
         text: of the file, with a header; commas, semicolons or tabs between the cells.
         target: the name of the column to predict; the last one if None.
 
+    Returns:
+        The table; the words, empty where nothing was left out.
+
     Raises:
         InputError: it is no such file, or too large.
     """
@@ -31,22 +34,38 @@ def read_table(text: Any, target: Any = None) -> dict[str, Any]:
         raise InputError("csv: expected the text of a CSV file, got nothing")
     if len(text) > MOST_CHARACTERS:
         raise InputError(f"csv: expected at most {MOST_CHARACTERS:,} characters, got {len(text):,}")
-    header, rows = _parse(text)
+    header, rows, incomplete = _parse(text)
     index = len(header) - 1 if target is None else _index(header, target)
     inputs = [k for k in range(len(header)) if k != index and all(_is_number(row[k]) for row in rows)]
     if not inputs:
         raise InputError("csv: expected at least one column of numbers besides the target")
     labels, classes = _labels(header[index], [row[index] for row in rows])
     kept = [[*(float(row[k]) for k in inputs), label] for row, label in zip(rows, labels)]
-    return {
+    table = {
         "names": [header[k] for k in inputs],
         "rows": kept,
         "target": header[index],
         "classes": classes,
     }
+    others = [name for k, name in enumerate(header) if k not in inputs and k != index]
+    return table, _left_out(len(rows), incomplete, others)
 
 
-def _parse(text: str) -> tuple[list[str], list[list[str]]]:
+def _left_out(rows: int, incomplete: int, columns: list[str]) -> str:
+    """Words on the rows and columns that a table does not have."""
+    parts = []
+    if incomplete:
+        parts.append(f"{incomplete:,} row{'s' if incomplete > 1 else ''} with an empty cell")
+    if columns:
+        names = ", ".join(columns)[:200]
+        parts.append(
+            f"the column{'s' if len(columns) > 1 else ''} {names}, in which not every cell is a number"
+        )
+    return f"Data of {rows:,} rows. Left out: {'; '.join(parts)}." if parts else ""
+
+
+def _parse(text: str) -> tuple[list[str], list[list[str]], int]:
+    """The names of the columns, the rows without an empty cell, and the number of the others."""
     try:
         dialect: Any = csv.Sniffer().sniff(text[:4096], ",;\t")
     except csv.Error:
@@ -69,7 +88,7 @@ def _parse(text: str) -> tuple[list[str], list[list[str]]]:
     whole = [row for row in rows if all(row)]
     if len(whole) < 2:
         raise InputError("csv: expected at least two rows without an empty cell")
-    return header, whole
+    return header, whole, len(rows) - len(whole)
 
 
 def _index(header: list[str], target: Any) -> int:

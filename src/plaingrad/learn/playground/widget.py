@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
 from typing import Any, Protocol
 
 from plaingrad import nn, optim
 from plaingrad.data import Dataset
 from plaingrad.extras import needed_by
 from plaingrad.inspect.player import page_file
-from plaingrad.learn.playground.own import Own, OwnRun
-from plaingrad.learn.playground.run import Run
+from plaingrad.learn.playground.arguments import session_of
 from plaingrad.learn.playground.session import Session
-from plaingrad.learn.playground.state import DEFAULT, from_fragment, read_state
 from plaingrad.module import Module
 
 with needed_by("plaingrad.playground"):
@@ -94,8 +91,8 @@ def playground(
     model: Module | HasNetworks | None = None,
     data: Any = None,
     *,
-    loss: nn.Loss | None = None,
-    optimizer: optim.Optimizer | None = None,
+    loss: nn.Loss | str | None = None,
+    optimizer: optim.Optimizer | dict[str, Any] | None = None,
     link: str = "",
     **state: Any,
 ) -> Playground:
@@ -106,33 +103,24 @@ def playground(
     Args:
         model: a network of your own: a chain that begins with a `Linear`. It is copied, and stays as it is;
             the trained one is the widget's ``model``. Or a model of a table (`plaingrad.tables.TableModel`),
-            whose first network is taken.
+            whose first network is taken. It needs data.
         data: a `Dataset` or a pair ``(inputs, targets)``, inputs of shape ``(n, k)``. The maps are drawn over
             the first two columns, with the others at their means. Without a model, the playground's networks
-            are trained on it. For a model of a table, a data frame with its columns and the target.
-        loss: of the model, by default cross-entropy for classes, else the mean squared error.
-        optimizer: over the model's parameters; by default the page's.
-        link: an address of the playground to begin with.
-        state: fields of the state, as in the protocol: ``playground(data="spirals", classes=3)`` is
-            ``playground(state={"data": "spirals", ...})``.
+            are trained on it, or on a data set of the playground's, by its name. For a model of a table, a
+            data frame with its columns and the target.
+        loss: of the model, by default cross-entropy for classes, else the mean squared error. Without a
+            model, a name, such as ``"mse"``.
+        optimizer: over the model's parameters; by default the page's. Or a rule of the page's, such as
+            ``{"name": "Adam", "lr": 0.01}``.
+        link: an address of the playground to begin with, alone.
+        state: fields of the state, as in the protocol, that neither the model nor the data settle:
+            ``playground(data="spirals", classes=3, seed=5)``.
 
     Returns:
         The widget, which a notebook shows.
 
     Raises:
-        InputError: an argument cannot be used.
+        InputError: an argument cannot be used, or not together with the others.
         ImportError: anywidget is not installed.
     """
-    fields = {**(from_fragment(link) if link else {}), **state}
-    if isinstance(data, str):
-        fields, data = {"data": data, **fields}, None
-    if data is None:
-        return Playground(partial(Session, default=read_state(fields, DEFAULT)))
-    if model is not None and not isinstance(model, Module):
-        model, data, own_loss = model.opened(data)
-        loss = loss or own_loss
-    own = Own(model, Dataset.of(data), loss, optimizer)
-    if model is not None:
-        OwnRun(own, own.state(fields)).train_batch()  # says at once what does not fit
-    make = Run if model is None else partial(OwnRun, own)
-    return Playground(partial(Session, make=make, default=own.state(fields)))
+    return Playground(session_of(model, data, loss, optimizer, link, state))

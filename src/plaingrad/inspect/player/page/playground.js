@@ -72,6 +72,12 @@
  * @property {Transport} transport
  * @property {boolean} isRival                 A second run beside another.
  * @property {{app: App} | null} rival         The second run, if there is one.
+ * @property {App | null} first                The run beside which this is the second.
+ * @property {(App | null)[]} done             Since there are two runs: whose weight was edited, null for what both did.
+ * @property {any} past                        The run's beginning and what was done to it, a State; null if it is too large.
+ * @property {boolean} refused                 What is said is why something was refused.
+ * @property {boolean} comparing               A second run waits for it.
+ * @property {number} keeping                  The timer that asks for it.
  * @property {any} state                       The last that came, a State.
  * @property {any} choices
  * @property {Network} network
@@ -911,7 +917,7 @@ const pageHtml = (id) => `<div class="page">
     <button type="button" class="play" ${id("play")} title="Play or pause (Space)">${icon(ICONS.play)}<span>Play</span></button>
     <button type="button" ${id("step-batch")} title="Train on one batch">${icon(ICONS.batch)}<span>Batch</span></button>
     <button type="button" ${id("step-epoch")} title="Train to the end of the epoch">${icon(ICONS.epoch)}<span>Epoch</span></button>
-    <button type="button" ${id("undo")} title="Back to before the last batch, edit or walk">${icon(ICONS.undo)}<span>Undo</span></button>
+    <button type="button" ${id("undo")} title="Back to before the last batch, epoch, run, edit or walk; the settings stay">${icon(ICONS.undo)}<span>Undo</span></button>
     <button type="button" ${id("reset")} title="The first weights again">${icon(ICONS.reset)}<span>Reset</span></button>
     <button type="button" ${id("reseed")} title="Other first weights" class="live">New weights</button>
   </div>
@@ -919,12 +925,13 @@ const pageHtml = (id) => `<div class="page">
   <label class="playback" ${id("playback")} hidden><span>Recorded run</span><input type="range" min="0" value="0" ${id("position")}></label>
   <div class="buttons tools" role="group" aria-label="Runs">
     <select ${id("preset")} class="live layered" aria-label="Start from an example"></select>
-    <button type="button" class="live" ${id("compare")} aria-pressed="false" title="A second run from the same start, in which something may differ">Compare</button>
+    <button type="button" class="live" ${id("compare")} aria-pressed="false" title="A second run that begins where this one is, in which something may differ">Compare</button>
     <button type="button" class="live" ${id("share")} title="Put this run into the address, and copy it">Share</button>
     <select ${id("theme")} aria-label="Light or dark"><option value="auto">◐ Auto</option><option value="light">◐ Light</option><option value="dark">◐ Dark</option></select>
   </div>
 </header>
 <div class="message" role="alert" ${id("message")} hidden></div>
+<p class="compared" ${id("compared")} hidden></p>
 <fieldset class="card settings live" ${id("settings")}><legend class="hidden">Learning</legend>
   ${slidable(id, "lr", "Learning rate")}
   ${selectable(id, "optimizer", "Optimizer")}
@@ -1340,9 +1347,8 @@ function look(app, unit, aloud = false) {
   app.shown = unit;
   app.send({ type: "enlarge", ...(unit ?? {}) });
   app.ui["output-title"].textContent = unit ? unitName(app.network, unit) : "Output";
-  const words = unit ? unitWords(app, unit) : "";
-  app.ui.status.textContent = words;
-  if (aloud) app.ui.says.textContent = words;
+  app.ui.status.textContent = statusWords(app);
+  if (aloud) app.ui.says.textContent = statusWords(app);
   app.schedule("network", "output");
 }
 
@@ -1350,6 +1356,9 @@ function look(app, unit, aloud = false) {
 function showLinks({ ui, walk, state }) {
   ui.links.textContent = walk?.phase === "backward" || state.gradients ? "links: gradients" : "links: weights";
 }
+
+/** What is looked at, with its number as it is now. @param {App} app */
+const statusWords = (app) => (app.shown ? unitWords(app, app.shown) : app.hover ? weightWords(app, app.hover) : "");
 
 /** @param {App} app @param {Unit} unit */
 function unitWords(app, unit) {
@@ -1411,7 +1420,10 @@ function bindEditor(app) {
   ui.editor.onsubmit = (/** @type {Event} */ event) => {
     event.preventDefault();
     const value = ui["editor-value"].valueAsNumber;
-    if (Number.isFinite(value)) app.send({ type: "edit", ...app.edited, value });
+    if (Number.isFinite(value)) {
+      app.send({ type: "edit", ...app.edited, value });
+      (app.first ?? app).done.push(app);
+    }
     closeEditor(app);
   };
   ui["editor-close"].onclick = () => closeEditor(app);
@@ -1430,7 +1442,7 @@ function bindNetwork(app) {
     look(app, unit);
     if (link?.layer === app.hover?.layer && link?.to === app.hover?.to && link?.from === app.hover?.from) return;
     app.hover = link;
-    if (!unit) ui.status.textContent = link ? weightWords(app, link) : "";
+    ui.status.textContent = statusWords(app);
     app.schedule("network");
   };
   canvas.onpointerleave = () => { app.hover = null; if (!isFocused(canvas)) look(app, null); app.schedule("network"); };
@@ -1496,6 +1508,12 @@ function bindPlane(app) {
   };
   canvas.onkeydown = (/** @type {KeyboardEvent} */ event) => moveCross(app, event);
   canvas.onblur = () => { app.cross = null; app.schedule("output"); };
+  app.ui["paint-label"].onchange = () => showPainting(app);
+}
+
+/** A finger on the plane paints where that is on, else it scrolls the page. @param {App} app */
+function showPainting({ ui }) {
+  ui.output.style.touchAction = ui["paint-label"].value === "" ? "auto" : "none";
 }
 
 /** The cross, for painting with the keyboard. @param {App} app @param {KeyboardEvent} event */
@@ -1524,6 +1542,7 @@ function showLabels(app) {
   const further = data.classes && labels.length < 8 ? [{ name: String(labels.length), title: "a new class" }] : [];
   fill(ui["paint-label"], [{ name: "", title: "off" }, ...labels, ...further, { name: "erase", title: "erase" }], value);
   if (!ui["paint-label"].value) ui["paint-label"].value = "";
+  showPainting(app);
   ui.legend.classList.toggle("range", !data.classes);
   ui.legend.replaceChildren(...(data.classes ? labels : [labels[0], labels[4]]).map((/** @type {any} */ label) => {
     const chip = document.createElement("span");
@@ -1535,9 +1554,12 @@ function showLabels(app) {
   ui["paint-label"].closest("label").hidden = Boolean(app.state.table); // A table may have more columns than the plane.
 }
 
+const MOST_CSV = 4_000_000; // Characters.
+
 /** @param {App} app @param {string} text */
 function useCsv(app, text) {
-  if (!text.trim()) return;
+  if (text.length > MOST_CSV) return say(app, `A CSV file may have 4 MB; this one has ${(text.length / 1e6).toFixed(1)} MB.`, [], true);
+  if (!text.trim()) return say(app, "The CSV file is empty.", [], true);
   app.csv = text;
   app.sendBoth({ type: "csv", text });
 }
@@ -1628,7 +1650,7 @@ function showWalk(app, walk) {
   if (walk) {
     ui["walk-title"].textContent = walk.title;
     ui["walk-words"].textContent = walk.words;
-    ui["walk-stage"].textContent = `${walk.phase}, ${walk.stage + 1} of ${walk.stages}`;
+    ui["walk-stage"].textContent = `sample ${walk.sample}, ${walk.phase}, ${walk.stage + 1} of ${walk.stages}`;
     ui["walk-track"].style.setProperty("--share", String((walk.stage + 1) / walk.stages));
     ui["walk-track"].dataset.phase = walk.phase;
     ui["walk-back"].disabled = walk.stage === 0 && !app.transport.recorded;
@@ -1684,26 +1706,52 @@ function showExplanation(app, { title, html }) {
 /** Fields of the data and the seeds, in which both runs stay alike. @type {(keyof State)[]} */
 const SHARED = ["data", "samples", "classes", "noise", "train_share", "data_seed", "seed"];
 
-/** A second run from the same start; or its end. @param {App} app */
+/** A second run that begins where this one is; or its end. @param {App} app */
 function toggleRival(app) {
-  const { ui, transport, state } = app;
-  if (state.table && !app.csv && !app.rival) return say(app, "To compare runs on a table, drop its CSV file on this page first.");
+  const { ui } = app;
   ui.compare.setAttribute("aria-pressed", String(!app.rival));
-  if (app.rival) {
-    app.rival.app.transport.close?.();
-    ui.rivals.replaceChildren();
-    app.rival = null;
-  } else if (transport.another) {
+  if (!app.rival) {
+    leaveWalk(app);
+    app.comparing = true;
     app.send({ type: "pause" });
-    app.send({ type: "reset" });
-    const pane = document.createElement("div");
-    ui.rivals.replaceChildren(pane);
-    app.rival = start(pane, transport.another(), {
-      rival: true, state: { ...beginning(state), trained: 0 }, csv: state.table ? app.csv : "", onDrawn: () => app.schedule("curve"),
-    });
+    app.send({ type: "past" });
+    return;
   }
+  app.rival.app.transport.close?.();
+  ui.rivals.replaceChildren();
+  app.rival = null;
+  showPlaying(app, app.playing);
   showCurveKey(app);
   app.schedule("network", "output", "curve");
+}
+
+/** The second run, from all that was done to the first. @param {App} app @param {Partial<State>} past */
+function openRival(app, past) {
+  const { ui, transport } = app;
+  app.comparing = false;
+  app.done = [];
+  const pane = document.createElement("div");
+  ui.rivals.replaceChildren(pane);
+  app.rival = start(pane, /** @type {any} */ (transport).another(), { first: app, state: past, onDrawn: () => app.schedule("curve") });
+  const { compared } = app.rival.app.ui;
+  const from = past.trained ? `after batch ${past.trained}, with all that was done to it until there` : "with its first weights";
+  compared.innerHTML = "<b>The second run</b> <span></span>";
+  compared.querySelector("span").textContent = `begins as the run above it is ${from}. Play, Batch, Epoch, Undo and Reset, `
+    + "data, seeds and painted points are for both; the settings and weights are each run's own. Reset compares from the first weights.";
+  compared.hidden = false;
+  showCurveKey(app);
+  app.schedule("network", "output", "curve");
+}
+
+/** What the first run sends to both that is taken back in both. */
+const UNDOABLE = new Set(["play", "step", "paint", "erase"]);
+
+/** Takes back the last of what was done: in both runs, or in that whose weight was edited. @param {App} app */
+function undo(app) {
+  leaveWalk(app);
+  const one = app.rival && app.done.pop();
+  if (one) one.send({ type: "undo" });
+  else app.sendBoth({ type: "undo" });
 }
 
 /** The data and seeds of the first run, in the second. @param {App} app */
@@ -1726,16 +1774,22 @@ function showCurveKey(app) {
 /** @param {App} app */
 function togglePlay(app) {
   leaveWalk(app);
-  app.sendBoth({ type: app.playing ? "pause" : "play" });
-  showPlaying(app, !app.playing);
+  const stops = isPlaying(app);
+  app.sendBoth({ type: stops ? "pause" : "play" });
+  for (const one of [app, app.rival?.app]) if (one) showPlaying(one, !stops);
 }
+
+/** True while it trains, or the run beside it. @param {App} app */
+const isPlaying = (app) => app.playing || Boolean(app.rival?.app.playing);
 
 /** @param {App} app @param {boolean} playing */
 function showPlaying(app, playing) {
-  if (app.playing === playing) return;
   app.playing = playing;
-  app.ui.play.innerHTML = `${icon(playing ? ICONS.pause : ICONS.play)}<span>${playing ? "Pause" : "Play"}</span>`;
-  app.ui.play.setAttribute("aria-pressed", String(playing));
+  const first = app.first ?? app, { play } = first.ui;
+  const any = isPlaying(first);
+  if (play.getAttribute("aria-pressed") === String(any)) return;
+  play.innerHTML = `${icon(any ? ICONS.pause : ICONS.play)}<span>${any ? "Pause" : "Play"}</span>`;
+  play.setAttribute("aria-pressed", String(any));
 }
 
 /** Keys for the whole page, where no control wants them itself. @param {App} app @param {KeyboardEvent} event */
@@ -1786,9 +1840,10 @@ function onNetworkKey(app, event) {
 
 // --------------------------------------------------------------------------------------------------------- messages
 
-/** Says something above the page, with a way on if there is one. @param {App} app @param {string} words @param {[string, () => void][]} [ways] */
-function say(app, words, ways = []) {
+/** Says something above the page, with a way on if there is one; a refusal, until something is not refused. @param {App} app @param {string} words @param {[string, () => void][]} [ways] */
+function say(app, words, ways = [], isRefusal = false) {
   const { message } = app.ui;
+  app.refused = isRefusal;
   const text = Object.assign(document.createElement("span"), { textContent: words });
   const hide = () => { message.hidden = true; };
   const buttons = [...ways, /** @type {[string, () => void]} */ (["Close", () => {}])].map(([label, act]) => {
@@ -1804,6 +1859,7 @@ function say(app, words, ways = []) {
 const TEXTS = {
   state: (app, { state, network, choices, playing }) => {
     const first = !app.choices;
+    if (app.refused) app.ui.message.hidden = true;
     const structure = JSON.stringify([network, state.layers, state.activation]);
     app.state = { ...DEFAULTS, ...state };
     app.network = network;
@@ -1834,14 +1890,28 @@ const TEXTS = {
   explanation: (app, explanation) => showExplanation(app, explanation),
   export: (_, file) => save(file),
   link: (app, { fragment }) => share(app, fragment),
+  note: (app, { words }) => say(app, words),
   diverged: (app, { words, undo }) => {
     showPlaying(app, false);
     say(app, words, undo ? [["Go back", () => app.send({ type: "undo" })]] : [["Reset", () => app.send({ type: "reset" })]]);
   },
-  error: (app, { words }) => { say(app, words); if (app.choices) refresh(app); },
+  error: (app, { words, message }) => {
+    if (message === "past" && !app.comparing) { app.past = null; return; } // Nobody asked; reconnecting says what is left.
+    if (message === "past") { app.comparing = false; app.ui.compare.setAttribute("aria-pressed", "false"); }
+    say(app, words, [], true);
+    if (message === "play") showPlaying(app, false);
+    if (app.choices) refresh(app);
+  },
+  past: (app, { state }) => {
+    app.past = state;
+    if (app.comparing) openRival(app, state);
+  },
   closed: (app) => {
     showPlaying(app, false);
-    say(app, "The connection to plaingrad is lost. A new run can begin with your settings.", [["Reconnect", () => reconnect(app)]]);
+    const lost = "The connection to plaingrad is lost.";
+    if (!app.past) return say(app, `${lost} A new run can begin with your settings.`, [["Reconnect", () => reconnect(app)]]);
+    say(app, `${lost} Reconnect trains the run to where it was, with all that was done to it; the link opens it in another plaingrad.`,
+      [["Reconnect", () => reconnect(app)], ["Link", async () => share(app, await writeFragment(lastOf(app)))]]);
   },
   playback: (app, { playing, position, stops }) => {
     showPlaying(app, playing);
@@ -1854,11 +1924,22 @@ function beginBoth(app, state) {
   app.sendBoth({ type: "start", state });
 }
 
-/** A run with the same settings, from its beginning: what was done on the way is gone with the connection. @param {App} app */
+/** The same run again, as far as it was; with the settings alone if there was too much to keep. @param {App} app */
 function reconnect(app) {
   app.transport.reconnect?.();
-  app.send({ type: "start", state: { ...beginning(app.state), trained: 0 } });
-  if (app.state.table && app.csv) app.send({ type: "csv", text: app.csv, target: app.state.table.target });
+  app.send({ type: "start", state: app.past ? lastOf(app) : { ...beginning(app.state), trained: 0 } });
+}
+
+/** The run as it was last seen: what was done to it, and as many batches as the last frame had. @param {App} app @returns {Partial<State>} */
+const lastOf = ({ past, frame }) => ({ ...past, trained: Math.max(past.trained ?? 0, frame?.header.batch ?? 0) });
+
+/** Messages after which a page need not ask again what was done to the run. */
+const PASSIVE = new Set(["drawn", "enlarge", "look", "past", "link", "export", "play", "pause", "step", "show"]);
+
+/** Keeps what was done to the run, in case the connection is lost. @param {App} app @param {string} type */
+function keepPast(app, type) {
+  if (!app.transport.reconnect || PASSIVE.has(type)) return;
+  app.keeping ||= window.setTimeout(() => { app.keeping = 0; app.transport.send({ type: "past" }); }, 400);
 }
 
 /** A state to begin with: without what the server alone has whole. @param {State} state @returns {Partial<State>} */
@@ -1907,7 +1988,9 @@ function showFindings({ ui }, findings) {
 }
 
 /** @param {App} app */
-function drawNumbers({ ui, frame }) {
+function drawNumbers(app) {
+  const { ui, frame } = app;
+  ui.status.textContent = statusWords(app);
   const { epoch, loss, test_loss: test, accuracy, test_accuracy: testAccuracy } = frame.header;
   const percent = (/** @type {number | undefined} */ share) => (Number.isFinite(share) ? `${(100 * Number(share)).toFixed(1)} %` : "–");
   ui.epoch.textContent = epoch < 1000 ? Number(epoch).toFixed(1) : Math.floor(epoch).toLocaleString("en");
@@ -1976,7 +2059,7 @@ function bindBar(app) {
   both("step-batch", { type: "step", unit: "batch" });
   both("step-epoch", { type: "step", unit: "epoch" });
   both("reset", { type: "reset" });
-  both("undo", { type: "undo" });
+  ui.undo.onclick = () => undo(app);
   ui.reseed.onclick = () => app.send({ type: "reseed" });
   ui.regenerate.onclick = () => app.send({ type: "regenerate" });
   ui.share.onclick = () => app.send({ type: "link" });
@@ -2019,8 +2102,16 @@ async function begin(app, state) {
   if (fragment) {
     try { first = await readFragment(fragment); } catch { say(app, "What stands in the address cannot be read; this is a new run."); }
   }
+  app.past = first;
   app.send({ type: "start", state: first });
-  if (app.csv) app.send({ type: "csv", text: app.csv });
+}
+
+/** A state as it stands in an address. @param {Partial<State>} state @returns {Promise<string>} */
+async function writeFragment(state) {
+  const packed = new Response(new Blob([JSON.stringify(state)]).stream().pipeThrough(new CompressionStream("deflate")));
+  const bytes = new Uint8Array(await packed.arrayBuffer());
+  const text = bytes.reduce((all, byte) => all + String.fromCharCode(byte), "");
+  return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 }
 
 /** What a test needs to find its way on the canvases. @param {App} app */
@@ -2044,24 +2135,29 @@ function handle(app) {
 }
 
 /**
- * Shows a playground in an element, and begins.
+ * Shows a playground in an element, and begins. With `first` it is the second run beside that.
  * @param {any} element @param {Transport} transport
- * @param {{rival?: boolean, state?: Partial<State>, csv?: string, onDrawn?: () => void}} [options]
+ * @param {{first?: App | null, state?: Partial<State>, onDrawn?: () => void}} [options]
  */
-export function start(element, transport, { rival = false, state = {}, csv = "", onDrawn } = {}) {
+export function start(element, transport, { first = null, state = {}, onDrawn } = {}) {
+  const rival = Boolean(first);
   const root = document.createElement("div");
   root.className = `plaingrad-playground${rival ? " rival" : ""}${transport.recorded ? " recorded" : ""}`;
   const prefix = rival ? "second-" : "";
   const ui = build(root, prefix);
   element.append(root);
   const app = /** @type {App} */ (/** @type {unknown} */ ({
-    element, root, ui, transport, onDrawn, isRival: rival, state: { ...DEFAULTS, ...state }, network: null, choices: null, layout: null, data: null,
+    element, root, ui, transport, onDrawn, first, isRival: rival, done: [], past: null, refused: false, comparing: false, keeping: 0, state: { ...DEFAULTS, ...state }, network: null, choices: null, layout: null, data: null,
     frame: null, frames: 0, unacknowledged: null, curve: [], playing: false, walk: null, travel: 0, shown: null, hover: null, edited: null, explained: null, structure: "",
-    cross: null, unsent: [], sent: 0, painting: 0, csv, rival: null, controls: [], optionControls: [], bitmaps: {}, pointsLayer: null, pointsDirty: true,
+    cross: null, unsent: [], sent: 0, painting: 0, csv: "", rival: null, controls: [], optionControls: [], bitmaps: {}, pointsLayer: null, pointsDirty: true,
     palette: null, font: (/** @type {number} */ size) => `${size}px ${app.palette.family}`,
   }));
-  app.send = (/** @type {object} */ message) => transport.send(message);
-  app.sendBoth = (/** @type {object} */ message) => { app.send(message); app.rival?.app.send(message); };
+  app.send = (/** @type {any} */ message) => { transport.send(message); keepPast(app, message.type); };
+  app.sendBoth = (/** @type {any} */ message) => {
+    app.send(message);
+    app.rival?.app.send(message);
+    if (UNDOABLE.has(message.type)) app.done.push(null);
+  };
   app.schedule = scheduler(app);
   bindTheme(app);
   bindBar(app);
