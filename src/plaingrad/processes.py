@@ -17,6 +17,8 @@ from typing import Any
 MARK = "PLAINGRAD_ALONE"  # the variable by which all processes of such a program are known
 ROUNDS = 500  # in which processes that start others are hunted
 
+SHIELDED = "from plaingrad.processes import shield; shield(); "
+
 
 def is_alone() -> bool:
     """True in such a process, and in those that it has started."""
@@ -52,7 +54,7 @@ def run_alone(
     """
     mark = secrets.token_hex()
     process = subprocess.Popen(
-        [sys.executable, "-P", "-c", f"from {module} import main; main()"],
+        [sys.executable, "-P", "-c", f"{SHIELDED}from {module} import main; main()"],
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=output,
@@ -68,6 +70,24 @@ def run_alone(
     finally:
         _end(process, f"{MARK}={mark}".encode())
     return process.returncode
+
+
+def shield() -> None:
+    """Go on in a child of this process, which waits for it and ends as it does.
+
+    The parent of what runs is then this process, not that of the user: ending its parent, it ends itself.
+    """
+    if not hasattr(os, "fork"):
+        return
+    pid = os.fork()
+    if pid == 0:
+        return
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code < 0:
+        with contextlib.suppress(OSError, ValueError):  # not of SIGKILL
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code if code >= 0 else 128 - code)
 
 
 def _end(process: subprocess.Popen[bytes], mark: bytes) -> None:

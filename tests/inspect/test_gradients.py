@@ -258,6 +258,8 @@ def test_a_forward_that_raises_or_returns_no_tensor() -> None:
     broken = Elementwise(lambda x: x @ x, None)
     with pytest.raises(ValueError, match=r"forward of input \(4, 3\) raised RuntimeError: "):
         check_gradients(broken, normal(4, 3))
+    with pytest.raises(ValueError, match=r"forward of no inputs raised TypeError: "):
+        check_gradients(nn.Linear(3, 2))
     with pytest.raises(ValueError, match=r"forward of input \(\(4, 3\), \(2,\)\) raised TypeError: "):
         check_gradients(broken, (normal(4, 3), normal(2)))
     broken.save = lambda *_: None  # type: ignore[method-assign]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import os
 import time
 from pathlib import Path
 
@@ -12,10 +13,10 @@ import torch
 from torch import Tensor
 
 from plaingrad.learn import check_source, exercise, judging
-from plaingrad.learn.confirming import confirmed
+from plaingrad.learn.confirming import STOPPED, confirmed
 from plaingrad.learn.judging import answers, judged
 from plaingrad.learn.layers import OUTPUT
-from plaingrad.learn.verdict import EVERYTHING, Problem, Verdict
+from plaingrad.learn.verdict import BACKWARD, EVERYTHING, Problem, Verdict
 from plaingrad.module import Module
 
 TANH = exercise("tanh")
@@ -109,6 +110,40 @@ time.sleep(0.5)
     while runs(int(verdict.output)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not runs(int(verdict.output))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_the_parent_of_a_submission_is_not_the_process_that_grades() -> None:
+    code = "import os, signal\nprint(os.getppid(), flush=True)\n"
+    parent = int(check_source(TANH, TANH.solution() + code).output)
+    assert parent not in (os.getpid(), os.getppid())
+    assert (
+        only_kind(TANH.solution() + code + f"os.getppid() != {os.getpid()} and os.kill(os.getppid(), 15)\n")
+        == "ends"
+    )
+
+
+def test_what_takes_too_long_when_it_is_computed_once_more_is_not_accused_of_tampering(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "tanh.py").write_text(TANH.filled({"dx": "while True: pass"}))
+    verdict = judged(TANH, tmp_path / "tanh.py", seed=5, time_limit=0.2)
+    assert [problem.kind for problem in verdict.problems] == ["endless"]
+    numbers = json.loads(json.dumps(answers(TANH, seed=5, time_limit=0.2)))
+    assert numbers[0].keys() == {OUTPUT, STOPPED}
+    solved = Verdict.of("tanh", TANH.parts, [])  # as if it had been in time before
+    (problem,) = confirmed(TANH, solved, numbers, seed=5).problems
+    assert (problem.part, problem.kind) == (EVERYTHING, "endless")
+    forward = Verdict.of("tanh", TANH.parts, [Problem(BACKWARD, "raised MemoryError")])
+    assert forward.points == 1
+    assert confirmed(TANH, forward, numbers, seed=5) is forward
+
+
+def test_an_error_when_it_is_computed_once_more_is_said(tmp_path: Path) -> None:
+    (tmp_path / "tanh.py").write_text(TANH.filled({"dx": "raise MemoryError"}))
+    assert not judged(TANH, tmp_path / "tanh.py", seed=5).solved
+    (problem,) = confirmed(TANH, Verdict.of("tanh", TANH.parts, []), answers(TANH, seed=5), seed=5).problems
+    assert (problem.part, problem.kind) == (EVERYTHING, "raises")
 
 
 def runs(pid: int) -> bool:

@@ -176,7 +176,7 @@ def endless() -> Iterator[Any]:
             {"steps_per_epoch": 2},
             "steps_per_epoch: expected None, for train is not in batches, got 2",
         ),
-        ((X, T), {}, "batch_size: expected a positive integer, got None"),
+        ((X, T), {}, "batch_size: expected a positive integer, such as 32; it was not passed"),
         (
             endless(),
             {},

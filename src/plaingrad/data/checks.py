@@ -22,10 +22,15 @@ def is_index(value: Any, count: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < count
 
 
-def expect_model(model: Any) -> None:
-    """Refuse anything but a plaingrad Module, such as one of torch.nn, and one that overwrites the data."""
+def expect_module(model: Any) -> None:
+    """Refuse anything but a plaingrad Module, such as one of torch.nn."""
     if not isinstance(model, Module):
         raise InputError(f"model: expected a plaingrad Module such as nn.Linear(2, 1), got {one_line(model)}")
+
+
+def expect_model(model: Any) -> None:
+    """Refuse anything but a plaingrad Module, and one that overwrites the data."""
+    expect_module(model)
     for layer in model.input_layers():
         if vars(layer).get("inplace"):
             raise InputError(f"model: expected a first layer that keeps the data, got {one_line(layer)}")

@@ -17,11 +17,24 @@ from plaingrad.learn.rules import rule_outcome
 from plaingrad.learn.verdict import EVERYTHING, Problem, Verdict
 from plaingrad.module import Module
 
+STOPPED = "stopped"  # the name under which answers have the kind of problem that has cut them short
+CUT_SHORT = {"endless": "did not end in time", "ends": "ended the program", "raises": "raised an error"}
 
-def outcome(cls: type[Any], case: Case, seed: int) -> dict[str, Tensor | str]:
-    """Output and gradients of a class in a case, by name; the values after steps of a rule, under none."""
+
+def outcome(
+    cls: type[Any], case: Case, seed: int, values: dict[str, Tensor | str] | None = None
+) -> dict[str, Tensor | str]:
+    """Output and gradients of a class in a case, by name; the values after steps of a rule, under none.
+
+    Args:
+        cls: the class.
+        case: the arguments and inputs.
+        seed: of everything random.
+        values: where they are kept as they come; None for a new dictionary.
+    """
+    values = {} if values is None else values
     with torch.random.fork_rng([]):
-        return (layer_outcome if issubclass(cls, Module) else rule_outcome)(cls, case, seed)
+        return (layer_outcome if issubclass(cls, Module) else rule_outcome)(cls, case, seed, values)
 
 
 def confirmed(exercise: Exercise, verdict: Verdict, answers: Any, seed: int) -> Verdict:
@@ -54,6 +67,11 @@ def _disagreement(
         named = "forward" if name == OUTPUT else name
         part = next(each for each in (case.cls, named, "contract") if each in exercise.parts)
         if verdict.parts[part] and isinstance(value, Tensor) and not _same(answer.get(name), value):
+            if name not in answer and answer.get(STOPPED) in CUT_SHORT:
+                text = f"{case.cls} {CUT_SHORT[answer[STOPPED]]} when it was computed once more"
+                return Problem(
+                    EVERYTHING, text, answer[STOPPED], case.cls, "compute the same each time, and faster"
+                )
             what = f"gradient of {name}" if name not in (OUTPUT, EVERYTHING) else "result"
             text = f"{case.cls}: computed for another process, the {what} is not what the check has seen"
             words = "leave PyTorch, plaingrad and the check as they are, and compute the same each time"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plaingrad.learn.confirming import outcome
+from plaingrad.learn.confirming import STOPPED, outcome
 from plaingrad.learn.exercise import Case, Exercise
 from plaingrad.learn.layers import layer_problems, name_line
 from plaingrad.learn.rules import rule_problems
@@ -70,15 +69,24 @@ def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -
 
 
 def answers(exercise: Exercise, seed: int, time_limit: float = 2.0) -> list[dict[str, Any]]:
-    """Outputs and gradients of the submission that was judged last, by name, as lists, in each case."""
+    """Outputs and gradients of the submission that was judged last, by name, as lists, in each case.
+
+    Where an error or the end of the time has cut them short, its kind is there too.
+    """
     each: list[dict[str, Any]] = []
     for number, case in enumerate(exercise.cases):
         cls = getattr(sys.modules.get(SUBMISSION), case.cls, None)
         values: dict[str, Tensor | str] = {}
         if isinstance(cls, type):
-            with contextlib.suppress(Stopped), stopping(case.cls, time_limit):
-                values = outcome(cls, case, seed + number)
+            stopped = ""
+            try:
+                with stopping(case.cls, time_limit):
+                    outcome(cls, case, seed + number, values)
+            except Stopped as error:
+                stopped = error.problem.kind
         each.append({name: value.tolist() for name, value in values.items() if isinstance(value, Tensor)})
+        if isinstance(cls, type) and (stopped or len(each[-1]) < len(values)):
+            each[-1][STOPPED] = stopped or "raises"
     return each
 
 

@@ -106,9 +106,13 @@ def _problem(finding: GradientFinding, names: Sequence[str]) -> Problem:
     return Problem(part, text, likeliest.kind, likeliest.where, likeliest.words)
 
 
-def layer_outcome(cls: type[Module], case: Case, seed: int) -> dict[str, Tensor | str]:
-    """The output and the gradients by name, as far as they come; the error of forward under no name."""
-    values: dict[str, Tensor | str] = {}
+def layer_outcome(
+    cls: type[Module], case: Case, seed: int, values: dict[str, Tensor | str]
+) -> dict[str, Tensor | str]:
+    """The output and the gradients by name, as far as they come; the error of forward under no name.
+
+    They are added to the dictionary one by one, so that it has what was computed before the time was over.
+    """
     try:
         for name, value in _computed(cls, case, seed):
             values[name] = value

@@ -63,8 +63,10 @@ def _differing(name: str, step: int, mine: list[Parameter], expected: list[Param
     return None
 
 
-def rule_outcome(cls: type[Any], case: Case, seed: int) -> dict[str, Tensor | str]:
-    """All values after each step, or the error, under an empty name."""
+def rule_outcome(
+    cls: type[Any], case: Case, seed: int, outcome: dict[str, Tensor | str]
+) -> dict[str, Tensor | str]:
+    """All values after each step, or the error, under an empty name, added to the dictionary."""
     torch.manual_seed(seed)
     parameters = [Parameter(random_tensor(text)) for text in case.inputs]
     values = []
@@ -77,5 +79,7 @@ def rule_outcome(cls: type[Any], case: Case, seed: int) -> dict[str, Tensor | st
                 rule.step()
                 values += [parameter.value.reshape(-1).clone() for parameter in parameters]
     except Exception as error:
-        return {EVERYTHING: f"{type(error).__name__}: {error}"}
-    return {EVERYTHING: torch.cat(values)}
+        outcome[EVERYTHING] = f"{type(error).__name__}: {error}"
+        return outcome
+    outcome[EVERYTHING] = torch.cat(values)
+    return outcome

@@ -21,6 +21,8 @@ from plaingrad.train.randomness import BLOCKS
 
 def expect_batch_size(batch_size: SupportsIndex | None, data: Dataset) -> int:
     """The batch size, if the data fill one batch."""
+    if batch_size is None:
+        raise InputError("batch_size: expected a positive integer, such as 32; it was not passed")
     size = expect_positive("batch_size", batch_size)
     if size > len(data):
         raise InputError(f"batch_size: expected at most the {len(data)} samples of the data, got {size}")

@@ -155,3 +155,12 @@ def test_every_call_of_every_network_is_explained_or_has_a_word(name: str) -> No
             explanation = explain(step, path, use=use)
             assert all(section.lines or section.note for section in explanation.sections)
             assert explanation.to_html()
+
+
+def test_the_update_of_an_embedding_is_that_of_the_number_looked_up() -> None:
+    model = nn.Sequential(nn.Embedding(5, 3))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    step = record(model, torch.tensor([[1, 2]]), torch.zeros(1, 2, 3), loss=nn.MSELoss(), optimizer=optimizer)
+    update = explain(step, "0", unit=(1, 2)).sections[-1]
+    assert update.title == "update: weight[2, 2]"
+    assert update.lines[-1].formula.value == pytest.approx(step.calls[1].updated["weight"][2, 2].item())

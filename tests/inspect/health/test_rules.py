@@ -11,6 +11,8 @@ from torch import Tensor
 from plaingrad import init, nn, optim
 from plaingrad.errors import InputError
 from plaingrad.inspect import Diagnosis, HealthFinding, health, record
+from plaingrad.inspect.health.measures import EpochHealth
+from plaingrad.inspect.health.progress import loss_not_falling
 from plaingrad.module import Module
 
 from .networks import network, points
@@ -272,3 +274,16 @@ def test_no_learning_rate_helps_where_there_is_no_gradient() -> None:
     diagnosis = step(model, data=(points(64).inputs, torch.ones(64, 5)))
     assert diagnosis.of("dead-units")
     assert not diagnosis.of("update-too-small")
+
+
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [(0.68, "the loss hardly falls below that of"), (0.7, "the loss does not fall below that of")],
+)
+def test_a_loss_that_ends_a_little_below_the_constant_is_not_said_to_stay_above(
+    last: float, words: str
+) -> None:
+    losses = [0.74, 0.73, 0.72, 0.71, 0.705, last]
+    problem = loss_not_falling([EpochHealth(epoch, loss, ()) for epoch, loss in enumerate(losses)], 0.6931)
+    assert problem is not None
+    assert problem.what.startswith(words)

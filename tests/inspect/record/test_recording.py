@@ -313,6 +313,9 @@ def test_what_is_not_there_is_refused_by_name() -> None:
         trace.find("7")
     with pytest.raises(InputError, match=r"^use: expected 0 to 0 for '1', got 1$"):
         trace.find("1", use=1)
+    theirs: Any = torch.nn.Linear(2, 1)
+    with pytest.raises(InputError, match=r"^model: expected a plaingrad Module .*, got torch's Linear"):
+        record(theirs, torch.ones(1, 2), torch.ones(1, 1), loss=nn.MSELoss())
     with pytest.raises(InputError, match=r"^optimizer: expected the model's parameters alone"):
         record(model, x, target, loss=loss, optimizer=optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1))
     with pytest.raises(ModuleError, match=r"Sequential\[0\] Linear\(2, 5\): expected"):

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from plaingrad import optim
+from plaingrad import nn, optim
 from plaingrad.inspect.explain.explanation import Line, Section
 from plaingrad.inspect.explain.expression import Constant, Expression, Sum, Symbol, largest, sqrt
 from plaingrad.inspect.explain.selection import Selection, first, indexed
@@ -196,7 +196,10 @@ def lines(
 
 
 def element(selected: Selection, values: Tensor) -> tuple[int, ...]:
-    """The first element of a parameter that belongs to the selected unit."""
+    """The first element of a parameter that belongs to the selected unit; of a table what was looked up."""
+    if isinstance(selected.module, nn.Embedding):
+        *around, column = selected.unit
+        return int(selected.x[tuple(around)]), column
     y = first(selected.call.outputs)
     row = 0
     if values.ndim and isinstance(y, Tensor) and y.ndim:

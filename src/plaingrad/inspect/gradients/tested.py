@@ -294,7 +294,7 @@ def first_forward(under_test: ModuleUnderTest) -> Tensors:
         InputError: forward raised, or returned no tensors.
     """
     shapes = ", ".join(repr(mapped(shape, x)) for x in under_test.arguments.values())
-    call = f"forward of input {shapes}"
+    call = f"forward of {f'input {shapes}' if shapes else 'no inputs'}"
     try:
         outputs = under_test.forward(doubled(under_test.inputs))
     except Exception as error:

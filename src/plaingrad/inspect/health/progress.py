@@ -37,7 +37,9 @@ def loss_not_falling(epochs: Sequence[EpochHealth], constant: float | None) -> P
         below = f" below that of the best constant prediction, {constant:.4g}"
     if learning:
         return None
-    what = f"the loss does not fall{below}: {losses[0]:.4g} before training, {losses[-1]:.4g} at the end"
+    falls_little = constant is not None and best < constant
+    what = "the loss hardly falls" if falls_little else "the loss does not fall"
+    what += f"{below}: {losses[0]:.4g} before training, {losses[-1]:.4g} at the end"
     return Problem("loss-not-falling", "", losses[-1], "", what, "")
 
 

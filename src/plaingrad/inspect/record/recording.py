@@ -12,6 +12,7 @@ from torch import Tensor
 from plaingrad.contract.modes import mode
 from plaingrad.contract.nest import mapped, tensors
 from plaingrad.data import Dataset
+from plaingrad.data.checks import expect_module
 from plaingrad.inspect.record.trace import Call, Trace
 from plaingrad.module import Module
 from plaingrad.nn import Loss
@@ -43,6 +44,7 @@ def record(model: Module, x: Any, target: Any, *, loss: Any, optimizer: Optimize
         InputError: an argument is of another kind than `plaingrad.fit` takes.
         ModuleError: the data do not fit the network or the loss.
     """
+    expect_module(model)
     whole = as_loss(loss, None, model)
     data = aligned(as_trained(model, Dataset.of((x, target))), whole)
     if optimizer is not None:
