@@ -160,7 +160,7 @@ MOMENTUM = Option("momentum", 0.0, 0.999, 0.0, "linear")
 BETAS = [Option("beta1", 0.0, 0.999, 0.9, "linear"), Option("beta2", 0.0, 0.9999, 0.999, "linear")]
 
 RULES: dict[str, tuple[type[optim.Optimizer], list[Option]]] = {
-    "SGD": (optim.SGD, [_lr(0.03), MOMENTUM, Option("nesterov", 0, 1, 0, "switch")]),
+    "SGD": (optim.SGD, [_lr(0.2), MOMENTUM, Option("nesterov", 0, 1, 0, "switch")]),
     "Adam": (optim.Adam, [_lr(0.01), *BETAS]),
     "AdamW": (optim.AdamW, [_lr(0.01), *BETAS, Option("weight_decay", 0.0, 1.0, 0.01, "linear")]),
     "RMSprop": (optim.RMSprop, [_lr(0.01), Option("alpha", 0.0, 0.999, 0.99, "linear"), MOMENTUM]),

@@ -88,7 +88,7 @@ class State(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     init: str = "default"
     loss: str | None = None
     delta: float = 1.0
-    optimizer: dict[str, Any] = field(default_factory=lambda: {"name": "SGD", "lr": 0.03})
+    optimizer: dict[str, Any] = field(default_factory=lambda: {"name": "SGD", "lr": 0.2})
     l1: float = 0.0
     l2: float = 0.0
     batch_size: int = 10

@@ -118,7 +118,7 @@
 const DEFAULTS = {
   data: "disc", samples: 300, classes: 2, noise: 0, train_share: 0.5, data_seed: 0, seed: 0, points: [], table: null,
   features: ["x1", "x2"], layers: [{ units: 4 }, { units: 2 }], activation: "tanh", dropout: 0, init: "default", loss: null, delta: 1,
-  optimizer: { name: "SGD", lr: 0.03 }, l1: 0, l2: 0, batch_size: 10, epochs: 0, trained: 0, actions: [],
+  optimizer: { name: "SGD", lr: 0.2 }, l1: 0, l2: 0, batch_size: 10, epochs: 0, trained: 0, actions: [],
   show_test: false, discretize: false, gradients: false,
 };
 
