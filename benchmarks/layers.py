@@ -166,13 +166,17 @@ def memory(row: Row) -> list[float]:
 
 
 def _allocated(work: Callable[[], object]) -> int:
-    """The bytes that PyTorch's allocator has out at most while something runs, beyond those before."""
+    """The bytes that PyTorch's allocator has out at most while something runs, beyond the least before.
+
+    The least is after gradients of the call before were freed, whose sizes the profiler need not know.
+    """
     work()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         work()
     events = profiled.profiler.kineto_results.events()  # type: ignore[union-attr]
     moments = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
-    return max(itertools.accumulate(count for _, count in moments))
+    held = list(itertools.accumulate((count for _, count in moments), initial=0))
+    return max(now - least for now, least in zip(held, itertools.accumulate(held, min)))
 
 
 def report() -> str:
