@@ -38,6 +38,10 @@ def test_the_names_are_those_that_users_see() -> None:
         (nn, "DataParallel", "plaingrad.nn has no 'DataParallel': training on several devices belongs"),
         (nn, "functional", "plaingrad.nn has no 'functional': a function has nowhere to keep"),
         (nn, "Linaer", "plaingrad.nn has no 'Linaer'$"),
+        (nn, "Conv2D", "plaingrad.nn has no 'Conv2D': it is Conv2d$"),
+        (nn, "CrossEntropyloss", "plaingrad.nn has no 'CrossEntropyloss': it is CrossEntropyLoss$"),
+        (plaingrad, "no_grad", "'plaingrad' has no attribute 'no_grad': no graph is recorded"),
+        (plaingrad, "fitt", "'plaingrad' has no attribute 'fitt'$"),
         (optim, "LRScheduler", "plaingrad.optim has no 'LRScheduler': it is Schedule"),
     ],
 )

@@ -24,6 +24,11 @@ _HOMES = {
     **{name: f"plaingrad.{name}" for name in ["data", "init", "inspect", "interop", "nn", "optim", "paper"]},
 }
 
+_ABSENT = {
+    "no_grad": "no graph is recorded that it could switch off; predict keeps nothing for backward",
+    "tensor": "it is torch.tensor",
+}
+
 __all__ = [
     "Buffer",
     "Module",
@@ -49,4 +54,4 @@ __all__ = [
     "save",
 ]
 
-__getattr__, __dir__ = exports(__name__, _HOMES)
+__getattr__, __dir__ = exports(__name__, _HOMES, absent=_ABSENT)

@@ -15,7 +15,10 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def exports(
-    package: str, homes: Mapping[str, str], moved: Mapping[str, str] = NOTHING
+    package: str,
+    homes: Mapping[str, str],
+    moved: Mapping[str, str] = NOTHING,
+    absent: Mapping[str, str] = NOTHING,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """A package's ``__getattr__`` and ``__dir__``.
 
@@ -24,6 +27,7 @@ def exports(
         homes: the module that defines each public name; a module that is a public name itself is its own.
         moved: the package in which a name is now that was in this one once. It is still found, with a
             `DeprecationWarning`.
+        absent: what to write in place of a name that other libraries have.
     """
 
     def find(name: str) -> Any:
@@ -37,6 +41,7 @@ def exports(
             value = getattr(importlib.import_module(moved[name]), name)
         else:
             text = f"module {package!r} has no attribute {name!r}"
+            text += f": {absent[name]}" if name in absent else ""
             raise AttributeError(text, name=name, obj=sys.modules[package])
         setattr(sys.modules[package], name, value)  # so that the next use finds it at once
         return value

@@ -44,6 +44,12 @@ def test_the_boundary_is_where_the_class_changes_and_wrong_points_are_ringed() -
     np.testing.assert_allclose(np.concatenate([line[:, 0] for line in lines if len(line)]), 0.3, atol=0.01)
 
 
+def test_targets_by_themselves_are_answered_with_what_to_write() -> None:
+    x, y = torch.randn(4, 2), torch.tensor([0, 1, 0, 1])
+    with pytest.raises(InputError, match=r"expected inputs and targets as a pair, \(x, y\), got 2 arguments"):
+        plots.decision_boundary(nn.Sequential(nn.Linear(2, 2)), x, y)
+
+
 def test_a_boundary_with_one_class_everywhere_can_be_drawn(tmp_path: Path) -> None:
     points = data.gaussians(30, seed=0, classes=3)
     figure = plots.decision_boundary(lambda x: torch.zeros(len(x), dtype=torch.int64), points, title="T" * 90)

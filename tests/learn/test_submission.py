@@ -195,6 +195,16 @@ def test_memory_is_limited() -> None:
     assert "memory" in text
 
 
+@pytest.mark.parametrize("code", ["torch.zeros(10**14)", "bytearray(10**15)"])
+@pytest.mark.parametrize("blank", [True, False])
+def test_code_that_needs_too_much_memory_has_a_kind(code: str, blank: bool, tmp_path: Path) -> None:
+    code = f"import torch; {code}"
+    verdict = checked_here(with_line(code) if blank else code, tmp_path)
+    (problem,) = verdict.problems
+    assert problem.kind == "memory"
+    assert "sizes of tensors" in problem.words
+
+
 def test_the_forward_is_compared(tmp_path: Path) -> None:
     verdict = checked_here(TANH.solution().replace("x.tanh()", "2 * x.tanh()"), tmp_path)
     assert only_problem(verdict) == ("forward", "forward gives another output than its equation")

@@ -35,7 +35,7 @@ def loss_curve(
 
 
 def decision_boundary(
-    classify: Module | Callable[[Tensor], Any], data: Any, *, title: str = "Decision boundary"
+    classify: Module | Callable[[Tensor], Any], data: Any, *more: Any, title: str = "Decision boundary"
 ) -> Figure:
     """Plot the predicted class over the plane, with the data; misclassified points are ringed.
 
@@ -45,11 +45,16 @@ def decision_boundary(
             ``(n, 2)`` to class indices ``(n,)``.
         data: points of the plane, and their true classes, as indices, one-hot, 0 and 1, or -1 and 1: a data
             set, or a pair of tensors, arrays or lists.
+        more: nothing; targets that are passed by themselves are refused.
         title: the title.
 
     Raises:
         InputError: the data are no points of a plane with a class index for each.
     """
+    if more:
+        raise InputError(
+            f"data: expected inputs and targets as a pair, (x, y), got {len(more) + 1} arguments"
+        )
     classify, data = _classified(classify, data)
     if not isinstance(data.inputs, Tensor) or data.inputs.ndim != 2 or data.inputs.shape[1] != 2:
         raise InputError(f"data: expected points (n, 2) of the plane, got {data!r}")

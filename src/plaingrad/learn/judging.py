@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,12 @@ from plaingrad.module import Module
 
 SUBMISSION = "submission"  # the name of the module that a learner's file becomes
 UNREADABLE = "Python cannot read it; look at brackets, colons and indentation, there and in the line before"
+MEMORY = re.compile(
+    r"\bMemoryError\b|(can't|can not|cannot) allocate memory|not enough memory|out of memory", re.I
+)
+TOO_LARGE = (
+    "it needs more memory than a check has; look at the sizes of tensors, and at lists that grow in loops"
+)
 UNUSABLE = "this line fails before any class is used; run the file by itself to see it"
 
 
@@ -59,6 +66,7 @@ def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -
                 problem.part = case.cls
             elif problem.part not in (*exercise.parts, EVERYTHING, BACKWARD):
                 problem.part = "contract"
+            _name_memory(problem)
         problems += more
         failed |= {case.cls} if more else set()
     if names := rebound():
@@ -92,10 +100,17 @@ def answers(exercise: Exercise, seed: int, time_limit: float = 2.0) -> list[dict
 
 def _of_file(problem: Problem) -> Problem:
     """The problem of a file that could not be run, with words about it."""
+    _name_memory(problem)
     if not problem.kind:
         syntax = "SyntaxError" in problem.text or "IndentationError" in problem.text
         problem.kind, problem.words = ("syntax", UNREADABLE) if syntax else ("raises", UNUSABLE)
     return problem
+
+
+def _name_memory(problem: Problem) -> None:
+    """Give an error for want of memory its kind, whichever library has raised it."""
+    if not problem.kind and " raised " in problem.text and MEMORY.search(problem.text):
+        problem.kind, problem.words = "memory", TOO_LARGE
 
 
 def _executed(path: Path, name: str = SUBMISSION) -> ModuleType:

@@ -15,11 +15,12 @@ from plaingrad.inspect.gradients.naming import runs
 from plaingrad.inspect.gradients.tested import ModuleUnderTest, reason
 from plaingrad.learn.exercise import Case
 from plaingrad.learn.stopping import Stopped, file_of, line_of, stopping
-from plaingrad.learn.verdict import BACKWARD, EVERYTHING, FORWARD, UNSOLVED_BLANK, Problem
+from plaingrad.learn.verdict import BACKWARD, EVERYTHING, FORWARD, KINK, UNSOLVED_BLANK, Problem
 from plaingrad.module import Module
 
 RAISED = "backward raised"  # as the gradient checker says it
 OUTPUT = "output"  # the name of what forward gives, among gradients
+SIGNS = ":signs"  # of inputs that are on a kink at 0
 
 
 def layer_problems(
@@ -49,11 +50,36 @@ def layer_problems(
     elif problems and not report.rows:
         is_forward = problems[0].part != BACKWARD and ": backward" not in problems[0].text
         problems[0].part = EVERYTHING if is_forward else BACKWARD
+    if not problems and any(text.endswith(SIGNS) for text in case.inputs):
+        problems = _at_zero(cls, right, case, seed, time_limit)
+    return problems
+
+
+def _at_zero(
+    cls: type[Module], right: type[Module], case: Case, seed: int, time_limit: float
+) -> list[Problem]:
+    """The gradients that are not those of the solution at a kink, of which the checker takes either side."""
+    with stopping(case.cls, time_limit, file_of(cls)):
+        mine = dict(_computed(cls, case, seed))
+    problems = []
+    for name, expected in _computed(right, case, seed):
+        gradient = mine.get(name)
+        if gradient is None or gradient.shape != expected.shape or _same(gradient, expected):
+            continue
+        index = tuple((gradient - expected).abs().nonzero()[0].tolist())
+        numbers = f"expected {expected[index].item():.4g}, got {gradient[index].item():.4g}"
+        text = f"gradient of {name} at {list(index)}, where {case.cls} has a kink: {numbers}"
+        words = "at x = 0 itself the derivative is agreed upon; compare < with <=, and > with >="
+        problems.append(Problem(name, text, KINK, "backward", words))
     return problems
 
 
 def random_tensor(text: str) -> Tensor:
-    """Random numbers for "4,3", integers for "4,3:int10"."""
+    """Random numbers for "4,3", integers for "4,3:int10", each of -1, 0 and 1 for "4,3:signs"."""
+    if text.endswith(SIGNS):
+        shape = torch.Size([int(size) for size in text.removesuffix(SIGNS).split(",")])
+        numbers = torch.arange(shape.numel(), dtype=torch.float64) % 3 - 1
+        return numbers[torch.randperm(shape.numel())].reshape(shape)
     shape, _, kind = text.partition(":int")
     sizes = [int(size) for size in shape.split(",") if size]
     return torch.randint(int(kind), sizes) if kind else torch.randn(sizes, dtype=torch.float64)

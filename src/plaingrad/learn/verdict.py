@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Kinds besides those of the gradient checker: a blank that is not filled yet, and another forward.
-UNSOLVED_BLANK, FORWARD = "blank", "forward"
+# Kinds besides those of the gradient checker: a blank that is not filled yet, another forward, and another
+# derivative where the equation has a kink.
+UNSOLVED_BLANK, FORWARD, KINK = "blank", "forward", "kink"
 LONGEST = 1000  # characters of a text in a problem
 ENDS = "leave out exit(), quit() and os._exit(); a check ends by itself"
 KIND = re.compile(r"[a-z-]{0,40}")  # of a mistake

@@ -25,7 +25,8 @@ ABSENT = {
 
 
 def missing(package: str, name: str, reasons: dict[str, str]) -> AttributeError:
-    """The error for a name that a package does not have, with the reason if it is one of PyTorch's."""
-    why = f": {reasons[name]}" if name in reasons else ""
+    """The error for a name that a package does not have, with PyTorch's reason or the right spelling."""
+    same = [each for each in sys.modules[package].__all__ if each.lower() == name.lower()]
+    why = f": {reasons[name]}" if name in reasons else f": it is {same[0]}" if same else ""
     # With these two Python asks, "Did you mean: 'ReLU'?"
     return AttributeError(f"{package} has no {name!r}{why}", name=name, obj=sys.modules[package])

@@ -34,6 +34,16 @@ def test_the_numbers_stand_in_the_equation() -> None:
     assert repr(explanation) == "Explanation(0 Linear(2, 3), sample 0)"
 
 
+def test_weights_that_are_not_there_are_left_out() -> None:
+    x, t = torch.tensor([[3.0], [-2.0]]), torch.ones(2, 1)
+    step = record(nn.Identity(), x, t, loss=nn.BCEWithLogitsLoss())
+    written = str(explain(step, "loss"))
+    assert "= 1 · softplus(-3) + (1 - 1) · softplus(3)" in written
+    assert "= 1/2 · (σ(3) - 1)" in written
+    weighted = record(nn.Identity(), x, t, loss=nn.BCEWithLogitsLoss(pos_weight=torch.tensor([5.0])))
+    assert "= 5 · 1 · softplus(-3)" in str(explain(weighted, "loss"))
+
+
 def test_long_sums_are_shortened_in_the_middle() -> None:
     terms = [Symbol(f"x_{i}", i) for i in range(1, 9)]
     assert Sum(terms).latex(True) == "1 + 2 + 3 + 4 + 5 + 6 + 7 + 8"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -156,6 +157,13 @@ def test_the_size_of_updates() -> None:
     assert large.path == small.path == "6"
     for lr in (3e-3, 0.1):
         assert not [finding for finding in diagnosis(lr) if finding.kind.startswith("update")]
+
+
+@pytest.mark.parametrize(("lr", "text"), [(3.0, " % of their size"), (1e9, " times their size")])
+def test_a_huge_update_is_no_percentage(lr: float, text: str) -> None:
+    words = only(step(network(), lr), "update-too-large").words
+    assert text in words
+    assert max(map(len, re.findall(r"\d+", words))) < 5
 
 
 def test_a_search_for_the_minimum_may_go_far() -> None:

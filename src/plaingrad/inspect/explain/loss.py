@@ -117,12 +117,12 @@ FORMULAS: dict[type[Module], tuple[str, Formula, Formula]] = {
 """The letter of the prediction, the loss of an element, and its derivative."""
 
 
-def bce_of_logits(x: Symbol, t: Symbol, c: Expression) -> Expression:
-    return c * t * softplus(-x) + (1 - t) * softplus(x)
+def bce_of_logits(x: Symbol, t: Symbol, c: Symbol | None) -> Expression:
+    return (t if c is None else c * t) * softplus(-x) + (1 - t) * softplus(x)
 
 
-def bce_of_logits_slope(x: Symbol, t: Symbol, c: Expression) -> Expression:
-    return (c * t + 1 - t) * sigmoid(x) - c * t
+def bce_of_logits_slope(x: Symbol, t: Symbol, c: Symbol | None) -> Expression:
+    return sigmoid(x) - t if c is None else (c * t + 1 - t) * sigmoid(x) - c * t
 
 
 def quantile(p: Symbol, t: Symbol, q: Symbol) -> Expression:
@@ -154,7 +154,7 @@ def logits(selected: Selection) -> Iterator[Section]:
     """The same with the weights of the elements and of yes."""
     module, sizes = selected.module, selected.call.inputs[0].shape
 
-    def weighted(function: Callable[[Symbol, Symbol, Expression], Expression]) -> Any:
+    def weighted(function: Callable[[Symbol, Symbol, Symbol | None], Expression]) -> Any:
         def run(x: Symbol, t: Symbol, index: tuple[int, ...]) -> Expression:
             c, w = (
                 None
@@ -162,7 +162,7 @@ def logits(selected: Selection) -> Iterator[Section]:
                 else Symbol(indexed(name, *index[1:]), each.value.expand(sizes)[index].item())
                 for name, each in (("c", module.pos_weight), ("w", module.weight))
             )
-            return scaled([] if w is None else [w], function(x, t, Constant(1) if c is None else c))
+            return scaled([] if w is None else [w], function(x, t, c))
 
         return run
 

@@ -145,7 +145,8 @@ def updates(trace: Trace, health: EpochHealth) -> Iterator[Problem]:
     largest = max(layers, key=lambda layer: layer.update or 0.0)
     ratio = largest.update or 0.0
     if ratio > UPDATE_TOO_LARGE:
-        what = f"one update changes its weights by {percent(ratio)} of their size"
+        amount = f"{percent(ratio)} of" if ratio < 10 else f"{ratio:.1e} times"
+        what = f"one update changes its weights by {amount} their size"
         hint = ", where about 0.1 % is usual; try a smaller learning rate"
         yield Problem("update-too-large", largest.path, ratio, largest.name, what, hint)
     has_gradient = ratio > 0 or not getattr(optimizer, "lr", 1.0)

@@ -15,5 +15,6 @@ Below the line ``# --- teacher`` are literals, which are read without running th
 - ``HINTS``, each of which says more than the last;
 - ``WRONG``, typical wrong answers: a description, the blank, the lines in it, and the kinds of mistakes
   of which the check must name one;
-- ``CASES``, the classes to check, with arguments and inputs as `plaingrad check` has them.
+- ``CASES``, the classes to check, with arguments and inputs as `plaingrad check` has them; "4,3:signs"
+  has zeros, at which a gradient must be that of the solution.
 """

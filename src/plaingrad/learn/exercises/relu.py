@@ -63,6 +63,8 @@ WRONG = [
     ),
     ("it multiplies by the output", "dx", "dx = dy * x.clamp_min(0)", ["wrong-derivative"]),
     ("the condition is turned", "dx", "dx = dy * (x < 0)", ["wrong-derivative"]),
+    ("the gradient passes at 0 too", "dx", "dx = dy * (x >= 0)", ["kink"]),
+    ("half of the gradient passes at 0", "dx", "dx = dy * (x.sign() + 1) / 2", ["kink"]),
     ("the upstream gradient is overwritten", "dx", "dx = dy.mul_(x > 0)", ["mutates"]),
 ]
-CASES = [("ReLU", (), ["4,3"]), ("ReLU", (), ["2,3,2"])]
+CASES = [("ReLU", (), ["4,3"]), ("ReLU", (), ["2,3,2"]), ("ReLU", (), ["4,3:signs"])]
