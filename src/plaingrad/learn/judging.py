@@ -29,6 +29,7 @@ MEMORY = re.compile(
 TOO_LARGE = (
     "it needs more memory than a check has; look at the sizes of tensors, and at lists that grow in loops"
 )
+FAILS = "run the example in the file by itself; compare the names with those above, and print the shapes"
 UNUSABLE = "this line fails before any class is used; run the file by itself to see it"
 
 
@@ -67,6 +68,8 @@ def judged(exercise: Exercise, path: Path, seed: int, time_limit: float = 2.0) -
             elif problem.part not in (*exercise.parts, EVERYTHING, BACKWARD):
                 problem.part = "contract"
             _name_memory(problem)
+            if not problem.kind and " raised " in problem.text:
+                problem.kind, problem.words = "raises", FAILS
         problems += more
         failed |= {case.cls} if more else set()
     if names := rebound():

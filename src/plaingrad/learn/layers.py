@@ -77,9 +77,9 @@ def _at_zero(
 def random_tensor(text: str) -> Tensor:
     """Random numbers for "4,3", integers for "4,3:int10", each of -1, 0 and 1 for "4,3:signs"."""
     if text.endswith(SIGNS):
-        shape = torch.Size([int(size) for size in text.removesuffix(SIGNS).split(",")])
-        numbers = torch.arange(shape.numel(), dtype=torch.float64) % 3 - 1
-        return numbers[torch.randperm(shape.numel())].reshape(shape)
+        whole = torch.Size([int(size) for size in text.removesuffix(SIGNS).split(",")])
+        numbers = torch.arange(whole.numel(), dtype=torch.float64) % 3 - 1
+        return numbers[torch.randperm(whole.numel())].reshape(whole)
     shape, _, kind = text.partition(":int")
     sizes = [int(size) for size in shape.split(",") if size]
     return torch.randint(int(kind), sizes) if kind else torch.randn(sizes, dtype=torch.float64)
