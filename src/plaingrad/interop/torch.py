@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -90,7 +90,7 @@ THEIRS: dict[str, type[torch.nn.Module]] = {
 } | {"Residual": Residual, "Parallel": Parallel, "ColumnEmbedding": ColumnEmbedding}
 
 
-def from_torch(module: torch.nn.Module) -> Module:
+def from_torch(module: torch.nn.Module, inputs: Collection[str] = ()) -> Module:
     """The network of `plaingrad.nn` that computes what one of PyTorch does.
 
     Parameters, buffers, dtypes, names and the mode of each module, training or evaluation, are as they were;
@@ -100,11 +100,14 @@ def from_torch(module: torch.nn.Module) -> Module:
     Classes of torch.nn become those of the same name. A forward of one's own is traced by ``torch.fx`` and
     becomes a `plaingrad.nn.Graph`: the functions of torch.nn.functional that have a class become modules,
     operators, functions and methods of tensors the modules of `plaingrad.nn` for them. It is traced in both
-    modes, and may differ in dropout alone. What such a forward does not use is left out.
+    modes, and may differ in dropout alone. What such a forward does not use is left out. What it overwrites
+    becomes a new tensor, which later operations use as the traced ones do.
 
     Args:
         module: made of classes of torch.nn that `plaingrad.nn` has too, returned by `to_torch`, or with a
             forward that can be traced: without branches or loops that depend on values.
+        inputs: the names of arguments of such a forward that stay inputs though they have a default, which
+            others take.
 
     Raises:
         ValueError: there is a module of another class, one with hooks, or one with arguments that plaingrad
@@ -112,7 +115,7 @@ def from_torch(module: torch.nn.Module) -> Module:
             the message names its place in the source.
     """
     if not _is_known(module):
-        graph = traced(module, _is_known, from_torch)
+        graph = traced(module, _is_known, from_torch, inputs)
         graph.training = graph.saving = module.training
         return graph
     network = build(describe_in(TORCH, module))

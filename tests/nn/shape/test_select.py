@@ -1,4 +1,4 @@
-"""Indices that are tensors, which may select an element twice."""
+"""Indices that are tensors or lists, which may select an element twice."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from plaingrad import nn
         (..., None, torch.tensor([1, 1]), slice(0, 1)),
         torch.tensor([True, False, True]),
         (torch.tensor([], dtype=torch.long), 0),
+        [2, 0, 2],
+        (slice(None), [3, -1, 0]),
     ],
 )
 def test_what_is_selected_twice_gets_both_gradients(index: Any) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -15,6 +14,9 @@ from plaingrad.errors import InputError
 from plaingrad.interop.tracing import functional
 from plaingrad.interop.tracing.builder import Attribute, Builder, ByMode, Name
 from plaingrad.interop.tracing.operations import OPERATIONS
+from plaingrad.interop.tracing.overwriting import Overwriting
+from plaingrad.interop.tracing.source import location
+from plaingrad.interop.tracing.tracer import trace
 from plaingrad.module import Module, ModuleError
 from plaingrad.nn.container.graph import Graph
 from plaingrad.nn.loss.reduction import Loss
@@ -28,77 +30,33 @@ NAMES = {id(each): name for name, each in vars(torch.nn.functional).items() if c
 UNUSED = {"out", "dtype"}  # arguments of functions that are mostly None
 
 
-class Tracer(fx.Tracer):
-    """Traces code of one's own, down to the modules that plaingrad has.
-
-    Args:
-        is_known: whether plaingrad has a module, with all that is in it.
-    """
-
-    def __init__(self, is_known: Callable[[torch.nn.Module], bool]) -> None:
-        super().__init__(param_shapes_constant=True)
-        self.is_known = is_known
-        self.record_stack_traces = True
-
-    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
-        """The parameter or buffer as an operand that is traced: of a parameter the shape is known."""
-        if isinstance(attr_val, torch.Tensor) and not isinstance(attr_val, torch.nn.Parameter):
-            for name, buffer in self.root.named_buffers():
-                if buffer is attr_val:
-                    return self.create_proxy("get_attr", name, (), {})
-        return super().getattr(attr, attr_val, parameter_proxy_cache)
-
-    def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
-        return self.is_known(m) or super().is_leaf_module(m, module_qualified_name)
-
-
-def traced(network: torch.nn.Module, is_known: Callable[[torch.nn.Module], bool], convert: Convert) -> Graph:
+def traced(
+    network: torch.nn.Module,
+    is_known: Callable[[torch.nn.Module], bool],
+    convert: Convert,
+    inputs: Collection[str] = (),
+) -> Graph:
     """The graph of a network whose forward is code of one's own.
 
     Args:
         network: the network.
         is_known: whether `plaingrad.nn` has a module, with all that is in it.
         convert: makes the module of `plaingrad.nn` for such a one.
+        inputs: the names of forward's arguments that stay inputs though they have a default.
 
     Raises:
         ValueError: the code cannot be traced, or does what plaingrad does not know; the message names the
             place in the user's source.
     """
-    graphs, constants = [], []
-    try:
-        for mode in (True, False):
-            with _in_mode(network, mode), _without_constants(network) as own:
-                graphs.append(Tracer(is_known).trace(network))
-            constants.append(own)
-    except Exception as error:  # whatever the code says to operands that have no values
-        where = _own_frame(traceback.extract_tb(error.__traceback__))
-        raise InputError(f"expected a forward that does not depend on values, got {where}: {error}") from None
-    return _Conversion(network, convert, *constants).run(*graphs)
-
-
-@contextmanager
-def _in_mode(network: torch.nn.Module, training: bool) -> Iterator[None]:
-    """Have all modules in training or in evaluation, and put each back."""
-    modes = {module: module.training for module in network.modules()}
-    try:
-        for module in modes:
-            module.training = training
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-
-
-@contextmanager
-def _without_constants(network: torch.nn.Module) -> Iterator[dict[str, torch.Tensor]]:
-    """Take the tensors away that torch.fx leaves in a network for those that its code makes; yield them."""
-    before, own = set(vars(network)), dict[str, torch.Tensor]()
-    try:
-        yield own
-    finally:
-        for name in set(vars(network)) - before:
-            own[name] = vars(network)[name]
-            delattr(network, name)
+    arguments = list(inspect.signature(network.forward).parameters)
+    for name in inputs:
+        if name not in arguments:
+            raise InputError(f"expected inputs from the arguments of forward, {arguments}, got {name!r}")
+    training, constants = trace(network, is_known, inputs, True)
+    evaluation, others = trace(network, is_known, inputs, False)
+    for graph in (training, evaluation):
+        Overwriting(network).rewrite(graph)
+    return _Conversion(network, convert, constants, others).run(training, evaluation)
 
 
 class _Conversion:
@@ -141,7 +99,7 @@ class _Conversion:
                     self.values[node] = self.values[other] = value
             except (ValueError, TypeError, ModuleError) as error:
                 problem = error.problem if isinstance(error, (InputError, ModuleError)) else error
-                raise InputError(f"{_location(node)}: {problem}") from None
+                raise InputError(f"{location(node)}: {problem}") from None
         return Graph(self.build.inputs, self.build.nodes, outputs, self.build.operations)
 
     def _known(self, node: fx.Node) -> Any:
@@ -191,6 +149,8 @@ class _Conversion:
 
     def _operation(self, node: fx.Node, name: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         keywords = {key: value for key, value in keywords.items() if key not in UNUSED or value is not None}
+        if name not in OPERATIONS and name not in functional.CLASSES:
+            name = name.removesuffix("_")  # of one that overwrites, which `Overwriting` has seen to
         if name in OPERATIONS:
             return OPERATIONS[name](self.build, *args, **keywords)
         if name in functional.CLASSES:
@@ -209,7 +169,7 @@ def _expect_alike(node: fx.Node | None, other: fx.Node | None) -> None:
     if not same:
         steps = {"training": node, "evaluation": other}
         got = [f"{each.name!r} in {mode}" for mode, each in steps.items() if each is not None]
-        where = next(_location(each) for each in steps.values() if each is not None)
+        where = next(location(each) for each in steps.values() if each is not None)
         raise InputError(f"{where}: expected the same steps in both modes, got {' and '.join(got)} alone")
 
 
@@ -249,20 +209,3 @@ def _builtin(value: Any) -> Any:
     if isinstance(value, slice):
         return slice(*map(_builtin, (value.start, value.stop, value.step)))
     return value
-
-
-def _location(node: fx.Node) -> str:
-    """The line of the user's source that an operation comes from, as far as it is known."""
-    lines = [line.strip() for line in (node.stack_trace or "").splitlines() if line.strip()]
-    files = [line for line in lines if line.startswith("File ") and "/torch/" not in line]
-    return files[-1] if files else f"operation {node.name!r}"
-
-
-def _own_frame(frames: traceback.StackSummary) -> str:
-    """The last frame of a stack that is neither PyTorch's nor ours."""
-    own = [
-        frame
-        for frame in frames
-        if "/torch/" not in frame.filename and "plaingrad/interop" not in frame.filename
-    ]
-    return f"{own[-1].filename}, line {own[-1].lineno}, {own[-1].line!r}" if own else "its forward"

@@ -60,5 +60,5 @@ class Select(Module):
 
 
 def holds_tensor(index: Any) -> bool:
-    """True if a tensor of indices is in an index."""
-    return any(isinstance(each, Tensor) for each in (index if isinstance(index, tuple) else (index,)))
+    """True if a tensor or a list of indices is in an index."""
+    return any(isinstance(each, (Tensor, list)) for each in (index if isinstance(index, tuple) else (index,)))
