@@ -267,6 +267,8 @@ FUNCTIONS: dict[str, Callable[[Any, Tensor], Any]] = {
     "where": lambda m, x: torch.where(x > 0, x, 0.1 * x).masked_fill(x < -1, 0.0),
     "bmm": lambda m, x: torch.bmm(x.unsqueeze(1), x.unsqueeze(2)).flatten(1),
     "functional": lambda m, x: functional.gelu(functional.leaky_relu(x, 0.2), approximate="tanh"),
+    "norms without weights": lambda m, x: functional.layer_norm(x, (4,)) * functional.rms_norm(x, (4,)),
+    "groups without weights": lambda m, x: functional.group_norm(x, 2, eps=1e-3),
     "weights": lambda m, x: functional.linear(x, m.w, m.b) + functional.linear(x, m.linear.weight),
     "dropout": lambda m, x: functional.dropout(x, 0.0, m.training),
     "pad": lambda m, x: functional.pad(x.unsqueeze(1), (1, 2), mode="replicate"),
@@ -334,7 +336,9 @@ def test_networks_give_the_same(name: str, training: bool, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_operators_and_methods_give_the_same(name: str) -> None:
-    assert_same(Of(FUNCTIONS[name]), (torch.randn(3, 4),), training=True)
+    network = Of(FUNCTIONS[name])
+    graph = assert_same(network, (torch.randn(3, 4),), training=True)
+    assert {name for name, _ in graph.named_parameters()} <= {name for name, _ in network.named_parameters()}
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])

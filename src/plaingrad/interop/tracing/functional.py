@@ -13,7 +13,7 @@ from plaingrad import nn
 from plaingrad.errors import InputError
 from plaingrad.interop.tracing.builder import Attribute, Builder, ByMode, Name, constant
 from plaingrad.interop.tracing.operations import operation
-from plaingrad.interop.tracing.weights import with_weights
+from plaingrad.interop.tracing.weights import group_norm, with_weights
 from plaingrad.module import Module
 from plaingrad.nn.loss.reduction import Reduction
 
@@ -113,8 +113,15 @@ def as_module(build: Builder, name: str, args: tuple[Any, ...], keywords: Mappin
             uses.append(value)
         else:
             raise InputError(f"expected no {key} for {name}, got {value!r:.60}")
+    weights = {key: value for key, value in weights.items() if value is not None}
+    if layer in (nn.LayerNorm, nn.RMSNorm) and not weights:
+        options["elementwise_affine"] = False
+    if layer is nn.GroupNorm and not weights:
+        return group_norm(build, uses[0], **options)
     if not weights:
         return build.add(layer(**options), *uses)
+    if "weight" not in weights:
+        raise InputError(f"expected {name} with a weight, got one with {', '.join(weights)} alone")
     return with_weights(build, name, layer, options, uses, weights)
 
 

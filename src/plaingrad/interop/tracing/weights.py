@@ -28,7 +28,6 @@ def with_weights(
 
     It holds them itself where they are the parameters of one module under these names.
     """
-    weights = {key: value for key, value in weights.items() if value is not None}
     if name == "linear" and any(value.value is None for value in weights.values()):  # which need no shape
         product = build.add(nn.MatMul(), *uses, build.add(nn.Transpose(0, 1), weights["weight"]))
         return build.add(nn.Add(), product, weights["bias"]) if "bias" in weights else product
@@ -140,4 +139,11 @@ def instance_norm(
         raise InputError("expected instance_norm of the input alone, got weights or running statistics")
     rows = build.add(nn.Flatten(0, 1), build.add(nn.Flatten(2), input))
     y = build.add(nn.InstanceNorm1d(1, eps), build.add(nn.Unsqueeze(1), rows))
+    return build.add(nn.Reshape(), y, build.add(nn.Size(), input))
+
+
+def group_norm(build: Builder, input: Any, num_groups: int, eps: float = 1e-5) -> Name:
+    """InstanceNorm1d on ``(batch, groups, length)``, whose number of channels is known."""
+    batch = build.add(nn.Size(0), input)
+    y = build.add(nn.InstanceNorm1d(num_groups, eps), build.add(nn.Reshape(), input, batch, num_groups, -1))
     return build.add(nn.Reshape(), y, build.add(nn.Size(), input))
