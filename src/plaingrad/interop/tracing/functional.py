@@ -99,7 +99,7 @@ def as_module(build: Builder, name: str, args: tuple[Any, ...], keywords: Mappin
     layer = CLASSES[name]
     arguments = _bound(name, args, keywords)
     constructor = set(inspect.signature(layer.__init__).parameters)  # type: ignore[misc]
-    options, uses, weights = {}, [], {}
+    options, uses, weights = dict[str, Any](), [], {}
     if layer in RANDOM and not _draws(name, arguments):
         return _without_draws(build, layer, arguments)
     for key, value in arguments.items():
