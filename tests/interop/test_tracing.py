@@ -259,6 +259,7 @@ FUNCTIONS: dict[str, Callable[[Any, Tensor], Any]] = {
     "greater and less": lambda m, x: torch.max(x, m.b) * torch.minimum(x, m.linear(x)) + torch.maximum(x, x),
     "deviation": lambda m, x: x.std(1) + x.std(dim=0).sum() + x.std(),
     "product and sum": lambda m, x: torch.addmm(m.b, x, m.w, alpha=0.5),
+    "scaled scores": lambda m, x: (x @ x.transpose(-2, -1)) * (1.0 / math.sqrt(x.size(-1))),
     "size of another": lambda m, x: x.reshape(-1).view(x.shape).unflatten(1, (2, 2)),
     "constants": lambda m, x: x * torch.arange(4.0) + torch.ones(4),
     "draws in no mode": lambda m, x: functional.rrelu(functional.dropout(x, 0.5, training=False)),

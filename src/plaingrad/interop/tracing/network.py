@@ -142,6 +142,8 @@ class _Conversion:
         if node.target is getattr:
             return self._operation(node, args[1], args[:1], {})
         name = NAMES.get(id(node.target), getattr(node.target, "__name__", str(node.target)))
+        if getattr(node.target, "__module__", None) == "math":  # of numbers such as sizes, not of tensors
+            name = f"math.{name}"
         return self._operation(node, name, args, keywords)
 
     def call_method(self, node: fx.Node, *args: Any, **keywords: Any) -> Any:

@@ -86,6 +86,11 @@ def rsqrt(build: Builder, input: Any) -> Name:
     return build.add(nn.Power(), input, -0.5)
 
 
+@operation("math.sqrt")
+def root_of_number(build: Builder, input: Any) -> Name:
+    return build.add(nn.Power(), input, 0.5)
+
+
 @operation("reciprocal")
 def reciprocal(build: Builder, input: Any) -> Name:
     return build.add(nn.Divide(), 1.0, input)
