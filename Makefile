@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test thorough browser database quick floors sanitize fuzz mutants lint docs bench size clean
+.PHONY: help demo test thorough browser database quick floors sanitize fuzz mutants planted lint docs bench size clean
 
 KERNELS := $(wildcard src/plaingrad/native/kernels/*/*.hpp)
 
@@ -49,6 +49,10 @@ fuzz: $(VENV)/.test   ## hold random configurations against torch.nn (SECONDS=60
 
 mutants: $(VENV)/.test   ## plant faults, one at a time, and print those that no test catches (JOBS=2, REPEAT=10 DRAWS=new, ONLY="missed bag.py")
 	@PYTHONPATH=tests $(BIN)/python -m mutants $(foreach option,JOBS REPEAT ONLY DRAWS,$(call asked,$(option)))
+
+planted: $(VENV)/.test   ## plant every mistake in every layer, and write the table of the documentation
+	@PLAINGRAD_THOROUGH=1 $(BIN)/python -m pytest -k test_a_planted_mistake --junitxml=out/planted.xml tests/inspect/test_mistakes.py
+	@$(BIN)/python tools/planted_table.py out/planted.xml docs/planted_mistakes.csv
 
 lint: $(VENV)/.lint   ## style, import contracts, types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/clang-format --dry-run --Werror $(KERNELS) && $(BIN)/lint-imports && $(BIN)/mypy
