@@ -15,6 +15,7 @@ from plaingrad import nn, optim
 from plaingrad.data import disc
 from plaingrad.errors import InputError
 from plaingrad.inspect import BoundaryFrames, boundary_animation
+from plaingrad.inspect.animation import SIGNS
 from plaingrad.train import predict
 from plaingrad.train.callbacks import Callback
 
@@ -105,6 +106,9 @@ def test_a_page_has_every_frame_inside(tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.count("data:image/png;base64") == len(frames.frames) + 1
     assert "<button" in text
+    assert "http" not in text  # nothing is loaded
+    assert "fa-" not in text
+    assert all(sign in text for sign in SIGNS.values())
 
 
 @pytest.mark.parametrize("signed", [False, True])

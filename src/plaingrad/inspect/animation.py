@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -190,17 +191,34 @@ def boundary_animation(
     writer = (
         HTMLWriter(rate, embed_frames=True, embed_limit=MOST_MEGABYTES) if is_page else PillowWriter(rate)
     )
-    with replacing(target) as temporary, writer.saving(figure, str(temporary), dpi):
-        for i, frame in enumerate(frames.frames):
-            for artist in drawn:
-                artist.remove()
-            drawn = plane.draw_region(ax, frame.region)
-            drawn += plane.draw_points(ax, frame.points != plane.data.targets)
-            dress(ax, frame_title(title, frame))
-            last = i == len(frames.frames) - 1
-            for _ in range(math.ceil(pause / seconds) if last else 1):
-                writer.grab_frame()
+    with replacing(target) as temporary:
+        with writer.saving(figure, str(temporary), dpi):
+            for i, frame in enumerate(frames.frames):
+                for artist in drawn:
+                    artist.remove()
+                drawn = plane.draw_region(ax, frame.region)
+                drawn += plane.draw_points(ax, frame.points != plane.data.targets)
+                dress(ax, frame_title(title, frame))
+                last = i == len(frames.frames) - 1
+                for _ in range(math.ceil(pause / seconds) if last else 1):
+                    writer.grab_frame()
+        if is_page:
+            page = Path(temporary)
+            page.write_text(without_connection(page.read_text(encoding="utf-8")), encoding="utf-8")
     return target
+
+
+SIGNS = {
+    "minus": "−", "fast-backward": "«", "step-backward": "‹", "play fa-flip-horizontal": "◀",
+    "pause": "❙❙", "play": "▶", "step-forward": "›", "fast-forward": "»", "plus": "+",
+}  # fmt: skip
+"""The signs of the buttons, for the names that they have in the font that matplotlib's pages load."""
+
+
+def without_connection(page: str) -> str:
+    """A page of matplotlib's with signs on its buttons in place of a font that would come from the network."""
+    page = re.sub(r'<link rel="stylesheet"\s*href="https://[^"]*">', "", page)
+    return re.sub(r'<i class="fa fa-([^"]*)"></i>', lambda match: SIGNS[match[1]], page)
 
 
 def frame_title(title: str, frame: Frame) -> str:
