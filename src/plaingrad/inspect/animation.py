@@ -216,7 +216,7 @@ SIGNS = {
 
 
 def without_connection(page: str) -> str:
-    """A page of matplotlib's with signs on its buttons in place of a font that would come from the network."""
+    """A page of matplotlib's with signs on its buttons in place of a font from the network."""
     page = re.sub(r'<link rel="stylesheet"\s*href="https://[^"]*">', "", page)
     return re.sub(r'<i class="fa fa-([^"]*)"></i>', lambda match: SIGNS[match[1]], page)
 
