@@ -188,10 +188,10 @@ class Equalized(torch.nn.Module):
 class Normalized(torch.nn.Module):
     """Batch normalization as a function of parameters and buffers of its own."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, affine: bool = True, biased: bool = True) -> None:
         super().__init__()
-        self.weight = torch.nn.Parameter(torch.rand(channels))
-        self.bias = torch.nn.Parameter(torch.randn(channels))
+        self.weight = torch.nn.Parameter(torch.rand(channels)) if affine else None
+        self.bias = torch.nn.Parameter(torch.randn(channels)) if affine and biased else None
         self.register_buffer("running_mean", torch.randn(channels))
         self.register_buffer("running_var", torch.rand(channels) + 0.5)
 
@@ -355,7 +355,10 @@ def test_weights_that_are_computed_or_have_names_of_their_own(training: bool, tm
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("size", [(5, 4), (5, 4, 3), (2, 4, 3, 2), (2, 4, 2, 3, 2)])
 def test_batch_norm_as_a_function(size: tuple[int, ...], training: bool) -> None:
-    assert_same(torch.nn.Sequential(Normalized(4), Normalized(4)), (torch.randn(size),), training)
+    network = torch.nn.Sequential(Normalized(4), Normalized(4, affine=False))
+    assert_same(network, (torch.randn(size),), training)
+    with pytest.raises(ValueError, match=r"expected batch_norm with .* the weight, bias, running_mean and"):
+        from_torch(torch.nn.Sequential(Normalized(4, biased=False)))
 
 
 def test_dropout_follows_the_mode() -> None:
@@ -400,6 +403,14 @@ def test_frozen_parameters_stay_frozen() -> None:
         (lambda m, x: x * (2.0 if m.training else 1.0), "got 2.0 in training and 1.0 in evaluation"),
         (lambda m, x: x * 2 if m.training else x, "the same steps in both modes, got 'mul' in training"),
         (lambda m, x: x * torch.rand(4), "expected a tensor that is the same each time"),
+        (
+            lambda m, x: functional.batch_norm(x, None, None, training=True),
+            "expected batch_norm with training=",
+        ),
+        (
+            lambda m, x: functional.batch_norm(x, m.b, m.b, m.linear.weight[0], None, m.training),
+            "expected batch_norm with training=self.training and the weight, bias, running_mean",
+        ),
         (lambda m, x: functional.layer_norm(x, (4,), x[0]), "the weight of layer_norm to be computed from"),
         (
             lambda m, x: functional.scaled_dot_product_attention(x, x, x, dropout_p=0.1),

@@ -42,10 +42,10 @@ def _find_classes() -> None:
 _find_classes()
 
 # Arguments of functions that a module has as its state.
-WEIGHTS = ("weight", "bias", "running_mean", "running_var")
+WEIGHTS = ("weight", "bias")
 
 # Arguments of functions that follow from the layer, or change no result.
-IGNORED = {"training", "inplace", "size_average", "reduce", "use_input_stats"}
+IGNORED = {"training", "inplace", "size_average", "reduce"}
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 RANDOM = (*DROPOUTS, nn.RReLU)

@@ -102,14 +102,15 @@ def batch_norm(
     eps: float = 1e-5,
 ) -> Name:
     """BatchNorm1d on ``(batch, channels, length)``, which has the same mean as more axes."""
-    state = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
-    prefix = _owner({key: value for key, value in state.items() if value is not None})
-    if prefix is None or not isinstance(training, ByMode) or running_mean is None or running_var is None:
+    statistics = {"running_mean": running_mean, "running_var": running_var}
+    state = statistics if weight is bias is None else {"weight": weight, "bias": bias, **statistics}
+    prefix = _owner(state)
+    if prefix is None or not isinstance(training, ByMode):
         raise InputError(
             "expected batch_norm with training=self.training and the weight, bias, running_mean and "
             "running_var of one module"
         )
-    tensors = {key: value.value for key, value in state.items() if value is not None}
+    tensors = {key: value.value for key, value in state.items()}
 
     def make() -> Module:
         size = running_mean.value.shape[0]
@@ -118,8 +119,7 @@ def batch_norm(
 
     batch, channels = (build.add(nn.Size(axis), input) for axis in (0, 1))
     x = build.add(nn.Reshape(), input, batch, channels, -1)
-    y = build.add(build.module(prefix, make, tensors.items()), x)
-    return build.add(nn.Reshape(), y, build.add(nn.Size(), input))
+    return _in_shape_of(build, input, build.add(build.module(prefix, make, tensors.items()), x))
 
 
 @operation("instance_norm")
@@ -138,12 +138,14 @@ def instance_norm(
     if not (running_mean is running_var is weight is bias is None and use_input_stats is True):
         raise InputError("expected instance_norm of the input alone, got weights or running statistics")
     rows = build.add(nn.Flatten(0, 1), build.add(nn.Flatten(2), input))
-    y = build.add(nn.InstanceNorm1d(1, eps), build.add(nn.Unsqueeze(1), rows))
-    return build.add(nn.Reshape(), y, build.add(nn.Size(), input))
+    return _in_shape_of(build, input, build.add(nn.InstanceNorm1d(1, eps), build.add(nn.Unsqueeze(1), rows)))
 
 
 def group_norm(build: Builder, input: Any, num_groups: int, eps: float = 1e-5) -> Name:
     """InstanceNorm1d on ``(batch, groups, length)``, whose number of channels is known."""
-    batch = build.add(nn.Size(0), input)
-    y = build.add(nn.InstanceNorm1d(num_groups, eps), build.add(nn.Reshape(), input, batch, num_groups, -1))
+    x = build.add(nn.Reshape(), input, build.add(nn.Size(0), input), num_groups, -1)
+    return _in_shape_of(build, input, build.add(nn.InstanceNorm1d(num_groups, eps), x))
+
+
+def _in_shape_of(build: Builder, input: Any, y: Name) -> Name:
     return build.add(nn.Reshape(), y, build.add(nn.Size(), input))
